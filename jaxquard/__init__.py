@@ -1,0 +1,1 @@
+"""Jaxquard: neural networks for small images, from scratch in pure JAX."""
