@@ -1,0 +1,1 @@
+"""The network from scratch: initialisers, activations, layers, losses, models. Pure functions; imports jax only."""

@@ -1,0 +1,56 @@
+"""How wrong an answer is: every loss maps (logits, targets) to one number per example; the caller averages.
+
+`targets` are class numbers (batch,) or, where labels are smoothed or mixed, distributions (batch, classes).
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from jaxquard.nn.activations import log_softmax, sigmoid, softmax
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+
+
+def one_hot(labels: jax.Array, classes: int) -> jax.Array:
+    """(batch,) class numbers -> (batch, classes) of zeros and a one."""
+    return (labels[..., None] == jnp.arange(classes)).astype(jnp.float32)
+
+
+def smooth_labels(targets: jax.Array, smoothing: float | jax.Array) -> jax.Array:
+    """(1 - ε)·y + ε/classes: asks for less than certainty (Szegedy et al., 2015, arXiv 1512.00567, section 7)."""
+    return (1 - smoothing) * targets + smoothing / targets.shape[-1]
+
+
+def _distribution(targets: jax.Array, logits: jax.Array) -> jax.Array:
+    return one_hot(targets, logits.shape[-1]) if targets.ndim < logits.ndim else targets
+
+
+def cross_entropy(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """-Σ y·log softmax(z): (batch, classes) -> (batch,). Its gradient is softmax(z) - y: no slowdown when wrong."""
+    return -jnp.sum(_distribution(targets, logits) * log_softmax(logits), axis=-1)
+
+
+def squared_error_softmax(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """½‖y - softmax(z)‖²: the quadratic cost of Nielsen's chapter 1 on a softmax output."""
+    return 0.5 * jnp.sum((_distribution(targets, logits) - softmax(logits)) ** 2, axis=-1)
+
+
+def squared_error_sigmoid(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """½‖y - σ(z)‖²: the quadratic cost of Nielsen's chapter 1, as he has it."""
+    return 0.5 * jnp.sum((_distribution(targets, logits) - sigmoid(logits)) ** 2, axis=-1)
+
+
+def cross_entropy_sigmoid(logits: jax.Array, targets: jax.Array) -> jax.Array:
+    """-Σ [y log σ(z) + (1 - y) log(1 - σ(z))], Nielsen's chapter 3 (eq. 63), as softplus(z) - y·z, which is stable."""
+    softplus = jnp.maximum(logits, 0) + jnp.log1p(jnp.exp(-jnp.abs(logits)))
+    return jnp.sum(softplus - _distribution(targets, logits) * logits, axis=-1)
+
+
+LOSSES: dict[str, Loss] = {
+    "cross_entropy": cross_entropy,
+    "squared_error_softmax": squared_error_softmax,
+    "squared_error_sigmoid": squared_error_sigmoid,
+    "cross_entropy_sigmoid": cross_entropy_sigmoid,
+}

@@ -1,0 +1,127 @@
+"""Optimisers in optax's protocol, from scratch: `init(params) -> opt_state` and
+`update(grads, opt_state, params) -> (updates, opt_state)`; the new parameters are params + updates.
+
+Small transformations of the gradient are chained: clip, then precondition, then decay, then scale by -η. Any optax
+transformation drops in. Hyperparameters may be traced values: nothing here branches on one in Python.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxquard.optim.schedules import Scalar, Schedule, constant
+
+Tree = Any
+
+
+class GradientTransformation(NamedTuple):
+    """Two pure functions; the same names and meaning as optax's."""
+
+    init: Callable[[Tree], Tree]
+    update: Callable[..., tuple[Tree, Tree]]
+
+
+def chain(*transforms: GradientTransformation) -> GradientTransformation:
+    """One transformation after the other, first to last; the state is the tuple of theirs."""
+
+    def init(params: Tree) -> tuple[Tree, ...]:
+        return tuple(transform.init(params) for transform in transforms)
+
+    def update(grads: Tree, opt_state: tuple[Tree, ...], params: Tree = None) -> tuple[Tree, tuple[Tree, ...]]:
+        new_states = []
+        for transform, state in zip(transforms, opt_state, strict=True):
+            grads, new_state = transform.update(grads, state, params)
+            new_states.append(new_state)
+        return grads, tuple(new_states)
+
+    return GradientTransformation(init, update)
+
+
+def stateless(transform: Callable[[Tree, Tree], Tree]) -> GradientTransformation:
+    """A transformation of (grads, params) that remembers nothing."""
+    return GradientTransformation(
+        lambda params: (), lambda grads, opt_state, params=None: (transform(grads, params), ())
+    )
+
+
+def global_norm(tree: Tree) -> jax.Array:
+    """√Σ‖leaf‖² over all leaves of a pytree."""
+    return jnp.sqrt(sum(jnp.sum(leaf**2) for leaf in jax.tree.leaves(tree)))
+
+
+def clip_by_global_norm(limit: Scalar) -> GradientTransformation:
+    """Shrink the whole gradient so that its norm is at most `limit` (Pascanu et al., 2012, arXiv 1211.5063)."""
+
+    def clip(grads: Tree, params: Tree) -> Tree:
+        norm = global_norm(grads)
+        scale = jnp.where(norm > limit, limit / norm, 1.0)
+        return jax.tree.map(lambda g: g * scale, grads)
+
+    return stateless(clip)
+
+
+def add_decayed_weights(rate: Scalar, mask: Callable[[Tree], Tree] | None = None) -> GradientTransformation:
+    """g + rate·θ, after preconditioning: decoupled weight decay (Loshchilov & Hutter, 2017, arXiv 1711.05101).
+
+    `mask(params)` is a tree of booleans saying which leaves decay (None: all).
+    """
+
+    def decay(grads: Tree, params: Tree) -> Tree:
+        decays = jax.tree.map(lambda p: True, params) if mask is None else mask(params)
+        return jax.tree.map(lambda g, p, yes: g + rate * p if yes else g, grads, params, decays)
+
+    return stateless(decay)
+
+
+def trace(decay: Scalar, nesterov: bool = False) -> GradientTransformation:
+    """Momentum: v ← decay·v + g. Classical uses v; Nesterov looks ahead and uses decay·v + g (Sutskever et al., 2013)."""
+
+    def update(grads: Tree, velocity: Tree, params: Tree = None) -> tuple[Tree, Tree]:
+        velocity = jax.tree.map(lambda g, v: g + decay * v, grads, velocity)
+        return jax.tree.map(lambda g, v: g + decay * v, grads, velocity) if nesterov else velocity, velocity
+
+    return GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
+
+
+class AdamState(NamedTuple):
+    """Steps taken, and the running means of the gradient and of its square."""
+
+    count: jax.Array
+    mean: Tree
+    square: Tree
+
+
+def scale_by_adam(beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 1e-8) -> GradientTransformation:
+    """m̂ / (√v̂ + ε), m and v running means of g and g², each divided by 1 - βᵗ (Kingma & Ba, 2014, arXiv 1412.6980)."""
+
+    def init(params: Tree) -> AdamState:
+        zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]  # two trees: donated buffers must differ
+        return AdamState(jnp.zeros((), jnp.int32), *zeros)
+
+    def update(grads: Tree, opt_state: AdamState, params: Tree = None) -> tuple[Tree, AdamState]:
+        count = opt_state.count + 1
+        mean = jax.tree.map(lambda g, m: beta1 * m + (1 - beta1) * g, grads, opt_state.mean)
+        square = jax.tree.map(lambda g, v: beta2 * v + (1 - beta2) * g**2, grads, opt_state.square)
+        bias1, bias2 = 1 - beta1**count, 1 - beta2**count
+        updates = jax.tree.map(lambda m, v: (m / bias1) / (jnp.sqrt(v / bias2) + epsilon), mean, square)
+        return updates, AdamState(count, mean, square)
+
+    return GradientTransformation(init, update)
+
+
+def scale_by_learning_rate(learning_rate: Scalar | Schedule) -> GradientTransformation:
+    """-η(step)·g: downhill. The state is the step count."""
+    schedule = learning_rate if callable(learning_rate) else constant(learning_rate)
+
+    def update(grads: Tree, step: jax.Array, params: Tree = None) -> tuple[Tree, jax.Array]:
+        rate = schedule(step)
+        return jax.tree.map(lambda g: -rate * g, grads), step + 1
+
+    return GradientTransformation(lambda params: jnp.zeros((), jnp.int32), update)
+
+
+def apply_updates(params: Tree, updates: Tree) -> Tree:
+    """θ + Δθ, leaf by leaf."""
+    return jax.tree.map(jnp.add, params, updates)
