@@ -1,0 +1,256 @@
+"""The one description of a run. Command line, TOML, JSON and form are views of this dataclass; it is checked when made.
+
+Each setting carries its own help, range or choices, and whether it is a *scalar*: a number that lives in the training
+state and can be swept without compiling again. Knows no jax, so that `--help` is instant.
+"""
+
+import dataclasses
+import difflib
+import operator
+import sys
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from jaxquard.errors import UsageError
+
+Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"]
+Initializer = Literal["scaled_normal", "standard_normal", "he_normal", "glorot_normal", "zeros"]
+Loss = Literal["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"]
+Optimizer = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
+ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
+
+DEFAULT_VALIDATION = 5000
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    group: str,
+    low: float | None = None,
+    high: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+    scalar: bool = False,
+) -> Any:
+    """A field of Config: `low` and `high` are inclusive bounds, `above` and `below` exclusive ones."""
+    bounds = {"low": low, "high": high, "above": above, "below": below}
+    return field(default=default, metadata={"help": help, "group": group, "bounds": bounds, "scalar": scalar})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A run, complete: the same config and seed give the same bits on the same machine. Defaults are the mission's."""
+
+    recipe: str | None = setting(None, "The recipe this started from.", group="Run")
+    dataset: str = setting("fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", group="Data")
+    validation: int | None = setting(
+        None, f"Training images held out; {DEFAULT_VALIDATION} where something is chosen by them.", group="Data", low=0
+    )
+    pixel_mean: float | None = setting(
+        None, "Mean of the pixels in [0, 1]; measured on the training images.", group="Data", low=0, high=1
+    )
+    pixel_std: float | None = setting(
+        None, "Standard deviation of the pixels; measured on the training images.", group="Data", above=0, high=1
+    )
+    flip: bool = setting(False, "Mirror half of the training images.", group="Data")
+    shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0)
+    cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0)
+    mixup: float = setting(0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scalar=True)
+
+    model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network")
+    hidden: tuple[int, ...] = setting((128, 64), "Widths of the fully connected hidden layers.", group="Network", low=1, high=65536)
+    widths: tuple[int, ...] = setting((16, 32, 64), "Channels of the CNN's stages.", group="Network", low=1, high=65536)
+    blocks: int = setting(1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0)
+    activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network")
+    initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network")
+    dropout: float = setting(
+        0.0, "Share of hidden activations dropped in training.", group="Network", low=0, below=1, scalar=True
+    )
+
+    loss: Loss = setting("cross_entropy", "What training makes small.", group="Objective")
+    label_smoothing: float = setting(
+        0.0, "Share of each label spread over all classes.", group="Objective", low=0, below=1, scalar=True
+    )
+    l2: float = setting(0.0, "½·l2·Σw² added to the loss: Nielsen's λ/n.", group="Objective", low=0, scalar=True)
+
+    optimizer: Optimizer = setting("sgd", "How a gradient becomes a step.", group="Optimiser")
+    learning_rate: float = setting(0.01, "η, the (peak) step size.", group="Optimiser", above=0, scalar=True)
+    momentum: float = setting(
+        0.9, "Share of the velocity kept (momentum, nesterov).", group="Optimiser", low=0, below=1, scalar=True
+    )
+    beta1: float = setting(0.9, "Adam's memory of the gradient.", group="Optimiser", low=0, below=1, scalar=True)
+    beta2: float = setting(0.999, "Adam's memory of its square.", group="Optimiser", low=0, below=1, scalar=True)
+    epsilon: float = setting(1e-8, "Adam's floor under the denominator.", group="Optimiser", above=0, scalar=True)
+    weight_decay: float = setting(
+        0.0, "Decoupled: weights shrink by η·this each step.", group="Optimiser", low=0, scalar=True
+    )
+    clip_norm: float = setting(0.0, "Longest gradient allowed (0: any length).", group="Optimiser", low=0, scalar=True)
+    schedule: ScheduleName = setting("constant", "η over time.", group="Optimiser")
+    warmup: float = setting(0.0, "Epochs of linear warm-up before the schedule.", group="Optimiser", low=0, scalar=True)
+    decay_every: float = setting(5.0, "Epochs between drops (step).", group="Optimiser", above=0, scalar=True)
+    decay_factor: float = setting(0.5, "What a drop multiplies η by (step).", group="Optimiser", above=0, scalar=True)
+    ema: float = setting(
+        0.0, "Decay of a moving average of the weights, used to judge (0: none).", group="Optimiser", low=0, below=1,
+        scalar=True,
+    )  # fmt: skip
+
+    batch_size: int = setting(128, "Images per update.", group="Run", low=1, high=2**31 - 1)
+    epochs: int = setting(20, "Passes over the training images.", group="Run", low=1, high=10**6)
+    patience: int = setting(
+        0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0
+    )
+    seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=2**31 - 1)
+    seeds: int = setting(1, "Networks trained at once, on consecutive seeds.", group="Run", low=1, high=1024)
+    sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
+        (), "Scalars to try, each with its values: learning_rate=0.01,0.03.", group="Run"
+    )
+
+    def __post_init__(self) -> None:
+        for name, kind in _TYPES.items():
+            object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
+        _check_sweep(self)
+        if self.warmup and self.schedule == "one_cycle":
+            raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
+        if self.warmup >= self.epochs and self.warmup:
+            raise UsageError(f"warmup: {self.warmup:g} epochs of warm-up leave none of the {self.epochs} to train in")
+        if self.validation == 0 and (self.patience or self.sweep):
+            raise UsageError("validation: early stopping and sweeps choose by validation data; it cannot be 0")
+
+    @property
+    def held_out(self) -> int:
+        """Training images that this run holds out for validation."""
+        if self.validation is None:
+            return DEFAULT_VALIDATION if self.patience or self.sweep else 0
+        return self.validation
+
+    def networks(self) -> list["Config"]:
+        """The single-network configs this run trains: every swept combination under every seed, seeds innermost."""
+        combinations: list[dict[str, float]] = [{}]
+        for name, values in self.sweep:
+            combinations = [{**chosen, name: value} for chosen in combinations for value in values]
+        # what a sweep implies (held-out data) stays with each of its members
+        alone = dataclasses.replace(self, validation=self.held_out, sweep=(), seeds=1)
+        return [
+            dataclasses.replace(alone, seed=seed, **chosen)
+            for chosen in combinations
+            for seed in range(self.seed, self.seed + self.seeds)
+        ]
+
+    def blank(self, active: frozenset[str]) -> "Config":
+        """What the compiler must know of this run: scalars only as in use or not, seeds, names and lengths not at all.
+
+        Configs that differ in nothing else share one compiled program.
+        """
+        scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
+        never_off = {"learning_rate": 0.5, "epsilon": 0.5, "decay_every": 0.5, "decay_factor": 0.5}
+        rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
+        return dataclasses.replace(self, **{**scalars, **never_off, **rest})
+
+    def replace(self, **changes: Any) -> "Config":
+        """A copy with some settings changed, checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data for TOML and JSON: no None, lists for tuples, the sweep as a table."""
+        values = {name: getattr(self, name) for name in _TYPES}
+        values["sweep"] = {name: list(swept) for name, swept in self.sweep}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in values.items()
+            if value is not None and value != {}
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "Config":
+        """The inverse of `to_dict`; an unknown name is an error that suggests the nearest one."""
+        for name in values:
+            if name not in _TYPES:
+                raise UsageError(f"{name}: no such setting{suggestion(name, _TYPES)}")
+        values = dict(values)
+        if isinstance(values.get("sweep"), Mapping):
+            values["sweep"] = tuple(values["sweep"].items())
+        return cls(**values)
+
+
+def read_toml(path: Path) -> Config:
+    """The config that a TOML file describes; settings it leaves out take their defaults."""
+    try:
+        return Config.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise UsageError(f"{path}: not valid TOML ({error})") from error
+
+
+def suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
+    """ "; did you mean …?" for a mistyped name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+_TYPES: dict[str, Any] = get_type_hints(Config)
+_FIELDS = {f.name: f for f in dataclasses.fields(Config)}
+SCALARS = tuple(name for name, f in _FIELDS.items() if f.metadata["scalar"])
+
+
+def _checked(name: str, kind: Any, value: Any) -> Any:
+    """`value` as `kind`, within the setting's bounds; UsageError otherwise."""
+    if name == "sweep":
+        return value
+    options = [option for option in get_args(kind) if option is not type(None)] or [kind]
+    if type(None) in get_args(kind):
+        if value is None:
+            return None
+        kind = options[0]
+    if get_origin(kind) is Literal:
+        if value not in options:
+            raise UsageError(f"{name}: {value!r} is none of {', '.join(options)}{suggestion(str(value), options)}")
+        return value
+    if get_origin(kind) is tuple:
+        if not isinstance(value, list | tuple):
+            raise UsageError(f"{name}: must be a list of whole numbers, not {value!r}")
+        return tuple(_number(name, int, item) for item in value)
+    if kind in (int, float):
+        return _number(name, kind, value)
+    if not isinstance(value, kind):
+        raise UsageError(f"{name}: must be {'true or false' if kind is bool else 'text'}, not {value!r}")
+    return value
+
+
+def _number(name: str, kind: type, value: Any) -> Any:
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    if not number or (kind is int and value != int(value)):
+        raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {str(value)[:40]!r}")
+    bounds = {b: bound for b, bound in _FIELDS[name].metadata["bounds"].items() if bound is not None}
+    if not all(_BOUNDS[b][1](value, bound) for b, bound in bounds.items()):
+        needs = " and ".join(f"{_BOUNDS[b][0]} {bound:g}" for b, bound in bounds.items())
+        raise UsageError(f"{name}: must be {needs}, not {value}")
+    return kind(value)
+
+
+_BOUNDS = {
+    "low": ("at least", operator.ge),
+    "high": ("at most", operator.le),
+    "above": ("above", operator.gt),
+    "below": ("below", operator.lt),
+}
+
+
+def _check_sweep(config: Config) -> None:
+    swept = config.sweep
+    if not isinstance(swept, list | tuple):
+        raise UsageError(f"sweep: must map settings to lists of values, not {swept!r}")
+    checked = []
+    for name, values in swept:
+        if name not in SCALARS:
+            raise UsageError(f"sweep: {name!r} is none of {', '.join(SCALARS)}{suggestion(name, list(SCALARS))}")
+        if not isinstance(values, list | tuple) or not values:
+            raise UsageError(f"sweep: {name} needs at least one value")
+        checked.append((name, tuple(_number(name, float, value) for value in values)))
+    if len({name for name, _ in checked}) < len(checked):
+        raise UsageError("sweep: a setting appears twice")
+    object.__setattr__(config, "sweep", tuple(checked))

@@ -1,0 +1,282 @@
+"""The compiled steps: what happens to a TrainState on one batch, and the one program that runs many of them.
+
+Model, optimiser, schedule and loss are built *inside* the compiled function from the scalars in `TrainState.hyper`,
+so that one program serves every learning rate, seed and length of run.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxquard.config import SCALARS, Config
+from jaxquard.nn import augmentation
+from jaxquard.nn.activations import ACTIVATIONS
+from jaxquard.nn.cnn import cnn
+from jaxquard.nn.initializers import INITIALIZERS
+from jaxquard.nn.losses import LOSSES, one_hot, smooth_labels
+from jaxquard.nn.mlp import mlp
+from jaxquard.nn.model import Model, Params, State, pre_activations
+from jaxquard.optim import schedules
+from jaxquard.optim.transforms import (
+    GradientTransformation,
+    Tree,
+    add_decayed_weights,
+    apply_updates,
+    chain,
+    clip_by_global_norm,
+    scale_by_adam,
+    scale_by_learning_rate,
+    trace,
+)
+from jaxquard.training.randomness import AUGMENT, DROPOUT, INIT, stream
+from jaxquard.training.state import Stopping, Totals, TrainState
+
+Hyper = dict[str, jax.Array]
+
+
+class Task(NamedTuple):
+    """What the compiler must know: the settings without their scalars, and the shape of the data."""
+
+    config: Config
+    active: frozenset[str]
+    image_shape: tuple[int, int, int]
+    classes: int
+    examples: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in an epoch: the last, partial batch is left out."""
+        return self.examples // self.config.batch_size
+
+
+def make_task(config: Config, image_shape: tuple[int, int, int], classes: int, examples: int) -> Task:
+    """The Task of a resolved config; a scalar is active if any network of the run uses it."""
+    networks = config.networks()
+    active = frozenset(name for name in SCALARS if any(getattr(network, name) for network in networks))
+    return Task(config.blank(active), active, image_shape, classes, examples)
+
+
+def make_hyper(task: Task, config: Config) -> Hyper:
+    """One network's scalars as traced values, and how long it will train, which schedules need."""
+    hyper = {name: jnp.float32(getattr(config, name)) for name in sorted(task.active)}
+    return hyper | {"total_steps": jnp.float32(config.epochs * task.steps_per_epoch)}
+
+
+def make_model(task: Task, hyper: Hyper) -> Model:
+    """The network that the config describes."""
+    config = task.config
+    shared = {
+        "image_shape": task.image_shape,
+        "classes": task.classes,
+        "activation": ACTIVATIONS[config.activation],
+        "initializer": INITIALIZERS[config.initializer],
+        "dropout_rate": hyper.get("dropout"),
+        "mean": config.pixel_mean or 0.0,
+        "std": config.pixel_std or 1.0,
+    }
+    if config.model == "mlp":
+        return mlp(config.hidden, **shared)
+    return cnn(config.widths, config.blocks, **shared)
+
+
+def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:
+    """η over the steps of the whole run."""
+    config, peak, total = task.config, hyper["learning_rate"], hyper["total_steps"]
+    warmup = hyper["warmup"] * task.steps_per_epoch if "warmup" in hyper else 0.0
+    match config.schedule:
+        case "constant":
+            schedule = schedules.constant(peak)
+        case "step":
+            schedule = schedules.step_decay(peak, hyper["decay_every"] * task.steps_per_epoch, hyper["decay_factor"])
+        case "cosine":
+            schedule = schedules.cosine(peak, total - warmup)
+        case "one_cycle":
+            schedule = schedules.one_cycle(peak, total)
+    return schedules.linear_warmup(schedule, peak, warmup) if "warmup" in hyper else schedule
+
+
+def weights_only(params: Params) -> Tree:
+    """True for weights, False for biases and normalisation: what decay and L2 apply to."""
+    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1] == jax.tree_util.DictKey("w"), params)
+
+
+def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
+    """Clip, precondition, decay, step downhill."""
+    parts = [clip_by_global_norm(hyper["clip_norm"])] if "clip_norm" in hyper else []
+    match task.config.optimizer:
+        case "momentum" | "nesterov" as name:
+            parts.append(trace(hyper.get("momentum", 0.0), nesterov=name == "nesterov"))
+        case "adam" | "adamw":
+            parts.append(scale_by_adam(hyper.get("beta1", 0.0), hyper.get("beta2", 0.0), hyper["epsilon"]))
+    if "weight_decay" in hyper:
+        parts.append(add_decayed_weights(hyper["weight_decay"], weights_only))
+    return chain(*parts, scale_by_learning_rate(make_schedule(task, hyper)))
+
+
+def l2_penalty(params: Params, rate: jax.Array) -> jax.Array:
+    """½·rate·Σw² over the weights: Nielsen's L2 regularisation with rate = λ/n (chapter 3, eq. 85)."""
+    squares = jax.tree.map(lambda p, yes: jnp.sum(p**2) if yes else 0.0, params, weights_only(params))
+    return 0.5 * rate * sum(jax.tree.leaves(squares))
+
+
+def make_targets(task: Task, hyper: Hyper, labels: jax.Array) -> jax.Array:
+    """Class numbers, or distributions where the labels are smoothed or mixed."""
+    if not {"label_smoothing", "mixup"} & task.active:
+        return labels
+    targets = one_hot(labels, task.classes)
+    return smooth_labels(targets, hyper["label_smoothing"]) if "label_smoothing" in hyper else targets
+
+
+def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks."""
+    config = task.config
+    flip, shift, cut, mix = jax.random.split(key, 4)
+    if config.flip:
+        x = augmentation.random_flip(flip, x)
+    if config.shift:
+        x = augmentation.random_shift(shift, x, config.shift)
+    if config.cutout:
+        x = augmentation.cutout(cut, x, config.cutout)
+    if "mixup" in hyper:
+        x, targets = augmentation.mixup(mix, x, targets, hyper["mixup"])
+    return x, targets
+
+
+def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
+    """The TrainState of one network before its first step; all of it follows from the seed and the scalars."""
+    key = jax.random.key(seed)
+    params, state = make_model(task, hyper).init(stream(key, INIT))
+    copy = functools.partial(jax.tree.map, jnp.copy)  # donated buffers must all be different ones
+    best = Stopping(jnp.float32(jnp.inf), jnp.int32(-1), jnp.int32(0), copy(params), copy(state))
+    return TrainState(
+        params=params,
+        state=state,
+        opt_state=make_optimizer(task, hyper).init(params),
+        ema=(copy(params), copy(state)) if "ema" in hyper else (),
+        key=key,
+        step=jnp.int32(0),
+        hyper=hyper,
+        totals=Totals.zero(),
+        stopping=best if task.config.patience else (),
+    )
+
+
+def train_step(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
+    """One update θ ← θ - η∇L on one batch: images (batch, h, w, c) uint8, labels (batch,)."""
+    model, optimizer = make_model(task, ts.hyper), make_optimizer(task, ts.hyper)
+    loss = LOSSES[task.config.loss]
+    targets = make_targets(task, ts.hyper, labels)
+    x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), images, targets)
+
+    def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array]]:
+        key = stream(ts.key, DROPOUT, ts.step)
+        logits, state = model.apply(params, ts.state, x, key=key, train=True)
+        value = jnp.mean(loss(logits, targets))
+        if "l2" in ts.hyper:
+            value += l2_penalty(params, ts.hyper["l2"])
+        return value, (state, logits)
+
+    (value, (state, logits)), grads = jax.value_and_grad(loss_fn, has_aux=True)(ts.params)
+    updates, opt_state = optimizer.update(grads, ts.opt_state, ts.params)
+    params = apply_updates(ts.params, updates)
+    return ts._replace(
+        params=params,
+        state=state,
+        opt_state=opt_state,
+        ema=average(ts, params, state),
+        step=ts.step + 1,
+        totals=add_to_totals(ts, value, logits, labels),
+    )
+
+
+def average(ts: TrainState, params: Params, state: State) -> Tree:
+    """The exponential moving average of weights and model state: ē ← d·ē + (1 - d)·e (Polyak & Juditsky, 1992).
+
+    d grows as (1 + step)/(10 + step) up to `ema`, so that the start is soon forgotten.
+    """
+    if ts.ema == ():
+        return ()
+    decay = jnp.minimum(ts.hyper["ema"], (1 + ts.step) / (10 + ts.step))
+    return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, ts.ema, (params, state))
+
+
+def add_to_totals(ts: TrainState, loss: jax.Array, logits: jax.Array, labels: jax.Array) -> Totals:
+    """The epoch's sums with one more batch in them."""
+    totals, batch = ts.totals, labels.shape[0]
+    first_bad = (totals.bad_step < 0) & ~jnp.isfinite(loss)
+    return Totals(
+        loss=totals.loss + loss * batch,
+        correct=totals.correct + jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32),
+        examples=totals.examples + batch,
+        bad_step=jnp.where(first_bad, ts.step, totals.bad_step),
+    )
+
+
+def run_steps(
+    task: Task,
+    ts: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    order: jax.Array,
+    start: jax.Array,
+    stop: jax.Array,
+) -> TrainState:
+    """Steps [start, stop) of the epoch that visits the examples in `order`; start = 0 empties the totals first."""
+    batch = task.config.batch_size
+    fresh = Totals.zero(ts.totals.bad_step)
+    ts = ts._replace(totals=jax.tree.map(lambda zero, sofar: jnp.where(start == 0, zero, sofar), fresh, ts.totals))
+
+    def body(number: jax.Array, ts: TrainState) -> TrainState:
+        rows = jax.lax.dynamic_slice(order, (number * batch,), (batch,))
+        return train_step(task, ts, images[rows], labels[rows])
+
+    return jax.lax.fori_loop(start, stop, body, ts)
+
+
+def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array) -> TrainState:
+    """Early stopping's memory after an epoch: better is remembered, with its weights; worse is counted."""
+    old = ts.stopping
+    better = val_loss < old.best_loss
+    new = Stopping(val_loss, epoch, jnp.int32(0), *ts.current)
+    kept = old._replace(waited=old.waited + 1)
+    return ts._replace(stopping=jax.tree.map(lambda a, b: jnp.where(better, a, b), new, kept))
+
+
+class Diagnosis(NamedTuple):
+    """By layer name: the gradient's norm, the norm of the update it would cause, the share of dead hidden units."""
+
+    grad_norm: dict[str, jax.Array]
+    update_norm: dict[str, jax.Array]
+    dead: dict[str, jax.Array]
+
+
+def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> Diagnosis:
+    """Look at the network on one fixed batch, as it is when predicting; changes nothing."""
+    model, optimizer = make_model(task, ts.hyper), make_optimizer(task, ts.hyper)
+    loss = LOSSES[task.config.loss]
+
+    def loss_fn(params: Params) -> jax.Array:
+        return jnp.mean(loss(model.apply(params, ts.state, images)[0], labels))
+
+    grads = jax.grad(loss_fn)(ts.params)
+    updates, _ = optimizer.update(grads, ts.opt_state, ts.params)
+    zs = list(pre_activations(model, ts.params, ts.state, images).items())[:-1]
+    activation = ACTIVATIONS[task.config.activation]
+    return Diagnosis(layer_norms(grads), layer_norms(updates), {name: dead_share(activation, z) for name, z in zs})
+
+
+def layer_norms(tree: Tree) -> dict[str, jax.Array]:
+    """√Σ‖leaf‖² of each layer, a layer being the leaves that share all of their path but its end."""
+    squares: dict[str, jax.Array] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        name = jax.tree_util.keystr(path[:-1], simple=True, separator="/")
+        squares[name] = squares.get(name, jnp.float32(0)) + jnp.sum(leaf**2)
+    return {name: jnp.sqrt(square) for name, square in squares.items()}
+
+
+def dead_share(activation: object, z: jax.Array, slope: float = 1e-3) -> jax.Array:
+    """Share of units (channels) whose σ′(z) is below `slope` for every example: they cannot learn from any of them."""
+    slopes = jax.grad(lambda z: jnp.sum(activation(z)))(z)  # type: ignore[operator]
+    return jnp.mean(jnp.all(jnp.abs(slopes) < slope, axis=tuple(range(z.ndim - 1))), dtype=jnp.float32)
