@@ -32,9 +32,8 @@ def mlp(
 
     def init(key: jax.Array) -> tuple[Params, State]:
         keys = jax.random.split(key, len(sizes) - 1)
-        return [
-            init_dense(k, n_in, n_out, initializer) for k, (n_in, n_out) in zip(keys, pairwise(sizes), strict=True)
-        ], {}
+        layers = zip(keys, pairwise(sizes), strict=True)
+        return [init_dense(k, n_in, n_out, initializer) for k, (n_in, n_out) in layers], {}
 
     def apply(
         params: Params,

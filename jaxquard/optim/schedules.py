@@ -18,8 +18,11 @@ def constant(learning_rate: Scalar) -> Schedule:
 
 
 def step_decay(learning_rate: Scalar, every: Scalar, factor: Scalar) -> Schedule:
-    """η·factor^⌊step/every⌋: constant, then suddenly smaller, again and again."""
-    return lambda step: learning_rate * factor ** jnp.floor(step / every)
+    """η·factor^⌊step/every⌋: constant, then suddenly smaller, again and again.
+
+    `//` and not floor(step / every): XLA may turn a division into a multiplication by 1/every, and 41·(1/41) < 1.
+    """
+    return lambda step: learning_rate * factor ** (step // every)
 
 
 def cosine(learning_rate: Scalar, total: Scalar) -> Schedule:

@@ -76,11 +76,13 @@ def add_decayed_weights(rate: Scalar, mask: Callable[[Tree], Tree] | None = None
 
 
 def trace(decay: Scalar, nesterov: bool = False) -> GradientTransformation:
-    """Momentum: v ← decay·v + g. Classical uses v; Nesterov looks ahead and uses decay·v + g (Sutskever et al., 2013)."""
+    """Momentum: v ← decay·v + g. Classical steps by v; Nesterov looks ahead and steps by decay·v + g, with the new v
+    (Sutskever et al., 2013)."""
 
     def update(grads: Tree, velocity: Tree, params: Tree = None) -> tuple[Tree, Tree]:
         velocity = jax.tree.map(lambda g, v: g + decay * v, grads, velocity)
-        return jax.tree.map(lambda g, v: g + decay * v, grads, velocity) if nesterov else velocity, velocity
+        updates = jax.tree.map(lambda g, v: g + decay * v, grads, velocity) if nesterov else velocity
+        return updates, velocity
 
     return GradientTransformation(lambda params: jax.tree.map(jnp.zeros_like, params), update)
 
@@ -88,7 +90,7 @@ def trace(decay: Scalar, nesterov: bool = False) -> GradientTransformation:
 class AdamState(NamedTuple):
     """Steps taken, and the running means of the gradient and of its square."""
 
-    count: jax.Array
+    step: jax.Array
     mean: Tree
     square: Tree
 
@@ -101,12 +103,12 @@ def scale_by_adam(beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 
         return AdamState(jnp.zeros((), jnp.int32), *zeros)
 
     def update(grads: Tree, opt_state: AdamState, params: Tree = None) -> tuple[Tree, AdamState]:
-        count = opt_state.count + 1
+        step = opt_state.step + 1
         mean = jax.tree.map(lambda g, m: beta1 * m + (1 - beta1) * g, grads, opt_state.mean)
         square = jax.tree.map(lambda g, v: beta2 * v + (1 - beta2) * g**2, grads, opt_state.square)
-        bias1, bias2 = 1 - beta1**count, 1 - beta2**count
+        bias1, bias2 = 1 - beta1**step, 1 - beta2**step
         updates = jax.tree.map(lambda m, v: (m / bias1) / (jnp.sqrt(v / bias2) + epsilon), mean, square)
-        return updates, AdamState(count, mean, square)
+        return updates, AdamState(step, mean, square)
 
     return GradientTransformation(init, update)
 
