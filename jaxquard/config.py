@@ -146,9 +146,8 @@ class Config:
         Configs that differ in nothing else share one compiled program.
         """
         scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
-        never_off = {"learning_rate": 0.5, "epsilon": 0.5, "decay_every": 0.5, "decay_factor": 0.5}
         rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
-        return dataclasses.replace(self, **{**scalars, **never_off, **rest})
+        return dataclasses.replace(self, **{**scalars, **rest})
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with some settings changed, checked again."""

@@ -170,15 +170,14 @@ def train_step(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array)
     targets = make_targets(task, ts.hyper, labels)
     x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), images, targets)
 
-    def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array]]:
+    def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array, jax.Array]]:
         key = stream(ts.key, DROPOUT, ts.step)
         logits, state = model.apply(params, ts.state, x, key=key, train=True)
         value = jnp.mean(loss(logits, targets))
-        if "l2" in ts.hyper:
-            value += l2_penalty(params, ts.hyper["l2"])
-        return value, (state, logits)
+        penalty = l2_penalty(params, ts.hyper["l2"]) if "l2" in ts.hyper else 0.0
+        return value + penalty, (state, logits, value)
 
-    (value, (state, logits)), grads = jax.value_and_grad(loss_fn, has_aux=True)(ts.params)
+    (_, (state, logits, value)), grads = jax.value_and_grad(loss_fn, has_aux=True)(ts.params)
     updates, opt_state = optimizer.update(grads, ts.opt_state, ts.params)
     params = apply_updates(ts.params, updates)
     return ts._replace(
@@ -235,18 +234,20 @@ def run_steps(
     return jax.lax.fori_loop(start, stop, body, ts)
 
 
-def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array) -> TrainState:
+def end_epoch(patience: int, ts: TrainState, val_loss: jax.Array, epoch: jax.Array) -> TrainState:
     """Early stopping's memory after an epoch: better is remembered, with its weights; worse is counted."""
     old = ts.stopping
-    better = val_loss < old.best_loss
+    better = (val_loss < old.best_loss) & (old.waited < patience)  # a network that has stopped keeps its best
     new = Stopping(val_loss, epoch, jnp.int32(0), *ts.current)
     kept = old._replace(waited=old.waited + 1)
     return ts._replace(stopping=jax.tree.map(lambda a, b: jnp.where(better, a, b), new, kept))
 
 
 class Diagnosis(NamedTuple):
-    """By layer name: the gradient's norm, the norm of the update it would cause, the share of dead hidden units."""
+    """η of the last update; and by layer name: the norm of the gradient, of the update it would cause, and the share of
+    dead hidden units."""
 
+    learning_rate: jax.Array
     grad_norm: dict[str, jax.Array]
     update_norm: dict[str, jax.Array]
     dead: dict[str, jax.Array]
@@ -264,7 +265,12 @@ def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -
     updates, _ = optimizer.update(grads, ts.opt_state, ts.params)
     zs = list(pre_activations(model, ts.params, ts.state, images).items())[:-1]
     activation = ACTIVATIONS[task.config.activation]
-    return Diagnosis(layer_norms(grads), layer_norms(updates), {name: dead_share(activation, z) for name, z in zs})
+    return Diagnosis(
+        learning_rate=jnp.float32(make_schedule(task, ts.hyper)(ts.step - 1)),
+        grad_norm=layer_norms(grads),
+        update_norm=layer_norms(updates),
+        dead={name: dead_share(activation, z) for name, z in zs},
+    )
 
 
 def layer_norms(tree: Tree) -> dict[str, jax.Array]:

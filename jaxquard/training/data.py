@@ -1,0 +1,47 @@
+"""A data set made ready for training: validation cut off, pixels measured, everything on the device as uint8."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxquard.config import Config
+from jaxquard.data import Dataset, split
+from jaxquard.errors import UsageError
+
+
+class TrainingData(NamedTuple):
+    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation ones may be empty."""
+
+    images: jax.Array
+    labels: jax.Array
+    val_images: jax.Array
+    val_labels: np.ndarray
+    classes: int
+
+
+def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
+    """The resolved config (held-out size and pixel statistics filled in) and the data it will train on."""
+    images, labels, val_images, val_labels = split(dataset, config.held_out)
+    if config.batch_size > len(images):
+        raise UsageError(f"batch_size: {config.batch_size} is more than the {len(images)} training images")
+    mean, std = pixel_statistics(images)
+    config = config.replace(
+        validation=config.held_out,
+        pixel_mean=mean if config.pixel_mean is None else config.pixel_mean,
+        pixel_std=std if config.pixel_std is None else config.pixel_std,
+    )
+    device = (jnp.asarray(images), jnp.asarray(labels, jnp.int32), jnp.asarray(val_images))
+    return config, TrainingData(*device, np.asarray(val_labels), len(dataset.class_names))
+
+
+def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of pixels in [0, 1], exactly, from the histogram of the bytes."""
+    counts = np.bincount(images.reshape(-1), minlength=256)
+    levels = np.arange(256) / 255
+    mean = float(counts @ levels / images.size)
+    std = float(np.sqrt(counts @ (levels - mean) ** 2 / images.size))
+    if std == 0:
+        raise UsageError("every pixel of every training image has the same value: there is nothing to learn from")
+    return mean, std

@@ -1,0 +1,115 @@
+"""How good a network is: exact over every example given, whatever the batch size."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+CHUNK = 1000
+
+
+def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:
+    """Logits of every image, float64 (..., n, classes), computed CHUNK at a time: one program for any n.
+
+    `apply` maps uint8 (CHUNK, h, w, c) to (..., CHUNK, classes). The last chunk is filled up with blank images.
+    """
+    parts = []
+    for first in range(0, len(images), CHUNK):
+        chunk = images[first : first + CHUNK]
+        missing = CHUNK - len(chunk)
+        if missing:
+            chunk = jnp.pad(jnp.asarray(chunk), [(0, missing)] + [(0, 0)] * (images.ndim - 1))
+        parts.append(np.asarray(apply(jnp.asarray(chunk)), np.float64)[..., : CHUNK - missing, :])
+    return np.concatenate(parts, axis=-2)
+
+
+def log_probabilities(logits: np.ndarray) -> np.ndarray:
+    """log softmax over the last axis, in float64."""
+    shifted = logits - logits.max(axis=-1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+
+
+def mean_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Mean cross-entropy in nats, (..., n, classes) -> (...): the same yardstick whatever a run was trained on."""
+    chosen = np.take_along_axis(log_probabilities(logits), _columns(logits, labels), axis=-1)
+    return -chosen[..., 0].mean(axis=-1)
+
+
+def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Share of examples whose largest logit is the label's, (..., n, classes) -> (...). NaN logits are never right."""
+    right = (logits.argmax(axis=-1) == labels) & np.isfinite(logits).all(axis=-1)
+    return right.mean(axis=-1)
+
+
+def _columns(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    return np.broadcast_to(labels[:, None], (*logits.shape[:-1], 1))
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What one network makes of n examples. Rows of `confusion` are true classes, columns predicted ones."""
+
+    n: int
+    accuracy: float
+    loss: float
+    confusion: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+    calibration_error: float
+    probabilities: np.ndarray
+    mistakes: np.ndarray
+
+    def as_dict(self, class_names: tuple[str, ...]) -> dict[str, Any]:
+        """Plain data for JSON; a precision without predictions, or a recall without examples, is null."""
+        per_class = [
+            {"class": name, "precision": none_if_nan(p), "recall": none_if_nan(r), "n": int(row.sum())}
+            for name, p, r, row in zip(class_names, self.precision, self.recall, self.confusion, strict=True)
+        ]
+        return {
+            "n": self.n,
+            "accuracy": self.accuracy,
+            "loss": none_if_nan(self.loss),
+            "calibration_error": none_if_nan(self.calibration_error),
+            "confusion": self.confusion.tolist(),
+            "per_class": per_class,
+        }
+
+
+def none_if_nan(value: float) -> float | None:
+    """JSON has no NaN."""
+    return float(value) if np.isfinite(value) else None
+
+
+def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
+    """The whole evaluation of one network from its logits (n, classes) and the true labels (n,)."""
+    n, classes = logits.shape
+    probabilities = np.exp(log_probabilities(logits))
+    predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
+    confusion = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    with np.errstate(invalid="ignore"):
+        precision = confusion.diagonal() / confusion.sum(axis=0)
+        recall = confusion.diagonal() / confusion.sum(axis=1)
+    wrong = np.flatnonzero(predicted != labels)
+    return Evaluation(
+        n=n,
+        accuracy=float(accuracy(logits, labels)),
+        loss=float(mean_loss(logits, labels)),
+        confusion=confusion,
+        precision=precision,
+        recall=recall,
+        calibration_error=calibration_error(confidence, predicted == labels),
+        probabilities=probabilities,
+        mistakes=wrong[np.argsort(-confidence[wrong], kind="stable")],
+    )
+
+
+def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
+    """Expected calibration error: the mean gap between confidence and accuracy over equal-width bins, weighted by
+    how many examples fall in each (Guo et al., 2017, arXiv 1706.04599, eq. 5)."""
+    number = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(number, minlength=bins)
+    gaps = np.abs(np.bincount(number, right, bins) - np.bincount(number, confidence, bins))
+    return float(gaps.sum() / counts.sum())

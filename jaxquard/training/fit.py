@@ -1,0 +1,153 @@
+"""The training loop as a generator of events. It prints nothing, writes nothing, and remembers nothing that is not in
+the TrainState it yields: whoever consumes the events decides what to show, keep and stop.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxquard.config import Config
+from jaxquard.training import steps
+from jaxquard.training.data import TrainingData
+from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, none_if_nan
+from jaxquard.training.program import Program, make_program, start
+from jaxquard.training.state import TrainState
+
+HEARTBEAT = 0.4  # seconds between events at most, roughly
+DIAGNOSED = 256  # training images looked at for gradient norms and dead units
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something worth knowing. `state` is valid until the next event: its buffers are then reused.
+
+    `compiled`: ready to step. `progress`: still stepping. `checkpoint`: a step that was asked for. `epoch`: an epoch
+    ended, `record` is its journal line. `diverged`: a loss was not finite; `record` says which network and step.
+    `stopped`: early stopping. `seconds` is the time spent stepping since the last event.
+    """
+
+    kind: Literal["compiled", "progress", "checkpoint", "epoch", "diverged", "stopped"]
+    state: TrainState
+    epoch: int
+    step: int
+    seconds: float
+    record: dict[str, Any] | None = None
+
+
+def make_run(config: Config, data: TrainingData) -> tuple[steps.Task, Program]:
+    """The task of a resolved config and its compiled program."""
+    task = steps.make_task(config, data.images.shape[1:], data.classes, len(data.images))
+    return task, make_program(task, len(config.networks()) > 1)
+
+
+def fit(
+    config: Config,
+    data: TrainingData,
+    train_state: TrainState | None = None,
+    *,
+    until: int | None = None,
+    checkpoint_every: int | None = None,
+    diagnostics: bool = True,
+) -> Iterator[Event]:
+    """Train from `train_state` (None: from the start) to the end of the config's epochs, or of epoch `until`.
+
+    The config must be resolved (`prepare`). The state passed in is used up. Stopping and starting again anywhere gives
+    the same bits as never having stopped.
+    """
+    task, program = make_run(config, data)
+    ts = start(program, task, config.networks()) if train_state is None else train_state
+    step, per_epoch = _first(ts.step), task.steps_per_epoch
+    chunk, last_epoch = 16, min(until or config.epochs, config.epochs)
+
+    began = time.perf_counter()
+    ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, step % per_epoch, step % per_epoch)
+    jax.block_until_ready(ts)
+    yield Event("compiled", ts, step // per_epoch, step, time.perf_counter() - began)
+
+    while step < last_epoch * per_epoch and not has_stopped(config, ts):
+        epoch = step // per_epoch
+        order = program.orders(ts.key, epoch)
+        while step < (epoch + 1) * per_epoch:
+            stop = _next_stop(step, chunk, per_epoch, checkpoint_every)
+            began, first = time.perf_counter(), epoch * per_epoch
+            ts = program.run(ts, order, data.images, data.labels, step - first, stop - first)
+            bad_steps = np.atleast_1d(ts.totals.bad_step)
+            seconds = time.perf_counter() - began
+            chunk = max(1, int(HEARTBEAT * (stop - step) / seconds))
+            newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop]
+            step = stop
+            if newly_bad:
+                record = {"quantity": "loss", "networks": [k for k, _ in newly_bad], "steps": [s for _, s in newly_bad]}
+                yield Event("diverged", ts, epoch, step, seconds, record)
+                if (bad_steps >= 0).all():
+                    return
+                seconds = 0.0
+            if step < (epoch + 1) * per_epoch:
+                asked = checkpoint_every is not None and step % checkpoint_every == 0
+                yield Event("checkpoint" if asked else "progress", ts, epoch, step, seconds)
+        record, ts = _end_epoch(config, program, data, ts, epoch, diagnostics)
+        yield Event("epoch", ts, epoch + 1, step, seconds, record)
+        if has_stopped(config, ts):
+            best = np.atleast_1d(ts.stopping.best_epoch).tolist()
+            yield Event("stopped", ts, epoch + 1, step, 0.0, {"reason": "patience", "best_epoch": _unlist(best)})
+
+
+def has_stopped(config: Config, ts: TrainState) -> bool:
+    """Whether early stopping has ended this training (with several networks: all of them)."""
+    return bool(config.patience) and bool(np.all(np.asarray(ts.stopping.waited) >= config.patience))
+
+
+def _next_stop(step: int, chunk: int, per_epoch: int, checkpoint_every: int | None) -> int:
+    """The step to run to: not past the heartbeat, the next checkpoint asked for, or the end of the epoch."""
+    ends = [step + chunk, (step // per_epoch + 1) * per_epoch]
+    if checkpoint_every:
+        ends.append((step // checkpoint_every + 1) * checkpoint_every)
+    return min(ends)
+
+
+def _end_epoch(
+    config: Config,
+    program: Program,
+    data: TrainingData,
+    ts: TrainState,
+    epoch: int,
+    diagnostics: bool,
+) -> tuple[dict[str, Any], TrainState]:
+    """The journal's line for the epoch just run, and the state with early stopping's memory brought up to date."""
+    record: dict[str, Any] = {"epoch": epoch + 1, "step": _first(ts.step)}
+    seen = np.asarray(ts.totals.examples, np.float64)
+    record["train_loss"] = np.asarray(ts.totals.loss, np.float64) / seen
+    record["train_accuracy"] = np.asarray(ts.totals.correct, np.float64) / seen
+    if len(data.val_labels):
+        logits = all_logits(lambda images: program.logits(*ts.current, images), data.val_images)
+        val_loss = mean_loss(logits, data.val_labels)
+        record["val_loss"], record["val_accuracy"] = val_loss, accuracy(logits, data.val_labels)
+        if config.patience:
+            ts = program.end_epoch(ts, jnp.asarray(val_loss, jnp.float32), epoch + 1)
+    if diagnostics:
+        record |= program.diagnose(ts, data.images[:DIAGNOSED], data.labels[:DIAGNOSED])._asdict()
+    return plain(record), ts
+
+
+def plain(value: Any) -> Any:
+    """Arrays and dicts of them as numbers and lists for JSON; what is not finite becomes None."""
+    if isinstance(value, dict):
+        return {name: plain(item) for name, item in value.items()}
+    value = np.asarray(value).tolist()
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value if isinstance(value, int) else none_if_nan(value)
+
+
+def _first(steps: jax.Array) -> int:
+    """The step count, which all networks of a run share."""
+    return int(np.ravel(steps)[0])
+
+
+def _unlist(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values

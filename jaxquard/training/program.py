@@ -1,0 +1,86 @@
+"""The steps, compiled: once per task and number of networks, shared by every run that fits.
+
+Several networks are the single-network functions mapped over a stacked TrainState: one after the other on a CPU, where
+each then has the caches to itself, all at once on an accelerator.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxquard.config import Config
+from jaxquard.nn.model import Params, State
+from jaxquard.training import steps
+from jaxquard.training.randomness import epoch_order
+from jaxquard.training.state import TrainState
+from jaxquard.training.steps import Task
+
+
+class Program(NamedTuple):
+    """Compiled functions of stacked (many networks) or plain (one) TrainStates; the shapes are those of `steps`."""
+
+    init: Callable[[jax.Array, Any], TrainState]
+    orders: Callable[[jax.Array, int], jax.Array]
+    run: Callable[..., TrainState]
+    end_epoch: Callable[[TrainState, jax.Array, int], TrainState]
+    diagnose: Callable[[TrainState, jax.Array, jax.Array], steps.Diagnosis]
+    logits: Callable[[Params, State, jax.Array], jax.Array]
+
+
+@functools.lru_cache(maxsize=128)
+def make_program(task: Task, many: bool) -> Program:
+    """Every function a training needs, compiled when first called."""
+
+    def run_steps(ts: TrainState, order: jax.Array, images: jax.Array, labels: jax.Array, start: Any, stop: Any) -> Any:
+        return steps.run_steps(task, ts, images, labels, order, start, stop)
+
+    def logits(model: tuple[Params, State], images: jax.Array) -> jax.Array:
+        # scalars only matter in training, so any will do
+        hyper = dict.fromkeys(task.active, jnp.float32(0.5))
+        return steps.make_model(task, hyper).apply(*model, images)[0]
+
+    over = _over_networks if many else _alone
+    init = over(lambda start: steps.init_state(task, *start), 0)
+    orders = over(lambda key, epoch: epoch_order(key, epoch, task.examples), 1)
+    run = over(lambda pair, *rest: run_steps(*pair, *rest), 4)
+    end_epoch = over(lambda pair, epoch: steps.end_epoch(task.config.patience, *pair, epoch), 1)
+    judge = over(logits, 1)
+    return Program(
+        init=jax.jit(lambda seed, hyper: init((seed, hyper))),
+        orders=jax.jit(orders),
+        run=jax.jit(
+            lambda ts, order, images, labels, start, stop: run((ts, order), images, labels, start, stop),
+            donate_argnums=0,
+        ),
+        end_epoch=jax.jit(lambda ts, val_loss, epoch: end_epoch((ts, val_loss), epoch), donate_argnums=0),
+        diagnose=jax.jit(over(functools.partial(steps.diagnose, task), 2)),
+        logits=jax.jit(lambda params, state, images: judge((params, state), images)),
+    )
+
+
+def _alone(function: Callable[..., Any], shared: int) -> Callable[..., Any]:
+    del shared
+    return function
+
+
+def _over_networks(function: Callable[..., Any], shared: int) -> Callable[..., Any]:
+    """`function` mapped over its first argument; its `shared` further arguments are the same for every network."""
+
+    def mapped(stacked: Any, *rest: Any) -> Any:
+        if jax.default_backend() == "cpu":
+            return jax.lax.map(lambda one: function(one, *rest), stacked)
+        return jax.vmap(function, in_axes=(0, *[None] * shared))(stacked, *rest)
+
+    return mapped
+
+
+def start(program: Program, task: Task, networks: list[Config]) -> TrainState:
+    """The TrainState of every network before its first step."""
+    hypers = [steps.make_hyper(task, network) for network in networks]
+    if len(networks) == 1:
+        return program.init(jnp.uint32(networks[0].seed), hypers[0])
+    stacked = jax.tree.map(lambda *scalars: jnp.stack(scalars), *hypers)
+    return program.init(jnp.array([network.seed for network in networks], jnp.uint32), stacked)
