@@ -8,6 +8,7 @@ import numpy as np
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset, split
+from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import UsageError
 
 
@@ -34,14 +35,3 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
     )
     device = (jnp.asarray(images), jnp.asarray(labels, jnp.int32), jnp.asarray(val_images))
     return config, TrainingData(*device, np.asarray(val_labels), len(dataset.class_names))
-
-
-def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of pixels in [0, 1], exactly, from the histogram of the bytes."""
-    counts = np.bincount(images.reshape(-1), minlength=256)
-    levels = np.arange(256) / 255
-    mean = float(counts @ levels / images.size)
-    std = float(np.sqrt(counts @ (levels - mean) ** 2 / images.size))
-    if std == 0:
-        raise UsageError("every pixel of every training image has the same value: there is nothing to learn from")
-    return mean, std

@@ -1,0 +1,158 @@
+"""The run directory is the contract: training writes it, everything else reads it.
+
+config.toml, environment.json, journal.jsonl, evaluations.jsonl, checkpoints/, snapshots/. A run appears by rename,
+with its step-0 checkpoint already inside.
+"""
+
+import json
+import os
+import re
+import tomllib
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from jaxquard.config import Config, suggestion
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import checkpoint, journal
+from jaxquard.runs.files import write_directory
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def runs_directory(given: Path | None = None) -> Path:
+    """Where runs live: what was given, else $JAXQUARD_RUNS, else ./runs."""
+    return given or Path(os.environ.get("JAXQUARD_RUNS") or "runs")
+
+
+def checked_name(name: str) -> str:
+    """A run's name as a single, portable path component."""
+    if not NAME.fullmatch(name):
+        raise UsageError(
+            f"run name {name[:100]!r}: use letters, digits, '.', '_' and '-' only, starting with one of the first two"
+        )
+    return name
+
+
+def new_name(config: Config) -> str:
+    """A name nobody has yet: what is trained, when, and four random letters."""
+    what = config.recipe or f"{config.model}-{re.sub('[^A-Za-z0-9-]', '', Path(config.dataset).stem) or 'data'}"
+    return f"{what}-{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run directory, read on demand."""
+
+    path: Path
+
+    @property
+    def id(self) -> str:
+        """The directory's name."""
+        return self.path.name
+
+    @cached_property
+    def config(self) -> Config:
+        """The resolved config."""
+        file = self.path / "config.toml"
+        try:
+            values = tomllib.loads(file.read_text(encoding="utf-8"))
+            values.pop("parent", None)
+            return Config.from_dict(values)
+        except OSError as error:
+            raise RunError(f"{file}: cannot be read: {error.strerror}") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, UsageError, TypeError) as error:
+            raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
+
+    @cached_property
+    def environment(self) -> dict[str, Any]:
+        """On what it was made, and the facts of its data set."""
+        file = self.path / "environment.json"
+        try:
+            environment = json.loads(file.read_bytes())
+            dataset = environment["dataset"]
+            if not (
+                dataset["class_names"] and len(dataset["image_shape"]) == 3 and isinstance(dataset["sha256"], dict)
+            ):
+                raise ValueError("incomplete")
+            return environment
+        except OSError as error:
+            raise RunError(f"{file}: cannot be read: {error.strerror}") from error
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
+
+    @property
+    def journal_file(self) -> Path:
+        """One line an epoch, one an event."""
+        return self.path / "journal.jsonl"
+
+    @property
+    def evaluations_file(self) -> Path:
+        """Every look at the test set."""
+        return self.path / "evaluations.jsonl"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints."""
+        return self.path / "checkpoints"
+
+    def journal(self) -> list[journal.Line]:
+        """All lines, as if never interrupted."""
+        return journal.read(self.journal_file)
+
+    def epochs(self) -> list[journal.Line]:
+        """The epoch lines alone."""
+        return journal.epochs(self.journal_file)
+
+    def evaluations(self) -> list[journal.Line]:
+        """Every evaluation on the test set, oldest first."""
+        return journal.read_lines(self.evaluations_file)
+
+    def finished(self) -> journal.Line | None:
+        """The journal's last line where it says that training ended, None while it has not."""
+        lines = self.journal()
+        return lines[-1] if lines and lines[-1].get("event") == "finished" else None
+
+    def status(self) -> str:
+        """`finished`, `diverged` or `unfinished`."""
+        lines = self.journal()
+        event = lines[-1].get("event") if lines else None
+        return event if event in ("finished", "diverged") else "unfinished"
+
+
+def create(root: Path, name: str | None, config: Config, environment: dict[str, Any], train_state: Any) -> Run:
+    """A new run directory, whole, with its step-0 checkpoint and snapshot inside. A name already taken is an error."""
+    from jaxquard.runs import tensors
+
+    path = root / checked_name(name or new_name(config))
+    files = {
+        "config.toml": tomli_w.dumps(config.to_dict()).encode(),
+        "environment.json": json.dumps(environment, indent=1).encode(),
+        "snapshots/epoch-000000.safetensors": tensors.to_bytes(train_state.current),
+    }
+    for file, data in checkpoint.checkpoint_files(0, train_state).items():
+        files[f"checkpoints/{checkpoint.directory_name(0)}/{file}"] = data
+    if path.exists():
+        raise RunError(f"{path}: already there; choose another name, or remove it first")
+    write_directory(path, files)
+    return Run(path)
+
+
+def find(name: str, root: Path) -> Run:
+    """A run by id (in `root`) or by path; RunError, with the nearest id, if there is none."""
+    for path in (root / name, Path(name)):
+        if (path / "config.toml").is_file():
+            return Run(path)
+    raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
+
+
+def every(root: Path) -> Iterator[Run]:
+    """All runs in a directory, oldest name first."""
+    if root.is_dir():
+        yield from (Run(path) for path in sorted(root.iterdir()) if (path / "config.toml").is_file())

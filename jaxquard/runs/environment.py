@@ -1,0 +1,60 @@
+"""On what a run was made: versions, devices, threads, data. Where these differ, bits may."""
+
+import os
+import platform
+from typing import Any
+
+from jaxquard.data import Dataset
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """What environment.json holds: all that can change a run's bits besides its config, and what the data was."""
+    return machine() | {
+        "dataset": {
+            "name": dataset.name,
+            "class_names": list(dataset.class_names),
+            "image_shape": list(dataset.train_images.shape[1:]),
+            "train": len(dataset.train_images),
+            "test": len(dataset.test_images),
+            "sha256": dict(dataset.sha256),
+        }
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Versions, devices and threads."""
+    import jax
+    import jaxlib
+    import numpy
+
+    import jaxquard
+
+    return {
+        "jaxquard": jaxquard.__version__,
+        "python": platform.python_version(),
+        "jax": jax.__version__,
+        "jaxlib": jaxlib.__version__,
+        "numpy": numpy.__version__,
+        "platform": platform.platform(),
+        "processor": processor(),
+        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "devices": [str(device.device_kind) for device in jax.devices()],
+    }
+
+
+def processor() -> str:
+    """The processor's name and the vector instructions it has, as far as the system tells."""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            facts = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
+    except OSError:
+        return platform.processor() or platform.machine()
+    facts = {name.strip(): value.strip() for name, value in facts.items()}
+    vector = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_tile") if flag in facts.get("flags", "").split()]
+    return " ".join([facts.get("model name", platform.machine()), *vector])
+
+
+def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What changed that may change bits, as phrases such as "jaxlib 0.10.1 → 0.12.0"."""
+    names = ("jax", "jaxlib", "processor", "threads", "devices")
+    return [f"{name} {then.get(name)} → {now.get(name)}" for name in names if then.get(name) != now.get(name)]

@@ -1,0 +1,87 @@
+"""Writing so that a reader, or a run that was killed, finds the old file or the new one, never half of either.
+
+temporary name → write → fsync → rename → fsync of the directory. What a process that died left under a temporary name
+is recognised by that name and swept away by the next one.
+"""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+from jaxquard.errors import JaxquardError
+
+TEMPORARY = ".tmp-"
+
+
+@contextlib.contextmanager
+def explained(path: Path, doing: str) -> Iterator[None]:
+    """Turn the operating system's refusal into one line that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise JaxquardError(f"{path}: cannot {doing}: {error.strerror or error}") from error
+
+
+def temporary(path: Path) -> Path:
+    """A name beside `path` that nobody else will choose."""
+    return path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}-{path.name}")
+
+
+def sync_directory(path: Path) -> None:
+    """Make renames inside a directory last through a power cut. Not every system can; those that can't need no call."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a new file and wait until it is on the disk."""
+    with open(path, "xb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, whole or not at all."""
+    with explained(path, "write"):
+        scratch = temporary(path)
+        try:
+            write_synced(scratch, data)
+            os.replace(scratch, path)
+        finally:
+            scratch.unlink(missing_ok=True)
+        sync_directory(path.parent)
+
+
+def write_directory(path: Path, files: dict[str, bytes]) -> None:
+    """Make the directory `path` with these files in it appear at once, by one rename; it must not exist yet."""
+    with explained(path, "write"):
+        scratch = temporary(path)
+        try:
+            scratch.mkdir(parents=True)
+            for name, data in files.items():
+                target = scratch / name
+                target.parent.mkdir(parents=True, exist_ok=True)
+                write_synced(target, data)
+            for folder in {scratch, *(target.parent for target in scratch.rglob("*"))}:
+                sync_directory(folder)
+            os.rename(scratch, path)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
+        sync_directory(path.parent)
+
+
+def sweep(directory: Path) -> None:
+    """Remove what processes that died left half-written in a directory. The caller holds its lock."""
+    for leftover in directory.glob(f"{TEMPORARY}*"):
+        if leftover.is_dir():
+            shutil.rmtree(leftover, ignore_errors=True)
+        else:
+            leftover.unlink(missing_ok=True)

@@ -1,0 +1,76 @@
+"""The journal: append-only JSON lines. One writer appends whole lines; any reader sees only whole ones."""
+
+import errno
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from jaxquard.errors import RunError
+from jaxquard.runs.files import explained
+
+Line = dict[str, Any]
+
+
+def append(path: Path, line: Line) -> None:
+    """Add one line and wait until it is on the disk, or leave the file as it was.
+
+    A torn line, which only a killed writer leaves behind, is cut off first.
+    """
+    data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
+    with explained(path, "write"), open(path, "a+b", buffering=0) as file:
+        end = _end_of_last_whole_line(file)
+        try:
+            file.truncate(end)
+            written = file.write(data)
+            os.fsync(file.fileno())
+            if written != len(data):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            file.truncate(end)
+            raise
+
+
+def _end_of_last_whole_line(file: io.FileIO) -> int:
+    end = file.seek(0, os.SEEK_END)
+    file.seek(max(0, end - 1))
+    if file.read(1) in (b"", b"\n"):
+        return end
+    file.seek(0)
+    return file.read().rfind(b"\n") + 1
+
+
+def read_lines(path: Path) -> list[Line]:
+    """Every whole line, oldest first; a last line without its newline is still being written and is left out."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+    lines = []
+    for number, text in enumerate(data.split(b"\n")[:-1], start=1):
+        try:
+            line = json.loads(text)
+            if not isinstance(line, dict):
+                raise ValueError("not an object")
+        except (ValueError, RecursionError) as error:
+            raise RunError(f"{path}: line {number} is damaged ({str(error)[:100]})") from error
+        lines.append(line)
+    return lines
+
+
+def read(path: Path) -> list[Line]:
+    """The journal as if the run had never been stopped: a "resumed" line takes back all later steps before it."""
+    kept: list[Line] = []
+    for line in read_lines(path):
+        if line.get("event") == "resumed":
+            kept = [old for old in kept if old.get("step", 0) <= line.get("step", 0)]
+        kept.append(line)
+    return kept
+
+
+def epochs(path: Path) -> list[Line]:
+    """The epoch lines alone, in order."""
+    return [line for line in read(path) if "epoch" in line and "event" not in line]

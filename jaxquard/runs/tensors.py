@@ -1,0 +1,79 @@
+"""Pytrees as safetensors: every leaf under the name of its path, restored into a structure the caller rebuilds.
+
+safetensors cannot execute code, but its reader is lenient about names and contents; what is loaded here must match the
+expected structure leaf by leaf: the same names, shapes and types, no more and no less.
+"""
+
+import json
+from typing import Any
+
+import jax
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from jaxquard.errors import RunError
+
+
+def path_name(path: tuple[Any, ...]) -> str:
+    """`params/0/w`, `opt_state/1/mean/0/w`, …"""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
+
+
+def _is_key(leaf: Any) -> bool:
+    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+
+
+def to_bytes(tree: Any, metadata: dict[str, str] | None = None) -> bytes:
+    """A pytree of arrays (random keys included) as the bytes of a safetensors file."""
+    arrays = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        arrays[path_name(path)] = np.ascontiguousarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+    return safetensors.numpy.save(arrays, metadata)
+
+
+def from_bytes(data: bytes, name: str) -> dict[str, np.ndarray]:
+    """The arrays of a safetensors file by name; RunError naming the file where it is damaged."""
+    try:
+        header_size = int.from_bytes(data[:8], "little")
+        header = json.loads(data[8 : 8 + header_size], object_pairs_hook=_no_duplicates)
+        arrays = safetensors.numpy.load(data)
+    except (safetensors.SafetensorError, ValueError, RecursionError, KeyError, MemoryError, OverflowError) as error:
+        raise RunError(f"{name}: not a sound safetensors file ({str(error)[:200]})") from error
+    if set(header) - {"__metadata__"} != set(arrays):
+        raise RunError(f"{name}: its header and its tensors disagree")
+    return arrays
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} appears twice")
+    return dict(pairs)
+
+
+def metadata(data: bytes) -> dict[str, str]:
+    """The text a safetensors file carries besides its tensors. The bytes were checked by `from_bytes`."""
+    header_size = int.from_bytes(data[:8], "little")
+    return json.loads(data[8 : 8 + header_size]).get("__metadata__", {})
+
+
+def restore(arrays: dict[str, np.ndarray], like: Any, name: str) -> Any:
+    """The arrays in the structure of `like` (arrays or their shapes and types); every leaf must be there and fit."""
+    expected = jax.tree_util.tree_leaves_with_path(like)
+    names = {path_name(path) for path, _ in expected}
+    for stranger in sorted(set(arrays) - names):
+        raise RunError(f"{name}: holds {stranger!r}, which this network does not have")
+    leaves = [_leaf(arrays, path_name(path), leaf, name) for path, leaf in expected]
+    return jax.tree.unflatten(jax.tree.structure(like), leaves)
+
+
+def _leaf(arrays: dict[str, np.ndarray], leaf_name: str, like: Any, name: str) -> jax.Array:
+    if leaf_name not in arrays:
+        raise RunError(f"{name}: lacks {leaf_name!r}")
+    array, key = arrays[leaf_name], _is_key(like)
+    shape, dtype = ((*like.shape, 2), np.uint32) if key else (like.shape, like.dtype)
+    if array.shape != shape or array.dtype != dtype:
+        raise RunError(f"{name}: {leaf_name} is {array.dtype}{list(array.shape)}, should be {dtype}{list(shape)}")
+    # jnp.array copies: a leaf that shared the file's buffer could not be donated
+    return jax.random.wrap_key_data(jax.numpy.array(array)) if key else jax.numpy.array(array)

@@ -1,0 +1,130 @@
+"""A neural network that learns to tell ten kinds of clothing apart: the whole algorithm, in pure JAX, on one screen.
+
+    python mlp_fashion_mnist.py            # 784-128-64-10, 20 epochs, some ten seconds; --help for every setting
+
+An image goes in as 784 numbers x. Each layer computes z = aW + b from the activations a before it, and hidden layers
+apply ReLU, a = max(0, z). Softmax turns the last z into ten probabilities. The loss is how surprised they are by the
+truth; `jax.grad` backpropagates it, and every parameter takes a small step downhill, 128 images at a time.
+The ideas are those of Michael Nielsen's "Neural Networks and Deep Learning", chapters 1 and 2.
+"""
+
+import functools
+import sys
+import time
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated
+
+import cyclopts
+import jax
+import jax.numpy as jnp
+from cyclopts.validators import Number
+
+from jaxquard.data import load
+from jaxquard.data.statistics import pixel_statistics
+from jaxquard.errors import DivergedError, JaxquardError, UsageError
+from jaxquard.nn.activations import relu
+from jaxquard.nn.layers import dense, init_dense, standardize
+from jaxquard.nn.losses import cross_entropy
+from jaxquard.nn.model import count_parameters
+
+
+def init_params(key, sizes):
+    """One layer of weights W ~ N(0, 1/√n_in) and biases b = 0 for each pair of neighbouring sizes."""
+    keys = jax.random.split(key, len(sizes) - 1)
+    return [init_dense(k, n_in, n_out) for k, (n_in, n_out) in zip(keys, pairwise(sizes), strict=True)]
+
+
+def predict(params, x):
+    """Logits of a batch: x (batch, 784) -> (batch, 10)."""
+    for layer in params[:-1]:
+        x = relu(dense(layer, x))
+    return dense(params[-1], x)
+
+
+def loss_fn(params, x, y):
+    """L = -Σ y·log softmax(z), averaged over the batch."""
+    return jnp.mean(cross_entropy(predict(params, x), y))
+
+
+def train_step(params, x, y, learning_rate):
+    """θ ← θ - η∇L. This one call to `grad` is all of backpropagation (Nielsen, chapter 2)."""
+    loss, grads = jax.value_and_grad(loss_fn)(params, x, y)
+    return jax.tree.map(lambda p, g: p - learning_rate * g, params, grads), loss
+
+
+def create_batches(key, n, batch_size):
+    """A fresh shuffle of 0 … n-1, cut into whole batches: (steps, batch_size)."""
+    steps = n // batch_size
+    return jax.random.permutation(key, n)[: steps * batch_size].reshape(steps, batch_size)
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def train_epoch(params, images, labels, batches, learning_rate, mean, std):
+    """Every step of an epoch as one compiled program. Returns the new parameters and the mean loss on the way."""
+
+    def step(params, rows):
+        x = standardize(images[rows], mean, std).reshape(len(rows), -1)
+        return train_step(params, x, labels[rows], learning_rate)
+
+    params, losses = jax.lax.scan(step, params, batches)
+    return params, jnp.mean(losses)
+
+
+@jax.jit
+def accuracy(params, images, labels, mean, std):
+    """Share of images whose largest logit is the right one."""
+    x = standardize(images, mean, std).reshape(len(images), -1)
+    return jnp.mean(jnp.argmax(predict(params, x), axis=-1) == labels)
+
+
+AtLeastOne = Annotated[int, cyclopts.Parameter(validator=Number(gte=1))]
+
+
+def main(
+    *,
+    hidden: tuple[AtLeastOne, ...] = (128, 64),
+    learning_rate: Annotated[float, cyclopts.Parameter(validator=Number(gt=0, lt=1e9))] = 0.01,
+    batch_size: AtLeastOne = 128,
+    epochs: AtLeastOne = 20,
+    seed: Annotated[int, cyclopts.Parameter(validator=Number(gte=0, lt=2**31))] = 0,
+    data_dir: Path | None = None,
+    offline: bool = False,
+) -> None:
+    """Train the mission's network on Fashion-MNIST and report what it learned."""
+    data = load(
+        "fashion-mnist", data_dir=data_dir, offline=offline or None, report=lambda line: print(line, file=sys.stderr)
+    )
+    if batch_size > len(data.train_images):
+        raise UsageError(f"--batch-size {batch_size} is more than the {len(data.train_images)} training images")
+    images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
+    mean, std = pixel_statistics(data.train_images)
+
+    key, init_key = jax.random.split(jax.random.key(seed))
+    params = init_params(init_key, (images[0].size, *hidden, data.classes))
+    print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
+    print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
+    print(f"network     {'-'.join(str(layer['w'].shape[0]) for layer in params)}-{data.classes}, ", end="")
+    print(f"{count_parameters(params):,} parameters\n\nepoch    loss    seconds")
+
+    for epoch in range(1, epochs + 1):
+        began = time.perf_counter()
+        key, epoch_key = jax.random.split(key)
+        batches = create_batches(epoch_key, len(images), batch_size)
+        params, loss = train_epoch(params, images, labels, batches, learning_rate, mean, std)
+        if not jnp.isfinite(loss):
+            raise DivergedError(f"the loss is not finite in epoch {epoch}: try a smaller --learning-rate")
+        seconds = time.perf_counter() - began
+        print(f"{epoch:5}  {loss:.4f}  {seconds:9.2f}{'  with compilation' if epoch == 1 else ''}", flush=True)
+
+    correct = accuracy(params, jnp.asarray(data.test_images), jnp.asarray(data.test_labels), mean, std)
+    print(f"\nfinal training loss   {loss:.4f}\ntest accuracy         {correct:.2%}\n")
+    print("Next: jaxquard train --seeds 5    the same with error bars, kept in a run directory")
+    print("      jaxquard --help             judge it, use it on your own pictures, try other settings")
+
+
+if __name__ == "__main__":
+    try:
+        cyclopts.run(main)
+    except JaxquardError as error:
+        sys.exit(print(f"mlp_fashion_mnist: {error}", file=sys.stderr) or error.exit_code)
