@@ -1,0 +1,275 @@
+"""Pictures are drawn here, saved in every way people save them, and must come back as what the network knows."""
+
+import io
+import os
+import struct
+import warnings
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from jaxquard.data.pictures import MAX_BYTES, read_picture
+from jaxquard.errors import DataError, UsageError
+
+FORMATS = ("PNG", "JPEG", "WEBP")
+
+
+def saved(pixels: np.ndarray | Image.Image, form: str = "PNG", **options) -> bytes:
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    if form == "JPEG":  # at the default of 75 a hard edge on a plain page throws ripples that count as object
+        options = {"quality": 95} | options
+    image.save(buffer := io.BytesIO(), form, **options)
+    return buffer.getvalue()
+
+
+def drawing(*, ink: int = 20, paper: int = 255, shape: tuple[int, int] = (200, 300)) -> np.ndarray:
+    """An upright L in ink on paper, 100 tall and 50 wide, far from the edges: uint8 (H, W)."""
+    page = np.full(shape, paper, np.uint8)
+    page[50:150, 120:140] = ink
+    page[130:150, 120:170] = ink
+    return page
+
+
+def letter(picture) -> bool:
+    """Whether the image is that L, white on black: tall as the frame, half as wide, centred, its foot at the right.
+
+    To one pixel, because of what JPEG makes of a hard edge.
+    """
+    image = picture.image[..., 0]
+    lit = image > 127
+    rows, columns = np.flatnonzero(lit.any(1)), np.flatnonzero(lit.any(0))
+    extent = (rows[0], rows[-1], columns[0], columns[-1])
+    placed = np.abs(np.subtract(extent, (0, 27, 7, 20))).max() <= 1
+    return bool(placed and not lit[:20, 15:].any() and lit[25, 8:18].all())
+
+
+def dressed_noise(seed: int = 0) -> np.ndarray:
+    """A 28x28 image as the data set has them: black corners, anything within."""
+    image = np.zeros((28, 28), np.uint8)
+    image[:, 4:24] = np.random.default_rng(seed).integers(0, 256, (28, 20))
+    return image
+
+
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize(
+    ("form", "options", "colour"), [("PNG", {}, False), ("PNG", {}, True), ("WEBP", {"lossless": True}, True)]
+)
+def test_an_image_of_the_data_set_comes_through_bit_for_bit_and_so_does_its_negative(form, options, negative, colour):
+    image = dressed_noise()
+    pixels = 255 - image if negative else image
+    picture = read_picture(saved(np.stack([pixels] * 3, -1) if colour else pixels, form, **options))
+    np.testing.assert_array_equal(picture.image[..., 0], image)
+    assert picture.inverted is negative
+    assert picture.image.shape == (28, 28, 1)
+    assert picture.image.dtype == np.uint8
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize(("ink", "paper"), [(20, 255), (240, 0), (30, 235), (20, 180), (255, 70)])
+def test_light_and_dark_backgrounds_in_every_format(form, ink, paper):
+    picture = read_picture(saved(drawing(ink=ink, paper=paper), form))
+    assert letter(picture)
+    assert picture.inverted is (paper > 127)
+    assert ("light background: inverted" in picture.notes) is (paper > 127)
+    assert not picture.image[0, 0]
+
+
+@pytest.mark.parametrize("paper", [190, 70])
+def test_light_that_falls_from_one_side_is_levelled(paper):
+    window = np.add.outer(np.linspace(0, 20, 200), np.linspace(-20, 20, 300))
+    page = np.where(drawing(paper=255) == 255, paper + window, 250 if paper < 127 else 10).astype(np.uint8)
+    picture = read_picture(saved(page))
+    assert letter(picture)
+    assert dict(picture.steps)["cropped"].shape == (100, 50)
+
+
+def as_cut_out(page: np.ndarray, rgb: int) -> Image.Image:
+    return Image.fromarray(np.dstack([np.full((*page.shape, 3), rgb, np.uint8), 255 - page]))
+
+
+PAGE = drawing(ink=0)
+KINDS = {
+    "palette": Image.fromarray(PAGE).convert("P"),
+    "one bit": Image.fromarray(PAGE).convert("1"),
+    "16-bit grey": Image.fromarray(PAGE.astype(np.uint16) * 257),
+    "colour": Image.fromarray(np.dstack([PAGE, PAGE // 2 + 127, PAGE])),
+    "grey and alpha": Image.fromarray(np.dstack([PAGE, np.full_like(PAGE, 255)])),
+    "dark on transparent": as_cut_out(PAGE, 10),
+    "light on transparent": as_cut_out(PAGE, 250),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_png(kind):
+    picture = read_picture(saved(KINDS[kind]))
+    assert letter(picture)
+    assert picture.inverted is (kind != "light on transparent")
+
+
+def test_a_palette_with_a_transparent_colour():
+    palette = Image.fromarray(255 - PAGE).convert("P")
+    assert letter(read_picture(saved(palette, transparency=0)))
+
+
+def test_a_cmyk_jpeg():
+    assert letter(read_picture(saved(Image.fromarray(PAGE).convert("CMYK"), "JPEG")))
+
+
+def test_transparency_ends_up_black_to_the_last_bit_and_16_bit_grey_keeps_its_levels():
+    cut_out = read_picture(saved(KINDS["dark on transparent"]))
+    assert not dict(cut_out.steps)["inverted"][0].any()
+    ramp = np.add.outer(np.zeros(28, np.uint16), np.arange(28, dtype=np.uint16) * 9)
+    np.testing.assert_array_equal(read_picture(saved(ramp * 257), invert=False).image[..., 0], ramp)
+
+
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_exif_orientation_is_honoured(form, orientation):
+    stored = {1: lambda p: p, 2: np.fliplr, 3: lambda p: np.rot90(p, 2), 4: np.flipud, 5: np.transpose}
+    stored |= {6: lambda p: np.rot90(p, 1), 7: lambda p: np.rot90(p.T, 2), 8: lambda p: np.rot90(p, -1)}
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    assert letter(read_picture(saved(np.ascontiguousarray(stored[orientation](PAGE)), form, exif=exif)))
+
+
+def test_a_large_photograph_is_reduced_and_a_tiny_one_enlarged():
+    large = Image.fromarray(PAGE).resize((4500, 3000))
+    for form in FORMATS:
+        picture = read_picture(saved(large, form))
+        assert letter(picture)
+        assert max(picture.steps[0][1].shape) == 1024
+    assert letter(read_picture(saved(PAGE[45:155:10, 115:175:10])))
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
+def test_extreme_shapes(shape):
+    assert read_picture(saved(np.zeros(shape, np.uint8))).image.shape == (28, 28, 1)
+
+
+def test_the_size_of_the_image_is_the_networks():
+    picture = read_picture(saved(PAGE), image_shape=(8, 12, 1))
+    assert picture.image.shape == (8, 12, 1)
+    assert np.flatnonzero((picture.image > 127).any(axis=(0, 2))).tolist() == [4, 5, 6, 7]
+    with pytest.raises(UsageError, match="grey"):
+        read_picture(saved(PAGE), image_shape=(32, 32, 3))
+
+
+def test_the_steps_are_kept_in_order_and_end_in_the_image():
+    picture = read_picture(saved(drawing(paper=200)))
+    names = [name for name, _ in picture.steps]
+    assert names == ["decoded", "grey", "inverted", "levelled", "cropped", "fitted"]
+    steps = dict(picture.steps)
+    assert steps["cropped"].shape == (100, 50)
+    assert all(step.dtype == np.uint8 for step in steps.values())
+    np.testing.assert_array_equal(steps["fitted"], picture.image[..., 0])
+    np.testing.assert_array_equal(steps["inverted"], 255 - steps["grey"])
+
+
+def test_invert_overrules_the_corners():
+    image = dressed_noise()
+    assert (read_picture(saved(image), invert=True).image[..., 0] == 255 - image).all()
+    assert (read_picture(saved(255 - image), invert=False).image[..., 0] == 255 - image).all()
+    assert not read_picture(saved(PAGE), invert=False).inverted
+
+
+def test_notes_warn_of_what_cannot_work():
+    gradient = np.tile(np.linspace(0, 255, 200).astype(np.uint8), (100, 1))
+    assert "almost one colour" in " ".join(read_picture(saved(np.full((90, 90), 200, np.uint8))).notes)
+    assert "not plain" in " ".join(read_picture(saved(gradient)).notes)
+    assert "neither light nor dark" in " ".join(read_picture(saved(drawing(paper=120))).notes)
+    assert read_picture(saved(drawing(ink=240, paper=0))).notes == ()
+
+
+@pytest.mark.parametrize("form", ["PNG", "WEBP"])
+def test_of_an_animation_the_first_frame_is_used(form):
+    second = Image.fromarray(np.full_like(PAGE, 128))
+    picture = read_picture(saved(Image.fromarray(PAGE), form, save_all=True, append_images=[second]))
+    assert letter(picture)
+    assert "animated: its first frame is used" in picture.notes
+
+
+def refused(source: Path | bytes, *words: str, **options) -> None:
+    with pytest.raises(DataError) as caught:
+        read_picture(source, name="my.png", **options)
+    message = str(caught.value)
+    assert message.startswith("my.png: ")
+    assert all(word in message for word in words), message
+    assert len(message) < 160
+    assert "\n" not in message
+
+
+def test_files_that_are_no_pictures(tmp_path):
+    refused(tmp_path / "nowhere.png", "no such file")
+    refused(tmp_path, "directory")
+    refused(Path("a\0b"), "cannot be read")
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", "not a regular file")
+    refused(b"", "empty")
+    refused(b"hello, world", "not a picture")
+    refused(saved(PAGE, "GIF"), "GIF", "save it as PNG")
+    refused(saved(PAGE, "BMP"), "BMP", "save it as PNG")
+    refused(saved(PAGE, "TIFF"), "TIFF", "save it as PNG")
+    refused(b"\0\0\0\x18ftypheic" + bytes(99), "HEIC", "save it as PNG")
+    refused(bytes(MAX_BYTES + 1), "64 MB")
+
+
+def test_the_message_names_the_file_itself_where_no_name_is_given(tmp_path):
+    with pytest.raises(DataError, match="nowhere"):
+        read_picture(tmp_path / "nowhere.png")
+
+
+@pytest.mark.parametrize(("form", "options"), [(f, {}) for f in FORMATS] + [("JPEG", {"progressive": True})])
+def test_no_beginning_of_a_picture_passes_for_the_whole(form, options):
+    whole = saved(dressed_noise(), form, **options)
+    for length in range(len(whole)):
+        refused(whole[:length])
+    assert read_picture(whole)
+
+
+def test_size_is_judged_by_the_header_before_anything_is_decoded():
+    def claiming(width: int, height: int) -> bytes:
+        ihdr = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+        good = saved(PAGE)
+        return good[:12] + ihdr + struct.pack(">I", zlib.crc32(ihdr)) + good[33:]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for size in [(13_000, 13_000), (100_000, 100_000), (2**31 - 1, 2**31 - 1)]:
+            refused(claiming(*size), "more than 50,000,000 pixels")
+        refused(claiming(400, 400), "damaged")  # asks for more rows than there are
+        refused(claiming(0, 5), "damaged")
+    refused(saved(PAGE), "more than 59,999 pixels", max_pixels=PAGE.size - 1)
+    assert read_picture(saved(PAGE), max_pixels=PAGE.size)
+
+
+def test_a_flipped_bit_in_the_pixels_of_a_png_is_noticed():
+    whole = bytearray(saved(dressed_noise()))
+    whole[whole.index(b"IDAT") + 40] ^= 1
+    refused(bytes(whole), "damaged PNG")
+
+
+EXIF = Image.Exif()
+EXIF[0x0112] = 6
+SAMPLES = [saved(dressed_noise(), form, exif=EXIF) for form in FORMATS]
+SAMPLES += [saved(KINDS[kind].resize((30, 20))) for kind in ("palette", "dark on transparent", "one bit")]
+SAMPLES += [saved(Image.new("RGB", (9, 9)), "WEBP", save_all=True, append_images=[Image.new("RGB", (9, 9), 255)])]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(SAMPLES), st.data())
+def test_nothing_but_a_data_error_ever_escapes(sample, data):
+    mutant = bytearray(sample)
+    for _ in range(data.draw(st.integers(1, 4))):
+        mutant[data.draw(st.integers(0, len(mutant) - 1))] = data.draw(st.integers(0, 255))
+    start = data.draw(st.integers(0, len(mutant)))
+    del mutant[start : start + data.draw(st.integers(0, 8))]
+    try:
+        picture = read_picture(bytes(mutant))
+    except DataError:
+        return
+    assert picture.image.shape == (28, 28, 1)
