@@ -1,0 +1,182 @@
+"""The data sets known by name: their files, the hashes these must have, their classes, and where they are served."""
+
+import difflib
+import string
+from dataclasses import dataclass
+
+from jaxquard.data.dataset import NDIM
+from jaxquard.errors import UsageError
+
+
+@dataclass(frozen=True)
+class File:
+    """One IDX file. It is checked by the SHA-256 of its decoded bytes, or where nobody has published that, by the
+    SHA-256 of the gzip file as its authors serve it. `role` is a key of dataset.NDIM, `count` the examples in it."""
+
+    role: str
+    name: str
+    count: int
+    sha256: str = ""
+    served_sha256: str = ""
+
+    @property
+    def ndim(self) -> int:
+        """Three dimensions (n, height, width) for images, one for labels."""
+        return NDIM[self.role]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A known data set.
+
+    mirrors: HTTPS addresses to put a file's name behind. folders: where other programs keep a copy.
+    transposed, first_label: the liberties that EMNIST takes.
+    """
+
+    name: str
+    title: str
+    class_names: tuple[str, ...]
+    files: tuple[File, ...] = ()
+    mirrors: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+    debian_package: str = ""
+    homepage: str = ""
+    transposed: bool = False
+    first_label: int = 0
+
+
+def find(name: str) -> Entry | None:
+    """The data set of this name, underscores and capitals allowed, or None."""
+    return CATALOGUE.get(name.lower().replace("_", "-"))
+
+
+def unknown(name: str) -> UsageError:
+    """The error for a name that is neither known nor a path; the likeliest meant comes first."""
+    likeness = {known: difflib.SequenceMatcher(None, name.lower(), known).ratio() for known in CATALOGUE}
+    names = ", ".join(sorted(CATALOGUE, key=lambda known: -likeness[known]))
+    return UsageError(f"unknown data set '{name}'. Known: {names};\nor a folder of four IDX files, or an .npz file")
+
+
+_DIGITS = tuple(string.digits)
+_MNIST_NAMES = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+
+
+_UNKNOWN = ("", "", "", "")
+
+
+def _files(
+    names: tuple[str, ...],
+    sha256: tuple[str, ...] = _UNKNOWN,
+    *,
+    served: tuple[str, ...] = _UNKNOWN,
+    train: int = 60000,
+    test: int = 10000,
+) -> tuple[File, ...]:
+    return tuple(map(File, NDIM, names, (train, train, test, test), sha256, served))
+
+
+def _emnist(part: str, train: int, test: int, class_names: str, first_label: int = 0) -> Entry:
+    """One part of EMNIST. Its authors serve all six as one archive of 560 MB, so it is not fetched but supplied by hand.
+
+    Nobody has published hashes of the members, so the counts are what can be checked.
+    """
+    return Entry(
+        name=f"emnist-{part}",
+        title=f"EMNIST ({part})",
+        class_names=tuple(class_names),
+        files=_files(
+            tuple(f"emnist-{part}-{name.replace('t10k', 'test')}" for name in _MNIST_NAMES), train=train, test=test
+        ),
+        folders=("data/EMNIST/raw", "~/data/EMNIST/raw"),
+        homepage="https://www.nist.gov/itl/products-and-services/emnist-dataset",
+        transposed=True,
+        first_label=first_label,
+    )
+
+
+_MERGED = string.digits + string.ascii_uppercase + "abdefghnqrt"  # letters whose cases look alike are one class
+
+_ENTRIES = (
+    Entry(
+        name="fashion-mnist",
+        title="Fashion-MNIST",
+        class_names=(
+            *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+            *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+        ),
+        # Taken from Debian's package. It is upstream's data bit for bit: with the name and time that Debian strips put
+        # back into the gzip headers (31 August 2017, 10:50 UTC), the files have the MD5 sums in upstream's README.
+        files=_files(
+            _MNIST_NAMES,
+            (
+                "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+                "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+                "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+                "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+            ),
+        ),
+        mirrors=(
+            "https://fashion-mnist.s3.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+        folders=(
+            "/usr/share/datasets/fashion-mnist",
+            "~/.keras/datasets/fashion-mnist",
+            "data/FashionMNIST/raw",
+            "~/data/FashionMNIST/raw",
+        ),
+        debian_package="dataset-fashion-mnist",
+        homepage="https://github.com/zalandoresearch/fashion-mnist",
+    ),
+    Entry(
+        name="mnist",
+        title="MNIST",
+        class_names=_DIGITS,
+        files=_files(
+            _MNIST_NAMES,
+            (
+                "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+                "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+                "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+                "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+            ),
+        ),
+        mirrors=(
+            "https://ossci-datasets.s3.amazonaws.com/mnist/",
+            "https://storage.googleapis.com/cvdf-datasets/mnist/",
+        ),
+        folders=("data/MNIST/raw", "~/data/MNIST/raw"),
+        homepage="http://yann.lecun.com/exdb/mnist/",
+    ),
+    Entry(
+        name="kmnist",
+        title="Kuzushiji-MNIST",
+        class_names=("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"),
+        files=_files(
+            _MNIST_NAMES,
+            served=(
+                "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4",
+                "e38f9ebcd0f3ebcdec7fc8eabdcdaef93bb0df8ea12bee65224341c8183d8e17",
+                "edd7a857845ad6bb1d0ba43fe7e794d164fe2dce499a1694695a792adfac43c5",
+                "20bb9a0ef54c7db3efc55a92eef5582c109615df22683c380526788f98e42a1c",
+            ),
+        ),
+        mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
+        folders=("data/KMNIST/raw", "~/data/KMNIST/raw"),
+        homepage="http://codh.rois.ac.jp/kmnist/",
+    ),
+    _emnist("balanced", 112800, 18800, _MERGED),
+    _emnist("bymerge", 697932, 116323, _MERGED),
+    _emnist("byclass", 697932, 116323, string.digits + string.ascii_uppercase + string.ascii_lowercase),
+    _emnist("letters", 124800, 20800, string.ascii_uppercase, first_label=1),
+    _emnist("digits", 240000, 40000, string.digits),
+    _emnist("mnist", 60000, 10000, string.digits),
+    Entry(name="digits", title="Digits, 8×8 (scikit-learn's)", class_names=_DIGITS),
+)
+
+CATALOGUE = {entry.name: entry for entry in _ENTRIES}

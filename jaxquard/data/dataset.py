@@ -1,0 +1,122 @@
+"""What every data set becomes, whatever it was read from: four consistent arrays and the names of the classes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxquard.errors import DataError, UsageError
+
+NDIM = {"train_images": 3, "train_labels": 1, "test_images": 3, "test_labels": 1}  # by role, in an IDX file
+_SHUFFLE = 20170825  # any constant does, so long as it never changes: it decides which examples are held out
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images, split into a training and a test set. The arrays are read-only.
+
+    Images are uint8 `(n, height, width, channels)`, labels int32 `(n,)` in 0 … classes − 1.
+    `sha256` maps each file to the hash of its decoded bytes; `source` says in a phrase where they came from.
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    class_names: tuple[str, ...]
+    sha256: dict[str, str]
+    source: str
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of every image."""
+        _, height, width, channels = self.train_images.shape
+        return height, width, channels
+
+    @property
+    def classes(self) -> int:
+        """The number of classes."""
+        return len(self.class_names)
+
+
+def build(
+    name: str,
+    arrays: Mapping[str, np.ndarray],
+    *,
+    called: Mapping[str, str],
+    sha256: dict[str, str],
+    source: str,
+    class_names: Sequence[str] | None = None,
+) -> Dataset:
+    """Check the four arrays against one another and make a Dataset of them.
+
+    arrays: by role (the keys of NDIM); images uint8 `(n, height, width[, channels])`, labels any integers `(n,)`.
+    called: what errors call each array: the file, or the member of an archive, that it was read from.
+    class_names: default "0" … "k − 1", k being one more than the largest label. Raises DataError.
+    """
+    labels = {role: arrays[role] for role in ("train_labels", "test_labels")}
+    if class_names is None:
+        class_names = [str(k) for k in range(1 + max(int(values.max(initial=0)) for values in labels.values()))]
+    for part in ("train", "test"):
+        _check_part(part, arrays, called, len(class_names))
+    train, test = arrays["train_images"], arrays["test_images"]
+    if train.shape[1:] != test.shape[1:]:
+        raise DataError(f"{called['test_images']}: images of {test.shape[1:]}, but of {train.shape[1:]} for training")
+    ready = {role: _frozen(values) for role, values in arrays.items()}
+    return Dataset(name=name, **ready, class_names=tuple(class_names), sha256=sha256, source=source)
+
+
+def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Hold out `validation` training examples: (train images, train labels, validation images, validation labels).
+
+    The examples held out are the last of a shuffle that is the same for every run and seed, so that figures measured
+    on them can be compared. 0 holds out nothing and leaves the training set in its own order. Raises UsageError.
+    """
+    images, labels = dataset.train_images, dataset.train_labels
+    if not 0 <= validation < len(labels):
+        raise UsageError(
+            f"validation {validation}: {dataset.name} has {len(labels)} training examples; hold out 0 to {len(labels) - 1}"
+        )
+    if validation == 0:
+        return images, labels, images[:0], labels[:0]
+    kept, held = np.split(shuffled(len(labels)), [len(labels) - validation])
+    return images[kept], labels[kept], images[held], labels[held]
+
+
+def shuffled(n: int) -> np.ndarray:
+    """One fixed permutation of 0 … n − 1, from raw random bits: those NumPy promises never to change (NEP 19)."""
+    return np.argsort(np.random.PCG64(_SHUFFLE).random_raw(n), kind="stable")
+
+
+def hold_out_test(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Make a training and a test set of one: the last sixth of the fixed shuffle is for testing (MNIST's proportion)."""
+    kept, held = np.split(shuffled(len(labels)), [len(labels) - len(labels) // 6])
+    return {
+        "train_images": images[kept],
+        "train_labels": labels[kept],
+        "test_images": images[held],
+        "test_labels": labels[held],
+    }
+
+
+def _check_part(part: str, arrays: Mapping[str, np.ndarray], called: Mapping[str, str], classes: int) -> None:
+    images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
+    file = called[f"{part}_labels"]
+    if len(images) != len(labels):
+        raise DataError(f"{file}: {len(labels)} labels, but {len(images)} images in {called[f'{part}_images']}")
+    if len(labels) == 0:
+        raise DataError(f"{file}: no examples")
+    wrong = np.flatnonzero((labels < 0) | (labels >= classes))
+    if wrong.size:
+        raise DataError(f"{file}: label {labels[wrong[0]]} at index {wrong[0]} is out of range: 0 to {classes - 1}")
+
+
+def _frozen(values: np.ndarray) -> np.ndarray:
+    """Images with their channel axis, labels as int32; read-only, for they are shared."""
+    if values.ndim == 1:
+        values = values.astype(np.int32)
+    elif values.ndim == 3:
+        values = values[..., np.newaxis]
+    values.flags.writeable = False
+    return values

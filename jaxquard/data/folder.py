@@ -1,0 +1,57 @@
+"""A folder of four IDX files under their customary names: someone's own data set, or a copy of a known one."""
+
+from pathlib import Path
+
+from jaxquard.data import idx
+from jaxquard.data.dataset import NDIM, Dataset, build
+from jaxquard.errors import DataError
+
+_STEMS = {
+    "train_images": ("train-images-idx3-ubyte",),
+    "train_labels": ("train-labels-idx1-ubyte",),
+    "test_images": ("t10k-images-idx3-ubyte", "test-images-idx3-ubyte"),
+    "test_labels": ("t10k-labels-idx1-ubyte", "test-labels-idx1-ubyte"),
+}
+
+
+def find(folder: Path, *stems: str) -> Path | None:
+    """The file of that name in the folder, gzipped or not, also with the dot that some copies have (`images.idx3`)."""
+    for stem in stems:
+        for name in (f"{stem}.gz", stem, f"{stem.replace('-idx', '.idx')}.gz", stem.replace("-idx", ".idx")):
+            if (folder / name).is_file():
+                return folder / name
+    return None
+
+
+def load_folder(folder: Path) -> Dataset:
+    """Read the four IDX files of a folder, and the class names in `classes.txt`, one a line, if it is there.
+
+    The files are hashed but have nothing to be checked against. Raises DataError.
+    """
+    paths = {role: find(folder, *stems) for role, stems in _STEMS.items()}
+    missing = [_STEMS[role][0] + "[.gz]" for role, path in paths.items() if path is None]
+    if missing:
+        raise DataError(f"{folder}: no data set: {', '.join(missing)} not found")
+    found = {role: path for role, path in paths.items() if path is not None}
+    arrays = {role: idx.read_idx(path, ndim=NDIM[role]) for role, path in found.items()}
+    return build(
+        folder.resolve().name,
+        arrays,
+        called={role: str(path) for role, path in found.items()},
+        sha256={path.name.removesuffix(".gz"): idx.sha256(arrays[role]) for role, path in found.items()},
+        source=str(folder),
+        class_names=_class_names(folder / "classes.txt"),
+    )
+
+
+def _class_names(path: Path) -> list[str] | None:
+    if not path.is_file():
+        return None
+    try:
+        text = path.read_bytes()[: 1 << 16].decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: cannot be read ({error})") from None
+    names = [line.strip() for line in text.splitlines() if line.strip()]
+    if not names or len(set(names)) < len(names):
+        raise DataError(f"{path}: expected a different name on each line")
+    return names

@@ -1,0 +1,139 @@
+"""The IDX format of MNIST and its kin, read strictly: an array comes out, or one DataError naming the file and its fault.
+
+An IDX file is a magic number (two zero bytes, a type code, the number of dimensions), the dimensions as big-endian
+32-bit integers, and the values in C order; nothing may follow. It is usually gzipped. Both are checked against the size
+of the file before memory is set aside, so that a few bytes cannot ask for gigabytes.
+"""
+
+import hashlib
+import io
+import math
+import os
+import struct
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from jaxquard.errors import DataError
+
+MAX_BYTES = 1 << 32  # no data set for this program is larger, and every size below stays far from overflow
+MAX_EXPANSION = 1032  # what DEFLATE can make of one byte at best: 258 bytes out of two bits
+_TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
+_CHUNK = 1 << 16
+
+
+def read_idx(source: Path | bytes, *, ndim: int, name: str = "") -> np.ndarray:
+    """Read an IDX file of unsigned bytes, gzipped or not, given as a path or as its bytes.
+
+    Returns a uint8 array of `ndim` dimensions. `name` is what errors call the file (default: its path).
+    Raises DataError for every deviation from the format, before allocating what the header asks for.
+    """
+    name = name or (str(source) if isinstance(source, Path) else "IDX data")
+    try:
+        with _open(source) as stream:
+            return _read(stream, ndim, name)
+    except OSError as error:
+        raise DataError(f"{name}: cannot be read ({error.strerror or error})") from None
+    except zlib.error as error:
+        raise DataError(f"{name}: damaged gzip data ({str(error).rpartition(': ')[2]})") from None
+
+
+def header(shape: tuple[int, ...]) -> bytes:
+    """The bytes an IDX file of uint8 values of this shape begins with."""
+    return struct.pack(f">HBB{len(shape)}I", 0, 0x08, len(shape), *shape)
+
+
+def sha256(values: np.ndarray) -> str:
+    """SHA-256 of the IDX file, not gzipped, that holds these uint8 values: the same wherever the file came from."""
+    digest = hashlib.sha256(header(values.shape))
+    digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
+
+
+def crc32(values: np.ndarray) -> int:
+    """CRC-32 of the same bytes: three times as quick as the SHA-256, and enough to notice accidents."""
+    return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(header(values.shape)))
+
+
+def _open(source: Path | bytes) -> BinaryIO:
+    if isinstance(source, bytes):
+        return io.BytesIO(source)
+    if source.exists() and not source.is_file():  # opening a named pipe would wait for ever
+        raise OSError("not a file")
+    return source.open("rb")
+
+
+def _read(stream: BinaryIO, ndim: int, name: str) -> np.ndarray:
+    size = stream.seek(0, os.SEEK_END)
+    stream.seek(0)
+    gzipped = stream.read(2) == b"\x1f\x8b"
+    stream.seek(0)
+    reader = _Gunzip(stream) if gzipped else stream
+    shape = _shape(reader.read(4 + 4 * ndim), ndim, name)
+    declared = len(header(shape)) + math.prod(shape)
+    _check_size(declared, size, gzipped, name)
+    values = np.empty(math.prod(shape), np.uint8)
+    filled = reader.readinto(values.data)  # pyright: ignore[reportAttributeAccessIssue]
+    if filled < values.size:
+        raise DataError(f"{name}: truncated: {declared} bytes declared, {len(header(shape)) + filled} there")
+    if reader.read(1) or stream.read(1):
+        raise DataError(f"{name}: trailing bytes after the {declared} that its header declares")
+    return values.reshape(shape)
+
+
+def _shape(head: bytes, ndim: int, name: str) -> tuple[int, ...]:
+    """The dimensions that the first bytes of an IDX file declare."""
+    if len(head) >= 4:
+        zero, kind, dimensions = struct.unpack(">HBB", head[:4])
+        if zero != 0 or kind not in _TYPES:
+            raise DataError(
+                f"{name}: wrong magic number 0x{head[:4].hex()}, expected 0x{header((0,) * ndim)[:4].hex()}"
+            )
+        if kind != 0x08:
+            raise DataError(f"{name}: holds {_TYPES[kind]} values, expected uint8")
+        if dimensions != ndim:
+            raise DataError(f"{name}: has {dimensions} dimensions, expected {ndim}")
+    if len(head) < 4 + 4 * ndim:
+        raise DataError(f"{name}: truncated: {len(head)} bytes where the header alone takes {4 + 4 * ndim}")
+    shape = struct.unpack(f">{ndim}I", head[4:])
+    if 0 in shape:
+        raise DataError(f"{name}: empty: its header declares dimensions {shape}")
+    return shape
+
+
+def _check_size(declared: int, size: int, gzipped: bool, name: str) -> None:
+    """Refuse a header that asks for more, or for less, than a file of `size` bytes can hold."""
+    if declared > MAX_BYTES or (gzipped and declared > size * MAX_EXPANSION):
+        raise DataError(f"{name}: its header declares {declared} bytes, more than a file of {size} bytes can hold")
+    if not gzipped and size < declared:
+        raise DataError(f"{name}: truncated: {declared} bytes declared, {size} there")
+    if not gzipped and size > declared:
+        raise DataError(f"{name}: {size - declared} trailing bytes after the {declared} that its header declares")
+
+
+class _Gunzip:
+    """One gzip member, decompressed into buffers of the caller's size and never beyond."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._zlib = zlib.decompressobj(wbits=31)
+
+    def readinto(self, buffer: memoryview | bytearray) -> int:
+        """Fill the buffer as far as the member goes; returns the number of bytes. Raises zlib.error on damage."""
+        view, filled = memoryview(buffer), 0
+        while filled < len(view) and not self._zlib.eof:
+            packed = self._zlib.unconsumed_tail or self._stream.read(_CHUNK)
+            if not packed:
+                raise zlib.error("the gzip data ends too early")
+            part = self._zlib.decompress(packed, len(view) - filled)
+            view[filled : filled + len(part)] = part
+            filled += len(part)
+        return filled
+
+    def read(self, size: int) -> bytes:
+        """Up to `size` bytes; what follows the member in the file counts as one more."""
+        buffer = bytearray(size)
+        filled = self.readinto(buffer)
+        return bytes(buffer[:filled]) or self._zlib.unused_data[:1]
