@@ -1,0 +1,26 @@
+"""Journals and results become charts: plain Python and NumPy data in, a `Chart` out, `save` to PNG, SVG or HTML.
+
+Drawing never trains and never reads a run: whoever has the figures hands them over. A chart is a Vega-Lite description
+held in a dictionary, so making one needs nothing installed; only `save` needs the extra `jaxquard[charts]`.
+"""
+
+from jaxquard.charts.card import training_card
+from jaxquard.charts.chart import Chart, data_table, save
+from jaxquard.charts.curves import learning_curves
+from jaxquard.charts.dots import dot_plot
+from jaxquard.charts.judgement import confusion_matrix, reliability
+from jaxquard.charts.lines import lines
+from jaxquard.charts.pictures import montage
+
+__all__ = [
+    "Chart",
+    "confusion_matrix",
+    "data_table",
+    "dot_plot",
+    "learning_curves",
+    "lines",
+    "montage",
+    "reliability",
+    "save",
+    "training_card",
+]

@@ -1,0 +1,101 @@
+"""What every chart is, and the one place that draws: a Vega-Lite description with its words and its figures."""
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxquard.charts import theme
+from jaxquard.errors import JaxquardError
+
+SUFFIXES = (".png", ".svg", ".html")
+
+
+@dataclass(frozen=True)
+class Chart:
+    """A drawing (`view`, a Vega-Lite view `width` pixels wide) with the words and the figures that go with it.
+
+    `description` is the alternative text: what a reader who cannot see the drawing needs to know.
+    `table` holds the figures drawn, ready to read: one dictionary a row, the same columns in each.
+    """
+
+    title: str
+    subtitle: str
+    description: str
+    view: dict[str, Any]
+    table: list[dict[str, object]]
+    width: int = theme.WIDTH
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """The complete Vega-Lite description; a browser with Vega draws it as it stands."""
+        heading = theme.wrap(self.title, self.width, letter=9.5)
+        return {
+            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+            "title": {"text": heading, "subtitle": theme.wrap(self.subtitle, self.width, letter=6.3)},
+            "description": self.description,
+            "background": theme.PAPER,
+            "padding": 20,
+            "config": theme.CONFIG,
+            **self.view,
+        }
+
+
+def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool = False) -> list[Path]:
+    """Write `chart` as PNG, SVG or self-contained HTML, by the path's suffix; with none of these, PNG and SVG.
+
+    `scale` is PNG pixels per pixel of the description. Returns the paths written. Raises JaxquardError when the extra
+    is not installed, a file is already there (unless `overwrite`), or it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() in SUFFIXES:
+        paths = [path]
+    else:
+        paths = [path.with_name(path.name + suffix) for suffix in SUFFIXES[:2]]
+    taken = [p for p in paths if p.exists()]
+    if taken and not overwrite:
+        raise JaxquardError(f"{taken[0]} is already there; choose another name, or overwrite it on purpose")
+    try:
+        for p in paths:
+            p.write_bytes(_render(chart, p.suffix.lower(), scale))
+    except OSError as error:
+        raise JaxquardError(f"cannot write the chart: {error}") from error
+    return paths
+
+
+def _render(chart: Chart, suffix: str, scale: float) -> bytes:
+    try:
+        import vl_convert
+    except ImportError as error:
+        raise JaxquardError("charts need the extra that draws them: pip install 'jaxquard[charts]'") from error
+    if suffix == ".png":
+        return vl_convert.vegalite_to_png(chart.spec, scale=scale, allowed_base_urls=[])
+    if suffix == ".svg":
+        return _described(vl_convert.vegalite_to_svg(chart.spec, allowed_base_urls=[]), chart).encode()
+    return vl_convert.vegalite_to_html(chart.spec, bundle=True).encode()
+
+
+def _described(svg: str, chart: Chart) -> str:
+    """The SVG with its title and alternative text inside, which the renderer leaves out."""
+    words = f"<title>{html.escape(chart.title)}</title><desc>{html.escape(chart.description)}</desc>"
+    return svg.replace(">", f">{words}", 1)
+
+
+def data_table(chart: Chart) -> str:
+    """The figures of a chart as a Markdown table, for readers who cannot see it or want to check it."""
+    columns = list(chart.table[0])
+    head = [_row([_cell(c) for c in columns]), _row(["---"] * len(columns))]
+    return "\n".join(head + [_row([_cell(row[c]) for c in columns]) for row in chart.table]) + "\n"
+
+
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _cell(value: object) -> str:
+    """One cell: four significant digits, `–` for what is missing, nothing that breaks the table."""
+    if value is None:
+        return "–"
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text.replace("|", "\\|").replace("\n", " ")

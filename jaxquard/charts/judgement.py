@@ -1,0 +1,164 @@
+"""How well a network judges: which classes it confuses, and whether its confidence can be believed."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxquard.charts import theme
+from jaxquard.charts.chart import Chart
+from jaxquard.errors import UsageError
+
+
+def confusion_matrix(
+    counts: np.ndarray, class_names: Sequence[str], *, title: str = "Confusion matrix", subtitle: str = ""
+) -> Chart:
+    """`counts`: (classes, classes) whole numbers, rows = true class, columns = predicted class.
+
+    The shade is the cell's share of its row, on a square-root scale, because the rare mistakes are what one looks for.
+    """
+    counts = np.asarray(counts)
+    n = len(class_names)
+    if counts.shape != (n, n):
+        raise UsageError(f"a confusion matrix of {n} classes has shape ({n}, {n}), not {counts.shape}")
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    cells = [
+        {"true": class_names[i], "predicted": class_names[j], "count": int(counts[i, j]), "share": float(shares[i, j])}
+        for i, j in np.ndindex(n, n)
+    ]
+    table: list[dict[str, object]] = [
+        {"true class": name, **{str(c): int(k) for c, k in zip(class_names, row, strict=True)}}
+        for name, row in zip(class_names, counts, strict=True)
+    ]
+    summary = _most_confused(counts, class_names)
+    words = f"{subtitle} {summary} Shade: share of the row (square-root scale).".strip()
+    side = 46 * n
+    description = f"Confusion matrix, rows the true class, columns the predicted one. {summary}"
+    return Chart(title, words, description, _heatmap(cells, list(class_names), side), table, max(side, 320))
+
+
+def _most_confused(counts: np.ndarray, names: Sequence[str]) -> str:
+    right = f"{theme.percent(np.trace(counts) / max(counts.sum(), 1))} of {counts.sum():,} right."
+    wrong = counts - np.diag(np.diag(counts))
+    if not wrong.any():
+        return right
+    i, j = divmod(int(wrong.argmax()), len(names))
+    return f"{right} Most often confused: {names[i]}, taken for {names[j]} {wrong[i, j]:,} times."
+
+
+def _heatmap(cells: list[dict[str, Any]], names: list[str], side: int) -> dict[str, Any]:
+    axis = {"domain": False, "ticks": False, "labelLimit": 140}
+    x_axis = axis | {"orient": "top", "labelAngle": -40, "titleAnchor": "start"}
+    y_axis = axis | {"titleX": -8, "titleAlign": "right"}
+    shade = {"type": "pow", "exponent": 0.5, "domain": [0, 1], "range": ["#ffffff", theme.BLUE], "interpolate": "rgb"}
+    white_on_dark = {"condition": {"test": "datum.share > 0.4", "value": "#ffffff"}, "value": theme.INK}
+    return {
+        "width": side,
+        "height": side,
+        "data": {"values": cells},
+        "encoding": {
+            "x": {"field": "predicted", "type": "nominal", "sort": names, "title": "predicted class", "axis": x_axis},
+            "y": {"field": "true", "type": "nominal", "sort": names, "title": "true class", "axis": y_axis},
+        },
+        "layer": [
+            {
+                "mark": {"type": "rect", "stroke": theme.RULE, "strokeWidth": 1, "tooltip": True},
+                "encoding": {"color": {"field": "share", "type": "quantitative", "scale": shade, "legend": None}},
+            },
+            {"mark": "text", "encoding": {"text": {"field": "count"}, "color": white_on_dark}},
+        ],
+    }
+
+
+def reliability(
+    confidences: np.ndarray,
+    correct: np.ndarray,
+    *,
+    bins: int = 15,
+    title: str = "Does it know when it is wrong?",
+    subtitle: str = "",
+) -> Chart:
+    """Accuracy against confidence, in `bins` equal steps of confidence (Guo et al. 2017, figure 1).
+
+    `confidences`: (n,) the probability of the predicted class; `correct`: (n,) booleans. The bars through the points
+    are 95 % Wilson intervals; beneath, how many predictions each bin holds. The expected calibration error is
+    Σ_b n_b/n · |accuracy_b − confidence_b| over bins that are open on the left and closed on the right.
+    """
+    rows = _bins(np.asarray(confidences, np.float64), np.asarray(correct, bool), bins)
+    total = sum(row["n"] for row in rows)
+    error = sum(row["n"] * abs(row["accuracy"] - row["confidence"]) for row in rows) / total / 100
+    signed = sum(row["n"] * (row["accuracy"] - row["confidence"]) for row in rows)
+    side = "over-confident" if signed < 0 else "under-confident"
+    summary = f"Expected calibration error {theme.percent(error)}, on the whole {side}, over {total:,} predictions."
+    words = f"{subtitle} {summary} On the dashed line, confidence is the share that is right.".strip()
+    table: list[dict[str, object]] = [
+        {
+            "confidence (%)": row["confidence"],
+            "accuracy (%)": row["accuracy"],
+            "95 % interval": f"{row['low']:.1f} – {row['high']:.1f}",
+            "predictions": row["n"],
+        }
+        for row in rows
+    ]
+    told = "; ".join(f"{row['confidence']:.0f} % sure, {row['accuracy']:.0f} % right" for row in rows)
+    return Chart(title, words, f"Reliability diagram. {summary} By bin: {told}.", _diagram(rows), table, 420)
+
+
+def _bins(confidences: np.ndarray, correct: np.ndarray, bins: int) -> list[dict[str, Any]]:
+    if confidences.ndim != 1 or confidences.shape != correct.shape or not len(correct):
+        raise UsageError(f"a confidence for each prediction: got {confidences.shape} and {correct.shape}")
+    if not ((confidences >= 0) & (confidences <= 1)).all():
+        raise UsageError("a confidence is a probability: between 0 and 1")
+    which = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
+    rows = []
+    for b in np.unique(which):
+        n, right = int((which == b).sum()), int(correct[which == b].sum())
+        low, high = wilson(right, n)
+        figures = {"confidence": float(confidences[which == b].mean()), "accuracy": right / n, "low": low, "high": high}
+        edges = {"from": b / bins, "to": (b + 1) / bins}
+        rows.append({"n": n} | {k: 100 * float(v) for k, v in (figures | edges).items()})
+    return rows
+
+
+def wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of a proportion (Wilson 1927), 95 % by default."""
+    p, scale = successes / n, 1 + z * z / n
+    middle = (p + z * z / (2 * n)) / scale
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _diagram(rows: list[dict[str, Any]]) -> dict[str, Any]:
+    low = min(row["from"] for row in rows)
+    scale = {"scale": {"domain": [low, 100], "nice": False, "zero": False}, "type": "quantitative"}
+    floor = min([low, *(row["low"] for row in rows)])
+    y_scale = {"scale": {"domain": [floor, 100], "nice": False, "zero": False}, "type": "quantitative"}
+    x = {"field": "confidence", "title": None, **scale}
+    y = {"title": "share right (%)", **y_scale}
+    ideal = {
+        "data": {"values": [{"v": low}, {"v": 100}]},
+        "mark": {"type": "line", "color": theme.MUTED, "strokeDash": [5, 4], "strokeWidth": 1.5},
+        "encoding": {"x": {"field": "v", "title": None, **scale}, "y": {"field": "v", **y}},
+    }
+    bars = {
+        "mark": {"type": "rule", "color": theme.BLUE, "strokeWidth": 2},
+        "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}},
+    }
+    points = {
+        "mark": {"type": "point", "filled": True, "opacity": 1, "size": 60, "color": theme.BLUE, "tooltip": True},
+        "encoding": {"x": x, "y": {"field": "accuracy", **y}},
+    }
+    histogram = {
+        "width": 420,
+        "height": 70,
+        "mark": {"type": "rect", "color": theme.BLUE, "opacity": 0.45, "stroke": theme.PAPER, "tooltip": True},
+        "encoding": {
+            "x": {"field": "from", "title": "confidence (%)", **scale},
+            "x2": {"field": "to"},
+            "y": {"field": "n", "type": "quantitative", "title": "predictions", "axis": {"tickCount": 3}},
+            "y2": {"datum": 0},
+        },
+    }
+    square = {"width": 420, "height": 340, "layer": [ideal, bars, points]}
+    return {"data": {"values": rows}, "vconcat": [square, histogram], "spacing": 34}

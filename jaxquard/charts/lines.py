@@ -1,0 +1,208 @@
+"""Lines with bands, each named at its end: the chart behind the learning curves and most lessons."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from jaxquard.charts import theme
+from jaxquard.charts.chart import Chart
+from jaxquard.charts.theme import Style
+from jaxquard.errors import UsageError
+
+Row = Mapping[str, object]
+
+
+def lines(
+    rows: Sequence[Row],
+    x: str,
+    y: str,
+    *,
+    title: str,
+    subtitle: str,
+    series: str | None = None,
+    band: tuple[str, str] | None = None,
+    x_title: str = "",
+    y_title: str = "",
+    log_x: bool = False,
+    log_y: bool = False,
+    reference: tuple[float, str] | None = None,
+    styles: Mapping[str, Style] | None = None,
+    description: str = "",
+    width: int = theme.WIDTH,
+    height: int = theme.HEIGHT,
+) -> Chart:
+    """Draw `rows[y]` against `rows[x]`, one line for each value of `rows[series]`, with a band between two columns.
+
+    What is not finite, or has no logarithm on a logarithmic axis, is a gap. `reference` is a level and its name.
+    Raises UsageError when nothing is left to draw.
+    """
+    points = _points(rows, x, y, series, band, log_x, log_y)
+    drawn = {str(p["series"]): p for p in points if p["y"] is not None}  # each line's last point
+    if not drawn:
+        raise UsageError(f"nothing to draw: no row has a finite {y!r}")
+    looks = dict(styles or theme.styles(list(drawn)))
+    domain = _domain([p[k] for p in points for k in ("y", "low", "high")] + [reference and reference[0]], log_y)
+    axis_y = {"scale": {"type": "log" if log_y else "linear", "domain": domain, "nice": False, "zero": False}}
+    view = {
+        "width": width,
+        "height": height,
+        "encoding": {
+            "x": _x_axis(points, x_title or x, log_x),
+            "color": _look("color", looks, legend=None),
+        },
+        "layer": [
+            *(theme.reference(*reference, "y") if reference else []),
+            _band(points, axis_y),
+            _line(points, axis_y | {"axis": {"tickCount": 6}, "title": y_title or y}, looks),
+            _marks(points, axis_y, looks),
+            *_labels(drawn, axis_y, looks, _gap(domain, height, log_y), log_y),
+        ],
+    }
+    columns = [c for c in (series, x, y, *(band or ())) if c]
+    table = [{c: row.get(c) for c in columns} for row in rows]
+    return Chart(
+        title, subtitle, description or _describe(y_title or y, x_title or x, points), view, table, width + 100
+    )
+
+
+def _points(
+    rows: Sequence[Row], x: str, y: str, series: str | None, band: tuple[str, str] | None, log_x: bool, log_y: bool
+) -> list[dict[str, Any]]:
+    low, high = band or ("", "")
+    points = [
+        {
+            "series": str(row[series]) if series else "",
+            "x": _number(row.get(x), log_x),
+            "y": _number(row.get(y), log_y),
+            "low": _number(row.get(low), log_y),
+            "high": _number(row.get(high), log_y),
+        }
+        for row in rows
+    ]
+    return [p for p in points if p["x"] is not None]
+
+
+def _number(value: object, log: bool = False) -> float | None:
+    """A float that JSON and the axis can hold, or None."""
+    if value is None:
+        return None
+    number = float(value)  # type: ignore[arg-type]
+    return number if math.isfinite(number) and (number > 0 or not log) else None
+
+
+def _domain(values: Sequence[float | None], log: bool) -> list[float]:
+    """The lowest and the highest value with a little air; given to Vega outright, so that labels can be placed here."""
+    present = [v for v in values if v is not None]
+    low, high = min(present), max(present)
+    if log:
+        air = (high / low) ** 0.05 if high > low else 2.0
+        return [low / air, high * air]
+    air = 0.05 * (high - low) or abs(high) * 0.1 or 1.0
+    return [low - air if low < 0 or low > air else 0.0, high + air]
+
+
+def _gap(domain: list[float], height: int, log: bool) -> float:
+    """What 16 pixels, a line of text, is on the axis (on a logarithmic one: in natural logarithms)."""
+    low, high = [math.log(v) for v in domain] if log else domain
+    return 16 * (high - low) / height
+
+
+def spread(positions: Sequence[float], gap: float) -> list[float]:
+    """Move positions as little as possible (least squares) so that neighbours are at least `gap` apart.
+
+    Less the room its predecessors need, each position may only stay or rise: isotonic regression, by pooling.
+    """
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    pools: list[list[float]] = []
+    for rank, i in enumerate(order):
+        pools.append([positions[i] - rank * gap])
+        while len(pools) > 1 and _mean(pools[-2]) > _mean(pools[-1]):
+            last = pools.pop()
+            pools[-1] += last
+    level = [_mean(pool) for pool in pools for _ in pool]
+    placed = {i: level[rank] + rank * gap for rank, i in enumerate(order)}
+    return [placed[i] for i in range(len(positions))]
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _look(channel: str, looks: Mapping[str, Style], **more: object) -> dict[str, Any]:
+    field = {"color": "color", "strokeDash": "dash", "shape": "shape"}[channel]
+    scale = {"domain": list(looks), "range": [getattr(look, field) for look in looks.values()]}
+    return {"field": "series", "type": "nominal", "scale": scale, **more}
+
+
+def _x_axis(points: list[dict[str, Any]], title: str, log: bool) -> dict[str, Any]:
+    whole = all(p["x"] == int(p["x"]) for p in points)
+    domain = [min(p["x"] for p in points), max(p["x"] for p in points)]
+    axis: dict[str, Any] = {"tickMinStep": 1, "format": "d"} if whole and not log else {}
+    if log and domain[1] >= 100 * domain[0]:
+        axis = {"values": _decades(*domain), "format": "~g"}
+    scale = {"type": "log" if log else "linear", "domain": domain, "nice": False, "zero": False}
+    return {"field": "x", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+
+
+def _decades(low: float, high: float) -> list[float]:
+    return [10.0**e for e in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)]
+
+
+def _band(points: list[dict[str, Any]], axis_y: dict[str, Any]) -> dict[str, Any]:
+    banded = [p for p in points if p["low"] is not None and p["high"] is not None]
+    y = {"field": "low", "type": "quantitative", **axis_y}
+    mark = {"type": "area", "opacity": 0.2, "tooltip": False}
+    return {"data": {"values": banded}, "mark": mark, "encoding": {"y": y, "y2": {"field": "high"}}}
+
+
+def _line(points: list[dict[str, Any]], axis_y: dict[str, Any], looks: Mapping[str, Style]) -> dict[str, Any]:
+    encoding = {
+        "y": {"field": "y", "type": "quantitative", **axis_y},
+        "strokeDash": _look("strokeDash", looks, legend=None),
+    }
+    return {"data": {"values": points}, "mark": {"type": "line", "strokeWidth": 2.2}, "encoding": encoding}
+
+
+def _marks(points: list[dict[str, Any]], axis_y: dict[str, Any], looks: Mapping[str, Style]) -> dict[str, Any]:
+    """Up to a dozen marks along each line, counted back from its end."""
+    chosen = []
+    for name in looks:
+        own = [p for p in points if p["series"] == name and p["y"] is not None]
+        chosen += own[:: -max(1, math.ceil(len(own) / 12))]
+    encoding = {
+        "y": {"field": "y", "type": "quantitative", **axis_y},
+        "shape": _look("shape", looks, legend=None),
+    }
+    mark = {"type": "point", "filled": True, "size": 36, "opacity": 1, "tooltip": True}
+    return {"data": {"values": chosen}, "mark": mark, "encoding": encoding}
+
+
+def _labels(
+    ends: Mapping[str, dict[str, Any]], axis_y: dict[str, Any], looks: Mapping[str, Style], gap: float, log: bool
+) -> list[dict[str, Any]]:
+    """Each line's name at its end, those that end together moved apart; on a halo of paper where it crosses a line."""
+    into, out = (math.log, math.exp) if log else (float, float)
+    rows = []
+    for x in {end["x"] for end in ends.values()}:
+        here = [name for name in ends if ends[name]["x"] == x and looks[name].label]
+        heights = spread([into(ends[name]["y"]) for name in here], gap)
+        rows += [{"x": x, "y": out(h), "label": looks[n].label} for n, h in zip(here, heights, strict=True)]
+    at = {"y": {"field": "y", "type": "quantitative", **axis_y}, "text": {"field": "label"}}
+    text = {"type": "text", "align": "left", "dx": 9}
+    halo = {"stroke": theme.PAPER, "strokeWidth": 8, "strokeJoin": "round", "aria": False}
+    return [
+        {"data": {"values": rows}, "mark": mark, "encoding": at | {"color": {"value": color}}}
+        for mark, color in ((text | halo, theme.PAPER), (text, theme.INK))
+    ]
+
+
+def _describe(y: str, x: str, points: list[dict[str, Any]]) -> str:
+    """`Line chart: loss by epoch. training: 0.9 at epoch 1, 0.3 at epoch 20. …`, and a peak or a trough between."""
+    told = []
+    for name in dict.fromkeys(p["series"] for p in points):
+        own = [p for p in points if p["series"] == name and p["y"] is not None]
+        if own:
+            lowest, highest = min(own, key=lambda p: p["y"]), max(own, key=lambda p: p["y"])
+            turns = [p for p in own if p is own[0] or p is own[-1] or p is lowest or p is highest]
+            told.append(f"{name or y}: " + ", ".join(f"{p['y']:.4g} at {x} {p['x']:g}" for p in turns) + ".")
+    return " ".join([f"Line chart: {y} by {x}.", *told])

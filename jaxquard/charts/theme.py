@@ -1,0 +1,100 @@
+"""One look for every chart: colours, dashes, marks, type, and the Vega-Lite configuration made from them.
+
+The series colours are Okabe and Ito's ("Color Universal Design", 2008), made to be told apart
+with any common colour blindness, less the three too pale for white paper. Colour never carries meaning alone: dash and
+mark change with it, for print in black.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple, TypeVar
+
+T = TypeVar("T")
+PAPER, INK, MUTED, RULE = "#ffffff", "#1f2328", "#59636e", "#e4e7eb"
+BLUE, VERMILLION = "#0072b2", "#d55e00"
+COLORS = (BLUE, VERMILLION, "#009e73", "#cc79a7", "#000000")
+DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3))
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
+FONT = "Helvetica, Arial, Liberation Sans, sans-serif"
+WIDTH, HEIGHT = 600, 320  # pixels of the plot itself
+LETTER = 6.1  # average width of a letter at 12 pixels, to leave room for text
+
+
+class Style(NamedTuple):
+    """How one series is drawn; an empty label leaves the line unnamed (another line speaks for both)."""
+
+    color: str
+    dash: tuple[int, ...]
+    shape: str
+    label: str
+
+
+def cycle(choices: Sequence[T], i: int) -> T:
+    return choices[i % len(choices)]
+
+
+def styles(names: list[str]) -> dict[str, Style]:
+    """A style for each series; no two alike among the first twenty."""
+    return {name: Style(cycle(COLORS, i), cycle(DASHES, i), cycle(SHAPES, i), name) for i, name in enumerate(names)}
+
+
+def wrap(text: str, width: float, letter: float = LETTER) -> list[str]:
+    """`text` cut into lines that fit `width` pixels: Vega wraps nothing by itself."""
+    return textwrap.wrap(text, max(20, int(width / letter)), break_on_hyphens=False)
+
+
+def percent(fraction: float, digits: int = 1) -> str:
+    return f"{100 * fraction:.{digits}f} %"
+
+
+def reference(level: float, name: str, axis: Literal["x", "y"]) -> list[dict[str, Any]]:
+    """A dashed line across the plot at `level` of `axis`, with its name: what there is to be beaten."""
+    other, length = ("y", "height") if axis == "x" else ("x", "width")
+    at = {axis: {"datum": level, "type": "quantitative"}, "color": {"value": MUTED}}
+    across = {other: {"value": 0}, f"{other}2": {"value": length}}
+    rule = {"type": "rule", "strokeDash": [5, 3], "strokeWidth": 1.5}
+    text = {"type": "text", "text": name, "dy": -7} | ({"align": "left", "dx": 4} if axis == "y" else {})
+    once = {"data": {"values": [{}]}}
+    return [
+        {**once, "mark": rule, "encoding": at | across},
+        {**once, "mark": text, "encoding": at | {other: {"value": 0}}},
+    ]
+
+
+_TEXT = {
+    "labelColor": MUTED,
+    "titleColor": MUTED,
+    "labelFontSize": 12,
+    "titleFontSize": 12,
+    "titleFontWeight": "normal",
+}
+
+CONFIG: dict[str, Any] = {
+    "font": FONT,
+    "view": {"stroke": None},
+    "title": {
+        "anchor": "start",
+        "frame": "group",
+        "fontSize": 18,
+        "color": INK,
+        "subtitleFontSize": 13,
+        "subtitleColor": MUTED,
+        "subtitlePadding": 6,
+        "subtitleLineHeight": 17,
+        "lineHeight": 22,
+        "offset": 14,
+    },
+    "axis": {**_TEXT, "domain": False, "ticks": False, "gridColor": RULE, "labelPadding": 6, "titlePadding": 8},
+    "axisX": {
+        "grid": False,
+        "domain": True,
+        "domainColor": MUTED,
+        "ticks": True,
+        "tickColor": MUTED,
+        "tickSize": 4,
+        "labelFlush": False,
+    },
+    # The unit stands level above the axis, where it is read, not sideways beside it.
+    "axisY": {"titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": 0, "titleY": -8},
+    "text": {"color": INK, "fontSize": 12},
+}

@@ -1,0 +1,68 @@
+"""Saving, and the table beneath a chart."""
+
+import struct
+import sys
+
+import pytest
+
+from jaxquard.charts import Chart, data_table, lines, save
+from jaxquard.errors import JaxquardError
+
+
+def small(table=()) -> Chart:
+    chart = lines([{"x": 0, "y": 1}, {"x": 1, "y": 2}], "x", "y", title="Small", subtitle="Two points.")
+    return Chart(chart.title, chart.subtitle, chart.description, chart.view, list(table) or chart.table)
+
+
+def test_suffix_chooses_the_format(tmp_path):
+    assert save(small(), tmp_path / "a.svg") == [tmp_path / "a.svg"]
+    assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
+
+
+def test_html_needs_no_network(tmp_path):
+    (page,) = save(small(), tmp_path / "a.html")
+    text = page.read_text()
+    assert text.startswith("<!DOCTYPE html>")
+    assert "Two points." in text
+    assert "<script src" not in text
+    assert "<link" not in text
+
+
+def test_scale_is_png_pixels_per_pixel(tmp_path):
+    sizes = []
+    for scale in (1, 2):
+        (png,) = save(small(), tmp_path / f"{scale}.png", scale=scale)
+        sizes.append(struct.unpack(">II", png.read_bytes()[16:24]))
+    assert sizes[1] == pytest.approx([2 * side for side in sizes[0]], abs=2)
+
+
+def test_nothing_is_overwritten_by_accident(tmp_path):
+    (tmp_path / "a.svg").write_text("mine")
+    with pytest.raises(JaxquardError, match=r"a\.svg is already there"):
+        save(small(), tmp_path / "a")
+    assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
+    assert (tmp_path / "a.svg").read_text() == "mine"
+    save(small(), tmp_path / "a", overwrite=True)
+    assert (tmp_path / "a.svg").read_text() != "mine"
+
+
+def test_a_folder_that_is_not_there_is_one_message(tmp_path):
+    with pytest.raises(JaxquardError, match="cannot write the chart"):
+        save(small(), tmp_path / "nowhere" / "a.svg")
+
+
+def test_without_the_extra_the_message_says_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    with pytest.raises(JaxquardError, match=r"pip install 'jaxquard\[charts\]'"):
+        save(small(), tmp_path / "a")
+    assert not list(tmp_path.iterdir())
+
+
+def test_table_is_markdown():
+    rows = [{"who": "a|b", "value": 0.123456}, {"who": "two\nlines", "value": None}]
+    assert data_table(small(rows)).splitlines() == [
+        "| who | value |",
+        "| --- | --- |",
+        "| a\\|b | 0.1235 |",
+        "| two lines | – |",
+    ]

@@ -1,0 +1,103 @@
+"""What holds for every chart: words, figures, a description that is valid Vega-Lite, and files that can be opened."""
+
+import importlib.resources
+import json
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import jsonschema
+import numpy as np
+import pytest
+
+from jaxquard import charts
+
+NAMES = ["coat", "bag", "shirt"]
+RECORDS = [
+    {
+        "epoch": e,
+        "train_loss": [1 / e, 1.2 / e],
+        "train_accuracy": [0.7, 0.8],
+        "val_loss": None,
+        "val_accuracy": [0.6, 0.7],
+    }
+    for e in (1, 2, 3)
+]
+IMAGES = np.arange(4 * 3 * 2, dtype=np.uint8).reshape(4, 3, 2)
+LABELS = np.array([0, 1, 2, 0])
+PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.2, 0.5, 0.3], [0.9, 0.05, 0.05], [0.6, 0.3, 0.1]])
+POINTS = [{"x": x, "y": x**2, "low": x, "high": 3 * x**2, "who": who} for who in "ab" for x in (1, 2, 3)]
+
+EVERY = {
+    "learning_curves": lambda: charts.learning_curves({"one": RECORDS, "two": RECORDS}),
+    "one_loss": lambda: charts.learning_curves({"one": RECORDS}, metric="loss", band="std"),
+    "lines": lambda: charts.lines(
+        POINTS,
+        "x",
+        "y",
+        series="who",
+        band=("low", "high"),
+        log_x=True,
+        log_y=True,
+        reference=(2, "two"),
+        title="T",
+        subtitle="S",
+    ),
+    "dot_plot": lambda: charts.dot_plot(
+        [{"name": "a", "values": [86.0, 87.0]}, {"name": "b", "values": [88.0]}],
+        title="T",
+        x_title="%",
+        reference=(85.9, "old"),
+    ),
+    "montage": lambda: charts.montage(IMAGES, labels=["one\nline", "b", "c", "d"], columns=3),
+    "weights": lambda: charts.montage(IMAGES - 10.0, diverging=True),
+    "confusion_matrix": lambda: charts.confusion_matrix(np.array([[9, 1, 0], [0, 8, 2], [3, 0, 7]]), NAMES),
+    "reliability": lambda: charts.reliability(PROBABILITIES.max(axis=1), np.array([True, True, False, True])),
+    "training_card": lambda: charts.training_card(
+        RECORDS, IMAGES, LABELS, PROBABILITIES, NAMES, np.ones((6, 5)), title="T", subtitle="S"
+    ),
+}
+
+
+@pytest.fixture(params=EVERY)
+def chart(request) -> charts.Chart:
+    return EVERY[request.param]()
+
+
+@pytest.fixture(scope="module")
+def schema() -> jsonschema.protocols.Validator:
+    file = importlib.resources.files("altair") / "vegalite/v6/schema/vega-lite-schema.json"
+    return jsonschema.Draft7Validator(json.loads(file.read_text()))
+
+
+def test_carries_its_words_and_figures(chart):
+    assert chart.title
+    assert chart.subtitle
+    assert len(chart.description) > 30
+    assert chart.spec["description"] == chart.description
+    assert " ".join(chart.spec["title"]["subtitle"]) == chart.subtitle
+    assert charts.data_table(chart).count("\n") == len(chart.table) + 2 > 2
+
+
+def test_is_valid_vega_lite(chart, schema):
+    """Vega-Lite ignores a misspelt property in silence; its schema does not."""
+    faults = schema.iter_errors(json.loads(json.dumps(chart.spec, allow_nan=False)))
+    assert [jsonschema.exceptions.best_match([fault]).message for fault in faults] == []
+
+
+def test_is_drawn_as_png_and_svg(chart, tmp_path):
+    png, svg = charts.save(chart, tmp_path / "chart-0.01")
+    assert (png.name, svg.name) == ("chart-0.01.png", "chart-0.01.svg")
+    assert png.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    root = ElementTree.fromstring(svg.read_text())
+    assert root.tag.endswith("svg")
+    assert [child.text for child in root][:2] == [chart.title, chart.description]
+    drawn = "".join(root.itertext())
+    assert all(line in drawn for line in chart.spec["title"]["text"])
+    assert "NaN" not in svg.read_text()
+
+
+def test_importing_needs_neither_jax_nor_the_extra():
+    code = "import sys, jaxquard.charts; print([m for m in ('jax', 'altair', 'vl_convert', 'PIL') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

@@ -1,0 +1,39 @@
+"""Means and intervals of the dot plot."""
+
+import math
+
+import pytest
+
+from jaxquard.charts import dot_plot
+from jaxquard.errors import UsageError
+
+
+def test_mean_and_standard_deviation_by_hand():
+    (row,) = dot_plot([{"name": "a", "values": [1, 2, 6]}], title="T", x_title="s").table
+    std = math.sqrt((4 + 1 + 9) / 2)
+    assert row == {"name": "a", "mean s": 3, "low": pytest.approx(3 - std), "high": pytest.approx(3 + std), "n": 3}
+
+
+def test_a_given_interval_is_kept_and_named():
+    rows = [{"name": "a", "values": [1, 3], "low": -1, "high": 5}]
+    chart = dot_plot(rows, title="T", x_title="s", interval="Bar: 99 % interval.")
+    assert (chart.table[0]["low"], chart.table[0]["high"]) == (-1, 5)
+    assert chart.subtitle.endswith("(n = 2). Bar: 99 % interval.")
+
+
+def test_single_values_claim_no_interval():
+    chart = dot_plot([{"name": "a", "values": [1]}, {"name": "b", "values": [2]}], title="T", x_title="s", zero=True)
+    assert chart.subtitle == "One value each."
+    assert chart.view["layer"][0]["encoding"]["x"]["scale"]["domain"][0] == 0
+
+
+def test_reference_is_in_view_and_in_the_words():
+    chart = dot_plot([{"name": "a", "values": [87, 88]}], title="T", x_title="%", reference=(70, "published"))
+    assert "Line at 70: published." in chart.description
+    assert chart.view["layer"][-1]["encoding"]["x"]["scale"]["domain"][0] < 70
+
+
+@pytest.mark.parametrize("rows", [[], [{"name": "a", "values": []}], [{"name": "a", "values": [math.nan]}]])
+def test_nothing_to_draw_is_one_message(rows):
+    with pytest.raises(UsageError, match=r"nothing to draw|needs finite values"):
+        dot_plot(rows, title="T", x_title="s")

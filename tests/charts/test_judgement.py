@@ -1,0 +1,57 @@
+"""Confusion matrix and reliability diagram, against numbers worked out by hand."""
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from jaxquard.charts import confusion_matrix, reliability
+from jaxquard.charts.judgement import wilson
+from jaxquard.errors import UsageError
+
+
+def test_confusion_rows_are_true_classes_and_shares_are_of_the_row():
+    chart = confusion_matrix(np.array([[3, 1], [0, 0]]), ["cat", "dog"])
+    cells = {(c["true"], c["predicted"]): (c["count"], c["share"]) for c in chart.view["data"]["values"]}
+    assert cells[("cat", "dog")] == (1, 0.25)
+    assert cells[("dog", "dog")] == (0, 0.0)  # a class without examples is no division by zero
+    assert chart.table[0] == {"true class": "cat", "cat": 3, "dog": 1}
+    assert "75.0 % of 4 right. Most often confused: cat, taken for dog 1 times." in chart.description
+
+
+def test_confusion_without_mistakes_names_none():
+    assert "confused" not in confusion_matrix(np.eye(2, dtype=int), ["cat", "dog"]).description
+
+
+def test_confusion_of_the_wrong_shape_is_one_message():
+    with pytest.raises(UsageError, match=r"shape \(3, 3\), not \(2, 2\)"):
+        confusion_matrix(np.eye(2, dtype=int), ["a", "b", "c"])
+
+
+def test_calibration_error_by_hand():
+    confidences = np.array([0.9, 0.9, 0.9, 0.9, 0.5, 0.5])  # bins (0.8, 1] and (0.4, 0.6]
+    correct = np.array([True, True, True, False, True, False])
+    chart = reliability(confidences, correct, bins=5)
+    assert "calibration error 10.0 %, on the whole over-confident, over 6 predictions" in chart.subtitle  # 4/6 · 0.15
+    assert [(row["confidence (%)"], row["accuracy (%)"], row["predictions"]) for row in chart.table] == [
+        (pytest.approx(50), 50.0, 2),
+        (pytest.approx(90), 75.0, 4),
+    ]
+
+
+def test_bins_are_closed_on_the_right():
+    chart = reliability(np.array([0.5, 0.500001, 0.0]), np.array([True, True, False]), bins=2)
+    assert [row["predictions"] for row in chart.table] == [2, 1]
+
+
+@pytest.mark.parametrize(("right", "n"), [(0, 5), (5, 5), (7, 20), (999, 1000)])
+def test_wilson_interval_is_scipys(right, n):
+    oracle = binomtest(right, n).proportion_ci(method="wilson")
+    assert wilson(right, n) == pytest.approx((oracle.low, oracle.high), abs=1e-6)
+
+
+@pytest.mark.parametrize("confidences", [[0.5], [], [[0.5, 0.5]], [0.5, 1.5], [0.5, np.nan]])
+def test_reliability_of_bad_confidences_is_one_message(confidences):
+    with pytest.raises(UsageError, match="confidence"):
+        reliability(
+            np.array(confidences), np.array([True, False][: len(confidences) or 2] if len(confidences) != 1 else [1, 0])
+        )

@@ -1,0 +1,69 @@
+"""Gaps, logarithms, and labels that do not overlap."""
+
+import itertools
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxquard.charts import lines
+from jaxquard.charts.lines import spread
+from jaxquard.errors import UsageError
+
+
+def drawn(chart, kind):
+    return next(layer for layer in chart.view["layer"] if layer["mark"]["type"] == kind)["data"]["values"]
+
+
+def test_what_is_not_finite_is_a_gap():
+    rows = [{"x": 1, "y": 1.0}, {"x": 2, "y": math.inf}, {"x": 3, "y": None}, {"x": 4, "y": 2.0}]
+    chart = lines(rows, "x", "y", title="T", subtitle="S")
+    assert [p["y"] for p in drawn(chart, "line")] == [1.0, None, None, 2.0]
+
+
+def test_a_logarithmic_axis_leaves_out_zero():
+    rows = [{"x": 0, "y": 1.0}, {"x": 1, "y": 0.0}, {"x": 10, "y": 5.0}]
+    chart = lines(rows, "x", "y", log_x=True, log_y=True, title="T", subtitle="S")
+    assert [(p["x"], p["y"]) for p in drawn(chart, "line")] == [(1.0, None), (10.0, 5.0)]
+
+
+def test_the_axis_holds_the_band_and_the_reference():
+    rows = [{"x": 0, "y": 5.0, "low": 4.0, "high": 6.0}, {"x": 1, "y": 5.0, "low": 3.0, "high": 7.0}]
+    chart = lines(rows, "x", "y", band=("low", "high"), reference=(9.0, "best"), title="T", subtitle="S")
+    low, high = chart.view["layer"][-1]["encoding"]["y"]["scale"]["domain"]
+    assert low < 3 < 9 < high
+    assert [(p["low"], p["high"]) for p in drawn(chart, "area")] == [(4, 6), (3, 7)]
+
+
+def test_description_tells_ends_and_peak():
+    rows = [{"x": x, "y": y, "who": "net"} for x, y in ((0, 1.0), (1, 5.0), (2, 3.0))]
+    chart = lines(rows, "x", "y", series="who", x_title="step", title="T", subtitle="S")
+    assert chart.description == "Line chart: y by step. net: 1 at step 0, 5 at step 1, 3 at step 2."
+
+
+def test_lines_that_end_together_get_labels_apart():
+    rows = [{"x": 1, "y": y, "who": who} for who, y in (("a", 0.50), ("b", 0.501), ("c", 1.0))]
+    chart = lines(rows, "x", "y", series="who", title="T", subtitle="S", height=320)
+    layer = chart.view["layer"][-1]
+    low, high = layer["encoding"]["y"]["scale"]["domain"]
+    pixels = sorted((row["y"] - low) / (high - low) * 320 for row in layer["data"]["values"])
+    assert pixels[1] - pixels[0] == pytest.approx(16)
+
+
+def test_spread_keeps_the_middle_of_a_crowd():
+    assert spread([0.0, 0.0, 10.0], 1.0) == [-0.5, 0.5, 10.0]
+
+
+@given(st.lists(st.floats(-1e3, 1e3), max_size=12), st.floats(0.01, 100))
+def test_spread_keeps_distance_and_order(positions, gap):
+    placed = spread(positions, gap)
+    order = sorted(range(len(positions)), key=lambda i: positions[i])
+    steps = [placed[b] - placed[a] for a, b in itertools.pairwise(order)]
+    assert all(step >= gap - 1e-6 for step in steps)
+    assert sum(placed) == pytest.approx(sum(positions), abs=1e-6)
+
+
+def test_no_finite_value_is_one_message():
+    with pytest.raises(UsageError, match="no row has a finite 'y'"):
+        lines([{"x": 1, "y": math.nan}], "x", "y", title="T", subtitle="S")
