@@ -44,7 +44,7 @@ def _most_confused(counts: np.ndarray, names: Sequence[str]) -> str:
     if not wrong.any():
         return right
     i, j = divmod(int(wrong.argmax()), len(names))
-    return f"{right} Most often confused: {names[i]}, taken for {names[j]} {wrong[i, j]:,} times."
+    return f"{right} Most often confused: {names[i]}, taken for {names[j]} ({wrong[i, j]:,} of {counts[i].sum():,})."
 
 
 def _heatmap(cells: list[dict[str, Any]], names: list[str], side: int) -> dict[str, Any]:

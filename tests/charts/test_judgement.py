@@ -15,7 +15,7 @@ def test_confusion_rows_are_true_classes_and_shares_are_of_the_row():
     assert cells[("cat", "dog")] == (1, 0.25)
     assert cells[("dog", "dog")] == (0, 0.0)  # a class without examples is no division by zero
     assert chart.table[0] == {"true class": "cat", "cat": 3, "dog": 1}
-    assert "75.0 % of 4 right. Most often confused: cat, taken for dog 1 times." in chart.description
+    assert "75.0 % of 4 right. Most often confused: cat, taken for dog (1 of 4)." in chart.description
 
 
 def test_confusion_without_mistakes_names_none():
