@@ -1,0 +1,281 @@
+"""Is this installation fit to be believed? Checks, each with what to do about it.
+
+A wrong library does not always crash. jaxlib 0.10.2 computes some reductions wrongly and says nothing, and the networks
+trained on it look merely a little worse; so the doctor computes things whose answers are known, and compares every bit.
+Nothing here raises, downloads or changes anything: a check that cannot be made is a check that failed, by name.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+OLDEST_PYTHON = (3, 11)
+WRONG_JAXLIB = {  # release -> what is wrong with it
+    "0.10.2": "computes some reductions wrongly (jax-ml/jax#39103) and crashes on others (#39257, #40412)",
+    "0.11.0": "crashes or hangs on some reductions (jax-ml/jax#39257)",
+}
+EXTRAS = {"charts": ("altair", "vl_convert")}  # extra of pyproject.toml -> the modules that it brings
+ENOUGH = 10**9  # bytes, of memory and of disk
+REINSTALL = "in Jaxquard's folder, with its Python: pip install --upgrade -r requirements.txt"
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was looked at and what was found. `ok` is None for a warning; `remedy` says what to do, if anything."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    remedy: str | None = None
+
+
+def run_checks(data_dir: Path | None = None) -> list[Check]:
+    """Every check, in the order in which one would mend things. Never raises. Takes about three seconds."""
+    groups: dict[str, Callable[[], Iterator[Check]]] = {
+        "Python": check_python,
+        "JAX": check_jax,
+        "devices": check_devices,
+        "arithmetic": check_arithmetic,
+        "compiled programs": check_compilation_cache,
+        "data": partial(check_data, data_dir),
+        "data folder": partial(check_data_folder, data_dir),
+        "disk": partial(check_disk, data_dir),
+        "memory": check_memory,
+        "extras": check_extras,
+    }
+    return [check for name, group in groups.items() for check in _attempt(name, group)]
+
+
+def healthy(checks: list[Check]) -> bool:
+    """Whether nothing failed; warnings are allowed."""
+    return all(check.ok is not False for check in checks)
+
+
+def as_json(checks: list[Check]) -> dict:
+    """The checks as one JSON-ready document."""
+    return {"healthy": healthy(checks), "checks": [asdict(check) for check in checks]}
+
+
+def _attempt(name: str, group: Callable[[], Iterator[Check]]) -> list[Check]:
+    try:
+        return list(group())
+    except Exception as fault:  # a doctor that falls ill at the sight of the patient helps nobody
+        told = " ".join(str(fault).split())
+        return [Check(name, False, f"could not be checked: {type(fault).__name__}: {told}"[:300], REINSTALL)]
+
+
+def check_python() -> Iterator[Check]:
+    """Python itself."""
+    found, oldest = ".".join(map(str, sys.version_info[:3])), ".".join(map(str, OLDEST_PYTHON))
+    ok = sys.version_info >= OLDEST_PYTHON
+    yield Check("Python", ok, f"{found} at {sys.executable}", None if ok else f"install Python {oldest} or newer")
+
+
+def check_jax() -> Iterator[Check]:
+    """jax and jaxlib: present, not known to be wrong, and released together."""
+    jax, jaxlib = version("jax"), version("jaxlib")
+    versions = f"jax {jax}, jaxlib {jaxlib}"
+    if fault := WRONG_JAXLIB.get(jaxlib):
+        yield Check("JAX", False, f"{versions}: this jaxlib {fault}", REINSTALL)
+    elif jax.split(".")[:3] != jaxlib.split(".")[:3]:
+        yield Check("JAX", None, f"{versions}: not released together", REINSTALL)
+    else:
+        yield Check("JAX", True, versions)
+
+
+def check_devices() -> Iterator[Check]:
+    """What JAX computes on, and whether the machine has something faster that JAX does not see."""
+    import jax
+
+    devices = jax.devices()
+    found = f"{len(devices)} x {devices[0].device_kind} ({jax.default_backend()}), {os.cpu_count()} processor cores"
+    unseen = _accelerator() if jax.default_backend() == "cpu" else None
+    if unseen is None:
+        yield Check("devices", True, found)
+    elif os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
+        yield Check("devices", None, f"{found}; {unseen} is left alone", "unset JAX_PLATFORMS to use it")
+    else:
+        remedy = "install JAX for it as https://docs.jax.dev/en/latest/installation.html says"
+        yield Check("devices", None, f"{found}; JAX does not see {unseen}", remedy)
+
+
+def _accelerator() -> str | None:
+    """The accelerator that the operating system shows, if any. Apple's is not one that JAX can be expected to see."""
+    if any(Path("/dev").glob("nvidia[0-9]*")) or _runs("nvidia-smi", "-L"):
+        return "an NVIDIA GPU"
+    if Path("/dev/kfd").exists():
+        return "an AMD GPU"
+    return "a TPU" if any(Path("/dev").glob("accel[0-9]*")) else None
+
+
+def _runs(*command: str) -> bool:
+    """Whether the command exists, succeeds and says something."""
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return False
+    return bool(done.stdout.strip())
+
+
+def check_arithmetic() -> Iterator[Check]:
+    """Known answers, compared bit for bit on the device that training would use."""
+    import jax
+
+    with jax.default_matmul_precision("highest"), jax.threefry_partitionable(True):
+        wrong = [_difference(*answer) for answer in _answers() if not np.array_equal(answer[1], answer[2])]
+    if wrong:
+        remedy = f"trust no result of this JAX; {REINSTALL}"
+        yield Check("arithmetic", False, "; ".join(wrong), remedy)
+    else:
+        yield Check("arithmetic", True, "every known answer is right")
+
+
+def _answers() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """(name, computed, right). Each right answer is exact in float32, so that no tolerance can hide a fault."""
+    import jax
+    import jax.numpy as jnp
+
+    integers = np.random.default_rng(0).integers(-8, 8, (96, 784))
+    x, w = integers[:64].astype(np.float32), integers[64:].T.astype(np.float32)
+    exact = integers[:64] @ integers[64:].T
+
+    counts = np.arange(32_769, dtype=np.float32)
+    rows = np.stack([counts, 0 * counts, 0 * counts], axis=1)
+    square = jax.jit(jax.vmap(lambda row: jnp.sum((jnp.eye(3) @ row) ** 2)))
+    yield "a matrix-vector product summed under vmap", np.asarray(square(rows)), counts**2  # jax-ml/jax#39103
+
+    yield "a matrix product", np.asarray(jax.jit(jnp.matmul)(x, w)), exact
+    yield "a sum", np.asarray(jax.jit(jnp.sum)(x)), np.asarray(integers[:64].sum())
+    slope = jax.jit(jax.grad(lambda w: jnp.sum((x @ w) ** 2) / 2))(w)
+    yield "a gradient", np.asarray(slope), integers[:64].T @ exact
+
+    key = jax.random.key(0, impl="threefry2x32")
+    order = jax.random.permutation(key, 10_000)
+    yield "a sorted permutation", np.asarray(jnp.sort(order)), np.arange(10_000)
+    # Random123 publishes 6b200159 99ba4efe as the answer for counter 0, key 0; JAX hands out their exclusive or.
+    yield "random bits", np.asarray(jax.random.bits(key)), np.asarray(0x6B200159 ^ 0x99BA4EFE)
+
+
+def _difference(name: str, computed: np.ndarray, right: np.ndarray) -> str:
+    """'NAME: COMPUTED where RIGHT is right', for the first place where they differ."""
+    if computed.shape != right.shape:
+        return f"{name}: shape {computed.shape} where {right.shape} is right"
+    first = np.unravel_index(np.argmax(computed != right), right.shape)
+    return f"{name}: {computed[first]:.0f} where {right[first]:.0f} is right"
+
+
+def check_compilation_cache() -> Iterator[Check]:
+    """Where compiled programs are kept between starts, if anywhere."""
+    import jax
+
+    chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    if not chosen:
+        yield Check("compiled programs", True, "not kept: every start compiles anew")
+        return
+    folder = Path(chosen)
+    sizes = [file.stat().st_size for file in folder.glob("*") if file.is_file()]
+    kept = f"{len(sizes)} files, {_size(sum(sizes))} in {folder}"
+    if _writable(folder):
+        yield Check("compiled programs", True, kept)
+    else:
+        yield Check("compiled programs", None, f"{kept}, which cannot be written", "set JAX_COMPILATION_CACHE_DIR")
+
+
+def check_data(data_dir: Path | None = None) -> Iterator[Check]:
+    """Every data set in the cache, verified by SHA-256; Fashion-MNIST is missed when it is not there."""
+    from jaxquard.data import status
+
+    for data_set in status(data_dir):
+        name = f"data: {data_set.name}"
+        if data_set.state == "ready":
+            yield Check(name, True, f"{_size(data_set.size)} in {data_set.folder}, verified")
+        elif data_set.state == "damaged":
+            yield Check(name, False, data_set.detail, f"remove {data_set.folder}: it is fetched anew when next needed")
+        elif data_set.name == "fashion-mnist":
+            yield Check(name, None, f"not in {data_set.folder} yet", "none needed: the first training fetches it")
+
+
+def check_data_folder(data_dir: Path | None = None) -> Iterator[Check]:
+    """Whether data sets can be kept."""
+    from jaxquard.data.cache import home
+
+    folder = home(data_dir)
+    if _writable(folder):
+        yield Check("data folder", True, f"{folder} can be written")
+    else:
+        remedy = "choose another with --data-dir or JAXQUARD_DATA (what is there already can still be read)"
+        yield Check("data folder", None, f"{folder} cannot be written", remedy)
+
+
+def check_disk(data_dir: Path | None = None) -> Iterator[Check]:
+    """Free disk for data sets and for runs."""
+    from jaxquard.data.cache import home
+
+    runs = Path(os.environ.get("JAXQUARD_RUNS") or "runs")
+    for name, folder in {"disk for data": home(data_dir), "disk for runs": runs.absolute()}.items():
+        free = shutil.disk_usage(_existing(folder)).free
+        ok = free >= ENOUGH
+        yield Check(name, ok, f"{_size(free)} free at {folder}", None if ok else f"free {_size(ENOUGH)} there")
+
+
+def check_memory() -> Iterator[Check]:
+    """Memory that is free, within what the container allows."""
+    free = _available_memory()
+    if free is None:
+        yield Check("memory", True, "this system does not say how much is free")
+    else:
+        ok = free >= ENOUGH
+        remedy = None if ok else f"close programs until {_size(ENOUGH)} are free"
+        yield Check("memory", ok, f"{_size(free)} free", remedy)
+
+
+def _available_memory(root: Path = Path("/")) -> int | None:
+    """Bytes: Linux's MemAvailable, or what is left of the container's own limit (cgroup v2) if that is less."""
+    meminfo, group = root / "proc/meminfo", root / "sys/fs/cgroup"
+    if not meminfo.exists():
+        return None
+    free = int(dict(line.split(":") for line in meminfo.read_text().splitlines())["MemAvailable"].split()[0]) * 1024
+    if (group / "memory.max").exists() and (limit := (group / "memory.max").read_text().strip()) != "max":
+        cached = int(dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"])
+        free = min(free, int(limit) - int((group / "memory.current").read_text()) + cached)
+    return free
+
+
+def check_extras() -> Iterator[Check]:
+    """The optional parts."""
+    for extra, modules in EXTRAS.items():
+        missing = [module for module in modules if importlib.util.find_spec(module) is None]
+        if missing:
+            remedy = f"if you want them, in Jaxquard's folder: pip install '.[{extra}]'"
+            yield Check(f"extra: {extra}", None, f"not installed ({', '.join(missing)})", remedy)
+        else:
+            yield Check(f"extra: {extra}", True, "installed")
+
+
+def _writable(folder: Path) -> bool:
+    """Whether a file can be made in the folder, or the folder be made. Leaves nothing behind."""
+    try:
+        with tempfile.TemporaryFile(dir=_existing(folder)):
+            return True
+    except OSError:
+        return False
+
+
+def _existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
+
+
+def _size(count: int) -> str:
+    """Bytes for people: 12 MB, 3.4 GB."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,0 +1,199 @@
+"""The doctor must find this installation well, and each illness that can be given to it here."""
+
+import json
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import jax
+import numpy as np
+import pytest
+
+from jaxquard import doctor
+from jaxquard.doctor import Check
+
+T = TypeVar("T")
+PYPROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+
+
+def only(items: Iterable[T]) -> T:
+    [item] = items
+    return item
+
+
+def test_this_installation_is_healthy_and_every_check_has_its_say(tmp_path):
+    checks = doctor.run_checks(tmp_path)
+    found = {check.name: check for check in checks}
+    assert [
+        name for name in ("Python", "JAX", "devices", "arithmetic", "compiled programs") if found[name].ok is False
+    ] == []
+    assert {"data: fashion-mnist", "data folder", "disk for data", "disk for runs", "extra: charts"} <= found.keys()
+    assert found["data: fashion-mnist"].ok is None
+    assert all(check.remedy for check in checks if not check.ok)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_json_says_the_same():
+    checks = [Check("a", True, "well"), Check("b", None, "so so", "rest")]
+    assert json.loads(json.dumps(doctor.as_json(checks))) == {
+        "healthy": True,
+        "checks": [
+            {"name": "a", "ok": True, "detail": "well", "remedy": None},
+            {"name": "b", "ok": None, "detail": "so so", "remedy": "rest"},
+        ],
+    }
+    assert not doctor.healthy([*checks, Check("c", False, "ill", "lie down")])
+
+
+def test_a_check_that_crashes_has_failed_and_the_others_go_on(monkeypatch, tmp_path):
+    def crash():
+        raise ZeroDivisionError("first line\nsecond")
+        yield
+
+    monkeypatch.setattr(doctor, "check_devices", crash)
+    checks = doctor.run_checks(tmp_path)
+    crashed = only(check for check in checks if check.name == "devices")
+    assert crashed.ok is False
+    assert crashed.detail == "could not be checked: ZeroDivisionError: first line second"
+    assert checks[-1].name.startswith("extra")
+
+
+@pytest.mark.parametrize("release", ["0.10.2", "0.11.0"])
+def test_releases_known_to_be_wrong(monkeypatch, release):
+    monkeypatch.setattr(doctor, "version", lambda _: release)
+    check = only(doctor.check_jax())
+    assert check.ok is False
+    assert "jax-ml/jax#39" in check.detail
+
+
+def test_jax_and_jaxlib_of_different_releases(monkeypatch):
+    releases = {"jax": "0.12.0.1", "jaxlib": "0.12.0"}
+    monkeypatch.setattr(doctor, "version", releases.get)
+    assert only(doctor.check_jax()).ok is True
+    releases["jaxlib"] = "0.12.1"
+    assert only(doctor.check_jax()).ok is None
+
+
+def test_the_wrong_releases_and_the_extras_are_those_of_pyproject():
+    requirement = only(text for text in PYPROJECT["dependencies"] if text.startswith("jaxlib"))
+    assert set(re.findall(r"!=([\d.]+)", requirement)) == set(doctor.WRONG_JAXLIB)
+    assert set(doctor.EXTRAS) <= set(PYPROJECT["optional-dependencies"])
+
+
+def test_every_known_answer_is_right_here():
+    assert only(doctor.check_arithmetic()) == Check("arithmetic", True, "every known answer is right")
+
+
+def test_a_wrong_answer_is_named_with_both_numbers(monkeypatch):
+    right_bits = jax.random.bits
+    monkeypatch.setattr(jax.random, "bits", lambda key: right_bits(key) + 1)
+    check = only(doctor.check_arithmetic())
+    assert check.ok is False
+    assert check.detail == "random bits: 4070199208 where 4070199207 is right"
+
+
+def test_one_wrong_row_among_thousands_is_found():
+    right = np.arange(32_769, dtype=np.float32) ** 2
+    computed = right.copy()
+    computed[-1] = 1065369600  # what jaxlib 0.10.2 makes of it
+    assert doctor._difference("p", computed, right) == "p: 1065369600 where 1073741824 is right"
+    assert "shape" in doctor._difference("p", computed[1:], right)
+
+
+def test_an_accelerator_that_jax_does_not_see(monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: "cpu")
+    monkeypatch.setattr(doctor, "_accelerator", lambda: "an NVIDIA GPU")
+    monkeypatch.delenv("JAX_PLATFORMS", raising=False)
+    check = only(doctor.check_devices())
+    assert check.ok is None
+    assert "does not see an NVIDIA GPU" in check.detail
+    monkeypatch.setenv("JAX_PLATFORMS", "cpu")
+    assert "unset JAX_PLATFORMS" in str(only(doctor.check_devices()).remedy)
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    assert only(doctor.check_devices()).ok is True
+
+
+def test_a_program_that_is_missing_fails_or_says_nothing_shows_no_accelerator():
+    assert doctor._runs("echo", "GPU 0")
+    assert not doctor._runs("true")
+    assert not doctor._runs("false")
+    assert not doctor._runs("jaxquard-has-no-such-program")
+
+
+def test_damaged_data(tmp_path):
+    folder = tmp_path / "fashion-mnist"
+    folder.mkdir()
+    (folder / "manifest.json").write_text("{")
+    check = next(doctor.check_data(tmp_path))
+    assert check.ok is False
+    assert check.name == "data: fashion-mnist"
+    assert str(folder) in str(check.remedy)
+
+
+def test_places_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    check = only(doctor.check_data_folder(tmp_path / "file" / "data"))
+    assert check.ok is None
+    assert "JAXQUARD_DATA" in str(check.remedy)
+    assert only(doctor.check_data_folder(tmp_path / "new" / "data")).ok is True
+    assert not (tmp_path / "new").exists()
+
+
+def test_too_little_disk(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "ENOUGH", 10**18)
+    data, runs = doctor.check_disk(tmp_path)
+    assert (data.ok, runs.ok) == (False, False)
+
+
+def machine(root: Path, *, available_kb: int, limit: str | None = None, used: int = 0, cached: int = 0) -> Path:
+    (root / "proc").mkdir()
+    (root / "proc/meminfo").write_text(f"MemTotal: 9 kB\nMemAvailable: {available_kb} kB\n")
+    if limit is not None:
+        (group := root / "sys/fs/cgroup").mkdir(parents=True)
+        (group / "memory.max").write_text(f"{limit}\n")
+        (group / "memory.current").write_text(f"{used}\n")
+        (group / "memory.stat").write_text(f"anon 5\ninactive_file {cached}\n")
+    return root
+
+
+@pytest.mark.parametrize(
+    ("description", "free"),
+    [
+        ({}, 2048),
+        ({"limit": "max"}, 2048),
+        ({"limit": "9999999"}, 2048),
+        ({"limit": "1000", "used": 400, "cached": 100}, 700),
+    ],
+)
+def test_memory_is_what_the_machine_and_the_container_leave(tmp_path, description, free):
+    assert doctor._available_memory(machine(tmp_path, available_kb=2, **description)) == free
+
+
+def test_too_little_memory(monkeypatch):
+    for free, ok in [(10**8, False), (10**10, True), (None, True)]:
+        monkeypatch.setattr(doctor, "_available_memory", lambda free=free: free)
+        assert only(doctor.check_memory()).ok is ok
+
+
+def test_a_missing_extra_is_a_warning(monkeypatch):
+    monkeypatch.setattr(doctor, "EXTRAS", {"charts": ("jaxquard_has_no_such_module",), "core": ("numpy",)})
+    charts, core = doctor.check_extras()
+    assert (charts.ok, core.ok) == (None, True)
+    assert ".[charts]" in str(charts.remedy)
+
+
+def test_where_compiled_programs_are_kept(tmp_path):
+    def kept(folder):
+        before = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+        jax.config.update("jax_compilation_cache_dir", folder)
+        try:
+            return only(doctor.check_compilation_cache())
+        finally:
+            jax.config.update("jax_compilation_cache_dir", before)
+
+    (tmp_path / "program").write_bytes(bytes(3_000_000))
+    assert "every start compiles" in kept(None).detail
+    assert f"1 files, 3 MB in {tmp_path}" in kept(str(tmp_path)).detail
+    assert kept(str(tmp_path / "program" / "x")).ok is None
