@@ -27,11 +27,9 @@ class File:
 
 @dataclass(frozen=True)
 class Entry:
-    """A known data set.
-
-    mirrors: HTTPS addresses to put a file's name behind. folders: where other programs keep a copy.
-    transposed, first_label: the liberties that EMNIST takes.
-    """
+    """A known data set. The gzip files are fetched from `mirrors` (HTTPS addresses to put a file's name behind) or from
+    a Debian package; `folders` is where other programs keep a copy. `transposed` and `first_label` are the liberties
+    that EMNIST takes."""
 
     name: str
     title: str
@@ -43,6 +41,11 @@ class Entry:
     homepage: str = ""
     transposed: bool = False
     first_label: int = 0
+
+    @property
+    def pinned(self) -> bool:
+        """Whether the decoded files can be told from any others by themselves."""
+        return all(file.sha256 for file in self.files)
 
 
 def find(name: str) -> Entry | None:
@@ -81,10 +84,8 @@ def _files(
 
 
 def _emnist(part: str, train: int, test: int, class_names: str, first_label: int = 0) -> Entry:
-    """One part of EMNIST. Its authors serve all six as one archive of 560 MB, so it is not fetched but supplied by hand.
-
-    Nobody has published hashes of the members, so the counts are what can be checked.
-    """
+    """One part of EMNIST. Its authors serve the six as one archive of 560 MB, so it is not fetched but given by hand;
+    they publish no hashes of the members, so the number of examples is what can be checked."""
     return Entry(
         name=f"emnist-{part}",
         title=f"EMNIST ({part})",

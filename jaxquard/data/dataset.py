@@ -75,9 +75,8 @@ def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np
     """
     images, labels = dataset.train_images, dataset.train_labels
     if not 0 <= validation < len(labels):
-        raise UsageError(
-            f"validation {validation}: {dataset.name} has {len(labels)} training examples; hold out 0 to {len(labels) - 1}"
-        )
+        most = len(labels) - 1
+        raise UsageError(f"validation {validation}: of {dataset.name}'s training examples, 0 to {most} can be held out")
     if validation == 0:
         return images, labels, images[:0], labels[:0]
     kept, held = np.split(shuffled(len(labels)), [len(labels) - validation])
@@ -90,8 +89,9 @@ def shuffled(n: int) -> np.ndarray:
 
 
 def hold_out_test(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Make a training and a test set of one: the last sixth of the fixed shuffle is for testing (MNIST's proportion)."""
-    kept, held = np.split(shuffled(len(labels)), [len(labels) - len(labels) // 6])
+    """Make two sets of one, by role. The last sixth of the fixed shuffle is for testing: the proportion of MNIST."""
+    tested = -(-len(labels) // 6)
+    kept, held = np.split(shuffled(len(labels)), [len(labels) - tested])
     return {
         "train_images": images[kept],
         "train_labels": labels[kept],

@@ -63,4 +63,4 @@ def _run(work: Path, *command: str) -> None:
         raise DataError(f"{' '.join(command)}: {error}") from None
     if done.returncode != 0:
         complaint = (done.stderr.strip().splitlines() or ["failed"])[-1]
-        raise DataError(f"{command[0]}: {complaint}")
+        raise DataError(f"{command[0]}: {complaint.removeprefix('E: ')}")

@@ -1,4 +1,4 @@
-"""The IDX format of MNIST and its kin, read strictly: an array comes out, or one DataError naming the file and its fault.
+"""The IDX format of MNIST and its kin, read strictly: an array comes out, or a DataError naming the file and its fault.
 
 An IDX file is a magic number (two zero bytes, a type code, the number of dimensions), the dimensions as big-endian
 32-bit integers, and the values in C order; nothing may follow. It is usually gzipped. Both are checked against the size

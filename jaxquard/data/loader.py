@@ -2,19 +2,19 @@
 
 import importlib.util
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from jaxquard.data import cache, catalogue, idx, sources
+from jaxquard.data import cache, catalogue, idx
 from jaxquard.data.cache import Cached
-from jaxquard.data.catalogue import CATALOGUE, Entry
+from jaxquard.data.catalogue import Entry
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.folder import load_folder
 from jaxquard.data.npz import load_npz
-from jaxquard.data.sources import Progress, Report
 from jaxquard.errors import DataError, JaxquardError
 
 
@@ -23,8 +23,8 @@ def load(
     *,
     data_dir: Path | None = None,
     offline: bool | None = None,
-    report: Report | None = None,
-    progress: Progress | None = None,
+    report: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int | None], None] | None = None,
 ) -> Dataset:
     """Load a data set: a known name, a folder of four IDX files, or an .npz file.
 
@@ -33,19 +33,22 @@ def load(
     report: gets one plain line per attempt. progress: gets (file name, bytes so far, total bytes or None).
     Raises UsageError for an unknown name, DataError when the data are missing or damaged.
     """
-    entry = catalogue.find(str(dataset))
+    entry = catalogue.find(dataset) if isinstance(dataset, str) else None
     if entry is None:
         return _load_path(dataset)
     if not entry.files:
         return _load_digits(entry)
     if offline is None:
         offline = os.environ.get("JAXQUARD_OFFLINE", "0") not in ("", "0")
-    return _load_known(entry, cache.home(data_dir), offline, report or _ignore, progress or _ignore)
+    cached = _from_cache(entry, data_dir, report or _ignore)
+    if cached is None:
+        cached = _from_sources(entry, data_dir, offline, report or _ignore, progress or _ignore)
+    return _as_dataset(entry, cached)
 
 
 @dataclass(frozen=True)
 class Status:
-    """How a known data set stands on this machine. `size` is in bytes; `detail` says where it came from, or the fault."""
+    """How a known data set stands on this machine. `size` is in bytes; `detail` is where it came from, or the fault."""
 
     name: str
     title: str
@@ -57,7 +60,8 @@ class Status:
 
 def status(data_dir: Path | None = None) -> list[Status]:
     """Look at the cache, data set by data set, checking every SHA-256. Fetches nothing."""
-    return [_status(entry, cache.home(data_dir) / entry.name) for entry in CATALOGUE.values() if entry.files]
+    home = cache.home(data_dir)
+    return [_status(entry, home / entry.name) for entry in catalogue.CATALOGUE.values() if entry.files]
 
 
 def _status(entry: Entry, folder: Path) -> Status:
@@ -67,48 +71,61 @@ def _status(entry: Entry, folder: Path) -> Status:
             return Status(entry.name, entry.title, "absent", folder)
         for name, values in cached.arrays.items():
             if idx.sha256(values) != cached.sha256[name]:
-                raise DataError(f"{folder / name}: damaged (its SHA-256 is wrong)")
+                raise DataError(f"{folder / name}: damaged (wrong SHA-256)")
     except DataError as damage:
         return Status(entry.name, entry.title, "damaged", folder, detail=str(damage))
     size = sum(values.size for values in cached.arrays.values())
     return Status(entry.name, entry.title, "ready", folder, size, cached.source)
 
 
-def _load_known(entry: Entry, home: Path, offline: bool, report: Report, progress: Progress) -> Dataset:
-    """From the cache; failing that, from the first sources that have it, leaving a copy in the cache."""
-    folder = home / entry.name
+def _from_cache(entry: Entry, data_dir: Path | None, report: Callable[[str], None]) -> Cached | None:
     try:
-        cached = cache.load(entry, folder)
+        return cache.load(entry, cache.home(data_dir) / entry.name)
     except DataError as damage:
         report(f"{damage}; looking for another copy")
-        cached = None
-    if cached is None:
-        nearest = dict.fromkeys((home, folder, cache.platform_home() / entry.name))
-        cached = sources.gather(entry, sources.chain(entry, nearest, offline=offline, progress=progress), report)
-        _keep(folder, cached, report)
-    return _as_dataset(entry, cached, folder)
+        return None
 
 
-def _keep(folder: Path, cached: Cached, report: Report) -> None:
+def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report, progress) -> Cached:
+    """The data set from the first sources that have it, leaving a copy in the cache for next time."""
+    from jaxquard.data import sources  # with urllib and the rest: 30 ms that a warm start need not spend
+
+    home = cache.home(data_dir)
+    nearby = [home, *(Path(os.path.expanduser(name)) for name in entry.folders)]
+    if entry.pinned:  # then even a cache without its manifest can be believed
+        nearby[1:1] = [home / entry.name, cache.platform_home() / entry.name]
+    every = sources.chain(entry, dict.fromkeys(nearby), offline=offline, report=report, progress=progress)
     try:
-        cache.store(folder, cached)
+        cached = sources.gather(entry, every, report)
+    except DataError as failure:
+        raise DataError(f"{failure}\n{_by_hand(entry, home, offline)}") from None
+    try:
+        cache.store(home / entry.name, cached)
     except OSError as error:
-        report(f"not kept for next time: {folder}: {error.strerror or error}")
+        report(f"not kept for next time: {home / entry.name}: {error.strerror or error}")
+    return cached
 
 
-def _as_dataset(entry: Entry, cached: Cached, folder: Path) -> Dataset:
+def _by_hand(entry: Entry, home: Path, offline: bool) -> str:
+    """What is left to do when no source has the files."""
+    lines = ["The network was not tried (--offline or JAXQUARD_OFFLINE)."] if offline and entry.mirrors else []
+    lines.append(f"To supply the files by hand, put these, from {entry.homepage},")
+    lines.append(f"into {home}, or name the folder where they are with --data-dir or JAXQUARD_DATA:")
+    return "\n".join([*lines, *(f"  {file.name}.gz" for file in entry.files)])
+
+
+def _as_dataset(entry: Entry, cached: Cached) -> Dataset:
     """Name the classes, and undo EMNIST's transposed images and labels from 1."""
     arrays = {file.role: cached.arrays[file.name] for file in entry.files}
-    if entry.transposed:
-        arrays |= {role: values.swapaxes(1, 2).copy() for role, values in arrays.items() if values.ndim == 3}
-    if entry.first_label:
-        arrays |= {
-            role: values.astype(np.int32) - entry.first_label for role, values in arrays.items() if values.ndim == 1
-        }
+    for role, values in arrays.items():
+        if values.ndim == 3 and entry.transposed:
+            arrays[role] = values.swapaxes(1, 2).copy()
+        elif values.ndim == 1 and entry.first_label:
+            arrays[role] = values.astype(np.int32) - entry.first_label
     return build(
         entry.name,
         arrays,
-        called={file.role: str(folder / file.name) for file in entry.files},
+        called={file.role: file.name for file in entry.files},
         sha256=cached.sha256,
         source=cached.source,
         class_names=entry.class_names,
@@ -116,21 +133,24 @@ def _as_dataset(entry: Entry, cached: Cached, folder: Path) -> Dataset:
 
 
 def _load_path(dataset: str | Path) -> Dataset:
-    path = Path(dataset).expanduser()
-    looks_like_a_path = isinstance(dataset, Path) or path.suffix == ".npz" or len(path.parts) != 1 or path.exists()
-    if not looks_like_a_path:
-        raise catalogue.unknown(str(dataset))
-    if path.is_dir():
-        return load_folder(path)
-    if not path.exists():
-        raise DataError(f"{path}: there is no such folder or file")
-    return load_npz(path)
+    """A folder or an .npz file; a bare word that is neither was meant to be a name."""
+    path = Path(os.path.expanduser(dataset))
+    try:
+        if path.is_dir() and str(dataset):
+            return load_folder(path)
+        if path.is_file():
+            return load_npz(path)
+    except (OSError, ValueError):  # a name too long for the file system, or with a NUL in it
+        raise DataError(f"{str(dataset)[:80]!r} cannot be the name of a file") from None
+    if isinstance(dataset, Path) or path.suffix == ".npz" or len(path.parts) > 1:
+        raise DataError(f"{path}: no such folder or .npz file")
+    raise catalogue.unknown(str(dataset))
 
 
 def _load_digits(entry: Entry) -> Dataset:
     """scikit-learn's 1,797 images of 8×8 pixels, whose values 0 to 16 become 0 to 255."""
     if importlib.util.find_spec("sklearn") is None:
-        raise JaxquardError("'digits' is scikit-learn's, which is not installed: pip install scikit-learn")
+        raise JaxquardError("'digits' comes with scikit-learn, which is not installed: pip install scikit-learn")
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)

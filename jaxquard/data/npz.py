@@ -1,19 +1,21 @@
-"""An .npz of images and labels, read without trust: each size is checked before memory is set aside, no pickle is read."""
+"""An .npz of images and labels, read without trust: every size is checked before memory is allocated; no pickles."""
 
 import math
 import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Collection
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 
 from jaxquard.data import idx
-from jaxquard.data.dataset import Dataset, build, hold_out_test
+from jaxquard.data.dataset import NDIM, Dataset, build, hold_out_test
 from jaxquard.errors import DataError
 
-# What people call the four arrays; the first spelling found is taken.
+# What people call the arrays; the first spelling found is taken.
 _SPELLINGS = {
     "train_images": ("train_images", "x_train", "X_train", "training_images"),
     "train_labels": ("train_labels", "y_train", "Y_train", "training_labels"),
@@ -45,80 +47,81 @@ def load_npz(path: Path) -> Dataset:
     Of images and labels alone, a sixth is held out as the test set, always the same. Raises DataError.
     """
     arrays = _read(path)
-    images = {role: _pixels(values, f"{path}:{role}") for role, values in arrays.items() if role.endswith("images")}
-    labels = {role: _labels(values, f"{path}:{role}") for role, values in arrays.items() if role.endswith("labels")}
-    sha256 = {role: idx.sha256(values.view(np.uint8)) for role, values in {**images, **labels}.items()}
-    ready = {**images, **labels}
-    if "images" in ready:
-        if len(ready["images"]) != len(ready["labels"]):
-            raise DataError(f"{path}: {len(ready['images'])} images, but {len(ready['labels'])} labels")
-        ready = hold_out_test(ready["images"], ready["labels"])
-    called = {role: f"{path}:{role}" for role in ready}
-    return build(path.stem, ready, called=called, sha256=sha256, source=str(path))
+    called = {role: f"{path}:{role}" for role in _SPELLINGS}
+    arrays = {
+        role: (_pixels if role.endswith("images") else _labels)(values, called[role]) for role, values in arrays.items()
+    }
+    sha256 = {role: idx.sha256(values.view(np.uint8)) for role, values in arrays.items()}
+    if "images" in arrays:
+        if len(arrays["images"]) != len(arrays["labels"]):
+            raise DataError(f"{path}: {len(arrays['labels'])} labels, but {len(arrays['images'])} images")
+        arrays = hold_out_test(arrays["images"], arrays["labels"])
+    return build(path.stem, arrays, called=called, sha256=sha256, source=str(path))
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays by role: the four, or images and labels."""
+    """The arrays by role: either the four, or images and labels."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
-            roles = {
-                role: name
-                for role, names in _SPELLINGS.items()
-                if (name := next((n for n in names if n in members), ""))
+            return {
+                role: _array(archive, members[name], f"{path}:{name}") for role, name in _roles(members, path).items()
             }
-            four = [role for role in _SPELLINGS if role.startswith("t")]
-            wanted = four if all(role in roles for role in four) else ["images", "labels"]
-            if any(role not in roles for role in wanted):
-                raise DataError(
-                    f"{path}: holds {', '.join(members) or 'nothing'}; expected x_train, y_train, x_test and y_test, "
-                    "or images and labels"
-                )
-            return {role: _array(archive, members[roles[role]], path) for role in wanted}
-    except DataError:
-        raise
     except _DAMAGE as error:
         raise DataError(f"{path}: not a sound .npz file ({error})") from None
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The arrays of the archive by name, once their sizes have been found possible."""
+    """The members of the archive by name, once their sizes have been found possible."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
         if name in members:
             raise DataError(f"{path}: holds {name} twice")
-        members[name] = info
+        if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise DataError(f"{path}: {name} is compressed in a way NumPy does not use")
         if info.file_size > min(info.compress_size * idx.MAX_EXPANSION, idx.MAX_BYTES):
-            raise DataError(
-                f"{path}: {name} declares {info.file_size} bytes, more than its {info.compress_size} can hold"
-            )
+            raise DataError(f"{path}: {name} declares {info.file_size} bytes, more than {info.compress_size} can hold")
+        members[name] = info
     if sum(info.compress_size for info in members.values()) > path.stat().st_size:
         raise DataError(f"{path}: its members declare more bytes than the file has")
     return members
 
 
-def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path) -> np.ndarray:
+def _roles(names: Collection[str], path: Path) -> dict[str, str]:
+    """Which array plays which role."""
+    roles = {role: name for role, spellings in _SPELLINGS.items() for name in reversed(spellings) if name in names}
+    for wanted in (tuple(NDIM), ("images", "labels")):
+        if all(role in roles for role in wanted):
+            return {role: roles[role] for role in wanted}
+    raise DataError(
+        f"{path}: holds {', '.join(names) or 'nothing'};\n"
+        "expected x_train, y_train, x_test and y_test, or images and labels"
+    )
+
+
+def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> np.ndarray:
     """One member as an array of integers."""
-    where = f"{path}:{info.filename}"
     with archive.open(info) as stream:
-        magic, version, _ = stream.read(6), *stream.read(2)
-        if magic != b"\x93NUMPY" or version not in (1, 2):
-            raise DataError(f"{where}: not a NumPy array (format 1 or 2)")
-        width = 2 if version == 1 else 4
-        length = int.from_bytes(stream.read(width), "little")
-        found = _HEADER.fullmatch(stream.read(min(length, 1 << 12)))
-        if found is None:
-            raise DataError(f"{where}: expected an array of integers, described as NumPy writes it")
-        shape = tuple(int(n) for n in found["shape"].split(b",") if n.strip())
-        dtype = np.dtype(found["dtype"].decode())
-        declared = math.prod(shape) * dtype.itemsize
-        if 8 + width + length + declared != info.file_size:
-            raise DataError(
-                f"{where}: declares {declared} bytes of values, but holds {info.file_size - 8 - width - length}"
-            )
-        values = np.frombuffer(stream.read(declared + 1), dtype)  # the one more makes zipfile check the CRC
-    return values.reshape(shape, order="F" if found["fortran"] == b"True" else "C")
+        dtype, fortran, shape, begin = _header(stream, where)
+        declared, there = math.prod(shape) * dtype.itemsize, info.file_size - begin
+        if declared != there:
+            raise DataError(f"{where}: declares {declared} bytes of values, but holds {there}")
+        values = np.frombuffer(stream.read(declared + 1), dtype)  # asking for one more makes zipfile check the CRC
+    return values.reshape(shape, order="F" if fortran else "C")
+
+
+def _header(stream: IO[bytes], where: str) -> tuple[np.dtype, bool, tuple[int, ...], int]:
+    """(dtype, whether in Fortran's order, shape, offset of the values): https://numpy.org/neps/nep-0001-npy-format.html"""
+    magic, major, _ = stream.read(6), *stream.read(2)
+    if magic != b"\x93NUMPY" or major not in (1, 2):
+        raise DataError(f"{where}: not a NumPy array (of format 1 or 2)")
+    length = int.from_bytes(stream.read(2 * major), "little")
+    found = _HEADER.fullmatch(stream.read(min(length, 1 << 12)))
+    if found is None:
+        raise DataError(f"{where}: not an array of integers, described the way NumPy does it")
+    shape = tuple(int(n) for n in found["shape"].split(b",") if n.strip())
+    return np.dtype(found["dtype"].decode()), found["fortran"] == b"True", shape, 8 + 2 * major + length
 
 
 def _pixels(values: np.ndarray, where: str) -> np.ndarray:

@@ -4,12 +4,11 @@ A failure of any kind, a wrong hash included, moves on to the next source; only 
 """
 
 import hashlib
-import os
-import urllib.request
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.request import OpenerDirector
 
 import numpy as np
 
@@ -29,32 +28,29 @@ class Source:
     """A place that may have the files. Opening it gives a function from a file to its bytes or its path.
 
     Both may raise DataError: from opening, the whole source is of no use; from fetching, that one file.
+    `unusable` says why the source need not even be tried, if so.
     """
 
     label: str
     open: Callable[[], AbstractContextManager[Fetch]]
+    unusable: str = ""
 
 
 def chain(
-    entry: Entry,
-    folders: Iterable[Path],
-    *,
-    offline: bool,
-    progress: Progress,
-    opener: urllib.request.OpenerDirector | None = None,
+    entry: Entry, folders: Iterable[Path], *, offline: bool, report: Report, progress: Progress
 ) -> Iterator[Source]:
-    """Every source of a data set, nearest first: folders, the copies of other programs, mirrors, Debian's package.
+    """Every source of a data set, nearest first: folders, other programs' copies, mirrors, Debian's package.
 
     Lazy, so that the network is not touched before everything nearer has failed, and never when `offline`.
     """
-    for path in (*folders, *(Path(os.path.expanduser(name)) for name in entry.folders)):
+    for path in folders:
         yield in_folder(path)
-    if offline:
-        return
-    silent = unreachable(entry.mirrors)
-    for mirror in entry.mirrors:
-        yield at_mirror(mirror, silent.get(mirror, ""), opener or https_only(), progress)
-    if entry.debian_package:
+    if entry.mirrors and not offline:
+        report(f"asking {len(entry.mirrors)} mirrors of {entry.title}")
+        silent, opener = unreachable(entry.mirrors), https_only()
+        for mirror in entry.mirrors:
+            yield at_mirror(mirror, progress, opener, silent.get(mirror, ""))
+    if entry.debian_package and not offline:
         yield in_debian(entry.debian_package)
 
 
@@ -67,36 +63,27 @@ def in_folder(path: Path) -> Source:
             raise DataError(f"{file.name} is not there")
         return found
 
-    @contextmanager
-    def open_() -> Iterator[Fetch]:
-        if not path.is_dir():
-            raise DataError("no such folder")
-        yield fetch
-
-    return Source(str(path), open_)
+    return Source(str(path), lambda: nullcontext(fetch), "" if path.is_dir() else "no such folder")
 
 
-def at_mirror(address: str, silent: str, opener: urllib.request.OpenerDirector, progress: Progress) -> Source:
-    """Gzipped files below an address; `silent` is why its host does not answer, or empty."""
+def at_mirror(address: str, progress: Progress, opener: OpenerDirector, unusable: str = "") -> Source:
+    """Gzipped files below an address."""
 
     def fetch(file: File) -> bytes:
         name = f"{file.name}.gz"
-        return download(address + name, opener=opener, progress=lambda done, total: progress(name, done, total))
+        try:
+            return download(address + name, opener=opener, progress=lambda done, total: progress(name, done, total))
+        except DataError as fault:
+            raise DataError(f"{name}: {fault}") from None
 
-    @contextmanager
-    def open_() -> Iterator[Fetch]:
-        if silent:
-            raise DataError(silent)
-        yield fetch
-
-    return Source(address, open_)
+    return Source(address, lambda: nullcontext(fetch), unusable)
 
 
 def in_debian(package: str) -> Source:
-    """Files of a Debian package, which puts them into /usr/share/datasets."""
+    """Gzipped files of a Debian package, which has them somewhere below /usr/share/datasets."""
 
     @contextmanager
-    def open_() -> Iterator[Fetch]:
+    def opened() -> Iterator[Fetch]:
         with debian.unpacked(package) as root:
 
             def fetch(file: File) -> Path:
@@ -107,7 +94,7 @@ def in_debian(package: str) -> Source:
 
             yield fetch
 
-    return Source(f"Debian's package {package}", open_)
+    return Source(f"Debian's package {package}", opened)
 
 
 def gather(entry: Entry, sources: Iterable[Source], report: Report) -> Cached:
@@ -115,6 +102,9 @@ def gather(entry: Entry, sources: Iterable[Source], report: Report) -> Cached:
     found: dict[str, tuple[np.ndarray, str]] = {}
     used, failed = [], []
     for source in sources:
+        if source.unusable:
+            failed.append(f"  {source.label}: {source.unusable}")
+            continue
         report(f"trying {source.label}")
         taken, faults = _take(source, [file for file in entry.files if file.name not in found])
         found |= taken
@@ -142,7 +132,7 @@ def _take(source: Source, files: list[File]) -> tuple[dict[str, tuple[np.ndarray
 
 
 def verified(file: File, origin: bytes | Path) -> tuple[np.ndarray, str]:
-    """Decode a file: (values, SHA-256 of the decoded bytes). Raises DataError if it is not the one the catalogue means."""
+    """Decode a file: (values, SHA-256 of the decoded bytes). Raises DataError if it is not the one in the catalogue."""
     name = str(origin) if isinstance(origin, Path) else f"{file.name}.gz"
     values = idx.read_idx(origin, ndim=file.ndim, name=name)
     digest = idx.sha256(values)
