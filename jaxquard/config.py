@@ -62,7 +62,9 @@ class Config:
     mixup: float = setting(0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scalar=True)
 
     model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network")
-    hidden: tuple[int, ...] = setting((128, 64), "Widths of the fully connected hidden layers.", group="Network", low=1, high=65536)
+    hidden: tuple[int, ...] = setting(
+        (128, 64), "Widths of the fully connected hidden layers.", group="Network", low=1, high=65536
+    )
     widths: tuple[int, ...] = setting((16, 32, 64), "Channels of the CNN's stages.", group="Network", low=1, high=65536)
     blocks: int = setting(1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0)
     activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network")

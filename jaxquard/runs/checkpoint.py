@@ -96,3 +96,10 @@ def newest(folder: Path) -> tuple[dict[str, Any], list[str]]:
         except RunError as error:
             faults.append(str(error))
     raise RunError(f"{folder}: no sound checkpoint. " + "; ".join(faults))
+
+
+def drop_newest(folder: Path, count: int) -> None:
+    """Remove the newest `count` checkpoints: damaged ones, which training on from an older one will write again."""
+    for path in listed(folder)[len(listed(folder)) - count :]:
+        with explained(path, "remove"):
+            shutil.rmtree(path)

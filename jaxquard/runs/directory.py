@@ -22,6 +22,7 @@ from jaxquard.config import Config, suggestion
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import checkpoint, journal
 from jaxquard.runs.files import write_directory
+from jaxquard.runs.journal import Line
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -102,19 +103,19 @@ class Run:
         """The folder of checkpoints."""
         return self.path / "checkpoints"
 
-    def journal(self) -> list[journal.Line]:
+    def journal(self) -> list[Line]:
         """All lines, as if never interrupted."""
         return journal.read(self.journal_file)
 
-    def epochs(self) -> list[journal.Line]:
+    def epochs(self) -> list[Line]:
         """The epoch lines alone."""
         return journal.epochs(self.journal_file)
 
-    def evaluations(self) -> list[journal.Line]:
+    def evaluations(self) -> list[Line]:
         """Every evaluation on the test set, oldest first."""
         return journal.read_lines(self.evaluations_file)
 
-    def finished(self) -> journal.Line | None:
+    def finished(self) -> Line | None:
         """The journal's last line where it says that training ended, None while it has not."""
         lines = self.journal()
         return lines[-1] if lines and lines[-1].get("event") == "finished" else None

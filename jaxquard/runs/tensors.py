@@ -28,7 +28,7 @@ def to_bytes(tree: Any, metadata: dict[str, str] | None = None) -> bytes:
     """A pytree of arrays (random keys included) as the bytes of a safetensors file."""
     arrays = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        arrays[path_name(path)] = np.ascontiguousarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
+        arrays[path_name(path)] = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf, order="C")
     return safetensors.numpy.save(arrays, metadata)
 
 

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,10 @@ class Seconds:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training came to. With several networks the figures are arrays, one entry a network."""
+    """What a training came to. With several networks each figure is a list, and `diverged` the list of those that did.
+
+    Test figures are None where the training did not come to its end.
+    """
 
     run: Run
     parameters: int
@@ -53,13 +56,22 @@ class TrainResult:
     test_loss: Any
     test_accuracy: Any
     seconds: Seconds
+    diverged: Any = False
+
+
+class Diverged(DivergedError):
+    """Every network's loss stopped being finite; `result` says how far the run came."""
+
+    def __init__(self, message: str, result: TrainResult) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 @dataclass
 class Observer:
     """What the caller wants to hear, and whether it wants to stop: all silent by default."""
 
-    begin: Callable[[Run, int, int], None] = lambda run, parameters, first_step: None
+    begin: Callable[[Run, int, int, int], None] = lambda run, parameters, first_step, total_steps: None
     event: Callable[[Event], None] = lambda event: None
     warn: Callable[[str], None] = lambda line: None
     should_stop: Callable[[], bool] = lambda: False
@@ -131,6 +143,7 @@ def _restore(run: Run, config: Config, data: TrainingData, observer: Observer) -
     arrays, faults = checkpoint.newest(run.checkpoints)
     for fault in faults:
         observer.warn(f"{fault}; using the checkpoint before it")
+    checkpoint.drop_newest(run.checkpoints, len(faults))
     return tensors.restore(arrays, like, str(run.checkpoints))
 
 
@@ -147,7 +160,8 @@ def _continue(
 ) -> TrainResult:
     """Train from `ts` on, with the lock held: journal each epoch, then save; evaluate at the end."""
     parameters = count_parameters(ts.params) // len(config.networks())
-    observer.begin(run, parameters, int(np.ravel(ts.step)[0]))
+    total_steps = config.epochs * (len(data.images) // config.batch_size)
+    observer.begin(run, parameters, int(np.ravel(ts.step)[0]), total_steps)
     keeper = Keeper(run)
     event = None
     for event in fit(config, data, ts, until=until, checkpoint_every=checkpoint_every):
@@ -158,11 +172,12 @@ def _continue(
             keeper.save(event)
             raise Interrupted(f"interrupted at step {event.step}; go on with: jaxquard train --resume {run.id}")
     assert event is not None
+    unfinished = TrainResult(run, parameters, event.epoch, _last_train_loss(run), None, None, seconds)
     if event.kind == "diverged":
-        raise DivergedError(_diverged(event, run))
+        raise Diverged(_diverged(event, run), replace(unfinished, diverged=diverged_networks(event.state)))
     keeper.save(event)
     if event.epoch < config.epochs and not has_stopped(config, event.state):
-        return TrainResult(run, parameters, event.epoch, _last_train_loss(run), None, None, seconds)
+        return unfinished
     return _finish(run, config, data, dataset, event.state, parameters, seconds)
 
 
@@ -171,6 +186,12 @@ def _clock(seconds: Seconds, event: Event) -> None:
         seconds.compile += event.seconds
     else:
         seconds.train += event.seconds
+
+
+def diverged_networks(ts: TrainState) -> Any:
+    """Whether the network diverged; with several, the numbers of those that did."""
+    bad = np.asarray(ts.totals.bad_step) >= 0
+    return bool(bad) if bad.ndim == 0 else np.flatnonzero(bad).tolist()
 
 
 def _diverged(event: Event, run: Run) -> str:
@@ -259,9 +280,12 @@ def _finish(
     journal.append(run.evaluations_file, note | test)
     seconds.evaluate += time.perf_counter() - began
     epochs = len(run.epochs())
-    finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "seconds": vars(seconds)}
-    journal.append(run.journal_file, finished | {"time": time.time()})
-    return TrainResult(run, parameters, epochs, _last_train_loss(run), test["loss"], test["accuracy"], seconds)
+    diverged = diverged_networks(ts)
+    finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
+    journal.append(run.journal_file, finished | {"seconds": vars(seconds), "time": time.time()})
+    return TrainResult(
+        run, parameters, epochs, _last_train_loss(run), test["loss"], test["accuracy"], seconds, diverged
+    )
 
 
 def _result_of_finished(run: Run, finished: dict[str, Any]) -> TrainResult:
@@ -270,7 +294,7 @@ def _result_of_finished(run: Run, finished: dict[str, Any]) -> TrainResult:
         raise RunError(f"{run.evaluations_file}: lacks the evaluation that ended the training")
     seconds = Seconds(**finished.get("seconds", {}))
     figures = (_last_train_loss(run), tests[-1]["loss"], tests[-1]["accuracy"])
-    return TrainResult(run, finished["parameters"], finished["epochs"], *figures, seconds)
+    return TrainResult(run, finished["parameters"], finished["epochs"], *figures, seconds, finished["diverged"])
 
 
 def summary(values: Any) -> Any:

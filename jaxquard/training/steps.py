@@ -11,9 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.config import SCALARS, Config
-from jaxquard.nn import augmentation
 from jaxquard.nn.activations import ACTIVATIONS
-from jaxquard.nn.cnn import cnn
 from jaxquard.nn.initializers import INITIALIZERS
 from jaxquard.nn.losses import LOSSES, one_hot, smooth_labels
 from jaxquard.nn.mlp import mlp
@@ -78,6 +76,8 @@ def make_model(task: Task, hyper: Hyper) -> Model:
     }
     if config.model == "mlp":
         return mlp(config.hidden, **shared)
+    from jaxquard.nn.cnn import cnn
+
     return cnn(config.widths, config.blocks, **shared)
 
 
@@ -132,6 +132,10 @@ def make_targets(task: Task, hyper: Hyper, labels: jax.Array) -> jax.Array:
 def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks."""
     config = task.config
+    if not (config.flip or config.shift or config.cutout or "mixup" in hyper):
+        return x, targets
+    from jaxquard.nn import augmentation
+
     flip, shift, cut, mix = jax.random.split(key, 4)
     if config.flip:
         x = augmentation.random_flip(flip, x)

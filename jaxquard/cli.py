@@ -1,0 +1,410 @@
+"""The command line: verbs over `jaxquard.api`, results to stdout, everything else to stderr, errors in one line.
+
+Whatever needs JAX is imported where it is used, so that `--help` stays instant.
+"""
+
+import dataclasses
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import cyclopts
+from cyclopts import App, Parameter
+
+from jaxquard import __version__
+from jaxquard.config import Config, read_toml
+from jaxquard.errors import JaxquardError, RunError, UsageError
+
+if TYPE_CHECKING:
+    from jaxquard.runs.train import TrainResult
+
+STARTED = time.time()
+
+app = App(
+    name="jaxquard",
+    help="Train real networks on small images in seconds, look inside, and put them to the test.",
+    version=__version__,
+    default_parameter=Parameter(negative_iterable=()),
+)
+
+
+@dataclasses.dataclass(kw_only=True)
+class Common:
+    """What every verb understands."""
+
+    json: Annotated[bool, Parameter(negative="", help="One JSON document on stdout.")] = False
+    quiet: Annotated[bool, Parameter(negative="", help="Nothing on stderr but errors.")] = False
+    runs: Annotated[Path | None, Parameter(help="Where runs live (default: $JAXQUARD_RUNS, else ./runs).")] = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Source:
+    """Where data comes from."""
+
+    data_dir: Annotated[Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA).")] = None
+    offline: Annotated[bool, Parameter(negative="", help="Never touch the network.")] = False
+
+
+def _settings_class() -> type:
+    """A dataclass with every setting of Config as an optional flag: what is not given stays what the recipe says."""
+    fields: list[Any] = []
+    for field in dataclasses.fields(Config):
+        if field.name not in ("recipe", "sweep"):
+            negative = "no-" if field.name == "hidden" else ()  # --no-hidden: softmax regression
+            group = field.metadata["group"]
+            parameter = Parameter(
+                help=field.metadata["help"], group=group, consume_multiple=True, negative_iterable=negative
+            )
+            fields.append((field.name, Annotated[_types[field.name] | None, parameter], None))
+    return dataclasses.make_dataclass("Settings", fields, kw_only=True, namespace={"__module__": __name__})
+
+
+_types = Config.__annotations__
+Settings = _settings_class()
+_common, _source, _settings = Common(), Source(), Settings()
+Shared = Annotated[Common, Parameter(name="*", group="Every verb")]
+Sourced = Annotated[Source, Parameter(name="*", group="Data")]
+
+
+@app.command
+def train(
+    *,
+    recipe: Annotated[str | None, Parameter(help="Start from a named recipe (default: seed, the mission's).")] = None,
+    config: Annotated[Path | None, Parameter(help="Start from a TOML file, such as a run's config.toml.")] = None,
+    settings: Annotated[Settings, Parameter(name="*")] = _settings,  # type: ignore[valid-type]
+    sweep: Annotated[tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01. May be repeated.")] = (),
+    name: Annotated[str | None, Parameter(help="The new run's name.")] = None,
+    resume: Annotated[str | None, Parameter(help="Go on with this run; no setting can change.")] = None,
+    until: Annotated[int | None, Parameter(help="Stop after this epoch, to be resumed later.")] = None,
+    checkpoint_every: Annotated[int | None, Parameter(help="Also save every so many steps.")] = None,
+    source: Sourced = _source,
+    common: Shared = _common,
+) -> None:
+    """Train a network and evaluate it once on the test set."""
+    given = {key: value for key, value in vars(settings).items() if value is not None}
+    for option, value in (("until", until), ("checkpoint-every", checkpoint_every)):
+        if value is not None and value < 1:
+            raise UsageError(f"--{option}: must be at least 1, not {value}")
+    if resume is not None and (given or sweep or recipe or config or name):
+        raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
+    chosen = None if resume is not None else _chosen_config(recipe, config, given, sweep)
+
+    from jaxquard import api
+    from jaxquard.display import TrainingDisplay, training_table
+    from jaxquard.runs.directory import find, runs_directory
+    from jaxquard.runs.train import Diverged
+
+    where = runs_directory(common.runs)
+    described = chosen or find(resume or "", where).config
+    options = {
+        "resume": resume,
+        "runs": common.runs,
+        "name": name,
+        "until": until,
+        "checkpoint_every": checkpoint_every,
+    }
+    options |= _data_options(source, common)
+    with _stop_on_signal() as should_stop, TrainingDisplay(described, quiet=common.quiet) as display:
+        try:
+            result = api.train(chosen, observer=display.observer(should_stop), **options)
+        except Diverged as error:
+            if common.json:
+                _print_json(_train_document(error.result))
+            raise
+    if common.json:
+        _print_json(_train_document(result))
+    else:
+        training_table(result, _since_start())
+
+
+def _chosen_config(recipe: str | None, file: Path | None, given: dict[str, Any], sweep: tuple[str, ...]) -> Config:
+    """The recipe or the file, with what the command line says on top."""
+    if recipe and file:
+        raise UsageError("--recipe and --config: give one of the two")
+    if file:
+        base = read_toml(file)
+    else:
+        from jaxquard import recipes
+
+        base = recipes.find(recipe or "seed").config
+    if sweep:
+        given = given | {"sweep": tuple(_swept(text) for text in sweep)}
+    changed = base.replace(**given)
+    return changed if recipe or changed == base else changed.replace(recipe=None)
+
+
+def _swept(text: str) -> tuple[str, tuple[float, ...]]:
+    name, equals, values = text.partition("=")
+    try:
+        if not equals:
+            raise ValueError
+        return name.strip().replace("-", "_"), tuple(float(value) for value in values.split(","))
+    except ValueError:
+        raise UsageError(f"--sweep {text}: write it as setting=value,value,…") from None
+
+
+def _train_document(result: "TrainResult") -> dict[str, Any]:
+    from jaxquard.runs.train import summary
+
+    config = result.run.config
+    seeds = {"seeds": [network.seed for network in config.networks()]} if len(config.networks()) > 1 else {}
+    swept = {"sweep": {name: list(values) for name, values in config.sweep}} if config.sweep else {}
+    return {
+        "run": result.run.id,
+        "recipe": config.recipe,
+        "dataset": config.dataset,
+        "parameters": result.parameters,
+        "epochs": result.epochs,
+        "seed": config.seed,
+        **seeds,
+        **swept,
+        "train_loss": summary(result.train_loss),
+        "test_loss": summary(result.test_loss),
+        "test_accuracy": summary(result.test_accuracy),
+        "tta": None,
+        "seconds": {"total": round(_since_start(), 3)} | {k: round(v, 3) for k, v in vars(result.seconds).items()},
+        "diverged": result.diverged,
+    }
+
+
+@app.command
+def evaluate(
+    model: Annotated[str, Parameter(help="A run, RUN@k, a .safetensors file, or a model shipped here.")],
+    /,
+    *,
+    dataset: Annotated[str | None, Parameter(help="Judge on this data (default: what it was trained on).")] = None,
+    split: Annotated[Literal["test", "validation", "train"], Parameter(help="Which part of it.")] = "test",
+    why: Annotated[str, Parameter(help="A word for the run's record of looks at the test set.")] = "asked for",
+    source: Sourced = _source,
+    common: Shared = _common,
+) -> None:
+    """Judge a model: accuracy, loss, confusion, precision and recall, calibration, its most confident mistakes."""
+    from jaxquard import api
+    from jaxquard.display import evaluation_tables, say
+
+    options = _data_options(source, common)
+    options.pop("progress")
+    models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
+    if api.is_other_data(models[0], loaded):
+        say(f"note: {models[0].name} was trained on {models[0].dataset['name']}, which this is not")
+    documents = [
+        {"model": one.name, "dataset": loaded.name, "split": split} | found.as_dict(loaded.class_names)
+        for one, found in zip(models, judged, strict=True)
+    ]
+    if common.json:
+        _print_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        for document, found in zip(documents, judged, strict=True):
+            evaluation_tables(document, found, loaded, split)
+
+
+@app.command
+def predict(
+    model: Annotated[str, Parameter(help="A run, RUN@k, a .safetensors file, or a model shipped here.")],
+    /,
+    *pictures: Annotated[Path, Parameter(help="PNG, JPEG or WebP, of any size.")],
+    common: Shared = _common,
+) -> None:
+    """Say what is in pictures, with probabilities."""
+    if not pictures:
+        raise UsageError("predict: which picture? jaxquard predict MODEL IMAGE…")
+    from jaxquard import api
+    from jaxquard.display import prediction_lines, say
+
+    loaded, read, probabilities = api.predict(model, pictures, runs=common.runs)
+    documents = [
+        {
+            "file": str(path),
+            "label": loaded.class_names[int(row.argmax())],
+            "class_index": int(row.argmax()),
+            "probability": float(row.max()),
+            "probabilities": dict(zip(loaded.class_names, row.tolist(), strict=True)),
+        }
+        for path, row in zip(pictures, probabilities, strict=True)
+    ]
+    for path, picture in zip(pictures, read, strict=True):
+        for note in picture.notes if not common.quiet else ():
+            say(f"{path}: {note}")
+    if common.json:
+        _print_json(documents)
+    else:
+        prediction_lines(documents)
+
+
+@app.command(name="runs")
+def list_runs(*, common: Shared = _common) -> None:
+    """List the runs there are."""
+    from jaxquard.api import figures
+    from jaxquard.display import run_table
+    from jaxquard.runs.directory import every, runs_directory
+
+    documents = []
+    for run in every(runs_directory(common.runs)):
+        try:
+            documents.append({"run": run.id, "recipe": run.config.recipe, "dataset": run.config.dataset} | figures(run))
+        except RunError as error:
+            documents.append({"run": run.id, "status": "damaged", "error": str(error)})
+    if common.json:
+        _print_json(documents)
+    else:
+        run_table(documents, runs_directory(common.runs))
+
+
+@app.command
+def compare(
+    *names: Annotated[str, Parameter(help="Two runs or more.")],
+    chart: Annotated[Path | None, Parameter(help="Draw their learning curves into this file (.png or .svg).")] = None,
+    metric: Annotated[Literal["accuracy", "loss"], Parameter(help="What to draw.")] = "accuracy",
+    overwrite: Annotated[bool, Parameter(negative="", help="Replace the chart if it exists.")] = False,
+    common: Shared = _common,
+) -> None:
+    """Put runs side by side: only the settings that differ, and one chart."""
+    if len(names) < 2:
+        raise UsageError("compare: name two runs or more")
+    if chart and chart.exists() and not overwrite:
+        raise UsageError(f"{chart}: already there; choose another name or add --overwrite")
+    from jaxquard import api
+    from jaxquard.display import comparison_table
+
+    documents = api.compare(names, runs=common.runs)
+    if chart:
+        from jaxquard.charts import learning_curves, save
+        from jaxquard.runs.directory import find, runs_directory
+
+        found = {document["run"]: find(document["run"], runs_directory(common.runs)) for document in documents}
+        save(learning_curves({name: run.epochs() for name, run in found.items()}, metric=metric), chart)
+    if common.json:
+        _print_json(documents)
+    else:
+        comparison_table(documents)
+
+
+@app.command(name="recipes")
+def list_recipes(*, common: Shared = _common) -> None:
+    """List the recipes, with what was measured when they were run."""
+    from jaxquard import recipes
+    from jaxquard.display import recipe_table
+
+    found = [recipes.find(name) for name in recipes.names()]
+    if common.json:
+        _print_json(
+            [{"name": r.name, "purpose": r.purpose, "config": r.config.to_dict(), "result": r.result} for r in found]
+        )
+    else:
+        recipe_table(found)
+
+
+@app.command
+def data(
+    dataset: Annotated[str | None, Parameter(help="Fetch and check this one; without a name, list them.")] = None,
+    /,
+    *,
+    source: Sourced = _source,
+    common: Shared = _common,
+) -> None:
+    """List the data sets and where they are, or fetch and check one."""
+    from jaxquard.data import load, status
+    from jaxquard.display import dataset_table, status_table
+
+    if dataset is None:
+        found = status(source.data_dir)
+        rows = [{k: v if isinstance(v, int) else str(v) for k, v in vars(one).items()} for one in found]
+        _print_json(rows) if common.json else status_table(found)
+        return
+    loaded = load(dataset, **_data_options(source, common))
+    facts = {
+        "name": loaded.name,
+        "train": len(loaded.train_images),
+        "test": len(loaded.test_images),
+        "image_shape": list(loaded.image_shape),
+        "classes": list(loaded.class_names),
+        "source": loaded.source,
+        "sha256": loaded.sha256,
+    }
+    _print_json(facts) if common.json else dataset_table(facts)
+
+
+@app.command
+def doctor(*, source: Sourced = _source, common: Shared = _common) -> None:
+    """Check the installation, and say what to do about what is wrong."""
+    from jaxquard import doctor as checks
+    from jaxquard.display import check_table
+
+    found = checks.run_checks(source.data_dir)
+    _print_json(checks.as_json(found)) if common.json else check_table(found)
+    if not checks.healthy(found):
+        raise SystemExit(1)
+
+
+def _data_options(source: Source, common: Common) -> dict[str, Any]:
+    from jaxquard.display import Fetching, say
+
+    silent = {"report": None, "progress": None}
+    spoken = {"report": say, "progress": Fetching()}
+    return {"data_dir": source.data_dir, "offline": source.offline or None} | (silent if common.quiet else spoken)
+
+
+def _print_json(document: Any) -> None:
+    print(json.dumps(document, allow_nan=False))
+
+
+def _since_start() -> float:
+    """Seconds since this process began, as far as the system tells; else since this file was loaded."""
+    try:
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as stat, open("/proc/uptime") as uptime:
+            began = int(stat.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+            return float(uptime.read().split()[0]) - began
+    except (OSError, ValueError, IndexError):
+        return time.time() - STARTED
+
+
+@contextmanager
+def _stop_on_signal() -> Iterator[Any]:
+    """The first SIGINT or SIGTERM asks the training to stop at its next event; the second ends the process at once."""
+    caught: list[int] = []
+
+    def handle(number: int, _: object) -> None:
+        if caught:
+            os._exit(130)
+        caught.append(number)
+
+    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield lambda: bool(caught)
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a verb; every error becomes one line on stderr and its exit code."""
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except cyclopts.CycloptsError as error:
+        _fail(str(error), 2)
+    except JaxquardError as error:
+        _fail(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        _fail("interrupted", 130)
+    except BrokenPipeError:  # the reader of our output has gone: nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if os.environ.get("JAXQUARD_DEBUG"):
+            raise
+        first = (str(error).strip().splitlines() or [""])[0][:300]
+        _fail(f"{type(error).__name__}: {first} (JAXQUARD_DEBUG=1 shows where)", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"jaxquard: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,258 @@
+"""What a person sees in a terminal: progress on stderr, small tables on stdout. Decides nothing, computes nothing."""
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from jaxquard.config import Config
+from jaxquard.data import Dataset, Status
+from jaxquard.doctor import Check
+from jaxquard.recipes import Recipe
+from jaxquard.runs.directory import Run
+from jaxquard.runs.train import Observer, TrainResult, summary
+from jaxquard.training.evaluation import Evaluation
+from jaxquard.training.fit import Event
+
+
+def figure(value: Any, *, percent: bool = False) -> str:
+    """A number for people: `87.03 %`, or `87.03 ± 0.21 %` where there are several networks."""
+    if isinstance(value, dict):
+        mean, std = value["mean"], value["std"]
+        if mean is None or std is None:
+            return figure(mean, percent=percent)
+        return f"{100 * mean:.2f} ± {100 * std:.2f} %" if percent else f"{mean:.4f} ± {std:.4f}"
+    if value is None:
+        return "–"
+    return f"{100 * value:.2f} %" if percent else f"{value:.4f}"
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; every column but the first is set to the right."""
+    grid = Table(box=None, pad_edge=False, header_style="bold")
+    for number, column in enumerate(columns):
+        grid.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+    for row in rows:
+        grid.add_row(*(Text(cell) for cell in row))
+    stdout().print(grid)
+
+
+def stdout() -> Console:
+    """The console for results; colours only on a terminal, and not under NO_COLOR. Never cuts lines short in a pipe."""
+    return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
+
+
+def say(line: str) -> None:
+    """One line on stderr."""
+    print(line, file=sys.stderr, flush=True)
+
+
+class Fetching:
+    """Downloads as they go: a bar on a terminal, nothing but the lines of `report` otherwise."""
+
+    def __init__(self) -> None:
+        self.shown = 0.0
+
+    def __call__(self, file: str, received: int, total: int | None) -> None:
+        """Overwrite one line at most five times a second."""
+        if not sys.stderr.isatty():
+            return
+        if time.monotonic() - self.shown > 0.2 or received == total:
+            self.shown = time.monotonic()
+            of = f" of {total / 1e6:.1f}" if total else ""
+            end = "\n" if received == total else ""
+            print(f"\r  {file}: {received / 1e6:.1f}{of} MB", end=end, file=sys.stderr, flush=True)
+
+
+class TrainingDisplay:
+    """Follows one training: a live bar on a terminal, one plain line an epoch elsewhere."""
+
+    def __init__(self, config: Config, *, quiet: bool = False) -> None:
+        self.epochs = config.epochs
+        self.quiet = quiet
+        self.progress: Progress | None = None
+        self.task: Any = None
+        self.began = time.monotonic()
+
+    def __enter__(self) -> "TrainingDisplay":
+        if sys.stderr.isatty() and not self.quiet:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.progress:
+            self.progress.stop()
+
+    def observer(self, should_stop: Any) -> Observer:
+        """What `train` reports to."""
+        return Observer(begin=self.begin, event=self.event, warn=self.line, should_stop=should_stop)
+
+    def line(self, text: str) -> None:
+        """A line that stays, above the bar where there is one."""
+        if self.progress:
+            self.progress.console.print(text, highlight=False, markup=False)
+        elif not self.quiet:
+            say(text)
+
+    def begin(self, run: Run, parameters: int, first_step: int, total_steps: int) -> None:
+        """The run has a directory now."""
+        self.line(f"run {run.id}: {parameters:,} parameters" + (f", from step {first_step}" if first_step else ""))
+        if self.progress:
+            self.task = self.progress.add_task("compiling", total=total_steps, completed=first_step)
+
+    def event(self, event: Event) -> None:
+        """Something happened."""
+        if self.progress and self.task is not None:
+            self.progress.update(self.task, completed=event.step, description=f"epoch {event.epoch + 1}")
+        if event.kind == "epoch" and event.record:
+            self.line(self.epoch_line(event))
+            self.began = time.monotonic()
+        elif event.kind == "compiled":
+            self.began = time.monotonic()
+        elif event.kind == "diverged" and event.record:
+            for network, step in zip(event.record["networks"], event.record["steps"], strict=True):
+                self.line(f"network {network}: loss not finite at step {step}")
+        elif event.kind == "stopped":
+            self.line(
+                f"stopped early: no better validation loss; the best was after epoch {event.record['best_epoch']}"
+            )  # type: ignore[index]
+
+    def epoch_line(self, event: Event) -> str:
+        """`epoch  3/20  loss 0.4611  accuracy 83.60 %  validation 84.10 %  0.29 s`."""
+        record = event.record or {}
+        parts = [f"epoch {event.epoch:{len(str(self.epochs))}}/{self.epochs}"]
+        parts.append(f"loss {figure(summary(record['train_loss']))}")
+        parts.append(f"accuracy {figure(summary(record['train_accuracy']), percent=True)}")
+        if "val_accuracy" in record:
+            parts.append(f"validation {figure(summary(record['val_accuracy']), percent=True)}")
+        return "  ".join([*parts, f"{time.monotonic() - self.began:.2f} s"])
+
+
+def training_table(result: TrainResult, total_seconds: float) -> None:
+    """How a training ended."""
+    seconds = result.seconds
+    rows = [
+        ("training loss, last epoch", figure(summary(result.train_loss))),
+        ("test loss", figure(summary(result.test_loss))),
+        ("test accuracy", figure(summary(result.test_accuracy), percent=True)),
+        ("seconds", f"{total_seconds:.1f} in all: {seconds.train:.1f} stepping, {seconds.compile:.1f} compiling"),
+        ("run directory", str(result.run.path)),
+    ]
+    table(("", ""), rows)
+
+
+def evaluation_tables(document: dict[str, Any], found: Evaluation, dataset: Dataset, split: str) -> None:
+    """Accuracy and loss; each class with its precision, recall and usual confusion; the most confident mistakes."""
+    print(f"{document['model']} on {dataset.name}, {split} set, {found.n:,} images")
+    print(f"accuracy {100 * found.accuracy:.2f} %   loss {found.loss:.4f}   ", end="")
+    print(f"calibration error {100 * found.calibration_error:.2f} %\n")
+    table(("class", "precision", "recall", "most often taken for"), [
+        (one["class"], figure(one["precision"], percent=True), figure(one["recall"], percent=True), confused)
+        for one, confused in zip(document["per_class"], _confusions(found, dataset.class_names), strict=True)
+    ])  # fmt: skip
+    if split == "test" and len(found.mistakes):
+        print("\nmost confident mistakes")
+        table(("image", "true", "predicted", "confidence"), [_mistake(found, dataset, i) for i in found.mistakes[:10]])
+
+
+def _confusions(found: Evaluation, class_names: Sequence[str]) -> list[str]:
+    off_diagonal = found.confusion.copy()
+    for k in range(len(class_names)):
+        off_diagonal[k, k] = 0
+    return [f"{class_names[row.argmax()]} ({row.max()})" if row.max() else "–" for row in off_diagonal]
+
+
+def _mistake(found: Evaluation, dataset: Dataset, image: int) -> tuple[str, ...]:
+    guess = int(found.probabilities[image].argmax())
+    true = dataset.class_names[int(dataset.test_labels[image])]
+    return str(image), true, dataset.class_names[guess], figure(float(found.probabilities[image, guess]), percent=True)
+
+
+def prediction_lines(documents: Sequence[dict[str, Any]]) -> None:
+    """Each picture with its three likeliest classes."""
+    rows = []
+    for document in documents:
+        likeliest = sorted(document["probabilities"].items(), key=lambda item: -item[1])[:3]
+        rows.append((document["file"], *(f"{label} {100 * p:.1f} %" for label, p in likeliest)))
+    width = max(len(row) for row in rows)
+    table(("picture", "prediction", *["then"] * (width - 2)), [row + ("",) * (width - len(row)) for row in rows])
+
+
+def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
+    """The runs in a directory."""
+    if not documents:
+        print(f"no runs in {where} yet: jaxquard train")
+        return
+    table(("run", "status", "epochs", "validation", "test", "seconds"), [
+        (d["run"], d["status"], *_figures(d)) if "error" not in d else (d["run"], "damaged", "", "", "", "")
+        for d in documents
+    ])  # fmt: skip
+
+
+def _figures(document: dict[str, Any]) -> tuple[str, ...]:
+    accuracies = (figure(document[name], percent=True) for name in ("val_accuracy", "test_accuracy"))
+    return str(document["epochs"]), *accuracies, f"{document['seconds']:.1f}"
+
+
+def comparison_table(documents: Sequence[dict[str, Any]]) -> None:
+    """Runs as columns, what differs between them as rows."""
+    rows = [
+        (name, *(_setting(document["settings"][name]) for document in documents)) for name in documents[0]["settings"]
+    ]
+    names = ("epochs run", "validation accuracy", "test accuracy", "seconds")
+    rows += zip(names, *(_figures(document) for document in documents), strict=True)
+    table(("", *(document["run"] for document in documents)), rows)
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, list):
+        return "-".join(map(str, value)) or "none"
+    return "–" if value is None else str(value)
+
+
+def recipe_table(found: Sequence[Recipe]) -> None:
+    """The recipes, each with its measured figure."""
+    rows = []
+    for recipe in found:
+        result = recipe.result or {}
+        accuracy = figure(result.get("test_accuracy"), percent=True)
+        rows.append(
+            (recipe.name, accuracy, str(result.get("n", "–")), str(result.get("parameters", "–")), recipe.purpose)
+        )
+    table(("recipe", "test accuracy", "n", "parameters", "purpose"), rows)
+
+
+def status_table(found: Sequence[Status]) -> None:
+    """The known data sets, and where each is."""
+    rows = [(s.name, s.state, f"{s.size / 1e6:.1f} MB" if s.size else "", s.detail or str(s.folder)) for s in found]
+    table(("data set", "state", "size", "where from"), rows)
+
+
+def dataset_table(facts: dict[str, Any]) -> None:
+    """One data set, loaded and checked."""
+    shape = "×".join(map(str, facts["image_shape"]))
+    rows = [
+        ("training images", f"{facts['train']:,}"),
+        ("test images", f"{facts['test']:,}"),
+        ("image", shape),
+        ("classes", ", ".join(facts["classes"])),
+        ("source", facts["source"]),
+    ]
+    table((facts["name"], ""), rows)
+
+
+def check_table(checks: Sequence[Check]) -> None:
+    """The doctor's findings, with a remedy under each that needs one."""
+    marks = {True: "ok", None: "note", False: "WRONG"}
+    for check in checks:
+        print(f"{marks[check.ok]:5}  {check.name}: {check.detail}")
+        if check.remedy and check.ok is not True:
+            print(f"       → {check.remedy}")

@@ -1,0 +1,41 @@
+"""Named, complete configurations. Each recipe is one file: its docstring is the claim, CONFIG is how to repeat it."""
+
+import importlib
+import json
+import pkgutil
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from jaxquard.config import Config, suggestion
+from jaxquard.errors import UsageError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A configuration with a name, what it is for, and what was measured when it was run (None: not yet)."""
+
+    name: str
+    purpose: str
+    config: Config
+    result: dict[str, Any] | None
+
+
+def names() -> list[str]:
+    """Every recipe there is."""
+    return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
+
+
+def find(name: str) -> Recipe:
+    """A recipe by name; UsageError, with the nearest one, if there is none."""
+    if name not in names():
+        raise UsageError(f"{name!r} is none of the recipes {', '.join(names())}{suggestion(name, names())}")
+    module = importlib.import_module(f"jaxquard.recipes.{name.replace('-', '_')}")
+    purpose = (module.__doc__ or "").strip().splitlines()[0]
+    return Recipe(name, purpose, module.CONFIG.replace(recipe=name), results().get(name))
+
+
+def results() -> dict[str, Any]:
+    """The measured figures that ship with the package, by recipe."""
+    file = resources.files("jaxquard.recipes") / "results.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

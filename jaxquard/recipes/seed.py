@@ -1,0 +1,8 @@
+"""The mission's network: 784-128-64-10, plain SGD at 0.01, batches of 128, 20 epochs.
+
+jaxquard train --recipe seed
+"""
+
+from jaxquard.config import Config
+
+CONFIG = Config(dataset="fashion-mnist")

@@ -1,0 +1,152 @@
+"""From a name to networks that can be asked: a run, one network of a run, a weights file, a model shipped here."""
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxquard.config import Config, suggestion
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import checkpoint, directory, tensors
+from jaxquard.runs.directory import Run
+from jaxquard.runs.files import write_atomically
+from jaxquard.training import steps
+from jaxquard.training.evaluation import all_logits
+from jaxquard.training.program import make_program, start
+from jaxquard.training.state import TrainState
+
+FORMAT = "jaxquard-model-1"
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """A network with its weights and what is needed to use it. `logits` maps uint8 images (n, h, w, c) to (n, classes).
+
+    `dataset` is what environment.json says of the training data; `run` is None for a weights file.
+    """
+
+    name: str
+    config: Config
+    dataset: dict[str, Any]
+    weights: Any
+    run: Run | None
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What the classes are called."""
+        return tuple(self.dataset["class_names"])
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) it was trained on."""
+        height, width, channels = self.dataset["image_shape"]
+        return height, width, channels
+
+    @functools.cached_property
+    def _apply(self) -> Callable[[jax.Array], jax.Array]:
+        program = make_program(_task(self.config, self.dataset), many=False)
+        return functools.partial(program.logits, *self.weights)
+
+    def logits(self, images: np.ndarray) -> np.ndarray:
+        """Logits, float64 (n, classes)."""
+        if images.shape[1:] != self.image_shape:
+            raise UsageError(f"{self.name} was trained on images of {self.image_shape}, not {images.shape[1:]}")
+        return all_logits(self._apply, images)
+
+
+def _task(config: Config, dataset: dict[str, Any]) -> steps.Task:
+    examples = dataset["train"] - config.held_out
+    return steps.make_task(config, tuple(dataset["image_shape"]), len(dataset["class_names"]), examples)
+
+
+def models_of_run(run: Run) -> list[TrainedModel]:
+    """Every network of a run, as its newest sound checkpoint has it."""
+    config, dataset = run.config, run.environment["dataset"]
+    task, networks = _task(config, dataset), config.networks()
+    program = make_program(task, len(networks) > 1)
+    like = jax.eval_shape(lambda: start(program, task, networks))
+    arrays, _ = checkpoint.newest(run.checkpoints)
+    weights = tensors.restore(arrays, like, str(run.checkpoints)).judged
+    if len(networks) == 1:
+        return [TrainedModel(run.id, config, dataset, weights, run)]
+    return [
+        TrainedModel(f"{run.id}@{k}", network, dataset, jax.tree.map(lambda leaf, k=k: leaf[k], weights), run)
+        for k, network in enumerate(networks)
+    ]
+
+
+def load_models(name: str, root: Path) -> list[TrainedModel]:
+    """What `name` says: a shipped model, a weights file, RUN@k (one network) or RUN (all of its networks)."""
+    if name in shipped():
+        return [load_file(Path(str(resources.files("jaxquard") / "models" / f"{name}.safetensors")), name)]
+    if name.endswith(".safetensors"):
+        return [load_file(Path(name), Path(name).stem)]
+    run_name, _, number = name.partition("@")
+    try:
+        models = models_of_run(directory.find(run_name, root))
+    except RunError as error:
+        if (root / run_name).exists() or Path(run_name).exists():
+            raise
+        known = [*shipped(), *(run.id for run in directory.every(root))]
+        raise RunError(
+            f"{run_name}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
+        ) from error
+    if not number:
+        return models
+    if not number.isdecimal() or int(number) >= len(models):
+        raise RunError(f"{name}: {run_name} has networks 0 to {len(models) - 1}")
+    return [models[int(number)]]
+
+
+def load_model(name: str, root: Path) -> TrainedModel:
+    """One network; a run of several must say which."""
+    models = load_models(name, root)
+    if len(models) > 1:
+        raise RunError(f"{name} holds {len(models)} networks: name one, {name}@0 to {name}@{len(models) - 1}")
+    return models[0]
+
+
+def shipped() -> list[str]:
+    """The models that come with the package."""
+    folder = resources.files("jaxquard") / "models"
+    if not folder.is_dir():
+        return []
+    return sorted(
+        file.name.removesuffix(".safetensors") for file in folder.iterdir() if file.name.endswith(".safetensors")
+    )
+
+
+def save_file(model: TrainedModel, path: Path) -> None:
+    """One network as one file: its weights, with its config and its classes in the file's metadata."""
+    facts = {"format": FORMAT, "config": json.dumps(model.config.to_dict()), "dataset": json.dumps(model.dataset)}
+    write_atomically(path, tensors.to_bytes(model.weights, facts))
+
+
+def load_file(path: Path, name: str) -> TrainedModel:
+    """The network in a weights file; RunError if the file is missing, damaged, or not one of ours."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise RunError(f"{path}: cannot be read: {error.strerror}") from error
+    arrays = tensors.from_bytes(data, str(path))
+    try:
+        facts = tensors.metadata(data)
+        if facts["format"] != FORMAT:
+            raise ValueError(f"format {facts['format']!r}")
+        config, dataset = Config.from_dict(json.loads(facts["config"])), json.loads(facts["dataset"])
+        task = _task(config, dataset)
+    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, UsageError) as error:
+        raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
+    program = make_program(task, many=False)
+    like: TrainState = jax.eval_shape(lambda: start(program, task, [config]))
+    weights = tensors.restore(arrays, like.judged, str(path))
+    for leaf_name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise RunError(f"{path}: {leaf_name} holds values that are not finite")
+    return TrainedModel(name, config, dataset, weights, None)
