@@ -1,0 +1,53 @@
+# Everything from nothing but git, make and Python 3.11+ with venv. `make run` trains the network, `make test` tests it.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: run test lint check check-newest front-door bench bench-full results results-quick lessons torture clean
+
+run: $(VENV)/.installed
+	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
+
+test: lint  ## formatting, lint, types, tests with warnings as errors, and the main job on the real data: < 10 minutes
+	$(PYTEST) -m "not check" -n 2
+	$(MAKE) front-door
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+front-door: $(VENV)/.dev  ## the main job itself, for a few epochs
+	$(BIN)/python mlp_fashion_mnist.py --epochs 3
+
+check: $(VENV)/.dev check-newest  ## the longer checks: < 45 minutes
+	$(PYTEST) -m check
+
+# The newest supported Python that is on this machine, if it is not the one of $(VENV).
+NEWEST := $(shell for v in 3.14 3.13 3.12; do \
+	p=$$(command -v python$$v) && "$$p" -c 'import ensurepip, venv' 2>/dev/null && echo "$$p" && break; \
+	ls -d $(HOME)/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -1 | grep . && break; done)
+
+check-newest: pyproject.toml
+ifneq ($(NEWEST),)
+	test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
+	$(VENV)-newest/bin/python -m pip install --quiet --editable '.[dev]'
+	$(VENV)-newest/bin/python -m pytest -m "not check" -n 2
+else
+	@echo "check-newest: no newer Python on this machine than that of $(VENV)"
+endif
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements.txt
+	touch $@
+
+$(VENV)/.dev: pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(VENV)-newest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
