@@ -1,0 +1,138 @@
+from functools import partial
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxquard.nn.activations import identity, relu, sigmoid
+from jaxquard.nn.initializers import zeros
+from jaxquard.nn.losses import cross_entropy
+from jaxquard.nn.mlp import mlp
+
+SHAPE = (4, 4, 1)
+IMAGES = np.random.default_rng(0).integers(0, 256, (32, *SHAPE), dtype=np.uint8)
+LABELS = np.random.default_rng(1).integers(0, 10, 32)
+
+
+def initialise(model):
+    return jax.jit(model.init)(jax.random.key(0))
+
+
+def train(model, params, steps: int, learning_rate: float):
+    """Plain gradient descent on the one batch; the parameters after it and the loss before its last step."""
+
+    @jax.jit
+    def step(params):
+        value, grads = jax.value_and_grad(lambda p: cross_entropy(model.apply(p, {}, IMAGES)[0], LABELS).mean())(params)
+        return jax.tree.map(lambda p, g: p - learning_rate * g, params, grads), value
+
+    value = jnp.inf
+    for _ in range(steps):
+        params, value = step(params)
+    return params, float(value)
+
+
+@pytest.mark.parametrize("hidden", [(), (7,), (9, 8, 7, 6, 5)])
+def test_any_depth_and_width(hidden: tuple[int, ...]):
+    model = mlp(hidden, image_shape=SHAPE, classes=3)
+    params, state = jax.eval_shape(model.init, jax.random.key(0))
+    sizes = (16, *hidden, 3)
+    assert [layer["w"].shape for layer in params] == list(pairwise(sizes))
+    assert [layer["b"].shape for layer in params] == [(n,) for n in sizes[1:]]
+    assert jax.eval_shape(model.apply, params, state, IMAGES)[0].shape == (32, 3)
+
+
+def test_a_network_by_hand():
+    """Two pixels, two hidden neurons of which one is off, one logit; numbers worked out on paper."""
+    model = mlp((2,), image_shape=(1, 2, 1), classes=1, activation=relu, mean=0.2, std=0.4)
+    params = [
+        {"w": jnp.array([[1.0, -3.0], [2.0, 1.0]]), "b": jnp.array([0.5, 0.0])},
+        {"w": jnp.array([[10.0], [100.0]]), "b": jnp.array([-1.0])},
+    ]
+    # pixels 51 and 255 are 0.2 and 1, standardised 0 and 2: z = (0 + 4 + 0.5, 0 + 2 + 0), both on
+    # pixels 255 and 51: z = (2 + 0 + 0.5, -6 + 0 + 0), the second off
+    images = jnp.array([[51, 255], [255, 51]], jnp.uint8).reshape(2, 1, 2, 1)
+    np.testing.assert_allclose(model.apply(params, {}, images)[0], [[45 + 200 - 1], [25 - 1]], rtol=1e-6)
+
+
+def test_layers_start_from_keys_of_their_own():
+    params, _ = initialise(mlp((16, 16, 16), image_shape=SHAPE, classes=16))
+    weights = np.stack([layer["w"] for layer in params])
+    assert np.unique(weights).size == weights.size
+
+
+def test_one_batch_of_random_labels_is_learnt_by_heart():
+    model = mlp((64, 32), image_shape=SHAPE, mean=0.5, std=0.29)
+    params, value = train(model, initialise(model)[0], 300, 0.5)
+    assert value < 1e-2
+    assert (jax.jit(model.apply)(params, {}, IMAGES)[0].argmax(-1) == LABELS).all()
+
+
+def test_zero_weights_leave_the_hidden_neurons_identical():
+    """With sigmoid they do learn, all of them the same thing."""
+    model = mlp((8, 6), image_shape=SHAPE, activation=sigmoid, initializer=zeros)
+    params, _ = train(model, initialise(model)[0], 20, 1.0)
+    for layer in params[:-1]:
+        assert jnp.abs(layer["w"]).max() > 0
+        np.testing.assert_allclose(layer["w"], layer["w"][:, :1].repeat(layer["w"].shape[1], 1), rtol=1e-4, atol=1e-7)
+
+
+def test_zero_weights_and_relu_learn_nothing_but_the_last_bias():
+    model = mlp((8, 6), image_shape=SHAPE, activation=relu, initializer=zeros)
+    params, _ = train(model, initialise(model)[0], 20, 1.0)
+    assert not any(layer["w"].any() for layer in params)
+    assert [bool(layer["b"].any()) for layer in params] == [False, False, True]
+
+
+class TestDropout:
+    WIDTH = 256
+    EYES = [{"w": jnp.eye(WIDTH), "b": jnp.zeros(WIDTH)}] * 3
+
+    def masks(self, seed: int, rate: float = 0.5, *, train: bool = True) -> tuple[np.ndarray, np.ndarray]:
+        """Both hidden layers' masks: identity weights, and ones put in place of each layer's z as it passes."""
+        model = mlp(
+            (self.WIDTH,) * 2, image_shape=(16, 16, 1), classes=self.WIDTH, activation=identity, dropout_rate=rate
+        )
+        seen = {}
+
+        def watch(name: str, z: jax.Array) -> jax.Array:
+            seen[name] = np.asarray(z)
+            return jnp.ones_like(z)
+
+        images = jnp.zeros((256, 16, 16, 1), jnp.uint8)
+        model.apply(self.EYES, {}, images, key=jax.random.key(seed), train=train, watch=watch)
+        return seen["1"], seen["2"]
+
+    def test_each_hidden_layer_has_a_mask_of_its_own(self):
+        first, second = self.masks(0)
+        for mask in (first, second):
+            assert set(np.unique(mask)) == {0, 2}
+            assert mask.mean() == pytest.approx(1, abs=4 / self.WIDTH)
+        assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 4 / self.WIDTH
+
+    def test_another_key_has_other_masks(self):
+        for mask, other in zip(self.masks(0), self.masks(1), strict=True):
+            assert abs(np.corrcoef(mask.ravel(), other.ravel())[0, 1]) < 4 / self.WIDTH
+
+    def test_none_when_predicting(self):
+        first, second = self.masks(0, train=False)
+        assert first.min() == second.min() == 1
+
+    def test_no_rate_means_no_randomness_in_the_program(self):
+        key = jax.random.key(0)
+
+        def program(rate: float | None) -> str:
+            model = mlp((8,), image_shape=SHAPE, dropout_rate=rate)
+            apply = partial(model.apply, train=True)
+            params, state = jax.eval_shape(model.init, key)
+            return str(jax.make_jaxpr(lambda params, key: apply(params, state, IMAGES, key=key))(params, key))
+
+        assert "random_bits" in program(0.5)
+        assert "random" not in program(None)
+
+    def test_training_without_a_key_is_refused(self):
+        model = mlp((self.WIDTH,) * 2, image_shape=(16, 16, 1), classes=self.WIDTH, dropout_rate=0.5)
+        with pytest.raises(ValueError, match="needs a key"):
+            model.apply(self.EYES, {}, jnp.zeros((1, 16, 16, 1), jnp.uint8), train=True)

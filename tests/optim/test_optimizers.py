@@ -1,0 +1,158 @@
+"""Each optimiser against optax over 200 steps on the same stream of gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxquard.optim.optimizers import adam, adamw, momentum, sgd
+from jaxquard.optim.schedules import cosine, linear_warmup
+from jaxquard.optim.transforms import (
+    add_decayed_weights,
+    apply_updates,
+    chain,
+    clip_by_global_norm,
+    scale_by_adam,
+    scale_by_learning_rate,
+    trace,
+)
+
+STEPS = 200
+RNG = np.random.default_rng(0)
+
+
+def tree(draw) -> list[dict[str, np.ndarray]]:
+    """A layer, as an MLP has them."""
+    return [{"w": draw((6, 4)), "b": draw((4,))}]
+
+
+PARAMS = tree(lambda shape: RNG.normal(size=shape))
+# From 10⁻⁹ to 1, and back: Adam's ε is felt, and a norm of 1 is now exceeded, now not.
+SCALE = 10 ** (-4.5 * (1 + np.cos(np.arange(STEPS) / 15)))
+GRADS = tree(lambda shape: RNG.normal(size=(STEPS, *shape)) * SCALE.reshape(-1, *[1] * len(shape)))
+
+
+def weights(params) -> list[dict[str, bool]]:
+    return [{"w": True, "b": False} for _ in params]
+
+
+def over(optimizer, apply=apply_updates, dtype=np.float64):
+    """The parameters after each of the 200 steps."""
+    params, grads = jax.tree.map(dtype, (PARAMS, GRADS))
+
+    @jax.jit
+    def run(params, grads):
+        def step(carry, grads):
+            params, opt_state = carry
+            updates, opt_state = optimizer.update(grads, opt_state, params)
+            params = apply(params, updates)
+            return (params, opt_state), params
+
+        return jax.lax.scan(step, (params, optimizer.init(params)), grads)[1]
+
+    return run(params, grads)
+
+
+def assert_same(ours, theirs, tolerance: float):
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance), ours, theirs)
+
+
+ETA = linear_warmup(cosine(0.3, 150), 0.3, 20)
+OPTAX_ETA = optax.warmup_cosine_decay_schedule(0, 0.3, 20, 170)
+PAIRS = {
+    "sgd": (sgd(0.1), optax.sgd(0.1)),
+    "sgd, scheduled": (sgd(ETA), optax.sgd(OPTAX_ETA)),
+    "momentum": (momentum(0.1, 0.8), optax.sgd(0.1, 0.8)),
+    "nesterov, scheduled": (momentum(ETA, nesterov=True), optax.sgd(OPTAX_ETA, 0.9, nesterov=True)),
+    "adam": (adam(0.1, 0.8, 0.95, 1e-3), optax.adam(0.1, 0.8, 0.95, 1e-3)),
+    "adamw": (adamw(0.01, weight_decay=0.1), optax.adamw(0.01, weight_decay=0.1)),
+    "adamw, scheduled, weights only": (
+        chain(scale_by_adam(), add_decayed_weights(0.1, weights), scale_by_learning_rate(ETA)),
+        optax.adamw(OPTAX_ETA, weight_decay=0.1, mask=weights),
+    ),
+    "clipped momentum with L2": (
+        chain(clip_by_global_norm(1.0), add_decayed_weights(0.1), momentum(0.1)),
+        optax.chain(optax.clip_by_global_norm(1.0), optax.add_decayed_weights(0.1), optax.sgd(0.1, 0.9)),
+    ),
+    "optax's parts in our chain": (
+        chain(optax.clip_by_global_norm(1.0), trace(0.9), optax.scale_by_learning_rate(0.1)),
+        optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1, 0.9)),
+    ),
+    "our parts in optax's chain": (
+        optax.chain(clip_by_global_norm(1.0), scale_by_adam(), optax.scale_by_learning_rate(0.1)),
+        optax.chain(optax.clip_by_global_norm(1.0), optax.adam(0.1)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_two_hundred_steps_are_optaxs(name: str):
+    ours, theirs = PAIRS[name]
+    tolerance = 1e-6 if "scheduled" in name else 1e-12  # a rate computed from an int32 step is a float32 even here
+    with jax.enable_x64(True):
+        assert_same(over(ours), over(theirs, optax.apply_updates), tolerance)
+
+
+@pytest.mark.parametrize("name", ["nesterov, scheduled", "adamw, scheduled, weights only"])
+def test_and_in_float32(name: str):
+    ours, theirs = PAIRS[name]
+    found = over(ours, dtype=np.float32)
+    assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(found))
+    assert_same(found, over(theirs, optax.apply_updates, np.float32), 5e-6)
+
+
+def test_the_first_steps_by_hand():
+    """One parameter at 1 with gradient 2, twice; η = 0.1."""
+
+    def two_steps(optimizer) -> list[float]:
+        params, grads = jnp.float32(1), jnp.float32(2)
+        opt_state, found = optimizer.init(params), []
+        for _ in range(2):
+            updates, opt_state = optimizer.update(grads, opt_state, params)
+            params = apply_updates(params, updates)
+            found.append(float(params))
+        return found
+
+    assert two_steps(sgd(0.1)) == pytest.approx([0.8, 0.6])
+    assert two_steps(momentum(0.1, 0.5)) == pytest.approx([0.8, 0.5])  # v = 2, 3
+    assert two_steps(momentum(0.1, 0.5, nesterov=True)) == pytest.approx([0.7, 0.35])  # steps by 3, 3.5
+    assert two_steps(adam(0.1)) == pytest.approx([0.9, 0.8], abs=1e-5)  # a steady gradient: η a step
+    assert two_steps(adamw(0.1, weight_decay=0.5)) == pytest.approx([0.85, 0.7075], abs=1e-5)
+
+
+def test_hyperparameters_may_be_traced_and_one_program_serves_them_all():
+    traces = 0
+
+    @jax.jit
+    def two_steps(params, grads, hyper):
+        nonlocal traces
+        traces += 1
+        optimizer = everything(**hyper)
+        opt_state = optimizer.init(params)
+        for _ in range(2):
+            updates, opt_state = optimizer.update(grads, opt_state, params)
+            params = apply_updates(params, updates)
+        return params
+
+    def everything(eta, beta1, beta2, epsilon, decay, limit, mass):
+        return chain(
+            clip_by_global_norm(limit),
+            scale_by_adam(beta1, beta2, epsilon),
+            trace(mass, nesterov=True),
+            add_decayed_weights(decay, weights),
+            scale_by_learning_rate(linear_warmup(cosine(eta, 100), eta, 10)),
+        )
+
+    params, grads = jax.tree.map(np.float32, (PARAMS, jax.tree.map(lambda g: g[47], GRADS)))
+    for factor in (1.0, 0.5):
+        values = {"eta": 0.1, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-4, "decay": 0.1, "limit": 0.5, "mass": 0.9}
+        hyper = {name: np.float32(value * factor) for name, value in values.items()}
+        found = two_steps(params, grads, hyper)
+        optimizer = everything(**{name: float(value) for name, value in hyper.items()})
+        expected, opt_state = params, optimizer.init(params)
+        for _ in range(2):
+            updates, opt_state = optimizer.update(grads, opt_state, expected)
+            expected = apply_updates(expected, updates)
+        assert_same(found, expected, 1e-5)
+    assert traces == 1

@@ -1,0 +1,87 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxquard.optim.transforms import (
+    add_decayed_weights,
+    apply_updates,
+    chain,
+    clip_by_global_norm,
+    global_norm,
+    scale_by_adam,
+    scale_by_learning_rate,
+    stateless,
+    trace,
+)
+
+TREE = {"w": jnp.array([[3.0, 0.0], [0.0, -4.0]]), "b": jnp.array([12.0])}  # its norm is 13
+
+
+def test_global_norm():
+    assert global_norm(TREE) == pytest.approx(13)
+    assert global_norm(TREE) == pytest.approx(float(optax.tree.norm(TREE)))
+    assert global_norm({}) == 0
+
+
+@pytest.mark.parametrize(("limit", "norm"), [(1.0, 1), (12.9, 12.9), (13.0, 13), (100.0, 13)])
+def test_clipping_keeps_the_direction_and_bounds_the_norm(limit: float, norm: float):
+    clipped, _ = clip_by_global_norm(limit).update(TREE, (), None)
+    jax.tree.map(lambda c, g: np.testing.assert_allclose(c, g * norm / 13, rtol=1e-6), clipped, TREE)
+
+
+def test_clipping_leaves_zero_at_zero_and_does_not_hide_a_nan():
+    clip = clip_by_global_norm(1.0)
+    assert not clip.update(jnp.zeros(3), (), None)[0].any()
+    assert jnp.isnan(clip.update(jnp.array([1.0, jnp.nan]), (), None)[0][1])
+
+
+def test_the_mask_says_what_decays():
+    zero = jax.tree.map(jnp.zeros_like, TREE)
+    everything, _ = add_decayed_weights(0.5).update(zero, (), TREE)
+    weights, _ = add_decayed_weights(0.5, lambda params: {"w": True, "b": False}).update(zero, (), TREE)
+    np.testing.assert_allclose(everything["w"], TREE["w"] / 2)
+    np.testing.assert_allclose(everything["b"], [6])
+    np.testing.assert_allclose(weights["w"], TREE["w"] / 2)
+    np.testing.assert_allclose(weights["b"], [0])
+
+
+def test_a_chain_runs_first_to_last_and_keeps_each_state_apart():
+    double = stateless(lambda grads, params: 2 * grads)
+    add_params = stateless(lambda grads, params: grads + params)
+    params, grads = jnp.float32(10), jnp.float32(1)
+    assert chain(double, add_params).update(grads, ((), ()), params)[0] == 12
+    assert chain(add_params, double).update(grads, ((), ()), params)[0] == 22
+    both = chain(trace(0.5), scale_by_learning_rate(0.1))
+    _, (velocity, step) = both.update(grads, both.init(params), params)
+    assert (velocity, step) == (1, 1)
+
+
+def test_an_empty_chain_changes_nothing():
+    assert chain().update(TREE, (), TREE) == (TREE, ())
+
+
+def test_the_rate_is_that_of_the_steps_taken_before():
+    transform = scale_by_learning_rate(lambda step: 0.5**step)
+    state, found = transform.init(jnp.float32(0)), []
+    for _ in range(3):
+        update, state = transform.update(jnp.float32(1), state)
+        found.append(float(update))
+    assert found == [-1, -0.5, -0.25]
+
+
+def test_every_leaf_of_the_state_has_a_buffer_of_its_own_so_that_it_can_be_donated():
+    optimizer = chain(scale_by_adam(), trace(0.9), scale_by_learning_rate(0.1))
+    step = jax.jit(lambda opt_state, params: optimizer.update(params, opt_state, params), donate_argnums=0)
+    opt_state = optimizer.init(TREE)
+    pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(opt_state)]
+    assert len(set(pointers)) == len(pointers)
+    _, new_state = step(opt_state, TREE)
+    assert new_state[0].step == 1
+
+
+def test_apply_updates():
+    found = apply_updates(TREE, {"w": jnp.ones((2, 2)), "b": jnp.array([-2.0])})
+    np.testing.assert_array_equal(found["w"], [[4, 1], [1, -3]])
+    np.testing.assert_array_equal(found["b"], [10])
