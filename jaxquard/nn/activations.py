@@ -9,7 +9,7 @@ Activation = Callable[[jax.Array], jax.Array]
 
 
 def relu(z: jax.Array) -> jax.Array:
-    """max(0, z), with slope 0 at z = 0. Written with `where` so that a NaN goes through instead of turning into 0."""
+    """max(0, z), with slope 0 at z = 0 (jnp.maximum has ½). Asked as z <= 0, not z > 0, a NaN goes through."""
     return jnp.where(z <= 0, 0, z)
 
 
