@@ -1,0 +1,102 @@
+"""The harness: each measure in turn, its rows to JSON, then all of them into the summary, the table and the chart."""
+
+import argparse
+import datetime
+import importlib
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from benchmarks import report
+from benchmarks.arena import Arena, machine, write_raw_files
+from benchmarks.process import ROOT
+
+MEASURES = ("mission", "cnn", "several", "help")
+RESULTS = ROOT / "benchmarks" / "results"
+PAGE = ROOT / "docs" / "PERFORMANCE.md"
+
+
+def main() -> int:
+    """Measure what was asked for; 1 if a measure failed, 0 otherwise, whether or not the goals hold."""
+    options = parse()
+    options.results.mkdir(parents=True, exist_ok=True)
+    warn_if_busy()
+    wanted = [
+        name for name in options.only or MEASURES if not (options.resume and path(options.results, name).exists())
+    ]
+    failed = measure_all(wanted, options) if wanted else []
+    rows = [row for name in MEASURES for row in read(path(options.results, name))]
+    if rows:
+        publish(rows, options.results)
+    return 1 if failed else 0
+
+
+def parse() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--only", action="append", choices=MEASURES, metavar="NAME", help=", ".join(MEASURES))
+    parser.add_argument("--resume", action="store_true", help="keep the measures that already have a result")
+    parser.add_argument("--rounds", type=int, default=5, help="repetitions of everything")
+    parser.add_argument(
+        "--epochs", type=int, default=20, help="of the mission's run; fewer only to try the harness out"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS, help="elsewhere, docs/PERFORMANCE.md is left alone")
+    return parser.parse_args()
+
+
+def warn_if_busy() -> None:
+    """Say so when something else is running: these figures are only worth having on a quiet machine."""
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        print(
+            f"warning: the load average is {load:.1f}; for figures to keep, the machine should be idle", file=sys.stderr
+        )
+
+
+def measure_all(names: list[str], options: argparse.Namespace) -> list[str]:
+    """Run the measures, writing each result at once; returns the names of those that failed."""
+    failed = []
+    with tempfile.TemporaryDirectory(prefix="jaxquard-bench-") as scratch:
+        arena = Arena(Path(scratch), options.rounds, options.epochs)
+        write_raw_files(arena.data)
+        for name in names:
+            began = time.perf_counter()
+            print(name, file=sys.stderr)
+            try:
+                rows = importlib.import_module(f"benchmarks.measures.{name}").measure(arena)
+            except Exception as error:  # one measure that cannot be taken should not cost us the others
+                print(f"  failed: {error}", file=sys.stderr)
+                failed.append(name)
+                continue
+            date, where = datetime.date.today().isoformat(), machine()
+            write(path(options.results, name), [row.summary(where, date) for row in rows])
+            print(f"  {time.perf_counter() - began:.0f} s", file=sys.stderr)
+    return failed
+
+
+def publish(rows: list[report.Summary], results: Path) -> None:
+    """The summary, the chart and the table; the page in docs only from the results that belong there."""
+    write(results / "summary.json", rows)
+    print(report.verdicts(rows))
+    report.draw(rows[0], results / "epoch")
+    if results == RESULTS:
+        page = report.replace_section(PAGE.read_text(encoding="utf-8"), report.section(rows))
+        PAGE.write_text(page, encoding="utf-8")
+
+
+def path(results: Path, name: str) -> Path:
+    """Where a measure's rows are kept."""
+    return results / f"{name}.json"
+
+
+def read(path: Path) -> list[report.Summary]:
+    """The rows in a result; none if it has not been measured."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
+
+
+def write(path: Path, rows: list[report.Summary]) -> None:
+    """Rows as JSON that a diff can show."""
+    path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

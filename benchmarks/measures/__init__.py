@@ -1,0 +1,1 @@
+"""One file a measure: which contestants meet, and what rows their outcomes come to."""

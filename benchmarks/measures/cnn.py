@@ -1,0 +1,37 @@
+"""One training step of a CNN: ours inside the compiled epoch, PyTorch's channels-last, eager and compiled."""
+
+import json
+import statistics
+
+from benchmarks.arena import Arena
+from benchmarks.process import Outcome, interleave
+from benchmarks.rows import Bound, Row, Spread
+
+STEPS = 24
+CONFIG = {"model": "cnn", "widths": [32, 64, 128], "blocks": 0, "batch_size": 256, "epochs": 1}
+PEERS = {"PyTorch eager": (), "torch.compile": ("--compile",)}
+
+
+def measure(arena: Arena) -> list[Row]:
+    """Images a second, each process its median step."""
+    options = ("--data", arena.data, "--steps", str(STEPS))
+    ours = arena.program("-m", "benchmarks.ours.fit", *options, "--config", json.dumps(CONFIG))
+    peers = {name: arena.program("-m", "benchmarks.peers.torch_cnn", *options, *how) for name, how in PEERS.items()}
+    outcomes = interleave({"ours": ours, **peers}, arena.rounds)
+    rates = {name: images_per_second(outcomes[name]) for name in PEERS}
+    bound = Bound("≥ PyTorch's best of eager and compiled", max(rate.median for rate in rates.values()))
+    return [
+        Row(
+            "Training step of a CNN (32-32-64-64-128-128, batch 256)",
+            "images/s",
+            images_per_second(outcomes["ours"]),
+            rates,
+            (bound,),
+            more_is_better=True,
+        )
+    ]
+
+
+def images_per_second(outcomes: list[Outcome]) -> Spread:
+    """Each process counts once."""
+    return Spread.of(statistics.median(outcome.report["images_per_second"][1:]) for outcome in outcomes)

@@ -1,0 +1,43 @@
+"""Eight networks at once, by seed and by learning rate, against the same networks one after another."""
+
+import json
+
+from benchmarks.arena import Arena
+from benchmarks.measures.mission import best_gflops, epoch_seconds, gflop_an_epoch
+from benchmarks.process import interleave
+from benchmarks.rows import Bound, Row
+
+NETWORKS = 8
+HELD_OUT = 5000  # sweeps choose by validation data, so everyone holds out as much
+LEARNING_RATES = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1]
+CONFIGS = {
+    "one": {},
+    "seeds": {"seeds": NETWORKS},
+    "learning rates": {"sweep": {"learning_rate": LEARNING_RATES}},
+}
+
+
+def measure(arena: Arena) -> list[Row]:
+    """Seconds for an epoch of all eight."""
+    shared = {"epochs": min(3, arena.epochs), "validation": HELD_OUT}
+    contestants = {
+        name: arena.program("-m", "benchmarks.ours.fit", "--data", arena.data, "--config", json.dumps(shared | changed))
+        for name, changed in CONFIGS.items()
+    }
+    outcomes = interleave({**contestants, "floor": arena.program("-m", "benchmarks.floor")}, arena.rounds)
+    alone = epoch_seconds(outcomes["one"]).times(NETWORKS)
+    floor = NETWORKS * gflop_an_epoch(60_000 - HELD_OUT) / best_gflops(outcomes)
+    bounds = (
+        Bound("never slower than one after another", alone.median),
+        Bound("≤ 1.6 × the floor of its arithmetic", 1.6 * floor),
+    )
+    return [
+        Row(
+            f"{NETWORKS} networks at once ({NETWORKS} {name}), one epoch of all",
+            "s",
+            epoch_seconds(outcomes[name]),
+            {"one after another": alone},
+            bounds,
+        )
+        for name in ("seeds", "learning rates")
+    ]

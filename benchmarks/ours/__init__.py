@@ -1,0 +1,1 @@
+"""Our own contestants, in the peers' clothes: the same clock, the same report."""

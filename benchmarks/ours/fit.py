@@ -1,0 +1,43 @@
+"""Any config through `jaxquard.training.fit`, timed by its own events: `--config '{"seeds": 8}'`."""
+
+import argparse
+import json
+from pathlib import Path
+
+from jaxquard.config import Config
+from jaxquard.data import load
+from jaxquard.training.data import prepare
+from jaxquard.training.fit import fit
+
+
+def measure(config: Config, folder: Path, steps: int | None) -> dict[str, list]:
+    """Seconds and mean loss of each epoch, and images a second between any two events. Compiling is no part of them."""
+    config, data = prepare(config, load(folder))
+    seconds, epoch_seconds, train_loss, images_per_second = 0.0, [], [], []
+    step = 0
+    for event in fit(config, data, diagnostics=False):
+        if event.kind == "compiled":
+            continue
+        images_per_second.append((event.step - step) * config.batch_size / event.seconds)
+        seconds, step = seconds + event.seconds, event.step
+        if event.kind == "epoch" and event.record:
+            epoch_seconds.append(seconds)
+            train_loss.append(event.record["train_loss"])
+            seconds = 0.0
+        if steps and step >= steps:
+            break
+    return {"epoch_seconds": epoch_seconds, "train_loss": train_loss, "images_per_second": images_per_second}
+
+
+def main() -> None:
+    """Print what was measured as one line of JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--config", type=json.loads, default={})
+    parser.add_argument("--steps", type=int, help="stop after so many")
+    options = parser.parse_args()
+    print(json.dumps(measure(Config.from_dict(options.config), options.data, options.steps)))
+
+
+if __name__ == "__main__":
+    main()

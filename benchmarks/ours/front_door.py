@@ -1,0 +1,45 @@
+"""The mission's run, epoch by epoch: the functions of `mlp_fashion_mnist.py` under the peers' clock."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+
+import mlp_fashion_mnist as door
+from benchmarks.peers import common
+from jaxquard.data import load
+from jaxquard.data.statistics import pixel_statistics
+
+
+def prepare(folder: Path, batch_size: int) -> common.Peer:
+    """What the front door's `main` does around its loop; images stay uint8 and are standardised inside the step."""
+    data = load(folder)
+    images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
+    mean, std = pixel_statistics(data.train_images)
+    key, init_key = jax.random.split(jax.random.key(common.SEED))
+    params = door.init_params(init_key, common.SIZES)
+
+    def train_epoch() -> float:
+        nonlocal key, params
+        key, epoch_key = jax.random.split(key)
+        batches = door.create_batches(epoch_key, len(images), batch_size)
+        params, loss = door.train_epoch(params, images, labels, batches, common.LEARNING_RATE, mean, std)
+        return float(loss)
+
+    def evaluate() -> float:
+        test = jnp.asarray(data.test_images), jnp.asarray(data.test_labels)
+        return float(door.accuracy(params, *test, mean, std))
+
+    return common.Peer(train_epoch, evaluate)
+
+
+def main() -> None:
+    """As a peer's, with the batch size free."""
+    parser = common.parser()
+    parser.add_argument("--batch-size", type=int, default=common.BATCH)
+    options = parser.parse_args()
+    common.report("Jaxquard", ["jax"], prepare(options.data, options.batch_size), options.epochs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Children on a clock. Whatever is measured runs in a process of its own, from start to exit, one at a time."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+# An environment may pin the kernel that OpenBLAS uses and the cache size it plans with; both would slow current NumPy
+# here, and it is to be measured at its best.
+PINNED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
+
+
+class ChildFailed(Exception):
+    """A process that was to be measured did not end well."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished process: its whole life in seconds, the most memory it held, the JSON on its last line ({}: none)."""
+
+    seconds: float
+    peak_mb: float
+    report: dict[str, Any]
+
+
+Contestant = Callable[[int], Outcome]  # given the number of the round
+
+
+def environment(cache: Path) -> dict[str, str]:
+    """This process's environment with every cache that a contestant may keep inside `cache`."""
+    kept = {
+        name: value for name, value in os.environ.items() if name not in PINNED and not name.startswith("JAXQUARD_")
+    }
+    caches = {"XDG_CACHE_HOME": cache, "TORCHINDUCTOR_CACHE_DIR": cache / "torch", "KERAS_HOME": cache / "keras"}
+    return kept | {name: str(folder) for name, folder in caches.items()}
+
+
+def run(command: Sequence[str | Path], cache: Path) -> Outcome:
+    """Run `python *command` from the repository's root. Raises ChildFailed with the end of what it said."""
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        began = time.perf_counter()
+        argv = [sys.executable, *map(str, command)]
+        child = subprocess.Popen(argv, stdout=out, stderr=err, cwd=ROOT, env=environment(cache))
+        _, status, usage = os.wait4(child.pid, 0)  # unlike Popen.wait, it says how much memory the child took
+        seconds = time.perf_counter() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        if child.returncode:
+            said = "".join(err.readlines()[-5:])
+            raise ChildFailed(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{said}")
+        return Outcome(seconds, usage.ru_maxrss / 1024, _last_json(out.read()))
+
+
+def _last_json(text: str) -> dict[str, Any]:
+    """The object on the last line, if it is one."""
+    last = text.rstrip().rpartition("\n")[2]
+    return json.loads(last) if last.startswith("{") else {}
+
+
+def interleave(contestants: Mapping[str, Contestant], rounds: int) -> dict[str, list[Outcome]]:
+    """Every contestant once, then every one again: A B C A B C, so that a slow minute of the machine hits them all."""
+    outcomes: dict[str, list[Outcome]] = {name: [] for name in contestants}
+    for k in range(rounds):
+        for name, contestant in contestants.items():
+            print(f"  round {k + 1} of {rounds}: {name}", file=sys.stderr)
+            outcomes[name].append(contestant(k))
+    return outcomes

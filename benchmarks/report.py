@@ -1,0 +1,96 @@
+"""From the figures in `summary.json` to what people read: the Markdown tables and the chart."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- begin: written by `make bench` -->", "<!-- end: written by `make bench` -->"
+VERDICTS = {True: "yes", False: "**no**", None: "–"}
+
+Summary = dict[str, Any]
+
+
+def number(value: float) -> str:
+    """Three significant digits, thousands grouped."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def spread(figures: Summary) -> str:
+    """A median with the least and the greatest."""
+    return f"{number(figures['median'])} ({number(figures['min'])}–{number(figures['max'])})"
+
+
+def goals(row: Summary) -> str:
+    """Each bound in words, with the figure it comes to where the words do not give it."""
+    relation = "≥" if row["more_is_better"] else "≤"
+    said = [f"{g['text']} ({relation} {number(g['limit'])})" if _relative(g) else g["text"] for g in row["goal"]]
+    return "; ".join(said) or "report"
+
+
+def _relative(goal: Summary) -> bool:
+    return number(goal["limit"]) not in goal["text"]
+
+
+def line(cells: Sequence[str]) -> str:
+    """One line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def verdicts(rows: Sequence[Summary]) -> str:
+    """The table of goals: one line a measure."""
+    lines = [line(["measure", "unit", "Jaxquard", "best peer", "goal", "holds"]), line(["---"] * 6)]
+    for row in rows:
+        best = row["best_peer"]
+        peer = f"{best}: {spread(row['peers'][best])}" if best else "–"
+        cells = [row["measure"], row["unit"], spread(row["ours"]), peer, goals(row), VERDICTS[row["holds"]]]
+        lines.append(line(cells))
+    return "\n".join(lines)
+
+
+def everyone(rows: Sequence[Summary]) -> str:
+    """The table of systems: one column for each measure that several peers took part in."""
+    shared = [row for row in rows if len(row["peers"]) > 2]
+    names = list(dict.fromkeys(name for row in shared for name in row["peers"]))
+    systems = {"Jaxquard": [row["ours"] for row in shared]} | {
+        name: [row["peers"].get(name) for row in shared] for name in names
+    }
+    head = ["system", *(f"{row['measure']}, {row['unit']}" for row in shared)]
+    body = [line([name, *(spread(f) if f else "–" for f in figures)]) for name, figures in systems.items()]
+    return "\n".join([line(head), line(["---"] * len(head)), *body])
+
+
+def section(rows: Sequence[Summary]) -> str:
+    """Both tables under the machine they were measured on."""
+    machine, dates = rows[0]["machine"], sorted({row["date"] for row in rows})
+    versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    where = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
+    heading = f"Measured on {' and '.join(dates)}: {where}; {versions}. Medians, with the least and the greatest."
+    return "\n\n".join([heading, verdicts(rows), everyone(rows)])
+
+
+def replace_section(page: str, text: str) -> str:
+    """`page` with what stands between its markers replaced. Raises ValueError when it has none."""
+    before, begin, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise ValueError(f"no lines {BEGIN} and {END}: the table has no place to go")
+    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+
+
+def draw(row: Summary, path: Path) -> None:
+    """A row as a chart (PNG and SVG beside `path`), ours and the peers', best first."""
+    from jaxquard.charts import dot_plot, save
+
+    systems = {"Jaxquard": row["ours"], **row["peers"]}
+    ranked = sorted(systems.items(), key=lambda item: item[1]["median"], reverse=row["more_is_better"])
+    figures = [{"name": name, "values": [f["median"]], "low": f["min"], "high": f["max"]} for name, f in ranked]
+    chart = dot_plot(
+        figures,
+        title=row["measure"],
+        subtitle=f"Medians of {row['ours']['n']} runs, interleaved.",
+        interval="Bar: from the least to the greatest of them.",
+        x_title=row["unit"],
+        zero=True,
+        digits=2,
+    )
+    save(chart, path, overwrite=True)

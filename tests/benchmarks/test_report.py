@@ -1,0 +1,76 @@
+"""The page's table is written from the JSON and from nothing else."""
+
+import pytest
+
+from benchmarks import report
+from benchmarks.rows import Bound, Row, Spread
+
+MACHINE = {
+    "processor": "a processor",
+    "cores": 2,
+    "system": "Linux x86_64",
+    "python": "3.11",
+    "versions": {"jax": "0.10.1"},
+}
+
+
+def summary(**changes) -> dict:
+    """A row as it lies in summary.json."""
+    peers = {"PyTorch": Spread(0.6, 0.5, 0.7, 5), "Keras": Spread(0.9, 0.8, 1.0, 5), "NumPy": Spread(2, 2, 2, 5)}
+    row = {"measure": "an epoch", "unit": "s", "ours": Spread(0.25, 0.2, 0.3, 5), "peers": peers} | changes
+    return Row(**row).summary(MACHINE, "2026-01-31")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.24449, "0.244"), (3.0, "3"), (99.94, "99.9"), (100.4, "100"), (14321.0, "14,321"), (0.0, "0")]
+)
+def test_numbers_have_three_digits_or_grouped_thousands(value, text):
+    assert report.number(value) == text
+
+
+def test_a_line_names_the_figure_the_best_peer_the_goal_and_the_verdict():
+    line = report.verdicts([summary(bounds=(Bound("≤ 1/2 of the fastest PyTorch", 0.3),))]).splitlines()[2]
+    assert line == (
+        "| an epoch | s | 0.25 (0.2–0.3) | PyTorch: 0.6 (0.5–0.7) | ≤ 1/2 of the fastest PyTorch (≤ 0.3) | yes |"
+    )
+
+
+@pytest.mark.parametrize(("bounds", "verdict"), [((Bound("≤ 0.2 s", 0.2),), "**no**"), ((), "–")])
+def test_a_goal_missed_and_a_row_that_only_reports(bounds, verdict):
+    assert report.verdicts([summary(bounds=bounds)]).endswith(f"| {verdict} |")
+
+
+def test_a_goal_that_names_its_figure_does_not_repeat_it():
+    assert report.goals(summary(bounds=(Bound("≤ 0.2 s", 0.2),))) == "≤ 0.2 s"
+
+
+def test_every_line_of_a_table_has_as_many_cells():
+    rows = [summary(), summary(measure="memory", unit="MB", peers={}), summary(measure="script")]
+    for table in (report.verdicts(rows), report.everyone(rows)):
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_the_table_of_systems_has_every_peer_and_no_measure_without_them():
+    table = report.everyone([summary(), summary(measure="help", peers={})])
+    assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| Jaxquard", "| PyTorch", "| Keras", "| NumPy"]
+    assert "help" not in table
+
+
+def test_only_what_stands_between_the_markers_is_replaced():
+    page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
+    once = report.replace_section(page, "new")
+    assert once == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
+    assert report.replace_section(once, "new") == once
+
+
+@pytest.mark.parametrize("page", ["", report.BEGIN, report.END, f"{report.END}{report.BEGIN}"])
+def test_a_page_without_markers_is_left_alone(page):
+    with pytest.raises(ValueError, match="no place to go"):
+        report.replace_section(page, "new")
+
+
+def test_the_section_says_when_and_where_it_was_measured():
+    text = report.section([summary()])
+    assert "2026-01-31" in text
+    assert "a processor, 2 cores" in text
+    assert "jax 0.10.1" in text
