@@ -20,6 +20,7 @@ import jax
 import jax.numpy as jnp
 from cyclopts.validators import Number
 
+from jaxquard.compilation import keep_compiled_programs
 from jaxquard.data import load
 from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DivergedError, JaxquardError, UsageError
@@ -29,6 +30,7 @@ from jaxquard.nn.losses import cross_entropy
 from jaxquard.nn.model import count_parameters
 
 
+@functools.partial(jax.jit, static_argnames="sizes")
 def init_params(key, sizes):
     """One layer of weights W ~ N(0, 1/√n_in) and biases b = 0 for each pair of neighbouring sizes."""
     keys = jax.random.split(key, len(sizes) - 1)
@@ -53,6 +55,7 @@ def train_step(params, x, y, learning_rate):
     return jax.tree.map(lambda p, g: p - learning_rate * g, params, grads), loss
 
 
+@functools.partial(jax.jit, static_argnames=("n", "batch_size"))
 def create_batches(key, n, batch_size):
     """A fresh shuffle of 0 … n-1, cut into whole batches: (steps, batch_size)."""
     steps = n // batch_size
@@ -92,6 +95,7 @@ def main(
     offline: bool = False,
 ) -> None:
     """Train the mission's network on Fashion-MNIST and report what it learned."""
+    keep_compiled_programs()
     data = load(
         "fashion-mnist", data_dir=data_dir, offline=offline or None, report=lambda line: print(line, file=sys.stderr)
     )
@@ -101,7 +105,7 @@ def main(
     mean, std = pixel_statistics(data.train_images)
 
     key, init_key = jax.random.split(jax.random.key(seed))
-    params = init_params(init_key, (images[0].size, *hidden, data.classes))
+    params = init_params(init_key, (data.train_images[0].size, *hidden, data.classes))
     print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
     print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
     print(f"network     {'-'.join(str(layer['w'].shape[0]) for layer in params)}-{data.classes}, ", end="")

@@ -1,0 +1,44 @@
+"""Compiled programs kept on disk, so that a second start need not compile again.
+
+A program is only good for the processor and the JAX that made it, so both are in the folder's name. JAX checks what it
+reads back, and compiles afresh what it cannot use.
+"""
+
+import hashlib
+import os
+import warnings
+from pathlib import Path
+
+import platformdirs
+
+
+def folder() -> Path:
+    """Where this machine's programs are kept."""
+    import jaxlib
+
+    try:
+        processor = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
+    except OSError:
+        processor = ""
+    told = [line for line in processor.splitlines() if line.startswith(("model name", "flags", "Features", "CPU part"))]
+    fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+    return Path(platformdirs.user_cache_dir("jaxquard")) / "programs" / f"jaxlib-{jaxlib.__version__}-{fingerprint}"
+
+
+def keep_compiled_programs() -> None:
+    """Turn the cache on, unless the user has set one or turned it off. Must come before the first array exists.
+
+    A folder that cannot be written is no reason to stop: everything is then compiled each time, as without a cache.
+    """
+    import jax
+
+    if jax.config.jax_compilation_cache_dir or os.environ.get("JAX_ENABLE_COMPILATION_CACHE") in ("0", "false"):
+        return
+    try:
+        place = folder()
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return
+    jax.config.update("jax_compilation_cache_dir", str(place))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+    warnings.filterwarnings("ignore", message=".*persistent compilation cache", category=UserWarning)
