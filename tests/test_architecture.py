@@ -1,0 +1,93 @@
+"""The house keeps its shape: imports go one way only, and what must stay light stays light."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import jaxquard
+
+PACKAGE = Path(jaxquard.__file__).parent
+
+# room -> the rooms it may import. `errors` may be imported by all; a room may always import itself.
+ARROWS: dict[str, set[str]] = {
+    "errors": set(),
+    "nn": set(),
+    "optim": set(),
+    "data": set(),
+    "config": set(),
+    "compilation": set(),
+    "charts": set(),
+    "training": {"nn", "optim", "data", "config"},
+    "runs": {"training", "nn", "data", "config"},
+    "recipes": {"config"},
+    "api": {"data", "config", "recipes", "runs", "training"},
+    "doctor": {"data", "compilation"},
+    "lessons": {"api", "charts", "compilation", "config", "data", "nn", "recipes", "runs", "training"},
+    "studio": {"api", "charts", "config", "data", "lessons", "nn", "recipes", "runs", "training"},
+    "display": {"config", "data", "doctor", "lessons", "recipes", "runs", "training"},
+    "cli": {"api", "charts", "compilation", "config", "data", "display", "doctor", "lessons", "recipes", "runs"}
+    | {"studio"},
+    "__init__": {"api", "config", "data"},
+}
+
+
+def room(path: Path) -> str:
+    """The part of the house that a file belongs to."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Every module a file imports, wherever in the file."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_every_arrow_points_one_way(path: Path) -> None:
+    here = room(path)
+    assert here in ARROWS, f"{here} is a new room: say in ARROWS what it may import"
+    rooms = {name.split(".")[1] for name in imported_modules(path) if name.startswith("jaxquard.")}
+    rooms = {name for name in rooms if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
+    assert rooms - {here, "errors"} <= ARROWS[here]
+
+
+def test_the_arrows_make_no_circle() -> None:
+    done: set[str] = set()
+    waiting = dict(ARROWS)
+    while waiting:
+        free = {name for name, needs in waiting.items() if needs <= done}
+        assert free, f"a circle among {sorted(waiting)}"
+        done |= free
+        waiting = {name: needs for name, needs in waiting.items() if name not in free}
+
+
+@pytest.mark.parametrize("folder", ["nn", "optim"])
+def test_the_network_itself_imports_jax_only(folder: str) -> None:
+    standard = set(sys.stdlib_module_names)
+    for path in (PACKAGE / folder).rglob("*.py"):
+        roots = {name.split(".")[0] for name in imported_modules(path)}
+        assert roots <= standard | {"jax", "jaxquard"}, path
+
+
+@pytest.mark.parametrize("folder", ["charts", "config.py", "data", "errors.py"])
+def test_what_must_not_know_jax(folder: str) -> None:
+    place = PACKAGE / folder
+    for path in place.rglob("*.py") if place.is_dir() else [place]:
+        assert "jax" not in {name.split(".")[0] for name in imported_modules(path)}, path
+
+
+def test_the_command_line_loads_without_the_heavy_libraries() -> None:
+    code = "import sys, jaxquard.cli; print(sorted({'jax', 'numpy', 'PIL', 'vl_convert'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
