@@ -13,14 +13,12 @@ import sys
 import time
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
 
 import cyclopts
 import jax
 import jax.numpy as jnp
-from cyclopts.validators import Number
 
-from jaxquard.compilation import keep_compiled_programs
+from jaxquard.config import Config
 from jaxquard.data import load
 from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DivergedError, JaxquardError, UsageError
@@ -81,26 +79,22 @@ def accuracy(params, images, labels, mean, std):
     return jnp.mean(jnp.argmax(predict(params, x), axis=-1) == labels)
 
 
-AtLeastOne = Annotated[int, cyclopts.Parameter(validator=Number(gte=1))]
-
-
 def main(
     *,
-    hidden: tuple[AtLeastOne, ...] = (128, 64),
-    learning_rate: Annotated[float, cyclopts.Parameter(validator=Number(gt=0, lt=1e9))] = 0.01,
-    batch_size: AtLeastOne = 128,
-    epochs: AtLeastOne = 20,
-    seed: Annotated[int, cyclopts.Parameter(validator=Number(gte=0, lt=2**31))] = 0,
+    hidden: tuple[int, ...] = (128, 64),
+    learning_rate: float = 0.01,
+    batch_size: int = 128,
+    epochs: int = 20,
+    seed: int = 0,
     data_dir: Path | None = None,
     offline: bool = False,
 ) -> None:
     """Train the mission's network on Fashion-MNIST and report what it learned."""
-    keep_compiled_programs()
-    data = load(
-        "fashion-mnist", data_dir=data_dir, offline=offline or None, report=lambda line: print(line, file=sys.stderr)
-    )
+    Config(hidden=hidden, learning_rate=learning_rate, batch_size=batch_size, epochs=epochs, seed=seed)  # checks them
+    report = functools.partial(print, file=sys.stderr)
+    data = load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=report)
     if batch_size > len(data.train_images):
-        raise UsageError(f"--batch-size {batch_size} is more than the {len(data.train_images)} training images")
+        raise UsageError(f"batch_size: {batch_size} is more than the {len(data.train_images)} training images")
     images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
     mean, std = pixel_statistics(data.train_images)
 
@@ -117,7 +111,7 @@ def main(
         batches = create_batches(epoch_key, len(images), batch_size)
         params, loss = train_epoch(params, images, labels, batches, learning_rate, mean, std)
         if not jnp.isfinite(loss):
-            raise DivergedError(f"the loss is not finite in epoch {epoch}: try a smaller --learning-rate")
+            raise DivergedError(f"the loss is not finite in epoch {epoch}: try a smaller learning rate")
         seconds = time.perf_counter() - began
         print(f"{epoch:5}  {loss:.4f}  {seconds:9.2f}{'  with compilation' if epoch == 1 else ''}", flush=True)
 
@@ -128,7 +122,10 @@ def main(
 
 
 if __name__ == "__main__":
+    app = cyclopts.App(default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()), version_flags=())
+    app.default(main)
     try:
-        cyclopts.run(main)
-    except JaxquardError as error:
-        sys.exit(print(f"mlp_fashion_mnist: {error}", file=sys.stderr) or error.exit_code)
+        app(exit_on_error=False, print_error=False)
+    except (JaxquardError, cyclopts.CycloptsError) as error:
+        print(f"mlp_fashion_mnist: {error}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", UsageError.exit_code))

@@ -26,10 +26,12 @@ def folder() -> Path:
 
 
 def keep_compiled_programs() -> None:
-    """Turn the cache on, unless the user has set one or turned it off. Must come before the first array exists.
+    """Turn the cache on, unless the user has set one or turned it off. Must come before JAX is imported.
 
     A folder that cannot be written is no reason to stop: everything is then compiled each time, as without a cache.
     """
+    # On loading, XLA of JAX 0.10 reports its own tuning hints (+prefer-no-gather) as features the processor lacks.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax
 
     if jax.config.jax_compilation_cache_dir or os.environ.get("JAX_ENABLE_COMPILATION_CACHE") in ("0", "false"):
