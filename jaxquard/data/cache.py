@@ -48,7 +48,7 @@ def platform_home() -> Path:
 def load(entry: Entry, folder: Path) -> Cached | None:
     """The data set cached in this folder, its integrity checked; None when there is none; DataError when damaged."""
     manifest = folder / _MANIFEST
-    if not manifest.is_file():
+    if not os.path.isfile(manifest):
         return None
     try:
         described = json.loads(manifest.read_bytes())

@@ -57,7 +57,9 @@ def unknown(name: str) -> UsageError:
     """The error for a name that is neither known nor a path; the likeliest meant comes first."""
     likeness = {known: difflib.SequenceMatcher(None, name.lower(), known).ratio() for known in CATALOGUE}
     names = ", ".join(sorted(CATALOGUE, key=lambda known: -likeness[known]))
-    return UsageError(f"unknown data set '{name}'. Known: {names};\nor a folder of four IDX files, or an .npz file")
+    return UsageError(
+        f"unknown data set '{name[:80]}'. Known: {names};\nor a folder of four IDX files, or an .npz file"
+    )
 
 
 _DIGITS = tuple(string.digits)

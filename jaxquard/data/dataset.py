@@ -53,18 +53,22 @@ def build(
 
     arrays: by role (the keys of NDIM); images uint8 `(n, height, width[, channels])`, labels any integers `(n,)`.
     called: what errors call each array: the file, or the member of an archive, that it was read from.
-    class_names: default "0" … "k − 1", k being one more than the largest label. Raises DataError.
+    class_names: default "0" … "k − 1", where k − 1 is the largest label for training. Raises DataError.
     """
-    labels = {role: arrays[role] for role in ("train_labels", "test_labels")}
     if class_names is None:
-        class_names = [str(k) for k in range(1 + max(int(values.max(initial=0)) for values in labels.values()))]
+        class_names = numbered(arrays["train_labels"])
     for part in ("train", "test"):
         _check_part(part, arrays, called, len(class_names))
     train, test = arrays["train_images"], arrays["test_images"]
     if train.shape[1:] != test.shape[1:]:
-        raise DataError(f"{called['test_images']}: images of {test.shape[1:]}, but of {train.shape[1:]} for training")
+        raise DataError(f"{called['test_images']}: images of {_size(test)}, but of {_size(train)} for training")
     ready = {role: _frozen(values) for role, values in arrays.items()}
     return Dataset(name=name, **ready, class_names=tuple(class_names), sha256=sha256, source=source)
+
+
+def numbered(labels: np.ndarray) -> list[str]:
+    """Names for classes of which only the labels are known: "0" up to the largest label."""
+    return [str(k) for k in range(1 + int(labels.max(initial=0)))]
 
 
 def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -89,7 +93,7 @@ def shuffled(n: int) -> np.ndarray:
 
 
 def hold_out_test(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Make two sets of one, by role. The last sixth of the fixed shuffle is for testing: the proportion of MNIST."""
+    """Make a training and a test set of one set, by role: the last sixth of the fixed shuffle is for testing."""
     tested = -(-len(labels) // 6)
     kept, held = np.split(shuffled(len(labels)), [len(labels) - tested])
     return {
@@ -110,6 +114,10 @@ def _check_part(part: str, arrays: Mapping[str, np.ndarray], called: Mapping[str
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         raise DataError(f"{file}: label {labels[wrong[0]]} at index {wrong[0]} is out of range: 0 to {classes - 1}")
+
+
+def _size(images: np.ndarray) -> str:
+    return "×".join(str(n) for n in images.shape[1:])
 
 
 def _frozen(values: np.ndarray) -> np.ndarray:

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from jaxquard.errors import DataError
 
-_SECONDS = 180.0
+_SECONDS = 600.0
 # The system's hooks are cleared: they would run after our update, on files that are not ours.
 _APT_CONF = """
 Dir::State::Lists "{work}/lists";
 Dir::Cache "{work}/cache";
 Acquire::Languages "none";
-Acquire::Retries "1";
+Acquire::Retries "0";
 Acquire::http::Timeout "10";
 Acquire::https::Timeout "10";
 #clear APT::Update::Pre-Invoke;
@@ -42,7 +42,10 @@ def unpacked(package: str) -> Iterator[Path]:
         (work / "apt.conf").write_text(_APT_CONF.format(work=work))
         _run(work, "apt-get", "-c", "apt.conf", "update")
         _run(work, "apt-get", "-c", "apt.conf", "download", package)
-        _run(work, "dpkg-deb", "-x", next(work.glob("*.deb")).name, "root")
+        downloaded = next(work.glob("*.deb"), None)
+        if downloaded is None:
+            raise DataError("apt-get: downloaded no package")
+        _run(work, "dpkg-deb", "-x", downloaded.name, "root")
         yield work / "root"
 
 
@@ -59,8 +62,8 @@ def _run(work: Path, *command: str) -> None:
             errors="replace",
             timeout=_SECONDS,
         )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise DataError(f"{' '.join(command)}: {error}") from None
+    except subprocess.TimeoutExpired:
+        raise DataError(f"{' '.join(command)}: not finished after {_SECONDS:g} s") from None
     if done.returncode != 0:
         complaint = (done.stderr.strip().splitlines() or ["failed"])[-1]
         raise DataError(f"{command[0]}: {complaint.removeprefix('E: ')}")

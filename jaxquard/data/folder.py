@@ -1,5 +1,6 @@
 """A folder of four IDX files under their customary names: someone's own data set, or a copy of a known one."""
 
+import os
 from pathlib import Path
 
 from jaxquard.data import idx
@@ -18,7 +19,7 @@ def find(folder: Path, *stems: str) -> Path | None:
     """The file of that name in the folder, gzipped or not, also with the dot that some copies have (`images.idx3`)."""
     for stem in stems:
         for name in (f"{stem}.gz", stem, f"{stem.replace('-idx', '.idx')}.gz", stem.replace("-idx", ".idx")):
-            if (folder / name).is_file():
+            if os.path.isfile(folder / name):  # not Path's method, which raises where it may not look
                 return folder / name
     return None
 
@@ -45,13 +46,14 @@ def load_folder(folder: Path) -> Dataset:
 
 
 def _class_names(path: Path) -> list[str] | None:
-    if not path.is_file():
+    if not os.path.isfile(path):
         return None
     try:
-        text = path.read_bytes()[: 1 << 16].decode()
+        with path.open(encoding="utf-8") as stream:
+            lines = stream.read(1 << 16).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None
-    names = [line.strip() for line in text.splitlines() if line.strip()]
-    if not names or len(set(names)) < len(names):
-        raise DataError(f"{path}: expected a different name on each line")
+    names = [line.strip() for line in lines if line.strip()]
+    if not names or len(set(names)) < len(names) or not all(name.isprintable() for name in names):
+        raise DataError(f"{path}: expected a different, printable name on each line")
     return names

@@ -60,7 +60,7 @@ def crc32(values: np.ndarray) -> int:
 def _open(source: Path | bytes) -> BinaryIO:
     if isinstance(source, bytes):
         return io.BytesIO(source)
-    if source.exists() and not source.is_file():  # opening a named pipe would wait for ever
+    if os.path.exists(source) and not os.path.isfile(source):  # opening a named pipe would wait for ever
         raise OSError("not a file")
     return source.open("rb")
 

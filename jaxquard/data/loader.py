@@ -135,15 +135,12 @@ def _as_dataset(entry: Entry, cached: Cached) -> Dataset:
 def _load_path(dataset: str | Path) -> Dataset:
     """A folder or an .npz file; a bare word that is neither was meant to be a name."""
     path = Path(os.path.expanduser(dataset))
-    try:
-        if path.is_dir() and str(dataset):
-            return load_folder(path)
-        if path.is_file():
-            return load_npz(path)
-    except (OSError, ValueError):  # a name too long for the file system, or with a NUL in it
-        raise DataError(f"{str(dataset)[:80]!r} cannot be the name of a file") from None
-    if isinstance(dataset, Path) or path.suffix == ".npz" or len(path.parts) > 1:
-        raise DataError(f"{path}: no such folder or .npz file")
+    if os.path.isfile(path):  # not Path's method, which raises where it may not look
+        return load_npz(path)
+    if os.path.isdir(path) and dataset:
+        return load_folder(path)
+    if isinstance(dataset, Path) or path.suffix == ".npz" or "/" in dataset or os.sep in dataset:
+        raise DataError(f"{str(dataset)[:200]}: no such folder or .npz file, or it may not be read")
     raise catalogue.unknown(str(dataset))
 
 

@@ -12,7 +12,7 @@ from typing import IO
 import numpy as np
 
 from jaxquard.data import idx
-from jaxquard.data.dataset import NDIM, Dataset, build, hold_out_test
+from jaxquard.data.dataset import NDIM, Dataset, build, hold_out_test, numbered
 from jaxquard.errors import DataError
 
 # What people call the arrays; the first spelling found is taken.
@@ -52,11 +52,13 @@ def load_npz(path: Path) -> Dataset:
         role: (_pixels if role.endswith("images") else _labels)(values, called[role]) for role, values in arrays.items()
     }
     sha256 = {role: idx.sha256(values.view(np.uint8)) for role, values in arrays.items()}
+    class_names = None
     if "images" in arrays:
         if len(arrays["images"]) != len(arrays["labels"]):
             raise DataError(f"{path}: {len(arrays['labels'])} labels, but {len(arrays['images'])} images")
+        class_names = numbered(arrays["labels"])  # the largest label may happen to be held out
         arrays = hold_out_test(arrays["images"], arrays["labels"])
-    return build(path.stem, arrays, called=called, sha256=sha256, source=str(path))
+    return build(path.stem, arrays, called=called, sha256=sha256, source=str(path), class_names=class_names)
 
 
 def _read(path: Path) -> dict[str, np.ndarray]:

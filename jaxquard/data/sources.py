@@ -4,6 +4,7 @@ A failure of any kind, a wrong hash included, moves on to the next source; only 
 """
 
 import hashlib
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ def in_folder(path: Path) -> Source:
             raise DataError(f"{file.name} is not there")
         return found
 
-    return Source(str(path), lambda: nullcontext(fetch), "" if path.is_dir() else "no such folder")
+    return Source(str(path), lambda: nullcontext(fetch), "" if os.path.isdir(path) else "no such folder")
 
 
 def at_mirror(address: str, progress: Progress, opener: OpenerDirector, unusable: str = "") -> Source:
@@ -124,9 +125,9 @@ def _take(source: Source, files: list[File]) -> tuple[dict[str, tuple[np.ndarray
             for file in files:
                 try:
                     taken[file.name] = verified(file, fetch(file))
-                except DataError as fault:
+                except (DataError, OSError) as fault:
                     faults.append(str(fault))
-    except DataError as fault:
+    except (DataError, OSError) as fault:
         faults.append(str(fault))
     return taken, faults
 

@@ -1,0 +1,146 @@
+"""A tiny data set with its own catalogue entry, and a web server on this machine that serves it well and badly."""
+
+import gzip
+import hashlib
+import threading
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxquard.data import catalogue, idx
+from jaxquard.data.catalogue import Entry, File
+
+SHAPES = {"train_images": (12, 5, 4), "train_labels": (12,), "test_images": (6, 5, 4), "test_labels": (6,)}
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+
+
+@dataclass
+class Tiny:
+    """The entry, its arrays by role, and its files as bytes: decoded, and gzipped as a mirror serves them."""
+
+    entry: Entry
+    arrays: dict[str, np.ndarray]
+    plain: dict[str, bytes]
+    gzipped: dict[str, bytes]
+    reports: list[str] = field(default_factory=list)
+
+    def put(self, folder: Path, *, gzipped: bool = True) -> Path:
+        """Lay the four files into a folder, as somebody would by hand."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in (self.gzipped if gzipped else self.plain).items():
+            (folder / name).write_bytes(data)
+        return folder
+
+    def at(self, *mirrors: str, **changes) -> Entry:
+        """The same data set with other mirrors (and whatever else), known to the catalogue."""
+        self.entry = replace(self.entry, mirrors=mirrors, **changes)
+        catalogue.CATALOGUE["tiny"] = self.entry
+        return self.entry
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
+    """Known by the name "tiny", and in a world of its own: no cache, no environment, no home but tmp_path."""
+    for variable in ("JAXQUARD_DATA", "JAXQUARD_OFFLINE", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "home" / "cache"))
+    monkeypatch.chdir(tmp_path)
+    generator = np.random.default_rng(0)
+    arrays = {
+        role: generator.integers(0, 256 if len(shape) == 3 else 3, shape, np.uint8) for role, shape in SHAPES.items()
+    }
+    plain = {
+        name: idx.header(values.shape) + values.tobytes() for name, values in zip(NAMES, arrays.values(), strict=True)
+    }
+    files = tuple(
+        File(role, name, len(arrays[role]), hashlib.sha256(plain[name]).hexdigest())
+        for role, name in zip(SHAPES, NAMES, strict=True)
+    )
+    entry = Entry("tiny", "Tiny", ("a", "b", "c"), files, homepage="https://example.org/tiny")
+    monkeypatch.setattr(catalogue, "CATALOGUE", {"tiny": entry})
+    gzipped = {f"{name}.gz": gzip.compress(data) for name, data in plain.items()}
+    return Tiny(entry, arrays, plain, gzipped)
+
+
+@dataclass
+class Server:
+    """Where the server is, and what it has been asked for."""
+
+    address: str
+    asked: list[str]
+
+    def mirror(self, manner: str) -> str:
+        """The address of a mirror that behaves in this manner: see Handler.do_GET."""
+        return f"{self.address}/{manner}/"
+
+
+@pytest.fixture
+def server(tiny: Tiny) -> Iterator[Server]:
+    asked: list[str] = []
+    over = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            _, manner, name = self.path.split("/")
+            body = tiny.gzipped[name]
+            if manner == "moved":
+                return self.answer(b"", status=302, Location=f"/good/{name}")
+            if manner == "elsewhere":
+                return self.answer(b"", status=302, Location=f"file:///{name}")
+            if manner == "round":
+                return self.answer(b"", status=302, Location=self.path)
+            if manner == "broken":
+                return self.answer(b"no", status=503)
+            if manner == "html":
+                return self.answer(b"<!DOCTYPE html><title>Please log in</title>")
+            if manner == "wrong":
+                return self.answer(gzip.compress(gzip.decompress(body)[:-1] + b"\0"))
+            if manner == "truncated":
+                return self.answer(body[:-9], length=len(body))
+            if manner == "short":
+                return self.answer(body[:-9])
+            if manner == "huge":
+                return self.answer(body, length=1 << 40)
+            if manner == "half" and "images" in name:  # changes its mind
+                return self.answer(b"gone", status=404)
+            self.answer(body[:20] if manner == "stalled" else body, length=len(body))
+            if manner == "stalled":
+                self.wfile.flush()
+                over.wait()
+
+        def answer(self, body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> None:
+            self.send_response(status)
+            for header, value in headers.items():
+                self.send_header(header, value)
+            self.send_header("Content-Length", str(len(body) if length is None else length))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield Server(f"http://127.0.0.1:{web.server_port}", asked)
+    over.set()
+    web.shutdown()
+    thread.join()
+    web.server_close()
+
+
+@pytest.fixture
+def opener(monkeypatch: pytest.MonkeyPatch) -> urllib.request.OpenerDirector:
+    """One that speaks plain HTTP, here put in the place of the one that does not."""
+    from jaxquard.data import sources
+
+    plain = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    monkeypatch.setattr(sources, "https_only", lambda: plain)
+    return plain

@@ -1,0 +1,143 @@
+"""What was stored comes back to the byte or not at all, and no half-written file is ever found under its name."""
+
+import errno
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxquard.data import cache
+from jaxquard.data.cache import Cached
+from jaxquard.errors import DataError
+
+
+@pytest.fixture
+def cached(tiny) -> Cached:
+    arrays = {file.name: tiny.arrays[file.role] for file in tiny.entry.files}
+    return Cached(arrays, {file.name: file.sha256 for file in tiny.entry.files}, "a test")
+
+
+@pytest.fixture
+def folder(tmp_path: Path, cached: Cached) -> Path:
+    cache.store(tmp_path / "data" / "tiny", cached)
+    return tmp_path / "data" / "tiny"
+
+
+def test_stored_and_loaded(tiny, folder: Path, cached: Cached) -> None:
+    loaded = cache.load(tiny.entry, folder)
+    assert loaded is not None
+    assert (loaded.sha256, loaded.source) == (cached.sha256, cached.source)
+    for name, values in cached.arrays.items():
+        np.testing.assert_array_equal(loaded.arrays[name], values)
+    assert sorted(os.listdir(folder)) == ["manifest.json", *sorted(cached.arrays)]
+
+
+def test_the_files_are_plain_idx(tiny, folder: Path) -> None:
+    for name, data in tiny.plain.items():
+        assert (folder / name).read_bytes() == data
+
+
+def test_absent_until_the_manifest_is_there(tiny, folder: Path, tmp_path: Path) -> None:
+    assert cache.load(tiny.entry, tmp_path / "nowhere") is None
+    (folder / "manifest.json").unlink()
+    assert cache.load(tiny.entry, folder) is None
+
+
+@pytest.mark.parametrize("name", ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-labels-idx1-ubyte"])
+def test_every_changed_byte_is_noticed(name: str, tiny, folder: Path) -> None:
+    data = (folder / name).read_bytes()
+    for offset in range(len(data)):
+        (folder / name).write_bytes(data[:offset] + bytes([data[offset] ^ 4]) + data[offset + 1 :])
+        with pytest.raises(DataError, match=name):
+            cache.load(tiny.entry, folder)
+
+
+def test_a_file_cut_or_lost_is_noticed(tiny, folder: Path) -> None:
+    path = folder / "t10k-images-idx3-ubyte"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(DataError, match="truncated"):
+        cache.load(tiny.entry, folder)
+    path.unlink()
+    with pytest.raises(DataError, match="No such file"):
+        cache.load(tiny.entry, folder)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"source": "x"}', '{"source": "x", "files": []}', "[" * 100_000, "\xff", "NaN"],
+)
+def test_a_damaged_manifest_is_an_error(text: str, tiny, folder: Path) -> None:
+    (folder / "manifest.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"manifest\.json: damaged"):
+        cache.load(tiny.entry, folder)
+
+
+def test_other_data_with_a_manifest_to_match_are_not_the_data_set(tiny, tmp_path: Path) -> None:
+    """MNIST loaded in place of Fashion-MNIST: the sums agree among themselves, but not with the catalogue."""
+    arrays = {file.name: tiny.arrays[file.role] // 2 for file in tiny.entry.files}
+    cache.store(tmp_path / "other", Cached(arrays, dict.fromkeys(arrays, "0" * 64), "elsewhere"))
+    with pytest.raises(DataError, match="damaged"):
+        cache.load(tiny.entry, tmp_path / "other")
+
+
+@pytest.mark.parametrize("call", ["mkstemp", "fsync", "replace"])
+def test_a_full_disk_leaves_the_old_and_nothing_else(
+    call: str, tiny, folder: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(cache.tempfile if call == "mkstemp" else os, call, full)
+    with pytest.raises(OSError, match="No space left"):
+        cache.store(folder, cached)
+    monkeypatch.undo()
+    assert len(os.listdir(folder)) == 5
+    assert cache.load(tiny.entry, folder) is not None
+
+
+def test_only_old_leavings_are_swept(folder: Path, cached: Cached) -> None:
+    old, young = folder / "train-images-idx3-ubyte.abc.part", folder / "train-images-idx3-ubyte.xyz.part"
+    old.touch()
+    young.touch()
+    os.utime(old, (0, 0))
+    cache.store(folder, cached)
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_where_the_home_is(tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert cache.home() == tmp_path / "home" / "cache" / "jaxquard" / "data"
+    monkeypatch.setenv("JAXQUARD_DATA", "~/mine")
+    assert cache.home() == tmp_path / "home" / "mine"
+    assert cache.home(tmp_path / "given") == tmp_path / "given"
+
+
+WRITER = """
+import sys, numpy as np
+from pathlib import Path
+from jaxquard.data import cache, idx
+arrays = {"labels": np.full(200_000, 7, np.uint8)}
+cached = cache.Cached(arrays, {"labels": idx.sha256(arrays["labels"])}, "a test")
+print("ready", flush=True)
+while True:
+    cache.store(Path(sys.argv[1]), cached)
+"""
+
+
+def test_killed_at_any_moment_the_name_holds_a_whole_file(tmp_path: Path) -> None:
+    whole = hashlib.sha256(bytes([0, 0, 8, 1, 0, 3, 0x0D, 0x40]) + b"\7" * 200_000).hexdigest()
+    with subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE) as writer:
+        assert writer.stdout is not None
+        writer.stdout.readline()
+        while not (tmp_path / "manifest.json").exists():
+            assert writer.poll() is None
+        for _ in range(100):
+            assert hashlib.sha256((tmp_path / "labels").read_bytes()).hexdigest() == whole
+            assert json.loads((tmp_path / "manifest.json").read_bytes())["source"] == "a test"
+        writer.kill()
+    assert hashlib.sha256((tmp_path / "labels").read_bytes()).hexdigest() == whole

@@ -1,0 +1,45 @@
+"""The catalogue is data; what can be checked of it without the network is checked here."""
+
+import re
+
+import pytest
+
+from jaxquard.data import catalogue
+from jaxquard.data.catalogue import CATALOGUE
+from jaxquard.data.dataset import NDIM
+
+
+@pytest.mark.parametrize("entry", [entry for entry in CATALOGUE.values() if entry.files], ids=lambda entry: entry.name)
+def test_entries_are_complete(entry) -> None:
+    assert [file.role for file in entry.files] == list(NDIM)
+    assert len({file.name for file in entry.files}) == 4
+    assert len(set(entry.class_names)) == len(entry.class_names) >= 10
+    assert all(mirror.startswith("https://") and mirror.endswith("/") for mirror in entry.mirrors)
+    assert [file.count for file in entry.files[::2]] == [file.count for file in entry.files[1::2]]
+    hashes = [file.sha256 or file.served_sha256 for file in entry.files]
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in hashes if digest)
+    assert len(set(hashes)) == 4 or not entry.mirrors, "what can be fetched must be pinned"
+
+
+def test_fashion_mnist_has_several_ways_to_come() -> None:
+    entry = CATALOGUE["fashion-mnist"]
+    assert len(entry.mirrors) >= 2
+    assert entry.debian_package == "dataset-fashion-mnist"
+    assert entry.class_names[9] == "Ankle boot"
+
+
+@pytest.mark.parametrize("name", ["fashion-mnist", "fashion_mnist", "Fashion-MNIST"])
+def test_names_are_forgiving(name: str) -> None:
+    assert catalogue.find(name) is CATALOGUE["fashion-mnist"]
+
+
+def test_an_unknown_name_suggests_the_likeliest_first() -> None:
+    assert catalogue.find("fashion") is None
+    assert "Known: fashion-mnist, " in str(catalogue.unknown("fashion"))
+    assert "Known: kmnist, " in str(catalogue.unknown("kminst"))
+    assert all(name in str(catalogue.unknown("?")) for name in CATALOGUE)
+
+
+def test_emnist_has_the_classes_its_paper_counts() -> None:
+    classes = {name.removeprefix("emnist-"): len(entry.class_names) for name, entry in CATALOGUE.items()}
+    assert (classes["balanced"], classes["bymerge"], classes["byclass"], classes["letters"]) == (47, 47, 62, 26)

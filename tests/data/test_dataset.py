@@ -1,0 +1,128 @@
+"""The four arrays must agree, and what is held out must be the same for ever."""
+
+import hashlib
+
+import numpy as np
+import pytest
+
+from jaxquard.data import Dataset, split
+from jaxquard.data.dataset import NDIM, build, hold_out_test, shuffled
+from jaxquard.errors import DataError, UsageError
+
+
+def made(class_names=None, **changes: np.ndarray) -> Dataset:
+    arrays = {
+        "train_images": np.arange(7 * 6, dtype=np.uint8).reshape(7, 2, 3),
+        "train_labels": np.array([0, 1, 2, 0, 1, 2, 2], np.uint8),
+        "test_images": np.zeros((2, 2, 3), np.uint8),
+        "test_labels": np.array([2, 0], np.uint8),
+    } | changes
+    called = {role: f"file-of-{role}" for role in NDIM}
+    return build("made", arrays, called=called, sha256={}, source="here", class_names=class_names)
+
+
+def test_a_dataset_is_what_the_rest_expects() -> None:
+    dataset = made()
+    assert dataset.train_images.shape == (7, 2, 3, 1)
+    assert dataset.train_images.dtype == np.uint8
+    assert dataset.train_labels.dtype == np.int32
+    assert dataset.image_shape == (2, 3, 1)
+    assert dataset.class_names == ("0", "1", "2")
+    assert dataset.classes == 3
+    with pytest.raises(ValueError, match="read-only"):
+        dataset.train_images[0] = 0
+
+
+def test_colour_stays_colour() -> None:
+    colour = np.zeros((7, 2, 3, 3), np.uint8)
+    assert made(train_images=colour, test_images=colour[:2]).image_shape == (2, 3, 3)
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        (
+            {"train_labels": np.zeros(6, np.uint8)},
+            "file-of-train_labels: 6 labels, but 7 images in file-of-train_images",
+        ),
+        ({"test_labels": np.zeros(3, np.uint8)}, "file-of-test_labels: 3 labels, but 2 images in file-of-test_images"),
+        ({"test_labels": np.array([0, 3])}, "file-of-test_labels: label 3 at index 1 is out of range: 0 to 2"),
+        (
+            {"train_labels": np.array([0, 1, 2, 0, -1, 2, 2])},
+            "file-of-train_labels: label -1 at index 4 is out of range",
+        ),
+        ({"test_images": np.zeros((2, 3, 2), np.uint8)}, "file-of-test_images: images of 3×2, but of 2×3 for training"),
+        (
+            {"test_images": np.zeros((0, 2, 3), np.uint8), "test_labels": np.zeros(0, np.uint8)},
+            "file-of-test_labels: no examples",
+        ),
+    ],
+)
+def test_arrays_that_disagree(changes: dict[str, np.ndarray], expected: str) -> None:
+    with pytest.raises(DataError) as caught:
+        made(**changes)
+    assert expected in str(caught.value)
+
+
+def test_named_classes_bound_the_labels() -> None:
+    assert made(["a", "b", "c", "never seen"]).classes == 4
+    with pytest.raises(DataError, match="label 2 at index 2 is out of range: 0 to 1"):
+        made(["a", "b"])
+
+
+def test_one_class_and_one_example() -> None:
+    one = made(
+        train_images=np.zeros((1, 2, 3), np.uint8),
+        train_labels=np.zeros(1, np.uint8),
+        test_labels=np.zeros(2, np.uint8),
+    )
+    assert one.class_names == ("0",)
+    assert len(one.train_labels) == 1
+
+
+def test_split_partitions_the_training_set() -> None:
+    dataset = made()
+    images, labels, held_images, held_labels = split(dataset, 3)
+    assert (len(images), len(held_images)) == (4, 3)
+    together = [(image.tobytes(), int(label)) for image, label in zip(images, labels, strict=True)]
+    together += [(image.tobytes(), int(label)) for image, label in zip(held_images, held_labels, strict=True)]
+    originals = zip(dataset.train_images, dataset.train_labels, strict=True)
+    assert sorted(together) == sorted((image.tobytes(), int(label)) for image, label in originals)
+
+
+def test_a_larger_validation_set_contains_the_smaller() -> None:
+    dataset = made()
+    _, _, few, _ = split(dataset, 2)
+    _, _, more, _ = split(dataset, 4)
+    np.testing.assert_array_equal(more[-2:], few)
+
+
+def test_no_validation_leaves_everything_alone() -> None:
+    dataset = made()
+    images, labels, held_images, held_labels = split(dataset, 0)
+    assert images is dataset.train_images
+    assert labels is dataset.train_labels
+    assert held_images.shape == (0, 2, 3, 1)
+    assert held_labels.shape == (0,)
+
+
+@pytest.mark.parametrize("validation", [-1, 7, 100])
+def test_a_split_must_leave_something_to_train_on(validation: int) -> None:
+    with pytest.raises(UsageError, match=f"validation {validation}: of made's training examples, 0 to 6 can be held"):
+        split(made(), validation)
+
+
+def test_the_shuffle_never_changes() -> None:
+    """Its hash, written down: another one would make every published validation figure incomparable."""
+    order = shuffled(60000)
+    assert order[:5].tolist() == [48008, 1578, 42345, 32271, 23127]
+    assert hashlib.sha256(order.astype("<i4").tobytes()).hexdigest()[:16] == "a1927166572006a3"
+    assert sorted(order) == list(range(60000))
+
+
+def test_a_sixth_is_held_out_for_testing() -> None:
+    images, labels = np.arange(70000, dtype=np.uint32), np.arange(70000, dtype=np.uint32)
+    parts = hold_out_test(images, labels)
+    assert len(parts["test_labels"]) == 11667
+    np.testing.assert_array_equal(parts["train_images"], parts["train_labels"])
+    assert len(hold_out_test(images[:3], labels[:3])["test_labels"]) == 1

@@ -1,0 +1,121 @@
+"""A server that misbehaves costs one plain DataError; only HTTPS is spoken, and silence is found out quickly."""
+
+import io
+import re
+import socket
+import threading
+import urllib.request
+import urllib.response
+from email.message import Message
+
+import pytest
+
+from jaxquard.data import download as module
+from jaxquard.data.download import download, https_only, unreachable
+from jaxquard.errors import DataError
+
+NAME = "train-images-idx3-ubyte.gz"
+
+
+def ignore(*_: object) -> None:
+    pass
+
+
+def test_the_body_arrives_and_progress_is_told(tiny, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_CHUNK", 100)
+    told = []
+    body = download(server.mirror("good") + NAME, opener=opener, progress=lambda *told_now: told.append(told_now))
+    assert body == tiny.gzipped[NAME]
+    assert told[0] == (100, len(body))
+    assert told[-1] == (len(body), len(body))
+
+
+def test_a_redirection_is_followed(tiny, server, opener) -> None:
+    assert download(server.mirror("moved") + NAME, opener=opener, progress=ignore) == tiny.gzipped[NAME]
+
+
+@pytest.mark.parametrize(
+    ("manner", "expected"),
+    [
+        ("truncated", "broke off after [0-9]+ of [0-9]+ bytes"),
+        ("stalled", "stalled"),
+        ("broken", "HTTP status 503"),
+        ("round", "HTTP status 302"),
+        ("elsewhere", "HTTP status 302"),
+        ("huge", "more than 67108864 bytes"),
+    ],
+)
+def test_a_server_that_misbehaves(manner: str, expected: str, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STALL_SECONDS", 0.2)
+    with pytest.raises(DataError, match=expected):
+        download(server.mirror(manner) + NAME, opener=opener, progress=ignore)
+
+
+def test_a_body_without_end_is_cut(server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MAX_BYTES", 100)
+    with pytest.raises(DataError, match="more than 100 bytes"):
+        download(server.mirror("good") + NAME, opener=opener, progress=ignore)
+    monkeypatch.undo()
+    monkeypatch.setattr(module, "TOTAL_SECONDS", -1.0)
+    with pytest.raises(DataError, match="not finished after"):
+        download(server.mirror("good") + NAME, opener=opener, progress=ignore)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/x", "file:///etc/hostname", "ftp://127.0.0.1/x", "data:,x"])
+def test_nothing_but_https(url: str) -> None:
+    with pytest.raises(DataError, match="unknown url type"):
+        download(url, opener=https_only(), progress=ignore)
+
+
+def test_not_even_after_a_redirection() -> None:
+    class Redirecting(urllib.request.BaseHandler):
+        handler_order = 0
+
+        def https_open(self, request: urllib.request.Request):
+            headers = Message()
+            headers["Location"] = "http://127.0.0.1:9/x"
+            response = urllib.response.addinfourl(io.BytesIO(), headers, request.full_url, 302)
+            response.msg = "Found"
+            return response
+
+    opener = https_only()
+    opener.add_handler(Redirecting())
+    with pytest.raises(DataError, match="unknown url type: http"):
+        download("https://example.org/x", opener=opener, progress=ignore)
+
+
+def test_hosts_that_answer_are_told_from_those_that_do_not(server) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))  # bound but not listening: refused
+        dead = f"https://127.0.0.1:{closed.getsockname()[1]}/"
+        assert unreachable([server.address, dead]) == {dead: "Connection refused"}
+
+
+def test_silence_costs_its_time_only_once(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A black hole, even one that will not be interrupted (as a name server's may not), for eight hosts at once."""
+    asked, over = threading.Semaphore(0), threading.Event()
+
+    def black_hole(*_: object, **__: object) -> None:
+        asked.release()
+        over.wait()
+        raise OSError
+
+    monkeypatch.setattr(module, "CONNECT_SECONDS", 0.2)
+    monkeypatch.setattr(socket, "create_connection", black_hole)
+    hosts = [f"https://host-{n}.example/" for n in range(8)]
+    assert unreachable(hosts) == dict.fromkeys(hosts, "no answer within 0.2 s")
+    for _ in hosts:
+        asked.acquire()  # every host was asked before the first had answered
+    over.set()
+
+
+def test_behind_a_proxy_only_the_proxy_is_asked(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("asked directly"))
+    assert unreachable(["https://example.org/"]) == {}
+
+
+def test_reasons_are_words() -> None:
+    assert module._reason(OSError("only words")) == "only words"
+    assert re.fullmatch("[A-Z].*", module._reason(ConnectionRefusedError(111, "Connection refused")))
+    assert module._reason(ValueError()) == "ValueError"

@@ -1,0 +1,234 @@
+"""An .npz is read by names people use, and never trusted: no pickle, no bomb, no lie about its sizes."""
+
+import contextlib
+import io
+import tracemalloc
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from jaxquard.data.npz import load_npz
+from jaxquard.errors import DataError
+
+IMAGES = np.arange(12 * 6, dtype=np.uint8).reshape(12, 2, 3)
+LABELS = np.array([0, 1, 2] * 4)
+FOUR = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:2], "y_test": LABELS[:2]}
+
+
+def npz(path: Path, **arrays: np.ndarray) -> Path:
+    np.savez_compressed(path / "some.npz", **arrays)
+    return path / "some.npz"
+
+
+def zipped(path: Path, *members: tuple[str, bytes], compression: int = zipfile.ZIP_DEFLATED) -> Path:
+    with zipfile.ZipFile(path / "some.npz", "w", compression) as archive:
+        for name, data in members:
+            archive.writestr(name, data)
+    return path / "some.npz"
+
+
+def npy(values: np.ndarray, *, version: tuple[int, int] = (1, 0)) -> bytes:
+    np.lib.format.write_array(buffer := io.BytesIO(), values, version=version)
+    return buffer.getvalue()
+
+
+def with_header(text: str, body: bytes = b"") -> bytes:
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode() + body
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("x_train", "y_train", "x_test", "y_test"),
+        ("X_train", "Y_train", "X_test", "Y_test"),
+        ("train_images", "train_labels", "test_images", "test_labels"),
+    ],
+)
+def test_four_arrays_under_the_names_people_use(names: tuple[str, ...], tmp_path: Path) -> None:
+    path = npz(tmp_path, **dict(zip(names, FOUR.values(), strict=True)), extra=np.zeros(3))
+    dataset = load_npz(path)
+    np.testing.assert_array_equal(dataset.train_images[..., 0], IMAGES)
+    np.testing.assert_array_equal(dataset.test_labels, LABELS[:2])
+    assert dataset.train_labels.dtype == np.int32
+    assert dataset.name == "some"
+    assert dataset.class_names == ("0", "1", "2")
+    assert set(dataset.sha256) == {"train_images", "train_labels", "test_images", "test_labels"}
+
+
+def test_images_and_labels_alone_are_split_the_same_way_every_time(tmp_path: Path) -> None:
+    path = npz(tmp_path, images=IMAGES, labels=LABELS)
+    first, second = load_npz(path), load_npz(path)
+    assert (len(first.train_labels), len(first.test_labels)) == (10, 2)
+    np.testing.assert_array_equal(first.test_images, second.test_images)
+    every = np.concatenate([first.train_images, first.test_images])
+    np.testing.assert_array_equal(np.sort(every[:, 0, 0, 0]), IMAGES[:, 0, 0])
+
+
+def test_a_class_seen_only_in_the_held_out_sixth_still_counts(tmp_path: Path) -> None:
+    for index in range(12):
+        rare = np.zeros(12, int)
+        rare[index] = 5
+        assert load_npz(npz(tmp_path, images=IMAGES, labels=rare)).classes == 6
+
+
+@pytest.mark.parametrize(
+    "convert",
+    [
+        lambda a: a.astype(np.int64),
+        lambda a: a.astype(">u2"),
+        lambda a: np.asfortranarray(a),
+        lambda a: a[..., np.newaxis],
+    ],
+)
+def test_other_layouts_of_the_same_images(convert, tmp_path: Path) -> None:
+    dataset = load_npz(npz(tmp_path, **FOUR | {"x_train": convert(IMAGES), "x_test": convert(IMAGES[:2])}))
+    np.testing.assert_array_equal(dataset.train_images[..., 0], IMAGES)
+
+
+def test_uncompressed_members_and_a_column_of_labels(tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", images=IMAGES, labels=LABELS[:, np.newaxis])
+    assert load_npz(tmp_path / "some.npz").train_labels.shape == (10,)
+
+
+def test_format_2_of_an_array(tmp_path: Path) -> None:
+    path = zipped(tmp_path, ("images.npy", npy(IMAGES, version=(2, 0))), ("labels.npy", npy(LABELS)))
+    assert load_npz(path).classes == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"x_train": IMAGES[:-1]}, "some.npz:train_labels: 12 labels, but 11 images"),
+        ({"y_train": LABELS.astype(float)}, "some.npz:y_train: not an array of integers"),
+        ({"x_train": IMAGES / 255}, "some.npz:x_train: not an array of integers"),
+        ({"y_train": np.array(["a"] * 12)}, "some.npz:y_train: not an array of integers"),
+        ({"y_train": np.array([{}] * 12, object)}, "some.npz:y_train: not an array of integers"),
+        ({"x_train": IMAGES.astype(int) * 9}, "some.npz:train_images: values from 0 to 639, expected 0 to 255"),
+        ({"x_train": IMAGES.astype(int) - 1}, "some.npz:train_images: values from -1 to 70"),
+        ({"x_train": IMAGES.reshape(12, 6)}, "some.npz:train_images: shape (12, 6), expected (n, height, width)"),
+        ({"x_train": np.zeros((12, 2, 3, 4), np.uint8)}, "shape (12, 2, 3, 4), expected"),
+        ({"x_train": np.zeros((12, 0, 3), np.uint8)}, "shape (12, 0, 3), expected"),
+        ({"y_train": LABELS.reshape(6, 2)}, "some.npz:train_labels: shape (6, 2), expected (n,)"),
+        ({"y_train": LABELS - 1}, "some.npz:train_labels: labels from -1 to 1"),
+        ({"y_train": LABELS + 10**12}, "some.npz:train_labels: labels from 1000000000000"),
+        ({"y_test": LABELS[:2] + 7}, "some.npz:test_labels: label 7 at index 0 is out of range: 0 to 2"),
+    ],
+)
+def test_arrays_that_are_no_data_set(changes: dict[str, np.ndarray], expected: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        load_npz(npz(tmp_path, **FOUR | changes))
+    assert expected in str(caught.value)
+
+
+def test_names_nobody_expects(tmp_path: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"holds a, x_train;\nexpected x_train, y_train, x_test and y_test, or images and"
+    ):
+        load_npz(npz(tmp_path, a=IMAGES, x_train=IMAGES))
+    with pytest.raises(DataError, match="no examples"):
+        load_npz(npz(tmp_path, images=IMAGES[:1], labels=LABELS[:1]))
+    with pytest.raises(DataError, match="12 labels, but 11 images"):
+        load_npz(npz(tmp_path, images=IMAGES[:11], labels=LABELS))
+
+
+HEADER = "{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}\n"
+LIES = {
+    "not a zip file": (b"\x1f\x8b", "not a sound .npz file"),
+    "more values than bytes": (
+        with_header(HEADER.format("|u1", "(99, 9, 9)"), bytes(50)),
+        "declares 8019 bytes of values",
+    ),
+    "fewer values than bytes": (
+        with_header(HEADER.format("|u1", "(1, 1, 1)"), bytes(50)),
+        "declares 1 bytes of values",
+    ),
+    "six gigabytes": (with_header(HEADER.format("<i8", "(1000, 900, 900)")), "declares 6480000000 bytes of values"),
+    "overflow": (with_header(HEADER.format("|u1", f"({2**62}, 2, 2)")), "bytes of values, but holds 0"),
+    "an object": (with_header(HEADER.format("|O", "(1, 1, 1)"), b"cos\nsystem"), "not an array of integers"),
+    "an expression": (with_header("__import__('os').abort()\n"), "not an array of integers"),
+    "a deep expression": (with_header("(" * 9000), "not an array of integers"),
+    "an endless header": (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "not an array of integers"),
+    "half a header": (b"\x93NUMPY\x01", "not a sound .npz file"),
+    "format 3": (b"\x93NUMPY\x03\x00" + bytes(9), "not a NumPy array (of format 1 or 2)"),
+    "no array": (b"something else", "not a NumPy array"),
+    "nothing": (b"", "not a sound .npz file"),
+}
+
+
+@pytest.mark.parametrize("lie", LIES)
+def test_each_lie_is_one_error(lie: str, tmp_path: Path) -> None:
+    data, expected = LIES[lie]
+    path = zipped(tmp_path, ("images.npy", data), ("labels.npy", npy(LABELS)))
+    if lie == "not a zip file":
+        path.write_bytes(data)
+    with pytest.raises(DataError) as caught:
+        load_npz(path)
+    assert str(path) in str(caught.value)
+    assert expected in str(caught.value)
+
+
+def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+    """100 MB of zeros in 440 KB, honestly declared: refused by the array's header, the rest is never unpacked."""
+    with zipfile.ZipFile(tmp_path / "some.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        with archive.open("images.npy", "w") as stream:
+            stream.write(with_header(HEADER.format("|u1", "(9, 9, 9)")))
+            for _ in range(10):
+                stream.write(bytes(10_000_000))
+        archive.writestr("labels.npy", npy(LABELS))
+    tracemalloc.start()
+    try:
+        with pytest.raises(DataError, match="declares 729 bytes of values, but holds 100000000"):
+            load_npz(tmp_path / "some.npz")
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_sizes_that_no_compression_reaches(tmp_path: Path) -> None:
+    path = zipped(tmp_path, ("images.npy", npy(IMAGES)), ("labels.npy", npy(LABELS)))
+    data = bytearray(path.read_bytes())
+    entry = data.index(b"PK\x01\x02")
+    data[entry + 24 : entry + 28] = (1 << 30).to_bytes(4, "little")  # the uncompressed size in the directory
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"images declares 1073741824 bytes, more than \d+ can hold"):
+        load_npz(path)
+    data[entry + 20 : entry + 24] = (1 << 30).to_bytes(4, "little")  # and the compressed one
+    path.write_bytes(data)
+    with pytest.raises(DataError, match="its members declare more bytes than the file has"):
+        load_npz(path)
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_archives_numpy_would_not_write(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="holds images twice"):
+        load_npz(
+            zipped(tmp_path, ("images.npy", npy(IMAGES)), ("images.npy", npy(IMAGES)), ("labels.npy", npy(LABELS)))
+        )
+    with pytest.raises(DataError, match="images is compressed in a way NumPy does not use"):
+        load_npz(zipped(tmp_path, ("images.npy", npy(IMAGES)), compression=zipfile.ZIP_LZMA))
+    with pytest.raises(DataError, match="holds nothing;"):
+        load_npz(zipped(tmp_path))
+
+
+def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", images=IMAGES, labels=LABELS)
+    data = bytearray((tmp_path / "some.npz").read_bytes())
+    data[data.index(IMAGES.tobytes()) + 5] ^= 1
+    (tmp_path / "some.npz").write_bytes(data)
+    with pytest.raises(DataError, match=r"not a sound .npz file .*CRC"):
+        load_npz(tmp_path / "some.npz")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(start=st.integers(0, 1000), cut=st.integers(0, 4), patch=st.binary(max_size=4))
+def test_no_mutant_raises_anything_else(start: int, cut: int, patch: bytes, tmp_path: Path) -> None:
+    path = npz(tmp_path, images=IMAGES, labels=LABELS)
+    data = path.read_bytes()
+    start %= len(data)
+    path.write_bytes(data[:start] + patch + data[start + cut :])
+    with contextlib.suppress(DataError):
+        assert len(load_npz(path).train_labels) == 10
