@@ -40,10 +40,14 @@ class Arena:
         """A folder of round `k` with the raw files in `data`, and no caches before its first use."""
         folder = self.scratch / name / str(k)
         if not folder.exists():
-            (folder / "data").mkdir(parents=True)
-            for file in FILES.values():
-                os.link(self.data / file, folder / "data" / file)
+            self.offer_raw_files(folder / "data")
         return folder
+
+    def offer_raw_files(self, folder: Path) -> None:
+        """A data directory for the package, which keeps its decoded copy in there."""
+        folder.mkdir(parents=True)
+        for file in FILES.values():
+            os.link(self.data / file, folder / file)
 
 
 def write_raw_files(folder: Path) -> None:

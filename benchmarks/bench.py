@@ -14,7 +14,7 @@ from benchmarks import report
 from benchmarks.arena import Arena, machine, write_raw_files
 from benchmarks.process import ROOT
 
-MEASURES = ("mission", "cnn", "several", "help")
+MEASURES = ("mission", "accuracy", "cnn", "several", "prediction", "help")
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "PERFORMANCE.md"
 
@@ -83,7 +83,7 @@ def publish(rows: list[report.Summary], results: Path) -> None:
     print(report.verdicts(rows))
     report.draw(rows[0], results / "epoch")
     if results == RESULTS:
-        page = report.replace_section(PAGE.read_text(encoding="utf-8"), report.section(rows))
+        page = report.replace_section(PAGE.read_text(encoding="utf-8"), "measures", report.section(rows))
         PAGE.write_text(page, encoding="utf-8")
 
 

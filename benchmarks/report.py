@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-BEGIN, END = "<!-- begin: written by `make bench` -->", "<!-- end: written by `make bench` -->"
 VERDICTS = {True: "yes", False: "**no**", None: "–"}
 
 Summary = dict[str, Any]
@@ -68,13 +67,19 @@ def section(rows: Sequence[Summary]) -> str:
     return "\n\n".join([heading, verdicts(rows), everyone(rows)])
 
 
-def replace_section(page: str, text: str) -> str:
-    """`page` with what stands between its markers replaced. Raises ValueError when it has none."""
-    before, begin, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def markers(name: str) -> tuple[str, str]:
+    """The two lines of a page between which the section `name` is written."""
+    return f"<!-- {name}: written by the benchmarks -->", f"<!-- end of {name} -->"
+
+
+def replace_section(page: str, name: str, text: str) -> str:
+    """`page` with what stands between the section's markers replaced. Raises ValueError when it has none."""
+    first, last = markers(name)
+    before, begin, rest = page.partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
-        raise ValueError(f"no lines {BEGIN} and {END}: the table has no place to go")
-    return f"{before}{BEGIN}\n\n{text}\n\n{END}{after}"
+        raise ValueError(f"no lines {first} and {last}: the table has no place to go")
+    return f"{before}{first}\n\n{text}\n\n{last}{after}"
 
 
 def draw(row: Summary, path: Path) -> None:

@@ -22,7 +22,7 @@ def summary(**changes) -> dict:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.24449, "0.244"), (3.0, "3"), (99.94, "99.9"), (100.4, "100"), (14321.0, "14,321"), (0.0, "0")]
+    ("value", "text"), [(0.24449, "0.244"), (3.0, "3"), (99.94, "99.9"), (100.4, "100"), (14321.0, "14,321")]
 )
 def test_numbers_have_three_digits_or_grouped_thousands(value, text):
     assert report.number(value) == text
@@ -52,21 +52,30 @@ def test_every_line_of_a_table_has_as_many_cells():
 
 def test_the_table_of_systems_has_every_peer_and_no_measure_without_them():
     table = report.everyone([summary(), summary(measure="help", peers={})])
-    assert [line.split(" | ")[0] for line in table.splitlines()[2:]] == ["| Jaxquard", "| PyTorch", "| Keras", "| NumPy"]
+    systems = [line.split(" | ")[0] for line in table.splitlines()[2:]]
+    assert systems == ["| Jaxquard", "| PyTorch", "| Keras", "| NumPy"]
     assert "help" not in table
 
 
 def test_only_what_stands_between_the_markers_is_replaced():
-    page = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
-    once = report.replace_section(page, "new")
-    assert once == f"before\n{report.BEGIN}\n\nnew\n\n{report.END}\nafter\n"
-    assert report.replace_section(once, "new") == once
+    first, last = report.markers("growth")
+    page = f"before\n{first}\nold\n{last}\nafter\n"
+    once = report.replace_section(page, "growth", "new")
+    assert once == f"before\n{first}\n\nnew\n\n{last}\nafter\n"
+    assert report.replace_section(once, "growth", "new") == once
 
 
-@pytest.mark.parametrize("page", ["", report.BEGIN, report.END, f"{report.END}{report.BEGIN}"])
-def test_a_page_without_markers_is_left_alone(page):
+@pytest.mark.parametrize("order", [(), (0,), (1,), (1, 0)])
+def test_a_page_without_markers_is_left_alone(order):
+    page = "\n".join(report.markers("growth")[i] for i in order)
     with pytest.raises(ValueError, match="no place to go"):
-        report.replace_section(page, "new")
+        report.replace_section(page, "growth", "new")
+
+
+def test_a_section_leaves_the_other_one_alone():
+    page = "\n".join([*report.markers("measures"), *report.markers("growth")])
+    changed = report.replace_section(page, "growth", "new")
+    assert changed.index("new") > changed.index(report.markers("growth")[0])
 
 
 def test_the_section_says_when_and_where_it_was_measured():

@@ -1,0 +1,51 @@
+"""Asking a trained network: one picture from process start, then as many as it can, one by one and in batches."""
+
+import sysconfig
+from pathlib import Path
+
+from benchmarks.arena import FILES, Arena
+from benchmarks.peers.common import read_idx
+from benchmarks.process import interleave, run
+from benchmarks.rows import Row, Spread
+
+COMMAND = Path(sysconfig.get_path("scripts")) / "jaxquard"
+RATES = {"one by one": "one_by_one", "in batches of 256": "in_batches"}
+
+
+def measure(arena: Arena) -> list[Row]:
+    """Seconds to the first answer, answers a second after it."""
+    runs, picture = arena.scratch / "runs", arena.scratch / "picture.png"
+    draw_first_test_image(arena, picture)
+    train = ("train", "--epochs", "1", "--name", "model", "--runs", runs, "--data-dir", arena.scratch / "home")
+    arena.offer_raw_files(arena.scratch / "home")
+    run((COMMAND, *train, "--offline", "--quiet"), arena.scratch / "cache")
+    torch = ("-m", "benchmarks.peers.torch_predict", "--weights", arena.scratch / "weights.pt", "--picture", picture)
+    contestants = {
+        "first": arena.program(COMMAND, "predict", "model", picture, "--runs", runs),
+        "torch first": arena.program(*torch),
+        "rates": arena.program(
+            "-m", "benchmarks.ours.predict", "--model", "model", "--runs", runs, "--picture", picture
+        ),
+        "torch rates": arena.program(*torch, "--rates"),
+    }
+    outcomes = interleave(contestants, arena.rounds)
+    seconds = {name: Spread.of(outcome.seconds for outcome in outcomes[name]) for name in ("first", "torch first")}
+    start = Row("`predict` one picture, from process start", "s", seconds["first"], {"PyTorch": seconds["torch first"]})
+    rates = [
+        Row(
+            f"predictions {how}, after warm-up",
+            "images/s",
+            Spread.of(outcome.report[key] for outcome in outcomes["rates"]),
+            {"PyTorch": Spread.of(outcome.report[key] for outcome in outcomes["torch rates"])},
+            more_is_better=True,
+        )
+        for how, key in RATES.items()
+    ]
+    return [start, *rates]
+
+
+def draw_first_test_image(arena: Arena, path: Path) -> None:
+    """The picture that everyone is asked about."""
+    from PIL import Image
+
+    Image.fromarray(read_idx(arena.data / FILES["test_images"])[0]).save(path)

@@ -1,0 +1,27 @@
+"""How many predictions a second a model of ours gives once it is warm (from process start: `jaxquard predict`)."""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from benchmarks.peers import common
+from jaxquard.runs.models import load_model
+
+
+def main() -> None:
+    """Print the rates as one line of JSON."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", required=True)
+    parser.add_argument("--runs", type=Path, required=True)
+    parser.add_argument("--picture", type=Path, required=True)
+    options = parser.parse_args()
+    model = load_model(options.model, options.runs)
+    pixels = np.asarray(Image.open(options.picture).convert("L"), np.uint8).reshape(1, *model.image_shape)
+    print(json.dumps(common.prediction_rates(model.logits, pixels)))
+
+
+if __name__ == "__main__":
+    main()

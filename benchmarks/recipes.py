@@ -1,0 +1,211 @@
+"""The accuracy table: trains every recipe over its fixed list of seeds, then writes what was found, for people too.
+
+    python -m benchmarks.recipes                # all of them, hours; resumable, skips what is done
+    python -m benchmarks.recipes seed quick     # these only
+    python -m benchmarks.recipes --draw         # train nothing, write the tables and charts again
+    python -m benchmarks.recipes --trial        # minutes: a fraction of the data into a temporary folder
+
+`docs/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the charts, are drawn from it.
+"""
+
+import dataclasses
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from cyclopts import App, Parameter
+
+from jaxquard import recipes
+from jaxquard.charts import confusion_matrix, dot_plot, learning_curves, reliability, save
+from jaxquard.compilation import keep_compiled_programs
+from jaxquard.data import Dataset, load
+from jaxquard.recipes import Recipe
+
+ROOT = Path(__file__).parents[1]
+TRIAL_IMAGES = 2000
+
+app = App(help=__doc__, default_parameter=Parameter(negative=()))
+
+
+@app.default
+def main(
+    *names: str,
+    runs: Annotated[Path, Parameter(help="Where the runs are kept, to be resumed.")] = ROOT / "runs" / "results",
+    draw: Annotated[bool, Parameter(help="Train nothing; write tables and charts from docs/results.json.")] = False,
+    trial: Annotated[bool, Parameter(help="A fraction of the data, into a temporary folder.")] = False,
+) -> None:
+    """Train, judge, write."""
+    chosen = [recipes.find(name) for name in names or recipes.names()]
+    if trial:
+        with tempfile.TemporaryDirectory() as scratch:
+            return measure_all(chosen, Path(scratch) / "runs", Path(scratch), trial=True)
+    if not draw:
+        measure_all(chosen, runs, ROOT, trial=False)
+    write_tables(json.loads((ROOT / "docs" / "results.json").read_text(encoding="utf-8")), ROOT)
+
+
+def measure_all(chosen: list[Recipe], runs: Path, root: Path, *, trial: bool) -> None:
+    """Each recipe in turn; docs/results.json is brought up to date after each."""
+    keep_compiled_programs()
+    file = root / "docs" / "results.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    for recipe in chosen:
+        dataset = load(recipe.config.dataset, report=lambda line: print(line, file=sys.stderr))
+        entry = measure(
+            shortened(recipe) if trial else recipe, fraction(dataset) if trial else dataset, runs, file.parent
+        )
+        results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        results[recipe.name] = entry
+        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        if not trial:
+            package = ROOT / "jaxquard" / "recipes" / "results.json"
+            package.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+
+
+def shortened(recipe: Recipe) -> Recipe:
+    """The recipe for one epoch under two seeds."""
+    return dataclasses.replace(recipe, config=recipe.config.replace(epochs=1, warmup=0.0), seeds=2)
+
+
+def fraction(dataset: Dataset) -> Dataset:
+    """The first training and test images only."""
+    parts = {
+        name: getattr(dataset, name)[:TRIAL_IMAGES]
+        for name in ("train_images", "train_labels", "test_images", "test_labels")
+    }
+    return dataclasses.replace(dataset, **parts)
+
+
+def measure(recipe: Recipe, dataset: Dataset, runs: Path, docs: Path) -> dict[str, Any]:
+    """One recipe over its seeds: trained, resumed, or found finished; judged on the test set once."""
+    from jaxquard.runs import train as training
+    from jaxquard.runs.directory import Run
+    from jaxquard.runs.environment import machine
+    from jaxquard.runs.models import models_of_run
+    from jaxquard.training.evaluation import judge
+
+    config, name = recipe.config.replace(seeds=recipe.seeds), f"results-{recipe.name}"
+    observer = training.Observer(event=Ticker(recipe.name))
+    if (runs / name).exists():
+        result = training.resume(Run(runs / name), dataset, observer=observer)
+    else:
+        result = training.train(config, dataset, runs=runs, name=name, observer=observer)
+    accuracies = result.test_accuracy if recipe.seeds > 1 else [result.test_accuracy]
+    found = judge(models_of_run(result.run)[0].logits(dataset.test_images), dataset.test_labels)
+    draw(recipe, result.run.epochs(), found, dataset, docs / "results")
+    mean = float(np.mean(accuracies))
+    return {
+        "test_accuracy": {"mean": mean, "std": float(np.std(accuracies, ddof=1)), "values": accuracies},
+        "tta": None,
+        "n": recipe.seeds,
+        "seeds": [network.seed for network in config.networks()],
+        "parameters": result.parameters,
+        "seconds": round(sum(line["seconds"] for line in result.run.epochs()) / recipe.seeds, 2),
+        "device": machine()["processor"],
+        "goal": recipe.goal,
+        "met": None if recipe.goal is None else mean >= recipe.goal,
+        "beats": recipe.beats,
+        "class": recipe.class_,
+        "command": f"jaxquard train --recipe {recipe.name} --seeds {recipe.seeds}",
+        "test_evaluations": len(result.run.evaluations()),
+        "first_network": found.as_dict(dataset.class_names),
+    }
+
+
+class Ticker:
+    """One line on stderr about every half minute."""
+
+    def __init__(self, name: str) -> None:
+        self.name, self.said = name, 0.0
+
+    def __call__(self, event: Any) -> None:
+        if time.monotonic() - self.said > 30:
+            self.said = time.monotonic()
+            print(f"{self.name}: epoch {event.epoch}, step {event.step}", file=sys.stderr, flush=True)
+
+
+def draw(recipe: Recipe, epochs: list[dict[str, Any]], found: Any, dataset: Dataset, folder: Path) -> None:
+    """The recipe's charts, as SVG."""
+    folder.mkdir(parents=True, exist_ok=True)
+    options: dict[str, Any] = {"overwrite": True}
+    save(
+        learning_curves({recipe.name: epochs}, title=f"{recipe.name}: accuracy by epoch"),
+        folder / f"{recipe.name}-curves.svg",
+        **options,
+    )
+    matrix = confusion_matrix(found.confusion, dataset.class_names, title=f"{recipe.name}: what is taken for what")
+    save(matrix, folder / f"{recipe.name}-confusion.svg", **options)
+    right = found.probabilities.argmax(axis=-1) == dataset.test_labels
+    diagram = reliability(found.probabilities.max(axis=-1), right, title=f"{recipe.name}: confidence and accuracy")
+    save(diagram, folder / f"{recipe.name}-calibration.svg", **options)
+
+
+def write_tables(results: dict[str, Any], root: Path) -> None:
+    """The table in README.md and docs/RESULTS.md, between their markers, and the chart of all recipes."""
+    replace_between(root / "README.md", "results", accuracy_table(results))
+    replace_between(root / "docs" / "RESULTS.md", "results", accuracy_table(results) + "\n" + details(results))
+    rows = [
+        {"name": name, "values": [100 * value for value in entry["test_accuracy"]["values"]]}
+        for name, entry in results.items()
+    ]
+    chart = dot_plot(
+        rows, title="Test accuracy of every recipe", x_title="test accuracy (%)", subtitle="One dot a seed.", digits=2
+    )
+    save(chart, root / "docs" / "results" / "recipes.svg", overwrite=True)
+
+
+def accuracy_table(results: dict[str, Any]) -> str:
+    """One line a recipe: what it is, mean ± std over seeds, how long it takes, and whether it met its goal."""
+    lines = [
+        "| recipe | parameters | test accuracy | n | seconds a network | to beat | goal | met |",
+        "|---|--:|--:|--:|--:|--:|--:|---|",
+    ]
+    for name, entry in sorted(results.items(), key=lambda item: item[1]["test_accuracy"]["mean"]):
+        figures = entry["test_accuracy"]
+        accuracy = f"{100 * figures['mean']:.2f} ± {100 * figures['std']:.2f} %"
+        beats = f"{100 * entry['beats']:.2f} %" if entry["beats"] else "–"
+        goal = f"≥ {100 * entry['goal']:.1f} %" if entry["goal"] else "report"
+        met = {True: "yes", False: "**no**", None: "–"}[entry["met"]]
+        cells = (f"`{name}`", f"{entry['parameters']:,}", accuracy, str(entry["n"]), f"{entry['seconds']:.1f}")
+        lines.append(f"| {' | '.join((*cells, beats, goal, met))} |")
+    return "\n".join(lines)
+
+
+def details(results: dict[str, Any]) -> str:
+    """Each recipe with its command, its charts, and its first network class by class."""
+    parts = []
+    for name, entry in results.items():
+        first = entry["first_network"]
+        parts += [
+            f"\n## `{name}`: {entry['class']}\n",
+            f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
+            f"looks at the test set: {entry['test_evaluations']}.\n",
+            f"![Accuracy by epoch](results/{name}-curves.svg)\n",
+            f"The first network: loss {first['loss']:.4f}, calibration error {100 * first['calibration_error']:.2f} %.\n",
+            "| class | precision | recall |\n|---|--:|--:|",
+            *(f"| {c['class']} | {percent(c['precision'])} | {percent(c['recall'])} |" for c in first["per_class"]),
+            f"\n![What is taken for what](results/{name}-confusion.svg)\n",
+            f"![Confidence and accuracy](results/{name}-calibration.svg)",
+        ]
+    return "\n".join(parts)
+
+
+def percent(share: float | None) -> str:
+    """A share for people."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def replace_between(file: Path, marker: str, text: str) -> None:
+    """Put `text` between `<!-- marker -->` and `<!-- /marker -->`."""
+    content = file.read_text(encoding="utf-8")
+    before, rest = content.split(f"<!-- {marker} -->", 1)
+    after = rest.split(f"<!-- /{marker} -->", 1)[1]
+    file.write_text(f"{before}<!-- {marker} -->\n{text}\n<!-- /{marker} -->{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    app()
