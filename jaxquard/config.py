@@ -6,10 +6,12 @@ state and can be swept without compiling again. Knows no jax, so that `--help` i
 
 import dataclasses
 import difflib
+import math
 import operator
 import sys
 import tomllib
-from collections.abc import Mapping
+from array import array
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -23,6 +25,7 @@ Optimizer = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 
 DEFAULT_VALIDATION = 5000
+MAX_NETWORKS = 1024
 
 
 def setting(
@@ -106,7 +109,7 @@ class Config:
         0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0
     )
     seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=2**31 - 1)
-    seeds: int = setting(1, "Networks trained at once, on consecutive seeds.", group="Run", low=1, high=1024)
+    seeds: int = setting(1, "Networks trained at once, on consecutive seeds.", group="Run", low=1, high=MAX_NETWORKS)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
         (), "Scalars to try, each with its values: learning_rate=0.01,0.03.", group="Run"
     )
@@ -114,13 +117,14 @@ class Config:
     def __post_init__(self) -> None:
         for name, kind in _TYPES.items():
             object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
-        _check_sweep(self)
         if self.warmup and self.schedule == "one_cycle":
             raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
         if self.warmup >= self.epochs and self.warmup:
             raise UsageError(f"warmup: {self.warmup:g} epochs of warm-up leave none of the {self.epochs} to train in")
         if self.validation == 0 and (self.patience or self.sweep):
             raise UsageError("validation: early stopping and sweeps choose by validation data; it cannot be 0")
+        if self.sweep or self.seeds > 1:
+            _check_networks(self)
 
     @property
     def held_out(self) -> int:
@@ -149,7 +153,7 @@ class Config:
         """
         scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
         rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
-        return dataclasses.replace(self, **{**scalars, **rest})
+        return self.replace(**scalars, **rest, patience=min(self.patience, 1))
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with some settings changed, checked again."""
@@ -171,25 +175,23 @@ class Config:
         for name in values:
             if name not in _TYPES:
                 raise UsageError(f"{name}: no such setting{suggestion(name, _TYPES)}")
-        values = dict(values)
-        if isinstance(values.get("sweep"), Mapping):
-            values["sweep"] = tuple(values["sweep"].items())
         return cls(**values)
 
 
 def read_toml(path: Path) -> Config:
     """The config that a TOML file describes; settings it leaves out take their defaults."""
     try:
-        return Config.from_dict(tomllib.loads(path.read_text(encoding="utf-8")))
+        values = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise UsageError(f"{path}: not valid TOML ({error})") from error
+    return Config.from_dict(values)
 
 
-def suggestion(name: str, known: Mapping[str, Any] | list[str]) -> str:
+def suggestion(name: object, known: Iterable[str]) -> str:
     """ "; did you mean …?" for a mistyped name, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
+    close = difflib.get_close_matches(name, list(known), n=1) if isinstance(name, str) else []
     return f"; did you mean {close[0]}?" if close else ""
 
 
@@ -201,7 +203,7 @@ SCALARS = tuple(name for name, f in _FIELDS.items() if f.metadata["scalar"])
 def _checked(name: str, kind: Any, value: Any) -> Any:
     """`value` as `kind`, within the setting's bounds; UsageError otherwise."""
     if name == "sweep":
-        return value
+        return _checked_sweep(value)
     options = [option for option in get_args(kind) if option is not type(None)] or [kind]
     if type(None) in get_args(kind):
         if value is None:
@@ -209,27 +211,29 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
         kind = options[0]
     if get_origin(kind) is Literal:
         if value not in options:
-            raise UsageError(f"{name}: {value!r} is none of {', '.join(options)}{suggestion(str(value), options)}")
+            raise UsageError(f"{name}: {_shown(value)} is none of {', '.join(options)}{suggestion(value, options)}")
         return value
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise UsageError(f"{name}: must be a list of whole numbers, not {value!r}")
+            raise UsageError(f"{name}: must be a list of whole numbers, not {_shown(value)}")
         return tuple(_number(name, int, item) for item in value)
     if kind in (int, float):
         return _number(name, kind, value)
     if not isinstance(value, kind):
-        raise UsageError(f"{name}: must be {'true or false' if kind is bool else 'text'}, not {value!r}")
+        raise UsageError(f"{name}: must be {'true or false' if kind is bool else 'text'}, not {_shown(value)}")
     return value
 
 
 def _number(name: str, kind: type, value: Any) -> Any:
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-    if not number or (kind is int and value != int(value)):
-        raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {str(value)[:40]!r}")
+    # a scalar is what it is to the network, which computes in single precision: there 0.999999999 is 1, and 1e-50 is 0
+    seen = array("f", [value])[0] if number and _FIELDS[name].metadata["scalar"] else value
+    if not number or math.isinf(seen) or (kind is int and value != int(value)):
+        raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {_shown(value)}")
     bounds = {b: bound for b, bound in _FIELDS[name].metadata["bounds"].items() if bound is not None}
-    if not all(_BOUNDS[b][1](value, bound) for b, bound in bounds.items()):
-        needs = " and ".join(f"{_BOUNDS[b][0]} {bound:g}" for b, bound in bounds.items())
-        raise UsageError(f"{name}: must be {needs}, not {value}")
+    if not all(_BOUNDS[b][1](seen, bound) for b, bound in bounds.items()):
+        needs = " and ".join(f"{_BOUNDS[b][0]} {bound}" for b, bound in bounds.items())
+        raise UsageError(f"{name}: must be {needs}, not {_shown(value)}")
     return kind(value)
 
 
@@ -241,17 +245,32 @@ _BOUNDS = {
 }
 
 
-def _check_sweep(config: Config) -> None:
-    swept = config.sweep
-    if not isinstance(swept, list | tuple):
-        raise UsageError(f"sweep: must map settings to lists of values, not {swept!r}")
-    checked = []
-    for name, values in swept:
+def _shown(value: object) -> str:
+    """A value in an error message: on one line, and not long."""
+    try:
+        text = repr(value)
+    except ValueError:
+        text = "a number of thousands of digits"
+    return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _checked_sweep(swept: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
+    pairs = list(swept.items()) if isinstance(swept, Mapping) else swept
+    if not isinstance(pairs, list | tuple) or any(not isinstance(p, list | tuple) or len(p) != 2 for p in pairs):
+        raise UsageError(f"sweep: must map settings to lists of values, not {_shown(swept)}")
+    for name, values in pairs:
         if name not in SCALARS:
-            raise UsageError(f"sweep: {name!r} is none of {', '.join(SCALARS)}{suggestion(name, list(SCALARS))}")
+            raise UsageError(f"sweep: {_shown(name)} is none of {', '.join(SCALARS)}{suggestion(name, SCALARS)}")
         if not isinstance(values, list | tuple) or not values:
-            raise UsageError(f"sweep: {name} needs at least one value")
-        checked.append((name, tuple(_number(name, float, value) for value in values)))
-    if len({name for name, _ in checked}) < len(checked):
+            raise UsageError(f"sweep: {name} needs a list of at least one value, not {_shown(values)}")
+    if len(dict(pairs)) < len(pairs):
         raise UsageError("sweep: a setting appears twice")
-    object.__setattr__(config, "sweep", tuple(checked))
+    return tuple((name, tuple(_number(name, float, value) for value in values)) for name, values in pairs)
+
+
+def _check_networks(config: Config) -> None:
+    """Every network of a run must make sense on its own, and there must not be too many."""
+    count = config.seeds * math.prod(len(values) for _, values in config.sweep)
+    if count > MAX_NETWORKS:
+        raise UsageError(f"sweep: {count} networks are more than the {MAX_NETWORKS} that can train at once")
+    config.networks()

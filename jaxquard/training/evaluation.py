@@ -1,5 +1,6 @@
 """How good a network is: exact over every example given, whatever the batch size."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,8 @@ def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.n
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
     """log softmax over the last axis, in float64."""
-    shifted = logits - logits.max(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore"):  # logits may be infinite where a network has diverged: NaN, then
+        shifted = logits - logits.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
@@ -84,15 +86,20 @@ def none_if_nan(value: float) -> float | None:
 
 
 def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
-    """The whole evaluation of one network from its logits (n, classes) and the true labels (n,)."""
+    """The whole evaluation of one network from its logits (n, classes) and the true labels (n,).
+
+    Where logits are not finite, nothing is predicted: such examples are mistakes, missing from `confusion`.
+    """
     n, classes = logits.shape
-    probabilities = np.exp(log_probabilities(logits))
+    sound = np.isfinite(logits).all(axis=-1)
+    probabilities = np.where(sound[:, None], np.exp(log_probabilities(logits)), 0)
     predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
-    confusion = np.bincount(labels * classes + predicted, minlength=classes**2).reshape(classes, classes)
+    confusion = np.bincount((labels * classes + predicted)[sound], minlength=classes**2).reshape(classes, classes)
     with np.errstate(invalid="ignore"):
         precision = confusion.diagonal() / confusion.sum(axis=0)
-        recall = confusion.diagonal() / confusion.sum(axis=1)
-    wrong = np.flatnonzero(predicted != labels)
+        recall = confusion.diagonal() / np.bincount(labels, minlength=classes)
+    right = sound & (predicted == labels)
+    wrong = np.flatnonzero(~right)
     return Evaluation(
         n=n,
         accuracy=float(accuracy(logits, labels)),
@@ -100,7 +107,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
         confusion=confusion,
         precision=precision,
         recall=recall,
-        calibration_error=calibration_error(confidence, predicted == labels),
+        calibration_error=calibration_error(confidence, right) if sound.all() else math.nan,
         probabilities=probabilities,
         mistakes=wrong[np.argsort(-confidence[wrong], kind="stable")],
     )

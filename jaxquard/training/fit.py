@@ -62,7 +62,11 @@ def fit(
     task, program = make_run(config, data)
     ts = start(program, task, config.networks()) if train_state is None else train_state
     step, per_epoch = _first(ts.step), task.steps_per_epoch
-    chunk, last_epoch = 16, min(until or config.epochs, config.epochs)
+
+    def asked(step: int) -> bool:
+        return checkpoint_every is not None and step % checkpoint_every == 0
+
+    chunk, last_epoch = 1, min(until or config.epochs, config.epochs)
 
     began = time.perf_counter()
     ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, step % per_epoch, step % per_epoch)
@@ -88,10 +92,11 @@ def fit(
                     return
                 seconds = 0.0
             if step < (epoch + 1) * per_epoch:
-                asked = checkpoint_every is not None and step % checkpoint_every == 0
-                yield Event("checkpoint" if asked else "progress", ts, epoch, step, seconds)
+                yield Event("checkpoint" if asked(step) else "progress", ts, epoch, step, seconds)
         record, ts = _end_epoch(config, program, data, ts, epoch, diagnostics)
         yield Event("epoch", ts, epoch + 1, step, seconds, record)
+        if asked(step):
+            yield Event("checkpoint", ts, epoch + 1, step, 0.0)
         if has_stopped(config, ts):
             best = np.atleast_1d(ts.stopping.best_epoch).tolist()
             yield Event("stopped", ts, epoch + 1, step, 0.0, {"reason": "patience", "best_epoch": _unlist(best)})
@@ -128,7 +133,7 @@ def _end_epoch(
         val_loss = mean_loss(logits, data.val_labels)
         record["val_loss"], record["val_accuracy"] = val_loss, accuracy(logits, data.val_labels)
         if config.patience:
-            ts = program.end_epoch(ts, jnp.asarray(val_loss, jnp.float32), epoch + 1)
+            ts = program.end_epoch(ts, jnp.asarray(val_loss, jnp.float32), epoch + 1, config.patience)
     if diagnostics:
         record |= program.diagnose(ts, data.images[:DIAGNOSED], data.labels[:DIAGNOSED])._asdict()
     return plain(record), ts

@@ -25,7 +25,7 @@ class Program(NamedTuple):
     init: Callable[[jax.Array, Any], TrainState]
     orders: Callable[[jax.Array, int], jax.Array]
     run: Callable[..., TrainState]
-    end_epoch: Callable[[TrainState, jax.Array, int], TrainState]
+    end_epoch: Callable[[TrainState, jax.Array, int, int], TrainState]
     diagnose: Callable[[TrainState, jax.Array, jax.Array], steps.Diagnosis]
     logits: Callable[[Params, State, jax.Array], jax.Array]
 
@@ -46,7 +46,7 @@ def make_program(task: Task, many: bool) -> Program:
     init = over(lambda start: steps.init_state(task, *start), 0)
     orders = over(lambda key, epoch: epoch_order(key, epoch, task.examples), 1)
     run = over(lambda pair, *rest: run_steps(*pair, *rest), 4)
-    end_epoch = over(lambda pair, epoch: steps.end_epoch(task.config.patience, *pair, epoch), 1)
+    end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest), 2)
     judge = over(logits, 1)
     return Program(
         init=jax.jit(lambda seed, hyper: init((seed, hyper))),
@@ -55,7 +55,7 @@ def make_program(task: Task, many: bool) -> Program:
             lambda ts, order, images, labels, start, stop: run((ts, order), images, labels, start, stop),
             donate_argnums=0,
         ),
-        end_epoch=jax.jit(lambda ts, val_loss, epoch: end_epoch((ts, val_loss), epoch), donate_argnums=0),
+        end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),
         diagnose=jax.jit(over(functools.partial(steps.diagnose, task), 2)),
         logits=jax.jit(lambda params, state, images: judge((params, state), images)),
     )

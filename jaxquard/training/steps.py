@@ -104,7 +104,10 @@ def weights_only(params: Params) -> Tree:
 
 def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
     """Clip, precondition, decay, step downhill."""
-    parts = [clip_by_global_norm(hyper["clip_norm"])] if "clip_norm" in hyper else []
+    parts = []
+    if "clip_norm" in hyper:
+        longest = jnp.where(hyper["clip_norm"] > 0, hyper["clip_norm"], jnp.inf)  # in a sweep, 0 still means any length
+        parts.append(clip_by_global_norm(longest))
     match task.config.optimizer:
         case "momentum" | "nesterov" as name:
             parts.append(trace(hyper.get("momentum", 0.0), nesterov=name == "nesterov"))
@@ -238,7 +241,7 @@ def run_steps(
     return jax.lax.fori_loop(start, stop, body, ts)
 
 
-def end_epoch(patience: int, ts: TrainState, val_loss: jax.Array, epoch: jax.Array) -> TrainState:
+def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: jax.Array) -> TrainState:
     """Early stopping's memory after an epoch: better is remembered, with its weights; worse is counted."""
     old = ts.stopping
     better = (val_loss < old.best_loss) & (old.waited < patience)  # a network that has stopped keeps its best
