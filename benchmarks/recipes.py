@@ -20,7 +20,7 @@ import numpy as np
 from cyclopts import App, Parameter
 
 from jaxquard import recipes
-from jaxquard.charts import confusion_matrix, dot_plot, learning_curves, reliability, save
+from jaxquard.charts import confusion_matrix, dot_plot, learning_curves, reliability, save, training_card
 from jaxquard.compilation import keep_compiled_programs
 from jaxquard.data import Dataset, load
 from jaxquard.recipes import Recipe
@@ -95,8 +95,11 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, docs: Path) -> dict[st
     else:
         result = training.train(config, dataset, runs=runs, name=name, observer=observer)
     accuracies = result.test_accuracy if recipe.seeds > 1 else [result.test_accuracy]
-    found = judge(models_of_run(result.run)[0].logits(dataset.test_images), dataset.test_labels)
+    first = models_of_run(result.run)[0]
+    found = judge(first.logits(dataset.test_images), dataset.test_labels)
     draw(recipe, result.run.epochs(), found, dataset, docs / "results")
+    if recipe.name == "seed":
+        draw_card(result.run, first, found, dataset, docs / "results" / "seed-card.svg")
     mean = float(np.mean(accuracies))
     return {
         "test_accuracy": {"mean": mean, "std": float(np.std(accuracies, ddof=1)), "values": accuracies},
@@ -144,6 +147,26 @@ def draw(recipe: Recipe, epochs: list[dict[str, Any]], found: Any, dataset: Data
     save(diagram, folder / f"{recipe.name}-calibration.svg", **options)
 
 
+def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) -> None:
+    """The README's picture: how the mission's networks learned, and what the first of them sees and says."""
+    from jaxquard.runs import tensors
+
+    start = run.path / "snapshots" / "epoch-000000.safetensors"
+    before = tensors.from_bytes(start.read_bytes(), str(start))["0/0/w"][0]  # parameters, first layer, first network
+    card = training_card(
+        run.epochs(),
+        dataset.test_images[..., 0],
+        dataset.test_labels,
+        found.probabilities,
+        dataset.class_names,
+        np.asarray(model.weights[0][0]["w"]) - before,
+        title="Fashion-MNIST: 784-128-64-10, 109,386 parameters",
+        subtitle=f"Plain SGD, learning rate 0.01, batch 128. {percent(found.accuracy)} of 10,000 test images right.",
+        weights_title="What training changed in its first layer",
+    )
+    save(card, file, overwrite=True)
+
+
 def write_tables(results: dict[str, Any], root: Path) -> None:
     """The table in README.md and docs/RESULTS.md, between their markers, and the chart of all recipes."""
     replace_between(root / "README.md", "results", accuracy_table(results))
@@ -185,7 +208,7 @@ def details(results: dict[str, Any]) -> str:
             f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
             f"looks at the test set: {entry['test_evaluations']}.\n",
             f"![Accuracy by epoch](results/{name}-curves.svg)\n",
-            f"The first network: loss {first['loss']:.4f}, calibration error {100 * first['calibration_error']:.2f} %.\n",
+            f"The first network: loss {first['loss']:.4f}, calibration error {percent(first['calibration_error'])}.\n",
             "| class | precision | recall |\n|---|--:|--:|",
             *(f"| {c['class']} | {percent(c['precision'])} | {percent(c['recall'])} |" for c in first["per_class"]),
             f"\n![What is taken for what](results/{name}-confusion.svg)\n",

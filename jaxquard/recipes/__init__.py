@@ -1,4 +1,8 @@
-"""Named, complete configurations. Each recipe is one file: its docstring is the claim, CONFIG is how to repeat it."""
+"""Named, complete configurations. Each recipe is one file: its docstring says what it is for, CONFIG how to repeat it.
+
+Besides CONFIG a recipe names its CLASS, the number of SEEDS it is judged by, the published figure it BEATS, if any, and
+the GOAL set for it before it was run. What was measured is in results.json, written by `make results`.
+"""
 
 import importlib
 import json
@@ -13,11 +17,15 @@ from jaxquard.errors import UsageError
 
 @dataclass(frozen=True)
 class Recipe:
-    """A configuration with a name, what it is for, and what was measured when it was run (None: not yet)."""
+    """A configuration with a name, what it is for, how it is judged, and what was measured (None: not yet)."""
 
     name: str
     purpose: str
     config: Config
+    class_: str
+    seeds: int
+    beats: float | None
+    goal: float | None
     result: dict[str, Any] | None
 
 
@@ -32,7 +40,9 @@ def find(name: str) -> Recipe:
         raise UsageError(f"{name!r} is none of the recipes {', '.join(names())}{suggestion(name, names())}")
     module = importlib.import_module(f"jaxquard.recipes.{name.replace('-', '_')}")
     purpose = (module.__doc__ or "").strip().splitlines()[0]
-    return Recipe(name, purpose, module.CONFIG.replace(recipe=name), results().get(name))
+    config = module.CONFIG.replace(recipe=name)
+    judged = (module.CLASS, module.SEEDS, module.BEATS, module.GOAL)
+    return Recipe(name, purpose, config, *judged, results().get(name))
 
 
 def results() -> dict[str, Any]:

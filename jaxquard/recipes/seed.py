@@ -1,8 +1,12 @@
 """The mission's network: 784-128-64-10, plain SGD at 0.01, batches of 128, 20 epochs.
 
-jaxquard train --recipe seed
+    jaxquard train --recipe seed
 """
 
 from jaxquard.config import Config
 
 CONFIG = Config(dataset="fashion-mnist")
+CLASS = "the mission's network and training"
+SEEDS = 10
+BEATS = 0.859
+GOAL = 0.868
