@@ -24,6 +24,7 @@ front-door: $(VENV)/.dev  ## the main job itself, for a few epochs
 
 check: $(VENV)/.dev check-newest  ## the longer checks: < 45 minutes
 	$(PYTEST) -m check
+	$(MAKE) results-quick
 
 # The newest supported Python that is on this machine, if it is not the one of $(VENV).
 NEWEST := $(shell for v in 3.14 3.13 3.12; do \
@@ -48,6 +49,12 @@ $(VENV)/.dev: pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
+
+results: $(VENV)/.dev  ## every recipe over its seeds (hours; resumable), then the tables and charts
+	$(BIN)/python -m benchmarks.recipes $(ARGS)
+
+results-quick: $(VENV)/.dev  ## the same machinery on a fraction of the data, into a temporary folder
+	$(BIN)/python -m benchmarks.recipes --trial $(ARGS)
 
 clean:
 	rm -rf $(VENV) $(VENV)-newest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
