@@ -3,26 +3,28 @@
 Each puts together what the rooms below offer; none prints.
 """
 
+import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from jaxquard import data, recipes
 from jaxquard.config import Config
-from jaxquard.data import Dataset
-from jaxquard.data.pictures import Picture, read_picture
-from jaxquard.data.sources import Progress, Report
+from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import UsageError
 from jaxquard.runs import directory, journal
-from jaxquard.runs.directory import Run
-from jaxquard.runs.models import TrainedModel, load_model, load_models
-from jaxquard.runs.train import Observer, Seconds, TrainResult, summary
-from jaxquard.runs.train import resume as resume_run
-from jaxquard.runs.train import train as train_run
-from jaxquard.training.evaluation import Evaluation, judge
+from jaxquard.runs.figures import figures
+from jaxquard.runs.lock import refuse_if_in_use
+
+if TYPE_CHECKING:
+    from jaxquard.data.pictures import Picture
+    from jaxquard.data.sources import Progress, Report
+    from jaxquard.runs.models import TrainedModel
+    from jaxquard.runs.train import Observer, TrainResult
+    from jaxquard.training.evaluation import Evaluation
 
 Split = Literal["test", "validation", "train"]
 
@@ -37,27 +39,34 @@ def train(
     checkpoint_every: int | None = None,
     data_dir: Path | None = None,
     offline: bool | None = None,
-    observer: Observer | None = None,
-    report: Report | None = None,
-    progress: Progress | None = None,
-) -> TrainResult:
+    observer: "Observer | None" = None,
+    report: "Report | None" = None,
+    progress: "Progress | None" = None,
+) -> "TrainResult":
     """Train a config (or a recipe, by name), or go on with the run `resume`, and evaluate it on the test set once."""
-    began, seconds = time.perf_counter(), Seconds()
-    run = directory.find(resume, directory.runs_directory(runs)) if resume is not None else None
+    if resume is not None and (config is not None or name is not None):
+        raise UsageError("resume goes on with a run as it is: give no config and no name")
+    began, where = time.perf_counter(), directory.runs_directory(runs)
+    run = directory.find(resume, where) if resume is not None else None
+    if run:
+        refuse_if_in_use(run.path)
+    if name is not None:
+        directory.free_path(where, name)
     if isinstance(config, str):
         config = recipes.find(config).config
     config = run.config if run else config or Config()
-    if name is not None:
-        directory.checked_name(name)
     dataset = data.load(config.dataset, data_dir=data_dir, offline=offline, report=report, progress=progress)
-    seconds.data = time.perf_counter() - began
-    options: dict[str, Any] = {
-        "until": until,
-        "checkpoint_every": checkpoint_every,
-        "observer": observer,
-        "seconds": seconds,
-    }
-    return resume_run(run, dataset, **options) if run else train_run(config, dataset, runs=runs, name=name, **options)
+    if catalogue.find(config.dataset) is None:  # a path, which is to be found from any directory
+        config = config.replace(dataset=os.path.abspath(os.path.expanduser(config.dataset)))
+
+    from jaxquard.runs import train as training
+
+    seconds = training.Seconds(data=time.perf_counter() - began)
+    options: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
+    options |= {"observer": observer, "seconds": seconds}
+    if run:
+        return training.resume(run, dataset, **options)
+    return training.train(config, dataset, runs=where, name=name, **options)
 
 
 def evaluate(
@@ -69,24 +78,34 @@ def evaluate(
     runs: Path | None = None,
     data_dir: Path | None = None,
     offline: bool | None = None,
-    report: Report | None = None,
-) -> tuple[list[TrainedModel], Dataset, list[Evaluation]]:
+    report: "Report | None" = None,
+) -> tuple[list["TrainedModel"], Dataset, list["Evaluation"]]:
     """Judge a model, or every network of a run, on one split. A look at the test set is recorded in its run."""
+    from jaxquard.runs.models import load_models
+    from jaxquard.training.evaluation import judge
+
     models = load_models(model, directory.runs_directory(runs))
     loaded = data.load(dataset or models[0].config.dataset, data_dir=data_dir, offline=offline, report=report)
     images, labels = choose_split(models[0], loaded, split)
-    if tuple(loaded.class_names) != models[0].class_names and len(loaded.class_names) != len(models[0].class_names):
+    if loaded.classes != len(models[0].class_names):
         raise UsageError(f"{loaded.name} has {loaded.classes} classes, {model} knows {len(models[0].class_names)}")
     judged = [judge(one.logits(images), labels) for one in models]
     run = models[0].run
     if run and split == "test":
+        accuracies, losses = [one.accuracy for one in judged], [one.loss for one in judged]
         line = {"time": time.time(), "by": "evaluate", "why": why, "model": model, "dataset": loaded.name}
-        line |= {"split": split, "n": len(labels), "accuracy": [found.accuracy for found in judged]}
+        line |= {"split": split, "n": len(labels), "accuracy": _one_or_all(accuracies), "loss": _one_or_all(losses)}
         journal.append(run.evaluations_file, line)
     return models, loaded, judged
 
 
-def choose_split(model: TrainedModel, dataset: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:
+def _one_or_all(values: list[float]) -> Any:
+    """As the journal has it: a number for one network, a list for several, null for what is not finite."""
+    plain = [value if np.isfinite(value) else None for value in values]
+    return plain[0] if len(plain) == 1 else plain
+
+
+def choose_split(model: "TrainedModel", dataset: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of one split, cut as the model's own training cut them."""
     if split == "test":
         return dataset.test_images, dataset.test_labels
@@ -98,45 +117,32 @@ def choose_split(model: TrainedModel, dataset: Dataset, split: Split) -> tuple[n
     return val_images, val_labels
 
 
-def is_other_data(model: TrainedModel, dataset: Dataset) -> bool:
+def is_other_data(model: "TrainedModel", dataset: Dataset) -> bool:
     """Whether a model is judged on data that its training did not know as its own."""
     return model.dataset["sha256"] != dict(dataset.sha256)
 
 
 def predict(
     model: str, pictures: Sequence[Path], *, runs: Path | None = None
-) -> tuple[TrainedModel, list[Picture], np.ndarray]:
+) -> tuple["TrainedModel", list["Picture"], np.ndarray]:
     """What a model makes of pictures of any size: the model, each picture as it saw it, probabilities (n, classes)."""
+    from jaxquard.data.pictures import read_picture
+    from jaxquard.runs.models import load_model
+    from jaxquard.training.evaluation import log_probabilities
+
     loaded = load_model(model, directory.runs_directory(runs))
     read = [read_picture(path, image_shape=loaded.image_shape) for path in pictures]
     logits = loaded.logits(np.stack([picture.image for picture in read]))
-    exponentials = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return loaded, read, exponentials / exponentials.sum(axis=-1, keepdims=True)
+    return loaded, read, np.exp(log_probabilities(logits))
 
 
 def compare(names: Sequence[str], *, runs: Path | None = None) -> list[dict[str, Any]]:
     """Runs side by side: for each its id, the settings that are not the same in all of them, and its figures."""
     found = [directory.find(name, directory.runs_directory(runs)) for name in names]
-    configs = [run.config.to_dict() | {"sweep": run.config.to_dict().get("sweep", {})} for run in found]
-    keys = dict.fromkeys(key for config in configs for key in config)
-    differing = [key for key in keys if any(config.get(key) != configs[0].get(key) for config in configs)]
+    settings = [run.config.to_dict() for run in found]
+    keys = dict.fromkeys(key for one in settings for key in one)
+    differing = [key for key in keys if any(one.get(key) != settings[0].get(key) for one in settings)]
     return [
-        {"run": run.id, "settings": {key: config.get(key) for key in differing}} | figures(run)
-        for run, config in zip(found, configs, strict=True)
+        {"run": run.id, "settings": {key: one.get(key) for key in differing}} | figures(run)
+        for run, one in zip(found, settings, strict=True)
     ]
-
-
-def figures(run: Run) -> dict[str, Any]:
-    """How far a run came and how good it is, from its journal and its first evaluation on the test set."""
-    epochs = run.epochs()
-    last = epochs[-1] if epochs else {}
-    test = next((line for line in run.evaluations() if line.get("by") == "train"), {})
-    return {
-        "status": run.status(),
-        "epochs": len(epochs),
-        "train_loss": summary(last.get("train_loss")),
-        "val_accuracy": summary(last.get("val_accuracy")),
-        "test_accuracy": summary(test.get("accuracy")),
-        "test_evaluations": len(run.evaluations()),
-        "seconds": round(sum(line.get("seconds", 0.0) for line in epochs), 3),
-    }

@@ -9,8 +9,6 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -18,6 +16,7 @@ import cyclopts
 from cyclopts import App, Parameter
 
 from jaxquard import __version__
+from jaxquard.compilation import keep_compiled_programs
 from jaxquard.config import Config, read_toml
 from jaxquard.errors import JaxquardError, RunError, UsageError
 
@@ -31,6 +30,7 @@ app = App(
     help="Train real networks on small images in seconds, look inside, and put them to the test.",
     version=__version__,
     default_parameter=Parameter(negative_iterable=()),
+    result_action="return_value",
 )
 
 
@@ -94,33 +94,48 @@ def train(
     if resume is not None and (given or sweep or recipe or config or name):
         raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
     chosen = None if resume is not None else _chosen_config(recipe, config, given, sweep)
-
-    from jaxquard import api
-    from jaxquard.display import TrainingDisplay, training_table
-    from jaxquard.runs.directory import find, runs_directory
-    from jaxquard.runs.train import Diverged
-
-    where = runs_directory(common.runs)
-    described = chosen or find(resume or "", where).config
-    options = {
-        "resume": resume,
-        "runs": common.runs,
-        "name": name,
-        "until": until,
-        "checkpoint_every": checkpoint_every,
-    }
-    options |= _data_options(source, common)
-    with _stop_on_signal() as should_stop, TrainingDisplay(described, quiet=common.quiet) as display:
-        try:
-            result = api.train(chosen, observer=display.observer(should_stop), **options)
-        except Diverged as error:
-            if common.json:
-                _print_json(_train_document(error.result))
-            raise
+    options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
+    options |= {"checkpoint_every": checkpoint_every} | _data_options(source, common)
+    result, diverged = _train(chosen, options, quiet=common.quiet)
     if common.json:
         _print_json(_train_document(result))
-    else:
+    elif diverged is None:
+        from jaxquard.display import training_table
+
         training_table(result, _since_start())
+    if diverged is not None:
+        raise diverged
+
+
+def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tuple[TrainResult, JaxquardError | None]":
+    """Train with progress on stderr, stopped by signals: the result, and the error if it diverged."""
+    from jaxquard.runs.directory import find, runs_directory
+    from jaxquard.runs.interrupts import interruptible
+    from jaxquard.runs.lock import refuse_if_in_use
+
+    if config is None:
+        run = find(options["resume"], runs_directory(options["runs"]))
+        refuse_if_in_use(run.path)  # before JAX is loaded, which takes a second
+        described = run.config
+    else:
+        described = config
+    keep_compiled_programs()
+
+    from jaxquard import api
+    from jaxquard.display import TrainingDisplay
+    from jaxquard.runs.train import Diverged, Observer
+
+    with interruptible() as interrupts, TrainingDisplay(described, quiet=quiet) as display:
+
+        def begin(*facts: Any) -> None:
+            interrupts.training = True
+            display.begin(*facts)
+
+        observer = Observer(begin, display.event, display.line, lambda: interrupts.asked)
+        try:
+            return api.train(config, observer=observer, **options), None
+        except Diverged as error:
+            return error.result, error
 
 
 def _chosen_config(recipe: str | None, file: Path | None, given: dict[str, Any], sweep: tuple[str, ...]) -> Config:
@@ -150,7 +165,7 @@ def _swept(text: str) -> tuple[str, tuple[float, ...]]:
 
 
 def _train_document(result: "TrainResult") -> dict[str, Any]:
-    from jaxquard.runs.train import summary
+    from jaxquard.runs.figures import summary
 
     config = result.run.config
     seeds = {"seeds": [network.seed for network in config.networks()]} if len(config.networks()) > 1 else {}
@@ -188,10 +203,11 @@ def evaluate(
     from jaxquard import api
     from jaxquard.display import evaluation_tables, say
 
+    keep_compiled_programs()
     options = _data_options(source, common)
     options.pop("progress")
     models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
-    if api.is_other_data(models[0], loaded):
+    if api.is_other_data(models[0], loaded) and not common.quiet:
         say(f"note: {models[0].name} was trained on {models[0].dataset['name']}, which this is not")
     documents = [
         {"model": one.name, "dataset": loaded.name, "split": split} | found.as_dict(loaded.class_names)
@@ -217,6 +233,7 @@ def predict(
     from jaxquard import api
     from jaxquard.display import prediction_lines, say
 
+    keep_compiled_programs()
     loaded, read, probabilities = api.predict(model, pictures, runs=common.runs)
     documents = [
         {
@@ -240,9 +257,9 @@ def predict(
 @app.command(name="runs")
 def list_runs(*, common: Shared = _common) -> None:
     """List the runs there are."""
-    from jaxquard.api import figures
     from jaxquard.display import run_table
     from jaxquard.runs.directory import every, runs_directory
+    from jaxquard.runs.figures import figures
 
     documents = []
     for run in every(runs_directory(common.runs)):
@@ -364,26 +381,9 @@ def _since_start() -> float:
         return time.time() - STARTED
 
 
-@contextmanager
-def _stop_on_signal() -> Iterator[Any]:
-    """The first SIGINT or SIGTERM asks the training to stop at its next event; the second ends the process at once."""
-    caught: list[int] = []
-
-    def handle(number: int, _: object) -> None:
-        if caught:
-            os._exit(130)
-        caught.append(number)
-
-    old = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield lambda: bool(caught)
-    finally:
-        for number, handler in old.items():
-            signal.signal(number, handler)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb; every error becomes one line on stderr and its exit code."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: with temporary files cleared away
     try:
         app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()

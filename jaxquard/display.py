@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -12,13 +12,16 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxquard.config import Config
-from jaxquard.data import Dataset, Status
-from jaxquard.doctor import Check
-from jaxquard.recipes import Recipe
-from jaxquard.runs.directory import Run
-from jaxquard.runs.train import Observer, TrainResult, summary
-from jaxquard.training.evaluation import Evaluation
-from jaxquard.training.fit import Event
+from jaxquard.runs.figures import summary
+
+if TYPE_CHECKING:
+    from jaxquard.data import Dataset, Status
+    from jaxquard.doctor import Check
+    from jaxquard.recipes import Recipe
+    from jaxquard.runs.directory import Run
+    from jaxquard.runs.train import TrainResult
+    from jaxquard.training.evaluation import Evaluation
+    from jaxquard.training.fit import Event
 
 
 def figure(value: Any, *, percent: bool = False) -> str:
@@ -34,8 +37,8 @@ def figure(value: Any, *, percent: bool = False) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout; every column but the first is set to the right."""
-    grid = Table(box=None, pad_edge=False, header_style="bold")
+    """A table on stdout; every column but the first is set to the right. Without column names, no header."""
+    grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
         grid.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
     for row in rows:
@@ -75,81 +78,82 @@ class TrainingDisplay:
 
     def __init__(self, config: Config, *, quiet: bool = False) -> None:
         self.epochs = config.epochs
+        self.several = len(config.networks()) > 1
         self.quiet = quiet
-        self.progress: Progress | None = None
+        self.bar: Progress | None = None
         self.task: Any = None
-        self.began = time.monotonic()
+        self.seconds = 0.0
 
     def __enter__(self) -> "TrainingDisplay":
         if sys.stderr.isatty() and not self.quiet:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-            self.progress = Progress(*columns, console=Console(stderr=True), transient=True)
-            self.progress.start()
+            self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self.progress:
-            self.progress.stop()
-
-    def observer(self, should_stop: Any) -> Observer:
-        """What `train` reports to."""
-        return Observer(begin=self.begin, event=self.event, warn=self.line, should_stop=should_stop)
+        if self.bar:
+            self.bar.stop()
 
     def line(self, text: str) -> None:
         """A line that stays, above the bar where there is one."""
-        if self.progress:
-            self.progress.console.print(text, highlight=False, markup=False)
+        if self.bar:
+            self.bar.console.print(text, highlight=False, markup=False)
         elif not self.quiet:
             say(text)
 
-    def begin(self, run: Run, parameters: int, first_step: int, total_steps: int) -> None:
+    def begin(self, run: "Run", parameters: int, first_step: int, total_steps: int) -> None:
         """The run has a directory now."""
-        self.line(f"run {run.id}: {parameters:,} parameters" + (f", from step {first_step}" if first_step else ""))
-        if self.progress:
-            self.task = self.progress.add_task("compiling", total=total_steps, completed=first_step)
+        self.line(f"run {run.id}: {parameters:,} parameters" + (f", from step {first_step:,}" if first_step else ""))
+        if self.bar:
+            self.task = self.bar.add_task("compiling", total=total_steps, completed=first_step)
 
-    def event(self, event: Event) -> None:
+    def event(self, event: "Event") -> None:
         """Something happened."""
-        if self.progress and self.task is not None:
-            self.progress.update(self.task, completed=event.step, description=f"epoch {event.epoch + 1}")
-        if event.kind == "epoch" and event.record:
-            self.line(self.epoch_line(event))
-            self.began = time.monotonic()
-        elif event.kind == "compiled":
-            self.began = time.monotonic()
-        elif event.kind == "diverged" and event.record:
-            for network, step in zip(event.record["networks"], event.record["steps"], strict=True):
-                self.line(f"network {network}: loss not finite at step {step}")
-        elif event.kind == "stopped":
-            self.line(
-                f"stopped early: no better validation loss; the best was after epoch {event.record['best_epoch']}"
-            )  # type: ignore[index]
-
-    def epoch_line(self, event: Event) -> str:
-        """`epoch  3/20  loss 0.4611  accuracy 83.60 %  validation 84.10 %  0.29 s`."""
+        if self.bar and self.task is not None:
+            under_way = min(event.epoch + 1, self.epochs)
+            self.bar.update(self.task, completed=event.step, description=f"epoch {under_way}/{self.epochs}")
+        if event.kind != "compiled":
+            self.seconds += event.seconds
         record = event.record or {}
-        parts = [f"epoch {event.epoch:{len(str(self.epochs))}}/{self.epochs}"]
-        parts.append(f"loss {figure(summary(record['train_loss']))}")
-        parts.append(f"accuracy {figure(summary(record['train_accuracy']), percent=True)}")
+        match event.kind:
+            case "epoch":
+                self.line(self.epoch_line(event.epoch, record))
+                self.seconds = 0.0
+            case "diverged" if self.several:  # of one network, the error that ends the training says it
+                for network, step in zip(record["networks"], record["steps"], strict=True):
+                    self.line(f"network {network}: {record['quantity']} not finite at step {step}")
+            case "stopped":
+                best = record["best_epoch"]
+                self.line(f"stopped early: the validation loss was best after epoch {best}")
+
+    def epoch_line(self, epoch: int, record: dict[str, Any]) -> str:
+        """`epoch  3/20   loss 0.4611   accuracy 83.60 %   validation 84.10 %   0.29 s`, the seconds spent stepping."""
+        parts = [f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"]
+        parts.append(f"loss {figure(summary(record['train_loss'])):>6}")
+        parts.append(f"accuracy {figure(summary(record['train_accuracy']), percent=True):>8}")
         if "val_accuracy" in record:
-            parts.append(f"validation {figure(summary(record['val_accuracy']), percent=True)}")
-        return "  ".join([*parts, f"{time.monotonic() - self.began:.2f} s"])
+            parts.append(f"validation {figure(summary(record['val_accuracy']), percent=True):>8}")
+        return "   ".join([*parts, f"{self.seconds:.2f} s"])
 
 
-def training_table(result: TrainResult, total_seconds: float) -> None:
-    """How a training ended."""
-    seconds = result.seconds
+def training_table(result: "TrainResult", total_seconds: float) -> None:
+    """How a training ended, and what to type next."""
+    seconds, run = result.seconds, result.run.id
+    parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling"
     rows = [
-        ("training loss, last epoch", figure(summary(result.train_loss))),
+        ("training loss", figure(summary(result.train_loss))),
         ("test loss", figure(summary(result.test_loss))),
         ("test accuracy", figure(summary(result.test_accuracy), percent=True)),
-        ("seconds", f"{total_seconds:.1f} in all: {seconds.train:.1f} stepping, {seconds.compile:.1f} compiling"),
-        ("run directory", str(result.run.path)),
+        ("seconds", f"{total_seconds:.1f} ({parts})"),
+        ("kept in", str(result.run.path)),
+        ("next", f"jaxquard evaluate {run}" if result.test_loss is not None else f"jaxquard train --resume {run}"),
     ]
-    table(("", ""), rows)
+    for name, value in rows:
+        print(f"{name:15}{value}")
 
 
-def evaluation_tables(document: dict[str, Any], found: Evaluation, dataset: Dataset, split: str) -> None:
+def evaluation_tables(document: dict[str, Any], found: "Evaluation", dataset: "Dataset", split: str) -> None:
     """Accuracy and loss; each class with its precision, recall and usual confusion; the most confident mistakes."""
     print(f"{document['model']} on {dataset.name}, {split} set, {found.n:,} images")
     print(f"accuracy {100 * found.accuracy:.2f} %   loss {found.loss:.4f}   ", end="")
@@ -163,14 +167,14 @@ def evaluation_tables(document: dict[str, Any], found: Evaluation, dataset: Data
         table(("image", "true", "predicted", "confidence"), [_mistake(found, dataset, i) for i in found.mistakes[:10]])
 
 
-def _confusions(found: Evaluation, class_names: Sequence[str]) -> list[str]:
+def _confusions(found: "Evaluation", class_names: Sequence[str]) -> list[str]:
     off_diagonal = found.confusion.copy()
     for k in range(len(class_names)):
         off_diagonal[k, k] = 0
     return [f"{class_names[row.argmax()]} ({row.max()})" if row.max() else "–" for row in off_diagonal]
 
 
-def _mistake(found: Evaluation, dataset: Dataset, image: int) -> tuple[str, ...]:
+def _mistake(found: "Evaluation", dataset: "Dataset", image: int) -> tuple[str, ...]:
     guess = int(found.probabilities[image].argmax())
     true = dataset.class_names[int(dataset.test_labels[image])]
     return str(image), true, dataset.class_names[guess], figure(float(found.probabilities[image, guess]), percent=True)
@@ -218,7 +222,7 @@ def _setting(value: Any) -> str:
     return "–" if value is None else str(value)
 
 
-def recipe_table(found: Sequence[Recipe]) -> None:
+def recipe_table(found: Sequence["Recipe"]) -> None:
     """The recipes, each with its measured figure."""
     rows = []
     for recipe in found:
@@ -230,7 +234,7 @@ def recipe_table(found: Sequence[Recipe]) -> None:
     table(("recipe", "test accuracy", "n", "parameters", "purpose"), rows)
 
 
-def status_table(found: Sequence[Status]) -> None:
+def status_table(found: Sequence["Status"]) -> None:
     """The known data sets, and where each is."""
     rows = [(s.name, s.state, f"{s.size / 1e6:.1f} MB" if s.size else "", s.detail or str(s.folder)) for s in found]
     table(("data set", "state", "size", "where from"), rows)
@@ -249,7 +253,7 @@ def dataset_table(facts: dict[str, Any]) -> None:
     table((facts["name"], ""), rows)
 
 
-def check_table(checks: Sequence[Check]) -> None:
+def check_table(checks: Sequence["Check"]) -> None:
     """The doctor's findings, with a remedy under each that needs one."""
     marks = {True: "ok", None: "note", False: "WRONG"}
     for check in checks:

@@ -11,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from jaxquard.errors import RunError
-from jaxquard.runs import tensors
+from jaxquard.runs import strict_json, tensors
 from jaxquard.runs.files import explained, write_directory
 
 STATE, MANIFEST = "state.safetensors", "manifest.json"
 
 
 def checkpoint_files(step: int, tree: Any, val_loss: float | None = None) -> dict[str, bytes]:
-    """The files of a checkpoint by name: the state, and a manifest that ends with the hash of its own rest."""
+    """The files of a checkpoint by name: the state, and a manifest with its hash and one of the manifest's own rest."""
     data = tensors.to_bytes(tree)
-    manifest = {"step": step, "val_loss": val_loss, "sha256": {STATE: hashlib.sha256(data).hexdigest()}}
-    manifest["self"] = hashlib.sha256(_canonical(manifest)).hexdigest()
-    return {STATE: data, MANIFEST: _canonical(manifest)}
+    return {STATE: data, MANIFEST: _manifest(step, val_loss, {STATE: hashlib.sha256(data).hexdigest()})}
 
 
-def _canonical(manifest: dict[str, Any]) -> bytes:
-    return json.dumps(manifest, sort_keys=True).encode()
+def _manifest(step: int, val_loss: float | None, sha256: dict[str, str]) -> bytes:
+    manifest = {"step": step, "val_loss": val_loss, "sha256": sha256}
+    rest = json.dumps(manifest).encode()
+    return json.dumps(manifest | {"self": hashlib.sha256(rest).hexdigest()}).encode()
 
 
 def directory_name(step: int) -> str:
@@ -62,16 +62,19 @@ def _superseded(folder: Path) -> list[Path]:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """A checkpoint's manifest, checked against the hash it carries of itself."""
+    """A checkpoint's manifest; RunError unless it is, to the byte, one that this module writes for this directory."""
     file = path / MANIFEST
     try:
-        manifest = json.loads(file.read_bytes())
-        claimed = manifest.pop("self")
-        sound = hashlib.sha256(_canonical(manifest)).hexdigest() == claimed
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise RunError(f"{file}: missing or damaged") from error
-    if not sound:
-        raise RunError(f"{file}: damaged (its hash is wrong)")
+        data = file.read_bytes()
+        manifest = strict_json.loads(data)
+        step, val_loss, sha256 = manifest["step"], manifest["val_loss"], manifest["sha256"]
+        sound = data == _manifest(step, val_loss, {STATE: sha256[STATE]}) and directory_name(step) == path.name
+        if not sound or not isinstance(val_loss, float | None):
+            raise ValueError
+    except FileNotFoundError as error:
+        raise RunError(f"{file}: missing") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RunError(f"{file}: damaged") from error
     return manifest
 
 
@@ -94,12 +97,15 @@ def newest(folder: Path) -> tuple[dict[str, Any], list[str]]:
         try:
             return read(path), faults
         except RunError as error:
+            if not path.exists():  # a training under way let go of it while we were looking
+                return newest(folder)
             faults.append(str(error))
-    raise RunError(f"{folder}: no sound checkpoint. " + "; ".join(faults))
+    raise RunError(f"{folder}: no sound checkpoint. " + "; ".join(faults)[:300])
 
 
 def drop_newest(folder: Path, count: int) -> None:
     """Remove the newest `count` checkpoints: damaged ones, which training on from an older one will write again."""
-    for path in listed(folder)[len(listed(folder)) - count :]:
+    paths = listed(folder)
+    for path in paths[len(paths) - count :]:
         with explained(path, "remove"):
             shutil.rmtree(path)

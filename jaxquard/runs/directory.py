@@ -19,11 +19,12 @@ from typing import Any
 import tomli_w
 
 from jaxquard.config import Config, suggestion
-from jaxquard.errors import RunError, UsageError
-from jaxquard.runs import checkpoint, journal
-from jaxquard.runs.files import write_directory
+from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.runs import environment, journal, strict_json
+from jaxquard.runs.files import sweep, write_directory
 from jaxquard.runs.journal import Line
 
+STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
@@ -41,6 +42,14 @@ def checked_name(name: str) -> str:
     return name
 
 
+def free_path(root: Path, name: str) -> Path:
+    """Where a new run of this name goes; RunError where the name is taken."""
+    path = root / checked_name(name)
+    if path.exists():
+        raise RunError(f"{path}: already there; choose another name, or remove it first")
+    return path
+
+
 def new_name(config: Config) -> str:
     """A name nobody has yet: what is trained, when, and four random letters."""
     what = config.recipe or f"{config.model}-{re.sub('[^A-Za-z0-9-]', '', Path(config.dataset).stem) or 'data'}"
@@ -56,7 +65,7 @@ class Run:
     @property
     def id(self) -> str:
         """The directory's name."""
-        return self.path.name
+        return Path(os.path.abspath(self.path)).name
 
     @cached_property
     def config(self) -> Config:
@@ -68,7 +77,7 @@ class Run:
             return Config.from_dict(values)
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror}") from error
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, UsageError, TypeError) as error:
+        except (ValueError, RecursionError, UsageError) as error:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
 
     @cached_property
@@ -76,16 +85,12 @@ class Run:
         """On what it was made, and the facts of its data set."""
         file = self.path / "environment.json"
         try:
-            environment = json.loads(file.read_bytes())
-            dataset = environment["dataset"]
-            if not (
-                dataset["class_names"] and len(dataset["image_shape"]) == 3 and isinstance(dataset["sha256"], dict)
-            ):
-                raise ValueError("incomplete")
-            return environment
+            found = strict_json.loads(file.read_bytes())
+            environment.check_facts(found["dataset"])
+            return found
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror}") from error
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+        except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
 
     @property
@@ -102,6 +107,11 @@ class Run:
     def checkpoints(self) -> Path:
         """The folder of checkpoints."""
         return self.path / "checkpoints"
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of weights kept for looking back."""
+        return self.path / "snapshots"
 
     def journal(self) -> list[Line]:
         """All lines, as if never interrupted."""
@@ -129,26 +139,31 @@ class Run:
 
 def create(root: Path, name: str | None, config: Config, environment: dict[str, Any], train_state: Any) -> Run:
     """A new run directory, whole, with its step-0 checkpoint and snapshot inside. A name already taken is an error."""
-    from jaxquard.runs import tensors
+    from jaxquard.runs import checkpoint, tensors  # with JAX, which listing runs can do without
 
-    path = root / checked_name(name or new_name(config))
+    path = free_path(root, name or new_name(config))
     files = {
         "config.toml": tomli_w.dumps(config.to_dict()).encode(),
         "environment.json": json.dumps(environment, indent=1).encode(),
+        "journal.jsonl": b"",
+        "evaluations.jsonl": b"",
         "snapshots/epoch-000000.safetensors": tensors.to_bytes(train_state.current),
     }
     for file, data in checkpoint.checkpoint_files(0, train_state).items():
         files[f"checkpoints/{checkpoint.directory_name(0)}/{file}"] = data
-    if path.exists():
-        raise RunError(f"{path}: already there; choose another name, or remove it first")
-    write_directory(path, files)
+    sweep(root, older_than=STALE)
+    try:
+        write_directory(path, files)
+    except JaxquardError:
+        free_path(root, path.name)  # somebody took the name meanwhile
+        raise
     return Run(path)
 
 
 def find(name: str, root: Path) -> Run:
     """A run by id (in `root`) or by path; RunError, with the nearest id, if there is none."""
     for path in (root / name, Path(name)):
-        if (path / "config.toml").is_file():
+        if name and (path / "config.toml").is_file():
             return Run(path)
     raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
 
@@ -156,4 +171,5 @@ def find(name: str, root: Path) -> Run:
 def every(root: Path) -> Iterator[Run]:
     """All runs in a directory, oldest name first."""
     if root.is_dir():
-        yield from (Run(path) for path in sorted(root.iterdir()) if (path / "config.toml").is_file())
+        paths = sorted(path for path in root.iterdir() if NAME.fullmatch(path.name))
+        yield from (Run(path) for path in paths if (path / "config.toml").is_file())

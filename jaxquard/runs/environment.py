@@ -2,6 +2,7 @@
 
 import os
 import platform
+from importlib.metadata import version
 from typing import Any
 
 from jaxquard.data import Dataset
@@ -21,11 +22,27 @@ def describe(dataset: Dataset) -> dict[str, Any]:
     }
 
 
+def check_facts(dataset: Any) -> None:
+    """ValueError unless this is what `describe` says of a data set; it may come from a file that anybody touched."""
+    shape, names = dataset["image_shape"], dataset["class_names"]
+    sound = (
+        isinstance(dataset["name"], str)
+        and isinstance(dataset["sha256"], dict)
+        and isinstance(names, list)
+        and len(names) > 0
+        and all(isinstance(name, str) for name in names)
+        and len(set(names)) == len(names)
+        and isinstance(shape, list)
+        and len(shape) == 3
+        and all(type(n) is int and 0 < n < 2**31 for n in (*shape, dataset["train"], dataset["test"]))
+    )
+    if not sound:
+        raise ValueError("the facts of the data set are not what they should be")
+
+
 def machine() -> dict[str, Any]:
     """Versions, devices and threads."""
     import jax
-    import jaxlib
-    import numpy
 
     import jaxquard
 
@@ -33,8 +50,8 @@ def machine() -> dict[str, Any]:
         "jaxquard": jaxquard.__version__,
         "python": platform.python_version(),
         "jax": jax.__version__,
-        "jaxlib": jaxlib.__version__,
-        "numpy": numpy.__version__,
+        "jaxlib": version("jaxlib"),
+        "numpy": version("numpy"),
         "platform": platform.platform(),
         "processor": processor(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

@@ -7,6 +7,7 @@ is recognised by that name and swept away by the next one.
 import contextlib
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -78,10 +79,16 @@ def write_directory(path: Path, files: dict[str, bytes]) -> None:
         sync_directory(path.parent)
 
 
-def sweep(directory: Path) -> None:
-    """Remove what processes that died left half-written in a directory. The caller holds its lock."""
+def sweep(directory: Path, older_than: float = 0.0) -> None:
+    """Remove what processes that died left half-written in a directory.
+
+    The caller holds its lock, or says how many seconds old nothing can be that is still being written.
+    """
     for leftover in directory.glob(f"{TEMPORARY}*"):
-        if leftover.is_dir():
-            shutil.rmtree(leftover, ignore_errors=True)
-        else:
-            leftover.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            if time.time() - leftover.stat().st_mtime < older_than:
+                continue
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink()

@@ -1,5 +1,6 @@
-"""The journal: append-only JSON lines. One writer appends whole lines; any reader sees only whole ones."""
+"""The journal: append-only JSON lines. Writers append whole lines one at a time; any reader sees only whole ones."""
 
+import contextlib
 import errno
 import io
 import json
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxquard.errors import RunError
+from jaxquard.runs import strict_json
 from jaxquard.runs.files import explained
 
 Line = dict[str, Any]
@@ -20,16 +22,24 @@ def append(path: Path, line: Line) -> None:
     """
     data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
     with explained(path, "write"), open(path, "a+b", buffering=0) as file:
+        _await_other_writers(file)
         end = _end_of_last_whole_line(file)
         try:
             file.truncate(end)
-            written = file.write(data)
-            os.fsync(file.fileno())
-            if written != len(data):
+            if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(file.fileno())
         except OSError:
             file.truncate(end)
             raise
+
+
+def _await_other_writers(file: io.FileIO) -> None:
+    """Two may record an evaluation at once. Closing the file lets the next one in."""
+    with contextlib.suppress(ImportError, OSError):  # not on every system, nor on every file system
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX)
 
 
 def _end_of_last_whole_line(file: io.FileIO) -> int:
@@ -49,16 +59,32 @@ def read_lines(path: Path) -> list[Line]:
         return []
     except OSError as error:
         raise RunError(f"{path}: cannot be read: {error.strerror}") from error
-    lines = []
-    for number, text in enumerate(data.split(b"\n")[:-1], start=1):
-        try:
-            line = json.loads(text)
-            if not isinstance(line, dict):
-                raise ValueError("not an object")
-        except (ValueError, RecursionError) as error:
-            raise RunError(f"{path}: line {number} is damaged ({str(error)[:100]})") from error
-        lines.append(line)
-    return lines
+    return [_line(path, number, text) for number, text in enumerate(data.split(b"\n")[:-1], start=1)]
+
+
+def _line(path: Path, number: int, text: bytes) -> Line:
+    try:
+        line = strict_json.loads(text)
+        if not isinstance(line, dict):
+            raise ValueError("not an object")
+        for name, kind in _NUMBERS.items():
+            if not isinstance(line.get(name, 0), kind) and "event" not in line:
+                raise ValueError(f"{name} is not a number")
+        for name in _FIGURES:
+            if not _is_figure(line.get(name)):
+                raise ValueError(f"{name} is not a figure")
+    except ValueError as error:
+        raise RunError(f"{path}: line {number} is damaged ({str(error)[:100]})") from error
+    return line
+
+
+_NUMBERS = {"step": int, "epoch": int, "seconds": (int, float)}
+_FIGURES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "accuracy", "loss")
+
+
+def _is_figure(value: Any) -> bool:
+    """A number, None where it was not finite, or a list of these where there are several networks."""
+    return all(one is None or isinstance(one, int | float) for one in (value if isinstance(value, list) else [value]))
 
 
 def read(path: Path) -> list[Line]:

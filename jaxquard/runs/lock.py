@@ -10,30 +10,41 @@ from pathlib import Path
 import filelock
 
 from jaxquard.errors import RunError
+from jaxquard.runs import strict_json
 from jaxquard.runs.files import explained
 
 
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
     """Hold a run's lock, or say at once who does."""
-    lock, holder = filelock.FileLock(run / "lock"), run / "holder.json"
-    try:
-        with explained(run / "lock", "lock"):
-            lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise RunError(f"{run}: in use by {_holder(holder)}; wait for it or stop it") from error
+    lock, holder = _acquired(run), run / "holder.json"
     try:
         with explained(holder, "write"):
             holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
         yield
-        holder.unlink(missing_ok=True)
     finally:
+        holder.unlink(missing_ok=True)
         lock.release()
+
+
+def refuse_if_in_use(run: Path) -> None:
+    """RunError naming the holder of a run's lock; nothing if there is none. For a quick answer: `locked` decides."""
+    _acquired(run).release()
+
+
+def _acquired(run: Path) -> filelock.BaseFileLock:
+    lock = filelock.FileLock(run / "lock")
+    try:
+        with explained(run / "lock", "lock"):
+            lock.acquire(timeout=0)
+    except filelock.Timeout as error:
+        raise RunError(f"{run}: in use by {_holder(run / 'holder.json')}; wait for it or stop it") from error
+    return lock
 
 
 def _holder(path: Path) -> str:
     try:
-        holder = json.loads(path.read_text(encoding="utf-8"))
-        return f"process {holder['pid']} on {holder['host']}"
+        holder = strict_json.loads(path.read_bytes())
+        return f"process {int(holder['pid'])} on {str(holder['host'])[:100]!r}"
     except (OSError, ValueError, KeyError, TypeError):
         return "another process"

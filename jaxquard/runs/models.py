@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxquard.config import Config, suggestion
 from jaxquard.errors import RunError, UsageError
-from jaxquard.runs import checkpoint, directory, tensors
+from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.runs.files import write_atomically
 from jaxquard.training import steps
@@ -87,7 +87,7 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
         return [load_file(Path(str(resources.files("jaxquard") / "models" / f"{name}.safetensors")), name)]
     if name.endswith(".safetensors"):
         return [load_file(Path(name), Path(name).stem)]
-    run_name, _, number = name.partition("@")
+    run_name, at, number = name.partition("@")
     try:
         models = models_of_run(directory.find(run_name, root))
     except RunError as error:
@@ -97,9 +97,9 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
         raise RunError(
             f"{run_name}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
         ) from error
-    if not number:
+    if not at:
         return models
-    if not number.isdecimal() or int(number) >= len(models):
+    if number not in map(str, range(len(models))):
         raise RunError(f"{name}: {run_name} has networks 0 to {len(models) - 1}")
     return [models[int(number)]]
 
@@ -139,9 +139,14 @@ def load_file(path: Path, name: str) -> TrainedModel:
         facts = tensors.metadata(data)
         if facts["format"] != FORMAT:
             raise ValueError(f"format {facts['format']!r}")
-        config, dataset = Config.from_dict(json.loads(facts["config"])), json.loads(facts["dataset"])
+        config = Config.from_dict(strict_json.loads(facts["config"].encode()))
+        dataset = strict_json.loads(facts["dataset"].encode())
+        environment.check_facts(dataset)
+        layers = len(config.hidden) if config.model == "mlp" else len(config.widths) * (config.blocks + 1)
+        if config.networks() != [config] or layers > len(arrays):
+            raise ValueError("it describes other layers than it holds")
         task = _task(config, dataset)
-    except (KeyError, ValueError, TypeError, AttributeError, RecursionError, UsageError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
     program = make_program(task, many=False)
     like: TrainState = jax.eval_shape(lambda: start(program, task, [config]))

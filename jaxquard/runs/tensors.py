@@ -4,7 +4,6 @@ safetensors cannot execute code, but its reader is lenient about names and conte
 expected structure leaf by leaf: the same names, shapes and types, no more and no less.
 """
 
-import json
 from typing import Any
 
 import jax
@@ -13,6 +12,9 @@ import safetensors
 import safetensors.numpy
 
 from jaxquard.errors import RunError
+from jaxquard.runs import strict_json
+
+MAX_HEADER = 1 << 20  # bytes; a network of a thousand layers needs a tenth of it
 
 
 def path_name(path: tuple[Any, ...]) -> str:
@@ -21,7 +23,7 @@ def path_name(path: tuple[Any, ...]) -> str:
 
 
 def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    return jax.numpy.issubdtype(leaf.dtype, jax.dtypes.prng_key)
 
 
 def to_bytes(tree: Any, metadata: dict[str, str] | None = None) -> bytes:
@@ -35,27 +37,28 @@ def to_bytes(tree: Any, metadata: dict[str, str] | None = None) -> bytes:
 def from_bytes(data: bytes, name: str) -> dict[str, np.ndarray]:
     """The arrays of a safetensors file by name; RunError naming the file where it is damaged."""
     try:
-        header_size = int.from_bytes(data[:8], "little")
-        header = json.loads(data[8 : 8 + header_size], object_pairs_hook=_no_duplicates)
+        header = _header(data)
         arrays = safetensors.numpy.load(data)
-    except (safetensors.SafetensorError, ValueError, RecursionError, KeyError, MemoryError, OverflowError) as error:
+    except (safetensors.SafetensorError, ValueError, KeyError, MemoryError, OverflowError, AttributeError) as error:
         raise RunError(f"{name}: not a sound safetensors file ({str(error)[:200]})") from error
     if set(header) - {"__metadata__"} != set(arrays):
         raise RunError(f"{name}: its header and its tensors disagree")
     return arrays
 
 
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"the key {next(n for n in names if names.count(n) > 1)!r} appears twice")
-    return dict(pairs)
-
-
 def metadata(data: bytes) -> dict[str, str]:
     """The text a safetensors file carries besides its tensors. The bytes were checked by `from_bytes`."""
-    header_size = int.from_bytes(data[:8], "little")
-    return json.loads(data[8 : 8 + header_size]).get("__metadata__", {})
+    return _header(data).get("__metadata__", {})
+
+
+def _header(data: bytes) -> dict[str, Any]:
+    size = int.from_bytes(data[:8], "little")
+    if size > MAX_HEADER:
+        raise ValueError(f"its header claims to be {size} bytes long, at byte 0")
+    header = strict_json.loads(data[8 : 8 + size])
+    if not isinstance(header, dict):
+        raise ValueError("its header is not an object, at byte 8")
+    return header
 
 
 def restore(arrays: dict[str, np.ndarray], like: Any, name: str) -> Any:

@@ -1,5 +1,6 @@
 """Training into a run directory: consumes `fit`'s events, keeps what must be kept, and can go on from anywhere."""
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -16,9 +17,10 @@ from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory, environment, journal, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.runs.files import sweep, write_atomically
+from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
-from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, none_if_nan
+from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
 from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain
 from jaxquard.training.program import start
 from jaxquard.training.state import TrainState
@@ -29,7 +31,7 @@ CHECKPOINT_SECONDS = 10.0  # a checkpoint takes some 20 ms, so this costs 0.2 % 
 class Interrupted(JaxquardError):
     """Training was asked to stop, and did, after saving a checkpoint."""
 
-    exit_code = 130
+    exit_code = INTERRUPTED
 
 
 @dataclass
@@ -95,10 +97,12 @@ def train(
     observer, seconds = observer or Observer(), seconds or Seconds()
     began = time.perf_counter()
     config, data = prepare(config, dataset)
+    seconds.data += time.perf_counter() - began
+    began = time.perf_counter()
     task, program = make_run(config, data)
     ts = start(program, task, config.networks())
     run = directory.create(directory.runs_directory(runs), name, config, environment.describe(dataset), ts)
-    seconds.data += time.perf_counter() - began
+    seconds.compile += time.perf_counter() - began
     with locked(run.path):
         return _continue(run, config, data, dataset, ts, until, checkpoint_every, observer, seconds)
 
@@ -118,11 +122,13 @@ def resume(
     if finished:
         return _result_of_finished(run, finished)
     with locked(run.path):
-        for folder in (run.path, run.checkpoints, run.path / "snapshots"):
+        for folder in (run.path, run.checkpoints, run.snapshots):
             sweep(folder)
         _check_same_data(run, dataset)
+        began = time.perf_counter()
         config, data = prepare(run.config, dataset)
         ts = _restore(run, config, data, observer)
+        seconds.data += time.perf_counter() - began
         changed = environment.differences(run.environment, environment.machine())
         for difference in changed:
             observer.warn(f"bits may differ from an uninterrupted run: {difference}")
@@ -164,17 +170,19 @@ def _continue(
     observer.begin(run, parameters, int(np.ravel(ts.step)[0]), total_steps)
     keeper = Keeper(run)
     event = None
-    for event in fit(config, data, ts, until=until, checkpoint_every=checkpoint_every):
+    for event in _until_lost(fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)):
         _clock(seconds, event)
         keeper.keep(event)
         observer.event(event)
-        if observer.should_stop() and event.kind not in ("compiled", "diverged"):
+        if observer.should_stop() and event.kind != "diverged":
             keeper.save(event)
             raise Interrupted(f"interrupted at step {event.step}; go on with: jaxquard train --resume {run.id}")
     assert event is not None
     unfinished = TrainResult(run, parameters, event.epoch, _last_train_loss(run), None, None, seconds)
     if event.kind == "diverged":
-        raise Diverged(_diverged(event, run), replace(unfinished, diverged=diverged_networks(event.state)))
+        several = len(config.networks()) > 1
+        lost = list(range(len(config.networks()))) if several else True
+        raise Diverged(_diverged(event, run), replace(unfinished, diverged=lost))
     keeper.save(event)
     if event.epoch < config.epochs and not has_stopped(config, event.state):
         return unfinished
@@ -188,31 +196,44 @@ def _clock(seconds: Seconds, event: Event) -> None:
         seconds.train += event.seconds
 
 
-def diverged_networks(ts: TrainState) -> Any:
-    """Whether the network diverged; with several, the numbers of those that did."""
-    bad = np.asarray(ts.totals.bad_step) >= 0
-    return bool(bad) if bad.ndim == 0 else np.flatnonzero(bad).tolist()
+def _until_lost(events: Iterator[Event]) -> Iterator[Event]:
+    """The events, ended by a "diverged" one where an epoch leaves no network finite weights.
+
+    `fit` sees that by the next step's loss, but after the last step there is none.
+    """
+    for event in events:
+        if event.kind == "epoch" and not finite_weights(event.state).any():
+            networks = list(range(np.size(event.state.step)))
+            record = {"quantity": "weights", "networks": networks, "steps": [event.step - 1] * len(networks)}
+            yield replace(event, kind="diverged", record=record)
+            return
+        yield event
+
+
+def finite_weights(ts: TrainState) -> np.ndarray:
+    """For each network, whether all its parameters are finite: (networks,) bool."""
+    leaves = [np.isfinite(np.asarray(leaf)) for leaf in jax.tree.leaves(ts.params)]
+    return np.all([leaf.reshape(np.size(ts.step), -1).all(axis=1) for leaf in leaves], axis=0)
 
 
 def _diverged(event: Event, run: Run) -> str:
     record = event.record or {}
     return (
         f"the {record.get('quantity')} was not finite at step {record.get('steps', ['?'])[0]}; try a smaller learning"
-        f" rate. The last good checkpoint is kept in {run.path}"
+        f" rate.\nThe last good checkpoint is kept in {run.path}"
     )
 
 
 @dataclass
 class Keeper:
-    """Writes down what a run must not lose: the journal line first, then the checkpoint it belongs to."""
+    """Writes down what a run must not lose: the journal's lines first, then the checkpoint that they belong to.
+
+    What it writes depends on the steps taken alone, never on when `fit` happens to report them.
+    """
 
     run: Run
-    saved_at: float = 0.0
+    saved_at: float = dataclasses.field(default_factory=time.monotonic)
     epoch_seconds: float = 0.0
-    val_loss: float | None = None
-
-    def __post_init__(self) -> None:
-        self.saved_at = time.monotonic()
 
     def keep(self, event: Event) -> None:
         """What an event asks to be kept."""
@@ -220,39 +241,43 @@ class Keeper:
         match event.kind:
             case "epoch":
                 self._keep_epoch(event)
-            case "checkpoint":
-                self.save(event)
-            case "diverged" | "stopped":
-                line = {"event": event.kind, "step": event.step, **(event.record or {}), "time": time.time()}
-                journal.append(self.run.journal_file, line)
-            case "progress" if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
-                self.save(event)
+            case "diverged":
+                self._keep_divergence(event)
+        due = event.kind in ("epoch", "progress") and time.monotonic() - self.saved_at > CHECKPOINT_SECONDS
+        if due or event.kind == "checkpoint":
+            self.save(event)
 
     def _keep_epoch(self, event: Event) -> None:
         line = (event.record or {}) | {"seconds": round(self.epoch_seconds, 6)}
         self.epoch_seconds = 0.0
-        self.val_loss = _single(line.get("val_loss"))
         journal.append(self.run.journal_file, line)
+        if has_stopped(self.run.config, event.state):
+            best = plain(event.state.stopping.best_epoch)
+            self._note("stopped", event.step, reason="patience", best_epoch=best)
         if is_snapshot_epoch(event.epoch):
-            file = self.run.path / "snapshots" / f"epoch-{event.epoch:06d}.safetensors"
+            file = self.run.snapshots / f"epoch-{event.epoch:06d}.safetensors"
             write_atomically(file, tensors.to_bytes(event.state.current))
-        if time.monotonic() - self.saved_at > CHECKPOINT_SECONDS:
-            self.save(event)
+
+    def _keep_divergence(self, event: Event) -> None:
+        record = event.record or {}
+        for bad_step, network in sorted(zip(record["steps"], record["networks"], strict=True)):
+            self._note("diverged", bad_step + 1, network=network, quantity=record["quantity"], bad_step=bad_step)
+
+    def _note(self, event: str, step: int, **facts: Any) -> None:
+        journal.append(self.run.journal_file, {"event": event, "step": step, **facts, "time": time.time()})
 
     def save(self, event: Event) -> None:
-        """A checkpoint of the state as it is."""
-        val_loss = self.val_loss if event.kind == "epoch" else None
-        checkpoint.write(self.run.checkpoints, event.step, event.state, val_loss)
+        """A checkpoint of the state as it is, unless there is nothing good in it."""
+        if finite_weights(event.state).any():
+            val_loss = (event.record or {}).get("val_loss")
+            val_loss = val_loss if isinstance(val_loss, float) else None
+            checkpoint.write(self.run.checkpoints, event.step, event.state, val_loss)
         self.saved_at = time.monotonic()
 
 
 def is_snapshot_epoch(epoch: int) -> bool:
     """Every epoch at first, then ever fewer: 1–8, 10, 12, 14, 16, 20, 24, 28, 32, 40, …"""
-    return epoch % max(1, 2 ** (epoch.bit_length() - 4) if epoch > 8 else 1) == 0
-
-
-def _single(value: Any) -> float | None:
-    return value if isinstance(value, float) else None
+    return epoch % 2 ** max(0, (epoch - 1).bit_length() - 3) == 0
 
 
 def _last_train_loss(run: Run) -> Any:
@@ -270,43 +295,29 @@ def _finish(
     seconds: Seconds,
 ) -> TrainResult:
     """Evaluate on the test set, once, and close the journal."""
-    began = time.perf_counter()
+    began, step = time.perf_counter(), int(np.ravel(ts.step)[0])
     _, program = make_run(config, data)
     logits = all_logits(lambda images: program.logits(*ts.judged, images), dataset.test_images)
-    labels = np.asarray(dataset.test_labels)
-    test = {"n": len(labels), "accuracy": plain(accuracy(logits, labels)), "loss": plain(mean_loss(logits, labels))}
-    step = int(np.ravel(ts.step)[0])
+    loss, right = mean_loss(logits, dataset.test_labels), accuracy(logits, dataset.test_labels)
+    lost = ~np.isfinite(loss)
+    test = {"n": len(dataset.test_labels), "accuracy": plain(np.where(lost, np.nan, right)), "loss": plain(loss)}
     note = {"time": time.time(), "by": "train", "why": "end of training", "split": "test", "step": step}
     journal.append(run.evaluations_file, note | test)
     seconds.evaluate += time.perf_counter() - began
+    diverged = lost | (np.asarray(ts.totals.bad_step) >= 0)
+    diverged = np.flatnonzero(diverged).tolist() if diverged.ndim else bool(diverged)
     epochs = len(run.epochs())
-    diverged = diverged_networks(ts)
     finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
     journal.append(run.journal_file, finished | {"seconds": vars(seconds), "time": time.time()})
-    return TrainResult(
-        run, parameters, epochs, _last_train_loss(run), test["loss"], test["accuracy"], seconds, diverged
-    )
+    figures = (_last_train_loss(run), test["loss"], test["accuracy"])
+    return TrainResult(run, parameters, epochs, *figures, seconds, diverged)
 
 
 def _result_of_finished(run: Run, finished: dict[str, Any]) -> TrainResult:
     tests = [line for line in run.evaluations() if line.get("by") == "train"]
-    if not tests:
-        raise RunError(f"{run.evaluations_file}: lacks the evaluation that ended the training")
-    seconds = Seconds(**finished.get("seconds", {}))
-    figures = (_last_train_loss(run), tests[-1]["loss"], tests[-1]["accuracy"])
-    return TrainResult(run, finished["parameters"], finished["epochs"], *figures, seconds, finished["diverged"])
-
-
-def summary(values: Any) -> Any:
-    """A figure for one network, `{"mean", "std", "values"}` (std with n - 1) for several; diverged ones are null."""
-    if not isinstance(values, list):
-        return values
-    sound = [value for value in values if value is not None]
-    mean = none_if_nan(float(np.mean(sound))) if sound else None
-    std = none_if_nan(float(np.std(sound, ddof=1))) if len(sound) > 1 else None
-    return {"mean": mean, "std": std, "values": values}
-
-
-def events_of(run: Run) -> Iterator[dict[str, Any]]:
-    """The journal's event lines: resumed, diverged, stopped, finished."""
-    return (line for line in run.journal() if "event" in line)
+    try:
+        figures = (_last_train_loss(run), tests[-1]["loss"], tests[-1]["accuracy"])
+        seconds = Seconds(**finished["seconds"])
+        return TrainResult(run, finished["parameters"], finished["epochs"], *figures, seconds, finished["diverged"])
+    except (IndexError, KeyError, TypeError) as error:
+        raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error

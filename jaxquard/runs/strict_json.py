@@ -1,0 +1,28 @@
+"""JSON from files that anybody may have touched: what the standard forbids or leaves open is refused."""
+
+import json
+import math
+from typing import Any
+
+
+def loads(data: bytes) -> Any:
+    """The one value that UTF-8 `data` holds. ValueError for anything else: duplicate keys, NaN, infinities, depth."""
+    try:
+        return json.loads(data.decode(), object_pairs_hook=_object, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} appears twice")
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text[:20]} is not a finite number")
+    return number
