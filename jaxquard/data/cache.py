@@ -37,7 +37,7 @@ class Cached:
 def home(data_dir: Path | None = None) -> Path:
     """Where data sets are kept: `data_dir`, else JAXQUARD_DATA, else the platform's cache directory."""
     chosen = data_dir or os.environ.get("JAXQUARD_DATA")
-    return Path(chosen).expanduser() if chosen else platform_home()
+    return Path(os.path.expanduser(chosen)) if chosen else platform_home()
 
 
 def platform_home() -> Path:

@@ -69,8 +69,6 @@ _MNIST_NAMES = (
     "t10k-images-idx3-ubyte",
     "t10k-labels-idx1-ubyte",
 )
-
-
 _UNKNOWN = ("", "", "", "")
 
 
@@ -140,6 +138,7 @@ _ENTRIES = (
         name="mnist",
         title="MNIST",
         class_names=_DIGITS,
+        # These, and Kuzushiji-MNIST's below, are as several independent projects publish them.
         files=_files(
             _MNIST_NAMES,
             (

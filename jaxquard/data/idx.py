@@ -12,7 +12,6 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -57,7 +56,7 @@ def crc32(values: np.ndarray) -> int:
     return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(header(values.shape)))
 
 
-def _open(source: Path | bytes) -> BinaryIO:
+def _open(source: Path | bytes) -> io.BufferedIOBase:
     if isinstance(source, bytes):
         return io.BytesIO(source)
     if os.path.exists(source) and not os.path.isfile(source):  # opening a named pipe would wait for ever
@@ -65,7 +64,7 @@ def _open(source: Path | bytes) -> BinaryIO:
     return source.open("rb")
 
 
-def _read(stream: BinaryIO, ndim: int, name: str) -> np.ndarray:
+def _read(stream: io.BufferedIOBase, ndim: int, name: str) -> np.ndarray:
     size = stream.seek(0, os.SEEK_END)
     stream.seek(0)
     gzipped = stream.read(2) == b"\x1f\x8b"
@@ -75,7 +74,7 @@ def _read(stream: BinaryIO, ndim: int, name: str) -> np.ndarray:
     declared = len(header(shape)) + math.prod(shape)
     _check_size(declared, size, gzipped, name)
     values = np.empty(math.prod(shape), np.uint8)
-    filled = reader.readinto(values.data)  # pyright: ignore[reportAttributeAccessIssue]
+    filled = reader.readinto(values.data)
     if filled < values.size:
         raise DataError(f"{name}: truncated: {declared} bytes declared, {len(header(shape)) + filled} there")
     if reader.read(1) or stream.read(1):
@@ -116,7 +115,7 @@ def _check_size(declared: int, size: int, gzipped: bool, name: str) -> None:
 class _Gunzip:
     """One gzip member, decompressed into buffers of the caller's size and never beyond."""
 
-    def __init__(self, stream: BinaryIO) -> None:
+    def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self._zlib = zlib.decompressobj(wbits=31)
 

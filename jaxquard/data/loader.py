@@ -2,10 +2,9 @@
 
 import importlib.util
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -17,14 +16,17 @@ from jaxquard.data.folder import load_folder
 from jaxquard.data.npz import load_npz
 from jaxquard.errors import DataError, JaxquardError
 
+if TYPE_CHECKING:
+    from jaxquard.data.sources import Progress, Report
+
 
 def load(
     dataset: str | Path = "fashion-mnist",
     *,
     data_dir: Path | None = None,
     offline: bool | None = None,
-    report: Callable[[str], None] | None = None,
-    progress: Callable[[str, int, int | None], None] | None = None,
+    report: "Report | None" = None,
+    progress: "Progress | None" = None,
 ) -> Dataset:
     """Load a data set: a known name, a folder of four IDX files, or an .npz file.
 
@@ -78,7 +80,7 @@ def _status(entry: Entry, folder: Path) -> Status:
     return Status(entry.name, entry.title, "ready", folder, size, cached.source)
 
 
-def _from_cache(entry: Entry, data_dir: Path | None, report: Callable[[str], None]) -> Cached | None:
+def _from_cache(entry: Entry, data_dir: Path | None, report: "Report") -> Cached | None:
     try:
         return cache.load(entry, cache.home(data_dir) / entry.name)
     except DataError as damage:
@@ -86,9 +88,9 @@ def _from_cache(entry: Entry, data_dir: Path | None, report: Callable[[str], Non
         return None
 
 
-def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report, progress) -> Cached:
+def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: "Report", progress: "Progress") -> Cached:
     """The data set from the first sources that have it, leaving a copy in the cache for next time."""
-    from jaxquard.data import sources  # with urllib and the rest: 30 ms that a warm start need not spend
+    from jaxquard.data import sources  # and with it urllib: 30 ms that a warm start need not spend
 
     home = cache.home(data_dir)
     nearby = [home, *(Path(os.path.expanduser(name)) for name in entry.folders)]

@@ -47,7 +47,7 @@ def chain(
     for path in folders:
         yield in_folder(path)
     if entry.mirrors and not offline:
-        report(f"asking {len(entry.mirrors)} mirrors of {entry.title}")
+        report(f"asking which mirrors of {entry.title} answer")
         silent, opener = unreachable(entry.mirrors), https_only()
         for mirror in entry.mirrors:
             yield at_mirror(mirror, progress, opener, silent.get(mirror, ""))

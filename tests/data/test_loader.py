@@ -44,7 +44,7 @@ def no_network(network: list[str]) -> Iterator[None]:
 def test_fetched_once_then_from_the_cache(tiny, server, opener) -> None:
     tiny.at(server.mirror("good"))
     first = load("tiny", report=tiny.reports.append)
-    assert tiny.reports == ["asking 1 mirrors of Tiny", f"trying {server.mirror('good')}"]
+    assert tiny.reports == ["asking which mirrors of Tiny answer", f"trying {server.mirror('good')}"]
     asked = len(server.asked)
     second = load("tiny", report=tiny.reports.append)
     assert (len(server.asked), len(tiny.reports)) == (asked, 2)
