@@ -1,0 +1,66 @@
+"""What a batched run leaves behind: arms, one for each kind of network, with a row for each seed. Knows no jax."""
+
+from typing import Any
+
+import numpy as np
+
+from jaxquard.config import Config
+
+Arm = dict[str, Any]
+CURVES = {
+    "accuracy": "val_accuracy",
+    "loss": "val_loss",
+    "train_accuracy": "train_accuracy",
+    "train_loss": "train_loss",
+}
+DIGITS = 6
+
+
+def make_arms(
+    label: str, config: Config, records: list[dict[str, Any]], diverged: list[bool], seconds: float
+) -> dict[str, Arm]:
+    """Journal lines, which list every network, cut into one arm for each swept combination."""
+    networks, seeds = len(diverged), config.seeds
+    curves = {name: _curves([record.get(key) for record in records], networks) for name, key in CURVES.items()}
+    layers = {key: _by_layer(records, key, networks) for key in ("dead", "grad_norm") if key in (records or [{}])[0]}
+    arms = {}
+    for number, name in enumerate(arm_names(label, config)):
+        own = slice(number * seeds, (number + 1) * seeds)
+        arm: Arm = {key: values[own] for key, values in curves.items()}
+        arm |= {key: {layer: values[own] for layer, values in found.items()} for key, found in layers.items()}
+        arms[name] = rounded(arm) | {"diverged": diverged[own], "seconds": round(seconds / networks, 4)}
+    return arms
+
+
+def arm_names(label: str, config: Config) -> list[str]:
+    """What `Lab.train` calls its arms: the label alone, or `label learning_rate=0.1` for each swept combination."""
+    names = [label]
+    for setting, values in config.sweep:
+        names = [f"{name} {setting}={value:g}".strip() for name in names for value in values]
+    return names
+
+
+def _curves(records: list[Any], networks: int) -> list[list[float | None]]:
+    """(epochs, networks) -> (networks, epochs)."""
+    rows = [row if isinstance(row, list) else [row] * networks for row in records]
+    return [[row[k] for row in rows] for k in range(networks)]
+
+
+def _by_layer(records: list[dict[str, Any]], key: str, networks: int) -> dict[str, Any]:
+    return {layer: _curves([record[key][layer] for record in records], networks) for layer in records[0][key]}
+
+
+def rounded(value: Any) -> Any:
+    """Numbers to six significant digits: what is shipped should not be mostly noise."""
+    if isinstance(value, dict):
+        return {name: rounded(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+
+
+def final(arm: Arm, epoch: int = -1) -> np.ndarray:
+    """Held-out accuracy in % at an epoch (counted from 0; the last), by seed. Who diverged gets nothing right."""
+    rows = [row or [0.0] for row in arm["accuracy"]]
+    kept = [0.0 if gone and epoch == -1 else row[epoch] or 0.0 for row, gone in zip(rows, arm["diverged"], strict=True)]
+    return 100 * np.array(kept)

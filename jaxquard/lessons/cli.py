@@ -1,0 +1,143 @@
+"""The verbs `lessons` and `lesson`, which the command line registers. Thin: asks, shows, and hands on."""
+
+import json as json_format
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from jaxquard.errors import UsageError
+from jaxquard.lessons import find, listing
+from jaxquard.lessons.lesson import Lesson, ScaleName
+
+if TYPE_CHECKING:
+    from jaxquard.lessons.lab import Tick
+
+Json = Annotated[bool, Parameter(negative="", help="One JSON document on stdout.")]
+
+
+def list_lessons(*, json: Json = False) -> None:
+    """List the lessons: what each asks, and what came out when it was last run in full."""
+    from jaxquard.display import table
+
+    found: list[dict[str, Any]] = listing()
+    if json:
+        print(json_format.dumps(found, allow_nan=False))
+        return
+    table(("lesson", "question", "verdict", "in full"), [
+        (f["name"], f["question"], f["verdict"] or "–", "–" if f["seconds"] is None else f"{f['seconds']:.0f} s")
+        for f in found
+    ])  # fmt: skip
+
+
+def lesson(
+    name: Annotated[str, Parameter(help="One of those that `jaxquard lessons` lists.")],
+    /,
+    *,
+    predict: Annotated[str | None, Parameter(help="Your prediction, a letter; asked for on a terminal.")] = None,
+    no_predict: Annotated[bool, Parameter(negative="", help="Do not ask for a prediction.")] = False,
+    quick: Annotated[bool, Parameter(negative="", help="Seconds, on a corner of the data.")] = False,
+    full: Annotated[bool, Parameter(negative="", help="All of it, as for the pages in the docs.")] = False,
+    out: Annotated[Path | None, Parameter(help="Where results, charts and page go (default: ./lessons/NAME).")] = None,
+    overwrite: Annotated[bool, Parameter(negative="", help="Replace what is there.")] = False,
+    mine: Annotated[Path | None, Parameter(help="backprop only: check the function in this file of yours.")] = None,
+    data_dir: Annotated[Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA).")] = None,
+    offline: Annotated[bool, Parameter(negative="", help="Never touch the network.")] = False,
+    json: Json = False,
+    quiet: Annotated[bool, Parameter(negative="", help="Nothing on stderr but errors.")] = False,
+) -> None:
+    """Put a claim to the test: predict, train, and see whether it holds."""
+    number, chosen = find(name)
+    if quick and full:
+        raise UsageError("--quick and --full: give one of the two")
+    if mine is not None:
+        _bench(name, chosen, mine, json)
+        return
+    folder = out or Path("lessons") / name
+    _check_free(folder, name, overwrite)
+    letter = _prediction(chosen, predict, ask=not (no_predict or json or quiet))
+    scale_name: ScaleName = "quick" if quick else "full" if full else "default"
+
+    from jaxquard import data
+    from jaxquard.display import Fetching, say
+    from jaxquard.lessons import page
+    from jaxquard.lessons.run import guess, run
+
+    spoken: dict[str, Any] = {} if quiet else {"report": say, "progress": Fetching()}
+    dataset = data.load("fashion-mnist", data_dir=data_dir, offline=offline or None, **spoken)
+    with _bar(len(chosen.configs(chosen.scales[scale_name])), quiet) as tick:
+        result = run(name, number, chosen, scale_name, dataset, tick)
+    result["prediction"] = guess(result, chosen, letter) if letter else None
+    written = page.write(folder, result, chosen, overwrite=overwrite)
+    if json:
+        print(json_format.dumps(result, allow_nan=False))
+    else:
+        print(page.summary(result))
+        print("written: " + ", ".join(str(path) for path in written))
+
+
+def _bench(name: str, chosen: Lesson, mine: Path, json: bool) -> None:
+    """The learner's own function, checked; exit code 1 when it is wrong."""
+    if chosen.bench is None:
+        raise UsageError(f"--mine: {name} has no bench; the lesson backprop has")
+    report = chosen.bench(mine)
+    print(json_format.dumps(report, allow_nan=False) if json else report["message"])
+    if not report["right"]:
+        sys.exit(1)
+
+
+def _check_free(folder: Path, name: str, overwrite: bool) -> None:
+    """Better now than after two minutes of training."""
+    taken = [path for path in folder.glob(f"{name}*") if path.suffix in (".json", ".md", ".svg", ".png")]
+    if taken and not overwrite:
+        raise UsageError(f"{taken[0]}: already there; choose another folder with --out or add --overwrite")
+
+
+def _prediction(chosen: Lesson, given: str | None, ask: bool) -> str | None:
+    """The letter given, or asked for where somebody can answer."""
+    if given is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
+        print(f"{chosen.question}\n\nThe claim: {chosen.claim}\n\nWhat do you expect?", file=sys.stderr)
+        for letter, text in chosen.choices.items():
+            print(f"  {letter}  {text}", file=sys.stderr)
+        given = _ask(list(chosen.choices))
+    if given is None:
+        return None
+    letter = given.strip().upper()
+    if letter not in chosen.choices:
+        raise UsageError(f"--predict {given}: choose one of {', '.join(chosen.choices)}")
+    return letter
+
+
+def _ask(letters: list[str]) -> str | None:
+    """One of the letters, or None for an empty line."""
+    while True:
+        print(f"Your prediction ({'/'.join(letters)}, Enter for none): ", end="", file=sys.stderr, flush=True)
+        answer = sys.stdin.readline().strip().upper()
+        if not answer or answer in letters:
+            return answer or None
+
+
+@contextmanager
+def _bar(parts: int, quiet: bool) -> "Iterator[Tick]":
+    """A progress bar on a terminal, a line for each part of the experiment elsewhere, or nothing."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from jaxquard.display import say
+
+    seen: dict[str, None] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    live = sys.stderr.isatty() and not quiet
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not live) as progress:
+        task = progress.add_task("preparing", total=parts)
+
+        def tick(label: str, done: float) -> None:
+            if label not in seen and not live and not quiet:
+                say(f"training: {label}")
+            seen[label] = None
+            progress.update(task, description=label, completed=min(parts, len(seen) - 1 + done))
+
+        yield tick

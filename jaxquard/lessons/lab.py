@@ -1,0 +1,103 @@
+"""Where experiments are carried out: trains what a Config describes, looks into what it made, and returns plain data.
+
+No lesson touches the test set. A lesson compares, to compare is to choose, and the test set is not for choosing:
+everything is judged by training images that were held out.
+"""
+
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxquard.config import Config
+from jaxquard.data import Dataset
+from jaxquard.lessons.arms import Arm, make_arms, rounded
+from jaxquard.lessons.lesson import Scale
+from jaxquard.nn.model import Model, Params, State
+from jaxquard.training.data import TrainingData, prepare
+from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
+from jaxquard.training.fit import Event, fit, make_run, plain
+from jaxquard.training.program import start
+from jaxquard.training.state import TrainState
+from jaxquard.training.steps import make_hyper, make_model
+
+Tick = Callable[[str, float], None]  # what is being done, and how much of it is done
+Inspect = Callable[[Model, Params, State, jax.Array, jax.Array], Any]
+
+
+class Lab:
+    """A data set, a scale, and somebody to tell how far it is."""
+
+    def __init__(self, dataset: Dataset, scale: Scale, tick: Tick = lambda label, done: None) -> None:
+        self.dataset, self.scale, self.tick = dataset, scale, tick
+
+    @functools.cached_property
+    def _split(self) -> tuple[Config, TrainingData]:
+        return prepare(Config(validation=self.scale.validation), self.dataset)
+
+    def prepare(self, config: Config, images: int | None = None) -> tuple[Config, TrainingData]:
+        """The resolved config, and the first `images` (None: as many as the scale says) of the shuffled training set.
+
+        Smaller parts lie inside larger ones; what is held out, and the pixels' mean and deviation, are always the same.
+        """
+        whole, data = self._split
+        count = images or self.scale.train
+        resolved = config.replace(validation=whole.validation, pixel_mean=whole.pixel_mean, pixel_std=whole.pixel_std)
+        return resolved, data._replace(images=data.images[:count], labels=data.labels[:count])
+
+    def train(
+        self, label: str, config: Config, *, images: int | None = None, diagnostics: bool = False, watch: bool = True
+    ) -> dict[str, Arm]:
+        """Train all of a config's networks in one batched run: an arm for each swept combination, named by `arm_names`.
+
+        An arm holds `accuracy`, `loss` (on held-out images), `train_accuracy`, `train_loss`: (seeds, epochs) each,
+        fractions or nats; with `diagnostics`, `dead` and `grad_norm` by layer; `diverged` (seeds,); and `seconds` of
+        stepping for one network. Without `watch`, held-out images are looked at only after the last epoch.
+        """
+        config, data = self.prepare(config, images)
+        watched = data if watch else data._replace(val_images=data.val_images[:0], val_labels=data.val_labels[:0])
+        records, seconds, state = [], 0.0, None
+        for event in self._events(label, config, watched, diagnostics):
+            seconds += event.seconds if event.kind != "compiled" else 0.0
+            state = event.state
+            if event.kind == "epoch":
+                records.append(event.record or {})
+        assert state is not None
+        if not watch:
+            records[-1:] = [(records or [{}])[-1] | self._judge(config, data, state)]
+        diverged = (np.atleast_1d(state.totals.bad_step) >= 0).tolist()
+        return make_arms(label, config, records, diverged, seconds)
+
+    def look(self, label: str, config: Config, inspect: Inspect, *, images: int = 1_000, trained: bool = False) -> Any:
+        """What `inspect(model, params, state, images, labels)` finds in each network: plain data with a leading axis
+        for the networks. They are looked at before their first step or, if `trained`, after their last.
+        """
+        config, data = self.prepare(config)
+        task, program = make_run(config, data)
+        networks = config.networks()
+        ts = self._last_state(label, config, data) if trained else start(program, task, networks)
+        model = make_model(task, make_hyper(task, networks[0]))
+        x, y = data.images[:images], data.labels[:images]
+        looked = jax.jit(lambda params, state: inspect(model, params, state, x, y))
+        found = [looked(*jax.tree.map(lambda leaf, k=k: leaf[k], ts.judged)) for k in range(len(networks))]
+        return rounded(plain(jax.tree.map(lambda *each: np.stack(each), *found)))
+
+    def _events(self, label: str, config: Config, data: TrainingData, diagnostics: bool) -> Iterator[Event]:
+        steps = config.epochs * (len(data.images) // config.batch_size)
+        self.tick(label, 0.0)
+        for event in fit(config, data, diagnostics=diagnostics):
+            self.tick(label, event.step / steps)
+            yield event
+
+    def _last_state(self, label: str, config: Config, data: TrainingData) -> TrainState:
+        *_, last = self._events(label, config, data, False)
+        return last.state
+
+    def _judge(self, config: Config, data: TrainingData, state: TrainState) -> dict[str, Any]:
+        _, program = make_run(config, data)
+        logits = all_logits(lambda images: program.logits(*state.current, images), data.val_images)
+        return plain(
+            {"val_accuracy": accuracy(logits, data.val_labels), "val_loss": mean_loss(logits, data.val_labels)}
+        )

@@ -1,0 +1,127 @@
+"""A result as files: JSON, charts and a Markdown page whose every number comes from the JSON. Trains nothing."""
+
+from pathlib import Path
+from typing import Any
+
+from jaxquard.charts import Chart, data_table, save
+from jaxquard.lessons.lesson import Lesson
+from jaxquard.lessons.run import Result, facts_of, to_json
+from jaxquard.lessons.words import filled, show
+
+RULE = (
+    "The rule, fixed before the run: the difference is taken seed by seed; the claim *holds* if the whole 99 % "
+    "t interval of its mean lies above the margin, *does not hold* if it lies below, and otherwise this many seeds "
+    "*cannot tell*."
+)
+SAID = {"holds": "it holds", "does not hold": "it does not hold", "cannot tell": "cannot tell at this n"}
+NO_TEST = "No lesson looks at the test set."
+CANNOT_TELL = "With {seeds} seeds the figures do not decide it. More seeds or more images may: run it with `--full`."
+
+
+def chart_paths(folder: Path, stem: str, charts: list[Chart], suffix: str = ".svg") -> list[Path]:
+    """Where a lesson's charts go: `stem.svg`, or `stem-1.svg`, `stem-2.svg`, … where there are several."""
+    numbers = [""] if len(charts) == 1 else [f"-{k}" for k in range(1, len(charts) + 1)]
+    return [folder / f"{stem}{number}{suffix}" for number in numbers]
+
+
+def write(
+    folder: Path, result: Result, lesson: Lesson, *, suffixes: tuple[str, ...] = (".svg", ".png"), overwrite: bool
+) -> list[Path]:
+    """Write NAME.json, NAME.svg, NAME.png and NAME.md into `folder`; the paths written. Raises JaxquardError."""
+    from jaxquard.runs.files import explained, write_atomically
+
+    name = result["lesson"]
+    charts = lesson.draw(result["measured"])
+    with explained(folder, "write"):
+        folder.mkdir(parents=True, exist_ok=True)
+    page = markdown(result, lesson, charts, [path.name for path in chart_paths(folder, name, charts)])
+    written = {folder / f"{name}.json": to_json(result), folder / f"{name}.md": page.encode()}
+    for path, content in written.items():
+        write_atomically(path, content)
+    drawn = [path for suffix in suffixes for path in chart_paths(folder, name, charts, suffix)]
+    for path, chart in zip(drawn, charts * len(suffixes), strict=True):
+        save(chart, path, overwrite=overwrite)
+    return [*written, *drawn]
+
+
+def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list[str], footer: str = "") -> str:
+    """The page: question, claim, what was done, charts with their figures, verdict, what to take home and to try."""
+    facts = facts_of(result)
+    home = lesson.take_home.get(result["verdict"], CANNOT_TELL)
+    parts = [
+        f"# {result['number']}. {result['question']}",
+        f"> **The claim.** {result['claim']}\n>\n> — {result['source']}",
+        filled(lesson.background, facts),
+        "## What was done",
+        filled(lesson.method, facts),
+        amount(result),
+        "## What came out",
+        *(figure(chart, picture) for chart, picture in zip(charts, pictures, strict=True)),
+        f"## The verdict: {SAID[result['verdict']]}",
+        verdict_table(result["comparisons"]),
+        RULE,
+        _prediction(result),
+        "## What to take home",
+        filled(home, facts),
+        "## What to try",
+        filled(lesson.try_next, facts),
+        "---",
+        provenance(result),
+        footer,
+    ]
+    return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
+
+
+def amount(result: Result) -> str:
+    """How much was used, and that it was not all of it where it was not."""
+    scale, data = result["scale"], result["environment"]["dataset"]
+    part = "" if scale["train"] + scale["validation"] >= data["train"] else f" of {data['train']:,}"
+    seeds = f"{scale['seeds']} seeds, each with its own first weights and its own order of images"
+    judged = f"judged by {scale['validation']:,} others of them that were held out"
+    where = "" if scale["name"] == "full" else f" This is the *{scale['name']}* run; `--full` uses more."
+    return f"{data['name']}: {scale['train']:,}{part} training images, {judged}; {seeds}.{where} {NO_TEST}"
+
+
+def figure(chart: Chart, picture: str) -> str:
+    """A chart with its alternative text, and its figures beneath it."""
+    words = chart.description.replace("[", "(").replace("]", ")").replace("\n", " ")
+    table = data_table(chart)
+    return f"![{words}]({picture})\n\n<details><summary>The figures</summary>\n\n{table}\n</details>"
+
+
+def verdict_table(comparisons: list[dict[str, Any]]) -> str:
+    """Each part of the claim with its mean, interval and verdict."""
+    lines = ["| what | mean | 99 % interval | must be above | n | verdict |", "| --- | --: | :-: | --: | --: | --- |"]
+    for part in comparisons:
+        mean, low, high, margin = (show(part[key]) for key in ("mean", "low", "high", "margin"))
+        unit, n = part["unit"], part["n"]
+        lines.append(f"| {part['what']} ({unit}) | {mean} | {low} to {high} | {margin} | {n} | {part['verdict']} |")
+    return "\n".join(lines)
+
+
+def _prediction(result: Result) -> str:
+    if not (made := result.get("prediction")):
+        return ""
+    how = {True: "right", False: "wrong", None: "neither right nor wrong: the figures cannot tell"}[made["right"]]
+    return f"You predicted {made['choice']}: {made['text']} That was {how}."
+
+
+def provenance(result: Result) -> str:
+    """Where the numbers come from, and how to get them again."""
+    made = result["environment"]
+    flag = "" if result["scale"]["name"] == "default" else f" --{result['scale']['name']}"
+    return (
+        f"`jaxquard lesson {result['lesson']}{flag}` took {result['seconds']:.0f} s on {made['threads']} threads of "
+        f"{made['processor']} (jax {made['jax']}, Python {made['python']})."
+    )
+
+
+def summary(result: Result) -> str:
+    """The claim beside what was measured, for a terminal."""
+    lines = [f"{result['number']}. {result['question']}", "", f"The claim: {result['claim']}", ""]
+    for part in result["comparisons"]:
+        mean, low, high, margin = (show(part[key]) for key in ("mean", "low", "high", "margin"))
+        lines.append(f"  {part['what']}: {mean} {part['unit']}, 99 % interval {low} to {high} (n = {part['n']})")
+        lines.append(f"    must be above {margin}: {part['verdict']}")
+    lines += ["", f"The verdict: {SAID[result['verdict']]}.", _prediction(result)]
+    return "\n".join(lines).rstrip()

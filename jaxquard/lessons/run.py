@@ -1,0 +1,110 @@
+"""A lesson carried out: run → results. What it returns is plain data, from which chart and page are drawn."""
+
+import hashlib
+import inspect
+import json
+import time
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jaxquard.errors import DataError, JaxquardError, UsageError
+from jaxquard.lessons.lesson import Lesson, ScaleName
+
+if TYPE_CHECKING:
+    from jaxquard.data import Dataset
+    from jaxquard.lessons.lab import Tick
+
+Result = dict[str, Any]
+
+
+def run(
+    name: str, number: int, lesson: Lesson, scale_name: ScaleName, dataset: "Dataset", tick: "Tick | None" = None
+) -> Result:
+    """Train what the lesson asks for, and judge it. The result is plain data, ready for JSON. Raises UsageError."""
+    from jaxquard.lessons.lab import Lab
+    from jaxquard.runs.environment import describe
+
+    scale = lesson.scales[scale_name]
+    needed = scale.train + scale.validation
+    if needed > len(dataset.train_images):
+        raise UsageError(
+            f"{name}: needs {needed:,} training images, and {dataset.name} has {len(dataset.train_images):,}"
+        )
+    began = time.perf_counter()
+    configs = lesson.configs(scale)
+    measured = lesson.measure(Lab(dataset, scale, tick or (lambda label, done: None)), configs)
+    raw = {
+        "lesson": name,
+        "number": number,
+        "scale": {"name": scale_name, **vars(scale)},
+        "definition": definition(lesson, scale_name),
+        "configs": {label: config.to_dict() for label, config in configs.items()},
+        "seconds": round(time.perf_counter() - began, 2),
+        "environment": describe(dataset),
+        "measured": measured,
+    }
+    return judged(lesson, raw)
+
+
+def judged(lesson: Lesson, raw: Result) -> Result:
+    """The figures with their judgement, which follows from them alone and is never older than the rule."""
+    finding = lesson.judge(raw["measured"])
+    judgement = {
+        "question": lesson.question,
+        "claim": lesson.claim,
+        "source": lesson.source,
+        "comparisons": [part.as_dict() for part in finding.comparisons],
+        "verdict": finding.verdict,
+        "answer": finding.answer,
+        "facts": finding.facts,
+    }
+    return judgement | raw | judgement
+
+
+def definition(lesson: Lesson, scale_name: ScaleName) -> str:
+    """A hash of what decides the figures: the configs, the scale, and how is measured. Words may change freely."""
+    scale = lesson.scales[scale_name]
+    configs = {label: config.to_dict() for label, config in lesson.configs(scale).items()}
+    described = json.dumps([vars(scale), configs, inspect.getsource(lesson.measure)], sort_keys=True)
+    return hashlib.sha256(described.encode()).hexdigest()[:16]
+
+
+def guess(result: Result, lesson: Lesson, letter: str) -> dict[str, Any]:
+    """A prediction beside what came out; `right` is None where the figures cannot tell."""
+    answer = result["answer"]
+    right = None if answer is None else answer == letter
+    return {"choice": letter, "text": lesson.choices[letter], "right": right}
+
+
+def to_json(result: Result) -> bytes:
+    """One key a line at the top, the figures of each arm on one line: small, and a diff can be read."""
+    lines = ",\n".join(f"{json.dumps(key)}: {_compact(value)}" for key, value in result.items() if key != "measured")
+    measured = ",\n".join(f"  {json.dumps(key)}: {_compact(value)}" for key, value in result["measured"].items())
+    return f'{{\n{lines},\n"measured": {{\n{measured}\n}}\n}}\n'.encode()
+
+
+def _compact(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def read(path: Path, lesson: Lesson) -> Result:
+    """A result written earlier, judged by today's rule. Raises DataError."""
+    try:
+        return judged(lesson, json.loads(path.read_text(encoding="utf-8")))
+    except OSError as error:
+        raise JaxquardError(f"{path}: cannot be read ({error.strerror})") from error
+    except (ValueError, KeyError, TypeError, IndexError) as error:
+        raise DataError(f"{path}: not the result of this lesson; run it again with --overwrite") from error
+
+
+def shipped(name: str) -> Result | None:
+    """The result that came with the package, from a --full run; None before there is one."""
+    file = resources.files("jaxquard.lessons") / "results" / f"{name}.json"
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def facts_of(result: Result) -> dict[str, Any]:
+    """What may stand in braces in a lesson's words: the scale, and what `judge` found."""
+    scale = {key: f"{value:,}" if isinstance(value, int) else value for key, value in result["scale"].items()}
+    return scale | result["facts"]

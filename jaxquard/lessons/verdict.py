@@ -1,0 +1,112 @@
+"""How a claim is judged: by a rule that is fixed before anything is trained.
+
+Every claim is put as *this difference, paired by seed, is above that margin*. The 99 % t interval of its mean then
+says one of three things: all of it above the margin, the claim *holds*; all of it below, it *does not hold*; else this
+many seeds *cannot tell*. 99 % because, with dozens of comparisons in these lessons, 95 % would be wrong somewhere.
+"""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+Verdict = Literal["holds", "does not hold", "cannot tell"]
+CONFIDENCE = 0.99
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One part of a claim: `what` (in `unit`), measured once for each seed, should be above `margin`."""
+
+    what: str
+    unit: str
+    values: tuple[float, ...]
+    margin: float
+
+    @property
+    def verdict(self) -> Verdict:
+        """Where the interval lies."""
+        _, low, high = interval(self.values)
+        return decide(low, high, self.margin)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data for JSON; what is not finite is null."""
+        mean, low, high = (x if math.isfinite(x) else None for x in interval(self.values))
+        values = [x if math.isfinite(x) else None for x in self.values]
+        return {
+            "what": self.what,
+            "unit": self.unit,
+            "n": len(values),
+            "values": values,
+            "mean": mean,
+            "low": low,
+            "high": high,
+            "margin": self.margin,
+            "verdict": self.verdict,
+        }
+
+
+def above(what: str, values: Iterable[float], margin: float, unit: str = "points") -> Comparison:
+    """The claim that `values`, one for each seed, are above `margin` on average.
+
+    Paired differences are formed by the caller, `first - second`: row k of both was made under seed k.
+    """
+    return Comparison(what, unit, tuple(float(value) for value in values), float(margin))
+
+
+def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
+    """Mean and its 99 % t interval: x̄ ± t·s/√n with n - 1 degrees of freedom (Student, 1908).
+
+    Fewer than two values, or one that is not finite, leave everything possible.
+    """
+    from scipy.special import stdtrit
+
+    x = np.asarray(values, np.float64)
+    if len(x) < 2 or not np.isfinite(x).all():
+        return math.nan, -math.inf, math.inf
+    mean = float(x.mean())
+    half = float(stdtrit(len(x) - 1, (1 + CONFIDENCE) / 2) * x.std(ddof=1) / math.sqrt(len(x)))
+    return mean, mean - half, mean + half
+
+
+def decide(low: float, high: float, margin: float) -> Verdict:
+    """All of the interval above the margin, all of it below, or neither."""
+    if low > margin:
+        return "holds"
+    return "does not hold" if high < margin else "cannot tell"
+
+
+def all_of(verdicts: Iterable[Verdict]) -> Verdict:
+    """A claim of several parts holds if each does, and does not if one does not."""
+    found = set(verdicts)
+    if "does not hold" in found:
+        return "does not hold"
+    return "cannot tell" if "cannot tell" in found or not found else "holds"
+
+
+def best(figures: Mapping[str, Sequence[float] | np.ndarray]) -> str | None:
+    """The name whose figures (one for each seed) are above those of every other, or None if that is not certain."""
+    winner = max(figures, key=lambda name: float(np.mean(figures[name])))
+    mine = np.asarray(figures[winner])
+    rivals = [interval(mine - np.asarray(values)) for name, values in figures.items() if name != winner]
+    return winner if all(low > 0 for _, low, _ in rivals) else None
+
+
+def bracket(
+    values: Sequence[float] | np.ndarray, edges: Sequence[float] | np.ndarray, names: Sequence[str]
+) -> str | None:
+    """The name of the range that holds the whole interval: below edges[0], …, above edges[-1]; None if none does."""
+    _, low, high = interval(values)
+    first, last = (int(rank) for rank in np.searchsorted(edges, [low, high]))
+    return names[first] if first == last else None
+
+
+def tuned(figures: np.ndarray) -> np.ndarray:
+    """What each seed gets at the setting that is best on average for the *other* seeds: (settings, seeds) -> (seeds,).
+
+    To choose a setting by the very figures that are then reported would flatter whoever has more to choose from.
+    """
+    others = figures.sum(axis=1, keepdims=True) - figures
+    return np.take_along_axis(figures, others.argmax(axis=0)[None], axis=0)[0]

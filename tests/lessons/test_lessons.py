@@ -1,0 +1,94 @@
+"""What every lesson must have; and each in its quick form, on made-up clothes."""
+
+import json
+import string
+
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.errors import UsageError
+from jaxquard.lessons import NAMES, find, listing
+from jaxquard.lessons.page import markdown, write
+from jaxquard.lessons.run import definition, facts_of, guess, judged, run, to_json
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_lesson_says_all_there_is_to_say(name: str):
+    number, lesson = find(name)
+    assert NAMES[number - 1] == name
+    for words in ("question", "claim", "source", "background", "method", "try_next"):
+        assert len(getattr(lesson, words)) > 20, words
+    assert list(lesson.choices) == list(string.ascii_uppercase[: len(lesson.choices)])
+    assert len(lesson.choices) >= 2
+    assert {"holds", "does not hold"} <= set(lesson.take_home)
+    assert list(lesson.scales) == ["quick", "default", "full"]
+    assert "Nielsen" in lesson.source or "mission" in lesson.source
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("scale", ["quick", "default", "full"])
+def test_every_experiment_is_configs_over_five_seeds_or_more(name: str, scale):
+    _, lesson = find(name)
+    configs = lesson.configs(lesson.scales[scale])
+    assert configs
+    for config in configs.values():
+        assert isinstance(config, Config)
+        assert config.seeds == lesson.scales[scale].seeds >= 5
+
+
+def test_the_list_has_what_the_command_promises():
+    assert [set(one) for one in listing()] == [
+        {"name", "question", "claim", "source", "seconds", "verdict"} for _ in NAMES
+    ]
+    assert len({one["question"] for one in listing()}) == len(NAMES)
+
+
+def test_an_unknown_lesson_suggests_the_nearest():
+    with pytest.raises(UsageError, match=r"baselnes.*did you mean baselines\?"):
+        find("baselnes")
+
+
+def test_the_definition_knows_configs_and_scale_but_not_words():
+    import dataclasses
+
+    _, lesson = find("baselines")
+    reworded = dataclasses.replace(lesson, claim="something else", try_next="nothing")
+    assert definition(reworded, "full") == definition(lesson, "full") != definition(lesson, "quick")
+
+
+def test_more_images_than_there_are_is_said(clothes):
+    number, lesson = find("baselines")
+    with pytest.raises(UsageError, match="needs 15,000 training images, and clothes has 2,000"):
+        run("baselines", number, lesson, "default", clothes)
+
+
+@pytest.mark.check
+@pytest.mark.parametrize("name", NAMES)
+def test_the_quick_form_runs_from_question_to_page(name: str, clothes, tmp_path):
+    number, lesson = find(name)
+    told: list[tuple[str, float]] = []
+    result = run(name, number, lesson, "quick", clothes, lambda label, done: told.append((label, done)))
+    assert told
+    assert result["verdict"] in ("holds", "does not hold", "cannot tell")
+    assert result["answer"] in (*lesson.choices, None)
+    assert result["comparisons"]
+
+    again = json.loads(to_json(result))
+    charts = lesson.draw(again["measured"])
+    assert judged(lesson, again) == again
+    for verdict in ("holds", "does not hold", "cannot tell"):  # whatever comes out, there are words for it
+        page = markdown(again | {"verdict": verdict}, lesson, charts, ["x.svg"] * len(charts))
+        assert "{" not in page
+    result["prediction"] = guess(result, lesson, "A")
+    written = write(tmp_path, result, lesson, suffixes=(".svg",), overwrite=False)
+    assert {path.suffix for path in written} == {".json", ".md", ".svg"}
+    assert all(chart.table for chart in charts)
+    assert set(facts_of(result)) >= {"train", "validation", "epochs", "seeds"}
+
+
+def test_no_lesson_imports_jax_to_be_listed():
+    import subprocess
+    import sys
+
+    code = "import sys; from jaxquard.lessons import listing; listing(); sys.exit('jax' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,96 @@
+"""The rule on made-up results whose verdict is known."""
+
+import math
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxquard.lessons.verdict import above, all_of, best, bracket, decide, interval, tuned
+
+NOISE = np.random.default_rng(4).normal(0, 1, 10)
+
+
+def test_the_interval_is_students():
+    mean, low, high = interval(NOISE)
+    expected = stats.t.interval(0.99, 9, NOISE.mean(), stats.sem(NOISE))
+    assert (mean, low, high) == pytest.approx((NOISE.mean(), *expected), rel=1e-12)
+
+
+def test_the_interval_misses_the_truth_once_in_a_hundred():
+    rows = np.random.default_rng(1).normal(3, 2, (4000, 5))
+    missed = sum(not low < 3 < high for _, low, high in map(interval, rows))
+    assert 20 <= missed <= 60  # 40 expected, six standard deviations either way would be 38
+
+
+@pytest.mark.parametrize("values", [[], [5.0], [5.0, math.nan, 5.0], [5.0, math.inf]])
+def test_too_little_or_not_finite_leaves_everything_possible(values: list[float]):
+    part = above("x", values, 0)
+    assert part.verdict == "cannot tell"
+    assert (part.as_dict()["mean"], part.as_dict()["low"], part.as_dict()["high"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        (5 + 0.1 * NOISE, "holds"),
+        (-5 + 0.1 * NOISE, "does not hold"),
+        (0.1 * NOISE - 0.1 * NOISE.mean() + 0.5, "cannot tell"),
+        ([2.0, 2.0, 2.0], "holds"),  # no spread at all: the interval is a point
+        ([0.5, 0.5], "cannot tell"),  # and exactly on the margin
+    ],
+)
+def test_a_clear_win_a_clear_loss_and_noise(values, verdict: str):
+    part = above("first less second", values, 0.5)
+    assert part.verdict == part.as_dict()["verdict"] == verdict
+    assert part.as_dict()["n"] == len(values)
+
+
+def test_pairing_sees_what_separate_means_cannot():
+    """Each seed gains 0.3, far less than seeds differ from one another."""
+    seeds = 3 * NOISE
+    first, second = seeds + 0.3 + 0.01 * NOISE[::-1], seeds
+    assert interval(first)[1] < interval(second)[2]
+    assert above("gain", first - second, 0).verdict == "holds"
+
+
+def test_decide_is_strict_about_the_margin():
+    assert [decide(1, 2, 0.9), decide(1, 2, 1), decide(1, 2, 2), decide(1, 2, 2.1)] == [
+        "holds",
+        "cannot tell",
+        "cannot tell",
+        "does not hold",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "together"),
+    [
+        (["holds", "holds"], "holds"),
+        (["holds", "cannot tell"], "cannot tell"),
+        (["holds", "cannot tell", "does not hold"], "does not hold"),
+        ([], "cannot tell"),
+    ],
+)
+def test_a_chain_is_as_strong_as_its_weakest_part(verdicts, together: str):
+    assert all_of(verdicts) == together
+
+
+def test_best_is_certain_or_silent():
+    assert best({"a": 1 + 0.1 * NOISE, "b": 3 + 0.1 * NOISE, "c": NOISE}) == "b"
+    assert best({"a": NOISE, "b": NOISE[::-1] + 0.01}) is None
+
+
+def test_bracket_names_the_range_of_the_whole_interval():
+    assert [bracket(at + 0.1 * NOISE, (10, 20), "ABC") for at in (5, 15, 25)] == ["A", "B", "C"]
+    assert bracket(10 + NOISE, (10, 20), "ABC") is None
+
+
+def test_tuned_does_not_let_a_seed_choose_for_itself():
+    figures = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 9.0]])  # the second setting is good for the last seed alone
+    np.testing.assert_array_equal(tuned(figures), [0.0, 0.0, 1.0])
+
+
+def test_tuned_is_not_flattered_by_choice():
+    noise = np.random.default_rng(7).normal(size=(20, 2000))
+    assert abs(tuned(noise).mean()) < 0.1 < noise.max(axis=0).mean()
