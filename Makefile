@@ -17,7 +17,7 @@ test: lint  ## formatting, lint, types, tests with warnings as errors, and the m
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/pyright --pythonpath $(BIN)/python
 
 front-door: $(VENV)/.dev  ## the main job itself, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
