@@ -1,4 +1,4 @@
-"""The same network, and the fewest seconds to the mission's 85.9 %: one epoch, Nesterov momentum, one learning-rate cycle.
+"""The same network, and the fewest seconds to 85.9 %: one epoch of Nesterov momentum under one learning-rate cycle.
 
     jaxquard train --recipe quick
 
