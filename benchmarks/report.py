@@ -94,7 +94,7 @@ def draw(row: Summary, path: Path) -> None:
         title=row["measure"],
         subtitle=f"Medians of {row['ours']['n']} runs, interleaved.",
         interval="Bar: from the least to the greatest of them.",
-        x_title=row["unit"],
+        x_title="seconds" if row["unit"] == "s" else row["unit"],
         zero=True,
         digits=2,
     )
