@@ -2,8 +2,12 @@
 
 import os
 import tempfile
+from pathlib import Path
 
+import numpy as np
 import pytest
+
+from jaxquard.data import Dataset, load
 
 # hypothesis keeps constants it found in the code in ./.hypothesis, even without a database
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", tempfile.mkdtemp(prefix="hypothesis-"))
@@ -14,3 +18,22 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables that Jaxquard listens to are unset, unless the test sets them."""
     for name in ("JAXQUARD_RUNS", "JAXQUARD_OFFLINE", "JAXQUARD_DEBUG"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="session")
+def npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up data set in a file: 120 training and 40 test images of 6×6 pixels, three classes, easily learned."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(160) % 3
+    images = rng.integers(0, 60, (160, 6, 6)).astype(np.uint8)
+    for k in range(3):
+        images[labels == k, :, 2 * k : 2 * k + 2] += 120
+    path = tmp_path_factory.mktemp("data") / "stripes.npz"
+    np.savez(path, x_train=images[:120], y_train=labels[:120], x_test=images[120:], y_test=labels[120:])
+    return path
+
+
+@pytest.fixture(scope="session")
+def stripes(npz: Path) -> Dataset:
+    """The data set of `npz`."""
+    return load(npz)

@@ -34,11 +34,11 @@ def refuse_if_in_use(run: Path) -> None:
 
 def _acquired(run: Path) -> filelock.BaseFileLock:
     lock = filelock.FileLock(run / "lock")
-    try:
-        with explained(run / "lock", "lock"):
+    with explained(run / "lock", "lock"):
+        try:
             lock.acquire(timeout=0)
-    except filelock.Timeout as error:
-        raise RunError(f"{run}: in use by {_holder(run / 'holder.json')}; wait for it or stop it") from error
+        except filelock.Timeout as error:
+            raise RunError(f"{run}: in use by {_holder(run / 'holder.json')}; wait for it or stop it") from error
     return lock
 
 

@@ -1,0 +1,125 @@
+"""Checkpoints come back bit for bit, damage is noticed wherever it is, and only what is needed is kept."""
+
+import json
+import random
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxquard.errors import RunError
+from jaxquard.runs import checkpoint
+
+TREE = {"w": jnp.arange(300.0).reshape(20, 15), "step": jnp.int32(3)}
+
+
+def steps(folder) -> list[int]:
+    return [int(path.name.removeprefix("step-")) for path in checkpoint.listed(folder)]
+
+
+def test_comes_back_bit_for_bit(tmp_path):
+    checkpoint.write(tmp_path, 3, TREE)
+    arrays, faults = checkpoint.newest(tmp_path)
+    assert faults == []
+    assert arrays["w"].tobytes() == np.asarray(TREE["w"]).tobytes()
+    assert arrays["step"] == 3
+
+
+def test_keeps_the_newest_two_and_the_best(tmp_path):
+    losses = {0: None, 10: 0.9, 20: 0.2, 30: 0.5, 40: None, 50: 0.4, 60: 0.1, 70: None, 80: None}
+    kept = []
+    for step, val_loss in losses.items():
+        checkpoint.write(tmp_path, step, TREE, val_loss)
+        kept.append(steps(tmp_path))
+    assert kept[3:] == [[20, 30], [20, 30, 40], [20, 40, 50], [50, 60], [60, 70], [60, 70, 80]]
+
+
+def test_writing_a_step_again_changes_nothing(tmp_path):
+    checkpoint.write(tmp_path, 3, TREE)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    checkpoint.write(tmp_path, 3, TREE)
+    assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+
+
+def test_every_byte_of_the_manifest_and_of_the_header_counts(tmp_path):
+    checkpoint.write(tmp_path, 3, TREE)
+    folder = tmp_path / "step-000000003"
+    state = (folder / checkpoint.STATE).read_bytes()
+    header = 8 + int.from_bytes(state[:8], "little")
+    for name, size in ((checkpoint.MANIFEST, None), (checkpoint.STATE, header)):
+        file = folder / name
+        sound = file.read_bytes()
+        for offset in range(len(sound) if size is None else size):
+            for mask in (0x01, 0x20, 0xFF):
+                file.write_bytes(sound[:offset] + bytes([sound[offset] ^ mask]) + sound[offset + 1 :])
+                with pytest.raises(RunError, match=name):
+                    checkpoint.read(folder)
+        file.write_bytes(sound)
+    checkpoint.read(folder)
+
+
+def test_random_damage_to_the_body_is_noticed(tmp_path):
+    checkpoint.write(tmp_path, 3, TREE)
+    file = tmp_path / "step-000000003" / checkpoint.STATE
+    sound = file.read_bytes()
+    rng = random.Random(0)
+    for _ in range(300):
+        offset, mask = rng.randrange(len(sound)), rng.randrange(1, 256)
+        file.write_bytes(sound[:offset] + bytes([sound[offset] ^ mask]) + sound[offset + 1 :])
+        with pytest.raises(RunError, match="damaged"):
+            checkpoint.read(file.parent)
+
+
+@pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b"null", b"\xff", b"[" * 100_000, None])
+def test_a_manifest_that_is_none_is_noticed(tmp_path, damage):
+    checkpoint.write(tmp_path, 3, TREE)
+    file = tmp_path / "step-000000003" / checkpoint.MANIFEST
+    file.unlink()
+    if damage is not None:
+        file.write_bytes(damage)
+    with pytest.raises(RunError, match=r"manifest\.json: (damaged|missing)"):
+        checkpoint.read(file.parent)
+
+
+@pytest.mark.parametrize("val_loss", ["low", True, 1, [0.5]])
+def test_a_manifest_with_right_hashes_but_wrong_contents_is_noticed(tmp_path, val_loss):
+    checkpoint.write(tmp_path, 3, TREE)
+    file = tmp_path / "step-000000003" / checkpoint.MANIFEST
+    sha256 = json.loads(file.read_bytes())["sha256"]
+    file.write_bytes(checkpoint._manifest(3, val_loss, sha256))
+    with pytest.raises(RunError, match="damaged"):
+        checkpoint.read(file.parent)
+
+
+def test_a_checkpoint_under_another_name_is_noticed(tmp_path):
+    checkpoint.write(tmp_path, 3, TREE)
+    (tmp_path / "step-000000003").rename(tmp_path / "step-000000009")
+    with pytest.raises(RunError, match="damaged"):
+        checkpoint.newest(tmp_path)
+
+
+def test_the_one_before_a_damaged_one_is_used_and_the_damage_named(tmp_path):
+    for step in (1, 2, 3):
+        checkpoint.write(tmp_path, step, TREE | {"step": jnp.int32(step)})
+    (tmp_path / "step-000000003" / checkpoint.STATE).write_bytes(b"")
+    arrays, faults = checkpoint.newest(tmp_path)
+    assert arrays["step"] == 2
+    assert len(faults) == 1
+    assert "step-000000003" in faults[0]
+    checkpoint.drop_newest(tmp_path, len(faults))
+    assert steps(tmp_path) == [2]
+    checkpoint.drop_newest(tmp_path, 0)
+    assert steps(tmp_path) == [2]
+
+
+def test_with_no_sound_checkpoint_the_error_says_so(tmp_path):
+    with pytest.raises(RunError, match="no sound checkpoint"):
+        checkpoint.newest(tmp_path)
+
+
+def test_what_a_dying_writer_left_is_no_checkpoint(tmp_path):
+    checkpoint.write(tmp_path, 1, TREE)
+    half = tmp_path / ".tmp-123-step-000000002"
+    half.mkdir()
+    (half / checkpoint.STATE).write_bytes(b"half")
+    assert steps(tmp_path) == [1]

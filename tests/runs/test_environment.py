@@ -1,0 +1,57 @@
+"""What is recorded of the machine and the data, and what of it may change bits."""
+
+import copy
+
+import pytest
+
+from jaxquard.runs import environment
+
+
+def test_describes_the_machine_and_the_data(stripes):
+    found = environment.describe(stripes)
+    assert all(found[name] for name in ("jax", "jaxlib", "threads", "devices"))
+    assert found["dataset"] == {
+        "name": "stripes",
+        "class_names": ["0", "1", "2"],
+        "image_shape": [6, 6, 1],
+        "train": 120,
+        "test": 40,
+        "sha256": dict(stripes.sha256),
+    }
+    environment.check_facts(found["dataset"])
+
+
+def test_says_what_may_change_bits_and_nothing_else():
+    then = environment.machine()
+    assert environment.differences(then, environment.machine()) == []
+    now = then | {"jaxlib": "9.9.9", "threads": 99, "python": "2.7", "platform": "elsewhere"}
+    assert environment.differences(then, now) == [
+        f"jaxlib {then['jaxlib']} → 9.9.9",
+        f"threads {then['threads']} → 99",
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"class_names": []},
+        {"class_names": ["a", "a"]},
+        {"class_names": ["a", 1]},
+        {"class_names": "ab"},
+        {"image_shape": [6, 6]},
+        {"image_shape": [6, 6, 0]},
+        {"image_shape": [6, 6, -1]},
+        {"image_shape": [6, 6, 1.0]},
+        {"image_shape": [6, 6, True]},
+        {"image_shape": [6, 6, 2**40]},
+        {"train": "many"},
+        {"train": 0},
+        {"test": None},
+        {"sha256": "0"},
+        {"name": 1},
+    ],
+)
+def test_facts_that_cannot_be_are_refused(stripes, change):
+    facts = copy.deepcopy(environment.describe(stripes)["dataset"])
+    with pytest.raises(ValueError, match="not what they should be"):
+        environment.check_facts(facts | change)

@@ -1,0 +1,93 @@
+"""Whole or not at all: what a write that fails, or a writer that dies, leaves behind."""
+
+import os
+import time
+
+import pytest
+
+from jaxquard.errors import JaxquardError
+from jaxquard.runs import files
+from jaxquard.runs.files import sweep, temporary, write_atomically, write_directory
+
+
+class DiskError(OSError):
+    """What the tests let the disk say."""
+
+
+def full(*_: object) -> None:
+    raise DiskError(28, "No space left on device")
+
+
+def test_a_file_is_replaced_whole(tmp_path):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    write_atomically(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_file_that_cannot_be_replaced_stays(tmp_path, monkeypatch, fails):
+    path = tmp_path / "file"
+    write_atomically(path, b"old")
+    monkeypatch.setattr(os, fails, full)
+    with pytest.raises(JaxquardError, match=r"file: cannot write: No space left on device"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_directory_appears_at_once(tmp_path):
+    path = tmp_path / "new" / "run"
+    write_directory(path, {"a": b"1", "deep/down/b": b"2"})
+    assert (path / "a").read_bytes() == b"1"
+    assert (path / "deep" / "down" / "b").read_bytes() == b"2"
+    assert list(path.parent.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("fails", ["fsync", "rename"])
+def test_a_directory_that_cannot_be_written_does_not_appear(tmp_path, monkeypatch, fails):
+    monkeypatch.setattr(os, fails, full)
+    with pytest.raises(JaxquardError, match="No space left"):
+        write_directory(tmp_path / "run", {"a": b"1", "b/c": b"2"})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_directory_never_replaces_another(tmp_path):
+    write_directory(tmp_path / "run", {"a": b"1"})
+    with pytest.raises(JaxquardError, match="cannot write"):
+        write_directory(tmp_path / "run", {"a": b"2"})
+    assert (tmp_path / "run" / "a").read_bytes() == b"1"
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_everything_is_synced_before_it_appears(tmp_path, monkeypatch):
+    done = []
+    real_fsync, real_rename = os.fsync, os.rename
+    monkeypatch.setattr(os, "fsync", lambda fd: (done.append("fsync"), real_fsync(fd)))
+    monkeypatch.setattr(os, "rename", lambda a, b: (done.append("rename"), real_rename(a, b)))
+    write_directory(tmp_path / "run", {"a": b"1", "b/c": b"2"})
+    assert done == ["fsync"] * 4 + ["rename", "fsync"]  # two files, their two folders; then the folder of them all
+
+
+def test_sweep_takes_what_dead_writers_left_and_nothing_else(tmp_path):
+    (tmp_path / "kept").write_bytes(b"")
+    temporary(tmp_path / "file").write_bytes(b"half")
+    (temporary(tmp_path / "folder") / "deep").mkdir(parents=True)
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+
+
+def test_sweep_by_age_leaves_the_young(tmp_path):
+    young, old = temporary(tmp_path / "young"), temporary(tmp_path / "old")
+    for path in (young, old):
+        path.mkdir()
+    os.utime(old, (0, time.time() - 4000))
+    sweep(tmp_path, older_than=3600)
+    assert list(tmp_path.iterdir()) == [young]
+
+
+def test_temporary_names_are_recognised_and_unique(tmp_path):
+    names = {temporary(tmp_path / "x").name for _ in range(100)}
+    assert len(names) == 100
+    assert all(name.startswith(files.TEMPORARY) for name in names)

@@ -1,0 +1,118 @@
+"""Lines are whole for every reader, survive torn and failed writes, and tell the run as if never stopped."""
+
+import json
+import os
+import threading
+
+import pytest
+
+from jaxquard.errors import JaxquardError, RunError
+from jaxquard.runs import journal
+
+
+def epoch(number: int, step: int) -> dict:
+    return {"epoch": number, "step": step, "train_loss": 1 / number}
+
+
+def test_lines_come_back_in_order(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    lines = [epoch(1, 10), {"event": "stopped", "step": 10}, epoch(2, 20)]
+    for line in lines:
+        journal.append(path, line)
+    assert journal.read_lines(path) == lines
+    assert path.read_bytes().count(b"\n") == 3
+    assert journal.read_lines(tmp_path / "none") == []
+
+
+def test_a_line_being_written_is_not_seen_and_a_torn_one_is_cut_off(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    journal.append(path, epoch(1, 10))
+    for cut in range(1, 20):
+        whole = path.read_bytes()
+        path.write_bytes(whole + json.dumps(epoch(2, 20)).encode()[:cut])
+        assert journal.read_lines(path) == [epoch(1, 10)]
+        journal.append(path, epoch(2, 20))
+        assert journal.read_lines(path) == [epoch(1, 10), epoch(2, 20)]
+        path.write_bytes(whole)
+
+
+def test_a_first_line_that_was_torn_leaves_nothing(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"epo')
+    journal.append(path, epoch(1, 10))
+    assert journal.read_lines(path) == [epoch(1, 10)]
+
+
+def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "journal.jsonl"
+    journal.append(path, epoch(1, 10))
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(JaxquardError, match=r"journal\.jsonl: cannot write: No space left on device"):
+        journal.append(path, epoch(2, 20))
+    assert journal.read_lines(path) == [epoch(1, 10)]
+    assert path.read_bytes().endswith(b"}\n")
+
+
+def test_what_is_not_finite_is_never_written(tmp_path):
+    with pytest.raises(ValueError, match="JSON compliant"):
+        journal.append(tmp_path / "journal.jsonl", {"epoch": 1, "train_loss": float("nan")})
+    assert not (tmp_path / "journal.jsonl").exists()
+
+
+def test_writers_at_once_lose_nothing(tmp_path):
+    path = tmp_path / "evaluations.jsonl"
+
+    def write(who: int) -> None:
+        for n in range(25):
+            journal.append(path, {"by": who, "n": n, "padding": "x" * 5000})
+
+    threads = [threading.Thread(target=write, args=(who,)) for who in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted((line["by"], line["n"]) for line in journal.read_lines(path)) == [
+        (who, n) for who in range(4) for n in range(25)
+    ]
+
+
+def test_a_resumed_line_takes_back_what_came_after_its_step(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    for line in (epoch(1, 10), epoch(2, 20), {"event": "diverged", "step": 25}, {"event": "resumed", "step": 15}):
+        journal.append(path, line)
+    assert journal.epochs(path) == [epoch(1, 10)]
+    journal.append(path, epoch(2, 20))
+    journal.append(path, {"event": "resumed", "step": 20})
+    assert journal.epochs(path) == [epoch(1, 10), epoch(2, 20)]
+    assert [line["event"] for line in journal.read(path) if "event" in line] == ["resumed", "resumed"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"",
+        b"[]",
+        b"3",
+        b"null",
+        b'{"epoch": "one"}',
+        b'{"epoch": 1, "step": 1.5}',
+        b'{"epoch": 1, "step": 1, "seconds": "long"}',
+        b'{"epoch": 1, "step": 1, "train_loss": NaN}',
+        b'{"epoch": 1, "step": 1, "train_loss": 1e999}',
+        b'{"epoch": 1, "step": 1, "train_loss": {"mean": 1}}',
+        b'{"epoch": 1, "step": 1, "val_accuracy": ["high"]}',
+        b'{"epoch": 1, "epoch": 2}',
+        b"{" * 100_000,
+        b"\xff\xfe",
+        b'{"epoch": 1, "st',
+    ],
+)
+def test_a_damaged_line_is_an_error_that_says_which(tmp_path, line):
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(b'{"epoch":1,"step":10}\n' + line + b'\n{"epoch":2,"step":20}\n')
+    with pytest.raises(RunError, match=r"journal\.jsonl: line 2 is damaged"):
+        journal.read(path)

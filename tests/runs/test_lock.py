@@ -1,0 +1,61 @@
+"""One training at a time; the second is told who the first is; the dead hold nobody up."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from jaxquard.errors import JaxquardError, RunError
+from jaxquard.runs.lock import locked, refuse_if_in_use
+
+HOLD = "import sys; from pathlib import Path; from jaxquard.runs.lock import locked\n"
+HOLD += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
+
+
+def test_a_lock_is_held_by_one_and_then_free(tmp_path):
+    with locked(tmp_path):
+        with pytest.raises(RunError, match=f"in use by process {os.getpid()} on "), locked(tmp_path):
+            pass
+        with pytest.raises(RunError, match="in use"):
+            refuse_if_in_use(tmp_path)
+    refuse_if_in_use(tmp_path)
+    with locked(tmp_path):
+        pass
+    assert not (tmp_path / "holder.json").exists()
+
+
+def test_an_error_inside_frees_the_lock(tmp_path):
+    with pytest.raises(KeyError), locked(tmp_path):
+        raise KeyError
+    refuse_if_in_use(tmp_path)
+    assert not (tmp_path / "holder.json").exists()
+
+
+def test_another_process_is_named_and_once_killed_holds_nobody_up(tmp_path):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(RunError, match=f"in use by process {holder.pid} on "), locked(tmp_path):
+            pass
+        holder.send_signal(signal.SIGKILL)
+    with locked(tmp_path):
+        pass
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "host": ""}'])
+def test_a_damaged_holder_is_another_process(tmp_path, text):
+    with locked(tmp_path):
+        (tmp_path / "holder.json").write_text(text)
+        with pytest.raises(RunError, match="in use by another process"):
+            refuse_if_in_use(tmp_path)
+
+
+def test_where_no_lock_can_be_the_error_names_the_path(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(JaxquardError, match="file"), locked(tmp_path / "file"):
+        pass
