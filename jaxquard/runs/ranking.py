@@ -1,0 +1,59 @@
+"""Who won a sweep, and whether the win is larger than the noise between seeds."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+from jaxquard.runs.directory import Run
+from jaxquard.runs.figures import summary
+
+# two-sided 95 % quantiles of Student's t for 1, 2, 3, … degrees of freedom; beyond the list the normal one is close
+T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
+NORMAL95 = 1.96
+
+
+def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
+    """Every combination of the `swept` settings with its validation accuracy over seeds, best first.
+
+    Each row: `settings`, `val_accuracy` (mean, std, values by seed; None where a network diverged), `networks` (RUN or
+    RUN@k). A combination whose networks all diverged comes last.
+    """
+    rows: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for run in runs:
+        configs = run.config.networks()
+        values = run.epochs()[-1].get("val_accuracy") if run.epochs() else None
+        values = values if isinstance(values, list) else [values]
+        lost = _lost(run, len(configs))
+        for k, config in enumerate(configs):
+            settings = {name: getattr(config, name) for name in swept}
+            row = rows.setdefault(tuple(settings.values()), {"settings": settings, "values": [], "networks": []})
+            row["values"].append(None if k in lost else values[k])
+            row["networks"].append(f"{run.id}@{k}" if len(configs) > 1 else run.id)
+    ranked = [
+        {"settings": r["settings"], "val_accuracy": summary(r["values"]), "networks": r["networks"]}
+        for r in rows.values()
+    ]
+    return sorted(ranked, key=lambda row: -(row["val_accuracy"]["mean"] or -1.0))
+
+
+def _lost(run: Run, networks: int) -> set[int]:
+    lines = run.journal()
+    noted = {line["network"] for line in lines if line.get("event") == "diverged" and "network" in line}
+    return noted if noted else (set(range(networks)) if run.status() == "diverged" else set())
+
+
+def verdict(rows: Sequence[dict[str, Any]]) -> str:
+    """In a sentence: is the best combination really better than the next, or is that within the noise?
+
+    A 95 % t interval of the difference, paired by seed: members of a sweep share their start and their batches.
+    """
+    if len(rows) < 2:
+        return "nothing to compare"
+    best, second = (row["val_accuracy"]["values"] for row in rows[:2])
+    pairs = [a - b for a, b in zip(best, second, strict=False) if a is not None and b is not None]
+    if len(pairs) < 2:
+        return "one seed cannot tell a win from noise: add --seeds 5"
+    mean, error = statistics.fmean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5
+    t = T95[len(pairs) - 2] if len(pairs) - 2 < len(T95) else NORMAL95
+    said = f"the best leads the next by {100 * mean:.2f} ± {100 * t * error:.2f} points over {len(pairs)} seeds"
+    return f"{said}: {'larger than the noise' if mean > t * error else 'within the noise, not a win'}"

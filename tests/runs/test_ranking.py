@@ -1,0 +1,77 @@
+"""Ranking a sweep: best first, the diverged last, and a win smaller than the noise is called that."""
+
+import pytest
+from scipy import stats
+
+from jaxquard.config import Config
+from jaxquard.runs import ranking
+from jaxquard.runs.directory import Run
+
+
+class Made(Run):
+    """A run with a journal that somebody made up."""
+
+    def __init__(self, name: str, config: Config, lines: list[dict]) -> None:
+        object.__setattr__(self, "name", name)
+        object.__setattr__(self, "made_config", config)
+        object.__setattr__(self, "lines", lines)
+
+    id = property(lambda self: self.name)
+    config = property(lambda self: self.made_config)
+
+    def journal(self) -> list[dict]:
+        return self.lines
+
+    def epochs(self) -> list[dict]:
+        return [line for line in self.lines if "event" not in line]
+
+
+def rows(*columns: list[float | None]) -> list[dict]:
+    return [{"val_accuracy": {"values": list(values)}} for values in columns]
+
+
+def test_combinations_are_ranked_by_their_mean_over_seeds() -> None:
+    config = Config(sweep=(("learning_rate", (0.1, 0.2, 0.3)),), seeds=2)
+    lines = [{"event": "diverged", "network": 5}, {"epoch": 1, "val_accuracy": [0.5, 0.6, 0.8, 0.7, 0.9, 0.9]}]
+    ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
+    assert [row["settings"]["learning_rate"] for row in ranked] == [0.3, 0.2, 0.1]
+    assert ranked[0]["val_accuracy"]["values"] == [0.9, None]  # network 5 diverged: not counted
+    assert ranked[1]["val_accuracy"]["mean"] == pytest.approx(0.75)
+    assert ranked[1]["networks"] == ["r@2", "r@3"]
+
+
+def test_runs_that_differ_in_their_shape_are_ranked_together() -> None:
+    runs = [
+        Made(f"b{size}", Config(batch_size=size), [{"epoch": 1, "val_accuracy": right}])
+        for size, right in ((32, 0.7), (64, 0.9))
+    ]
+    ranked = ranking.ranking(runs, ["batch_size"])
+    assert [(row["settings"], row["networks"]) for row in ranked] == [
+        ({"batch_size": 64}, ["b64"]),
+        ({"batch_size": 32}, ["b32"]),
+    ]
+
+
+def test_all_diverged_comes_last() -> None:
+    config = Config(sweep=(("learning_rate", (0.1, 9.0)),))
+    lines = [{"event": "diverged", "network": 1}, {"epoch": 1, "val_accuracy": [0.2, 0.99]}]
+    ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
+    assert [row["val_accuracy"]["mean"] for row in ranked] == [0.2, None]
+
+
+@pytest.mark.parametrize(
+    ("best", "second", "says"),
+    [
+        ([0.90, 0.91, 0.92], [0.80, 0.81, 0.825], "larger than the noise"),
+        ([0.90, 0.80, 0.85], [0.80, 0.88, 0.84], "within the noise"),
+        ([0.90], [0.80], "one seed cannot tell"),
+        ([0.90, None, 0.90], [0.80, 0.8, None], "one seed cannot tell"),
+    ],
+)
+def test_a_win_smaller_than_the_noise_is_called_that(best: list, second: list, says: str) -> None:
+    assert says in ranking.verdict(rows(best, second))
+
+
+def test_the_quantiles_are_students() -> None:
+    for degrees, quantile in enumerate(ranking.T95, start=1):
+        assert quantile == pytest.approx(stats.t.ppf(0.975, degrees), abs=0.006)
