@@ -28,7 +28,7 @@ from jaxquard.config import suggestion
 from jaxquard.errors import UsageError
 from jaxquard.lessons.lesson import Lesson
 
-NAMES = ("baselines", "learning-rate")
+NAMES = ("baselines", "backprop", "learning-rate")
 
 
 def find(name: str) -> tuple[int, Lesson]:

@@ -1,5 +1,6 @@
 """What a batched run leaves behind: arms, one for each kind of network, with a row for each seed. Knows no jax."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def make_arms(
         own = slice(number * seeds, (number + 1) * seeds)
         arm: Arm = {key: values[own] for key, values in curves.items()}
         arm |= {key: {layer: values[own] for layer, values in found.items()} for key, found in layers.items()}
-        arms[name] = rounded(arm) | {"diverged": diverged[own], "seconds": round(seconds / networks, 4)}
+        arms[name] = arm | {"diverged": diverged[own], "seconds": seconds / networks}
     return arms
 
 
@@ -50,13 +51,17 @@ def _by_layer(records: list[dict[str, Any]], key: str, networks: int) -> dict[st
     return {layer: _curves([record[key][layer] for record in records], networks) for layer in records[0][key]}
 
 
-def rounded(value: Any) -> Any:
-    """Numbers to six significant digits: what is shipped should not be mostly noise."""
+def as_data(value: Any) -> Any:
+    """Anything measured as plain data for JSON: six significant digits, for the rest is noise; not finite is None."""
     if isinstance(value, dict):
-        return {name: rounded(item) for name, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return float(f"{value:.{DIGITS}g}") if isinstance(value, float) else value
+        return {str(name): as_data(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_data(item) for item in value]
+    if hasattr(value, "tolist"):
+        return as_data(value.tolist())
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return value
 
 
 def final(arm: Arm, epoch: int = -1) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset
-from jaxquard.lessons.arms import Arm, make_arms, rounded
+from jaxquard.lessons.arms import Arm, make_arms
 from jaxquard.lessons.lesson import Scale
 from jaxquard.nn.model import Model, Params, State
 from jaxquard.training.data import TrainingData, prepare
@@ -71,7 +71,7 @@ class Lab:
         return make_arms(label, config, records, diverged, seconds)
 
     def look(self, label: str, config: Config, inspect: Inspect, *, images: int = 1_000, trained: bool = False) -> Any:
-        """What `inspect(model, params, state, images, labels)` finds in each network: plain data with a leading axis
+        """What `inspect(model, params, state, images, labels)` finds in each network: NumPy arrays with a leading axis
         for the networks. They are looked at before their first step or, if `trained`, after their last.
         """
         config, data = self.prepare(config)
@@ -82,7 +82,7 @@ class Lab:
         x, y = data.images[:images], data.labels[:images]
         looked = jax.jit(lambda params, state: inspect(model, params, state, x, y))
         found = [looked(*jax.tree.map(lambda leaf, k=k: leaf[k], ts.judged)) for k in range(len(networks))]
-        return rounded(plain(jax.tree.map(lambda *each: np.stack(each), *found)))
+        return jax.tree.map(lambda *each: np.stack(each), *found)
 
     def _events(self, label: str, config: Config, data: TrainingData, diagnostics: bool) -> Iterator[Event]:
         steps = config.epochs * (len(data.images) // config.batch_size)

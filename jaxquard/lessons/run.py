@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxquard.errors import DataError, JaxquardError, UsageError
+from jaxquard.lessons.arms import as_data
 from jaxquard.lessons.lesson import Lesson, ScaleName
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def run(
         )
     began = time.perf_counter()
     configs = lesson.configs(scale)
-    measured = lesson.measure(Lab(dataset, scale, tick or (lambda label, done: None)), configs)
+    measured = as_data(lesson.measure(Lab(dataset, scale, tick or (lambda label, done: None)), configs))
     raw = {
         "lesson": name,
         "number": number,
