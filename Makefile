@@ -50,6 +50,17 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
+bench: $(VENV)-bench/.installed  ## side by side with seven other systems, < 25 minutes; the machine must be quiet
+	$(VENV)-bench/bin/python -m benchmarks $(ARGS)
+
+bench-full: bench  ## and the growth curves
+	$(VENV)-bench/bin/python -m benchmarks.growth
+
+$(VENV)-bench/.installed: pyproject.toml
+	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
+	$(VENV)-bench/bin/python -m pip install --quiet --editable '.[bench]'
+	touch $@
+
 results: $(VENV)/.dev  ## every recipe over its seeds (hours; resumable), then the tables and charts
 	$(BIN)/python -m benchmarks.recipes $(ARGS)
 
