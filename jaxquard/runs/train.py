@@ -219,8 +219,8 @@ def finite_weights(ts: TrainState) -> np.ndarray:
 def _diverged(event: Event, run: Run) -> str:
     record = event.record or {}
     return (
-        f"the {record.get('quantity')} was not finite at step {record.get('steps', ['?'])[0]}; try a smaller learning"
-        f" rate.\nThe last good checkpoint is kept in {run.path}"
+        f"diverged: {record['quantity']} not finite at step {record['steps'][0]}; try a smaller learning rate\n"
+        f"(the last good checkpoint is kept in {run.path})"
     )
 
 

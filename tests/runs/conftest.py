@@ -1,0 +1,73 @@
+"""A small training in a run directory, and what of it must be the same whether or not it was stopped on the way."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.data import Dataset
+from jaxquard.runs import checkpoint, train
+from jaxquard.runs.directory import Run
+from jaxquard.training.fit import Event
+
+TIMES = {"time", "seconds"}
+
+
+@pytest.fixture(scope="session")
+def small() -> Config:
+    """Six steps an epoch, three epochs, on the data set `stripes`."""
+    return Config(dataset="stripes.npz", hidden=(5,), batch_size=20, epochs=3, learning_rate=0.1)
+
+
+@pytest.fixture(scope="session")
+def trained(small: Config, stripes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> train.TrainResult:
+    """A finished run of `small`, for those who only look."""
+    return train.train(small, stripes, runs=tmp_path_factory.mktemp("runs"), name="whole")
+
+
+def stop_at(step: int) -> train.Observer:
+    """An observer that wants to stop at the first event from this step on."""
+    seen: list[Event] = []
+    return train.Observer(event=seen.append, should_stop=lambda: seen[-1].step >= step)
+
+
+def kept(run: Run) -> dict[str, Any]:
+    """All that a run wrote down, times apart: arrays of the newest checkpoint and every snapshot, lines, evaluation."""
+    lines = [line for line in run.journal() if line.get("event") != "resumed"]
+    arrays, faults = checkpoint.newest(run.checkpoints)
+    assert faults == []
+    return {
+        "state": {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()},
+        "snapshots": {file.name: file.read_bytes() for file in run.snapshots.iterdir()},
+        "journal": [{key: value for key, value in line.items() if key not in TIMES} for line in lines],
+        "tests": [(line["step"], line["accuracy"], line["loss"]) for line in run.evaluations()],
+        "config": (run.path / "config.toml").read_bytes(),
+        "files": sorted(path.name for path in run.path.iterdir()),
+    }
+
+
+@pytest.fixture(scope="session")
+def assert_same_run() -> Callable[[Run, Run], None]:
+    """Two runs that wrote down the same, bit for bit."""
+
+    def same(one: Run, other: Run) -> None:
+        a, b = kept(one), kept(other)
+        assert a.keys() == b.keys()
+        for key in a:
+            assert a[key] == b[key], key
+
+    return same
+
+
+@pytest.fixture
+def interrupted_at() -> Callable[[int], train.Observer]:
+    """`interrupted_at(step)`: an observer that wants to stop at the first event from this step on."""
+    return stop_at
+
+
+@pytest.fixture(autouse=True)
+def _no_floating_point_noise() -> Any:
+    with np.errstate(all="raise", under="ignore"):
+        yield

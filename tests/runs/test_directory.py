@@ -1,0 +1,187 @@
+"""The run directory as the design lays it out, and the names it can have."""
+
+import json
+import shutil
+import threading
+import tomllib
+
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import directory
+from jaxquard.runs.directory import Run
+
+
+@pytest.fixture
+def copied(trained, tmp_path):
+    """A copy of the finished run, to be damaged."""
+    return Run(shutil.copytree(trained.run.path, tmp_path / "runs" / "copied"))
+
+
+def test_holds_what_the_design_says(trained, stripes):
+    run = trained.run
+    assert sorted(path.name for path in run.path.iterdir()) == [
+        "checkpoints",
+        "config.toml",
+        "environment.json",
+        "evaluations.jsonl",
+        "journal.jsonl",
+        "lock",
+        "snapshots",
+    ]
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == ["step-000000000", "step-000000018"]
+    assert {file.name for file in run.checkpoints.glob("*/*")} == {"manifest.json", "state.safetensors"}
+    assert sorted(path.stem for path in run.snapshots.iterdir()) == [f"epoch-00000{k}" for k in range(4)]
+    config = tomllib.loads((run.path / "config.toml").read_text())
+    assert Config.from_dict(config) == run.config
+    assert run.config.pixel_mean is not None
+    assert run.config.validation == 0
+    assert run.environment["dataset"]["sha256"] == dict(stripes.sha256)
+
+
+def test_a_journal_line_says_what_the_design_says(trained):
+    lines = trained.run.epochs()
+    assert [line["epoch"] for line in lines] == [1, 2, 3]
+    assert [line["step"] for line in lines] == [6, 12, 18]
+    for line in lines:
+        assert {"train_loss", "train_accuracy", "learning_rate", "seconds", "grad_norm", "update_norm"} <= line.keys()
+        assert set(line["grad_norm"]) == {"0", "1"}
+        assert set(line["dead"]) == {"0"}
+    assert trained.run.journal()[-1]["event"] == "finished"
+    assert trained.run.status() == "finished"
+
+
+def test_names_are_single_portable_path_components(tmp_path):
+    for name in ("../x", "..", ".", "", "/etc", "a/b", "a\\b", ".hidden", "-x", "é", "a b", "x" * 101, "a\0b", "a\n"):
+        with pytest.raises(UsageError, match="run name"):
+            directory.free_path(tmp_path, name)
+    for name in ("a", "A-1.b_c", "0", "x" * 100):
+        assert directory.free_path(tmp_path, name) == tmp_path / name
+
+
+def test_new_names_say_what_is_trained():
+    assert directory.new_name(Config(recipe="seed")).startswith("seed-20")
+    assert directory.new_name(Config(dataset="/data/my set.npz", model="cnn")).startswith("cnn-myset-20")
+    assert directory.new_name(Config(dataset="/data/日本/")).startswith("mlp-data-20")
+    names = {directory.new_name(Config()) for _ in range(20)}
+    assert len(names) == 20
+    assert all(directory.checked_name(name) for name in names)
+
+
+def test_a_taken_name_is_refused_and_its_run_left_alone(trained):
+    before = sorted(trained.run.path.rglob("*"))
+    with pytest.raises(RunError, match="already there"):
+        directory.create(trained.run.path.parent, "whole", Config(), {}, None)
+    assert sorted(trained.run.path.rglob("*")) == before
+
+
+def test_of_two_who_want_a_name_at_once_one_gets_it(tmp_path, trained, small, stripes):
+    from jaxquard.runs.train import make_run, prepare, start
+
+    config, data = prepare(small, stripes)
+    task, program = make_run(config, data)
+    state = start(program, task, config.networks())
+    outcomes = []
+
+    def create() -> None:
+        try:
+            outcomes.append(directory.create(tmp_path, "wanted", config, trained.run.environment, state))
+        except RunError as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=create) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(isinstance(outcome, Run) for outcome in outcomes) == 1
+    assert sum("already there" in outcome for outcome in outcomes if isinstance(outcome, str)) == 5
+    assert [path.name for path in tmp_path.iterdir()] == ["wanted"]
+
+
+def test_found_by_id_by_path_and_not_at_all(trained):
+    root = trained.run.path.parent
+    assert directory.find("whole", root).path == trained.run.path
+    assert directory.find(str(trained.run.path), root / "elsewhere").id == "whole"
+    with pytest.raises(RunError, match=r"whale: no such run in .*; did you mean whole"):
+        directory.find("whale", root)
+    with pytest.raises(RunError, match="no such run"):
+        directory.find("", root)
+
+
+def test_a_run_knows_its_name_from_inside(trained, monkeypatch):
+    monkeypatch.chdir(trained.run.path)
+    assert directory.find(".", trained.run.path / "runs").id == "whole"
+
+
+def test_lists_runs_and_nothing_half_written(copied):
+    root = copied.path.parent
+    shutil.copytree(copied.path, root / ".tmp-123-half")
+    (root / "a-file").write_bytes(b"")
+    (root / "a-folder").mkdir()
+    assert [run.id for run in directory.every(root)] == ["copied"]
+    assert list(directory.every(root / "none")) == []
+
+
+def test_runs_directory_is_what_was_given_else_the_variable_else_runs(monkeypatch, tmp_path):
+    assert str(directory.runs_directory()) == "runs"
+    monkeypatch.setenv("JAXQUARD_RUNS", str(tmp_path))
+    assert directory.runs_directory() == tmp_path
+    assert directory.runs_directory(tmp_path / "given") == tmp_path / "given"
+
+
+DAMAGED_TOML = {
+    "not UTF-8": b"\xff",
+    "not TOML": b"epochs = ",
+    "a key twice": b"epochs = 1\nepochs = 2",
+    "an unknown setting": b"epoch = 3",
+    "a wrong type": b'epochs = "three"',
+    "out of range": b"epochs = -3",
+    "not finite": b"learning_rate = nan",
+    "a sweep that is none": b"sweep = [1, 2]",
+    "a nested sweep": b"[sweep]\nlearning_rate = [[0.1]]",
+    "a huge number": b"epochs = 1" + b"0" * 5000,
+    "deep nesting": b"hidden = " + b"[" * 100_000,
+    "too many networks": b"seeds = 1024\n[sweep]\nlearning_rate = [0.1, 0.2]",
+}
+
+
+@pytest.mark.parametrize("data", DAMAGED_TOML.values(), ids=DAMAGED_TOML.keys())
+def test_a_damaged_config_is_named(copied, data):
+    (copied.path / "config.toml").write_bytes(data)
+    with pytest.raises(RunError, match=r"config\.toml: damaged"):
+        _ = copied.config
+
+
+DAMAGED_JSON = [b"", b"[]", b"null", b"{}", b'{"dataset": 1}', b'{"dataset": {}}', b"\xff", b"[" * 100_000]
+
+
+@pytest.mark.parametrize("data", DAMAGED_JSON)
+def test_a_damaged_environment_is_named(copied, data):
+    (copied.path / "environment.json").write_bytes(data)
+    with pytest.raises(RunError, match=r"environment\.json: damaged"):
+        _ = copied.environment
+
+
+def test_missing_files_are_named(copied):
+    for name in ("config.toml", "environment.json"):
+        (copied.path / name).unlink()
+    with pytest.raises(RunError, match=r"config\.toml: cannot be read"):
+        _ = copied.config
+    with pytest.raises(RunError, match=r"environment\.json: cannot be read"):
+        _ = copied.environment
+
+
+def test_a_fork_knows_its_parent_and_is_still_readable(copied):
+    with (copied.path / "config.toml").open("a") as file:
+        file.write('\n[parent]\nrun = "whole"\nstep = 12\n')
+    assert copied.config.epochs == 3
+
+
+def test_the_environment_is_json_that_anybody_can_read(trained):
+    assert json.loads((trained.run.path / "environment.json").read_text())["dataset"]["class_names"] == [
+        "0",
+        "1",
+        "2",
+    ]

@@ -1,0 +1,149 @@
+"""From a name to networks: runs, one of several, files; the same predictions whichever way they were loaded."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import models, tensors, train
+from jaxquard.runs.directory import Run
+
+
+@pytest.fixture(scope="module")
+def several(small, stripes, tmp_path_factory):
+    """A finished run of three networks."""
+    config, root = small.replace(seeds=3, epochs=1), tmp_path_factory.mktemp("runs")
+    return train.train(config, stripes, runs=root, name="three").run
+
+
+def test_a_run_predicts_what_its_training_evaluated(trained, stripes):
+    model = models.load_model("whole", trained.run.path.parent)
+    predicted = model.logits(stripes.test_images).argmax(axis=-1)
+    assert np.mean(predicted == stripes.test_labels) == trained.test_accuracy
+    assert model.class_names == ("0", "1", "2")
+    assert model.image_shape == (6, 6, 1)
+
+
+def test_a_file_predicts_the_same_bits(trained, stripes, tmp_path):
+    model = models.load_model("whole", trained.run.path.parent)
+    models.save_file(model, tmp_path / "net.safetensors")
+    loaded = models.load_model(str(tmp_path / "net.safetensors"), tmp_path)
+    assert loaded.name == "net"
+    assert loaded.run is None
+    assert loaded.config == model.config
+    assert loaded.class_names == model.class_names
+    assert loaded.logits(stripes.test_images).tobytes() == model.logits(stripes.test_images).tobytes()
+
+
+def test_one_of_several_is_named_by_its_number(several, stripes, tmp_path):
+    root = several.path.parent
+    networks = models.load_models("three", root)
+    assert [one.name for one in networks] == ["three@0", "three@1", "three@2"]
+    assert [one.config.seed for one in networks] == [0, 1, 2]
+    one = models.load_model("three@1", root)
+    assert one.logits(stripes.test_images).tobytes() == networks[1].logits(stripes.test_images).tobytes()
+    models.save_file(one, tmp_path / "one.safetensors")
+    assert models.load_model(str(tmp_path / "one.safetensors"), root).config.seed == 1
+
+
+@pytest.mark.parametrize("name", ["three@3", "three@-1", "three@x", "three@", "three@1.0", "three@" + "9" * 5000])
+def test_a_number_there_is_not_is_refused(several, name):
+    with pytest.raises(RunError, match="has networks 0 to 2"):
+        models.load_models(name, several.path.parent)
+
+
+def test_where_one_is_wanted_several_must_say_which(several):
+    with pytest.raises(RunError, match="holds 3 networks: name one, three@0 to three@2"):
+        models.load_model("three", several.path.parent)
+
+
+def test_a_name_there_is_not_suggests_the_nearest(trained):
+    with pytest.raises(RunError, match=r"whale: no such run in .*, nor a model of that name; did you mean whole"):
+        models.load_models("whale", trained.run.path.parent)
+
+
+def test_one_picture_and_many_give_the_same_answers(trained, stripes):
+    model = models.load_model("whole", trained.run.path.parent)
+    together = model.logits(stripes.test_images)
+    one = np.concatenate([model.logits(stripes.test_images[k : k + 1]) for k in range(5)])
+    np.testing.assert_allclose(one, together[:5], rtol=1e-5, atol=1e-5)
+
+
+def test_images_of_another_size_are_refused(trained):
+    model = models.load_model("whole", trained.run.path.parent)
+    with pytest.raises(UsageError, match="was trained on images of"):
+        model.logits(np.zeros((1, 7, 6, 1), np.uint8))
+
+
+def test_a_damaged_newest_checkpoint_gives_way_to_the_one_before(trained, tmp_path):
+    run = Run(shutil.copytree(trained.run.path, tmp_path / "copy"))
+    (run.checkpoints / "step-000000018" / "manifest.json").unlink()
+    model = models.load_model("copy", tmp_path)
+    weights = np.asarray(model.weights[0][0]["w"])
+    start = tensors.from_bytes((run.snapshots / "epoch-000000.safetensors").read_bytes(), "")
+    assert weights.tobytes() == start["0/0/w"].tobytes()
+
+
+@pytest.fixture(scope="module")
+def file(trained, tmp_path_factory):
+    """A sound model file: its arrays, its metadata."""
+    path = tmp_path_factory.mktemp("models") / "net.safetensors"
+    models.save_file(models.load_model("whole", trained.run.path.parent), path)
+    data = path.read_bytes()
+    return tensors.from_bytes(data, ""), tensors.metadata(data)
+
+
+def changed(text: str, **values: object) -> str:
+    return json.dumps(json.loads(text) | values)
+
+
+HOSTILE = {
+    "no metadata": lambda m: {},
+    "another format": lambda m: m | {"format": "pt"},
+    "no config": lambda m: {k: v for k, v in m.items() if k != "config"},
+    "a config that is no JSON": lambda m: m | {"config": "{"},
+    "a config that is a list": lambda m: m | {"config": "[]"},
+    "a config with a key twice": lambda m: m | {"config": '{"seed": 1, "seed": 2}'},
+    "an unknown setting": lambda m: m | {"config": changed(m["config"], nonsense=1)},
+    "a setting out of range": lambda m: m | {"config": changed(m["config"], epochs=0)},
+    "many networks": lambda m: m | {"config": changed(m["config"], seeds=1000)},
+    "a sweep": lambda m: m | {"config": changed(m["config"], sweep={"learning_rate": [0.1, 0.2]}, validation=10)},
+    "a hundred thousand layers": lambda m: m | {"config": changed(m["config"], hidden=[1] * 100_000)},
+    "other widths": lambda m: m | {"config": changed(m["config"], hidden=[6])},
+    "enormous widths": lambda m: m | {"config": changed(m["config"], hidden=[65536])},
+    "no data set": lambda m: {k: v for k, v in m.items() if k != "dataset"},
+    "a data set that is a number": lambda m: m | {"dataset": "7"},
+    "no classes": lambda m: m | {"dataset": changed(m["dataset"], class_names=[])},
+    "more classes": lambda m: m | {"dataset": changed(m["dataset"], class_names=list("abcd"))},
+    "enormous images": lambda m: m | {"dataset": changed(m["dataset"], image_shape=[2**30, 2**30, 2**30])},
+    "NaN in the facts": lambda m: m | {"dataset": '{"train": NaN}'},
+}
+
+
+@pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_file_whose_facts_cannot_be_is_refused(file, tmp_path, change):
+    arrays, facts = file
+    path = tmp_path / "hostile.safetensors"
+    path.write_bytes(tensors.safetensors.numpy.save(arrays, change(facts)))
+    with pytest.raises(RunError, match=r"hostile\.safetensors: "):
+        models.load_file(path, "hostile")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_not_finite_are_refused(file, tmp_path, value):
+    arrays, facts = file
+    name = next(name for name in arrays if name.endswith("w"))
+    bad = arrays[name].copy()
+    bad.flat[-1] = value
+    path = tmp_path / "bad.safetensors"
+    path.write_bytes(tensors.safetensors.numpy.save(arrays | {name: bad}, facts))
+    with pytest.raises(RunError, match=f"{name} holds values that are not finite"):
+        models.load_file(path, "bad")
+
+
+def test_a_file_that_is_missing_or_a_directory_is_named(tmp_path):
+    for name in ("none.safetensors", "."):
+        with pytest.raises(RunError, match="cannot be read"):
+            models.load_file(tmp_path / name, "x")

@@ -1,0 +1,237 @@
+"""Training into a run directory: stopped anywhere and resumed, it is the run that was never stopped, bit for bit."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from jaxquard.errors import DivergedError, RunError
+from jaxquard.runs import checkpoint, train
+from jaxquard.runs.directory import Run
+from jaxquard.runs.lock import locked
+from jaxquard.runs.train import Interrupted, is_snapshot_epoch
+
+KINDS = {
+    "sgd": {},
+    "stateful": {"optimizer": "adam", "learning_rate": 0.01, "dropout": 0.3, "ema": 0.9, "schedule": "one_cycle"},
+    "stopped early": {"patience": 1, "validation": 20, "learning_rate": 3.0, "epochs": 6, "seeds": 2},
+}
+MORE_KINDS = {
+    "nesterov": {"optimizer": "nesterov", "schedule": "step", "l2": 0.01},
+    "sweep": {"sweep": (("learning_rate", (0.1, 0.3)), ("weight_decay", (0.0, 0.1))), "validation": 20},
+    "augmented": {"flip": True, "shift": 1, "cutout": 2, "mixup": 0.2, "label_smoothing": 0.1},
+    "cnn": {"model": "cnn", "widths": (4, 4), "optimizer": "adamw", "ema": 0.9, "schedule": "cosine"},
+}
+
+
+@pytest.mark.parametrize("kind", [*KINDS, *(pytest.param(kind, marks=pytest.mark.check) for kind in MORE_KINDS)])
+def test_from_every_step_a_resumed_run_is_the_run_never_stopped(
+    kind, small, stripes, tmp_path, interrupted_at, assert_same_run
+):
+    """One run, interrupted at every one of its steps and resumed each time, against one that ran through."""
+    config = small.replace(**(KINDS | MORE_KINDS)[kind])
+    whole = train.train(config, stripes, runs=tmp_path, name="whole").run
+    with pytest.raises(Interrupted, match="resume stopped"):
+        train.train(config, stripes, runs=tmp_path, name="stopped", checkpoint_every=1, observer=interrupted_at(1))
+    run, stops, result = Run(tmp_path / "stopped"), 1, None
+    while result is None:
+        try:
+            result = train.resume(run, stripes, checkpoint_every=1, observer=interrupted_at(stops + 1))
+        except Interrupted:
+            stops += 1
+    assert stops >= 10
+    assert_same_run(run, whole)
+
+
+def test_from_a_checkpoint_asked_for_in_the_middle_of_an_epoch(small, stripes, tmp_path, trained, assert_same_run):
+    train.train(small, stripes, runs=tmp_path, name="run", until=2, checkpoint_every=4)
+    run = Run(tmp_path / "run")
+    assert [path.name for path in checkpoint.listed(run.checkpoints)] == ["step-000000008", "step-000000012"]
+    shutil.rmtree(run.checkpoints / "step-000000012")  # as if it had been killed in between
+    train.resume(run, stripes)
+    assert_same_run(run, trained.run)
+    assert [line["step"] for line in run.journal() if line.get("event") == "resumed"] == [8]
+
+
+def test_until_stops_early_and_leaves_the_schedule_alone(small, stripes, tmp_path, assert_same_run):
+    config = small.replace(schedule="cosine")
+    whole = train.train(config, stripes, runs=tmp_path, name="whole").run
+    first = train.train(config, stripes, runs=tmp_path, name="parts", until=1)
+    assert first.epochs == 1
+    assert first.test_accuracy is None
+    assert first.run.evaluations() == []
+    assert first.run.status() == "unfinished"
+    train.resume(first.run, stripes, until=2)
+    last = train.resume(first.run, stripes, until=99)
+    assert last.epochs == 3
+    assert_same_run(last.run, whole)
+
+
+def test_resuming_a_finished_run_does_nothing(trained, stripes):
+    before = {path: path.stat().st_mtime_ns for path in trained.run.path.rglob("*")}
+    again = train.resume(trained.run, stripes)
+    assert before == {path: path.stat().st_mtime_ns for path in trained.run.path.rglob("*")}
+    assert (again.train_loss, again.test_loss, again.test_accuracy, again.epochs, again.parameters) == (
+        trained.train_loss,
+        trained.test_loss,
+        trained.test_accuracy,
+        3,
+        trained.parameters,
+    )
+
+
+def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
+    small, stripes, tmp_path, trained, interrupted_at, assert_same_run
+):
+    with pytest.raises(Interrupted):
+        train.train(small, stripes, runs=tmp_path, name="run", checkpoint_every=3, observer=interrupted_at(9))
+    run = Run(tmp_path / "run")
+    newest = checkpoint.listed(run.checkpoints)[-1] / checkpoint.STATE
+    data = bytearray(newest.read_bytes())
+    data[len(data) // 2] ^= 4
+    newest.write_bytes(data)
+    warnings = []
+    train.resume(run, stripes, observer=train.Observer(warn=warnings.append))
+    assert len(warnings) == 1
+    assert str(newest) in warnings[0]
+    assert "the checkpoint before it" in warnings[0]
+    assert_same_run(run, trained.run)
+
+
+def test_with_every_checkpoint_damaged_nothing_is_touched(small, stripes, tmp_path):
+    run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
+    for manifest in run.path.rglob("manifest.json"):
+        manifest.write_bytes(b"{}")
+    before = {path: path.stat().st_mtime_ns for path in run.checkpoints.rglob("*")}
+    with pytest.raises(RunError, match="no sound checkpoint"):
+        train.resume(run, stripes)
+    assert before == {path: path.stat().st_mtime_ns for path in run.checkpoints.rglob("*")}
+
+
+def test_leftovers_of_a_killed_process_are_swept(small, stripes, tmp_path, trained, assert_same_run):
+    run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
+    for folder in (run.path, run.checkpoints, run.snapshots):
+        (folder / ".tmp-1-half").mkdir()
+        (folder / ".tmp-2-half").write_bytes(b"half")
+    with run.journal_file.open("ab") as file:
+        file.write(b'{"epoch":2,"step":12,"tra')
+    train.resume(run, stripes)
+    assert not list(run.path.rglob(".tmp-*"))
+    assert_same_run(run, trained.run)
+
+
+def test_a_run_killed_between_evaluation_and_end_goes_on_to_finish(small, stripes, tmp_path, trained):
+    run = train.train(small, stripes, runs=tmp_path, name="run").run
+    lines = run.journal_file.read_bytes().splitlines(keepends=True)
+    run.journal_file.write_bytes(b"".join(lines[:-1]))
+    result = train.resume(run, stripes)
+    assert result.test_accuracy == trained.test_accuracy
+    assert run.finished()
+    assert [line["step"] for line in run.evaluations()] == [18, 18]  # two looks, two lines
+
+
+def test_other_data_is_refused(small, stripes, tmp_path):
+    run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
+    other = type(stripes)(**(vars(stripes) | {"sha256": {"x": "0"}}))
+    with pytest.raises(RunError, match="other data"):
+        train.resume(run, other)
+
+
+def test_another_machine_is_told_that_bits_may_differ(small, stripes, tmp_path):
+    run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
+    environment = json.loads((run.path / "environment.json").read_bytes())
+    (run.path / "environment.json").write_text(json.dumps(environment | {"jaxlib": "0.0.1", "threads": 99}))
+    warnings = []
+    train.resume(Run(run.path), stripes, observer=train.Observer(warn=warnings.append))
+    assert [w.split(": ")[0] for w in warnings] == ["bits may differ from an uninterrupted run"] * 2
+    assert "jaxlib 0.0.1" in warnings[0]
+    assert "threads 99" in warnings[1]
+
+
+def test_a_run_in_use_is_refused(small, stripes, tmp_path):
+    run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
+    with locked(run.path), pytest.raises(RunError, match="in use by process"):
+        train.resume(run, stripes)
+
+
+def test_a_name_already_taken_is_refused(trained, small, stripes):
+    with pytest.raises(RunError, match="already there"):
+        train.train(small, stripes, runs=trained.run.path.parent, name="whole")
+
+
+def test_divergence_keeps_the_last_good_checkpoint_and_says_what_and_when(small, stripes, tmp_path):
+    with np.errstate(all="ignore"), pytest.raises(DivergedError, match="diverged: loss not finite at step") as caught:
+        train.train(small.replace(learning_rate=1e30), stripes, runs=tmp_path, name="run", checkpoint_every=1)
+    run = Run(tmp_path / "run")
+    assert run.status() == "diverged"
+    assert caught.value.result.diverged is True  # type: ignore[attr-defined]
+    arrays, _ = checkpoint.newest(run.checkpoints)
+    assert all(np.isfinite(arrays[name]).all() for name in arrays if name.startswith("params"))
+    last = run.journal()[-1]
+    assert last["quantity"] == "loss"
+    assert last["step"] == last["bad_step"] + 1
+    with np.errstate(all="ignore"), pytest.raises(DivergedError):
+        train.resume(run, stripes)
+    assert len([line for line in run.journal() if line.get("event") == "diverged"]) == 1
+
+
+def test_weights_lost_in_the_very_last_step_are_noticed(small, stripes, tmp_path):
+    """No later step's loss can tell of them."""
+    config = small.replace(epochs=1, batch_size=120, learning_rate=1e30, weight_decay=1e30)
+    with np.errstate(all="ignore"), pytest.raises(DivergedError, match="weights not finite at step 0"):
+        train.train(config, stripes, runs=tmp_path, name="run")
+    run = Run(tmp_path / "run")
+    assert run.status() == "diverged"
+    assert [path.name for path in checkpoint.listed(run.checkpoints)] == ["step-000000000"]
+
+
+def test_of_several_networks_the_lost_ones_are_null_and_the_others_go_on(small, stripes, tmp_path):
+    config = small.replace(sweep=(("learning_rate", (0.1, 1e30)),), validation=20)
+    with np.errstate(all="ignore"):
+        result = train.train(config, stripes, runs=tmp_path, name="run", checkpoint_every=1)
+    assert result.diverged == [1]
+    assert result.test_accuracy[0] > 0.5
+    assert [values[1] for values in (result.train_loss, result.test_loss, result.test_accuracy)] == [None, None, None]
+    lines = [line for line in result.run.journal() if line.get("event") == "diverged"]
+    assert [(line["network"], line["quantity"]) for line in lines] == [(1, "loss")]
+    assert result.run.status() == "finished"
+
+
+def test_a_lost_network_is_written_down_alike_wherever_the_run_was_stopped(
+    small, stripes, tmp_path, interrupted_at, assert_same_run
+):
+    config = small.replace(sweep=(("learning_rate", (0.1, 1e30)),), validation=20, epochs=2)
+    with np.errstate(all="ignore"):
+        whole = train.train(config, stripes, runs=tmp_path, name="whole").run
+        with pytest.raises(Interrupted):
+            train.train(config, stripes, runs=tmp_path, name="run", checkpoint_every=1, observer=interrupted_at(1))
+        run, stops = Run(tmp_path / "run"), 1
+        while not run.finished():
+            try:
+                train.resume(run, stripes, checkpoint_every=1, observer=interrupted_at(stops + 1))
+            except Interrupted:
+                stops += 1
+    assert_same_run(run, whole)
+
+
+def test_the_test_set_is_looked_at_once_and_that_is_written_down(trained):
+    (line,) = trained.run.evaluations()
+    assert (line["by"], line["split"], line["n"], line["step"]) == ("train", "test", 40, 18)
+    assert line["accuracy"] == trained.test_accuracy
+
+
+def test_snapshots_grow_sparser():
+    kept = [epoch for epoch in range(1, 130) if is_snapshot_epoch(epoch)]
+    assert kept == [1, 2, 3, 4, 5, 6, 7, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 56, 64, 80, 96, 112, 128]
+
+
+def test_a_checkpoint_comes_by_itself_when_one_is_due(small, stripes, tmp_path, monkeypatch):
+    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
+    written = []
+    real = checkpoint.write
+    monkeypatch.setattr(
+        checkpoint, "write", lambda folder, step, *rest: (written.append(step), real(folder, step, *rest))
+    )
+    train.train(small, stripes, runs=tmp_path)
+    assert {6, 12, 18} <= set(written)
