@@ -1,0 +1,297 @@
+"""The one description of a run: every bound, every choice, every way in and out."""
+
+import json
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jaxquard.config import SCALARS, Config, read_toml
+from jaxquard.errors import UsageError
+
+# setting: (values at the very edge of what is allowed, values just beyond it)
+BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
+    "validation": ([0, None], [-1]),
+    "pixel_mean": ([0, 1, None], [-1e-9, 1.0001]),
+    "pixel_std": ([1e-9, 1, None], [0, -1, 1.0001]),
+    "shift": ([0], [-1]),
+    "cutout": ([0], [-1]),
+    "mixup": ([0, 100], [-0.1]),
+    "hidden": ([(), (1,), (65536, 1)], [(0,), (3, -1), (65537,)]),
+    "widths": ([(1,), (65536,)], [(0,), (65537,)]),
+    "blocks": ([0, 3], [-1]),
+    "dropout": ([0, 0.999], [-0.1, 1, 0.999999999]),
+    "label_smoothing": ([0, 0.999], [-0.1, 1]),
+    "l2": ([0, 1e6], [-1e-9]),
+    "learning_rate": ([1e-30, 1e30], [0, -1, 1e-60, 1e39]),
+    "momentum": ([0, 0.999], [-0.1, 1]),
+    "beta1": ([0, 0.999], [-0.1, 1]),
+    "beta2": ([0, 0.9999], [-0.1, 1, 0.99999999]),
+    "epsilon": ([1e-30, 1], [0, -1, 1e-60]),
+    "weight_decay": ([0, 10], [-0.1]),
+    "clip_norm": ([0, 10], [-0.1]),
+    "warmup": ([0, 19.99], [-0.1, 20]),
+    "decay_every": ([1e-6, 100], [0, -1]),
+    "decay_factor": ([1e-6, 2], [0, -1]),
+    "ema": ([0, 0.9999], [-0.1, 1]),
+    "batch_size": ([1, 2**31 - 1], [0, -1, 2**31]),
+    "epochs": ([1, 10**6], [0, -3, 10**6 + 1]),
+    "patience": ([0, 10**6], [-1]),
+    "seed": ([0, 2**31 - 1], [-1, 2**31]),
+    "seeds": ([1, 1024], [0, 1025]),
+}
+CHOICES = {
+    "model": ["mlp", "cnn"],
+    "activation": ["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"],
+    "initializer": ["scaled_normal", "standard_normal", "he_normal", "glorot_normal", "zeros"],
+    "loss": ["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"],
+    "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw"],
+    "schedule": ["constant", "step", "cosine", "one_cycle"],
+}
+SIMPLE = {"recipe", "dataset", "flip", "sweep"}
+WHOLE = ["validation", "shift", "cutout", "blocks", "batch_size", "epochs", "patience", "seed", "seeds"]
+NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
+
+
+def test_every_setting_is_looked_at_here():
+    assert set(Config.__dataclass_fields__) == BOUNDS.keys() | CHOICES.keys() | SIMPLE
+
+
+def test_the_defaults_are_the_missions():
+    config = Config()
+    assert (config.dataset, config.model, config.hidden) == ("fashion-mnist", "mlp", (128, 64))
+    assert (config.activation, config.initializer, config.loss) == ("relu", "scaled_normal", "cross_entropy")
+    assert (config.optimizer, config.learning_rate, config.schedule) == ("sgd", 0.01, "constant")
+    assert (config.batch_size, config.epochs, config.seed, config.seeds, config.held_out) == (128, 20, 0, 1, 0)
+    off = ["flip", "shift", "cutout", "mixup", "dropout", "label_smoothing", "l2", "weight_decay", "clip_norm", "ema"]
+    assert not any(getattr(config, name) for name in off)
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_bounds(name: str):
+    allowed, refused = BOUNDS[name]
+    for value in allowed:
+        assert getattr(Config(**{name: value}), name) == value
+    for value in refused:
+        with pytest.raises(UsageError, match=rf"^{name}: \S") as caught:
+            Config(**{name: value})
+        assert "\n" not in str(caught.value)
+
+
+def test_a_refusal_names_setting_fault_and_what_is_allowed():
+    for settings, message in [
+        ({"epochs": -3}, "epochs: must be at least 1 and at most 1000000, not -3"),
+        ({"learning_rate": 0}, "learning_rate: must be above 0, not 0"),
+        ({"dropout": 1.5}, "dropout: must be at least 0 and below 1, not 1.5"),
+        ({"learning_rate": math.nan}, "learning_rate: must be a finite number, not nan"),
+        ({"batch_size": 2**31}, "batch_size: must be at least 1 and at most 2147483647, not 2147483648"),
+        ({"hidden": 5}, "hidden: must be a list of whole numbers, not 5"),
+        ({"flip": 1}, "flip: must be true or false, not 1"),
+        ({"dataset": 3}, "dataset: must be text, not 3"),
+        ({"model": "cn"}, "model: 'cn' is none of mlp, cnn; did you mean cnn?"),
+        ({"optimizer": "adamx"}, "optimizer: 'adamx' is none of sgd, momentum, nesterov, adam, adamw; did you mean"),
+    ]:
+        with pytest.raises(UsageError) as caught:
+            Config(**settings)
+        assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+@pytest.mark.parametrize(
+    "value", [True, "3", math.nan, math.inf, -math.inf, 10**400, 10**5000, [1], {}, 1j], ids=lambda v: type(v).__name__
+)
+def test_what_is_no_number_is_refused(name: str, value: Any):
+    kind = "whole" if name in WHOLE else "finite"
+    with pytest.raises(UsageError, match=f"^{name}: must be a {kind} number, not ") as caught:
+        Config(**{name: value})
+    assert len(str(caught.value)) < 120
+
+
+@pytest.mark.parametrize("name", WHOLE)
+def test_whole_numbers_may_come_as_floats_but_not_as_fractions(name: str):
+    value = getattr(Config(**{name: 1.0}), name)
+    assert (value, type(value)) == (1, int)
+    with pytest.raises(UsageError, match=f"^{name}: must be a whole number, not 1.5"):
+        Config(**{name: 1.5})
+
+
+def test_numbers_take_the_type_of_their_setting():
+    config = Config(learning_rate=1, hidden=[3.0, 4])  # type: ignore[arg-type]
+    assert (type(config.learning_rate), config.hidden) == (float, (3, 4))
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_choices(name: str):
+    for value in CHOICES[name]:
+        assert getattr(Config(**{name: value}), name) == value
+    for value in ["", "MLP", "none", 3, None, ["mlp"], 10**5000, "x" * 10**4, "a\nb"]:
+        with pytest.raises(UsageError, match=f"^{name}: .* is none of {', '.join(CHOICES[name])}") as caught:
+            Config(**{name: value})
+        assert "\n" not in str(caught.value)
+        assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize(
+    ("settings", "about"),
+    [
+        ({"warmup": 20.0}, "warmup"),
+        ({"warmup": 1.0, "schedule": "one_cycle"}, "warmup"),
+        ({"validation": 0, "patience": 1}, "validation"),
+        ({"validation": 0, "sweep": (("l2", (0.0, 1.0)),)}, "validation"),
+        ({"hidden": "12"}, "hidden"),
+        ({"hidden": (True,)}, "hidden"),
+        ({"recipe": 3}, "recipe"),
+        ({"seed": 2**31 - 1, "seeds": 2}, "seed"),
+        ({"sweep": (("l2", (0.0, 1.0)),), "seeds": 513}, "sweep"),
+        ({"sweep": (("warmup", (0.0, 25.0)),)}, "warmup"),
+        ({"sweep": (("warmup", (0.0, 1.0)),), "schedule": "one_cycle"}, "warmup"),
+        ({"sweep": (("epochs", (1, 2)),)}, "sweep"),
+        ({"sweep": (("l2", ()),)}, "sweep"),
+        ({"sweep": (("l2", 1.0),)}, "sweep"),
+        ({"sweep": (("l2", (1.0,)), ("l2", (2.0,)))}, "sweep"),
+        ({"sweep": (("l2", (math.nan,)),)}, "l2"),
+        ({"sweep": (("l2", (-1.0,)),)}, "l2"),
+        ({"sweep": (("l2", (True,)),)}, "l2"),
+        ({"sweep": [1, 2]}, "sweep"),
+        ({"sweep": ["l2"]}, "sweep"),
+        ({"sweep": "l2"}, "sweep"),
+        ({"sweep": 7}, "sweep"),
+        ({"sweep": ((7, (1.0,)),)}, "sweep"),
+        ({"sweep": ((["l2"], (1.0,)),)}, "sweep"),
+    ],
+)
+def test_combinations_that_make_no_sense(settings: dict[str, Any], about: str):
+    with pytest.raises(UsageError, match=f"^{about}: "):
+        Config(**settings)
+
+
+def test_replace_checks_again():
+    config = Config(warmup=3.0)
+    assert config.replace(epochs=4).epochs == 4
+    with pytest.raises(UsageError, match="^warmup: 3 epochs of warm-up leave none of the 3 "):
+        config.replace(epochs=3)
+    with pytest.raises(UsageError, match="^epochs"):
+        config.replace(epochs=0)
+
+
+def test_unknown_names_and_near_ones():
+    with pytest.raises(UsageError, match=r"^learning_rat: no such setting; did you mean learning_rate\?$"):
+        Config.from_dict({"learning_rat": 1})
+    with pytest.raises(UsageError, match=r"^zzz: no such setting$"):
+        Config.from_dict({"zzz": 1})
+    with pytest.raises(UsageError, match="did you mean learning_rate"):
+        Config(sweep=(("learning_rte", (0.1,)),))
+
+
+def test_held_out():
+    swept = (("l2", (0.0, 1.0)),)
+    assert Config().held_out == 0
+    assert Config(validation=7).held_out == 7
+    assert Config(patience=1).held_out == Config(sweep=swept).held_out == 5000
+    assert Config(patience=1, validation=9).held_out == 9
+    assert [network.held_out for network in Config(sweep=swept).networks()] == [5000, 5000]
+    assert Config(seeds=3).held_out == 0
+
+
+def test_networks_are_every_combination_under_every_seed_seeds_innermost():
+    config = Config(seed=5, seeds=2, sweep=(("l2", (0.0, 1.0)), ("ema", (0.5, 0.9, 0.99))), patience=2, epochs=3)
+    found = [(network.l2, network.ema, network.seed) for network in config.networks()]
+    assert found == [(l2, ema, seed) for l2 in (0.0, 1.0) for ema in (0.5, 0.9, 0.99) for seed in (5, 6)]
+    for network in config.networks():
+        assert (network.seeds, network.sweep, network.patience, network.epochs) == (1, (), 2, 3)
+        assert network.networks() == [network]
+    assert Config().networks() == [Config(validation=0)]
+
+
+def test_what_the_compiler_need_not_know_is_blank():
+    config = Config(dropout=0.2, patience=3)
+    active = frozenset({"learning_rate", "dropout", "epsilon", "decay_every", "decay_factor"})
+    scalars = {name: getattr(config, name) / 3 for name in SCALARS}
+    same = config.replace(
+        **scalars, seed=4, seeds=2, epochs=7, patience=9, dataset="digits", recipe="r", validation=3, sweep={"l2": [1]}
+    )
+    assert same.blank(active) == config.blank(active)
+    assert hash(same.blank(active)) == hash(config.blank(active))
+    for change in [
+        {"hidden": (3,)}, {"widths": (3,)}, {"blocks": 2}, {"model": "cnn"}, {"activation": "tanh"}, {"flip": True},
+        {"shift": 1}, {"cutout": 1}, {"loss": "squared_error_softmax"}, {"optimizer": "adam"}, {"schedule": "cosine"},
+        {"initializer": "zeros"}, {"batch_size": 3}, {"patience": 0}, {"pixel_mean": 0.5}, {"pixel_std": 0.5},
+    ]:  # fmt: skip
+        assert config.replace(**change).blank(active) != config.blank(active)
+    assert config.blank(active - {"dropout"}) != config.blank(active)
+
+
+def test_a_config_is_a_key():
+    assert {Config(): 1}[Config(hidden=[128, 64])] == 1  # type: ignore[arg-type]
+    with pytest.raises(AttributeError):
+        Config().epochs = 3  # type: ignore[misc]
+
+
+def numbers(name: str) -> st.SearchStrategy[Any]:
+    """Numbers that this setting allows."""
+    bounds = Config.__dataclass_fields__[name].metadata["bounds"]
+    low = bounds["low"] if bounds["low"] is not None else bounds["above"]
+    high = bounds["high"] if bounds["high"] is not None else bounds["below"]
+    if name in WHOLE:
+        return st.integers(low, min(high or 100, 100))
+    edges = {"exclude_min": bounds["above"] is not None, "exclude_max": bounds["below"] is not None}
+    most = 100 if high is None else high
+    return st.floats(low, most, width=32, allow_subnormal=False, **edges if high is not None else {"exclude_min": True})
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    """Any config at all, as far as numbers and choices go."""
+    settings: dict[str, Any] = {name: draw(numbers(name)) for name in NUMBERS if draw(st.booleans())}
+    settings |= {name: draw(st.sampled_from(CHOICES[name])) for name in CHOICES if draw(st.booleans())}
+    settings |= {name: draw(st.lists(st.integers(1, 65536), max_size=4)) for name in ("hidden", "widths")}
+    settings |= {"dataset": draw(st.text()), "flip": draw(st.booleans()), "recipe": draw(st.none() | st.text())}
+    swept = draw(st.lists(st.sampled_from(["l2", "ema", "learning_rate"]), unique=True))
+    settings["sweep"] = {name: draw(st.lists(numbers(name), min_size=1, max_size=2)) for name in swept}
+    settings |= {"warmup": 0.0, "seeds": min(settings.get("seeds", 1), 8), "validation": draw(st.integers(1, 100))}
+    return Config(**settings)
+
+
+@given(configs())
+def test_there_and_back_again(config: Config):
+    values = config.to_dict()
+    assert Config.from_dict(values) == config
+    assert Config.from_dict(json.loads(json.dumps(values, allow_nan=False))) == config
+    assert config.replace() == config
+
+
+@given(configs())
+def test_through_a_toml_file(tmp_path_factory: pytest.TempPathFactory, config: Config):
+    file = tmp_path_factory.getbasetemp() / "config.toml"
+    file.write_text(tomli_w.dumps(config.to_dict()), encoding="utf-8", newline="")
+    assert read_toml(file) == config
+
+
+def test_a_toml_file_may_leave_things_out(tmp_path: Path):
+    file = tmp_path / "some.toml"
+    file.write_text("epochs = 3\nhidden = []\n[sweep]\nl2 = [0, 1]\n")
+    assert read_toml(file) == Config(epochs=3, hidden=(), sweep=(("l2", (0.0, 1.0)),))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"epochs = ", b"epochs = 1\nepochs = 2", b"\xff\xfe", b"a" * 9, b"epochs = " + b"1" * 5000, b"a = " + b"[" * 9999],
+    ids=["half", "twice", "not UTF-8", "no value", "too long a number", "too deep"],
+)
+def test_what_is_not_toml_is_one_line(tmp_path: Path, content: bytes):
+    file = tmp_path / "bad.toml"
+    file.write_bytes(content)
+    with pytest.raises(UsageError, match=f"^{re.escape(str(file))}: not valid TOML") as caught:
+        read_toml(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_toml_file_that_cannot_be_read(tmp_path: Path):
+    for file in (tmp_path / "missing.toml", tmp_path):
+        with pytest.raises(UsageError, match=f"^{re.escape(str(file))}: cannot be read"):
+            read_toml(file)

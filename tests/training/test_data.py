@@ -1,0 +1,61 @@
+"""A data set made ready: resolved config, split, on the device as uint8."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.data import Dataset, split
+from jaxquard.errors import DataError, UsageError
+from jaxquard.training.data import prepare
+
+CONFIG = Config(batch_size=50)
+
+
+def test_everything_is_on_the_device_and_nothing_is_lost(dataset: Dataset):
+    config, data = prepare(CONFIG, dataset)
+    assert isinstance(data.images, jax.Array)
+    assert (data.images.dtype, data.labels.dtype) == (np.uint8, np.int32)
+    np.testing.assert_array_equal(data.images, dataset.train_images)
+    np.testing.assert_array_equal(data.labels, dataset.train_labels)
+    assert (len(data.val_images), len(data.val_labels), data.classes) == (0, 0, 4)
+    assert config.validation == 0
+
+
+def test_the_split_is_the_data_sets_own_and_only_what_is_left_is_measured(dataset: Dataset):
+    config, data = prepare(CONFIG.replace(validation=60), dataset)
+    images, labels, val_images, val_labels = split(dataset, 60)
+    for got, expected in zip(data[:4], (images, labels, val_images, val_labels), strict=True):
+        np.testing.assert_array_equal(got, expected)
+    assert config.pixel_mean == pytest.approx((images / 255).mean(), rel=1e-12)
+    assert config.pixel_std == pytest.approx((images / 255).std(), rel=1e-12)
+    assert config.pixel_mean != prepare(CONFIG, dataset)[0].pixel_mean
+
+
+def test_resolving_twice_changes_nothing(dataset: Dataset):
+    config, _ = prepare(CONFIG.replace(validation=60), dataset)
+    assert prepare(config, dataset)[0] == config
+
+
+def test_given_pixel_statistics_are_kept(dataset: Dataset):
+    config, _ = prepare(CONFIG.replace(pixel_mean=0.0, pixel_std=1.0), dataset)
+    assert (config.pixel_mean, config.pixel_std) == (0.0, 1.0)
+
+
+def test_a_batch_larger_than_the_data_is_an_error(dataset: Dataset):
+    prepare(Config(batch_size=303), dataset)
+    with pytest.raises(UsageError, match="batch_size: 304 is more than the 303 training images"):
+        prepare(Config(batch_size=304), dataset)
+    with pytest.raises(UsageError, match="batch_size: 303 is more than the 302 training images"):
+        prepare(Config(batch_size=303, validation=1), dataset)
+
+
+def test_more_validation_than_images_is_an_error(dataset: Dataset):
+    with pytest.raises(UsageError, match="303"):
+        prepare(CONFIG.replace(validation=303), dataset)
+
+
+def test_blank_images_are_an_error(dataset: Dataset):
+    blank = Dataset(**vars(dataset) | {"train_images": np.full_like(dataset.train_images, 9)})
+    with pytest.raises(DataError, match="same value"):
+        prepare(CONFIG, blank)

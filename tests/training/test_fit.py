@@ -1,0 +1,339 @@
+"""The training loop: what it yields, that it can be cut anywhere, and that it learns what plain NumPy learns."""
+
+import dataclasses
+import importlib.util
+import math
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.data import split
+from jaxquard.training.data import prepare
+from jaxquard.training.fit import fit, make_run, plain
+from jaxquard.training.program import start
+from jaxquard.training.randomness import epoch_order
+
+# 253 images left to train on, 5 steps an epoch. Tests share what they can of these, for compiling is what takes the time.
+PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
+PATIENT = PLAIN.replace(patience=2, epochs=60, learning_rate=0.3)
+SWEPT = PATIENT.replace(sweep=(("learning_rate", (0.02, 0.1, 0.3)),), epochs=2)
+MOMENTUM = PLAIN.replace(optimizer="momentum", learning_rate=0.05, dropout=0.2, schedule="step", decay_every=1.0)
+COSINE = PLAIN.replace(optimizer="adam", schedule="cosine", warmup=1.0, learning_rate=0.01, epochs=3)
+EVERYTHING = PLAIN.replace(
+    optimizer="adamw",
+    schedule="one_cycle",
+    learning_rate=0.02,
+    weight_decay=0.1,
+    clip_norm=1.0,
+    dropout=0.3,
+    ema=0.9,
+    label_smoothing=0.1,
+    l2=1e-3,
+    patience=2,
+)
+TRAINERS = {
+    "sgd": PLAIN,
+    "momentum": MOMENTUM,
+    "adam": COSINE,
+    "everything": EVERYTHING,
+    "early stopping": PATIENT.replace(patience=1, learning_rate=0.5),
+    "seeds": MOMENTUM.replace(seeds=3),
+    "sweep": SWEPT,
+}
+if importlib.util.find_spec("jaxquard.nn.augmentation"):
+    TRAINERS["augmented"] = PLAIN.replace(flip=True, shift=1, cutout=2, mixup=0.4)
+if importlib.util.find_spec("jaxquard.nn.cnn"):
+    TRAINERS["cnn"] = PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="adam", learning_rate=0.01)
+
+
+def last_step(trained: Any) -> int:
+    return trained.events[-1].step
+
+
+@pytest.mark.parametrize("trainer", TRAINERS)
+def test_stopped_and_resumed_at_any_step_is_never_stopped(train: Callable, assert_same_bits: Callable, trainer: str):
+    config = TRAINERS[trainer]
+    whole = train(config, diagnostics=False)
+    cut = train(config, checkpoint_every=1, diagnostics=False)
+    assert cut.records == whole.records
+    assert_same_bits(cut.state, whole.state)
+    steps = [event.step for event in cut.events if event.kind == "checkpoint"]
+    assert steps == list(range(1, last_step(whole) + 1))
+    for event, state in zip(cut.events, cut.states, strict=True):
+        if event.kind in ("compiled", "checkpoint") and event.step < last_step(whole):
+            resumed = train(config, state, diagnostics=False)
+            assert resumed.records == whole.records[event.epoch :], event.step
+            assert_same_bits(resumed.state, whole.state)
+
+
+@pytest.mark.parametrize("trainer", ["everything", "seeds"])
+def test_the_same_seed_gives_the_same_bits(train: Callable, assert_same_bits: Callable, trainer: str):
+    config = TRAINERS[trainer]
+    once, again = train(config), train(config)
+    assert once.records == again.records
+    assert_same_bits(once.state, again.state)
+
+
+def test_another_seed_has_other_weights_and_another_order(train: Callable):
+    one, other = train(PLAIN), train(PLAIN.replace(seed=1))
+    for initial, of_other in zip(one.states[0].params, other.states[0].params, strict=True):
+        assert not np.any(initial["w"] == of_other["w"])
+    assert one.records != other.records
+    orders = [epoch_order(trained.state.key, 0, 253) for trained in (one, other)]
+    assert np.any(orders[0] != orders[1])
+
+
+def test_it_learns(train: Callable):
+    records = train(PLAIN.replace(epochs=50)).records
+    assert records[0]["train_loss"] > 1.3
+    assert records[-1]["train_loss"] < 0.35
+    assert records[-1]["val_accuracy"] > 0.75
+
+
+def test_one_epoch_is_the_one_written_out_in_numpy(train: Callable):
+    """Nielsen's BP1-BP4 and equations (20) and (21), in float64, over the batches that the order gives."""
+    trained = train(PLAIN, until=1)
+    start, config, data = trained.states[0], trained.config, trained.data
+    assert config.pixel_mean is not None
+    assert config.pixel_std is not None
+    layers = [{name: np.float64(value) for name, value in layer.items()} for layer in start.params]
+    pixels = np.asarray(data.images, np.float64).reshape(253, 64) / 255
+    x_all, y_all = (pixels - config.pixel_mean) / config.pixel_std, np.asarray(data.labels)
+    losses, right = [], 0
+    for rows in np.split(np.asarray(epoch_order(start.key, 0, 253))[:250], 5):
+        activations, y = [x_all[rows]], y_all[rows]
+        for layer in layers:
+            z = activations[-1] @ layer["w"] + layer["b"]
+            activations.append(np.maximum(z, 0))
+        p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)  # the last layer is a softmax, no ReLU
+        losses.append(-np.log(p[np.arange(50), y]).mean())
+        right += int((p.argmax(axis=1) == y).sum())
+        delta = p - np.eye(4)[y]  # BP1
+        for number in reversed(range(3)):
+            below, grad_b = activations[number], delta.mean(axis=0)  # BP3
+            grad_w = below.T @ delta / 50  # BP4
+            delta = (delta @ layers[number]["w"].T) * (below > 0)  # BP2
+            layers[number] = {"w": layers[number]["w"] - 0.1 * grad_w, "b": layers[number]["b"] - 0.1 * grad_b}
+
+    (record,) = trained.records
+    assert record["train_loss"] == pytest.approx(np.mean(losses), rel=1e-6)
+    assert record["train_accuracy"] == right / 250
+    for got, expected in zip(trained.state.params, layers, strict=True):
+        np.testing.assert_allclose(got["w"], expected["w"], atol=1e-6)
+        np.testing.assert_allclose(got["b"], expected["b"], atol=1e-6)
+
+
+def test_an_epoch_record_says_what_the_journal_promises(train: Callable):
+    config = MOMENTUM.replace(seeds=3)
+    first, second = train(config).records
+    per_layer = {"grad_norm": ["0", "1", "2"], "update_norm": ["0", "1", "2"], "dead": ["0", "1"]}
+    figures = ["train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate"]
+    assert set(first) == {"epoch", "step", *figures, *per_layer}
+    assert (first["epoch"], first["step"], second["epoch"], second["step"]) == (1, 5, 2, 10)
+    for figure in figures:
+        assert len(first[figure]) == 3
+    for figure, layers in per_layer.items():
+        assert list(first[figure]) == layers
+        assert all(len(values) == 3 for values in first[figure].values())
+    alone = train(MOMENTUM).records[0]
+    assert set(alone) == set(first)
+    assert isinstance(alone["val_loss"], float)
+
+
+def test_diagnostics_change_nothing(train: Callable, assert_same_bits: Callable):
+    config = EVERYTHING
+    assert_same_bits(train(config).state, train(config, diagnostics=False).state)
+
+
+def test_the_learning_rate_in_the_record_is_the_last_one_used(train: Callable):
+    rates = [record["learning_rate"] for record in train(COSINE).records]
+    falling = [0.01 * 0.5 * (1 + math.cos(math.pi * step / 10)) for step in (4, 9)]  # after the warm-up's 5 steps
+    assert rates == pytest.approx([0.01 * 4 / 5, *falling], rel=1e-5)
+
+
+@pytest.mark.parametrize("every", [1, 3, 4, 5, 7])
+def test_checkpoints_come_at_the_multiples_and_nowhere_else(train: Callable, every: int):
+    trained = train(PLAIN, checkpoint_every=every)
+    asked = [(event.step, event.epoch) for event in trained.events if event.kind == "checkpoint"]
+    assert asked == [(step, step // 5) for step in range(every, 11, every)]
+    assert trained.kinds.count("epoch") == 2
+
+
+def test_events_come_in_order_and_hold_the_state_of_their_step(train: Callable):
+    trained = train(PLAIN, checkpoint_every=4)
+    assert trained.kinds[0] == "compiled"
+    assert trained.kinds[-1] == "epoch"
+    for event, state in zip(trained.events, trained.states, strict=True):
+        assert int(state.step) == event.step
+        assert event.epoch == event.step // 5
+        assert event.seconds >= 0
+    assert all(a.step <= b.step for a, b in pairwise(trained.events))
+
+
+def test_until_stops_early_without_touching_the_schedule(train: Callable, assert_same_bits: Callable):
+    some = train(COSINE, until=1)
+    assert some.events[-1].step == 5
+    rest = train(COSINE, some.state)
+    whole = train(COSINE)
+    assert some.records + rest.records == whole.records
+    assert_same_bits(rest.state, whole.state)
+    assert train(COSINE, until=9).records == whole.records
+
+
+def test_a_finished_training_has_nothing_left_to_do(train: Callable, assert_same_bits: Callable):
+    whole = train(PLAIN)
+    again = train(PLAIN, whole.state)
+    assert again.kinds == ["compiled"]
+    assert_same_bits(again.state.params, whole.state.params)
+
+
+def test_it_prints_nothing_and_writes_nothing(train: Callable, capfd: pytest.CaptureFixture, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    train(EVERYTHING)
+    assert capfd.readouterr() == ("", "")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("config", [MOMENTUM.replace(seeds=3), SWEPT], ids=["seeds", "sweep"])
+def test_networks_at_once_are_each_alone(train: Callable, config: Config):
+    together = train(config)
+    networks = together.config.networks()
+    assert len(networks) == 3
+    for number, network in enumerate(networks):
+        alone = train(network)
+        own = jax.tree.map(lambda leaf, number=number: leaf[number], together.state.params)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), own, alone.state.params)
+        for record, expected in zip(together.records, alone.records, strict=True):
+            assert record["train_loss"][number] == pytest.approx(expected["train_loss"], rel=1e-5)
+            assert record["grad_norm"]["0"][number] == pytest.approx(expected["grad_norm"]["0"], rel=1e-4)
+
+
+def test_networks_of_a_sweep_are_paired_and_those_of_seeds_are_not(train: Callable):
+    swept, seeds = train(SWEPT).states[0], train(MOMENTUM.replace(seeds=3)).states[0]
+    for layer in swept.params:
+        assert np.all(layer["w"] == layer["w"][:1])
+    assert len({tuple(data) for data in np.asarray(jax.random.key_data(swept.key)).tolist()}) == 1
+    for layer in seeds.params:
+        assert not np.any(layer["w"][0] == layer["w"][1])
+
+
+def test_a_network_that_diverges_is_named_with_its_step_while_the_others_go_on(train: Callable):
+    config = SWEPT.replace(sweep=(("learning_rate", (0.1, 1e30, 0.05)),))
+    trained = train(config)
+    (event,) = [event for event in trained.events if event.kind == "diverged"]
+    assert event.record == {"quantity": "loss", "networks": [1], "steps": [1]}  # step 0 is lost, step 1 shows it
+    assert trained.kinds[-1] == "epoch"
+    assert len(trained.records) == 2
+    for record in trained.records:
+        assert [loss is None for loss in record["train_loss"]] == [False, True, False]
+        assert [loss is None for loss in record["val_loss"]] == [False, True, False]
+        assert record["val_accuracy"][1] == 0
+    for number in (0, 2):
+        alone = train(trained.config.networks()[number])
+        losses = [record["train_loss"][number] for record in trained.records]
+        assert losses == pytest.approx([record["train_loss"] for record in alone.records], rel=1e-5)
+    assert np.asarray(trained.state.totals.bad_step).tolist() == [-1, 1, -1]
+
+
+def test_when_all_have_diverged_it_ends(train: Callable):
+    trained = train(SWEPT.replace(sweep=(("learning_rate", (1e30, 1e33, 1e36)),), epochs=50))
+    assert trained.kinds[-1] == "diverged"
+    assert last_step(trained) <= 5
+    assert [k for event in trained.events if event.kind == "diverged" for k in event.record["networks"]] == [0, 1, 2]
+
+
+def test_divergence_names_the_first_step_whose_loss_is_not_finite(train: Callable):
+    # a linear network's loss grows for a while before it breaks
+    config = PLAIN.replace(learning_rate=20.0, activation="identity", epochs=50, validation=0)
+    step_by_step = train(config, checkpoint_every=1, diagnostics=False)
+    ends = {e.step: ts for e, ts in zip(step_by_step.events, step_by_step.states, strict=True)}
+    first_bad = min(step for step, ts in ends.items() if not np.isfinite(ts.totals.loss)) - 1
+    assert first_bad > 6
+    trained = train(config, diagnostics=False)
+    assert trained.kinds[-1] == "diverged"
+    assert trained.events[-1].record == {"quantity": "loss", "networks": [0], "steps": [first_bad]}
+    assert int(trained.state.totals.bad_step) == first_bad
+    assert set(trained.records[0]) == {"epoch", "step", "train_loss", "train_accuracy"}  # no validation, no diagnostics
+
+
+def best_by_hand(val_losses: list[float], patience: int) -> tuple[int, int]:
+    """(best epoch, epochs run) of an early stopping with this patience."""
+    best = 0
+    for epoch, loss in enumerate(val_losses):
+        if loss < val_losses[best]:
+            best = epoch
+        if epoch - best == patience:
+            return best + 1, epoch + 1
+    return best + 1, len(val_losses)
+
+
+def test_early_stopping_waits_its_patience_and_keeps_the_best_weights(train: Callable, assert_same_bits: Callable):
+    trained = train(PATIENT)
+    forever = train(PATIENT.replace(patience=0))
+    best, ran = best_by_hand([record["val_loss"] for record in forever.records], 2)
+    assert best < ran < 60
+    assert trained.kinds[-2:] == ["epoch", "stopped"]
+    assert trained.events[-1].record == {"reason": "patience", "best_epoch": best}
+    assert trained.records == forever.records[:ran]
+    (of_best,) = [s for e, s in zip(trained.events, trained.states, strict=True) if (e.kind, e.epoch) == ("epoch", best)]
+    assert_same_bits(trained.state.judged, of_best.current)
+    assert float(trained.state.stopping.best_loss) == pytest.approx(trained.records[best - 1]["val_loss"], rel=1e-6)
+    assert train(PATIENT, trained.state).kinds == ["compiled"]
+
+
+def test_early_stopping_with_several_networks_is_each_alone(train: Callable):
+    together = train(PATIENT.replace(seeds=3))
+    stopping = together.state.stopping
+    ends = []
+    for number, network in enumerate(together.config.networks()):
+        alone = train(network)
+        ends.append(len(alone.records))
+        assert int(stopping.best_epoch[number]) == int(alone.state.stopping.best_epoch)
+        kept = jax.tree.map(lambda leaf, number=number: leaf[number], stopping.params)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), kept, alone.state.judged[0])
+    assert len(set(ends)) > 1  # so that one had to wait for another
+    assert len(together.records) == max(ends)
+    assert together.events[-1].record == {"reason": "patience", "best_epoch": stopping.best_epoch.tolist()}
+
+
+def test_resolving_fills_in_what_was_left_open(dataset, train: Callable):
+    config, data = prepare(PATIENT, dataset)
+    kept = split(dataset, 50)[0] / 255
+    assert config.pixel_mean == pytest.approx(kept.mean(), rel=1e-12)
+    assert config.pixel_std == pytest.approx(kept.std(), rel=1e-12)
+    task, program = make_run(config, data)
+    ts = start(program, task, config.networks())
+    assert next(iter(fit(config, data, ts))).kind == "compiled"
+
+
+def test_plain_is_json_without_nan():
+    value = {"a": np.float32(1.5), "b": np.array([1.0, np.nan, np.inf]), "c": {"d": np.array([[1, 2]]), "e": True}}
+    assert plain(value) == {"a": 1.5, "b": [1.0, None, None], "c": {"d": [[1, 2]], "e": True}}
+
+
+def test_settings_that_do_not_reach_the_compiler_share_a_program(dataset):
+    config, data = prepare(EVERYTHING, dataset)
+    _, program = make_run(config, data)
+    list(fit(config, data))
+    sizes = [function._cache_size() for function in program]  # type: ignore[attr-defined]
+    scalars = {f.name: getattr(config, f.name) / 2 for f in dataclasses.fields(config) if f.metadata["scalar"]}
+    changed = config.replace(**scalars, seed=9, epochs=1, patience=3)
+    assert make_run(changed, data)[1] is program
+    list(fit(changed, data))
+    assert [function._cache_size() for function in program] == sizes  # type: ignore[attr-defined]
+
+
+def test_a_sweep_is_one_program_and_seeds_are_the_same_one(dataset):
+    config, data = prepare(SWEPT, dataset)
+    _, program = make_run(config, data)
+    list(fit(config, data))
+    assert program.run._cache_size() == 1  # type: ignore[attr-defined]
+    other = config.replace(sweep=(), seeds=3, seed=5, epochs=1)
+    list(fit(other, data))
+    assert make_run(other, data)[1] is program
+    assert program.run._cache_size() == 1  # type: ignore[attr-defined]

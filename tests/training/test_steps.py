@@ -1,0 +1,230 @@
+"""The compiled steps against a plain Python loop and against formulae written out in NumPy."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.training import steps
+from jaxquard.training.data import TrainingData, prepare
+from jaxquard.training.fit import make_run
+from jaxquard.training.program import Program, start
+from jaxquard.training.randomness import epoch_order
+from jaxquard.training.state import Stopping, TrainState
+from jaxquard.training.steps import Task
+
+CONFIG = Config(
+    hidden=(6,), batch_size=50, learning_rate=0.05, optimizer="adam", dropout=0.2, ema=0.9, label_smoothing=0.1
+)
+
+
+class Case:
+    """A task with its program, its data and a way to get a fresh state."""
+
+    task: Task
+    program: Program
+    data: TrainingData
+
+    def __init__(self, config: Config, dataset: Any) -> None:
+        self.config, self.data = prepare(config, dataset)
+        self.task, self.program = make_run(self.config, self.data)
+
+    def start(self) -> TrainState:
+        return start(self.program, self.task, self.config.networks())
+
+    def run(self, ts: TrainState, first: int, stop: int, epoch: int = 0) -> TrainState:
+        order = self.program.orders(ts.key, epoch)
+        return self.program.run(ts, order, self.data.images, self.data.labels, first, stop)
+
+
+@pytest.fixture(scope="module")
+def case(dataset: Any) -> Case:
+    return Case(CONFIG, dataset)
+
+
+def test_a_segment_is_a_python_loop_over_single_steps(case: Case):
+    """To a few units in the last place: the loop's body is compiled on its own, and fused in another way."""
+    step = jax.jit(lambda ts, images, labels: steps.train_step(case.task, ts, images, labels))
+    ts, order = case.start(), np.asarray(epoch_order(jax.random.key(0), 0, 303))
+    for rows in np.split(order[:300], 6):
+        ts = step(ts, np.asarray(case.data.images)[rows], np.asarray(case.data.labels)[rows])
+    compiled = case.run(case.start(), 0, 6)
+    assert int(compiled.step) == int(ts.step) == 6
+    assert int(compiled.totals.examples) == 300
+    assert int(compiled.totals.correct) == int(ts.totals.correct)
+    for name in ("params", "opt_state", "ema", "totals"):
+        jax.tree.map(
+            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
+            getattr(compiled, name),
+            getattr(ts, name),
+        )
+
+
+@pytest.mark.parametrize("cuts", [[cut] for cut in range(1, 6)] + [[1, 2, 3, 4, 5], [0, 0, 3, 3, 6]])
+def test_cut_anywhere_it_is_the_same_to_the_bit(case: Case, assert_same_bits: Callable, cuts: list[int]):
+    ts = case.start()
+    for first, stop in zip([0, *cuts], [*cuts, 6], strict=True):
+        ts = case.run(ts, first, stop)
+    assert_same_bits(ts, case.run(case.start(), 0, 6))
+
+
+def test_an_epoch_starts_with_empty_totals_and_remembers_a_fault(case: Case):
+    ts = case.run(case.start(), 0, 6)
+    ts = ts._replace(totals=ts.totals._replace(bad_step=jnp.int32(4)))
+    ts = case.run(ts, 0, 1, epoch=1)
+    assert int(ts.totals.examples) == 50
+    assert int(ts.totals.correct) <= 50
+    assert int(ts.totals.bad_step) == 4
+
+
+def test_the_last_partial_batch_is_left_out():
+    task = steps.make_task(Config(batch_size=128), (28, 28, 1), 10, 60_000)
+    assert task.steps_per_epoch == 468
+
+
+def one_step(config: Config, dataset: Any) -> tuple[TrainState, TrainState]:
+    """The state before and after one step."""
+    case = Case(config, dataset)
+    before = case.start()
+    step = jax.jit(lambda ts: steps.train_step(case.task, ts, case.data.images[:50], case.data.labels[:50]))
+    return before, step(before)
+
+
+SMALL = Config(hidden=(5,), batch_size=50, learning_rate=0.1)
+
+
+def weights_and_biases(ts: TrainState) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    return [np.asarray(layer["w"]) for layer in ts.params], [np.asarray(layer["b"]) for layer in ts.params]
+
+
+def test_with_sgd_l2_and_decay_both_shrink_weights_and_leave_biases(dataset: Any):
+    before, plain = one_step(SMALL, dataset)
+    (old_w, _), (plain_w, plain_b) = weights_and_biases(before), weights_and_biases(plain)
+    for change in ({"l2": 0.5}, {"weight_decay": 0.5}):
+        _, after = one_step(SMALL.replace(**change), dataset)
+        decayed_w, decayed_b = weights_and_biases(after)
+        for old, new, decayed in zip(old_w, plain_w, decayed_w, strict=True):
+            np.testing.assert_allclose(decayed, new - 0.1 * 0.5 * old, atol=1e-6)
+        for new, decayed in zip(plain_b, decayed_b, strict=True):
+            np.testing.assert_array_equal(decayed, new)
+        assert float(after.totals.loss) == float(plain.totals.loss)  # the loss reported is without the penalty
+
+
+def test_with_adam_decay_is_decoupled_and_l2_is_not(dataset: Any):
+    """Adam's first step is η·sign(g): L2 changes g before that, decoupled decay θ after it."""
+    adam = SMALL.replace(optimizer="adam", epsilon=1e-30)
+    (before, plain), (_, decoupled), (_, with_l2) = (
+        one_step(config, dataset) for config in (adam, adam.replace(weight_decay=0.5), adam.replace(l2=1e4))
+    )
+    for old, new, decayed, penalized in zip(
+        *(weights_and_biases(ts)[0] for ts in (before, plain, decoupled, with_l2)), strict=True
+    ):
+        np.testing.assert_allclose(decayed, new - 0.1 * 0.5 * old, atol=1e-6)
+        np.testing.assert_allclose(penalized, old - 0.1 * np.sign(old), atol=1e-6)  # so large that it decides the sign
+    for ts in (decoupled, with_l2):
+        for new, other in zip(weights_and_biases(plain)[1], weights_and_biases(ts)[1], strict=True):
+            np.testing.assert_array_equal(new, other)
+
+
+@pytest.mark.parametrize(("clip_norm", "scale"), [(0.0, 1.0), (1.0, 0.2), (5.0, 1.0), (9.0, 1.0)])
+def test_a_gradient_is_clipped_to_its_longest_length_and_0_is_any(clip_norm: float, scale: float):
+    config = Config(sweep=(("clip_norm", (0.0, 1.0)),))  # both in one program
+    task = steps.make_task(config, (8, 8, 1), 4, 303)
+    hyper = steps.make_hyper(task, config) | {"clip_norm": jnp.float32(clip_norm)}
+    optimizer = steps.make_optimizer(task, hyper)
+    grads = {"w": jnp.array([3.0, 4.0])}
+    updates, _ = optimizer.update(grads, optimizer.init(grads), grads)
+    np.testing.assert_allclose(updates["w"], [-0.01 * scale * 3, -0.01 * scale * 4], rtol=1e-6)
+
+
+def test_l2_is_half_the_sum_of_squared_weights():
+    params = [{"w": jnp.array([[1.0, 2.0]]), "b": jnp.array([5.0, 5.0])}, {"w": jnp.array([[3.0]]), "b": jnp.zeros(1)}]
+    assert float(steps.l2_penalty(params, jnp.float32(0.1))) == pytest.approx(0.5 * 0.1 * (1 + 4 + 9))
+
+
+def test_targets_are_smoothed_as_asked():
+    task = steps.make_task(Config(label_smoothing=0.2), (8, 8, 1), 4, 303)
+    targets = steps.make_targets(task, {"label_smoothing": jnp.float32(0.2)}, jnp.array([2, 0]))
+    np.testing.assert_allclose(targets, [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]], rtol=1e-6)
+
+
+def test_the_average_forgets_its_start_and_then_keeps_its_rate():
+    params = [{"w": jnp.array([1.0])}]
+    for step, rate in [(0, 0.1), (8, 0.5), (10_000, 0.9)]:  # (1 + step)/(10 + step), at most 0.9
+        ts = TrainState(params, {}, (), ([{"w": jnp.array([3.0])}], {}), None, step, {"ema": 0.9}, None, ())  # type: ignore[arg-type]
+        averaged, _ = steps.average(ts, params, {})
+        assert float(averaged[0]["w"][0]) == pytest.approx(rate * 3 + (1 - rate) * 1)
+
+
+def remembered(ts: TrainState, losses: list[float], patience: int) -> Stopping:
+    for epoch, loss in enumerate(losses, 1):
+        ts = ts._replace(params=[{"w": jnp.array([float(epoch)])}])
+        ts = steps.end_epoch(ts, jnp.float32(loss), jnp.int32(epoch), jnp.int32(patience))
+    return ts.stopping
+
+
+@pytest.mark.parametrize(
+    ("losses", "best_epoch", "waited"),
+    [
+        ([3, 2, 1], 3, 0),
+        ([3, 1, 2], 2, 1),
+        ([1, 1, 1], 1, 2),  # as good is not better
+        ([1, 2, 2, 0.5], 1, 3),  # it had stopped after the third: what comes later does not count
+        ([1, 2, 0.5, 2], 3, 1),
+        ([np.nan, 2, np.nan], 2, 1),
+        ([np.nan, np.nan], -1, 2),
+    ],
+)
+def test_early_stopping_remembers_the_best(losses: list[float], best_epoch: int, waited: int):
+    nothing = Stopping(jnp.float32(jnp.inf), jnp.int32(-1), jnp.int32(0), [{"w": jnp.array([-1.0])}], {})
+    ts = TrainState([], {}, (), (), None, 0, {}, None, nothing)  # type: ignore[arg-type]
+    stopping = remembered(ts, losses, patience=2)
+    assert (int(stopping.best_epoch), int(stopping.waited)) == (best_epoch, waited)
+    assert float(stopping.params[0]["w"][0]) == best_epoch
+    assert float(stopping.best_loss) == (losses[best_epoch - 1] if best_epoch > 0 else np.inf)
+
+
+def test_only_what_a_network_uses_is_active():
+    task = steps.make_task(Config(), (8, 8, 1), 4, 303)
+    always = {"learning_rate", "momentum", "beta1", "beta2", "epsilon", "decay_every", "decay_factor"}
+    assert task.active == always
+    swept = Config(sweep=(("dropout", (0.0, 0.5)),))
+    assert steps.make_task(swept, (8, 8, 1), 4, 303).active == always | {"dropout"}
+    hyper = steps.make_hyper(task, Config(epochs=7))
+    assert set(hyper) == always | {"total_steps"}
+    assert float(hyper["total_steps"]) == 7 * (303 // 128)
+
+
+def test_norms_are_by_layer():
+    tree = {"a": {"w": jnp.array([3.0, 0.0]), "b": jnp.array([4.0])}, "c": [{"w": jnp.array([2.0])}]}
+    assert {name: float(norm) for name, norm in steps.layer_norms(tree).items()} == {"a": 5.0, "c/0": 2.0}
+
+
+def test_a_unit_is_dead_when_it_cannot_learn_from_any_example():
+    z = jnp.array([[-1.0, 1.0, -1.0, -2.0], [-2.0, -1.0, -3.0, 5.0]])
+    assert float(steps.dead_share(lambda z: jnp.maximum(z, 0), z)) == 0.5
+    assert float(steps.dead_share(jnp.tanh, 20 * jnp.ones((3, 4)))) == 1.0
+    assert float(steps.dead_share(lambda z: z, z)) == 0.0
+
+
+def test_a_diagnosis_is_that_of_the_whole_batch(case: Case):
+    ts = case.run(case.start(), 0, 6)
+    images, labels = case.data.images[:40], case.data.labels[:40]
+    found = case.program.diagnose(ts, images, labels)
+    assert case.config.pixel_mean is not None
+    assert case.config.pixel_std is not None
+    x = (np.asarray(images, np.float64).reshape(40, 64) / 255 - case.config.pixel_mean) / case.config.pixel_std
+    (w0, w1), (b0, b1) = weights_and_biases(ts)
+    z = x @ w0 + b0
+    a = np.maximum(z, 0)
+    logits = a @ w1 + b1
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    delta = (p - np.eye(4)[np.asarray(labels)]) / 40
+    norm = np.sqrt(np.sum((a.T @ delta) ** 2) + np.sum(delta.sum(axis=0) ** 2))
+    assert float(found.grad_norm["1"]) == pytest.approx(norm, rel=1e-5)
+    assert float(found.dead["0"]) == np.mean((z <= 0).all(axis=0))
+    assert float(found.learning_rate) == pytest.approx(0.05)
