@@ -17,19 +17,18 @@ CURVES = {
 DIGITS = 6
 
 
-def make_arms(
-    label: str, config: Config, records: list[dict[str, Any]], diverged: list[bool], seconds: float
-) -> dict[str, Arm]:
+def make_arms(label: str, config: Config, records: list[dict[str, Any]], diverged: list[bool]) -> dict[str, Arm]:
     """Journal lines, which list every network, cut into one arm for each swept combination."""
     networks, seeds = len(diverged), config.seeds
     curves = {name: _curves([record.get(key) for record in records], networks) for name, key in CURVES.items()}
     layers = {key: _by_layer(records, key, networks) for key in ("dead", "grad_norm") if key in (records or [{}])[0]}
+    seconds = [record["seconds"] / networks for record in records if "seconds" in record]
     arms = {}
     for number, name in enumerate(arm_names(label, config)):
         own = slice(number * seeds, (number + 1) * seeds)
         arm: Arm = {key: values[own] for key, values in curves.items()}
         arm |= {key: {layer: values[own] for layer, values in found.items()} for key, found in layers.items()}
-        arms[name] = arm | {"diverged": diverged[own], "seconds": seconds / networks}
+        arms[name] = arm | {"diverged": diverged[own], "seconds": seconds}
     return arms
 
 
@@ -69,3 +68,8 @@ def final(arm: Arm, epoch: int = -1) -> np.ndarray:
     rows = [row or [0.0] for row in arm["accuracy"]]
     kept = [0.0 if gone and epoch == -1 else row[epoch] or 0.0 for row, gone in zip(rows, arm["diverged"], strict=True)]
     return 100 * np.array(kept)
+
+
+def finals(measured: dict[str, Any], label: str) -> np.ndarray:
+    """`final` of every arm of one label, in the order of its sweep: (settings, seeds)."""
+    return np.stack([final(arm) for name, arm in measured.items() if f"{name} ".startswith(f"{label} ")])
