@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest front-door bench bench-full results results-quick lessons torture clean
+.PHONY: run test lint check check-newest front-door bench bench-full results results-quick lessons torture docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -66,6 +66,9 @@ results: $(VENV)/.dev  ## every recipe over its seeds (hours; resumable), then t
 
 results-quick: $(VENV)/.dev  ## the same machinery on a fraction of the data, into a temporary folder
 	$(BIN)/python -m benchmarks.recipes --trial $(ARGS)
+
+docs-cli: $(VENV)/.dev  ## docs/cli.md, from the help texts
+	$(BIN)/python tests/cli_page.py > docs/cli.md
 
 clean:
 	rm -rf $(VENV) $(VENV)-newest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

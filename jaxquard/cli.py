@@ -29,7 +29,9 @@ app = App(
     name="jaxquard",
     help="Train real networks on small images in seconds, look inside, and put them to the test.",
     version=__version__,
-    default_parameter=Parameter(negative_iterable=()),
+    default_parameter=Parameter(
+        negative_iterable=(), show_default=lambda value: value if value not in (False, ()) else None
+    ),
     result_action="return_value",
 )
 
@@ -56,13 +58,21 @@ def _settings_class() -> type:
     fields: list[Any] = []
     for field in dataclasses.fields(Config):
         if field.name not in ("recipe", "sweep"):
-            negative = "no-" if field.name == "hidden" else ()  # --no-hidden: softmax regression
-            group = field.metadata["group"]
             parameter = Parameter(
-                help=field.metadata["help"], group=group, consume_multiple=True, negative_iterable=negative
+                help=field.metadata["help"] + _default(field.default),
+                group=field.metadata["group"],
+                consume_multiple=True,
+                negative_iterable="no-" if field.name == "hidden" else (),  # --no-hidden: softmax regression
             )
             fields.append((field.name, Annotated[_types[field.name] | None, parameter], None))
     return dataclasses.make_dataclass("Settings", fields, kw_only=True, namespace={"__module__": __name__})
+
+
+def _default(value: Any) -> str:
+    """What a setting is in the mission's recipe, for its help."""
+    if value is None or isinstance(value, bool):
+        return ""
+    return f" [default: {' '.join(map(str, value)) if isinstance(value, tuple) else value}]"
 
 
 _types = Config.__annotations__

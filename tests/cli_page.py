@@ -1,0 +1,36 @@
+"""Prints docs/cli.md: the help of every verb, as the command line gives it. `make docs-cli` puts it in its place."""
+
+import io
+
+from rich.console import Console
+
+from jaxquard.cli import app
+
+INTRODUCTION = """\
+# The command line
+
+This page is what `jaxquard --help` and `jaxquard VERB --help` print; `make docs-cli` writes it, and a test compares.
+
+Results go to stdout, everything else to stderr. `--json` makes stdout one JSON document on one line. Exit codes:
+0 done, 1 anything not named here, 2 wrong usage, 3 data or a picture missing or damaged, 4 the training diverged,
+5 a run directory missing, in use, already there or damaged, 130 interrupted after saving a checkpoint.
+"""
+
+
+def help_of(*words: str) -> str:
+    """What `jaxquard WORDS --help` prints at a width of 100."""
+    text = io.StringIO()
+    app.help_print(list(words), console=Console(file=text, width=100, color_system=None, force_terminal=False))
+    return "\n".join(line.rstrip() for line in text.getvalue().strip().splitlines())
+
+
+def page() -> str:
+    """The whole page."""
+    verbs = [name for name in app if not name.startswith("-")]
+    parts = [INTRODUCTION, f"```text\n{help_of()}\n```\n"]
+    parts += [f"## jaxquard {verb}\n\n```text\n{help_of(verb)}\n```\n" for verb in verbs]
+    return "\n".join(parts)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,72 @@
+"""A training asked to stop does so by itself, or is stopped; a second signal waits for nothing."""
+
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+BEGIN = """
+import time
+from jaxquard.runs.interrupts import interruptible
+
+with interruptible() as interrupts:
+    interrupts.training = True
+    print("ready", flush=True)
+"""
+WILLING = BEGIN + "    while not interrupts.asked: time.sleep(0.01)\nprint('saved')"
+UNWILLING = BEGIN + "    end = time.monotonic() + 300\n    while time.monotonic() < end: time.sleep(300)"
+PATIENT = "import jaxquard.runs.interrupts as module; module.PATIENCE = 299" + UNWILLING
+NOT_YET = BEGIN.replace("= True", "= False") + "    time.sleep(300)"
+
+
+def start(script: str) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_listens_stops_by_itself(number):
+    with start(WILLING) as process:
+        process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "saved\n", "")
+
+
+def test_one_that_does_not_listen_is_stopped():
+    with start(UNWILLING) as process:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "jaxquard: stopped at once; the newest checkpoint is from before\n"
+
+
+def test_a_second_signal_waits_for_nothing():
+    with start(PATIENT) as process:
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.2)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 130
+
+
+def test_before_the_training_a_signal_is_a_keyboard_interrupt():
+    with start(NOT_YET) as process:
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    assert err.rstrip().endswith("KeyboardInterrupt")
+
+
+def test_everything_is_as_before_afterwards():
+    from jaxquard.runs.interrupts import SIGNALS, interruptible
+
+    before = [signal.getsignal(number) for number in SIGNALS]
+    with interruptible() as interrupts:
+        assert not interrupts.asked
+    assert [signal.getsignal(number) for number in SIGNALS] == before
+    assert signal.set_wakeup_fd(-1) == -1

@@ -1,0 +1,125 @@
+"""The verbs as functions: what the command line does, without it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import jaxquard
+from jaxquard import api
+from jaxquard.config import Config
+from jaxquard.errors import DataError, RunError, UsageError
+
+
+@pytest.fixture(scope="module")
+def root(npz, tmp_path_factory):
+    """A runs directory with two finished runs in it, `one` and `two`, the second of two networks."""
+    root = tmp_path_factory.mktemp("runs")
+    config = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=2, learning_rate=0.3, validation=20)
+    jaxquard.train(config, runs=root, name="one")
+    jaxquard.train(config.replace(seeds=2, learning_rate=0.1), runs=root, name="two")
+    return root
+
+
+def test_train_is_to_be_had_from_the_package(root):
+    result = jaxquard.train(resume="one", runs=root)
+    assert result.run.id == "one"
+    assert result.test_accuracy > 0.5
+    assert result.parameters == 36 * 5 + 5 + 5 * 3 + 3
+
+
+def test_resume_takes_no_config_and_no_name(root):
+    for given in ({"config": Config()}, {"config": "seed"}, {"name": "x"}):
+        with pytest.raises(UsageError, match="resume"):
+            api.train(resume="one", runs=root, **given)
+
+
+def test_what_cannot_be_is_refused_before_anything_is_written(root, npz, tmp_path):
+    config = Config(dataset=str(npz), batch_size=20)
+    with pytest.raises(UsageError, match="run name"):
+        api.train(config, runs=tmp_path, name="../x")
+    with pytest.raises(UsageError, match="none of the recipes"):
+        api.train("nope", runs=tmp_path)
+    with pytest.raises(RunError, match="already there"):
+        api.train(config, runs=root, name="one")
+    with pytest.raises(UsageError, match="120 training images"):
+        api.train(config.replace(batch_size=121), runs=tmp_path)
+    with pytest.raises(UsageError, match="unknown data set"):
+        api.train(config.replace(dataset="nope"), runs=tmp_path)
+    with pytest.raises(DataError, match="no such"):
+        api.train(config.replace(dataset="./nope.npz"), runs=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_given_by_a_path_is_found_from_anywhere(npz, tmp_path, monkeypatch):
+    monkeypatch.chdir(npz.parent)
+    config = Config(dataset=npz.name, hidden=(5,), batch_size=20, epochs=2, learning_rate=0.3, validation=20)
+    run = api.train(config, runs=tmp_path / "runs", until=1).run
+    monkeypatch.chdir(tmp_path)
+    assert api.train(resume=run.id, runs=tmp_path / "runs").epochs == 2
+
+
+def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
+    _, _, (before,) = api.evaluate("one", runs=root)
+    models, dataset, (judged,) = api.evaluate("one", runs=root, why="a second look")
+    assert judged.accuracy == before.accuracy == jaxquard.train(resume="one", runs=root).test_accuracy
+    assert judged.confusion.sum() == judged.n == 40
+    assert not api.is_other_data(models[0], dataset)
+    lines = models[0].run.evaluations() if models[0].run else []
+    assert [line["by"] for line in lines[-3:]] == ["train", "evaluate", "evaluate"]
+    assert lines[-1]["why"] == "a second look"
+    assert lines[-1]["accuracy"] == judged.accuracy
+
+
+def test_other_splits_are_no_look_at_the_test_set(root):
+    looks = len((root / "one" / "evaluations.jsonl").read_bytes())
+    _, _, (validation,) = api.evaluate("one", split="validation", runs=root)
+    _, _, (train,) = api.evaluate("one", split="train", runs=root)
+    assert (validation.n, train.n) == (20, 100)
+    assert len((root / "one" / "evaluations.jsonl").read_bytes()) == looks
+
+
+def test_every_network_of_a_run_or_the_one_named(root):
+    models, _, judged = api.evaluate("two", runs=root)
+    assert [one.name for one in models] == ["two@0", "two@1"]
+    _, _, (second,) = api.evaluate("two@1", runs=root)
+    assert second.accuracy == judged[1].accuracy
+
+
+@pytest.mark.parametrize(("classes", "side", "fault"), [(4, 6, "has 4 classes"), (3, 5, "was trained on images of")])
+def test_data_that_the_network_cannot_take_is_refused(root, tmp_path, classes, side, fault):
+    images, labels = np.zeros((24, side, side), np.uint8), np.arange(24) % classes
+    images[::2] = 9
+    np.savez(tmp_path / "other.npz", images=images, labels=labels)
+    with pytest.raises(UsageError, match=fault):
+        api.evaluate("one", dataset=str(tmp_path / "other.npz"), runs=root)
+
+
+def test_other_data_of_the_same_shape_is_known_to_be_other(root, tmp_path):
+    rng = np.random.default_rng(1)
+    images, labels = rng.integers(0, 255, (24, 6, 6)).astype(np.uint8), np.arange(24) % 3
+    np.savez(tmp_path / "other.npz", images=images, labels=labels)
+    (model, *_), dataset, _ = api.evaluate("one", dataset=str(tmp_path / "other.npz"), runs=root)
+    assert api.is_other_data(model, dataset)
+
+
+def test_predict_gives_probabilities_that_sum_to_one(root, tmp_path):
+    paths = []
+    for k in range(3):
+        pixels = np.full((6, 6), 20, np.uint8)
+        pixels[:, 2 * k : 2 * k + 2] = 150
+        paths.append(tmp_path / f"{k}.png")
+        Image.fromarray(pixels).save(paths[-1])
+    model, pictures, probabilities = api.predict("one", paths, runs=root)
+    assert [picture.image.shape for picture in pictures] == [(6, 6, 1)] * 3
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
+    assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
+    assert model.class_names == ("0", "1", "2")
+
+
+def test_compare_shows_the_settings_that_differ_and_no_others(root):
+    one, two = api.compare(["one", "two"], runs=root)
+    assert one["settings"] == {"learning_rate": 0.3, "seeds": 1}
+    assert two["settings"] == {"learning_rate": 0.1, "seeds": 2}
+    assert isinstance(one["test_accuracy"], float)
+    assert len(two["test_accuracy"]["values"]) == 2
+    assert [document["settings"] for document in api.compare(["one", "one"], runs=root)] == [{}, {}]

@@ -1,0 +1,383 @@
+"""The command line: results on stdout, all else on stderr, each mistake in one line or two with its exit code."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from jaxquard import cli
+from jaxquard.runs.directory import Run
+from jaxquard.runs.lock import locked
+
+QUICK = ["--hidden", "5", "--batch-size", "20", "--epochs", "2", "--learning-rate", "0.3"]
+
+
+class Said(NamedTuple):
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self):
+        """stdout as the one JSON document, on one line, that it must be."""
+        assert self.out.count("\n") == 1
+        assert self.out.endswith("\n")
+        return json.loads(self.out)
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    """Each test in a directory of its own, with nothing kept outside it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(cli, "keep_compiled_programs", lambda: None)
+    sigterm = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, sigterm)
+
+
+@pytest.fixture
+def jaxquard(capsys):
+    """`jaxquard("train", …)`, in this process."""
+
+    def run(*arguments: object) -> Said:
+        capsys.readouterr()
+        code = 0
+        try:
+            cli.main([str(argument) for argument in arguments])
+        except SystemExit as end:
+            code = end.code or 0
+        said = Said(int(code), *capsys.readouterr())
+        assert "Traceback" not in said.err
+        assert not re.search(r"[\x00-\x09\x0b-\x1f]", said.err + said.out)  # no control characters but the newline
+        return said
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def root(npz, tmp_path_factory):
+    """A runs directory with `one` in it."""
+    root = tmp_path_factory.mktemp("runs")
+    cli.main(["train", "--dataset", str(npz), *QUICK, "--name", "one", "--runs", str(root), "--quiet", "--json"])
+    return root
+
+
+@pytest.fixture
+def picture(tmp_path):
+    path = tmp_path / "picture.png"
+    pixels = np.full((30, 40), 240, np.uint8)
+    pixels[5:25, 10:20] = 30
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+MISTAKES = [
+    (2, "epochs: must be at least 1", "train --epochs -3"),
+    (2, "learning_rate: must be a finite number", "train --learning-rate nan"),
+    (2, "batch_size: must be at least 1", "train --batch-size 0"),
+    (2, "batch_size: 70000 is more than the 120 training images", "train --batch-size 70000 --dataset DATA"),
+    (2, "hidden: must be at least 1", "train --hidden 0"),
+    (2, "none of the recipes", "train --recipe nope"),
+    (2, "unknown data set 'nope'", "train --dataset nope"),
+    (2, "run name", "train --name ../x --dataset DATA"),
+    (2, "give one of the two", "train --recipe seed --config x.toml"),
+    (2, "cannot be read", "train --config none.toml"),
+    (2, "--sweep", "train --sweep learning_rate"),
+    (2, "sweep: 'depth' is none of", "train --sweep depth=1,2"),
+    (2, "--until: must be at least 1", "train --until 0 --dataset DATA"),
+    (2, "--checkpoint-every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
+    (2, "no other setting", "train --resume one --learning-rate 0.1 --runs ROOT"),
+    (2, "no other setting", "train --resume one --recipe seed --runs ROOT"),
+    (2, "--epochs", "train --epochs three"),
+    (2, "--epochs", "train --epochs"),
+    (2, '"frob"', "frob"),
+    (2, "--frob", "train --frob"),
+    (2, "which picture", "predict one --runs ROOT"),
+    (2, "two runs or more", "compare one --runs ROOT"),
+    (2, "split", "evaluate one --split moon --runs ROOT"),
+    (2, "already there", "compare one one --chart PICTURE --runs ROOT"),
+    (2, "held out no validation", "evaluate one --split validation --runs ROOT"),
+    (3, "no such folder", "train --dataset none/at/all"),
+    (3, "no such file", "predict one none.png --runs ROOT"),
+    (3, "not a picture", "predict one DATA --runs ROOT"),
+    (5, "no such run", "train --resume nope --runs ROOT"),
+    (5, "no such run", "evaluate nope --runs ROOT"),
+    (5, "no such run", "predict nope PICTURE --runs ROOT"),
+    (5, "no such run", "compare one nope --runs ROOT"),
+    (5, "has networks 0 to 0", "evaluate one@1 --runs ROOT"),
+    (5, "cannot be read", "predict none.safetensors PICTURE"),
+    (5, "already there", "train --name one --runs ROOT --dataset DATA --batch-size 20"),
+    (1, "Not a directory", "train --batch-size 20 --dataset DATA --runs PICTURE/runs"),
+]
+
+
+@pytest.mark.parametrize(("code", "fault", "line"), MISTAKES, ids=[line for _, _, line in MISTAKES])
+def test_a_mistake_is_one_line_or_two_an_exit_code_and_nothing_written(jaxquard, root, npz, picture, code, fault, line):
+    places = {"ROOT": root, "DATA": npz, "PICTURE": picture}
+    before = sorted(root.rglob("*"))
+    words = [re.sub("|".join(places), lambda found: str(places[found[0]]), word) for word in line.split()]
+    said = jaxquard(*words)
+    assert said.code == code
+    assert fault in said.err
+    assert said.err.startswith("jaxquard: ")
+    assert 1 <= said.err.count("\n") <= 2
+    assert said.out == ""
+    assert sorted(root.rglob("*")) == before
+    assert sorted(path.name for path in Path().iterdir()) == ["picture.png"]
+
+
+def test_train_says_an_epoch_a_line_and_ends_with_a_table(jaxquard, npz):
+    said = jaxquard("train", "--dataset", npz, *QUICK, "--name", "x")
+    assert said.code == 0
+    lines = said.err.splitlines()
+    assert lines[0] == "run x: 203 parameters"
+    assert [line[:11] for line in lines[1:]] == ["epoch 1/2  ", "epoch 2/2  "]
+    assert all(re.search(r"loss \d\.\d{4}   accuracy +\d+\.\d\d %   \d+\.\d\d s$", line) for line in lines[1:])
+    assert re.search(r"^test accuracy +\d+\.\d\d %$", said.out, re.MULTILINE)
+    assert "runs/x" in said.out
+    assert "jaxquard evaluate x" in said.out
+
+
+def test_train_json(jaxquard, npz):
+    said = jaxquard("train", "--dataset", npz, *QUICK, "--name", "x", "--json", "--quiet")
+    assert (said.code, said.err) == (0, "")
+    document = said.document
+    assert list(document) == [
+        *("run", "recipe", "dataset", "parameters", "epochs", "seed"),
+        *("train_loss", "test_loss", "test_accuracy", "tta", "seconds", "diverged"),
+    ]
+    assert (document["run"], document["recipe"], document["parameters"], document["epochs"]) == ("x", None, 203, 2)
+    assert 0 <= document["test_accuracy"] <= 1
+    assert document["diverged"] is False
+    assert document["tta"] is None
+    assert list(document["seconds"]) == ["total", "data", "compile", "train", "evaluate"]
+    again = jaxquard("train", "--resume", "x", "--json", "--quiet").document
+    assert {**again, "seconds": 0} == {**document, "seconds": 0}
+
+
+def test_train_json_with_several_networks(jaxquard, npz):
+    arguments = ["--dataset", npz, *QUICK, "--seeds", 2, "--seed", 3, "--sweep", "learning_rate=0.1,1e30"]
+    with np.errstate(all="ignore"):
+        said = jaxquard("train", *arguments, "--validation", 20, "--json", "--quiet")
+    document = said.document
+    assert said.code == 0
+    assert document["seeds"] == [3, 4, 3, 4]
+    assert document["sweep"] == {"learning_rate": [0.1, 1e30]}
+    assert document["diverged"] == [2, 3]
+    for name in ("train_loss", "test_loss", "test_accuracy"):
+        figure = document[name]
+        assert figure["values"][2:] == [None, None]
+        assert figure["mean"] == pytest.approx(np.mean(figure["values"][:2]), rel=1e-12)
+        assert figure["std"] == pytest.approx(np.std(figure["values"][:2], ddof=1), rel=1e-9, abs=1e-15)
+
+
+def test_divergence_is_exit_4_with_its_document(jaxquard, npz):
+    diverging = ["--dataset", npz, "--batch-size", 20, "--learning-rate", 1e30, "--name", "x"]
+    with np.errstate(all="ignore"):
+        said = jaxquard("train", *diverging, "--json", "--quiet")
+    assert said.code == 4
+    assert said.document["diverged"] is True
+    assert said.document["test_accuracy"] is None
+    assert re.match(r"jaxquard: diverged: loss not finite at step \d+; try a smaller learning rate\n", said.err)
+    assert said.err.count("\n") == 2
+
+
+def test_until_then_resume(jaxquard, npz):
+    part = jaxquard("train", "--dataset", npz, *QUICK, "--name", "x", "--until", 1)
+    assert part.code == 0
+    assert "jaxquard train --resume x" in part.out
+    rest = jaxquard("train", "--resume", "x", "--json")
+    assert rest.document["epochs"] == 2
+    assert rest.err.splitlines()[0] == "run x: 203 parameters, from step 6"
+
+
+def test_a_recipe_changed_is_no_longer_that_recipe(jaxquard, npz):
+    first = ["train", "--until", 1, "--quiet", "--json", "--epochs", 2, "--batch-size", 20, "--dataset", npz]
+    assert jaxquard(*first, "--name", "x").document["recipe"] is None
+    assert jaxquard(*first, "--name", "y", "--recipe", "seed").document["recipe"] == "seed"
+
+
+def test_a_runs_own_config_is_where_another_can_start(jaxquard, root):
+    said = jaxquard("train", "--config", root / "one" / "config.toml", "--seed", 1, "--name", "x", "--json", "--quiet")
+    config = Run(Path("runs/x")).config
+    assert said.code == 0
+    assert config == Run(root / "one").config.replace(seed=1)
+
+
+def test_evaluate(jaxquard, root):
+    said = jaxquard("evaluate", "one", "--runs", root)
+    assert said.code == 0
+    assert said.out.splitlines()[0] == "one on stripes, test set, 40 images"
+    document = jaxquard("evaluate", "one", "--runs", root, "--json").document
+    assert list(document)[:6] == ["model", "dataset", "split", "n", "accuracy", "loss"]
+    assert (document["model"], document["dataset"], document["split"], document["n"]) == ("one", "stripes", "test", 40)
+    assert np.sum(document["confusion"]) == 40
+    assert [one["class"] for one in document["per_class"]] == ["0", "1", "2"]
+
+
+def test_evaluating_on_other_data_says_so_first(jaxquard, root):
+    images = np.random.default_rng(0).integers(0, 255, (24, 6, 6)).astype(np.uint8)
+    np.savez("other.npz", images=images, labels=np.arange(24) % 3)
+    said = jaxquard("evaluate", "one", "--runs", root, "--dataset", "other.npz")
+    assert said.err == "note: one was trained on stripes, which this is not\n"
+    assert jaxquard("evaluate", "one", "--runs", root, "--dataset", "other.npz", "--quiet", "--json").err == ""
+
+
+def test_predict(jaxquard, root, picture):
+    said = jaxquard("predict", "one", picture, picture, "--runs", root)
+    assert said.code == 0
+    assert said.out.count(picture.name) == 2
+    assert "light background: inverted" in said.err
+    said = jaxquard("predict", "one", picture, "--runs", root, "--json", "--quiet")
+    assert said.err == ""
+    (document,) = said.document
+    assert list(document) == ["file", "label", "class_index", "probability", "probabilities"]
+    assert document["file"] == str(picture)
+    assert document["label"] == str(document["class_index"])
+    assert document["probability"] == max(document["probabilities"].values())
+    assert sum(document["probabilities"].values()) == pytest.approx(1)
+
+
+def test_runs(jaxquard, root):
+    said = jaxquard("runs", "--runs", root)
+    assert re.search(r"^one +finished +2 ", said.out, re.MULTILINE)
+    (document,) = jaxquard("runs", "--runs", root, "--json").document
+    assert (document["run"], document["status"], document["epochs"]) == ("one", "finished", 2)
+    assert jaxquard("runs", "--json").document == []
+    assert "no runs in runs yet" in jaxquard("runs").out
+
+
+@pytest.mark.parametrize("name", ["config.toml", "journal.jsonl", "evaluations.jsonl"])
+def test_runs_lists_a_damaged_run_as_damaged(jaxquard, root, name):
+    shutil.copytree(root / "one", "runs/bad")
+    shutil.copytree(root / "one", "runs/good")
+    Path("runs/bad", name).write_bytes(b"\xff\n")
+    found = {document["run"]: document["status"] for document in jaxquard("runs", "--json").document}
+    assert found == {"bad": "damaged", "good": "finished"}
+    assert jaxquard("runs").code == 0
+
+
+def test_compare(jaxquard, root, npz):
+    jaxquard("train", "--dataset", npz, *QUICK, "--seed", 1, "--name", "two", "--runs", root, "--quiet")
+    said = jaxquard("compare", "one", "two", "--runs", root, "--chart", "chart.svg")
+    lines = [line.split() for line in said.out.splitlines()]
+    assert lines[0] == ["one", "two"]
+    assert lines[1] == ["seed", "0", "1"]
+    assert lines[2][:2] == ["epochs", "run"]
+    assert Path("chart.svg").read_text().startswith("<svg")
+    documents = jaxquard("compare", "one", "two", "--runs", root, "--json").document
+    assert [document["settings"] for document in documents] == [{"seed": 0}, {"seed": 1}]
+
+
+def test_recipes(jaxquard):
+    assert re.search(r"^seed ", jaxquard("recipes").out, re.MULTILINE)
+    found = {document["name"]: document for document in jaxquard("recipes", "--json").document}
+    assert found["seed"]["config"]["hidden"] == [128, 64]
+    assert set(found["seed"]) == {"name", "purpose", "config", "result"}
+
+
+def test_data(jaxquard, npz, tmp_path):
+    said = jaxquard("data", "--json", "--data-dir", tmp_path)
+    assert {row["name"]: row["state"] for row in said.document}["fashion-mnist"] == "absent"
+    facts = jaxquard("data", npz, "--json").document
+    assert (facts["train"], facts["test"], facts["image_shape"]) == (120, 40, [6, 6, 1])
+    assert "training images" in jaxquard("data", npz).out
+
+
+def test_doctor(jaxquard, tmp_path):
+    document = jaxquard("doctor", "--json", "--data-dir", tmp_path).document
+    assert isinstance(document["healthy"], bool)
+    assert all(set(check) == {"name", "ok", "detail", "remedy"} for check in document["checks"])
+    assert re.search(r"^ok +Python", jaxquard("doctor", "--data-dir", tmp_path).out, re.MULTILINE)
+
+
+def test_an_unforeseen_error_is_still_one_line(jaxquard, monkeypatch, root):
+    from jaxquard.runs import figures
+
+    def fail(_: object) -> None:
+        raise RuntimeError("one\ntwo")
+
+    monkeypatch.setattr(figures, "figures", fail)
+    said = jaxquard("runs", "--runs", root)
+    assert said.code == 1
+    assert said.err == "jaxquard: RuntimeError: one (JAXQUARD_DEBUG=1 shows where)\n"
+
+
+@pytest.mark.parametrize("verb", ["train", "evaluate", "predict", "runs", "compare", "recipes", "data", "doctor"])
+def test_every_verb_explains_itself(jaxquard, verb):
+    said = jaxquard(verb, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"Usage: jaxquard {verb}")
+    assert "--json" in said.out
+
+
+def test_the_documented_help_is_the_help():
+    """`make docs-cli` writes it anew."""
+    documented = (Path(__file__).parents[1] / "docs" / "cli.md").read_text(encoding="utf-8")
+    script = Path(__file__).with_name("cli_page.py")
+    assert documented == subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout
+
+
+def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
+    """The command in a process of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-c", "from jaxquard.cli import main; main()", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "0"} | environment,
+    )
+
+
+LONG = ["--hidden", "5", "--batch-size", "2", "--epochs", "1000000", "--learning-rate", "0.001", "--name", "x"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_a_checkpoint_and_stops(npz, tmp_path, number):
+    with start("train", "--dataset", npz, *LONG) as process:
+        assert process.stderr is not None
+        wait_for(process, "epoch  ")
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert re.search(r"^jaxquard: interrupted at step \d+; go on with: jaxquard train --resume x$", err, re.MULTILINE)
+    step = int(re.findall(r"at step (\d+)", err)[0])
+    assert (tmp_path / "runs" / "x" / "checkpoints" / f"step-{step:09d}").is_dir()
+
+
+def wait_for(process: subprocess.Popen[str], text: str) -> None:
+    """Read stderr up to a line that holds `text`."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if text in line:
+            return
+    raise AssertionError(f"the process ended without {text!r}")
+
+
+def test_a_signal_before_there_is_a_run_leaves_nothing(npz, tmp_path):
+    with start("train", "--dataset", npz, *LONG) as process:
+        time.sleep(0.5)  # still loading
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGTERM)
+    assert not list(tmp_path.glob("runs/.tmp-*"))
+
+
+def test_the_second_in_a_run_directory_is_refused_before_it_loads_jax(jaxquard, root, npz):
+    jaxquard("train", "--dataset", npz, *QUICK, "--name", "x", "--until", 1, "--quiet")
+    with locked(Path("runs/x")):
+        said = jaxquard("train", "--resume", "x")
+    assert said.code == 5
+    assert f"in use by process {os.getpid()}" in said.err
