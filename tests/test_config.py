@@ -173,9 +173,9 @@ def test_combinations_that_make_no_sense(settings: dict[str, Any], about: str):
 def test_replace_checks_again():
     config = Config(warmup=3.0)
     assert config.replace(epochs=4).epochs == 4
-    with pytest.raises(UsageError, match="^warmup: 3 epochs of warm-up leave none of the 3 "):
+    with pytest.raises(UsageError, match=r"^warmup: 3 epochs of warm-up leave none of the 3 "):
         config.replace(epochs=3)
-    with pytest.raises(UsageError, match="^epochs"):
+    with pytest.raises(UsageError, match=r"^epochs"):
         config.replace(epochs=0)
 
 

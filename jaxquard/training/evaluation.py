@@ -93,7 +93,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
     n, classes = logits.shape
     sound = np.isfinite(logits).all(axis=-1)
     probabilities = np.where(sound[:, None], np.exp(log_probabilities(logits)), 0)
-    predicted, confidence = probabilities.argmax(axis=-1), probabilities.max(axis=-1)
+    predicted, confidence = logits.argmax(axis=-1), probabilities.max(axis=-1)
     confusion = np.bincount((labels * classes + predicted)[sound], minlength=classes**2).reshape(classes, classes)
     with np.errstate(invalid="ignore"):
         precision = confusion.diagonal() / confusion.sum(axis=0)

@@ -18,7 +18,7 @@ from jaxquard.training.fit import fit, make_run, plain
 from jaxquard.training.program import start
 from jaxquard.training.randomness import epoch_order
 
-# 253 images left to train on, 5 steps an epoch. Tests share what they can of these, for compiling is what takes the time.
+# 253 images left to train on, 5 steps an epoch. Tests share these where they can: compiling takes the time.
 PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
 PATIENT = PLAIN.replace(patience=2, epochs=60, learning_rate=0.3)
 SWEPT = PATIENT.replace(sweep=(("learning_rate", (0.02, 0.1, 0.3)),), epochs=2)
@@ -280,7 +280,9 @@ def test_early_stopping_waits_its_patience_and_keeps_the_best_weights(train: Cal
     assert trained.kinds[-2:] == ["epoch", "stopped"]
     assert trained.events[-1].record == {"reason": "patience", "best_epoch": best}
     assert trained.records == forever.records[:ran]
-    (of_best,) = [s for e, s in zip(trained.events, trained.states, strict=True) if (e.kind, e.epoch) == ("epoch", best)]
+    (of_best,) = [
+        s for e, s in zip(trained.events, trained.states, strict=True) if (e.kind, e.epoch) == ("epoch", best)
+    ]
     assert_same_bits(trained.state.judged, of_best.current)
     assert float(trained.state.stopping.best_loss) == pytest.approx(trained.records[best - 1]["val_loss"], rel=1e-6)
     assert train(PATIENT, trained.state).kinds == ["compiled"]

@@ -1,0 +1,207 @@
+"""`mlp_fashion_mnist.py`: the algorithm on one screen is the package's own training, and it speaks in single lines."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import pytest
+
+import jaxquard
+from jaxquard.config import Config
+from jaxquard.data import Dataset
+from jaxquard.errors import DataError, DivergedError, JaxquardError, UsageError
+from jaxquard.training.data import prepare
+from jaxquard.training.fit import make_run
+from jaxquard.training.program import start
+from jaxquard.training.randomness import INIT, stream
+
+SCRIPT = Path(jaxquard.__file__).parent.parent / "mlp_fashion_mnist.py"
+sys.path.insert(0, str(SCRIPT.parent))
+import mlp_fashion_mnist as front_door  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    """205 training and 60 test images, 8x8, of 3 classes that differ in where they are bright."""
+    rng = np.random.default_rng(0)
+
+    def part(n: int) -> tuple[np.ndarray, np.ndarray]:
+        labels = rng.integers(0, 3, n).astype(np.int32)
+        images = rng.integers(0, 120, (n, 8, 8, 1), dtype=np.uint8)
+        for image, label in zip(images, labels, strict=True):
+            image[2 * label : 2 * label + 3] += 100
+        return images, labels
+
+    return Dataset("made-up", *part(205), *part(60), ("a", "b", "c"), {}, "made up")
+
+
+def test_it_is_the_packages_own_training(dataset: Dataset):
+    """The same key gives the same parameters to the bit; two epochs over the same batches, the same to rounding.
+
+    Those not to the bit: here mean and deviation are arguments, there constants that the compiler works in.
+    """
+    config, data = prepare(Config(hidden=(8, 5), batch_size=32, learning_rate=0.1, epochs=2), dataset)
+    task, program = make_run(config, data)
+    ts = start(program, task, config.networks())
+    params = front_door.init_params(stream(jax.random.key(0), INIT), (64, 8, 5, 3))
+    jax.tree.map(np.testing.assert_array_equal, params, ts.params)
+    for epoch in range(2):
+        order = program.orders(ts.key, epoch)
+        ts = program.run(ts, order, data.images, data.labels, 0, 6)
+        batches = order[: 6 * 32].reshape(6, 32)
+        params, loss = front_door.train_epoch(
+            params, data.images, data.labels, batches, 0.1, config.pixel_mean, config.pixel_std
+        )
+        assert float(loss) == pytest.approx(float(ts.totals.loss) / (6 * 32), rel=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), params, ts.params)
+    logits = program.logits(ts.params, ts.state, data.images)
+    share = np.mean(np.argmax(logits, axis=-1) == dataset.train_labels)
+    statistics = (config.pixel_mean, config.pixel_std)
+    assert float(front_door.accuracy(params, data.images, data.labels, *statistics)) == pytest.approx(share)
+
+
+def test_batches_are_whole_and_visit_nothing_twice():
+    batches = front_door.create_batches(jax.random.key(0), 205, 32)
+    assert batches.shape == (6, 32)
+    visited = np.unique(batches)
+    assert len(visited) == 6 * 32
+    assert visited.min() >= 0
+    assert visited.max() < 205
+    other = front_door.create_batches(jax.random.key(1), 205, 32)
+    assert np.any(batches != other)
+    assert sorted(np.ravel(front_door.create_batches(jax.random.key(0), 64, 32))) == list(range(64))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, dataset: Dataset, capsys: pytest.CaptureFixture) -> Any:
+    """`run(**settings)`: what `main` prints on the made-up data."""
+
+    def called(**settings: Any) -> str:
+        monkeypatch.setattr(front_door, "load", lambda name, **options: dataset)
+        front_door.main(**{"hidden": (8, 5), "batch_size": 32, "learning_rate": 0.1, "epochs": 3} | settings)
+        out, err = capsys.readouterr()
+        assert err == ""
+        return out
+
+    return called
+
+
+def test_a_run_from_end_to_end(run: Any):
+    out = run(epochs=12)
+    header, table, figures, following = out.strip().split("\n\n")
+    assert [line.split()[0] for line in header.splitlines()] == ["device", "data", "network"]
+    assert f"JAX {jax.__version__}" in header
+    assert "205 training and 60 test images (made up)" in header
+    assert "64-8-5-3, 583 parameters" in header  # 64·8 + 8 + 8·5 + 5 + 5·3 + 3
+    title, *rows = table.splitlines()
+    assert title.split() == ["epoch", "loss", "seconds"]
+    ends = [title.index(word) + len(word) for word in title.split()]
+    for number, row in enumerate(rows, 1):
+        assert re.match(r"^ *\d+ +\d+\.\d{4} +\d+\.\d\d(  with compilation)?$", row)
+        assert [match.end() for match in re.finditer(r"\S+", row)][:3] == ends
+        assert int(row.split()[0]) == number
+        assert ("compilation" in row) == (number == 1)
+    assert len(rows) == 12
+    losses = [float(row.split()[1]) for row in rows]
+    assert losses[-1] < 0.5 < losses[0]
+    loss, correct = (line.rsplit(maxsplit=1) for line in figures.splitlines())
+    assert loss == ["final training loss", f"{losses[-1]:.4f}"]
+    assert correct[0] == "test accuracy"
+    assert float(correct[1].rstrip("%")) > 80
+    assert "jaxquard train" in following
+
+
+def test_the_same_seed_prints_the_same_figures_and_another_does_not(run: Any):
+    once, again, other = (
+        [row.split()[1] for row in run(seed=seed).split("\n\n")[1].splitlines()[1:]] for seed in (0, 0, 1)
+    )
+    assert once == again != other
+
+
+@pytest.mark.parametrize(
+    ("settings", "error", "message"),
+    [
+        ({"epochs": 0}, UsageError, "^epochs: must be at least 1"),
+        ({"batch_size": 206}, UsageError, "^batch_size: 206 is more than the 205 training images$"),
+        ({"learning_rate": 1e30}, DivergedError, "^the loss is not finite in epoch 1: try a smaller learning rate$"),
+    ],
+)
+def test_what_cannot_work_is_said(run: Any, settings: dict[str, Any], error: type[JaxquardError], message: str):
+    with pytest.raises(error, match=message):
+        run(**settings)
+
+
+# cyclopts warns of a test that lets it read sys.argv by mistake; here it is on purpose
+from_argv = pytest.mark.filterwarnings("ignore:Cyclopts application invoked:UserWarning")
+
+
+def by_command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of the script with these arguments."""
+    import runpy
+
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+    with pytest.raises(SystemExit) as caught:
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+    code = caught.value.code
+    return int(code or 0), *capsys.readouterr()
+
+
+@from_argv
+@pytest.mark.parametrize(
+    ("arguments", "about"),
+    [
+        ("--epochs -3", "epochs"),
+        ("--epochs x", "epochs"),
+        ("--epochs", "epochs"),
+        ("--learning-rate nan", "learning_rate"),
+        ("--learning-rate 0", "learning_rate"),
+        ("--batch-size 0", "batch_size"),
+        ("--batch-size 70000", "batch_size"),
+        ("--hidden 0", "hidden"),
+        ("--hidden 5 -1", "hidden"),
+        ("--seed 99999999999", "seed"),
+        ("--bogus", "--bogus"),
+        ("stray", "stray"),
+    ],
+)
+def test_wrong_flags_are_one_line_and_exit_2(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, dataset: Dataset, arguments: str, about: str
+):
+    monkeypatch.setattr("jaxquard.data.load", lambda name, **options: dataset)
+    code, out, err = by_command(monkeypatch, capsys, *arguments.split())
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert line.startswith("mlp_fashion_mnist: ")
+    assert about in line
+
+
+@from_argv
+def test_divergence_exits_4_and_missing_data_3(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, dataset: Dataset
+):
+    monkeypatch.setattr("jaxquard.data.load", lambda name, **options: dataset)
+    code, _, err = by_command(monkeypatch, capsys, "--learning-rate", "1e30", "--batch-size", "32", "--hidden=8")
+    assert (code, err) == (4, "mlp_fashion_mnist: the loss is not finite in epoch 1: try a smaller learning rate\n")
+
+    def missing(name: str, **options: Any) -> Dataset:
+        raise DataError(f"{name}: nowhere to be found")
+
+    monkeypatch.setattr("jaxquard.data.load", missing)
+    assert by_command(monkeypatch, capsys) == (3, "", "mlp_fashion_mnist: fashion-mnist: nowhere to be found\n")
+
+
+def test_the_command_itself_refuses_without_a_traceback():
+    done = subprocess.run([sys.executable, SCRIPT, "--epochs", "-3"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "mlp_fashion_mnist: epochs: must be at least 1 and at most 1000000, not -3\n"
+
+
+def test_it_fits_on_a_screen_and_stays_on_nn_and_data():
+    text = SCRIPT.read_text(encoding="utf-8")
+    rooms = set(re.findall(r"^from jaxquard\.(\w+)", text, flags=re.MULTILINE))
+    assert rooms <= {"nn", "data", "config", "errors"}
+    assert len(text.splitlines()) <= 135

@@ -1,0 +1,138 @@
+"""Figures of merit against plain loops and scikit-learn, for any number of examples."""
+
+import json
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+
+from jaxquard.training.evaluation import CHUNK, accuracy, all_logits, calibration_error, judge, mean_loss
+
+
+def made_up(n: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Logits that are often right, and labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, classes, n).astype(np.int32)
+    return rng.normal(0, 2, (n, classes)) + 2 * np.eye(classes)[labels], labels
+
+
+@pytest.mark.parametrize("n", [1, 2, 999, 1000, 1001, 2500])
+def test_logits_of_any_number_of_images_come_through_one_shape(n: int):
+    images = np.random.default_rng(n).integers(0, 256, (n, 2, 2, 1), dtype=np.uint8)
+    shapes = set()
+
+    def apply(chunk):
+        shapes.add((chunk.shape, chunk.dtype))
+        return jnp.stack([chunk.sum(axis=(1, 2, 3)), chunk[:, 0, 0, 0]], axis=-1)
+
+    expected = np.stack([images.sum(axis=(1, 2, 3)), images[:, 0, 0, 0]], axis=-1)
+    for given_images in (images, jnp.asarray(images)):
+        logits = all_logits(apply, given_images)
+        assert logits.dtype == np.float64
+        np.testing.assert_array_equal(logits, expected)
+    assert shapes == {((CHUNK, 2, 2, 1), np.dtype(np.uint8))}
+    several = all_logits(lambda chunk: jnp.stack([apply(chunk), 2 * apply(chunk)]), images)
+    np.testing.assert_array_equal(several, np.stack([expected, 2 * expected]))
+
+
+def test_judgement_is_scikit_learns():
+    logits, labels = made_up(1001)
+    found = judge(logits, labels)
+    p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    predicted = p.argmax(axis=1)
+    precision, recall, _, _ = precision_recall_fscore_support(labels, predicted)
+    assert (found.n, found.accuracy) == (1001, np.mean(predicted == labels))
+    assert found.loss == pytest.approx(log_loss(labels, p), rel=1e-12)
+    np.testing.assert_array_equal(found.confusion, confusion_matrix(labels, predicted))
+    np.testing.assert_allclose(found.precision, precision)
+    np.testing.assert_allclose(found.recall, recall)
+    np.testing.assert_allclose(found.probabilities, p)
+
+
+def test_calibration_error_is_the_one_written_out():
+    logits, labels = made_up(500)
+    found = judge(logits, labels)
+    confidence, right = found.probabilities.max(axis=1), found.probabilities.argmax(axis=1) == labels
+    expected = 0.0
+    for number in range(15):
+        inside = (confidence > number / 15) & (confidence <= (number + 1) / 15)
+        if inside.any():
+            expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
+    assert found.calibration_error == pytest.approx(expected, rel=1e-12)
+    assert 0 < expected < 1
+
+
+def test_calibration_error_at_the_extremes():
+    assert calibration_error(np.ones(8), np.ones(8, bool)) == 0
+    assert calibration_error(np.ones(8), np.zeros(8, bool)) == 1
+    assert calibration_error(np.full(4, 0.75), np.array([True, True, True, False])) == 0
+    assert calibration_error(np.zeros(3), np.zeros(3, bool)) == 0
+
+
+def test_mistakes_are_the_wrong_ones_most_confident_first():
+    logits, labels = made_up(300)
+    found = judge(logits, labels)
+    confidence = found.probabilities.max(axis=1)[found.mistakes]
+    assert set(found.mistakes) == {k for k in range(300) if np.argmax(logits[k]) != labels[k]}
+    assert np.all(np.diff(confidence) <= 0)
+    assert len(confidence) > 20
+
+
+def test_several_networks_at_once_are_each_alone():
+    (first, labels), (second, _) = made_up(77), made_up(77, seed=1)
+    both = np.stack([first, second])
+    assert accuracy(both, labels).tolist() == [judge(each, labels).accuracy for each in both]
+    assert mean_loss(both, labels).tolist() == pytest.approx([judge(each, labels).loss for each in both], rel=1e-14)
+
+
+@given(arrays(np.float64, (5, 3), elements=st.floats(-1e4, 1e4)), arrays(np.int32, 5, elements=st.integers(0, 2)))
+def test_extreme_logits_are_no_trouble(logits: np.ndarray, labels: np.ndarray):
+    found = judge(logits, labels)
+    assert 0 <= found.loss <= 2e4 + math.log(3)
+    np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
+    assert found.confusion.sum() == 5
+    assert found.accuracy == np.trace(found.confusion) / 5
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("column", [0, 3])
+def test_logits_that_are_not_finite_are_never_right(bad: float, column: int):
+    logits, labels = made_up(200)
+    good = judge(logits, labels)
+    labels_of_bad = labels[:50]
+    logits[:50, column] = bad
+    found = judge(logits, labels)
+    rest = judge(logits[50:], labels[50:])
+    assert found.accuracy == pytest.approx(rest.accuracy * 150 / 200)
+    np.testing.assert_array_equal(found.confusion, rest.confusion)
+    np.testing.assert_allclose(found.recall * np.bincount(labels), rest.recall * np.bincount(labels[50:]))
+    assert set(range(50)) <= set(found.mistakes)
+    assert set(found.mistakes[-50:]) == set(range(50))  # they claim nothing
+    assert math.isnan(found.calibration_error)
+    assert good.accuracy > found.accuracy
+    assert len(labels_of_bad) == 50
+
+
+def test_a_network_that_is_all_nan_is_judged_and_becomes_json():
+    _, labels = made_up(20)
+    found = judge(np.full((20, 4), np.nan), labels)
+    document = json.loads(json.dumps(found.as_dict(tuple("abcd")), allow_nan=False))
+    assert (document["accuracy"], document["loss"], document["calibration_error"]) == (0, None, None)
+    assert [row["precision"] for row in document["per_class"]] == [None] * 4
+    assert [row["recall"] for row in document["per_class"]] == [0] * 4
+
+
+def test_a_class_without_examples_or_predictions_is_null_in_json():
+    document = judge(np.eye(3)[[0, 0, 1]] * 9, np.array([0, 1, 1])).as_dict(("a", "b", "c"))
+    assert document["per_class"] == [
+        {"class": "a", "precision": 0.5, "recall": 1.0, "n": 1},
+        {"class": "b", "precision": 1.0, "recall": 0.5, "n": 2},
+        {"class": "c", "precision": None, "recall": None, "n": 0},
+    ]
+    assert document["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
+    assert list(document) == ["n", "accuracy", "loss", "calibration_error", "confusion", "per_class"]
