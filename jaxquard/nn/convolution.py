@@ -1,0 +1,92 @@
+"""Convolution whose gradients stay fast inside a compiled loop.
+
+Both gradients of a convolution are convolutions themselves. Autodiff writes them in layouts for which XLA has no
+fast kernel on a CPU inside `scan` or `fori_loop`: up to 20× slower (jax-ml/jax#12868). Here, on a CPU, they are
+written in the one layout that is fast, with the transposes spelt out; elsewhere autodiff's own are used.
+"""
+
+from collections.abc import Sequence
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxquard.nn.initializers import Initializer, he_normal
+
+Padding = Literal["SAME", "VALID"]
+Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
+
+CHUNK = 32  # examples per partial sum of the weight gradient: few enough for their transposes to stay in cache
+
+
+def init_conv2d(
+    key: jax.Array, kernel: int, n_in: int, n_out: int, initializer: Initializer = he_normal, *, bias: bool = True
+) -> dict[str, jax.Array]:
+    """Parameters of a convolution: `{"w": (kernel, kernel, n_in, n_out), "b": (n_out,)}`.
+
+    Without `bias` there is no "b": batch normalisation, where it follows, adds one anyway.
+    """
+    params = {"w": initializer(key, (kernel, kernel, n_in, n_out))}
+    return params | {"b": jnp.zeros(n_out)} if bias else params
+
+
+def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, padding: Padding = "SAME") -> jax.Array:
+    """z[n,p,q,o] = b[o] + Σ x[n, s·p+i, s·q+j, c] · w[i,j,c,o] over i, j, c: (n, h, w, in) -> (n, h', w', out).
+
+    "SAME" pads with zeros so that h' = ⌈h/s⌉; "VALID" does not pad. No b if `params` has none. As with every
+    `custom_vjp`, gradients are reverse-mode only.
+    """
+    w = params["w"]
+    if w.shape[:2] == (1, 1):  # no neighbours: a matrix product at every pixel
+        z = x[:, ::stride, ::stride] @ w[0, 0]
+    else:
+        pads = tuple(lax.padtype_to_pads(x.shape[1:3], w.shape[:2], (stride, stride), padding))
+        z = _convolve(x, w, stride, pads)
+    return z + params["b"] if "b" in params else z
+
+
+def _conv(
+    x: jax.Array, w: jax.Array, pads: Sequence[tuple[int, int]], stride: int = 1, spread_x: int = 1, spread_w: int = 1
+) -> jax.Array:
+    """XLA's convolution in its fast layout: x (n, h, w, in), w (kh, kw, in, out). Spreading puts zeros between."""
+    strides, spreads_x, spreads_w = ((s, s) for s in (stride, spread_x, spread_w))
+    return lax.conv_general_dilated(x, w, strides, pads, spreads_x, spreads_w, ("NHWC", "HWIO", "NHWC"))
+
+
+def _backward(stride: int, pads: Pads, residuals: tuple[jax.Array, jax.Array], g: jax.Array):
+    """∂C/∂z = g (n, h', w', out) -> (∂C/∂x, ∂C/∂w), by the way that is fast on the device the program runs on."""
+
+    def spelt_out(x, w, g):
+        return _input_gradient(x, w, g, stride, pads), _weight_gradient(x, w, g, stride, pads)
+
+    def autodiff(x, w, g):
+        return jax.vjp(lambda x, w: _conv(x, w, pads, stride), x, w)[1](g)
+
+    return lax.platform_dependent(*residuals, g, cpu=spelt_out, default=autodiff)
+
+
+_convolve = jax.custom_vjp(lambda x, w, stride, pads: _conv(x, w, pads, stride), nondiff_argnums=(2, 3))
+_convolve.defvjp(lambda x, w, stride, pads: (_conv(x, w, pads, stride), (x, w)), _backward)
+
+
+def _input_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads: Pads) -> jax.Array:
+    """∂C/∂x = g, spread out by the stride, convolved with w turned by 180° and its channels exchanged."""
+    sizes = zip(x.shape[1:3], w.shape[:2], g.shape[1:3], pads, strict=True)
+    full = [(k - 1 - low, n - 1 - (m - 1) * stride + low) for n, k, m, (low, _) in sizes]
+    return _conv(g, jnp.flip(w, (0, 1)).swapaxes(2, 3), full, spread_x=stride)
+
+
+def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads: Pads) -> jax.Array:
+    """∂C/∂w = x convolved with g, channels and examples having changed places: the sum is over examples and pixels."""
+    sizes = zip(x.shape[1:3], w.shape[:2], g.shape[1:3], pads, strict=True)
+    window = [(low, k - n + (m - 1) * stride - low) for n, k, m, (low, _) in sizes]
+
+    def partial_sum(total, chunk):
+        x, g = chunk
+        dw = _conv(x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3), window, spread_w=stride)
+        return total + dw.transpose(1, 2, 0, 3), None
+
+    size = CHUNK if len(x) % CHUNK == 0 else len(x)
+    chunks = (a.reshape(-1, size, *a.shape[1:]) for a in (x, g))
+    return lax.scan(partial_sum, jnp.zeros_like(w), tuple(chunks))[0]

@@ -1,0 +1,106 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxquard.nn.convolution import CHUNK, conv2d, init_conv2d
+
+CASES = [  # ((n, h, w, in, out), kernel, stride, padding)
+    ((3, 8, 8, 2, 4), 3, 1, "SAME"),
+    ((1, 7, 9, 1, 3), 3, 1, "SAME"),  # batch 1, odd, not square, one channel
+    ((1, 7, 9, 1, 3), 3, 2, "SAME"),
+    ((3, 8, 5, 2, 4), 3, 2, "SAME"),  # even: "SAME" pads more on one side
+    ((3, 8, 5, 2, 4), 3, 2, "VALID"),  # the last row takes no part
+    ((2, 5, 6, 3, 2), 5, 1, "SAME"),
+    ((2, 9, 6, 3, 2), 5, 2, "VALID"),
+    ((2, 7, 6, 3, 2), 2, 3, "SAME"),  # a stride longer than the kernel
+    ((2, 5, 6, 3, 2), 1, 1, "SAME"),
+    ((2, 5, 6, 3, 2), 1, 2, "VALID"),
+    ((2 * CHUNK, 6, 7, 2, 3), 3, 1, "SAME"),  # more than one chunk
+    ((2 * CHUNK, 6, 7, 2, 3), 3, 2, "SAME"),
+]
+
+
+def reference(params, x, stride, padding):
+    z = lax.conv_general_dilated(x, params["w"], (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return z + params["b"]
+
+
+def normal(seed: int, *shape: int) -> jax.Array:
+    return jax.random.normal(jax.random.key(seed), shape)
+
+
+def close(actual, expected):
+    """Equal to float32 rounding: the same sums, taken in another order."""
+    scale = float(jnp.max(jnp.abs(expected)))
+    np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5 * scale)
+
+
+@pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), CASES, ids=str)
+def test_value_and_gradients_are_autodiffs(shape, kernel, stride, padding):
+    n, h, w, n_in, n_out = shape
+    x, g = normal(0, n, h, w, n_in), normal(1, n, h, w, n_out)
+    params = {"w": normal(2, kernel, kernel, n_in, n_out), "b": normal(3, n_out)}
+
+    @jax.jit
+    def both(params, x):
+        z, ours = jax.vjp(lambda params, x: conv2d(params, x, stride=stride, padding=padding), params, x)
+        expected, autodiff = jax.vjp(lambda params, x: reference(params, x, stride, padding), params, x)
+        dz = g[:, : z.shape[1], : z.shape[2]]
+        return (z, ours(dz)), (expected, autodiff(dz))
+
+    jax.tree.map(close, *both(params, x))
+
+
+def loss(w: jax.Array, x: jax.Array) -> jax.Array:
+    return jnp.sum(jnp.sin(conv2d({"w": w}, x, stride=2)))
+
+
+def vmapped(f, *arrays):
+    return jax.vmap(f)(*arrays)
+
+
+def mapped(f, *arrays):
+    return lax.map(lambda each: f(*each), arrays)
+
+
+@pytest.mark.parametrize("several", [vmapped, mapped])
+def test_several_networks_at_once_are_each_by_itself(several):
+    w, x = normal(0, 2, 3, 3, 2, 4), normal(1, 2, 2 * CHUNK, 5, 5, 2)
+    gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
+    together = jax.jit(partial(several, gradient))(w, x)
+    alone = [gradient(*each) for each in zip(w, x, strict=True)]
+    jax.tree.map(close, together, jax.tree.map(lambda *leaves: jnp.stack(leaves), *alone))
+
+
+def test_gradients_are_the_same_inside_a_compiled_loop():
+    w, x = normal(0, 3, 3, 2, 4), normal(1, 4, 8, 8, 2)
+
+    @jax.jit
+    def descend(_, w):
+        return w - 0.01 * jax.grad(loss)(w, x)
+
+    close(jax.jit(lambda w: lax.fori_loop(0, 3, descend, w))(w), descend(0, descend(0, descend(0, w))))
+
+
+def test_a_program_for_an_accelerator_keeps_autodiffs_gradients():
+    def program(f):
+        w, x = normal(0, 3, 3, 2, 4), normal(1, 2 * CHUNK, 8, 8, 2)
+        return jax.jit(jax.grad(f)).trace(w, x).lower(lowering_platforms=("cuda",)).as_text()
+
+    ours, native = program(loss), program(lambda w, x: jnp.sum(jnp.sin(reference({"w": w, "b": 0}, x, 2, "SAME"))))
+    assert "stablehlo.while" not in ours
+    assert [s for s in ours.split() if s.startswith("dim_numbers")] == [
+        s for s in native.split() if s.startswith("dim_numbers")
+    ]
+
+
+def test_init():
+    params = init_conv2d(jax.random.key(0), 3, 16, 32)
+    assert {name: leaf.shape for name, leaf in params.items()} == {"w": (3, 3, 16, 32), "b": (32,)}
+    assert not params["b"].any()
+    np.testing.assert_allclose(params["w"].std(), (2 / (9 * 16)) ** 0.5, rtol=0.05)
+    assert set(init_conv2d(jax.random.key(0), 1, 2, 3, bias=False)) == {"w"}

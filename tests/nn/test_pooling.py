@@ -1,0 +1,62 @@
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax import lax
+
+from jaxquard.nn.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool, space_to_depth
+
+
+def images(*shape: int) -> jax.Array:
+    return jax.random.normal(jax.random.key(0), shape)
+
+
+@pytest.mark.parametrize(("shape", "window"), [((2, 6, 6, 3), 2), ((1, 7, 9, 2), 2), ((3, 5, 8, 1), 3)], ids=str)
+@pytest.mark.parametrize(
+    ("pool", "operation", "start"), [(max_pool, lax.max, -jnp.inf), (avg_pool, lax.add, 0.0)], ids=["max", "avg"]
+)
+def test_values_and_gradients_are_those_of_reduce_window(pool, operation, start, shape, window):
+    def reference(x):
+        size = (1, window, window, 1)
+        y = lax.reduce_window(x, start, operation, size, size, "VALID")
+        return y if pool is max_pool else y / window**2
+
+    @jax.jit
+    def both(x):
+        y, ours = jax.vjp(lambda x: pool(x, window), x)
+        expected, autodiff = jax.vjp(reference, x)
+        return (y, ours(jnp.sin(y))), (expected, autodiff(jnp.sin(y)))
+
+    jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-6), *both(images(*shape)))
+
+
+def test_pixels_that_share_the_maximum_share_its_gradient():
+    gradient = jax.grad(lambda x: max_pool(x).sum())(jnp.ones((1, 2, 2, 1)))
+    np.testing.assert_array_equal(gradient, np.full((1, 2, 2, 1), 0.25))
+
+
+def test_a_nan_is_not_pooled_away():
+    assert jnp.isnan(max_pool(jnp.zeros((1, 2, 2, 1)).at[0, 1, 0].set(jnp.nan))).all()
+
+
+def test_global_pools():
+    x = images(3, 5, 4, 2)
+    np.testing.assert_allclose(global_avg_pool(x), np.asarray(x).mean((1, 2)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(global_max_pool(x), np.asarray(x).max((1, 2)))
+
+
+def test_space_to_depth_keeps_each_block_in_one_pixel():
+    x = jnp.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
+    y = space_to_depth(x)
+    assert y.shape == (2, 2, 3, 12)
+    for row in range(2):
+        for column in range(3):
+            block = x[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
+            np.testing.assert_array_equal(y[:, row, column], block.reshape(2, 12))
+
+
+def test_space_to_depth_refuses_what_it_cannot_tile():
+    with pytest.raises(ValueError, match="4×4 do not tile an image of 28×30"):
+        space_to_depth(jnp.zeros((1, 28, 30, 1)), 4)
