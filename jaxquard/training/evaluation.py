@@ -9,22 +9,23 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-CHUNK = 1000
+CHUNKS = (1, 32, 1000)  # images at a time: few sizes, because each is a program of its own
 
 
 def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:
-    """Logits of every image, float64 (..., n, classes), computed CHUNK at a time: one program for any n.
+    """Logits of every image, float64 (..., n, classes), computed in chunks of one size: the least of CHUNKS that n fits.
 
-    `apply` maps uint8 (CHUNK, h, w, c) to (..., CHUNK, classes). The last chunk is filled up with blank images.
+    `apply` maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blank images.
     """
+    images = np.asarray(images)
+    size = next((size for size in CHUNKS if size >= len(images)), CHUNKS[-1])
     parts = []
-    for first in range(0, len(images), CHUNK):
-        chunk = images[first : first + CHUNK]
-        missing = CHUNK - len(chunk)
-        if missing:
-            chunk = jnp.pad(jnp.asarray(chunk), [(0, missing)] + [(0, 0)] * (images.ndim - 1))
-        parts.append(np.asarray(apply(jnp.asarray(chunk)), np.float64)[..., : CHUNK - missing, :])
-    return np.concatenate(parts, axis=-2)
+    for first in range(0, len(images), size):
+        chunk = images[first : first + size]
+        if len(chunk) < size:
+            chunk = np.concatenate([chunk, np.zeros_like(chunk, shape=(size - len(chunk), *chunk.shape[1:]))])
+        parts.append(np.asarray(apply(jnp.asarray(chunk)), np.float64))
+    return np.concatenate(parts, axis=-2)[..., : len(images), :]
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
@@ -91,7 +92,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
     Where logits are not finite, nothing is predicted: such examples are mistakes, missing from `confusion`.
     """
     n, classes = logits.shape
-    sound = np.isfinite(logits).all(axis=-1)
+    sound = np.asarray(np.isfinite(logits).all(axis=-1))
     probabilities = np.where(sound[:, None], np.exp(log_probabilities(logits)), 0)
     predicted, confidence = logits.argmax(axis=-1), probabilities.max(axis=-1)
     confusion = np.bincount((labels * classes + predicted)[sound], minlength=classes**2).reshape(classes, classes)

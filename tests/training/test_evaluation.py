@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-from jaxquard.training.evaluation import CHUNK, accuracy, all_logits, calibration_error, judge, mean_loss
+from jaxquard.training.evaluation import accuracy, all_logits, calibration_error, judge, mean_loss
 
 
 def made_up(n: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -21,8 +21,10 @@ def made_up(n: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.nda
     return rng.normal(0, 2, (n, classes)) + 2 * np.eye(classes)[labels], labels
 
 
-@pytest.mark.parametrize("n", [1, 2, 999, 1000, 1001, 2500])
-def test_logits_of_any_number_of_images_come_through_one_shape(n: int):
+@pytest.mark.parametrize(
+    ("n", "size"), [(1, 1), (2, 32), (32, 32), (33, 1000), (999, 1000), (1000, 1000), (1001, 1000), (2500, 1000)]
+)
+def test_logits_of_any_number_of_images_come_through_one_shape(n: int, size: int):
     images = np.random.default_rng(n).integers(0, 256, (n, 2, 2, 1), dtype=np.uint8)
     shapes = set()
 
@@ -35,7 +37,7 @@ def test_logits_of_any_number_of_images_come_through_one_shape(n: int):
         logits = all_logits(apply, given_images)
         assert logits.dtype == np.float64
         np.testing.assert_array_equal(logits, expected)
-    assert shapes == {((CHUNK, 2, 2, 1), np.dtype(np.uint8))}
+    assert shapes == {((size, 2, 2, 1), np.dtype(np.uint8))}
     several = all_logits(lambda chunk: jnp.stack([apply(chunk), 2 * apply(chunk)]), images)
     np.testing.assert_array_equal(several, np.stack([expected, 2 * expected]))
 
