@@ -13,7 +13,7 @@ CHUNKS = (1, 32, 1000)  # images at a time: few sizes, because each is a program
 
 
 def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:
-    """Logits of every image, float64 (..., n, classes), computed in chunks of one size: the least of CHUNKS that n fits.
+    """Logits of every image, float64 (..., n, classes), in chunks of one size: the least of CHUNKS that holds n.
 
     `apply` maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blank images.
     """
