@@ -100,6 +100,7 @@ def main(
 
     key, init_key = jax.random.split(jax.random.key(seed))
     params = init_params(init_key, (data.train_images[0].size, *hidden, data.classes))
+    loss = jnp.inf
     print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
     print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
     print(f"network     {'-'.join(str(layer['w'].shape[0]) for layer in params)}-{data.classes}, ", end="")

@@ -14,7 +14,7 @@ from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
 from jaxquard.errors import UsageError
 
@@ -133,7 +133,7 @@ class Config:
             return DEFAULT_VALIDATION if self.patience or self.sweep else 0
         return self.validation
 
-    def networks(self) -> list["Config"]:
+    def networks(self) -> list[Self]:
         """The single-network configs this run trains: every swept combination under every seed, seeds innermost."""
         combinations: list[dict[str, float]] = [{}]
         for name, values in self.sweep:

@@ -66,7 +66,7 @@ def fit(
     def asked(step: int) -> bool:
         return checkpoint_every is not None and step % checkpoint_every == 0
 
-    chunk, last_epoch = 1, min(until or config.epochs, config.epochs)
+    chunk, seconds, last_epoch = 1, 0.0, min(until or config.epochs, config.epochs)
 
     began = time.perf_counter()
     ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, step % per_epoch, step % per_epoch)

@@ -39,7 +39,7 @@ def make_program(task: Task, many: bool) -> Program:
 
     def logits(model: tuple[Params, State], images: jax.Array) -> jax.Array:
         # scalars only matter in training, so any will do
-        hyper = dict.fromkeys(task.active, jnp.float32(0.5))
+        hyper = {name: jnp.float32(0.5) for name in task.active}
         return steps.make_model(task, hyper).apply(*model, images)[0]
 
     over = _over_networks if many else _alone

@@ -19,7 +19,7 @@ class Totals(NamedTuple):
     @classmethod
     def zero(cls, bad_step: jax.Array | int = -1) -> "Totals":
         """Empty sums; a fault once seen is not forgotten."""
-        return cls(*(jnp.zeros((), dtype) for dtype in (jnp.float32, jnp.int32, jnp.int32)), jnp.int32(bad_step))
+        return cls(jnp.float32(0), jnp.int32(0), jnp.int32(0), jnp.int32(bad_step))
 
 
 class Stopping(NamedTuple):

@@ -39,7 +39,7 @@ class Task(NamedTuple):
 
     config: Config
     active: frozenset[str]
-    image_shape: tuple[int, int, int]
+    image_shape: tuple[int, ...]
     classes: int
     examples: int
 
@@ -49,7 +49,7 @@ class Task(NamedTuple):
         return self.examples // self.config.batch_size
 
 
-def make_task(config: Config, image_shape: tuple[int, int, int], classes: int, examples: int) -> Task:
+def make_task(config: Config, image_shape: tuple[int, ...], classes: int, examples: int) -> Task:
     """The Task of a resolved config; a scalar is active if any network of the run uses it."""
     networks = config.networks()
     active = frozenset(name for name in SCALARS if any(getattr(network, name) for network in networks))
@@ -285,7 +285,7 @@ def layer_norms(tree: Tree) -> dict[str, jax.Array]:
     squares: dict[str, jax.Array] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         name = jax.tree_util.keystr(path[:-1], simple=True, separator="/")
-        squares[name] = squares.get(name, jnp.float32(0)) + jnp.sum(leaf**2)
+        squares[name] = squares.get(name, 0.0) + jnp.sum(leaf**2)
     return {name: jnp.sqrt(square) for name, square in squares.items()}
 
 
