@@ -1,0 +1,87 @@
+"""Augmentation: each image a little different every time it is seen, inside the compiled step.
+
+Each function is pure, `(key, x) -> x`, on images (n, h, w, channels) with pixels 0…255, uint8 or float, and draws
+for every image by itself.
+"""
+
+import jax
+import jax.numpy as jnp
+
+Side = int | jax.Array  # one for all images, or one for each (n,)
+
+
+def random_flip(key: jax.Array, x: jax.Array, probability: float | jax.Array = 0.5) -> jax.Array:
+    """Mirror images left to right: a shoe may point either way (Krizhevsky et al., 2012, section 4.1)."""
+    mirrored = jax.random.bernoulli(key, probability, (len(x), 1, 1, 1))
+    return jnp.where(mirrored, x[:, :, ::-1], x)
+
+
+def random_shift(key: jax.Array, x: jax.Array, pixels: int) -> jax.Array:
+    """Move images by up to `pixels` (static) each way in both directions, black coming in.
+
+    The same as padding and cropping at random (He et al., 2015, arXiv 1512.03385, section 4.2).
+    """
+    padded = jnp.pad(x, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
+    corners = jax.random.randint(key, (len(x), 2), 0, 2 * pixels + 1)
+    return jax.vmap(lambda image, at: jax.lax.dynamic_slice(image, (at[0], at[1], 0), x.shape[1:]))(padded, corners)
+
+
+def _inside(x: jax.Array, top: jax.Array, left: jax.Array, height: Side, width: Side) -> jax.Array:
+    """Which pixels lie in each image's rectangle; its sides (n,) may be beyond the border: (n, h, w, 1)."""
+
+    def between(low, length, size):
+        position = jnp.arange(size)
+        return (position >= low[:, None]) & (position < (low + length)[:, None])
+
+    rows, columns = between(top, height, x.shape[1]), between(left, width, x.shape[2])
+    return rows[:, :, None, None] & columns[:, None, :, None]
+
+
+def cutout(key: jax.Array, x: jax.Array, size: Side) -> jax.Array:
+    """Black out a square of side `size` centred on any pixel, part of it maybe beyond the border.
+
+    So that no one detail is relied upon (DeVries & Taylor, 2017, arXiv 1708.04552).
+    """
+    n, h, w, _ = x.shape
+    centre = jax.random.randint(key, (2, n), 0, jnp.array([[h], [w]]))
+    top, left = centre - size // 2
+    return jnp.where(_inside(x, top, left, size, size), jnp.zeros((), x.dtype), x)
+
+
+def random_erasing(
+    key: jax.Array,
+    x: jax.Array,
+    probability: float | jax.Array = 0.5,
+    area: tuple[float, float] = (0.02, 0.4),
+    aspect: float = 0.3,
+) -> jax.Array:
+    """With `probability`, fill a rectangle with noise: `area` is its least and greatest share of the image, `aspect`
+    the least ratio of its sides (Zhong et al., 2017, arXiv 1708.04896, algorithm 1).
+
+    The paper draws again until the rectangle fits; here its sides are cut to the image's.
+    """
+    n, h, w, _ = x.shape
+    keys = jax.random.split(key, 5)
+    pixels = h * w * jax.random.uniform(keys[0], (n,), minval=area[0], maxval=area[1])
+    ratio = jax.random.uniform(keys[1], (n,), minval=aspect, maxval=1 / aspect)
+    sides = jnp.round(jnp.sqrt(jnp.stack([pixels * ratio, pixels / ratio])))
+    height, width = jnp.minimum(sides, jnp.array([[h], [w]])).astype(int)
+    corner = jax.random.uniform(keys[2], (2, n))
+    top, left = (corner * (jnp.array([[h], [w]]) + 1 - jnp.stack([height, width]))).astype(int)
+    erased = jax.random.bernoulli(keys[3], probability, (n, 1, 1, 1)) & _inside(x, top, left, height, width)
+    return jnp.where(erased, jax.random.bits(keys[4], x.shape, "uint8").astype(x.dtype), x)
+
+
+def mixup(key: jax.Array, x: jax.Array, targets: jax.Array, alpha: float | jax.Array) -> tuple[jax.Array, jax.Array]:
+    """λ·(x, y) + (1 - λ)·(x, y) of the image before, λ ~ Beta(alpha, alpha) (Zhang et al., 2017, arXiv 1710.09412).
+
+    `targets` are distributions (n, classes). The batch is in random order already, so the neighbour is any image.
+    Blended pixels are float32. An alpha of 0 blends nothing: Beta's limit, as the sampler cannot take it.
+    """
+    share = jnp.where(alpha > 0, jax.random.beta(key, alpha, alpha, (len(x),)), 1.0)
+
+    def blend(a: jax.Array) -> jax.Array:
+        weight = share.reshape(-1, *[1] * (a.ndim - 1))
+        return weight * a + (1 - weight) * jnp.roll(a, 1, axis=0)
+
+    return blend(x), blend(targets)
