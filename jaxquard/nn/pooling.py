@@ -43,10 +43,10 @@ def global_max_pool(x: jax.Array) -> jax.Array:
 def space_to_depth(x: jax.Array, block: int = 2) -> jax.Array:
     """Each block × block of pixels becomes one pixel with block²·c channels: all is kept, convolutions get cheap.
 
-    (n, h, w, c) -> (n, h/block, w/block, block²·c). Raises ValueError unless block divides both sizes.
+    (n, h, w, c) -> (n, ⌈h/block⌉, ⌈w/block⌉, block²·c), zeros filling the last row and column of blocks.
     """
     n, h, w, c = x.shape
-    if h % block or w % block:
-        raise ValueError(f"space_to_depth: blocks of {block}×{block} do not tile an image of {h}×{w} pixels")
-    blocks = x.reshape(n, h // block, block, w // block, block, c)
-    return blocks.transpose(0, 1, 3, 2, 4, 5).reshape(n, h // block, w // block, block * block * c)
+    rows, columns = -(-h // block), -(-w // block)
+    padded = jnp.pad(x, ((0, 0), (0, rows * block - h), (0, columns * block - w), (0, 0)))
+    blocks = padded.reshape(n, rows, block, columns, block, c).swapaxes(2, 3)
+    return blocks.reshape(n, rows, columns, block * block * c)

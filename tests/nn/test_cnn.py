@@ -1,0 +1,96 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxquard.errors import UsageError
+from jaxquard.nn.activations import gelu
+from jaxquard.nn.cnn import cnn
+from jaxquard.nn.losses import cross_entropy
+from jaxquard.nn.model import count_parameters, deltas, pre_activations
+
+SHAPE = (9, 8, 1)
+IMAGES = np.random.default_rng(0).integers(0, 256, (16, *SHAPE), dtype=np.uint8)
+LABELS = np.random.default_rng(1).integers(0, 10, 16)
+
+
+def small(blocks: int = 1, **settings):
+    model = cnn((4, 6), blocks, image_shape=SHAPE, mean=0.5, std=0.29, **settings)
+    return model, *jax.jit(model.init)(jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    ("widths", "blocks", "expected"),
+    [((16, 32, 64), 0, 73_098), ((32, 64, 128), 0, 289_034), ((16, 32, 64), 1, 121_706)],
+)
+def test_parameters_counted_by_hand(widths, blocks, expected):
+    params, _ = jax.eval_shape(cnn(widths, blocks).init, jax.random.key(0))
+    assert count_parameters(params) == expected
+
+
+@pytest.mark.parametrize("stem", [1, 2, 3])
+def test_odd_images_any_stem_and_batch_one(stem):
+    model = cnn((3, 4), 1, stem=stem, image_shape=(13, 11, 3), classes=5)
+    params, state = jax.eval_shape(model.init, jax.random.key(0))
+    logits, new = jax.eval_shape(model.apply, params, state, jnp.zeros((1, 13, 11, 3), jnp.uint8))
+    assert logits.shape == (1, 5)
+    assert jax.tree.structure(new) == jax.tree.structure(state)
+
+
+def test_an_image_too_small_for_so_many_stages_is_refused():
+    with pytest.raises(UsageError, match="5 stages halve an image of 28×28 to nothing"):
+        cnn((8,) * 5)
+    cnn((8,) * 4)
+
+
+def test_a_residual_block_with_scale_zero_lets_its_input_through():
+    """σ(a + 0) = a where a = ReLU(…) ≥ 0: without its blocks the network is its first layers."""
+    model, params, state = small(blocks=1)
+    silent = [layer | ({"scale": 0 * layer["scale"]} if n in (2, 5) else {}) for n, layer in enumerate(params)]
+    zs = jax.jit(lambda params: pre_activations(model, params, state, IMAGES))(silent)
+    np.testing.assert_array_equal(zs["2"], jnp.maximum(zs["0"], 0))
+    np.testing.assert_array_equal(zs["5"], jnp.maximum(zs["3"], 0))
+
+
+def test_predicting_takes_each_image_by_itself_and_keeps_the_state():
+    model, params, state = small()
+    predict = jax.jit(model.apply)
+    logits, kept = predict(params, state, IMAGES)
+    np.testing.assert_allclose(predict(params, state, IMAGES[3:4])[0], logits[3:4], rtol=1e-4, atol=1e-5)
+    jax.tree.map(np.testing.assert_array_equal, kept, state)
+
+
+@pytest.mark.parametrize("blocks", [0, 1])
+def test_one_batch_of_random_labels_is_learnt_by_heart(blocks):
+    model, params, state = small(blocks, activation=gelu)
+
+    def loss(params, state):
+        logits, state = model.apply(params, state, IMAGES, train=True)
+        return cross_entropy(logits, LABELS).mean(), state
+
+    @jax.jit
+    def descend(params, state):
+        def step(_, carry):
+            grads, state = jax.grad(loss, has_aux=True)(*carry)
+            return jax.tree.map(lambda p, g: p - 0.1 * g, carry[0], grads), state
+
+        return jax.lax.fori_loop(0, 300, step, (params, state))
+
+    params, state = descend(params, state)
+    logits, _ = jax.jit(model.apply)(params, state, IMAGES)  # by the running statistics, which have settled
+    assert (logits.argmax(-1) == LABELS).all()
+
+
+def test_every_layer_can_be_looked_at():
+    model, params, state = small()
+    seen = jax.jit(lambda params: deltas(model, cross_entropy, params, state, IMAGES, LABELS))(params)
+    assert list(seen) == [str(number) for number in range(len(params))]
+    assert all(jnp.abs(delta).max() > 0 for delta in seen.values())
+
+
+def test_dropout_needs_a_key_and_changes_with_it():
+    model, params, state = small(dropout_rate=0.5)
+    with pytest.raises(ValueError, match="needs a key"):
+        jax.eval_shape(lambda: model.apply(params, state, IMAGES, train=True))
+    train = jax.jit(lambda key: model.apply(params, state, IMAGES, key=key, train=True)[0])
+    assert (train(jax.random.key(0)) != train(jax.random.key(1))).any()
