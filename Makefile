@@ -67,6 +67,12 @@ results: $(VENV)/.dev  ## every recipe over its seeds (hours; resumable), then t
 results-quick: $(VENV)/.dev  ## the same machinery on a fraction of the data, into a temporary folder
 	$(BIN)/python -m benchmarks.recipes --trial $(ARGS)
 
+lessons: $(VENV)/.dev  ## every lesson in full (resumable), then docs/lessons; the machine should be quiet: times are measured
+	$(BIN)/python -m jaxquard.lessons.book
+
+torture: $(VENV)/.dev  ## the long forms of the promises of docs/RELIABILITY.md, which it draws anew: < 45 minutes
+	$(BIN)/python tests/torture $(ARGS)
+
 docs-cli: $(VENV)/.dev  ## docs/cli.md, from the help texts
 	$(BIN)/python tests/cli_page.py > docs/cli.md
 

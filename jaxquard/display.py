@@ -94,6 +94,7 @@ class TrainingDisplay:
     def __exit__(self, *_: object) -> None:
         if self.bar:
             self.bar.stop()
+            say("")
 
     def line(self, text: str) -> None:
         """A line that stays, above the bar where there is one."""
@@ -195,8 +196,8 @@ def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
     if not documents:
         print(f"no runs in {where} yet: jaxquard train")
         return
-    table(("run", "status", "epochs", "validation", "test", "seconds"), [
-        (d["run"], d["status"], *_figures(d)) if "error" not in d else (d["run"], "damaged", "", "", "", "")
+    table(("run", "status", "epochs", "validation", "test"), [
+        (d["run"], d["status"], *_figures(d)[:3]) if "error" not in d else (d["run"], "damaged", "", "", "")
         for d in documents
     ])  # fmt: skip
 

@@ -1,0 +1,52 @@
+"""Damaged checkpoints: every byte that describes one, and random bytes of its body, flipped one at a time."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+from common import HOME, Child, Row, train_or_resume
+
+from jaxquard.runs import checkpoint
+from jaxquard.runs.directory import Run
+
+
+def measure(short: bool = False) -> list[Row]:
+    """10,000 (short: 300) flips in the body besides every bit of the header and the manifest."""
+    root = HOME / "damage"
+    assert Child.doing(lambda: train_or_resume(root)).wait() == 0
+    before, newest = checkpoint.listed(Run(root / "run").checkpoints)[-2:]
+    sound = checkpoint.read(before)
+    noticed = tried = 0
+    for file, data in damaged(newest, 300, range(3, 4)) if short else damaged(newest, 10_000, range(8)):
+        whole = file.read_bytes()
+        file.write_bytes(data)
+        arrays, faults = checkpoint.newest(newest.parent)
+        same = all(arrays[name].tobytes() == array.tobytes() for name, array in sound.items())
+        noticed += len(faults) == 1 and str(file) in faults[0] and same
+        tried += 1
+        file.write_bytes(whole)
+    promise = "A damaged checkpoint is noticed and named, and the one before it used"
+    return [Row(promise, f"{noticed} of {tried} flips", "every one", noticed == tried, "make torture")]
+
+
+def damaged(folder: Path, flips: int, bits: range) -> Iterator[tuple[Path, bytes]]:
+    """A checkpoint's files, each time with one more kind of damage."""
+    rng = random.Random(11)
+    manifest, state = folder / checkpoint.MANIFEST, folder / checkpoint.STATE
+    header = 8 + int.from_bytes(state.read_bytes()[:8], "little")
+    for file, size in ((manifest, manifest.stat().st_size), (state, header)):
+        for offset in range(size):
+            for bit in bits:
+                yield file, flipped(file.read_bytes(), offset, 1 << bit)
+    for _ in range(flips):
+        data = state.read_bytes()
+        yield state, flipped(data, rng.randrange(header, len(data)), rng.randrange(1, 256))
+    for file in (manifest, state):
+        for keep in range(0, file.stat().st_size, 97):
+            yield file, file.read_bytes()[:keep]
+        yield file, file.read_bytes() + b"\0"
+
+
+def flipped(data: bytes, offset: int, mask: int) -> bytes:
+    """The data with one byte changed."""
+    return data[:offset] + bytes([data[offset] ^ mask]) + data[offset + 1 :]

@@ -1,0 +1,72 @@
+"""A full disk: the system refuses at every file size, and at points spread over all the writing."""
+
+import errno
+import os
+import resource
+
+from common import CONFIG, EVERY, HOME, Row, command, is_clear, kept, made_up_data, never_stopped
+from faults import Points, arm
+from kills import count_points
+
+from jaxquard.config import Config
+from jaxquard.runs import checkpoint
+from jaxquard.runs.directory import Run
+
+
+def measure(short: bool = False) -> list[Row]:
+    """24 limits of size and 100 refusals on the way (short: 5 and 5)."""
+    truth, _ = never_stopped(HOME / "disk" / "truth")
+    toml, data = HOME / "config.toml", made_up_data()
+    toml.write_text(as_toml(CONFIG.replace(dataset=str(data))))
+    limits = [int(1.6**k) for k in range(1, 25)][:: 5 if short else 1]
+    points = count_points(HOME / "disk" / "points")
+    refusals = [1 + k * points // 100 for k in range(100)][:: 20 if short else 1]
+    ways = [lambda n=n: resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)) for n in limits]
+    ways += [lambda at=at: arm(Points(at, no_space)) for at in refusals]
+    right = hit = 0
+    for number, way in enumerate(ways):
+        root = HOME / "disk" / f"victim-{number}"
+        start = ("train", "--config", toml, "--name", "run", "--runs", root, "--checkpoint-every", EVERY, "--quiet")
+        code, said = command(*start, first=way)
+        if code == 0:  # this limit was large enough
+            continue
+        hit += 1
+        right += code == 1 and is_clear(said) and is_intact(root) and finishes_exactly(root, start, truth)
+        if right < hit:
+            print(f"at {number}: exit {code}, {said!r}, left {sorted(root.rglob('.tmp-*'))}")
+            break
+    figure = f"{right} of {hit} full disks"
+    promise = "A full disk is one clear line and exit 1; the last checkpoint is intact, nothing temporary is left"
+    return [Row(promise, figure, "all of ≥ 20", right == hit and hit >= (5 if short else 20), "make torture")]
+
+
+def no_space() -> None:
+    """As write, fsync or mkdir say it."""
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def as_toml(config: Config) -> str:
+    """The config as a file to start from."""
+    import tomli_w
+
+    return tomli_w.dumps(config.to_dict())
+
+
+def is_intact(root: os.PathLike) -> bool:
+    """Whether the newest checkpoint is sound, if there is a run at all, and nothing half-written is left."""
+    run = Run(HOME / root / "run")
+    if list((HOME / root).rglob(".tmp-*")):
+        return False
+    return not run.path.exists() or not checkpoint.newest(run.checkpoints)[1]
+
+
+def finishes_exactly(root: os.PathLike, start: tuple, truth: dict) -> bool:
+    """Whether, with space again, the run comes to the end that it would have had."""
+    run = Run(HOME / root / "run")
+    again = ("train", "--resume", "run", "--runs", root, "--checkpoint-every", EVERY, "--quiet")
+    code, said = command(*(again if run.path.exists() else start))
+    found = kept(run) if code == 0 else {}
+    different = [key for key in truth if key != "config" and found.get(key) != truth[key]]
+    if different:
+        print(f"resumed: exit {code}, {said!r}, different: {different}")
+    return not different
