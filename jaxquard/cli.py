@@ -19,6 +19,7 @@ from jaxquard import __version__
 from jaxquard.compilation import keep_compiled_programs
 from jaxquard.config import Config, read_toml
 from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.lessons.cli import lesson, list_lessons
 
 if TYPE_CHECKING:
     from jaxquard.runs.train import TrainResult
@@ -389,6 +390,10 @@ def _since_start() -> float:
             return float(uptime.read().split()[0]) - began
     except (OSError, ValueError, IndexError):
         return time.time() - STARTED
+
+
+app.command(list_lessons, name="lessons")
+app.command(lesson)
 
 
 def main(arguments: list[str] | None = None) -> None:

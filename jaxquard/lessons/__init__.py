@@ -8,8 +8,8 @@ How to write one. A lesson is a module here that binds `LESSON = Lesson(...)` (s
 - `configs(scale) -> {label: Config}`: the experiment. `Config(seeds=scale.seeds, …)` is one batched run; with `sweep`
   it becomes an arm for each value, called `label learning_rate=0.1`.
 - `measure(lab, configs) -> {…}`: plain data. The default trains everything (`train_all`). `lab.train(label, config)`
-  trains and returns arms (held-out accuracy and loss by seed and epoch); `lab.look(label, config, inspect)` calls
-  `inspect(model, params, state, images, labels)` on every network. Imports of jax, and of `lab`, go inside functions.
+  trains and returns arms (held-out accuracy and loss by seed and epoch, seconds by epoch); `lab.look(label, config,
+  inspect)` calls `inspect(model, params, state, images, labels)` on every network. Imports of jax go inside functions.
 - `judge(measured) -> Finding(comparisons, answer, facts)`: pure. `above(what, first - second, margin)` is one part of
   the claim; `tuned` picks each side's own best setting fairly; `best` and `bracket` find the choice that was right
   (None: cannot tell). `facts` are strings for the words; seeds are rows everywhere, so differences are paired.
@@ -23,15 +23,28 @@ Then add its name to NAMES, which is the order of the book. `verdict.py` has the
 """
 
 import importlib
+from typing import TYPE_CHECKING
 
 from jaxquard.config import suggestion
 from jaxquard.errors import UsageError
-from jaxquard.lessons.lesson import Lesson
 
-NAMES = ("baselines", "backprop", "learning-rate")
+if TYPE_CHECKING:
+    from jaxquard.lessons.lesson import Lesson
+
+NAMES = (
+    "baselines",
+    "backprop",
+    "initialization",
+    "slowdown",
+    "activations",
+    "vanishing-gradients",
+    "learning-rate",
+    "batch-size",
+    "epochs",
+)
 
 
-def find(name: str) -> tuple[int, Lesson]:
+def find(name: str) -> "tuple[int, Lesson]":
     """A lesson and its number in the book; UsageError, with the nearest name, if there is none."""
     if name not in NAMES:
         raise UsageError(f"{name!r} is none of the lessons {', '.join(NAMES)}{suggestion(name, list(NAMES))}")

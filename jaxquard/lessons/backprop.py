@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 IMAGES = 50  # on which the gradients are taken
 SAMPLED = 8  # parameters of each layer for finite differences, which cost two forward passes each
-STEPS = tuple(10.0**-k for k in range(1, 12))  # h
+STEPS = tuple(10.0**-k for k in range(11, 0, -1))  # h
 PRECISIONS = {"64 bits": np.float64, "32 bits": np.float32}
 
 
@@ -90,8 +90,8 @@ def _error(found: np.ndarray, right: np.ndarray) -> float:
 
 
 def digits(errors: Any) -> np.ndarray:
-    """How many decimal digits agree; 16 at most, which is all that 64 bits have."""
-    return -np.log10(np.maximum(np.array(errors, np.float64), 1e-16))
+    """How many decimal digits agree: from 0 to 16, which is all that 64 bits have."""
+    return -np.log10(np.clip(np.array(errors, np.float64), 1e-16, 1))
 
 
 def judge(measured: Measured) -> Finding:

@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxquard import baselines
 from jaxquard.charts import Chart, dot_plot
 from jaxquard.config import Config
+from jaxquard.lessons import simple
 from jaxquard.lessons.arms import final
 from jaxquard.lessons.drawing import BAR, dot
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
@@ -43,9 +43,9 @@ def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
         drawn = rng.integers(0, len(labels), len(labels))
         lesson = images[drawn], labels[drawn], unseen
         predicted = {
-            "guess": baselines.guess(rng, len(unseen), data.classes),
-            "darkness": baselines.average_darkness(*lesson),
-            "nearest": baselines.nearest_mean(*lesson),
+            "guess": simple.guess(rng, len(unseen), data.classes),
+            "darkness": simple.average_darkness(*lesson),
+            "nearest": simple.nearest_mean(*lesson),
         }
         for name, classes in predicted.items():
             found[name].append(float(np.mean(classes == data.val_labels)))

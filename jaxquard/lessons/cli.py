@@ -9,28 +9,26 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from jaxquard.compilation import keep_compiled_programs
 from jaxquard.errors import UsageError
 from jaxquard.lessons import find, listing
-from jaxquard.lessons.lesson import Lesson, ScaleName
 
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Tick
+    from jaxquard.lessons.lesson import Lesson, ScaleName
 
 Json = Annotated[bool, Parameter(negative="", help="One JSON document on stdout.")]
 
 
 def list_lessons(*, json: Json = False) -> None:
     """List the lessons: what each asks, and what came out when it was last run in full."""
-    from jaxquard.display import table
-
     found: list[dict[str, Any]] = listing()
     if json:
         print(json_format.dumps(found, allow_nan=False))
         return
-    table(("lesson", "question", "verdict", "in full"), [
-        (f["name"], f["question"], f["verdict"] or "–", "–" if f["seconds"] is None else f"{f['seconds']:.0f} s")
-        for f in found
-    ])  # fmt: skip
+    for number, one in enumerate(found, 1):
+        took = f", {one['seconds']:.0f} s in full" if one["seconds"] is not None else ""
+        print(f"{number:2}  {one['name']}: {one['verdict'] or 'not run in full yet'}{took}\n    {one['question']}")
 
 
 def lesson(
@@ -61,13 +59,12 @@ def lesson(
     letter = _prediction(chosen, predict, ask=not (no_predict or json or quiet))
     scale_name: ScaleName = "quick" if quick else "full" if full else "default"
 
+    keep_compiled_programs()
     from jaxquard import data
-    from jaxquard.display import Fetching, say
     from jaxquard.lessons import page
     from jaxquard.lessons.run import guess, run
 
-    spoken: dict[str, Any] = {} if quiet else {"report": say, "progress": Fetching()}
-    dataset = data.load("fashion-mnist", data_dir=data_dir, offline=offline or None, **spoken)
+    dataset = data.load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=None if quiet else _say)
     with _bar(len(chosen.configs(chosen.scales[scale_name])), quiet) as tick:
         result = run(name, number, chosen, scale_name, dataset, tick)
     result["prediction"] = guess(result, chosen, letter) if letter else None
@@ -79,7 +76,7 @@ def lesson(
         print("written: " + ", ".join(str(path) for path in written))
 
 
-def _bench(name: str, chosen: Lesson, mine: Path, json: bool) -> None:
+def _bench(name: str, chosen: "Lesson", mine: Path, json: bool) -> None:
     """The learner's own function, checked; exit code 1 when it is wrong."""
     if chosen.bench is None:
         raise UsageError(f"--mine: {name} has no bench; the lesson backprop has")
@@ -96,7 +93,7 @@ def _check_free(folder: Path, name: str, overwrite: bool) -> None:
         raise UsageError(f"{taken[0]}: already there; choose another folder with --out or add --overwrite")
 
 
-def _prediction(chosen: Lesson, given: str | None, ask: bool) -> str | None:
+def _prediction(chosen: "Lesson", given: str | None, ask: bool) -> str | None:
     """The letter given, or asked for where somebody can answer."""
     if given is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
         print(f"{chosen.question}\n\nThe claim: {chosen.claim}\n\nWhat do you expect?", file=sys.stderr)
@@ -120,13 +117,15 @@ def _ask(letters: list[str]) -> str | None:
             return answer or None
 
 
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
 @contextmanager
 def _bar(parts: int, quiet: bool) -> "Iterator[Tick]":
     """A progress bar on a terminal, a line for each part of the experiment elsewhere, or nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    from jaxquard.display import say
 
     seen: dict[str, None] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
@@ -136,7 +135,7 @@ def _bar(parts: int, quiet: bool) -> "Iterator[Tick]":
 
         def tick(label: str, done: float) -> None:
             if label not in seen and not live and not quiet:
-                say(f"training: {label}")
+                _say(f"training: {label}")
             seen[label] = None
             progress.update(task, description=label, completed=min(parts, len(seen) - 1 + done))
 

@@ -53,8 +53,8 @@ class Lab:
         """Train all of a config's networks in one batched run: an arm for each swept combination, named by `arm_names`.
 
         An arm holds `accuracy`, `loss` (on held-out images), `train_accuracy`, `train_loss`: (seeds, epochs) each,
-        fractions or nats; with `diagnostics`, `dead` and `grad_norm` by layer; `diverged` (seeds,); and `seconds` of
-        stepping for one network. Without `watch`, held-out images are looked at only after the last epoch.
+        fractions or nats; with `diagnostics`, `dead` and `grad_norm` by layer; `diverged` (seeds,); and `seconds`,
+        (epochs,), of stepping for one network. Without `watch`, held-out images are judged only after the last epoch.
         """
         config, data = self.prepare(config, images)
         watched = data if watch else data._replace(val_images=data.val_images[:0], val_labels=data.val_labels[:0])
@@ -63,12 +63,13 @@ class Lab:
             seconds += event.seconds if event.kind != "compiled" else 0.0
             state = event.state
             if event.kind == "epoch":
-                records.append(event.record or {})
+                records.append((event.record or {}) | {"seconds": seconds})
+                seconds = 0.0
         assert state is not None
         if not watch:
             records[-1:] = [(records or [{}])[-1] | self._judge(config, data, state)]
         diverged = (np.atleast_1d(state.totals.bad_step) >= 0).tolist()
-        return make_arms(label, config, records, diverged, seconds)
+        return make_arms(label, config, records, diverged)
 
     def look(self, label: str, config: Config, inspect: Inspect, *, images: int = 1_000, trained: bool = False) -> Any:
         """What `inspect(model, params, state, images, labels)` finds in each network: NumPy arrays with a leading axis
@@ -81,7 +82,8 @@ class Lab:
         model = make_model(task, make_hyper(task, networks[0]))
         x, y = data.images[:images], data.labels[:images]
         looked = jax.jit(lambda params, state: inspect(model, params, state, x, y))
-        found = [looked(*jax.tree.map(lambda leaf, k=k: leaf[k], ts.judged)) for k in range(len(networks))]
+        judged = jax.device_get(ts.judged)
+        found = [looked(*jax.tree.map(lambda leaf, k=k: leaf[k], judged)) for k in range(len(networks))]
         return jax.tree.map(lambda *each: np.stack(each), *found)
 
     def _events(self, label: str, config: Config, data: TrainingData, diagnostics: bool) -> Iterator[Event]:

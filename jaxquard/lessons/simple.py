@@ -2,6 +2,8 @@
 
 import numpy as np
 
+FAR = np.float32(1e6)  # pixels end at 255
+
 
 def guess(rng: np.random.Generator, n: int, classes: int) -> np.ndarray:
     """A class for each of n images by throwing dice: (n,)."""
@@ -25,8 +27,7 @@ def nearest_mean(train_images: np.ndarray, train_labels: np.ndarray, images: np.
 
 
 def class_means(x: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """The mean row of each class: (n, features), (n,) -> (classes, features); infinitely far where a class is empty."""
+    """The mean row of each class: (n, features), (n,) -> (classes, features); FAR from all where a class is empty."""
     members = labels == np.arange(labels.max() + 1)[:, None]
     counts = members.sum(axis=1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(counts > 0, members.astype(x.dtype) @ x / counts, np.inf)
+    return np.where(counts > 0, members.astype(x.dtype) @ x / np.maximum(counts, 1), FAR)

@@ -1,0 +1,89 @@
+"""`make lessons`: docs/lessons/ whole, a short book in order, from `--full` runs.
+
+A lesson whose shipped result was made by today's definition of it is not trained again, so that a long run can be
+interrupted and gone on with, and words can be mended for nothing.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+from jaxquard.charts import save
+from jaxquard.lessons import NAMES, find
+from jaxquard.lessons.page import SAID, chart_paths, markdown
+from jaxquard.lessons.run import Result, definition, judged, run, to_json
+
+RESULTS = Path(__file__).parent / "results"
+DOCS = Path(__file__).parents[2] / "docs" / "lessons"
+INTRODUCTION = """# Lessons: claims put to the test
+
+Each of these pages takes a claim about training neural networks, from Michael Nielsen's *Neural Networks and Deep
+Learning* or from the README that this project grew out of (“the mission”), and puts it to the test on Fashion-MNIST:
+several networks for each side, a rule for the verdict that was fixed before they were trained, and a figure with its
+error bars. A claim can hold, not hold, or be left open by this many seeds. They can be read in order.
+
+`jaxquard lesson NAME` repeats one in two minutes at most, and asks first what you expect.
+"""
+
+
+def main() -> None:
+    """Train what is missing, then write every page."""
+    RESULTS.mkdir(exist_ok=True)
+    bind([full_result(name) for name in NAMES], DOCS)
+
+
+def full_result(name: str) -> Result:
+    """The `--full` result of a lesson: the one that is there if its definition is today's, else a new one."""
+    from jaxquard import data
+
+    number, lesson = find(name)
+    file = RESULTS / f"{name}.json"
+    if file.is_file():
+        kept = json.loads(file.read_text(encoding="utf-8"))
+        if kept["definition"] == definition(lesson, "full"):
+            return judged(lesson, kept | {"number": number})
+    print(f"{number}. {name}: training", file=sys.stderr, flush=True)
+    result = run(name, number, lesson, "full", data.load("fashion-mnist"))
+    file.write_bytes(to_json(result))
+    print(f"   {result['seconds']:.0f} s: {SAID[result['verdict']]}", file=sys.stderr, flush=True)
+    return result
+
+
+def bind(results: list[Result], folder: Path) -> None:
+    """Write the pages of these results, their charts and a table of contents; whatever else was there goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stems = [f"{result['number']:02d}-{result['lesson']}" for result in results]
+    written = [folder / "README.md"]
+    written[0].write_text(contents(results, stems), encoding="utf-8")
+    for k, (result, stem) in enumerate(zip(results, stems, strict=True)):
+        _, lesson = find(result["lesson"])
+        charts = lesson.draw(result["measured"])
+        pictures = chart_paths(folder, stem, charts)
+        for chart, picture in zip(charts, pictures, strict=True):
+            save(chart, picture, overwrite=True)
+        page = markdown(result, lesson, charts, [picture.name for picture in pictures], _links(stems, k))
+        (folder / f"{stem}.md").write_text(page, encoding="utf-8")
+        written += [folder / f"{stem}.md", *pictures]
+    for old in {*folder.glob("*.md"), *folder.glob("*.svg")} - set(written):
+        old.unlink()
+
+
+def contents(results: list[Result], stems: list[str]) -> str:
+    """The first page: what is asked, what is claimed, what came out."""
+    counts = [f"{said}: {n}" for verdict, said in SAID.items() if (n := [r["verdict"] for r in results].count(verdict))]
+    rows = [
+        f"| {r['number']} | [{r['question']}]({stem}.md) | {r['claim']} | {SAID[r['verdict']]} |"
+        for r, stem in zip(results, stems, strict=True)
+    ]
+    head = "| | question | claim | verdict |\n| --: | --- | --- | --- |"
+    return "\n".join([INTRODUCTION, f"Of {len(results)} claims — {', '.join(counts)}.\n", head, *rows]) + "\n"
+
+
+def _links(stems: list[str], k: int) -> str:
+    before = [f"[← before]({stems[k - 1]}.md)"] if k else []
+    after = [f"[next →]({stems[k + 1]}.md)"] if k + 1 < len(stems) else []
+    return " · ".join([*before, "[all lessons](README.md)", *after])
+
+
+if __name__ == "__main__":
+    main()

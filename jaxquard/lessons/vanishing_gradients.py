@@ -1,0 +1,159 @@
+"""Lesson: does the gradient vanish on its way back?"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from jaxquard.charts import Chart, lines
+from jaxquard.config import Config
+from jaxquard.lessons.arms import final
+from jaxquard.lessons.drawing import BAND, point
+from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
+from jaxquard.lessons.verdict import above, bracket, tuned
+from jaxquard.lessons.words import spread
+
+if TYPE_CHECKING:
+    from jaxquard.lessons.lab import Lab
+
+DEPTHS = (1, 2, 4, 8)
+RATES = (0.03, 0.1, 0.3, 1.0)
+NAMES = {"sigmoid": "sigmoid", "relu": "ReLU"}
+
+
+def configs(scale: Scale) -> dict[str, Config]:
+    """Hidden layers of 64 units, one, two, four and eight of them, at every rate."""
+    shared = Config(seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),))
+    return {
+        f"{activation} {depth}": shared.replace(activation=activation, hidden=(64,) * depth)
+        for activation in NAMES
+        for depth in DEPTHS
+    }
+
+
+def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
+    import jax
+    import jax.numpy as jnp
+
+    from jaxquard.nn.losses import cross_entropy
+    from jaxquard.nn.model import deltas
+
+    def inspect(model: Any, params: Any, state: Any, images: jax.Array, labels: jax.Array) -> Any:
+        found = list(deltas(model, cross_entropy, params, state, images, labels).values())[:-1]
+        return jnp.stack([jnp.linalg.norm(delta, axis=1).mean() for delta in found])
+
+    # of the networks of a sweep, those of its first rate: all rates start from the same weights
+    looked = {label: lab.look(label, config, inspect)[: config.seeds] for label, config in configs.items()}
+    accuracy = {label: [final(arm) for arm in lab.train(label, config).values()] for label, config in configs.items()}
+    return {"deltas": looked, "accuracy": accuracy}
+
+
+def shrinking(measured: Measured, activation: str, depth: int) -> np.ndarray:
+    """log₁₀ of ‖δ‖ in the last hidden layer over ‖δ‖ in the first, by seed."""
+    norms = np.array(measured["deltas"][f"{activation} {depth}"])
+    return np.log10(norms[:, -1] / norms[:, 0])
+
+
+def accuracies(measured: Measured) -> dict[tuple[str, int], np.ndarray]:
+    """Held-out accuracy in %, by activation and depth, at the rate that is best for the other seeds."""
+    return {(a, d): tuned(np.array(measured["accuracy"][f"{a} {d}"])) for a in NAMES for d in DEPTHS}
+
+
+def judge(measured: Measured) -> Finding:
+    deepest = DEPTHS[-1]
+    sigmoid, relu = (shrinking(measured, name, deepest) for name in NAMES)
+    found = accuracies(measured)
+    parts = [
+        above("powers of ten that ‖δ‖ loses over eight sigmoid layers", sigmoid, 2, "decades"),
+        above("powers of ten less that it loses over eight ReLU layers", sigmoid - relu, 1, "decades"),
+        above("sigmoid: one hidden layer less eight", found["sigmoid", 1] - found["sigmoid", deepest], 1),
+    ]
+    facts = {f"{name}_{depth}": spread(values) for (name, depth), values in found.items()}
+    facts |= {"shrinks_sigmoid": f"{10 ** sigmoid.mean():,.0f}", "shrinks_relu": f"{10 ** relu.mean():.1f}"}
+    return Finding(parts, bracket(sigmoid, (1, 3, 5), "ABCD"), facts)
+
+
+def draw(measured: Measured) -> list[Chart]:
+    return [_layer_chart(measured), _depth_chart(measured), _accuracy_chart(measured)]
+
+
+def _layer_chart(measured: Measured) -> Chart:
+    y = "log10 of the length of δ"
+    rows = [
+        point(np.log10(values), y, layer=layer, activation=text)
+        for name, text in NAMES.items()
+        for layer, values in enumerate(np.array(measured["deltas"][f"{name} {DEPTHS[-1]}"]).T, 1)
+    ]
+    title = "How much of the error reaches each hidden layer, before training"
+    return lines(rows, "layer", y, series="activation", band=("low", "high"), title=title, subtitle=BAND)
+
+
+def _depth_chart(measured: Measured) -> Chart:
+    x, y = "hidden layers", "decades lost"
+    rows = [
+        point(shrinking(measured, name, depth), y, **{x: depth, "activation": text})
+        for name, text in NAMES.items()
+        for depth in DEPTHS
+    ]
+    title = "Powers of ten that δ loses from the last hidden layer to the first"
+    return lines(rows, x, y, series="activation", band=("low", "high"), title=title, subtitle=BAND)
+
+
+def _accuracy_chart(measured: Measured) -> Chart:
+    x, y = "hidden layers", "accuracy (%)"
+    rows = [
+        point(values, y, **{x: depth, "activation": NAMES[name]})
+        for (name, depth), values in accuracies(measured).items()
+    ]
+    title = "What it costs: held-out accuracy by depth"
+    said = f"Each network at its own best learning rate. {BAND}"
+    return lines(rows, x, y, series="activation", band=("low", "high"), title=title, subtitle=said)
+
+
+LESSON = Lesson(
+    question="Does the gradient vanish on its way back?",
+    claim="In deep sigmoid networks the gradient vanishes towards the first layers, and it costs; less so with ReLU.",
+    source="Nielsen, chapter 5, “The vanishing gradient problem”; the mission, “Activation Functions”",
+    choices={
+        "A": "Through eight sigmoid layers the error shrinks less than tenfold.",
+        "B": "It shrinks ten- to a thousandfold.",
+        "C": "It shrinks a thousand- to a hundred-thousandfold.",
+        "D": "It shrinks more than that.",
+    },
+    scales=scales(epochs=4, full=10),
+    configs=configs,
+    measure=measure,
+    judge=judge,
+    draw=draw,
+    background="""
+BP2 takes δ from one layer to the one before: times the weights, times σ′(z). A sigmoid's slope is at most a quarter. If
+the weights do not make up for it, every layer leaves at most a quarter of what it was given, and the first layers,
+furthest from the error, hear next to nothing of it. A ReLU that is on has slope 1; but half of them are off.
+""",
+    method="""
+Before training, with weights of 1/√n: the mean length of δ over 1,000 images in every hidden layer (64 units each) of
+networks with one to eight of them. Then networks with one, two, four and eight are trained for {epochs} epochs; each
+gets, for each seed, the best of four learning rates for the other seeds. Biases start at zero.
+""",
+    take_home={
+        "holds": """
+It vanishes: through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by
+{shrinks_relu}. And it costs: with sigmoids, one hidden layer gets {sigmoid_1} %, eight get {sigmoid_8} %; with ReLUs
+{relu_1} % and {relu_8} %. No learning rate mends this, because one rate cannot suit layers whose gradients are orders
+of magnitude apart. “Mitigates” is the right word for ReLU: it loses too, with this start; He's start would stop that.
+""",
+        "does not hold": """
+Through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by {shrinks_relu}.
+With sigmoids, one hidden layer gets {sigmoid_1} % and eight get {sigmoid_8} %; with ReLUs {relu_1} % and {relu_8} %.
+The table says which part of the claim fails.
+""",
+        "cannot tell": """
+Through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by {shrinks_relu}.
+With sigmoids, one hidden layer gets {sigmoid_1} % and eight get {sigmoid_8} %; with ReLUs {relu_1} % and {relu_8} %.
+The table says which part is open.
+""",
+    },
+    try_next="""
+`jaxquard train --activation sigmoid --hidden 64 64 64 64 64 64 64 64`: look at `grad_norm` by layer in the journal.
+Then add `--optimizer adam`, which gives every weight a step of its own: how much of the loss comes back?
+""",
+)

@@ -1,0 +1,107 @@
+"""The verbs, with made-up clothes in place of the real ones and a lesson that trains next to nothing."""
+
+import io
+import json
+
+import pytest
+
+from jaxquard.errors import UsageError
+from jaxquard.lessons import NAMES, cli
+
+
+@pytest.fixture
+def tiny(monkeypatch, clothes, tmp_path):
+    """The lesson on baselines at its smallest, run in an empty folder."""
+    import dataclasses
+
+    from jaxquard.lessons import find
+    from jaxquard.lessons.lesson import Scale
+
+    number, lesson = find("baselines")
+    small = dataclasses.replace(lesson, scales={"quick": Scale(300, 200, 1, 5), "default": Scale(300, 200, 2, 5)})
+    monkeypatch.setattr(cli, "find", lambda name: (number, small))
+    monkeypatch.setattr("jaxquard.data.load", lambda *given, **options: clothes)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_a_lesson_is_run_written_and_summed_up(tiny, capsys):
+    cli.lesson("baselines", quick=True, predict="c")
+    out, err = capsys.readouterr()
+    assert "The claim: " in out
+    assert "The verdict: " in out
+    assert "You predicted C: It gets 50 to 75 % right." in out
+    assert err.splitlines() == ["training: softmax", "training: mlp"]
+    names = {path.name for path in (tiny / "lessons" / "baselines").iterdir()}
+    assert names == {"baselines.json", "baselines.md", "baselines.svg", "baselines.png"}
+    with pytest.raises(UsageError, match="already there"):
+        cli.lesson("baselines", quick=True)
+
+
+def test_json_is_the_result(tiny, capsys):
+    cli.lesson("baselines", quick=True, json=True, quiet=True, out=tiny / "here")
+    out, err = capsys.readouterr()
+    result = json.loads(out)
+    assert err == ""
+    assert len(out.splitlines()) == 1
+    assert result["lesson"] == "baselines"
+    assert result["prediction"] is None
+    assert len(result["comparisons"][0]["values"]) == result["scale"]["seeds"] == 5
+    assert result["environment"]["devices"]
+    assert json.loads((tiny / "here" / "baselines.json").read_text(encoding="utf-8")) == result
+
+
+def test_what_is_there_is_not_overwritten_and_nothing_is_trained(tiny, monkeypatch):
+    (tiny / "baselines.md").write_text("mine")
+    monkeypatch.setattr("jaxquard.lessons.run.run", lambda *given: pytest.fail("trained"))
+    with pytest.raises(UsageError, match=r"baselines\.md: already there; .*--out.*--overwrite"):
+        cli.lesson("baselines", quick=True, out=tiny)
+    assert (tiny / "baselines.md").read_text() == "mine"
+
+
+def test_wrong_usage_is_said(tiny):
+    with pytest.raises(UsageError, match="--quick and --full"):
+        cli.lesson("baselines", quick=True, full=True)
+    with pytest.raises(UsageError, match="--predict Z: choose one of A, B, C, D"):
+        cli.lesson("baselines", predict="Z")
+    with pytest.raises(UsageError, match="baselines has no bench"):
+        cli.lesson("baselines", mine=tiny / "x.py")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("typed", "letter"), [("b\n", "B"), ("x\n\n", None), ("", None), ("?\nD\n", "D")])
+def test_a_prediction_is_asked_for_on_a_terminal(tiny, monkeypatch, typed: str, letter: str | None):
+    _, lesson = cli.find("baselines")
+    screen = Terminal()
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    monkeypatch.setattr("sys.stderr", screen)
+    assert cli._prediction(lesson, None, ask=True) == letter
+    for choice, text in lesson.choices.items():
+        assert f"  {choice}  {text}" in screen.getvalue()
+
+
+def test_nobody_is_asked_without_a_terminal(monkeypatch, tiny):
+    _, lesson = cli.find("baselines")
+    monkeypatch.setattr("sys.stdin", io.StringIO("A\n"))
+    assert cli._prediction(lesson, None, ask=True) is None
+
+
+def test_the_bench_ends_with_1_when_something_is_wrong(tmp_path, capsys):
+    file = tmp_path / "mine.py"
+    file.write_text("def backprop(params, x, y):\n    return [{n: 0 * p for n, p in l.items()} for l in params]\n")
+    with pytest.raises(SystemExit) as ended:
+        cli.lesson("backprop", mine=file, json=True)
+    assert ended.value.code == 1
+    assert json.loads(capsys.readouterr().out)["layer"] == 3
+
+
+def test_the_list_as_json(capsys):
+    cli.list_lessons(json=True)
+    assert [one["name"] for one in json.loads(capsys.readouterr().out)] == list(NAMES)
+    cli.list_lessons()
+    listed = capsys.readouterr().out
+    assert all(name in listed for name in NAMES)

@@ -1,0 +1,185 @@
+"""From a canned result to a page, a summary and a book, without any training."""
+
+import dataclasses
+import json
+import re
+
+import numpy as np
+import pytest
+
+from jaxquard.charts import dot_plot
+from jaxquard.errors import DataError, JaxquardError
+from jaxquard.lessons import book, page
+from jaxquard.lessons.arms import arm_names, as_data, final, make_arms
+from jaxquard.lessons.lesson import Finding, Lesson, scales
+from jaxquard.lessons.run import guess, judged, read, to_json
+from jaxquard.lessons.verdict import above
+from jaxquard.lessons.words import filled, show, spread
+
+
+def judge(measured) -> Finding:
+    first, second = (np.array(measured[name]) for name in ("first", "second"))
+    return Finding([above("first less second", first - second, 0.5)], "A", {"first": spread(first)})
+
+
+LESSON = Lesson(
+    question="Is the first better?",
+    claim="The first is better than the second.",
+    source="Nielsen, chapter 0, “Nothing”",
+    choices={"A": "It is.", "B": "It is not."},
+    scales=scales(epochs=3),
+    configs=lambda scale: {},
+    judge=judge,
+    draw=lambda measured: [dot_plot([{"name": k, "values": v} for k, v in measured.items()], title="T", x_title="x")],
+    background="Why\none asks.\n\nTwice.",
+    method="{train} images, {epochs} epochs.",
+    take_home={"holds": "It is: {first}.", "does not hold": "It is not: {first}."},
+    try_next="```python\ngrads = [{{}}]\n```",
+)
+RAW = {
+    "lesson": "first",
+    "number": 4,
+    "scale": {"name": "default", "train": 10_000, "validation": 5_000, "epochs": 3, "seeds": 5},
+    "definition": "0" * 16,
+    "configs": {},
+    "seconds": 61.2,
+    "environment": {
+        "dataset": {"name": "fashion-mnist", "train": 60_000},
+        "threads": 2,
+        "processor": "loom",
+        "jax": "0",
+        "python": "3",
+    },
+    "measured": {"first": [88.1, 88.3, 88.2, 88.0, 88.4], "second": [86.0, 86.1, 86.2, 86.1, 86.0]},
+}
+
+
+def test_the_page_takes_its_numbers_from_the_result():
+    result = judged(LESSON, RAW)
+    text = page.markdown(result, LESSON, LESSON.draw(result["measured"]), ["first.svg"])
+    assert text.startswith("# 4. Is the first better?\n")
+    assert "Why one asks.\n\nTwice." in text
+    assert "10,000 images, 3 epochs." in text
+    assert "10,000 of 60,000 training images" in text  # only a part, and it says so
+    assert "## The verdict: it holds" in text
+    assert "| first less second (points) | 2.12 | 1.72 to 2.52 | 0.50 | 5 | holds |" in text
+    assert "It is: 88.2 ± 0.3." in text
+    assert "![Dot plot of x. Means: first 88.2; second 86.1.](first.svg)" in text
+    assert "grads = [{}]" in text
+    assert "took 61 s on 2 threads of loom" in text
+
+
+def test_another_result_gives_another_page():
+    swapped = RAW | {"measured": {"first": RAW["measured"]["second"], "second": RAW["measured"]["first"]}}
+    result = judged(LESSON, swapped)
+    text = page.markdown(result, LESSON, LESSON.draw(result["measured"]), ["first.svg"])
+    assert "it does not hold" in text
+    assert "It is not: 86.1" in text
+
+
+def test_a_lesson_without_words_for_the_undecided_has_the_usual_ones():
+    close = judged(LESSON, RAW | {"measured": {"first": [1.0, 3.0, 0.0], "second": [2.0, 0.0, 1.0]}})
+    text = page.markdown(close, LESSON, LESSON.draw(close["measured"]), ["first.svg"])
+    assert "cannot tell at this n" in text
+    assert "With 5 seeds the figures do not decide it." in text
+
+
+def test_the_judgement_is_never_older_than_the_rule():
+    stored = judged(LESSON, RAW)
+    stricter = dataclasses.replace(
+        LESSON, judge=lambda measured: Finding([above("x", np.array(measured["first"]), 99)], "B", {})
+    )
+    again = judged(stricter, stored)
+    assert (again["verdict"], again["answer"]) == ("does not hold", "B")
+
+
+@pytest.mark.parametrize(
+    ("answer", "letter", "right", "said"),
+    [("A", "A", True, "That was right."), ("A", "B", False, "That was wrong."), (None, "A", None, "cannot tell")],
+)
+def test_a_prediction_is_judged(answer, letter: str, right, said: str):
+    result = judged(LESSON, RAW) | {"answer": answer}
+    result["prediction"] = guess(result, LESSON, letter)
+    assert result["prediction"]["right"] is right
+    assert said in page.summary(result)
+    assert said in page.markdown(result, LESSON, LESSON.draw(result["measured"]), ["x.svg"])
+
+
+def test_written_and_read_again(tmp_path):
+    result = judged(LESSON, RAW)
+    paths = page.write(tmp_path / "deep" / "out", result, LESSON, overwrite=False)
+    assert [path.name for path in paths] == ["first.json", "first.md", "first.svg", "first.png"]
+    assert read(paths[0], LESSON) == json.loads(paths[0].read_text(encoding="utf-8")) == result
+    with pytest.raises(JaxquardError, match="already there"):
+        page.write(tmp_path / "deep" / "out", result, LESSON, overwrite=False)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"measured": {}}', '{"measured": {"first": "x", "second": []}}'])
+def test_a_file_that_is_no_result_is_said(tmp_path, content: str):
+    file = tmp_path / "first.json"
+    file.write_text(content)
+    with pytest.raises(DataError, match=r"first\.json: not the result of this lesson"):
+        read(file, LESSON)
+
+
+def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(book, "find", lambda name: (0, LESSON))
+    (tmp_path / "99-old.md").write_text("old")
+    results = [judged(LESSON, RAW | {"lesson": name, "number": n}) for n, name in enumerate(("one", "two", "three"), 1)]
+    book.bind(results, tmp_path)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"README.md"} | {f"0{n}.{s}" for n in ("1-one", "2-two", "3-three") for s in ("md", "svg")}
+    contents = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "Of 3 claims — it holds: 3." in contents
+    for text in (contents, (tmp_path / "02-two.md").read_text(encoding="utf-8")):
+        links = re.findall(r"\]\(([^)]+)\)", text)
+        assert links
+        assert set(links) <= names
+
+
+def test_a_result_of_another_definition_is_not_kept(tmp_path, monkeypatch, clothes):
+    """What is there is used if it was made by this definition; else the lesson is run again."""
+    ran = []
+    monkeypatch.setattr(book, "RESULTS", tmp_path)
+    monkeypatch.setattr(book, "find", lambda name: (7, LESSON))
+    monkeypatch.setattr(book, "run", lambda *given: ran.append(given[0]) or judged(LESSON, RAW))
+    monkeypatch.setattr("jaxquard.data.load", lambda name: clothes)
+    monkeypatch.setattr(book, "definition", lambda lesson, scale: "0" * 16)
+    assert book.full_result("first")["verdict"] == "holds"
+    assert book.full_result("first")["number"] == 7
+    assert ran == ["first"]
+    monkeypatch.setattr(book, "definition", lambda lesson, scale: "1" * 16)
+    book.full_result("first")
+    assert ran == ["first", "first"]
+
+
+def test_figures_in_sentences():
+    assert show(-1.234) == "−1.23"
+    assert show(float("nan")) == show(None) == "–"
+    assert spread([1.0]) == "– ± –"
+    with pytest.raises(KeyError):
+        filled("{unknown}", {})
+
+
+def test_arms_are_cut_out_of_a_batched_run():
+    from jaxquard.config import Config
+
+    config = Config(seeds=2, sweep=(("learning_rate", (0.1, 1.0)),))
+    records = [
+        {"val_accuracy": [0.1, 0.2, 0.3, None], "seconds": 4.0, "dead": {"0": [0, 1, 2, 3]}},
+        {"val_accuracy": [0.5, 0.6, 0.7, 0.8], "seconds": 8.0, "dead": {"0": [4, 5, 6, 7]}},
+    ]
+    arms = make_arms("sweep", config, records, [False, False, False, True])
+    assert list(arms) == arm_names("sweep", config) == ["sweep learning_rate=0.1", "sweep learning_rate=1"]
+    second = arms["sweep learning_rate=1"]
+    assert second["accuracy"] == [[0.3, 0.7], [None, 0.8]]
+    assert second["dead"] == {"0": [[2, 6], [3, 7]]}
+    assert second["seconds"] == [1.0, 2.0]
+    np.testing.assert_allclose(final(second), [70, 0])  # who diverged gets nothing right
+    np.testing.assert_allclose(final(second, 0), [30, 0])
+
+
+def test_data_for_json_is_rounded_and_finite():
+    found = as_data({"a": np.array([1.23456789, np.nan]), "b": (np.int32(3), None, True), 1: float("inf")})
+    assert found == {"a": [1.23457, None], "b": [3, None, True], "1": None}
+    assert json.loads(to_json({"lesson": "x", "measured": found}))["measured"] == found
