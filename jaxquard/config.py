@@ -70,6 +70,12 @@ class Config:
     )
     widths: tuple[int, ...] = setting((16, 32, 64), "Channels of the CNN's stages.", group="Network", low=1, high=65536)
     blocks: int = setting(1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0)
+    stem: int = setting(
+        1,
+        "Side of the squares of pixels that the CNN takes as one, for speed (1: each by itself).",
+        group="Network",
+        low=1,
+    )
     activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network")
     initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network")
     dropout: float = setting(

@@ -25,6 +25,7 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "hidden": ([(), (1,), (65536, 1)], [(0,), (3, -1), (65537,)]),
     "widths": ([(1,), (65536,)], [(0,), (65537,)]),
     "blocks": ([0, 3], [-1]),
+    "stem": ([1, 4], [0]),
     "dropout": ([0, 0.999], [-0.1, 1, 0.999999999]),
     "label_smoothing": ([0, 0.999], [-0.1, 1]),
     "l2": ([0, 1e6], [-1e-9]),
@@ -54,7 +55,7 @@ CHOICES = {
     "schedule": ["constant", "step", "cosine", "one_cycle"],
 }
 SIMPLE = {"recipe", "dataset", "flip", "sweep"}
-WHOLE = ["validation", "shift", "cutout", "blocks", "batch_size", "epochs", "patience", "seed", "seeds"]
+WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "batch_size", "epochs", "patience", "seed", "seeds"]
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
 
 

@@ -11,7 +11,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.config import SCALARS, Config
+from jaxquard.nn import augmentation
 from jaxquard.nn.activations import ACTIVATIONS
+from jaxquard.nn.cnn import cnn
 from jaxquard.nn.initializers import INITIALIZERS
 from jaxquard.nn.losses import LOSSES, one_hot, smooth_labels
 from jaxquard.nn.mlp import mlp
@@ -76,9 +78,7 @@ def make_model(task: Task, hyper: Hyper) -> Model:
     }
     if config.model == "mlp":
         return mlp(config.hidden, **shared)
-    from jaxquard.nn.cnn import cnn
-
-    return cnn(config.widths, config.blocks, **shared)
+    return cnn(config.widths, config.blocks, stem=config.stem, **shared)
 
 
 def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:
@@ -137,8 +137,6 @@ def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax
     config = task.config
     if not (config.flip or config.shift or config.cutout or "mixup" in hyper):
         return x, targets
-    from jaxquard.nn import augmentation
-
     flip, shift, cut, mix = jax.random.split(key, 4)
     if config.flip:
         x = augmentation.random_flip(flip, x)
