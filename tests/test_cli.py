@@ -381,3 +381,129 @@ def test_the_second_in_a_run_directory_is_refused_before_it_loads_jax(jaxquard, 
         said = jaxquard("train", "--resume", "x")
     assert said.code == 5
     assert f"in use by process {os.getpid()}" in said.err
+
+
+HOSTILE = {
+    "nothing": b"",
+    "zeros": bytes(4096),
+    "noise": bytes(range(256)) * 16,
+    "text": b"once upon a time",
+    "a list": b"[]",
+    "null": b"null\n",
+    "an object": b"{}\n",
+    "deep": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000,
+    "NaN": b'{"epoch": NaN, "step": NaN, "dataset": NaN}\n',
+    "a huge number": b'{"epoch": 1' + b"0" * 5000 + b"}\n",
+    "UTF-16": "{}".encode("utf-16"),
+    "twice": b'{"epoch": 1, "epoch": 2}\n',
+    "a bare key": b"epochs",
+    "a path": b'dataset = "../../../etc/passwd"\n',
+    "exabytes": b"\xff" * 7 + b"\x7f{}",
+}
+PLACES = [
+    "config.toml",
+    "environment.json",
+    "journal.jsonl",
+    "evaluations.jsonl",
+    "checkpoints/step-000000012/manifest.json",
+    "checkpoints/step-000000012/state.safetensors",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_damaged_anyhow_is_never_a_traceback(jaxquard, root, picture, place):
+    """Where the damaged file is needed the verb refuses; where it is not, the verb does its work."""
+    shutil.copytree(root / "one", "runs/bad")
+    sound = Path("runs/bad", place).read_bytes()
+    for name, data in {**HOSTILE, "half": sound[: len(sound) // 2], "twice over": sound * 2}.items():
+        Path("runs/bad", place).write_bytes(data)
+        for verb in (["runs"], ["compare", "bad", "bad"], ["evaluate", "bad"], ["predict", "bad", picture]):
+            said = jaxquard(*verb, "--quiet")
+            assert said.code in (0, 2, 3, 5), (name, verb, said)
+            assert said.err == "" if said.code == 0 else re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err), (name, said)
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_file_wherever_one_is_taken_is_never_a_traceback(jaxquard, root, picture, data):
+    for suffix in (".safetensors", ".toml", ".npz", ".png"):
+        Path(f"file{suffix}").write_bytes(data)
+    Path("folder").mkdir()
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            Path("folder", f"{part}-{kind}-ubyte.gz").write_bytes(data)
+    for code, verb in (
+        (5, ["evaluate", "file.safetensors"]),
+        (5, ["predict", "file.safetensors", picture]),
+        (3, ["predict", "one", "file.png", "--runs", root]),
+        (3, ["train", "--dataset", "file.npz"]),
+        (3, ["train", "--dataset", "folder"]),
+        (3, ["evaluate", "one", "--dataset", "file.npz", "--runs", root]),
+        (3, ["data", "file.npz"]),
+    ):
+        said = jaxquard(*verb)
+        assert (said.code, said.out) == (code, ""), (verb, said)
+        assert re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err)
+    if data.strip():  # an empty file is a config like any other: the mission's
+        assert jaxquard("train", "--config", "file.toml", "--dataset", "file.npz").code in (2, 3)
+    assert not Path("runs").exists()
+
+
+def odd_data(name: str) -> dict[str, np.ndarray]:
+    """Data sets that are none, or hardly."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(1, 255, (60, 6, 6)).astype(np.uint8), np.arange(60) % 3
+    match name:
+        case "a constant column":
+            images[:, :, 2] = 7
+        case "an empty class":
+            labels[labels == 1] = 2
+        case "a single class":
+            labels[:] = 0
+        case "one example":
+            images, labels = images[:1], labels[:1]
+        case "two examples":
+            images, labels = images[:2], labels[:2]
+        case "fewer labels than images":
+            labels = labels[:-1]
+        case "a negative label":
+            labels[5] = -1
+        case "all pixels alike":
+            images[:] = 7
+        case "pixels that are not finite":
+            images = np.full((60, 6, 6), np.nan)
+        case "no examples":
+            images, labels = images[:0], labels[:0]
+    return {"images": images, "labels": labels}
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (0, "a constant column"),
+        (0, "an empty class"),
+        (0, "a single class"),
+        (3, "one example"),
+        (0, "two examples"),
+        (3, "fewer labels than images"),
+        (3, "a negative label"),
+        (3, "all pixels alike"),
+        (3, "pixels that are not finite"),
+        (3, "no examples"),
+    ],
+)
+def test_odd_data_are_trained_on_or_refused_in_words(jaxquard, code, name):
+    np.savez("odd.npz", **odd_data(name))
+    said = jaxquard(
+        "train", "--dataset", "odd.npz", "--batch-size", 1, "--epochs", 1, "--hidden", 4, "--json", "--quiet"
+    )
+    assert said.code == code, said
+    if code:
+        assert re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err)
+        assert not Path("runs").exists()
+    else:
+        document = said.document
+        assert np.isfinite([document["train_loss"], document["test_loss"], document["test_accuracy"]]).all()
+        evaluated = jaxquard("evaluate", document["run"], "--json", "--quiet").document
+        assert evaluated["accuracy"] == document["test_accuracy"]
+        assert np.sum(evaluated["confusion"]) == evaluated["n"]
