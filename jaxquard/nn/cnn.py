@@ -18,7 +18,7 @@ def cnn(
     widths: tuple[int, ...] = (16, 32, 64),
     blocks: int = 1,
     *,
-    stem: int = 2,
+    stem: int = 1,
     image_shape: tuple[int, ...] = (28, 28, 1),
     classes: int = 10,
     activation: Activation = relu,
