@@ -191,7 +191,7 @@ def accuracy_table(results: dict[str, Any]) -> str:
         figures = entry["test_accuracy"]
         accuracy = f"{100 * figures['mean']:.2f} ± {100 * figures['std']:.2f} %"
         beats = f"{100 * entry['beats']:.2f} %" if entry["beats"] else "–"
-        goal = f"≥ {100 * entry['goal']:.1f} %" if entry["goal"] else "report"
+        goal = f"≥ {100 * entry['goal']:.4g} %" if entry["goal"] else "report"
         met = {True: "yes", False: "**no**", None: "–"}[entry["met"]]
         cells = (f"`{name}`", f"{entry['parameters']:,}", accuracy, str(entry["n"]), f"{entry['seconds']:.1f}")
         lines.append(f"| {' | '.join((*cells, beats, goal, met))} |")

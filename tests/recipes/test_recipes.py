@@ -1,0 +1,69 @@
+"""Recipes are complete, say how to repeat themselves, and the tables show what results.json holds."""
+
+import importlib
+import json
+import re
+import statistics
+from pathlib import Path
+
+import pytest
+
+from benchmarks.recipes import accuracy_table, details, replace_between
+from jaxquard import recipes
+from jaxquard.config import Config
+from jaxquard.errors import UsageError
+
+ROOT = Path(__file__).parents[2]
+RESULTS = recipes.results()
+
+
+@pytest.mark.parametrize("name", recipes.names())
+def test_a_recipe_says_what_it_is_for_and_how_to_repeat_it(name: str) -> None:
+    recipe = recipes.find(name)
+    module = importlib.import_module(f"jaxquard.recipes.{name.replace('-', '_')}")
+    assert f"jaxquard train --recipe {name}" in (module.__doc__ or "")
+    assert recipe.config.recipe == name
+    assert len(recipe.purpose) > 20
+    assert recipe.seeds >= 3  # error bars need seeds
+    assert recipe.goal is None or 0.5 < recipe.goal < 1
+
+
+def test_the_mission_is_the_default() -> None:
+    seed = recipes.find("seed").config
+    assert seed.replace(recipe=None) == Config()
+    assert (seed.hidden, seed.activation, seed.initializer) == ((128, 64), "relu", "scaled_normal")
+    assert (seed.optimizer, seed.learning_rate, seed.batch_size, seed.epochs) == ("sgd", 0.01, 128, 20)
+
+
+def test_an_unknown_recipe_is_named_with_the_nearest() -> None:
+    with pytest.raises(UsageError, match=r"'sead' is none of .*did you mean seed\?"):
+        recipes.find("sead")
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS))
+def test_a_result_agrees_with_itself_and_with_its_recipe(name: str) -> None:
+    entry, recipe = RESULTS[name], recipes.find(name)
+    figures = entry["test_accuracy"]
+    assert entry["n"] == len(figures["values"]) == len(entry["seeds"]) == recipe.seeds
+    assert entry["seeds"] == list(range(recipe.seeds))
+    assert figures["mean"] == pytest.approx(statistics.fmean(figures["values"]))
+    assert figures["std"] == pytest.approx(statistics.stdev(figures["values"]))
+    assert entry["met"] == (None if recipe.goal is None else figures["mean"] >= recipe.goal)
+    assert entry["test_evaluations"] == 1  # nothing was chosen on the test set
+
+
+def test_the_documents_show_what_was_measured() -> None:
+    assert json.loads((ROOT / "docs" / "results.json").read_text(encoding="utf-8")) == RESULTS
+    shown = {"README.md": accuracy_table(RESULTS), "docs/RESULTS.md": accuracy_table(RESULTS) + "\n" + details(RESULTS)}
+    for name, table in shown.items():
+        text = (ROOT / name).read_text(encoding="utf-8")
+        found = re.search(r"<!-- results -->\n(.*)\n<!-- /results -->", text, re.DOTALL)
+        assert found is not None
+        assert found[1] == table, f"{name}: make results"
+
+
+def test_a_table_replaces_only_what_is_between_its_markers(tmp_path: Path) -> None:
+    file = tmp_path / "page.md"
+    file.write_text("before <!-- t -->old<!-- /t --> after", encoding="utf-8")
+    replace_between(file, "t", "new")
+    assert file.read_text(encoding="utf-8") == "before <!-- t -->\nnew\n<!-- /t --> after"
