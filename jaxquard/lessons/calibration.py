@@ -167,7 +167,7 @@ def _disturbed(found: list[Measured], levels: tuple[int, ...], x: str, title: st
 def _doubts(measured: Measured) -> list[Chart]:
     """No chart where the networks agree on no mistake."""
     found, names = measured["doubtful"], measured["doubtful"]["names"]
-    if not found["labels"]:
+    if len(found["labels"]) == 0:
         return []
     told = zip(found["labels"], found["said"], found["confidence"], strict=True)
     captions = [f"{names[label]}?\n{names[said]}\n{show(100 * sure, 0)} %" for label, said, sure in told]

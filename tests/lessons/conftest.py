@@ -1,9 +1,16 @@
-"""Clothes that can be told apart, made up: ten patterns under noise, so that no test needs the real ones."""
+"""Clothes that can be told apart, made up, so that no test needs the real ones; and figures made up to be judged."""
+
+import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 
 from jaxquard.data import Dataset
+from jaxquard.lessons.arms import as_data
+from jaxquard.lessons.lesson import Finding, Lesson
+from jaxquard.lessons.words import filled
 
 
 @pytest.fixture(scope="session")
@@ -17,3 +24,35 @@ def clothes() -> Dataset:
 
     names = tuple(str(k) for k in range(10))
     return Dataset("clothes", *draw(2_000), *draw(10), class_names=names, sha256={}, source="made up")
+
+
+@pytest.fixture
+def arm() -> Callable[..., dict[str, Any]]:
+    """Makes an arm whose networks end at the held-out accuracies given in %; other curves, of each epoch, by name."""
+
+    def make(accuracies: Any, epochs: int = 3, **curves: list[float]) -> dict[str, Any]:
+        share = np.asarray(accuracies, float)[:, None] / 100
+        flat = {"accuracy": share * np.linspace(0.9, 1, epochs), "loss": 1 - share * np.ones(epochs)}
+        flat |= {"train_accuracy": flat["accuracy"], "train_loss": flat["loss"]}
+        given = {name: np.tile(curve, (len(share), 1)) for name, curve in curves.items()}
+        rows = {name: values.tolist() for name, values in (flat | given).items()}
+        return rows | {"diverged": [False] * len(share), "seconds": [1.0] * epochs}
+
+    return make
+
+
+@pytest.fixture
+def told() -> Callable[[Lesson, Any], Finding]:
+    """Judges made-up figures, and makes sure that the charts and all of the words can be made from them."""
+
+    def judged(lesson: Lesson, measured: Any) -> Finding:
+        measured = json.loads(json.dumps(as_data(measured)))  # as it will be when it comes from a file
+        finding = lesson.judge(measured)
+        facts = vars(lesson.scales["full"]) | finding.facts
+        for words in (lesson.background, lesson.method, lesson.try_next, *lesson.take_home.values()):
+            assert "{" not in filled(words, facts).replace("{}", "")
+        assert finding.answer in (None, *lesson.choices)
+        assert all(chart.table for chart in lesson.draw(measured))
+        return finding
+
+    return judged
