@@ -41,6 +41,15 @@ NAMES = (
     "learning-rate",
     "batch-size",
     "epochs",
+    "overfitting",
+    "optimizers",
+    "schedules",
+    "depth-and-width",
+    "convolution",
+    "compiler",
+    "keys",
+    "calibration",
+    "seeds",
 )
 
 
