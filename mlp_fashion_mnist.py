@@ -127,6 +127,8 @@ if __name__ == "__main__":
     app.default(main)
     try:
         app(exit_on_error=False, print_error=False)
+    except KeyboardInterrupt:
+        sys.exit(130)
     except (JaxquardError, cyclopts.CycloptsError) as error:
         print(f"mlp_fashion_mnist: {error}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", UsageError.exit_code))
