@@ -3,12 +3,13 @@
 import os
 import platform
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jaxquard.data import Dataset
+if TYPE_CHECKING:
+    from jaxquard.data import Dataset
 
 
-def describe(dataset: Dataset) -> dict[str, Any]:
+def describe(dataset: "Dataset") -> dict[str, Any]:
     """What environment.json holds: all that can change a run's bits besides its config, and what the data was."""
     return machine() | {
         "dataset": {

@@ -14,7 +14,7 @@ from pathlib import Path
 import common
 from common import Row
 
-MEASURES = ("kills", "damage", "signals", "disk", "hostile")
+MEASURES = ("resume", "kills", "damage", "signals", "contenders", "disk", "hostile")
 DOCS = Path(__file__).parents[2] / "docs"
 INTRODUCTION = """\
 # What Jaxquard promises, and how that was tested

@@ -14,8 +14,8 @@ from jaxquard.runs.directory import Run
 
 
 def measure(short: bool = False) -> list[Row]:
-    """400 kills (short: 20), half of them at random moments, half at random points of writing."""
-    kills, rng = 20 if short else 400, random.Random(7)
+    """240 kills (short: 20), half of them at random moments, half at random points of writing."""
+    kills, rng = 20 if short else 240, random.Random(7)
     root = HOME / "kills"
     truth, seconds = never_stopped(root / "truth")
     points = count_points(root / "points")

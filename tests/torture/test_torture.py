@@ -8,7 +8,7 @@ import pytest
 
 
 @pytest.mark.check
-@pytest.mark.parametrize("name", ["kills", "damage", "signals", "disk", "hostile"])
+@pytest.mark.parametrize("name", ["kills", "damage", "signals", "contenders", "disk", "hostile"])
 def test_the_promise_holds_in_short(name):
     script = [sys.executable, str(Path(__file__).parent), name, "--short", "--keep-table"]
     done = subprocess.run(script, capture_output=True, text=True, timeout=900, check=False)
