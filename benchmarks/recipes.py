@@ -161,7 +161,7 @@ def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) ->
         dataset.class_names,
         np.asarray(model.weights[0][0]["w"]) - before,
         title="Fashion-MNIST: 784-128-64-10, 109,386 parameters",
-        subtitle=f"Plain SGD at 0.01, batch 128; the first network gets {percent(found.accuracy)} of 10,000 test images right.",
+        subtitle=f"Plain SGD at 0.01. The first network gets {percent(found.accuracy)} of 10,000 test images right.",
         weights_title="What training changed in its first layer",
     )
     save(card, file, overwrite=True)
