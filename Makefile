@@ -50,7 +50,7 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-bench: $(VENV)-bench/.installed  ## side by side with seven other systems, < 25 minutes; the machine must be quiet
+bench: $(VENV)-bench/.installed  ## side by side with eight peers, < 25 minutes; the machine must be quiet
 	$(VENV)-bench/bin/python -m benchmarks $(ARGS)
 
 bench-full: bench  ## and the growth curves
