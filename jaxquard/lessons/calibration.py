@@ -208,9 +208,9 @@ the calibration error is below two points for both. Then the second network's su
         "does not hold": """
 Not always. With η = 0.01 the calibration error is {mission_error} points (right in {mission_right} %), with η = 0.1
 {thorough_error} (right in {thorough_right} %). Confidence exceeds truth by {mission_excess} and {thorough_excess}
-points: the better a network knows its training images, the surer it is, also where it should not be. And its
-confidence hardly notices that the images have become strange: turned by {turned_at}°, it is right in {turned_right} %
-and sure of {turned_sure} %; under noise of {noisy_at} grey levels, {noisy_right} % and {noisy_sure} %.
+points (below zero it is too modest, above zero too sure). And on images unlike any it has learned from: turned by
+{turned_at}°, the second is right in {turned_right} % and sure of {turned_sure} %; under noise of {noisy_at} grey
+levels, {noisy_right} % and {noisy_sure} %.
 
 Not every mistake is one. Of a network's mistakes, {shared} % are shared by all networks, with the same answer; look at
 the surest of them, and decide for yourself who is wrong, network or label.

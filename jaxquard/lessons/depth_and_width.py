@@ -106,8 +106,8 @@ networks” may choose, in the same way, their depth as well. The claim holds if
     take_home={
         "holds": """
 Depth pays: one layer of {width1} units ends at {depth1} %, and the best of the deeper networks gains {gain} points on
-it with the same number of parameters (best on average: {best_depth} layers). Not without end, though: eight layers of
-{width8} end at {depth8} %, {deepest_gain} points from one layer.
+it with the same number of parameters (best on average: {best_depth} layers). Eight layers of {width8} end at {depth8}
+%, a gain of {deepest_gain} points on one layer.
 """,
         "does not hold": """
 Not for these images and this many epochs: one layer of {width1} units ends at {depth1} %, two of {width2} at {depth2}

@@ -128,8 +128,8 @@ constant one.
     take_home={
         "holds": """
 Falling pays. A constant rate ends at {constant} % (its best: {constant_peak}); the step schedule gains {step_gain}
-points on it, the cosine {cosine_gain} and one-cycle {one_cycle_gain}. Look at the curves by epoch: while the rate is
-high the accuracy jumps about, and much of the gain comes at the end, when the steps become small.
+points on it, the cosine {cosine_gain} and one-cycle {one_cycle_gain}. Look at the curves by epoch: where do they part,
+and how large was the rate there?
 """,
         "does not hold": """
 Not every falling schedule beats a well-chosen constant rate ({constant} % at {constant_peak}): the step schedule gains
