@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxquard.charts import Chart, lines
+from jaxquard.charts import Chart, dot_plot
 from jaxquard.config import Config
 from jaxquard.lessons.arms import final
-from jaxquard.lessons.drawing import BAND, point
+from jaxquard.lessons.drawing import BAR, dot
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
 from jaxquard.lessons.verdict import above, best, tuned
 from jaxquard.lessons.words import spread
@@ -35,7 +35,7 @@ def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
     """At every rate, (rates, seeds): final accuracies, and the share of units in the first hidden layer that died."""
     found = {}
     for label, config in configs.items():
-        arms = lab.train(label, config, diagnostics=label == DEEP_RELU).values()
+        arms = lab.train(label, config, diagnostics=label == DEEP_RELU, watch=False).values()
         found[label] = {"accuracy": [final(arm) for arm in arms]}
         if label == DEEP_RELU:
             found[label]["dead"] = [[row[-1] for row in arm["dead"]["0"]] for arm in arms]
@@ -71,14 +71,13 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    x, y = "hidden layers", "accuracy (%)"
-    rows = [
-        point(values, y, **{x: depth, "activation": NAMES[name]})
-        for (name, depth), values in accuracies(measured).items()
-    ]
-    title = "Held-out accuracy by activation and depth"
-    said = f"Hidden layers of 64 units, each network at its own best learning rate. {BAND}"
-    return [lines(rows, x, y, series="activation", band=("low", "high"), title=title, subtitle=said)]
+    return [_chart(measured, depth) for depth in DEPTHS]
+
+
+def _chart(measured: Measured, depth: int) -> Chart:
+    rows = [dot(values, NAMES[name]) for (name, layers), values in accuracies(measured).items() if layers == depth]
+    title = f"Held-out accuracy by activation, hidden layers: {depth}"
+    return dot_plot(rows, title=title, x_title="accuracy (%), each at its own best learning rate", interval=BAR)
 
 
 LESSON = Lesson(

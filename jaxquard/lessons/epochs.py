@@ -91,7 +91,7 @@ LESSON = Lesson(
     },
     scales={
         "quick": Scale(train=1_000, validation=1_000, epochs=2 * MISSION, seeds=5),
-        "default": Scale(train=20_000, validation=5_000, epochs=2 * MISSION, seeds=5),
+        "default": Scale(train=10_000, validation=5_000, epochs=2 * MISSION, seeds=5),
         "full": Scale(train=50_000, validation=10_000, epochs=2 * MISSION, seeds=10),
     },
     configs=configs,

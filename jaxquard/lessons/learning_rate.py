@@ -134,8 +134,7 @@ factor of two below the threshold).
 0.01 is stable, but it is not a balance: it is on the slow side. It ends at {mission} %, while the best rate for the
 other seeds (most often {best}) ends at {tuned} % in the same time. At the two ends of the range, the smallest rate gets
 {smallest} % and the largest {largest} %. The range test, for a fraction of the work, advises {advice}; the nearest rate
-in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size and number of epochs: train
-ten times as long, and smaller ones catch up.
+in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size and number of epochs.
 """,
         "holds": """
 0.01 ends at {mission} %, the best rate for the other seeds (most often {best}) at {tuned} %. At the two ends of the

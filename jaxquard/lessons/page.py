@@ -79,7 +79,7 @@ def amount(result: Result) -> str:
     seeds = f"{scale['seeds']} seeds, each with its own first weights and its own order of images"
     judged = f"judged by {scale['validation']:,} others of them that were held out"
     where = "" if scale["name"] == "full" else f" This is the *{scale['name']}* run; `--full` uses more."
-    return f"{data['name']}: {scale['train']:,}{part} training images, {judged}; {seeds}.{where} {NO_TEST}"
+    return f"{scale['train']:,}{part} training images of {data['name']}, {judged}; {seeds}.{where} {NO_TEST}"
 
 
 def figure(chart: Chart, picture: str) -> str:
@@ -94,8 +94,8 @@ def verdict_table(comparisons: list[dict[str, Any]]) -> str:
     lines = ["| what | mean | 99 % interval | must be above | n | verdict |", "| --- | --: | :-: | --: | --: | --- |"]
     for part in comparisons:
         mean, low, high, margin = (show(part[key]) for key in ("mean", "low", "high", "margin"))
-        unit, n = part["unit"], part["n"]
-        lines.append(f"| {part['what']} ({unit}) | {mean} | {low} to {high} | {margin} | {n} | {part['verdict']} |")
+        what = f"{part['what']} ({part['unit']})" if part["unit"] else part["what"]
+        lines.append(f"| {what} | {mean} | {low} to {high} | {margin} | {part['n']} | {part['verdict']} |")
     return "\n".join(lines)
 
 
@@ -121,7 +121,8 @@ def summary(result: Result) -> str:
     lines = [f"{result['number']}. {result['question']}", "", f"The claim: {result['claim']}", ""]
     for part in result["comparisons"]:
         mean, low, high, margin = (show(part[key]) for key in ("mean", "low", "high", "margin"))
-        lines.append(f"  {part['what']}: {mean} {part['unit']}, 99 % interval {low} to {high} (n = {part['n']})")
+        measured = f"{mean} {part['unit']}".rstrip()
+        lines.append(f"  {part['what']}: {measured}, 99 % interval {low} to {high} (n = {part['n']})")
         lines.append(f"    must be above {margin}: {part['verdict']}")
     lines += ["", f"The verdict: {SAID[result['verdict']]}.", _prediction(result)]
     return "\n".join(lines).rstrip()

@@ -43,7 +43,8 @@ def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
 
     # of the networks of a sweep, those of its first rate: all rates start from the same weights
     looked = {label: lab.look(label, config, inspect)[: config.seeds] for label, config in configs.items()}
-    accuracy = {label: [final(arm) for arm in lab.train(label, config).values()] for label, config in configs.items()}
+    arms = {label: lab.train(label, config, watch=False).values() for label, config in configs.items()}
+    accuracy = {label: [final(arm) for arm in found] for label, found in arms.items()}
     return {"deltas": looked, "accuracy": accuracy}
 
 
@@ -130,16 +131,16 @@ the weights do not make up for it, every layer leaves at most a quarter of what 
 furthest from the error, hear next to nothing of it. A ReLU that is on has slope 1; but half of them are off.
 """,
     method="""
-Before training, with weights of 1/√n: the mean length of δ over 1,000 images in every hidden layer (64 units each) of
-networks with one to eight of them. Then networks with one, two, four and eight are trained for {epochs} epochs; each
-gets, for each seed, the best of four learning rates for the other seeds. Biases start at zero.
+Networks with one, two, four and eight hidden layers of 64 units start from weights of 1/√n. Before training: the mean
+length of δ over 1,000 images in every hidden layer. Then they are trained for {epochs} epochs, where each gets, for
+each seed, the best of four learning rates for the other seeds.
 """,
     take_home={
         "holds": """
 It vanishes: through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by
 {shrinks_relu}. And it costs: with sigmoids, one hidden layer gets {sigmoid_1} %, eight get {sigmoid_8} %; with ReLUs
-{relu_1} % and {relu_8} %. No learning rate mends this, because one rate cannot suit layers whose gradients are orders
-of magnitude apart. “Mitigates” is the right word for ReLU: it loses too, with this start; He's start would stop that.
+{relu_1} % and {relu_8} %. None of the four rates mends it: one rate must do for layers whose gradients are orders of
+magnitude apart. “Mitigates” is the right word for ReLU: from this start it loses too.
 """,
         "does not hold": """
 Through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by {shrinks_relu}.
