@@ -110,7 +110,7 @@ LESSON = Lesson(
     scales={
         "quick": Scale(train=1_000, validation=1_000, epochs=15, seeds=5),
         "default": Scale(train=10_000, validation=5_000, epochs=8, seeds=5),
-        "full": Scale(train=20_000, validation=10_000, epochs=12, seeds=5),
+        "full": Scale(train=20_000, validation=10_000, epochs=10, seeds=5),
     },
     configs=configs,
     measure=measure,
