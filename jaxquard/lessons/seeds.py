@@ -58,12 +58,12 @@ def noise(measured: Measured) -> float:
 
 def chance_of_wrong(gap: float, std: float, runs: int) -> float:
     """In %: Φ(-gap / (std·√(2/runs))), how often the worse recipe has the better mean if the noise is normal."""
-    return 50 * math.erfc(gap / (2 * std / math.sqrt(runs)))
+    return 50 * math.erfc(gap * math.sqrt(runs) / (2 * std)) if std else 0.0
 
 
 def runs_needed(gap: float, std: float) -> int:
     """Runs of each recipe after which the wrong one wins in one case of a hundred."""
-    return math.ceil(2 * (2.3263 * std / gap) ** 2)
+    return max(1, math.ceil(2 * (2.3263 * std / gap) ** 2))
 
 
 def judge(measured: Measured) -> Finding:

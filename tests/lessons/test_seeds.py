@@ -56,3 +56,8 @@ def test_so_many_runs_are_enough_and_one_less_is_not():
 def test_the_noise_is_of_seeds_not_of_recipes(arm):
     measured = dict(zip(RECIPES, (arm([80, 82]), arm([90, 92])), strict=True))
     assert noise(measured) == pytest.approx(np.sqrt(2))
+
+
+def test_without_noise_one_run_is_enough(arm, told):
+    found = told(LESSON, dict(zip(RECIPES, (arm([99.0] * 5), arm([98.0] * 5)), strict=True)))
+    assert (found.verdict, found.facts["expected"], found.facts["needed"]) == ("holds", "0", "1")
