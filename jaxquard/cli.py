@@ -20,6 +20,7 @@ from jaxquard.compilation import keep_compiled_programs
 from jaxquard.config import Config, read_toml
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.lessons.cli import lesson, list_lessons
+from jaxquard.runs.interrupts import SIGNALS, interruptible, leave
 
 if TYPE_CHECKING:
     from jaxquard.runs.train import TrainResult
@@ -121,7 +122,6 @@ def train(
 def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tuple[TrainResult, JaxquardError | None]":
     """Train with progress on stderr, stopped by signals: the result, and the error if it diverged."""
     from jaxquard.runs.directory import find, runs_directory
-    from jaxquard.runs.interrupts import interruptible
     from jaxquard.runs.lock import refuse_if_in_use
 
     if config is None:
@@ -130,23 +130,23 @@ def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tupl
         described = run.config
     else:
         described = config
-    keep_compiled_programs()
+    with interruptible() as interrupts:
+        keep_compiled_programs()
 
-    from jaxquard import api
-    from jaxquard.display import TrainingDisplay
-    from jaxquard.runs.train import Diverged, Observer
-
-    with interruptible() as interrupts, TrainingDisplay(described, quiet=quiet) as display:
+        from jaxquard import api
+        from jaxquard.display import TrainingDisplay
+        from jaxquard.runs.train import Diverged, Observer
 
         def begin(*facts: Any) -> None:
             interrupts.training = True
             display.begin(*facts)
 
-        observer = Observer(begin, display.event, display.line, lambda: interrupts.asked)
-        try:
-            return api.train(config, observer=observer, **options), None
-        except Diverged as error:
-            return error.result, error
+        with TrainingDisplay(described, quiet=quiet) as display:
+            observer = Observer(begin, display.event, display.line, lambda: interrupts.asked)
+            try:
+                return api.train(config, observer=observer, **options), None
+            except Diverged as error:
+                return error.result, error
 
 
 def _chosen_config(recipe: str | None, file: Path | None, given: dict[str, Any], sweep: tuple[str, ...]) -> Config:
@@ -398,7 +398,8 @@ app.command(lesson)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb; every error becomes one line on stderr and its exit code."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: with temporary files cleared away
+    for number in SIGNALS:
+        signal.signal(number, leave)
     try:
         app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
@@ -406,8 +407,6 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), 2)
     except JaxquardError as error:
         _fail(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        _fail("interrupted", 130)
     except BrokenPipeError:  # the reader of our output has gone: nobody to tell
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -42,9 +42,10 @@ def _here(tmp_path, monkeypatch):
     """Each test in a directory of its own, with nothing kept outside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(cli, "keep_compiled_programs", lambda: None)
-    sigterm = signal.getsignal(signal.SIGTERM)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGTERM, sigterm)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture
@@ -366,13 +367,15 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"the process ended without {text!r}")
 
 
-def test_a_signal_before_there_is_a_run_leaves_nothing(npz, tmp_path):
+@pytest.mark.parametrize("delay", [0.4, 0.8, 1.2])  # while modules are imported, JAX among them, or programs compiled
+def test_a_signal_before_the_training_ends_everything_in_one_line(npz, delay):
     with start("train", "--dataset", npz, *LONG) as process:
-        time.sleep(0.5)  # still loading
+        time.sleep(delay)
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    assert process.returncode in (130, -signal.SIGTERM)
-    assert not list(tmp_path.glob("runs/.tmp-*"))
+        _, err = process.communicate(timeout=60)
+    assert process.returncode in (130, -signal.SIGTERM)  # the latter before the command line is loaded at all
+    assert len(re.findall("^jaxquard: ", err, re.MULTILINE)) == (process.returncode == 130)
+    assert "Traceback" not in err
 
 
 def test_the_second_in_a_run_directory_is_refused_before_it_loads_jax(jaxquard, root, npz):

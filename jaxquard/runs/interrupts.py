@@ -1,8 +1,10 @@
-"""What Ctrl-C and SIGTERM do to a training: it saves a checkpoint and stops, within two seconds whatever it is doing.
+"""What Ctrl-C and SIGTERM do: a training saves a checkpoint and stops, within two seconds whatever it is doing.
 
 Python runs a signal's handler only between two of its own instructions, and a training spends its time in long calls
-into compiled code. So a thread watches too: if the training has not stopped of itself in time, or a second signal
-comes, it ends the process there and then. Nothing is lost by that but the way from the last checkpoint.
+into compiled code. Nor may a handler raise KeyboardInterrupt: where JAX is being imported, traces or compiles, that is
+swallowed, or ends in a segmentation fault. So a thread watches. It asks a training to stop, and if that takes too long,
+or a second signal comes, it ends the process there and then, which loses no more than the way from the last checkpoint.
+While nothing is being trained there is nothing to lose at all.
 """
 
 import os
@@ -12,23 +14,26 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 PATIENCE = 1.5  # seconds
 INTERRUPTED = 130  # the exit code
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
+@dataclass
 class Interrupts:
-    """Whether a stop was asked for. Until `training` is set there is nothing to save, and a signal stops at once."""
+    """Whether a training is under way, which its owner says, and whether it was asked to stop."""
 
-    def __init__(self) -> None:
-        self.training = self.asked = False
+    training: bool = False
+    asked: bool = False
 
-    def handle(self, *_: object) -> None:
-        """The signals' handler."""
-        self.asked = True
-        if not self.training:
-            raise KeyboardInterrupt
+
+def leave(*_: object, message: str = "interrupted") -> None:
+    """End the process at once; also a signal handler, where nothing needs to be saved."""
+    cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a progress bar hides it
+    os.write(2, f"{cursor}jaxquard: {message}\n".encode())
+    os._exit(INTERRUPTED)
 
 
 @contextmanager
@@ -37,9 +42,10 @@ def interruptible() -> Iterator[Interrupts]:
     interrupts = Interrupts()
     ours, systems = socket.socketpair()
     systems.setblocking(False)
-    handlers = {number: signal.signal(number, interrupts.handle) for number in SIGNALS}
+    # a handler there must be, or the system would not tell us; the thread does its work
+    handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
     descriptor = signal.set_wakeup_fd(systems.fileno(), warn_on_full_buffer=False)
-    watcher = threading.Thread(target=_watch, args=(ours,), daemon=True)
+    watcher = threading.Thread(target=_watch, args=(ours, interrupts), daemon=True)
     watcher.start()
     try:
         yield interrupts
@@ -52,16 +58,17 @@ def interruptible() -> Iterator[Interrupts]:
         ours.close()
 
 
-def _watch(ours: socket.socket) -> None:
-    """The system sends a byte for each signal; an empty answer means that the training has ended by itself."""
+def _watch(ours: socket.socket, interrupts: Interrupts) -> None:
+    """The system sends a byte for each signal; an empty answer means that the body has come to its end."""
     if not ours.recv(1):
         return
+    if not interrupts.training:
+        leave()
+    interrupts.asked = True
     ours.settimeout(PATIENCE)
     try:
         more = ours.recv(1)
     except TimeoutError:
         more = b"too late"
     if more:
-        cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a progress bar hides it
-        os.write(2, f"{cursor}jaxquard: stopped at once; the newest checkpoint is from before\n".encode())
-        os._exit(INTERRUPTED)
+        leave(message="stopped at once; the newest checkpoint is from before")
