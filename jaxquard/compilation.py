@@ -7,6 +7,7 @@ reads back, and compiles afresh what it cannot use.
 import hashlib
 import os
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 import platformdirs
@@ -14,15 +15,13 @@ import platformdirs
 
 def folder() -> Path:
     """Where this machine's programs are kept."""
-    import jaxlib
-
     try:
         processor = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
     except OSError:
         processor = ""
     told = [line for line in processor.splitlines() if line.startswith(("model name", "flags", "Features", "CPU part"))]
     fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
-    return Path(platformdirs.user_cache_dir("jaxquard")) / "programs" / f"jaxlib-{jaxlib.__version__}-{fingerprint}"
+    return Path(platformdirs.user_cache_dir("jaxquard")) / "programs" / f"jaxlib-{version('jaxlib')}-{fingerprint}"
 
 
 def keep_compiled_programs() -> None:
@@ -34,7 +33,8 @@ def keep_compiled_programs() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import jax
 
-    if jax.config.jax_compilation_cache_dir or os.environ.get("JAX_ENABLE_COMPILATION_CACHE") in ("0", "false"):
+    chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
+    if chosen or os.environ.get("JAX_ENABLE_COMPILATION_CACHE", "").lower() in ("0", "false"):
         return
     try:
         place = folder()

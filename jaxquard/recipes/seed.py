@@ -1,6 +1,8 @@
 """The mission's network: 784-128-64-10, plain SGD at 0.01, batches of 128, 20 epochs.
 
     jaxquard train --recipe seed
+
+The same training as `python mlp_fashion_mnist.py`, whose steps a test holds equal to these, with keys of its own.
 """
 
 from jaxquard.config import Config

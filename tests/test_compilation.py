@@ -1,0 +1,44 @@
+"""Compiled programs on disk: found again by a second process, and no obstacle when they cannot be kept."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+CODE = """
+from jaxquard.compilation import folder, keep_compiled_programs
+keep_compiled_programs()
+import jax, jax.numpy as jnp
+print(jax.config.jax_compilation_cache_dir or "none")
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+print(jax.jit(lambda x: jnp.tanh(x @ x).sum())(jnp.eye(64)))
+"""
+
+
+def compiled(cache: Path, **environment: str) -> list[str]:
+    """What a fresh process with its own cache folder prints."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
+    settings = inherited | {"XDG_CACHE_HOME": str(cache), **environment}
+    done = subprocess.run([sys.executable, "-c", CODE], env=settings, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_a_second_process_finds_the_first_ones_programs(tmp_path: Path) -> None:
+    where, first = compiled(tmp_path)
+    kept = {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")}
+    assert Path(where).is_relative_to(tmp_path)
+    assert kept
+    assert compiled(tmp_path) == [where, first]
+    assert {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")} == kept
+
+
+def test_a_folder_that_cannot_be_made_is_no_obstacle(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert compiled(tmp_path / "file")[0] == "none"
+
+
+def test_the_users_own_choice_stands(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    assert compiled(tmp_path, JAX_COMPILATION_CACHE_DIR=str(mine))[0] == str(mine)
+    assert compiled(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false")[0] == "none"
