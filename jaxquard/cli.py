@@ -4,6 +4,7 @@ Whatever needs JAX is imported where it is used, so that `--help` stays instant.
 """
 
 import dataclasses
+import itertools
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from cyclopts import App, Parameter
 
 from jaxquard import __version__
 from jaxquard.compilation import keep_compiled_programs
-from jaxquard.config import Config, read_toml
+from jaxquard.config import DEFAULT_VALIDATION, SCALARS, Config, read_toml, suggestion
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.lessons.cli import lesson, list_lessons
 from jaxquard.runs.interrupts import SIGNALS, interruptible, leave
@@ -90,7 +91,9 @@ def train(
     recipe: Annotated[str | None, Parameter(help="Start from a named recipe (default: seed, the mission's).")] = None,
     config: Annotated[Path | None, Parameter(help="Start from a TOML file, such as a run's config.toml.")] = None,
     settings: Annotated[Settings, Parameter(name="*")] = _settings,  # type: ignore[valid-type]
-    sweep: Annotated[tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01. May be repeated.")] = (),
+    sweep: Annotated[
+        tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01. May be repeated; any setting.")
+    ] = (),
     name: Annotated[str | None, Parameter(help="The new run's name.")] = None,
     resume: Annotated[str | None, Parameter(help="Go on with this run; no setting can change.")] = None,
     until: Annotated[int | None, Parameter(help="Stop after this epoch, to be resumed later.")] = None,
@@ -105,18 +108,40 @@ def train(
             raise UsageError(f"--{option}: must be at least 1, not {value}")
     if resume is not None and (given or sweep or recipe or config or name):
         raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
-    chosen = None if resume is not None else _chosen_config(recipe, config, given, sweep)
+    swept = dict(_swept(text) for text in sweep)
+    chosen = [None] if resume is not None else _chosen_configs(recipe, config, given, swept)
+    if name is not None and len(chosen) > 1:
+        raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
     options |= {"checkpoint_every": checkpoint_every} | _data_options(source, common)
-    result, diverged = _train(chosen, options, quiet=common.quiet)
-    if common.json:
-        _print_json(_train_document(result))
-    elif diverged is None:
-        from jaxquard.display import training_table
+    results = []
+    for one in chosen:
+        result, diverged = _train(one, options, quiet=common.quiet)
+        results.append(result)
+        if diverged is not None and len(chosen) == 1:
+            if common.json:
+                _print_json(_train_document(result))
+            raise diverged
+    _report_training(results, list(swept) or [setting for setting, _ in results[0].run.config.sweep], common)
 
-        training_table(result, _since_start())
-    if diverged is not None:
-        raise diverged
+
+def _report_training(results: "list[TrainResult]", swept: list[str], common: Common) -> None:
+    """How each run ended, and who won where there was a sweep."""
+    from jaxquard.display import ranking_table, training_table
+    from jaxquard.runs.ranking import ranking, verdict
+
+    documents = [_train_document(result) for result in results]
+    document = documents[0] if len(documents) == 1 else {"runs": documents}
+    ranked = ranking([result.run for result in results], swept) if swept else []
+    if ranked:
+        document |= {"ranking": ranked, "verdict": verdict(ranked)}
+    if common.json:
+        _print_json(document)
+        return
+    for result in results:
+        training_table(result, _since_start(), swept=bool(result.run.config.sweep))
+    if ranked:
+        ranking_table(ranked, verdict(ranked))
 
 
 def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tuple[TrainResult, JaxquardError | None]":
@@ -149,8 +174,13 @@ def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tupl
                 return error.result, error
 
 
-def _chosen_config(recipe: str | None, file: Path | None, given: dict[str, Any], sweep: tuple[str, ...]) -> Config:
-    """The recipe or the file, with what the command line says on top."""
+def _chosen_configs(
+    recipe: str | None, file: Path | None, given: dict[str, Any], swept: dict[str, tuple[Any, ...]]
+) -> list[Config]:
+    """The recipe or the file, with what the command line says on top; a run for each shape that is swept.
+
+    Swept scalars are networks of one run; other settings make other programs, so they make runs of their own.
+    """
     if recipe and file:
         raise UsageError("--recipe and --config: give one of the two")
     if file:
@@ -159,20 +189,33 @@ def _chosen_config(recipe: str | None, file: Path | None, given: dict[str, Any],
         from jaxquard import recipes
 
         base = recipes.find(recipe or "seed").config
-    if sweep:
-        given = given | {"sweep": tuple(_swept(text) for text in sweep)}
-    changed = base.replace(**given)
-    return changed if recipe or changed == base else changed.replace(recipe=None)
+    scalars = tuple((name, values) for name, values in swept.items() if name in SCALARS)
+    shapes = {name: values for name, values in swept.items() if name not in SCALARS}
+    for name in shapes.keys() - given.keys() - vars(_settings).keys():
+        raise UsageError(f"--sweep {name}: no such setting{suggestion(name, vars(_settings))}")
+    if shapes and given.get("validation", base.validation) is None:
+        given = given | {"validation": DEFAULT_VALIDATION}
+    given = given | ({"sweep": scalars} if scalars else {})
+    combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
+    configs = [base.replace(**given | combination) for combination in combinations]
+    return [config if recipe or config == base else config.replace(recipe=None) for config in configs]
 
 
-def _swept(text: str) -> tuple[str, tuple[float, ...]]:
+def _swept(text: str) -> tuple[str, tuple[Any, ...]]:
     name, equals, values = text.partition("=")
-    try:
-        if not equals:
-            raise ValueError
-        return name.strip().replace("-", "_"), tuple(float(value) for value in values.split(","))
-    except ValueError:
-        raise UsageError(f"--sweep {text}: write it as setting=value,value,…") from None
+    if not equals or not all(values.split(",")):
+        raise UsageError(f"--sweep {text}: write it as setting=value,value,…")
+    return name.strip().replace("-", "_"), tuple(_value(value) for value in values.split(","))
+
+
+def _value(text: str) -> Any:
+    """A swept value as what it looks like: a number, true or false, or a word."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text, text)
 
 
 def _train_document(result: "TrainResult") -> dict[str, Any]:

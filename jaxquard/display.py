@@ -138,20 +138,39 @@ class TrainingDisplay:
         return "   ".join([*parts, f"{self.seconds:.2f} s"])
 
 
-def training_table(result: "TrainResult", total_seconds: float) -> None:
-    """How a training ended, and what to type next."""
+def training_table(result: "TrainResult", total_seconds: float, *, swept: bool = False) -> None:
+    """How a training ended, and what to type next. Figures of a sweep have no common mean: its ranking shows them."""
     seconds, run = result.seconds, result.run.id
     parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling"
-    rows = [
+    figures = [
         ("training loss", figure(summary(result.train_loss))),
         ("test loss", figure(summary(result.test_loss))),
         ("test accuracy", figure(summary(result.test_accuracy), percent=True)),
+    ]
+    rows = [
+        *([] if swept else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),
         ("kept in", str(result.run.path)),
         ("next", f"jaxquard evaluate {run}" if result.test_loss is not None else f"jaxquard train --resume {run}"),
     ]
     for name, value in rows:
         print(f"{name:15}{value}")
+
+
+def ranking_table(rows: Sequence[dict[str, Any]], verdict: str) -> None:
+    """A sweep, best first, with the spread over seeds; and whether the win is one."""
+    settings = list(rows[0]["settings"])
+    shown = [
+        (
+            *(f"{row['settings'][name]}" for name in settings),
+            figure(row["val_accuracy"], percent=True),
+            " ".join(row["networks"]) if len(row["networks"]) < 3 else f"{row['networks'][0]} …",
+        )
+        for row in rows
+    ]
+    print()
+    table((*settings, "validation accuracy", "networks"), shown)
+    print(verdict)
 
 
 def evaluation_tables(document: dict[str, Any], found: "Evaluation", dataset: "Dataset", split: str) -> None:

@@ -96,7 +96,7 @@ MISTAKES = [
     (2, "give one of the two", "train --recipe seed --config x.toml"),
     (2, "cannot be read", "train --config none.toml"),
     (2, "--sweep", "train --sweep learning_rate"),
-    (2, "sweep: 'depth' is none of", "train --sweep depth=1,2"),
+    (2, "--sweep depth: no such setting", "train --sweep depth=1,2"),
     (2, "--until: must be at least 1", "train --until 0 --dataset DATA"),
     (2, "--checkpoint-every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
     (2, "no other setting", "train --resume one --learning-rate 0.1 --runs ROOT"),
@@ -182,6 +182,53 @@ def test_train_json_with_several_networks(jaxquard, npz):
         assert figure["values"][2:] == [None, None]
         assert figure["mean"] == pytest.approx(np.mean(figure["values"][:2]), rel=1e-12)
         assert figure["std"] == pytest.approx(np.std(figure["values"][:2], ddof=1), rel=1e-9, abs=1e-15)
+
+
+def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz):
+    arguments = ["--dataset", npz, *QUICK, "--seeds", 2, "--sweep", "learning_rate=0.001,0.3", "--validation", 20]
+    document = jaxquard("train", *arguments, "--name", "x", "--json", "--quiet").document
+    ranked = document["ranking"]
+    assert [row["settings"]["learning_rate"] for row in ranked] == [0.3, 0.001]
+    assert [row["networks"] for row in ranked] == [["x@2", "x@3"], ["x@0", "x@1"]]
+    assert ranked[0]["val_accuracy"]["mean"] >= ranked[1]["val_accuracy"]["mean"]
+    assert "over 2 seeds" in document["verdict"]
+    shown = jaxquard("train", *arguments, "--quiet")
+    assert document["verdict"] in shown.out
+    assert "test accuracy" not in shown.out  # a mean over different learning rates would say nothing
+
+
+def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
+    arguments = ["--dataset", npz, *QUICK[:2], "--epochs", 1, "--validation", 20]
+    swept = ["--sweep", "batch-size=10,20", "--sweep", "optimizer=sgd,adam"]
+    document = jaxquard("train", *arguments, *swept, "--json", "--quiet").document
+    made = [Run(Path("runs") / one["run"]).config for one in document["runs"]]
+    assert [(config.batch_size, config.optimizer) for config in made] == [
+        (10, "sgd"),
+        (10, "adam"),
+        (20, "sgd"),
+        (20, "adam"),
+    ]
+    assert len(document["ranking"]) == 4
+    assert "one seed cannot tell" in document["verdict"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--sweep", "batch_siz=10,20"], "batch_siz: no such setting; did you mean batch_size?"),
+        (["--sweep", "batch_size"], "write it as setting=value,value"),
+        (["--sweep", "batch_size=10,"], "write it as setting=value,value"),
+        (["--sweep", "batch_size=10,ten"], "batch_size: must be a whole number"),
+        (["--sweep", "learning_rate=0.1,fast"], "learning_rate: must be a finite number"),
+        (["--sweep", "batch_size=10,20", "--name", "x"], "leave it out"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense(jaxquard, npz, arguments, says):
+    said = jaxquard("train", "--dataset", npz, *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert not Path("runs").exists()
 
 
 def test_divergence_is_exit_4_with_its_document(jaxquard, npz):
