@@ -29,8 +29,8 @@ def keep_compiled_programs() -> None:
 
     A folder that cannot be written is no reason to stop: everything is then compiled each time, as without a cache.
     """
-    # On loading, XLA of JAX 0.10 reports its own tuning hints (+prefer-no-gather) as features the processor lacks. "1" is
-    # what JAX itself sets, so it may come from a parent process that uses JAX; any other value is somebody's choice.
+    # On loading, XLA of JAX 0.10 reports its own tuning hints (+prefer-no-gather) as features the processor lacks.
+    # "1" is JAX's own default, which a parent process may have left behind; any other value is somebody's choice.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import jax

@@ -55,7 +55,7 @@ def test_each_network_has_its_own_order(prepared: Any):
 
 
 def test_side_by_side_is_one_after_the_other(prepared: Any, monkeypatch: pytest.MonkeyPatch):
-    """What an accelerator runs, `vmap`, against what a CPU runs, `lax.map`."""
+    """What an accelerator runs, `vmap`, against what a CPU runs: one network after the other."""
     config, data, task = prepared
     one_by_one = make_program(task, True)
     monkeypatch.setattr(programs.jax, "default_backend", lambda: "gpu")
