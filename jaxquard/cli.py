@@ -404,6 +404,8 @@ def data(
 @app.command
 def doctor(*, source: Sourced = _source, common: Shared = _common) -> None:
     """Check the installation, and say what to do about what is wrong."""
+    keep_compiled_programs()
+
     from jaxquard import doctor as checks
     from jaxquard.display import check_table
 

@@ -36,11 +36,11 @@ def figure(value: Any, *, percent: bool = False) -> str:
     return f"{100 * value:.2f} %" if percent else f"{value:.4f}"
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A table on stdout; every column but the first is set to the right. Without column names, no header."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> None:
+    """A table on stdout; every column but the first and those of `words` is set to the right. Without column names, no header."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
-        grid.add_column(column, justify="left" if number == 0 else "right", overflow="fold")
+        grid.add_column(column, justify="left" if number == 0 or column in words else "right", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     stdout().print(grid)
@@ -169,7 +169,7 @@ def ranking_table(rows: Sequence[dict[str, Any]], verdict: str) -> None:
         for row in rows
     ]
     print()
-    table((*settings, "validation accuracy", "networks"), shown)
+    table((*settings, "validation accuracy", "networks"), shown, words=("networks",))
     print(verdict)
 
 
@@ -251,13 +251,13 @@ def recipe_table(found: Sequence["Recipe"]) -> None:
         rows.append(
             (recipe.name, accuracy, str(result.get("n", "–")), str(result.get("parameters", "–")), recipe.purpose)
         )
-    table(("recipe", "test accuracy", "n", "parameters", "purpose"), rows)
+    table(("recipe", "test accuracy", "n", "parameters", "purpose"), rows, words=("purpose",))
 
 
 def status_table(found: Sequence["Status"]) -> None:
     """The known data sets, and where each is."""
     rows = [(s.name, s.state, f"{s.size / 1e6:.1f} MB" if s.size else "", s.detail or str(s.folder)) for s in found]
-    table(("data set", "state", "size", "where from"), rows)
+    table(("data set", "state", "size", "where from"), rows, words=("where from",))
 
 
 def dataset_table(facts: dict[str, Any]) -> None:
