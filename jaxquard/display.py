@@ -37,7 +37,7 @@ def figure(value: Any, *, percent: bool = False) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> None:
-    """A table on stdout; columns but the first and those of `words` are set to the right. No column names, no header."""
+    """A table on stdout; columns but the first and those of `words` are set to the right. No names, no header."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
         grid.add_column(column, justify="left" if number == 0 or column in words else "right", overflow="fold")
