@@ -82,7 +82,7 @@ def publish(rows: list[report.Summary], results: Path) -> None:
     write(results / "summary.json", rows)
     print(report.verdicts(rows))
     for row in read(path(results, "mission"))[:1]:
-        report.draw(row, results / "epoch")
+        report.draw(row, results / "epoch.svg")
     if results == RESULTS:
         page = report.replace_section(PAGE.read_text(encoding="utf-8"), "measures", report.section(rows))
         PAGE.write_text(page, encoding="utf-8")
