@@ -32,7 +32,7 @@ def main() -> None:
         curves = {axis: curve(arena, sizes) for axis, sizes in AXES.items()}
     (RESULTS / "growth.json").write_text(json.dumps({"gflops": gflops, "curves": curves}, indent=1) + "\n")
     for axis, points in curves.items():
-        draw(axis, points, gflops, RESULTS / f"growth-{axis.replace(' ', '-')}")
+        draw(axis, points, gflops, RESULTS / f"growth-{axis.replace(' ', '-')}.svg")
     page = report.replace_section(PAGE.read_text(encoding="utf-8"), "growth", table(curves))
     PAGE.write_text(page, encoding="utf-8")
     print(table(curves))
