@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from jaxquard.runs.figures import t_quantile
+
 Verdict = Literal["holds", "does not hold", "cannot tell"]
 CONFIDENCE = 0.99
 
@@ -61,13 +63,11 @@ def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]
 
     Fewer than two values, or one that is not finite, leave everything possible.
     """
-    from scipy.special import stdtrit
-
     x = np.asarray(values, np.float64)
     if len(x) < 2 or not np.isfinite(x).all():
         return math.nan, -math.inf, math.inf
     mean = float(x.mean())
-    half = float(stdtrit(len(x) - 1, (1 + CONFIDENCE) / 2) * x.std(ddof=1) / math.sqrt(len(x)))
+    half = float(t_quantile(CONFIDENCE, len(x) - 1) * x.std(ddof=1) / math.sqrt(len(x)))
     return mean, mean - half, mean + half
 
 

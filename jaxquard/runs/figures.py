@@ -16,6 +16,13 @@ def summary(values: Any) -> Any:
     return {"mean": mean, "std": std, "values": values}
 
 
+def t_quantile(confidence: float, degrees: int) -> float:
+    """Student's t: what a share `confidence` of its values stays within, either side of 0."""
+    from scipy.special import stdtrit
+
+    return float(stdtrit(degrees, (1 + confidence) / 2))
+
+
 def figures(run: Run) -> dict[str, Any]:
     """How far a run came and how good it is, from its journal and its own evaluation on the test set."""
     epochs, evaluations = run.epochs(), run.evaluations()

@@ -5,11 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxquard.runs.directory import Run
-from jaxquard.runs.figures import summary
+from jaxquard.runs.figures import summary, t_quantile
 
-# two-sided 95 % quantiles of Student's t for 1, 2, 3, … degrees of freedom; beyond the list the normal one is close
-T95 = (12.71, 4.30, 3.18, 2.78, 2.57, 2.45, 2.36, 2.31, 2.26, 2.23, 2.20, 2.18, 2.16, 2.14, 2.13)
-NORMAL95 = 1.96
+CONFIDENCE = 0.95
 
 
 def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
@@ -54,6 +52,6 @@ def verdict(rows: Sequence[dict[str, Any]]) -> str:
     if len(pairs) < 2:
         return "one seed cannot tell a win from noise: add --seeds 5"
     mean, error = statistics.fmean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5
-    t = T95[len(pairs) - 2] if len(pairs) - 2 < len(T95) else NORMAL95
+    t = t_quantile(CONFIDENCE, len(pairs) - 1)
     said = f"the best leads the next by {100 * mean:.2f} ± {100 * t * error:.2f} points over {len(pairs)} seeds"
     return f"{said}: {'larger than the noise' if mean > t * error else 'within the noise, not a win'}"

@@ -4,7 +4,7 @@ import pytest
 from scipy import stats
 
 from jaxquard.config import Config
-from jaxquard.runs import ranking
+from jaxquard.runs import figures, ranking
 from jaxquard.runs.directory import Run
 
 
@@ -72,6 +72,8 @@ def test_a_win_smaller_than_the_noise_is_called_that(best: list, second: list, s
     assert says in ranking.verdict(rows(best, second))
 
 
-def test_the_quantiles_are_students() -> None:
-    for degrees, quantile in enumerate(ranking.T95, start=1):
-        assert quantile == pytest.approx(stats.t.ppf(0.975, degrees), abs=0.006)
+@pytest.mark.parametrize("confidence", [0.95, 0.99])
+def test_the_quantiles_are_students(confidence: float) -> None:
+    for degrees in range(1, 40):
+        expected = stats.t.ppf((1 + confidence) / 2, degrees)
+        assert figures.t_quantile(confidence, degrees) == pytest.approx(expected, abs=0.006)
