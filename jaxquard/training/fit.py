@@ -98,8 +98,8 @@ def fit(
         if asked(step):
             yield Event("checkpoint", ts, epoch + 1, step, 0.0)
         if has_stopped(config, ts):
-            best = np.atleast_1d(ts.stopping.best_epoch).tolist()
-            yield Event("stopped", ts, epoch + 1, step, 0.0, {"reason": "patience", "best_epoch": _unlist(best)})
+            record = {"reason": "patience", "best_epoch": plain(ts.stopping.best_epoch)}
+            yield Event("stopped", ts, epoch + 1, step, 0.0, record)
 
 
 def has_stopped(config: Config, ts: TrainState) -> bool:
@@ -152,7 +152,3 @@ def plain(value: Any) -> Any:
 def _first(steps: jax.Array) -> int:
     """The step count, which all networks of a run share."""
     return int(np.ravel(steps)[0])
-
-
-def _unlist(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else values

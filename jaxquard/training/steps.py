@@ -12,7 +12,7 @@ import jax.numpy as jnp
 
 from jaxquard.config import SCALARS, Config
 from jaxquard.nn import augmentation
-from jaxquard.nn.activations import ACTIVATIONS
+from jaxquard.nn.activations import ACTIVATIONS, Activation
 from jaxquard.nn.cnn import cnn
 from jaxquard.nn.initializers import INITIALIZERS
 from jaxquard.nn.losses import LOSSES, one_hot, smooth_labels
@@ -287,7 +287,7 @@ def layer_norms(tree: Tree) -> dict[str, jax.Array]:
     return {name: jnp.sqrt(square) for name, square in squares.items()}
 
 
-def dead_share(activation: object, z: jax.Array, slope: float = 1e-3) -> jax.Array:
+def dead_share(activation: Activation, z: jax.Array, slope: float = 1e-3) -> jax.Array:
     """Share of units (channels) whose σ′(z) is below `slope` for every example: they cannot learn from any of them."""
-    slopes = jax.grad(lambda z: jnp.sum(activation(z)))(z)  # type: ignore[operator]
+    slopes = jax.grad(lambda z: jnp.sum(activation(z)))(z)
     return jnp.mean(jnp.all(jnp.abs(slopes) < slope, axis=tuple(range(z.ndim - 1))), dtype=jnp.float32)
