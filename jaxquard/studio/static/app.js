@@ -1,0 +1,119 @@
+// The shell: which view the address names, the navigation, the connection's state, the token's form.
+
+import { h, clear } from "./dom.js";
+import { Events } from "./events.js";
+import * as http from "./http.js";
+
+const VIEWS = {
+  train: "Train",
+  look: "Look inside",
+  mistakes: "Mistakes",
+  own: "Your own",
+  compare: "Compare",
+  lessons: "Lessons",
+};
+const MODULES = { compare: "runs" }; // a view's module has the view's name, but for this one
+
+const root = document.getElementById("view");
+const events = new Events();
+const tools = { http, events, go, announce };
+let shown = { cleanup: null, turn: 0 };
+
+function go(address) {
+  location.hash = address;
+}
+
+/** Said by screen readers, once they are done with what they are saying. */
+function announce(sentence) {
+  document.getElementById("announcer").textContent = sentence;
+}
+
+/** `#/look/seed-1@0?x=1` -> ["look", ["seed-1@0"] with query {x: 1}]; anything unknown is the first view. */
+function where() {
+  const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
+  const [name, ...params] = path.split("/").filter(Boolean).map(decodeURIComponent);
+  params.query = new URLSearchParams(query);
+  return name in VIEWS ? [name, params] : ["train", Object.assign([], { query: new URLSearchParams() })];
+}
+
+async function route() {
+  const [name, params] = where();
+  const turn = shown.turn + 1;
+  shown.cleanup?.();
+  shown = { cleanup: null, turn };
+  document.title = `${VIEWS[name]} · Jaxquard studio`;
+  navigation(name);
+  const section = h("section", { class: `view ${name}` });
+  clear(root, section);
+  const cleanup = await show(name, section, params);
+  if (shown.turn === turn) shown.cleanup = cleanup;
+  else cleanup?.(); // the reader went elsewhere while it loaded
+}
+
+async function show(name, section, params) {
+  try {
+    const view = await import(`./views/${MODULES[name] ?? name}.js`);
+    return await view.show(section, params, tools);
+  } catch (error) {
+    console.error(error);
+    section.append(h("p", { class: "error", role: "alert" }, error.message));
+    return null;
+  }
+}
+
+function navigation(current) {
+  const link = ([name, title]) => h("a", { href: `#/${name}`, "aria-current": name === current && "page" }, title);
+  clear(document.getElementById("views"), Object.entries(VIEWS).map(link));
+}
+
+function connection() {
+  const banner = document.getElementById("connection");
+  events.on("lost", () => {
+    banner.textContent = "The studio’s server does not answer. A training under way goes on without it; trying again…";
+    banner.hidden = false;
+  });
+  events.on("back", () => {
+    banner.hidden = true;
+    announce("The studio’s server is back.");
+  });
+}
+
+/** Asks for the token that the server printed; only one form at a time, however many requests wait for it. */
+let asking = null;
+function askForToken() {
+  asking ??= new Promise((resolve) => {
+    const field = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
+    const dialog = h(
+      "dialog",
+      { "aria-labelledby": "token-title", oncancel: (event) => event.preventDefault() },
+      h("form", { method: "dialog", class: "card", onsubmit: () => resolve(field.value.trim()) },
+        h("h2", { id: "token-title" }, "This studio asks for its token"),
+        h("p", { class: "muted" }, "It stands in the terminal where the studio was started."),
+        h("div", { class: "field" }, h("label", { for: "token" }, "Token"), field),
+        h("button", { class: "primary" }, "Open"),
+      ),
+    );
+    dialog.addEventListener("close", () => dialog.remove());
+    document.body.append(dialog);
+    dialog.showModal();
+  }).finally(() => (asking = null));
+  return asking;
+}
+
+function start() {
+  http.onToken(askForToken);
+  connection();
+  document.querySelector(".skip").addEventListener("click", (event) => {
+    event.preventDefault(); // the address names the view, not a place in it
+    root.focus();
+  });
+  window.addEventListener("hashchange", async () => {
+    await route();
+    root.focus({ preventScroll: true }); // a reader by ear or keyboard goes on in the new view
+    scrollTo(0, 0);
+  });
+  route();
+  events.listen();
+}
+
+start();

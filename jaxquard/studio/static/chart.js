@@ -1,0 +1,169 @@
+// A chart is a drawing, a sentence that says the same, and a table of its figures. Drawing again on the same element
+// changes it in place. Charts out of sight, and all of them while the page is hidden, wait until they are looked at.
+
+import { h, clear } from "./dom.js";
+
+const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
+const OPTIONS = {
+  mode: "vega-lite",
+  ast: true, // expressions are interpreted: the page's security policy allows no eval
+  renderer: "svg",
+  actions: false,
+  defaultStyle: false,
+  tooltip: { disableDefaultStyle: true },
+};
+
+// The colours of jaxquard/charts/theme.py, and what each becomes on a dark page.
+const DARK = {
+  "#ffffff": "#1a1f26",
+  "#1f2328": "#e8e6e1",
+  "#59636e": "#a3adb8",
+  "#e4e7eb": "#323a44",
+  "#0072b2": "#56b4e9",
+  "#d55e00": "#f29a55",
+  "#009e73": "#4cc9a0",
+  "#cc79a7": "#e3a3c6",
+  "#000000": "#f0e442",
+};
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const figures = new Map();
+
+/** `chart`: {spec, sentence, table: {columns, rows}}; spec is Vega-Lite, its title becomes the page's own heading. */
+export async function draw(element, chart) {
+  if (!figures.has(element)) figures.set(element, new Figure(element));
+  await figures.get(element).show(chart);
+}
+
+/** Lets go of what `draw` put into `element`. */
+export function erase(element) {
+  figures.get(element)?.end();
+  figures.delete(element);
+}
+
+class Figure {
+  constructor(element) {
+    this.heading = h("h3");
+    this.note = h("p", { class: "muted note" });
+    this.plot = h("div", { class: "plot", role: "img" });
+    this.sentence = h("p", { class: "sentence" });
+    this.table = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The figures" });
+    this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
+    this.figure = h("figure", { class: "chart" },
+      this.heading, this.note, this.plot, h("figcaption", {}, this.sentence, this.details));
+    clear(element, this.figure);
+    this.seen = false;
+    this.stale = this.busy = false;
+    observer.observe(this.plot);
+    watched.set(this.plot, this);
+  }
+
+  async show(chart) {
+    this.chart = chart;
+    const title = chart.spec.title ?? {};
+    this.heading.textContent = line(title.text) || chart.name;
+    this.note.textContent = line(title.subtitle);
+    this.sentence.textContent = chart.sentence;
+    this.plot.setAttribute("aria-label", `${this.heading.textContent}. ${chart.sentence}`);
+    this.tabulate();
+    await this.refresh();
+  }
+
+  tabulate() {
+    if (this.details.open) clear(this.table, tableOf(this.chart.table));
+  }
+
+  /** Draws what was last shown, once it is in sight; one drawing at a time, the latest in the end. */
+  async refresh() {
+    this.stale = true;
+    if (this.busy) return;
+    this.busy = true;
+    while (this.stale && this.seen && !document.hidden) {
+      this.stale = false;
+      await this.embed().catch((error) => this.fail(error));
+    }
+    this.busy = false;
+  }
+
+  async embed() {
+    const embed = await library();
+    const fresh = h("div"); // drawn aside and then exchanged, so that nothing flickers
+    this.width = this.plot.clientWidth;
+    const drawn = await embed(fresh, fitted(this.chart.spec, this.width), OPTIONS);
+    clear(this.plot, fresh);
+    this.drawn?.finalize();
+    this.drawn = drawn;
+  }
+
+  fail(error) {
+    console.error(error);
+    clear(this.plot, h("p", { class: "muted" }, "Not drawn: the drawing library did not load. The figures are below."));
+    this.details.open = true;
+  }
+
+  end() {
+    observer.unobserve(this.plot);
+    watched.delete(this.plot);
+    this.seen = false;
+    this.drawn?.finalize();
+  }
+}
+
+const watched = new Map();
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const figure = watched.get(target);
+      if (!figure) continue;
+      figure.seen = isIntersecting;
+      if (isIntersecting && figure.stale) figure.refresh();
+    }
+  },
+  { rootMargin: "200px" },
+);
+
+const again = () => figures.forEach((figure) => figure.chart && figure.refresh());
+dark.addEventListener("change", again);
+document.addEventListener("visibilitychange", () => figures.forEach((figure) => figure.stale && figure.refresh()));
+let resized = 0;
+window.addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => figures.forEach((figure) => figure.width !== figure.plot.clientWidth && figure.refresh()), 150);
+});
+
+/** vegaEmbed, fetched when the first chart is drawn. */
+let loading = null;
+function library() {
+  loading ??= import("/static/vega.js").then((module) => module.vegaEmbed);
+  return loading;
+}
+
+/** The spec at the page's width and in its colours, without what the page says itself. */
+function fitted(spec, available) {
+  const { title, description, ...rest } = dark.matches ? recoloured(spec) : spec;
+  const config = { ...rest.config, font: FONT, aria: false };
+  const plain = { ...rest, background: "transparent", padding: 4, config };
+  if (typeof plain.width !== "number") return plain;
+  const width = Math.min(available, plain.width + 100); // never larger than it was made to be read
+  return { ...plain, width, autosize: { type: "fit-x", contains: "padding" } };
+}
+
+function recoloured(spec) {
+  return JSON.parse(JSON.stringify(spec).replace(/(?<=")#[0-9a-f]{6}(?=")/g, (colour) => DARK[colour] ?? colour));
+}
+
+/** A table of a chart's figures. */
+export function tableOf({ columns, rows }) {
+  const cell = (value) => h("td", { class: typeof value === "number" && "number" }, shown(value));
+  return h("table", {},
+    h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell)))));
+}
+
+/** A figure as text: four significant digits, a dash for what is missing. */
+export function shown(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value !== "number") return String(value);
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+}
+
+const line = (text) => [text ?? ""].flat().join(" ");

@@ -1,0 +1,29 @@
+// Elements without a framework: text always becomes a text node, so nothing from a server or a file is ever parsed as HTML.
+
+/**
+ * An element. Attributes: a function is a listener (`onclick: f`), true or false puts the attribute there or leaves it
+ * out (null too), `value` and `checked` are set as properties. Children: nodes, text, numbers, lists; null is skipped.
+ */
+export function h(tag, attributes = {}, ...children) {
+  const element = document.createElement(tag);
+  element.append(...nodes(children));
+  for (const [name, value] of Object.entries(attributes ?? {})) set(element, name, value);
+  return element;
+}
+
+/** `element` with these children and no others. */
+export function clear(element, ...children) {
+  element.replaceChildren(...nodes(children));
+  return element;
+}
+
+function nodes(children) {
+  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
+}
+
+function set(element, name, value) {
+  if (typeof value === "function") element.addEventListener(name.slice(2), value);
+  else if (name === "value" || name === "checked") element[name] = value;
+  else if (value === true) element.setAttribute(name, "");
+  else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
+}

@@ -1,0 +1,81 @@
+// The server's events, read with fetch: unlike EventSource it can send the token in a header. After a break it asks
+// for what came since the last event it saw, so nothing is missed.
+
+import { request } from "./http.js";
+
+const QUIET = 40_000; // ms; the server is heard from every 15 s, so this long a silence means that it is gone
+const DELAYS = [250, 500, 1000, 2000]; // ms between attempts to come back
+
+export class Events {
+  #listeners = new Map();
+  #last = null;
+  #up = true;
+  #failures = 0;
+
+  /** `listener(data)` for every event of a type; returns the function that ends it. */
+  on(type, listener) {
+    if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
+    this.#listeners.get(type).add(listener);
+    return () => this.#listeners.get(type).delete(listener);
+  }
+
+  /** Reads for as long as the page lives. Besides the server's events there are `lost` and `back`. */
+  async listen() {
+    for (;;) {
+      let wait = DELAYS[Math.min(this.#failures, DELAYS.length - 1)];
+      try {
+        wait = (await this.#read()) ?? wait;
+      } catch {
+        // the server went away, or fell silent: said below, tried again
+      }
+      this.#connected(false);
+      this.#failures += 1;
+      await new Promise((resolve) => setTimeout(resolve, wait));
+    }
+  }
+
+  /** Reads one stream to its end; gives the time to wait (ms) where the server says that it is full. */
+  async #read() {
+    const silence = new AbortController();
+    const headers = this.#last === null ? {} : { "Last-Event-ID": this.#last };
+    const response = await request("/api/events", { headers, signal: silence.signal });
+    if (!response.ok) return 1000 * Number(response.headers.get("Retry-After") ?? 2);
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    for (let text = ""; ; ) {
+      const timer = setTimeout(() => silence.abort(), QUIET);
+      const { value, done } = await reader.read().finally(() => clearTimeout(timer));
+      if (done) return undefined;
+      this.#connected(true);
+      const blocks = (text + value).split("\n\n");
+      text = blocks.pop();
+      blocks.forEach((block) => this.#event(block));
+    }
+  }
+
+  #connected(up) {
+    if (up) this.#failures = 0;
+    if (up !== this.#up) this.#emit(up ? "back" : "lost", {});
+    this.#up = up;
+  }
+
+  /** One event: lines `id: …`, `event: …`, `data: …`; a line that starts with a colon is the heartbeat. */
+  #event(block) {
+    const fields = new Map();
+    for (const line of block.split("\n").filter((line) => !line.startsWith(":"))) {
+      const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+      if (name) fields.set(name, value);
+    }
+    if (fields.has("id")) this.#last = fields.get("id");
+    if (fields.has("data")) this.#emit(fields.get("event") ?? "message", JSON.parse(fields.get("data")));
+  }
+
+  #emit(type, data) {
+    for (const listener of this.#listeners.get(type) ?? []) {
+      try {
+        listener(data);
+      } catch (error) {
+        reportError(error); // one view's fault does not end the stream
+      }
+    }
+  }
+}

@@ -1,0 +1,55 @@
+// Talking to the server: JSON out, JSON in, and the server's own sentence when it refuses.
+
+const TOKEN = "jaxquard-token";
+let askForToken = null;
+
+/** What the server said no with: its sentence as the message, the status, and the rest of its answer as `details`. */
+export class HttpError extends Error {
+  constructor(status, details) {
+    super(details.error ?? `The studio's server answered ${status}.`);
+    this.status = status;
+    this.details = details;
+  }
+}
+
+/** `ask()` is awaited, and gives a token, when the server wants one (it was started with --host). */
+export function onToken(ask) {
+  askForToken = ask;
+}
+
+/** A response, whatever its body; the token's header is added when the page has a token. */
+export async function request(path, options = {}) {
+  const response = await reach(path, options);
+  if (response.status !== 401 || !askForToken) return response;
+  sessionStorage.setItem(TOKEN, await askForToken());
+  return request(path, options);
+}
+
+async function reach(path, options) {
+  const token = sessionStorage.getItem(TOKEN);
+  const headers = { ...options.headers, ...(token && { "X-Jaxquard-Token": token }) };
+  try {
+    return await fetch(path, { ...options, headers });
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new HttpError(0, { error: "The studio's server does not answer." });
+  }
+}
+
+async function json(path, options) {
+  const response = await request(path, options);
+  const answer = await response.json().catch(() => ({}));
+  if (!response.ok) throw new HttpError(response.status, answer);
+  return answer;
+}
+
+/** `options.signal` aborts. */
+export const get = (path, options = {}) => json(path, options);
+export const del = (path, options = {}) => json(path, { ...options, method: "DELETE" });
+
+/** `body` goes as JSON, or as it is when it is a Blob (its type goes with it). */
+export function post(path, body = {}, options = {}) {
+  const blob = body instanceof Blob;
+  const headers = { "Content-Type": blob ? body.type : "application/json" };
+  return json(path, { ...options, method: "POST", headers, body: blob ? body : JSON.stringify(body) });
+}
