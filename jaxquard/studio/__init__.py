@@ -1,0 +1,25 @@
+"""The browser page: a small server over run directories, and the plain files it serves.
+
+It trains nothing itself. `jaxquard train` does, in a process of its own; the page reads what that writes, so a training
+started in a terminal and one started here are the same to it, and neither needs the other to live. `docs/STUDIO.md` has
+the HTTP API.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Studio:
+    """Where a studio finds things, and who may use it: `request.app.state.studio` in every handler.
+
+    `hosts` are the Host headers it answers to, to the letter; `token` what the API asks for (None: nothing);
+    `streams` how many pages may listen at once.
+    """
+
+    runs: Path
+    data_dir: Path | None = None
+    offline: bool = False
+    hosts: frozenset[str] = frozenset()
+    token: str | None = None
+    streams: int = 16

@@ -1,0 +1,144 @@
+"""Who may speak to the studio, and how much at once: every request passes here before anything else sees it.
+
+Any page in the same browser can send requests to 127.0.0.1, and with DNS rebinding read the answers. So the Host must
+be ours to the letter, on every route and method; what is neither GET nor HEAD must come from our own page (or from no
+browser: curl sends no Origin); and at an address that others can reach, all but the page itself needs a token.
+"""
+
+import hmac
+import os
+import re
+import sys
+from typing import Any
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from jaxquard.runs import strict_json
+
+MAX_BODY = 1_000_000  # bytes
+MAX_DEPTH = 8  # of objects and lists in JSON
+TOKEN = "x-jaxquard-token"
+SAFE = ("GET", "HEAD")
+TOO_LARGE = f"the request is larger than {MAX_BODY // 1_000_000} MB"
+HEADERS = {
+    "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "cache-control": "no-store",
+}
+
+
+def refused(status: int, sentence: str, **headers: str) -> JSONResponse:
+    """An error as every route answers it."""
+    return JSONResponse({"error": sentence}, status, headers)
+
+
+class Guard:
+    """The outermost layer: refuses, limits, adds the headers that a browser must see, and lets no error text out."""
+
+    def __init__(self, app: ASGIApp, hosts: frozenset[str], token: str | None) -> None:
+        self.app, self.hosts, self.token = app, hosts, token
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)  # the server's own start and end: there are no websockets
+            return
+        started = False
+
+        async def hardened(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                for name, value in HEADERS.items():
+                    MutableHeaders(scope=message).setdefault(name, value)
+            await send(message)
+
+        refusal = self.refusal(scope)
+        if refusal:
+            await refused(*refusal)(scope, receive, hardened)
+            return
+        try:
+            await self.app(scope, limited(receive), hardened)
+        except ClientDisconnect:  # nobody to answer
+            return
+        except Exception as error:
+            if os.environ.get("JAXQUARD_DEBUG"):
+                raise
+            print(f"jaxquard: {type(error).__name__} in {scope['path'][:80]!r}", file=sys.stderr, flush=True)
+            if not started:
+                await refused(500, "a mistake in the studio: its terminal says more")(scope, receive, hardened)
+
+    def refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and sentence for a request that goes no further."""
+        headers = Headers(scope=scope)
+        hosts, sites = headers.getlist("host"), headers.getlist("sec-fetch-site")
+        if len(hosts) != 1 or hosts[0] not in self.hosts:
+            return 403, "this is not one of the studio's own addresses"
+        foreign = any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin"))
+        if scope["method"] not in SAFE and (foreign or any(site != "same-origin" for site in sites)):
+            return 403, "only the studio's own page may ask for this"
+        if self.token and not _is_public(scope["path"]) and not self._knows(headers.getlist(TOKEN)):
+            return 401, "the token that the studio printed in its terminal is needed"
+        length = headers.get("content-length", "0")
+        if not (length.isascii() and length.isdecimal()):
+            return 400, "the request's length is no number"
+        return (413, TOO_LARGE) if len(length) > 15 or int(length) > MAX_BODY else None
+
+    def _knows(self, given: list[str]) -> bool:
+        return len(given) == 1 and hmac.compare_digest(given[0].encode(), str(self.token).encode())
+
+
+def _is_public(path: str) -> bool:
+    """The page itself, without which nobody could type the token."""
+    return path == "/" or path.startswith("/static/")
+
+
+def limited(receive: Receive) -> Receive:
+    """`receive`, which gives up on a body that turns out larger than it may be."""
+    read = 0
+
+    async def receive_some() -> Message:
+        nonlocal read
+        message = await receive()
+        read += len(message.get("body", b""))
+        if read > MAX_BODY:
+            raise HTTPException(413, TOO_LARGE)
+        return message
+
+    return receive_some
+
+
+async def read_json(request: Request) -> dict[str, Any]:
+    """The JSON object in a request's body; 415 or 400 for anything else."""
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(415, "send JSON, with Content-Type: application/json")
+    try:
+        document = strict_json.loads(await request.body())
+    except ValueError:
+        raise HTTPException(400, "this is not JSON as the standard has it") from None
+    if not isinstance(document, dict):
+        raise HTTPException(400, "send a JSON object")
+    if is_deep(document):
+        raise HTTPException(400, f"more than {MAX_DEPTH} objects and lists in one another")
+    return document
+
+
+def is_deep(value: Any) -> bool:
+    """Whether JSON has more levels than MAX_DEPTH."""
+    level = [value]
+    for _ in range(MAX_DEPTH):
+        inside = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, (dict, list))]
+        level = [part for parts in inside for part in parts]
+    return any(isinstance(part, (dict, list)) for part in level)
+
+
+def without_paths(text: str) -> str:
+    """One of our own error messages, where files keep their names and lose their folders."""
+    return re.sub(r"(?<![\w.:/])/(?:[^\s/]+/)+", "", text)

@@ -1,0 +1,177 @@
+"""The studio put together and served: routes, static files, security, and the one socket it listens on."""
+
+import dataclasses
+import hashlib
+import importlib.util
+import ipaddress
+import json
+import os
+import secrets
+import socket
+import sys
+import threading
+import webbrowser
+from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
+
+import anyio
+import uvicorn
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
+from jaxquard.studio import Studio
+from jaxquard.studio.security import Guard, refused, without_paths
+
+STATIC = Path(__file__).parent / "static"
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+}
+VEGA = "export { vegaEmbed, vega, vegaLite };"
+UNKNOWN = {404: "there is nothing at this address", 405: "this address does not understand that method"}
+
+
+@dataclass(frozen=True)
+class File:
+    """A static file, ready to be sent."""
+
+    content: bytes
+    type: str
+    etag: str
+
+
+def file(content: bytes, suffix: str) -> File:
+    """A file with the tag by which a browser sees whether it has it already."""
+    return File(content, TYPES[suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+
+
+def static_files(root: Path = STATIC) -> dict[str, File]:
+    """Every file under `root` by its name: the only ones there are to ask for."""
+    paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in TYPES]
+    return {path.relative_to(root).as_posix(): file(path.read_bytes(), path.suffix) for path in paths}
+
+
+async def static(request: Request) -> Response:
+    """A file of the table, the page itself where none is named."""
+    files: dict[str, File] = request.app.state.files
+    name = request.path_params.get("name", "index.html")
+    if name == "vega.js" and name not in files:
+        files[name] = await to_thread.run_sync(vega)
+    if name not in files:
+        raise HTTPException(404, UNKNOWN[404])
+    found = files[name]
+    headers = {"etag": found.etag, "cache-control": "no-cache"}
+    if request.headers.get("if-none-match") == found.etag:
+        return Response(status_code=304, headers=headers)
+    return Response(found.content, headers=headers, media_type=found.type)
+
+
+def vega() -> File:
+    """The charting library, from the Python package that carries it."""
+    try:
+        import vl_convert
+    except ImportError:
+        raise HTTPException(404, "charts need the extra that draws them: pip install 'jaxquard[charts]'") from None
+    return file(vl_convert.javascript_bundle(VEGA).encode(), ".js")
+
+
+async def on_http_error(request: Request, error: Exception) -> JSONResponse:
+    """A refusal by a handler or the router, as JSON."""
+    assert isinstance(error, HTTPException)
+    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
+    said = error.detail if error.detail != HTTPStatus(error.status_code).phrase else UNKNOWN[error.status_code]
+    return refused(error.status_code, said, **headers)
+
+
+async def on_our_error(request: Request, error: Exception) -> JSONResponse:
+    """One of the package's own sentences, without the folders in it."""
+    status = {UsageError: 422, DataError: 422, RunError: 409}.get(type(error), 503)
+    return refused(status, without_paths(str(error)).replace("\n", " "))
+
+
+def create_app(studio: Studio) -> Starlette:
+    """The studio as an application. `app.state.limiter` is the one thread that computes."""
+    app = Starlette(
+        routes=[Route("/", static), Route("/static/{name:path}", static), *_rooms()],
+        middleware=[Middleware(Guard, studio.hosts, studio.token)],
+        exception_handlers={HTTPException: on_http_error, JaxquardError: on_our_error},
+    )
+    app.router.redirect_slashes = False
+    app.state.studio, app.state.files = studio, static_files()
+    app.state.limiter = anyio.CapacityLimiter(1)
+    if importlib.util.find_spec("jaxquard.studio.models"):
+        from jaxquard.studio.models import Shelf
+
+        app.state.shelf = Shelf(studio.runs, data_dir=studio.data_dir, offline=studio.offline)
+    return app
+
+
+def _rooms() -> list[Route]:
+    names = ("models", "looking", "judging", "predicting")
+    rooms = [f"jaxquard.studio.{name}" for name in names]
+    return [
+        r
+        for name in rooms
+        if importlib.util.find_spec(name)
+        for r in getattr(importlib.import_module(name), "routes", [])
+    ]
+
+
+def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: bool, quiet: bool) -> None:
+    """Listen at `host` and `port` (0: any that is free) until a signal ends it; say where, and the token if any."""
+    listening, address = listen(host, port)
+    port = listening.getsockname()[1]
+    names = {host, address} | ({"localhost"} if is_own(address) else set())
+    hosts = frozenset(f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names)
+    studio = dataclasses.replace(studio, hosts=hosts, token=None if is_own(address) else secrets.token_urlsafe(32))
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    app = create_app(studio)
+    if as_json:
+        print(json.dumps({"url": url, "token": studio.token}), flush=True)
+    elif not quiet:
+        print(f"The studio is at {url} — Ctrl-C ends it; trainings go on.", file=sys.stderr, flush=True)
+    if studio.token and not as_json:
+        print(f"The page asks for this token: {studio.token}", file=sys.stderr, flush=True)
+    if open_page:
+        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+    config = uvicorn.Config(app, log_level="info" if os.environ.get("JAXQUARD_DEBUG") else "critical", **SERVER)
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+SERVER = {
+    "http": "h11",
+    "ws": "none",
+    "access_log": False,
+    "server_header": False,
+    "proxy_headers": False,
+    "limit_concurrency": 100,
+    "timeout_graceful_shutdown": 1,
+}
+
+
+def is_own(address: str) -> bool:
+    """Whether only this machine can reach an address."""
+    return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+
+
+def listen(host: str, port: int) -> tuple[socket.socket, str]:
+    """A listening socket and its address; one address and not all of a machine's, because Host must be one we know."""
+    try:
+        family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        if ipaddress.ip_address(str(where[0]).partition("%")[0]).is_unspecified:
+            raise UsageError(f"--host {host}: name the one address that the studio is to be reached at")
+        return socket.create_server(where[:2], family=family, backlog=100), str(where[0])
+    except OSError as error:
+        raise JaxquardError(f"cannot listen at {host}, port {port}: {error.strerror}; try another --port") from error
+    except (UnicodeError, OverflowError) as error:
+        raise UsageError(f"--host {host} --port {port}: no address to listen at") from error
