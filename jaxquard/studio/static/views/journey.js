@@ -1,0 +1,85 @@
+// One image's way through a network: what each layer makes of it, the answer worked out in numbers, and why.
+
+import { h } from "../dom.js";
+import { cells } from "./cells.js";
+import { gallery, picture, verdict } from "./gallery.js";
+import { decimal } from "./numbers.js";
+
+const STRONGEST = 5;
+
+/** The parts of the page about `image`, as the server describes it. */
+export function journey(image, { open, neuron }) {
+  return [
+    h("h2", {}, `Test image ${image.index}: ${verdict(image)}`),
+    h(
+      "div",
+      { class: "row" },
+      figure(image.png, "What the network sees", image.label),
+      figure(image.saliency.png, image.saliency.name, image.saliency.sentence),
+      h("p", { class: "muted words" }, image.saliency.sentence),
+    ),
+    h("h3", {}, "Layer by layer"),
+    image.layers.map((layer, depth) => layerPart(layer, depth === image.layers.length - 1 ? null : neuron)),
+    h("h3", {}, "From logits to probabilities"),
+    softmaxTable(image),
+    h("h3", {}, "The training images most like it, in the last hidden layer"),
+    gallery(image.neighbours, {
+      words: ({ index, label, distance }) => `Training image ${index}: ${label}, at distance ${decimal(distance)}`,
+      caption: ({ label }) => label,
+    }),
+  ];
+}
+
+function figure(png, caption, words) {
+  return h("figure", {}, picture(png, words), h("figcaption", {}, caption));
+}
+
+/** A layer's activations, and the way to its strongest units; `neuron` is null for the logits. */
+function layerPart({ name, shape, values, channels, limit, sentence }, neuron) {
+  const title = h("h4", {}, name, h("span", { class: "muted" }, ` ${shape.join(" × ")}`));
+  const words = h("p", { class: "muted" }, sentence);
+  const show = neuron && ((unit) => neuron(name, unit));
+  const drawn = channels ? channelImages(channels, show) : cells(values, limit, sentence, show);
+  return h("div", { class: "layer" }, title, drawn, words, show && values && strongest(values, show));
+}
+
+function channelImages(channels, show) {
+  const images = channels.map((png, unit) => ({ png, unit }));
+  return gallery(images, { words: ({ unit }) => `channel ${unit}`, open: show && (({ unit }) => show(unit)) });
+}
+
+function strongest(values, show) {
+  const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, STRONGEST);
+  const buttons = order.map((unit) =>
+    h("button", { type: "button", onclick: () => show(unit) }, `unit ${unit}: ${decimal(values[unit])}`),
+  );
+  return h("p", { class: "row" }, "Strongest:", buttons);
+}
+
+/** Softmax with its steps: the largest logit is taken off first, which changes nothing but keeps e^z in range. */
+function softmaxTable({ softmax, largest, sum, predicted }) {
+  const rows = softmax.map((row) =>
+    h(
+      "tr",
+      { class: row.class === predicted && "chosen" },
+      h("th", { scope: "row" }, row.class),
+      h("td", {}, decimal(row.logit)),
+      h("td", {}, decimal(row.logit - largest)),
+      h("td", {}, decimal(row.exp)),
+      h("td", {}, row.probability?.toFixed(4)),
+      h("td", {}, h("meter", { value: row.probability ?? 0, "aria-label": `probability of ${row.class}` })),
+    ),
+  );
+  const heads = ["class", "logit z", "z − largest", "e to that", "÷ sum = p"];
+  return h(
+    "div",
+    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Softmax in numbers" },
+    h(
+      "table",
+      { class: "numbers" },
+      h("caption", {}, `The largest logit is ${decimal(largest)}; the sum of the fourth column is ${decimal(sum)}.`),
+      h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)), h("td"))),
+      h("tbody", {}, rows),
+    ),
+  );
+}

@@ -1,0 +1,79 @@
+// Look inside: the test images, the way of one of them through the network, and what single neurons look for.
+
+import { h } from "../dom.js";
+import { fill } from "./fill.js";
+import { gallery, verdict } from "./gallery.js";
+import { journey } from "./journey.js";
+import { address, link, listModels, modelChoice, noModels } from "./models.js";
+import { neuronPanel } from "./neuron.js";
+import { count } from "./numbers.js";
+
+const PAGE = 48;
+const ORDERS = [["index", "as in the file"], ["confidence", "least sure first"], ["-confidence", "surest first"]];
+
+export async function show(root, [asked, index], { http, go, announce }) {
+  const models = await listModels(http);
+  root.append(h("h1", {}, "Look inside"));
+  if (!models.length) return root.append(noModels());
+  const { model: name, classes } = models.find(({ model }) => model === asked) ?? models[0];
+  const way = h("section", { class: "card journey", tabindex: -1, "aria-label": "One image" });
+  const open = async (image) => {
+    await fill(way, async () => journey(await http.get(address(name, "images", image)), { open, neuron: neuron.show }));
+    if (!way.isConnected) return; // the reader went elsewhere meanwhile
+    history.replaceState(null, "", link("look", name, image)); // a copy of the address leads to this image
+    way.focus();
+  };
+  const neuron = await neuronPanel(name, { http, open, announce });
+  root.append(
+    modelChoice(models, name, (chosen) => go(link("look", chosen))),
+    imagesPanel(name, classes, { http, open, announce }),
+    way,
+    neuron.element,
+  );
+  if (index !== undefined) return open(index);
+  way.append(h("p", { class: "muted" }, "Choose an image above: its way through the network appears here."));
+}
+
+/** The test images that a form lets through, a page at a time. */
+function imagesPanel(model, classes, { http, open, announce }) {
+  const found = h("div", { class: "view" });
+  let offset = 0;
+  const load = () =>
+    fill(found, async () => {
+      const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+      const { total, images } = await http.get(`${address(model, "images")}?${asked}&offset=${offset}&limit=${PAGE}`);
+      const shown = total ? `${offset + 1}–${offset + images.length} of ${count(total)} images` : "No such image.";
+      announce(shown);
+      return [
+        h("p", {}, shown),
+        gallery(images, { words: verdict, open: ({ index }) => open(index) }),
+        h("p", { class: "row" }, turn("Previous", -PAGE, offset > 0), turn("Next", PAGE, offset + PAGE < total)),
+      ];
+    });
+  const turn = (words, by, possible) =>
+    h("button", { type: "button", disabled: !possible, onclick: () => ((offset += by), load()) }, words);
+  const form = filters(classes, () => ((offset = 0), load()));
+  load();
+  return h("section", { class: "card" }, h("h2", {}, "Test images"), form, found);
+}
+
+/** The form whose fields are the server's own names for what it can filter by. */
+function filters(classes, onchange) {
+  const field = (label, control) => h("label", { class: "field" }, label, control);
+  const option = ([value, words]) => h("option", { value }, words);
+  const choice = (label, name, options) => field(label, h("select", { name }, options.map(option)));
+  const any = [["", "any"]];
+  const named = [...any, ...classes.map((name) => [name, name])];
+  const number = { type: "number", min: 0, max: 1, step: "any", placeholder: "any" };
+  const share = (label, name) => field(label, h("input", { name, ...number }));
+  return h(
+    "form",
+    { class: "row", onchange, onsubmit: (event) => event.preventDefault() },
+    choice("True class", "true", named),
+    choice("Predicted class", "predicted", named),
+    choice("Answer", "correct", [...any, ["1", "right"], ["0", "wrong"]]),
+    share("Confidence from", "min"),
+    share("Confidence to", "max"),
+    choice("Order", "order", ORDERS),
+  );
+}

@@ -1,0 +1,103 @@
+// Mistakes: which classes are taken for which, whether confidence can be believed, and what a disturbance does.
+
+import { draw, erase } from "../chart.js";
+import { h } from "../dom.js";
+import { confusionTable } from "./confusion.js";
+import { fill } from "./fill.js";
+import { gallery, verdict } from "./gallery.js";
+import { address, link, listModels, modelChoice, noModels } from "./models.js";
+import { count, decimal, percent } from "./numbers.js";
+
+const SHOWN = 60;
+const DISTURBANCES = { noise: "noise", rotation: "rotation", shift: "shift" };
+
+export async function show(root, [name], { http, go }) {
+  const models = await listModels(http);
+  root.append(h("h1", {}, "Mistakes"));
+  if (!models.length) return root.append(noModels());
+  const { model } = models.find((one) => one.model === name) ?? models[0];
+  const charts = [h("div"), h("div"), h("div")];
+  const judged = h("div", { class: "view" });
+  root.append(modelChoice(models, model, (chosen) => go(link("mistakes", chosen))), judged);
+  await fill(judged, async () => {
+    const summary = await http.get(address(model, "summary"));
+    return [
+      confusion(model, summary, http),
+      calibration(summary, charts[0]),
+      abstention(summary, charts[1]),
+      robustness(model, charts[2], http),
+    ];
+  });
+  return () => charts.forEach(erase);
+}
+
+function confusion(model, summary, http) {
+  const { accuracy, n, loss } = summary;
+  const images = h("div", { class: "cell-images", tabindex: -1 });
+  images.append(h("p", { class: "muted" }, "Choose a cell: its images appear here."));
+  const open = async (truth, predicted, total) => {
+    await fill(images, () => cellImages(model, truth, predicted, total, http));
+    images.focus();
+  };
+  return section(
+    "What is taken for what",
+    h("p", {}, `${percent(accuracy)} of ${count(n)} test images are recognised; the mean loss is ${decimal(loss)}.`),
+    confusionTable(summary, open),
+    images,
+  );
+}
+
+async function cellImages(model, truth, predicted, total, http) {
+  const asked = new URLSearchParams({ true: truth, predicted, order: "-confidence", limit: SHOWN });
+  const { images } = await http.get(`${address(model, "images")}?${asked}`);
+  const title = truth === predicted ? `${truth}, recognised` : `${truth}, taken for ${predicted}`;
+  return [
+    h("h3", {}, `${title}: ${count(total)}`, total > SHOWN && `, of which the ${SHOWN} it is surest of`),
+    gallery(images, { words: verdict, href: ({ index }) => link("look", model, index) }),
+  ];
+}
+
+function calibration({ charts, calibration: { ece } }, place) {
+  draw(place, charts.find(({ name }) => name === "calibration"));
+  const words = `Confidence and accuracy are ${percent(ece)} apart on average (the expected calibration error).`;
+  return section("Can its confidence be believed?", h("p", {}, words), place);
+}
+
+/** What is gained and what is lost when the network may decline to answer. */
+function abstention({ abstention: trade, charts, n }, place) {
+  const told = h("output", { class: "told" });
+  const tell = () => {
+    const { threshold, coverage, accuracy } = trade[slider.valueAsNumber];
+    const answers = `Asked to be at least ${percent(threshold)} sure, it answers ${percent(coverage)} of the images`;
+    const right = accuracy === null ? "" : `; ${percent(accuracy)} of these answers are right`;
+    told.textContent = `${answers}${right}. ${count(n * (1 - coverage))} images are left to someone else.`;
+    slider.setAttribute("aria-valuetext", percent(threshold));
+  };
+  const slider = h("input", { type: "range", min: 0, max: trade.length - 1, oninput: tell });
+  slider.value = Math.floor(trade.length / 2);
+  tell();
+  draw(place, charts.find(({ name }) => name === "abstention"));
+  const field = h("label", { class: "field" }, "How sure it must be to answer", slider);
+  return section("What if it may decline to answer?", field, told, place);
+}
+
+function robustness(model, chart, http) {
+  const place = h("div");
+  const load = (kind) =>
+    fill(place, async () => {
+      const { charts } = await http.get(`${address(model, "robustness")}?kind=${kind}`);
+      await draw(chart, charts[0]);
+      return chart;
+    });
+  const choices = Object.entries(DISTURBANCES).map(([kind, words], i) => {
+    const button = { type: "radio", name: "disturbance", checked: i === 0, onchange: () => load(kind) };
+    return h("label", { class: "option" }, h("input", button), words);
+  });
+  load("noise");
+  const kinds = h("fieldset", { class: "row" }, h("legend", {}, "More and more"), choices);
+  return section("What does a disturbance do?", kinds, place);
+}
+
+function section(title, ...parts) {
+  return h("section", { class: "card" }, h("h2", {}, title), parts);
+}
