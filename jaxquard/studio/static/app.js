@@ -17,7 +17,7 @@ const MODULES = { compare: "runs" }; // a view's module has the view's name, but
 const root = document.getElementById("view");
 const events = new Events();
 const tools = { http, events, go, announce };
-let shown = { cleanup: null, turn: 0 };
+let shown = { cleanup: null, turn: 0, failed: false };
 
 function go(address) {
   location.hash = address;
@@ -40,7 +40,7 @@ async function route() {
   const [name, params] = where();
   const turn = shown.turn + 1;
   shown.cleanup?.();
-  shown = { cleanup: null, turn };
+  shown = { cleanup: null, turn, failed: false };
   document.title = `${VIEWS[name]} · Jaxquard studio`;
   navigation(name);
   const section = h("section", { class: `view ${name}` });
@@ -56,7 +56,8 @@ async function show(name, section, params) {
     return await view.show(section, params, tools);
   } catch (error) {
     console.error(error);
-    section.append(h("p", { class: "error", role: "alert" }, error.message));
+    clear(section, h("h1", {}, VIEWS[name]), h("p", { class: "error", role: "alert" }, error.message));
+    shown.failed = true;
     return null;
   }
 }
@@ -74,6 +75,7 @@ function connection() {
   });
   events.on("back", () => {
     banner.hidden = true;
+    if (shown.failed) route();
     announce("The studio’s server is back.");
   });
 }

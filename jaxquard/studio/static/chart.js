@@ -2,6 +2,7 @@
 // changes it in place. Charts out of sight, and all of them while the page is hidden, wait until they are looked at.
 
 import { h, clear } from "./dom.js";
+import { Lazy } from "./lazy.js";
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
 const OPTIONS = {
@@ -48,16 +49,12 @@ class Figure {
     this.sentence = h("p", { class: "sentence" });
     this.table = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The figures" });
     this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
-    this.figure = h("figure", { class: "chart" },
-      this.heading, this.note, this.plot, h("figcaption", {}, this.sentence, this.details));
-    clear(element, this.figure);
-    this.seen = false;
-    this.stale = this.busy = false;
-    observer.observe(this.plot);
-    watched.set(this.plot, this);
+    const caption = h("figcaption", {}, this.sentence, this.details);
+    clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, caption));
+    this.lazy = new Lazy(this.plot, () => this.embed().catch((error) => this.fail(error)));
   }
 
-  async show(chart) {
+  show(chart) {
     this.chart = chart;
     const title = chart.spec.title ?? {};
     this.heading.textContent = line(title.text) || chart.name;
@@ -65,23 +62,11 @@ class Figure {
     this.sentence.textContent = chart.sentence;
     this.plot.setAttribute("aria-label", `${this.heading.textContent}. ${chart.sentence}`);
     this.tabulate();
-    await this.refresh();
+    return this.lazy.ask();
   }
 
   tabulate() {
     if (this.details.open) clear(this.table, tableOf(this.chart.table));
-  }
-
-  /** Draws what was last shown, once it is in sight; one drawing at a time, the latest in the end. */
-  async refresh() {
-    this.stale = true;
-    if (this.busy) return;
-    this.busy = true;
-    while (this.stale && this.seen && !document.hidden) {
-      this.stale = false;
-      await this.embed().catch((error) => this.fail(error));
-    }
-    this.busy = false;
   }
 
   async embed() {
@@ -101,33 +86,16 @@ class Figure {
   }
 
   end() {
-    observer.unobserve(this.plot);
-    watched.delete(this.plot);
-    this.seen = false;
+    this.lazy.end();
     this.drawn?.finalize();
   }
 }
 
-const watched = new Map();
-const observer = new IntersectionObserver(
-  (entries) => {
-    for (const { target, isIntersecting } of entries) {
-      const figure = watched.get(target);
-      if (!figure) continue;
-      figure.seen = isIntersecting;
-      if (isIntersecting && figure.stale) figure.refresh();
-    }
-  },
-  { rootMargin: "200px" },
-);
-
-const again = () => figures.forEach((figure) => figure.chart && figure.refresh());
-dark.addEventListener("change", again);
-document.addEventListener("visibilitychange", () => figures.forEach((figure) => figure.stale && figure.refresh()));
+dark.addEventListener("change", () => figures.forEach((figure) => figure.lazy.ask()));
 let resized = 0;
 window.addEventListener("resize", () => {
   clearTimeout(resized);
-  resized = setTimeout(() => figures.forEach((figure) => figure.width !== figure.plot.clientWidth && figure.refresh()), 150);
+  resized = setTimeout(() => figures.forEach((figure) => figure.width !== figure.plot.clientWidth && figure.lazy.ask()), 150);
 });
 
 /** vegaEmbed, fetched when the first chart is drawn. */

@@ -1,0 +1,153 @@
+// The form of a run: a recipe, and every setting of the package with its sentence, as the server describes them.
+
+import { h, clear } from "../dom.js";
+
+// Shown at once; the others wait behind "More".
+const FIRST = new Set([
+  "dataset", "validation", "model", "hidden", "widths", "activation", "initializer", "dropout", "loss", "l2",
+  "optimizer", "learning_rate", "momentum", "schedule", "batch_size", "epochs", "seeds",
+]);
+// Settings that mean something only under certain choices of another one.
+const NEEDS = {
+  widths: ["model", "cnn"], blocks: ["model", "cnn"], stem: ["model", "cnn"],
+  momentum: ["optimizer", "momentum", "nesterov"],
+  beta1: ["optimizer", "adam", "adamw"], beta2: ["optimizer", "adam", "adamw"], epsilon: ["optimizer", "adam", "adamw"],
+  decay_every: ["schedule", "step"], decay_factor: ["schedule", "step"],
+};
+const HIDDEN = new Set(["recipe", "sweep"]); // the first has a field of its own, the second is the command line's
+const VALIDATION = 5000; // so that there is a curve on images the network never learned from
+
+/** `info`: the answer of /api/info. `changed()` is called whenever the form says something else. */
+export class Knobs {
+  constructor(info, changed) {
+    this.recipes = new Map(info.recipes.map((recipe) => [recipe.name, recipe]));
+    this.settings = info.settings.filter((setting) => !HIDDEN.has(setting.name));
+    this.fields = new Map(this.settings.map((setting) => [setting.name, new Field(setting, info.datasets)]));
+    this.about = h("p", { class: "help", id: "recipe-help" });
+    const options = [...this.recipes.keys()].map((name) => h("option", { value: name }, name));
+    this.recipe = h("select", { id: "recipe", "aria-describedby": "recipe-help" }, options);
+    this.recipe.addEventListener("change", () => this.choose(this.recipe.value));
+    const groups = [...new Set(this.settings.map((setting) => setting.group))].map((name) => this.group(name));
+    const recipe = h("div", { class: "field" }, h("label", { for: "recipe" }, "Recipe to start from"), this.recipe, this.about);
+    this.element = h("div", { class: "knobs", oninput: () => this.touched(changed) }, recipe, groups);
+    if (this.recipes.size) this.choose(this.recipes.has("seed") ? "seed" : options[0].value);
+  }
+
+  group(name) {
+    const fields = this.settings.filter((setting) => setting.group === name);
+    const elements = (first) => fields.filter((s) => FIRST.has(s.name) === first).map((s) => this.fields.get(s.name).element);
+    const more = elements(false);
+    return h("fieldset", {}, h("legend", {}, name), elements(true),
+      more.length > 0 && h("details", {}, h("summary", {}, `More of ${name.toLowerCase()}`), more));
+  }
+
+  /** Every field as the recipe has it. */
+  choose(name) {
+    this.recipe.value = name;
+    const recipe = this.recipes.get(name);
+    this.about.textContent = about(recipe);
+    for (const field of this.fields.values()) field.start(recipe.config[field.setting.name] ?? field.setting.default);
+    this.fields.get("validation")?.set(VALIDATION);
+    this.touched(() => {});
+  }
+
+  touched(changed) {
+    for (const [name, field] of this.fields) {
+      const [other, ...values] = NEEDS[name] ?? [];
+      field.element.hidden = other !== undefined && !values.includes(this.fields.get(other)?.value);
+      field.mark();
+    }
+    changed();
+  }
+
+  /** What a request says of this run: the recipe, and the settings that differ from it. */
+  get chosen() {
+    const changed = [...this.fields].filter(([, field]) => field.changed && !field.element.hidden);
+    return { recipe: this.recipe.value || null, settings: Object.fromEntries(changed.map(([name, field]) => [name, field.value])) };
+  }
+
+  /** Puts the server's sentence beside the setting it is about; without one, false. */
+  refuse(name, sentence) {
+    for (const field of this.fields.values()) field.refuse(field.setting.name === name ? sentence : "");
+    const field = this.fields.get(name);
+    if (field) field.element.closest("details")?.setAttribute("open", "");
+    return Boolean(field);
+  }
+}
+
+function about({ summary, test_accuracy: measured }) {
+  if (!measured) return summary;
+  const figure = `${(100 * measured.mean).toFixed(2)} ± ${(100 * measured.std).toFixed(2)} %`;
+  return `${summary} Measured: ${figure} of test images right (n = ${measured.n}).`;
+}
+
+class Field {
+  constructor(setting, datasets) {
+    this.setting = setting;
+    this.input = control(setting, datasets);
+    const id = `set-${setting.name}`;
+    this.input.id = id;
+    this.input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
+    this.error = h("span", { class: "error", id: `${id}-error` });
+    const help = h("span", { class: "help", id: `${id}-help` }, `${setting.help} ${range(setting)}`.trim());
+    const label = h("label", { for: id }, spoken(setting.name));
+    const check = setting.type === "bool";
+    this.element = h("div", { class: check ? "field check" : "field" }, check ? [this.input, label] : [label, this.input], help, this.error);
+  }
+
+  get value() {
+    const { type } = this.setting;
+    const text = this.input.value.trim();
+    if (type === "bool") return this.input.checked;
+    if (text === "") return type === "ints" ? [] : null;
+    if (type === "ints") return text.split(/[\s,]+/).filter(Boolean).map(Number);
+    return type === "int" || type === "float" ? Number(text) : text;
+  }
+
+  /** The value that the recipe has, from which a change is told. */
+  start(value) {
+    this.set(value);
+    this.base = JSON.stringify(this.value);
+  }
+
+  set(value) {
+    if (this.setting.type === "bool") this.input.checked = value;
+    else this.input.value = Array.isArray(value) ? value.join(", ") : (value ?? "");
+  }
+
+  get changed() {
+    return JSON.stringify(this.value) !== this.base;
+  }
+
+  mark() {
+    this.element.classList.toggle("changed", this.changed);
+  }
+
+  refuse(sentence) {
+    this.error.textContent = sentence;
+    this.input.setAttribute("aria-invalid", String(sentence !== ""));
+  }
+}
+
+function control({ name, type, choices, low, high, default: value }, datasets) {
+  if (type === "choice") return h("select", {}, choices.map((choice) => h("option", {}, choice)));
+  if (type === "bool") return h("input", { type: "checkbox" });
+  if (name === "dataset") return h("select", {}, datasets.map((set) => h("option", { value: set.name }, set.title)));
+  const placeholder = value === null ? "automatic" : null;
+  if (type !== "int" && type !== "float") return h("input", { autocomplete: "off", spellcheck: "false", placeholder });
+  return h("input", { type: "number", step: type === "int" ? 1 : "any", min: low, max: high, placeholder });
+}
+
+/** `From 0, below 1.`: the bounds that a number has. */
+function range({ low, high, above, below }) {
+  const short = (bound) => (typeof bound === "number" && bound < 1e6 ? bound : null); // a machine's limit helps nobody
+  const parts = [[low, "from"], [above, "above"], [short(high), "up to"], [below, "below"]];
+  const said = parts.filter(([bound]) => typeof bound === "number").map(([bound, word]) => `${word} ${bound}`).join(", ");
+  return said && `${said[0].toUpperCase()}${said.slice(1)}.`;
+}
+
+/** `learning_rate` -> `Learning rate`. */
+function spoken(name) {
+  const words = name.replaceAll("_", " ");
+  return words[0].toUpperCase() + words.slice(1);
+}

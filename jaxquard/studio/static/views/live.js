@@ -1,0 +1,164 @@
+// One run, as it is and as it learns: how far, how good, its charts, its weights, and what can be done with it now.
+
+import { h, clear } from "../dom.js";
+import { draw, erase } from "../chart.js";
+import { Lazy } from "../lazy.js";
+import { chip, duration, mean, percent } from "./status.js";
+import { Weights } from "./weights.js";
+
+const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
+const QUIET = 10_000; // ms between two spoken sentences on progress
+
+export class Live {
+  /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page. */
+  constructor(run, { http, announce }, act) {
+    Object.assign(this, { run, http, announce, act, job: null, spoken: 0 });
+    this.path = `/api/runs/${encodeURIComponent(run)}`;
+    this.status = h("span");
+    this.progress = h("progress", { "aria-label": "Epochs trained" });
+    this.how = h("p", { class: "muted" });
+    this.figures = h("dl", { class: "figures" });
+    this.words = h("p", { class: "said", role: "status" });
+    this.buttons = h("div", { class: "row" });
+    this.charts = h("div", { class: "grid" });
+    this.elements = new Map(); // a chart's name -> its element
+    const head = h("div", { class: "row spread" }, h("h2", { class: "run" }, run), this.status);
+    const card = h("section", { class: "card", "aria-label": `Run ${run}` },
+      head, this.progress, this.how, this.figures, this.words, this.buttons);
+    this.element = h("div", { class: "live" }, card, this.charts);
+    this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)));
+  }
+
+  /** Everything from the server, anew. */
+  async load() {
+    this.detail = await this.http.get(this.path);
+    if (!this.weights) {
+      this.weights = new Weights(this.run, this.detail.networks, this.http);
+      this.element.append(this.weights.element);
+    }
+    this.lines = this.detail.journal.filter((line) => line.epoch !== undefined && line.event === undefined);
+    this.show();
+    this.refresh();
+  }
+
+  /** A new line of the run's journal. */
+  line(line) {
+    if (!this.detail) return;
+    if (line.event !== undefined) return void this.load();
+    this.lines = [...this.lines.filter((old) => old.epoch < line.epoch), line];
+    Object.assign(this.detail, { epoch: line.epoch, status: "running" });
+    this.show();
+    this.refresh();
+    this.tell(line);
+  }
+
+  refresh() {
+    this.lazy.ask();
+    this.weights.ask();
+  }
+
+  jobIs(job) {
+    this.job = job;
+    if (this.detail) this.show();
+  }
+
+  show() {
+    const { epoch, epochs, status } = this.detail;
+    clear(this.status, chip(status));
+    this.progress.max = epochs;
+    this.progress.value = epoch;
+    this.how.textContent = `Epoch ${epoch} of ${epochs}${this.timeLeft()} · ${this.detail.parameters.toLocaleString("en")} parameters`;
+    clear(this.figures, FIGURES.map(([name, key, how]) => figure(name, this.lines.at(-1)?.[key], how)));
+    this.controls();
+  }
+
+  timeLeft() {
+    const recent = this.lines.slice(-5).map((line) => line.seconds);
+    if (!recent.length) return "";
+    const each = mean(recent);
+    const left = (this.detail.epochs - this.detail.epoch) * each;
+    return ` · ${duration(each)} an epoch${left > 0 ? ` · about ${duration(left)} left` : ""}`;
+  }
+
+  controls() {
+    const [sentence, actions] = state(this.detail, this.job);
+    this.say(sentence);
+    const held = document.activeElement?.dataset.act; // the keyboard's place outlives the change of buttons
+    const button = (name) => h("button", { "data-act": name, onclick: () => this.act(name) }, ACTIONS[name]);
+    clear(this.buttons, actions.map(button));
+    if (held) (this.buttons.querySelector(`[data-act="${held}"]`) ?? this.buttons.firstElementChild)?.focus();
+  }
+
+  say(sentence) {
+    if (this.words.textContent !== sentence) this.words.textContent = sentence;
+  }
+
+  tell(line) {
+    const now = Date.now();
+    if (now - this.spoken < QUIET && line.epoch < this.detail.epochs) return;
+    this.spoken = now;
+    const accuracy = mean(line.val_accuracy ?? line.train_accuracy);
+    this.announce(`Epoch ${line.epoch} of ${this.detail.epochs}: ${percent(accuracy)} right.`);
+  }
+
+  async drawAll() {
+    const { charts } = await this.http.get(`${this.path}/charts`);
+    const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
+    charts.sort((a, b) => place(a) - place(b));
+    for (const chart of charts) {
+      if (!this.elements.has(chart.name)) {
+        const element = h("section", { class: "card", "data-chart": chart.name });
+        this.elements.set(chart.name, element);
+        this.charts.append(element);
+      }
+      draw(this.elements.get(chart.name), chart);
+    }
+  }
+
+  end() {
+    this.lazy.end();
+    this.weights?.end();
+    this.elements.forEach(erase);
+  }
+}
+
+const FIGURES = [
+  ["validation accuracy", "val_accuracy", percent],
+  ["training accuracy", "train_accuracy", percent],
+  ["validation loss", "val_loss", (value) => value.toFixed(3)],
+  ["training loss", "train_loss", (value) => value.toFixed(3)],
+];
+
+function figure(name, value, how) {
+  const middle = mean(value);
+  if (middle === null) return null;
+  const several = Array.isArray(value) && value.length > 1 ? `, mean of ${value.length}` : "";
+  return h("div", {}, h("dt", {}, name + several), h("dd", {}, how(middle)));
+}
+
+const ACTIONS = {
+  pause: "Pause",
+  continue: "Continue",
+  "one-epoch": "One more epoch",
+  stop: "Stop",
+  resume: "Resume",
+};
+
+/** What there is to say of a run in its state, and what can be done. */
+function state({ status, epoch, error }, job) {
+  if (job?.status in STEERED) return STEERED[job.status](epoch);
+  if (status === "running") return ["", []];
+  if (status === "diverged") return ["The loss is no longer a finite number. A smaller learning rate is the usual cure.", []];
+  if (status === "stopped") return [`Stopped after epoch ${epoch}, and saved.`, ["resume", "one-epoch"]];
+  if (status === "interrupted") return [`The training process died. What it had saved is safe: it can go on from there.`, ["resume", "one-epoch"]];
+  if (status === "new") return ["Its training has not begun.", ["resume"]];
+  return [error ?? "", []];
+}
+
+const STEERED = {
+  queued: () => ["Waits for the training before it.", ["stop"]],
+  running: () => ["", ["pause", "stop"]],
+  pausing: () => ["Saves a checkpoint, then pauses.", []],
+  stopping: () => ["Saves a checkpoint, then stops.", []],
+  paused: (epoch) => [`Paused after epoch ${epoch}; everything is saved.`, ["continue", "one-epoch", "stop"]],
+};

@@ -1,0 +1,189 @@
+// Train: choose, start, watch. What is started here is an ordinary run, and runs of other terminals show up like it.
+
+import { h, clear } from "../dom.js";
+import { Knobs } from "./knobs.js";
+import { Live } from "./live.js";
+import { Queue } from "./queue.js";
+import { chip } from "./status.js";
+
+const PAUSE = 250; // ms without a keystroke before the server is asked what it thinks of the settings
+
+export async function show(root, params, tools) {
+  const page = new Page(root, tools, params[0]);
+  await page.open();
+  return () => page.close();
+}
+
+class Page {
+  constructor(root, tools, run) {
+    Object.assign(this, { root, tools, http: tools.http, pinned: run, jobs: [], runs: [], live: null });
+    this.panel = h("div", { class: "panel" });
+    this.queue = new Queue((id) => this.pin(id), (job, what) => this.steer(job, what));
+    this.chooser = h("select", { id: "watched", onchange: () => this.pin(this.chooser.value) });
+    this.command = h("code", { class: "command", id: "command", tabindex: "0" });
+    this.error = h("p", { class: "error", role: "alert" });
+    this.startButton = h("button", { class: "primary" }, "Start training");
+  }
+
+  async open() {
+    const [info] = await Promise.all([this.http.get("/api/info"), this.fetchAll()]);
+    this.knobs = new Knobs(info, () => this.checkSoon());
+    const watch = h("div", { class: "field narrow" }, h("label", { for: "watched" }, "Watching"), this.chooser);
+    this.root.append(
+      h("div", { class: "row spread end" }, h("h1", {}, "Train"), watch),
+      h("div", { class: "train-columns" },
+        h("div", { class: "aside" }, this.form(), this.queue.element),
+        this.panel));
+    const { events } = this.tools;
+    this.offs = [
+      events.on("epoch", ({ run, line }) => run === this.live?.run && this.live.line(line)),
+      events.on("runs", (run) => this.runIs(run)),
+      events.on("job", (job) => this.jobIs(job)),
+      events.on("hello", () => this.again()),
+    ];
+    this.check();
+    this.update();
+  }
+
+  form() {
+    const copy = h("button", { type: "button", class: "small", onclick: () => this.copy() }, "Copy");
+    return h("form", { class: "card", onsubmit: (event) => this.start(event), novalidate: true },
+      h("h2", {}, "What to train"), this.knobs.element,
+      h("div", { class: "launch" },
+        h("div", { class: "row spread" }, h("span", { class: "help", id: "command-label" }, "The same in a terminal"), copy),
+        this.command, this.error, this.startButton));
+  }
+
+  async fetchAll() {
+    const [{ jobs }, { runs }] = await Promise.all([this.http.get("/api/jobs"), this.http.get("/api/runs")]);
+    Object.assign(this, { jobs, runs });
+  }
+
+  /** What the server knows now: at the start of every connection. */
+  async again() {
+    try {
+      await this.fetchAll();
+      this.update();
+      await this.live?.load();
+    } catch (error) {
+      if (error.status !== 0) throw error; // 0: the server is away, which the shell says; asked again when it is back
+    }
+  }
+
+  /** A run that is new, or whose status has changed. */
+  runIs(run) {
+    const known = this.runs.findIndex((old) => old.run === run.run);
+    this.runs = known < 0 ? [run, ...this.runs] : this.runs.with(known, run);
+    this.update();
+    if (this.live?.run === run.run) this.live.load().catch((error) => this.live?.say(error.message));
+  }
+
+  jobIs(job) {
+    this.jobs = [...this.jobs.filter((old) => old.job !== job.job), job];
+    this.update();
+  }
+
+  /** Which run is shown: the one that was asked for, else the one that is training, else the newest. */
+  update() {
+    const training = this.jobs.find((job) => job.status === "running");
+    const run = this.pinned ?? training?.job ?? this.runs[0]?.run ?? null;
+    const job = this.jobs.findLast((other) => other.job === run) ?? null;
+    const known = run === null || this.runs.some((other) => other.run === run) ? this.runs : [{ run }, ...this.runs];
+    clear(this.chooser, known.map((other) => h("option", {}, other.run)));
+    this.chooser.value = run ?? "";
+    this.queue.show(this.jobs);
+    this.watch(run, job);
+    this.live?.jobIs(job);
+  }
+
+  watch(run, job) {
+    const starting = job !== null && job.run === null; // no directory yet: data are read, programs compiled
+    if (starting || run === null) {
+      this.leave();
+      clear(this.panel, starting ? beginning(job) : empty());
+    } else if (run !== this.live?.run) {
+      this.leave();
+      this.live = new Live(run, this.tools, (what) => this.act(what));
+      clear(this.panel, this.live.element);
+      this.live.load().catch((error) => this.live.say(error.message));
+    }
+  }
+
+  leave() {
+    this.live?.end();
+    this.live = null;
+  }
+
+  pin(run) {
+    this.pinned = run;
+    this.update();
+  }
+
+  async start(event) {
+    event.preventDefault();
+    await this.tryTo(async () => {
+      const busy = this.jobs.some((job) => job.status === "running");
+      const { job } = await this.http.post("/api/jobs", this.knobs.chosen);
+      this.pin(busy ? null : job);
+      this.tools.announce(busy ? "It waits for the training before it." : "Training begins.");
+    });
+  }
+
+  act(what) {
+    const { run } = this.live;
+    if (what === "resume") return this.tryTo(() => this.http.post("/api/jobs/resume", { run }));
+    return this.steer({ job: run }, what);
+  }
+
+  steer(job, what) {
+    return this.tryTo(() => this.http.post(`/api/jobs/${encodeURIComponent(job.job)}/${what}`));
+  }
+
+  async tryTo(work) {
+    this.error.textContent = "";
+    try {
+      await work();
+    } catch (error) {
+      const beside = error.details?.setting && this.knobs.refuse(error.details.setting, error.message);
+      if (!beside) this.error.textContent = error.message;
+    }
+  }
+
+  checkSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.check(), PAUSE);
+  }
+
+  /** The command line of the form as it stands, or what is wrong with it. */
+  async check() {
+    const asked = this.knobs.chosen;
+    await this.tryTo(async () => {
+      const { command } = await this.http.post("/api/settings/check", asked);
+      this.knobs.refuse(null, "");
+      this.command.textContent = command;
+    });
+  }
+
+  async copy() {
+    getSelection().selectAllChildren(this.command); // where the clipboard is closed, it is at least selected
+    await navigator.clipboard?.writeText(this.command.textContent);
+    this.tools.announce("Copied.");
+  }
+
+  close() {
+    clearTimeout(this.timer);
+    this.offs?.forEach((off) => off());
+    this.leave();
+  }
+}
+
+function beginning({ job, status, error }) {
+  const words = status === "queued" ? "It waits for the training before it." : "Reads the data and compiles the network; the first epoch follows.";
+  return h("section", { class: "card" }, h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
+    error ? h("p", { class: "error" }, error) : h("p", { role: "status" }, words));
+}
+
+function empty() {
+  return h("section", { class: "card" }, h("h2", {}, "Nothing trained yet"),
+    h("p", {}, "Press “Start training”: the first curve is there in a few seconds. What is trained in another terminal shows up here as well."));
+}
