@@ -2,7 +2,7 @@
 
 import { h } from "../dom.js";
 import { picture } from "./gallery.js";
-import { percent } from "./numbers.js";
+import { percent } from "./status.js";
 
 /** What one prediction comes to. */
 export function sentence({ label, probability }) {

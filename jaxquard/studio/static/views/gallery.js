@@ -1,7 +1,7 @@
 // Pictures of the data set side by side. Each says in words what it is; one that leads somewhere is a button or a link.
 
 import { h } from "../dom.js";
-import { percent } from "./numbers.js";
+import { percent } from "./status.js";
 
 /** What a network made of a test image, in words. */
 export function verdict({ label, predicted, confidence }) {

@@ -6,7 +6,8 @@ import { confusionTable } from "./confusion.js";
 import { fill } from "./fill.js";
 import { gallery, verdict } from "./gallery.js";
 import { address, link, listModels, modelChoice, noModels } from "./models.js";
-import { count, decimal, percent } from "./numbers.js";
+import { count, decimal } from "./numbers.js";
+import { percent } from "./status.js";
 
 const SHOWN = 60;
 const DISTURBANCES = { noise: "noise", rotation: "rotation", shift: "shift" };

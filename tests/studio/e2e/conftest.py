@@ -1,0 +1,156 @@
+"""A real browser at a real studio: Debian's Chromium, driven by Playwright, and a server in a process of its own.
+
+Everything is made up here and lies in temporary folders: three classes of shapes, and two small networks trained on
+them. Screenshots go to the test's own folder, or to the one that STUDIO_SCREENSHOTS names.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+ARGUMENTS += ["--disable-sync", "--no-first-run"]
+PATIENCE = 30_000  # ms; a condition is waited for, this long at most: a busy machine compiles for seconds
+SIDE = 16
+VERB = [sys.executable, "-c", "from jaxquard.cli import main; main()"]
+
+expect.set_options(timeout=PATIENCE)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium. One a module, not one for all: Playwright's loop would stand in the way of other tests' loops."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("these tests drive a real browser: apt-get install chromium", pytrace=False)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data set in a file: upright bars (0), level bars (1) and frames (2), some with a wrong label."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 1000)
+    images = rng.integers(0, 50, (1000, SIDE, SIDE))
+    for image, label in zip(images, labels, strict=True):
+        low, high = rng.integers(4, 7), rng.integers(9, 12)
+        bright = rng.integers(120, 200)
+        if label == 0:
+            image[:, low:high] += bright
+        elif label == 1:
+            image[low:high] += bright
+        else:
+            image[:] += bright
+            image[3:-3, 3:-3] -= bright
+    labels = np.where(rng.random(1000) < 0.1, rng.integers(0, 3, 1000), labels)
+    path = tmp_path_factory.mktemp("data") / "shapes.npz"
+    sets = {"x_train": images[:800], "x_test": images[800:]}
+    np.savez(path, y_train=labels[:800], y_test=labels[800:], **{k: v.astype(np.uint8) for k, v in sets.items()})
+    return path
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of every process started here: they share compiled programs, apart from the user's own."""
+    return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
+
+
+@pytest.fixture(scope="session")
+def trained(shapes: Path, home: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two finished runs, `careful` and `hasty`, of two networks each."""
+    runs = tmp_path_factory.mktemp("trained")
+    common = ["--dataset", shapes, "--validation", 100, "--hidden", 24, 12, "--batch-size", 20, "--seeds", 2]
+    for name, rate, epochs in (("careful", 0.05, 8), ("hasty", 0.002, 4)):
+        options = [*common, "--learning-rate", rate, "--epochs", epochs, "--name", name, "--runs", runs, "--quiet"]
+        subprocess.run([*VERB, "train", *map(str, options)], env=home, check=True, stdout=subprocess.DEVNULL)
+    return runs
+
+
+class Server:
+    """`jaxquard studio` on a folder of runs. It can be killed and started again at the same address."""
+
+    def __init__(self, runs: Path, environment: dict[str, str]) -> None:
+        self.runs, self.environment, self.port = runs, environment, 0
+        self.start()
+
+    def start(self) -> None:
+        """Start it, and wait until it says where it is."""
+        options = ["--no-open", "--json", "--offline", "--port", str(self.port), "--runs", str(self.runs)]
+        self.process = subprocess.Popen([*VERB, "studio", *options], env=self.environment, stdout=subprocess.PIPE)
+        assert self.process.stdout is not None
+        self.url = json.loads(self.process.stdout.readline())["url"]
+        self.port = int(self.url.rstrip("/").rpartition(":")[2])
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        self.process.kill()
+        self.process.communicate()
+
+    def trainer(self, run: str) -> int:
+        """The process that trains a run."""
+        return json.loads((self.runs / run / "holder.json").read_bytes())["pid"]
+
+    def end(self) -> None:
+        """End it, and every training that it left behind."""
+        self.kill()
+        for holder in self.runs.glob("*/holder.json"):
+            os.kill(json.loads(holder.read_bytes())["pid"], signal.SIGKILL)
+
+
+@pytest.fixture(scope="module")
+def server(trained: Path, home: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A studio on a copy of the trained runs."""
+    runs = tmp_path_factory.mktemp("studio") / "runs"
+    shutil.copytree(trained, runs)
+    server = Server(runs, home)
+    yield server
+    server.end()
+
+
+@pytest.fixture(params=["light"])
+def context(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
+    """A window of the browser; `@pytest.mark.parametrize("context", ["dark"], indirect=True)` makes it dark."""
+    size = {"width": 1280, "height": 900}
+    with browser.new_context(base_url=server.url, color_scheme=request.param, viewport=size) as context:
+        context.set_default_timeout(PATIENCE)
+        yield context
+
+
+@pytest.fixture
+def page(context: BrowserContext) -> Iterator[Page]:
+    """An empty page. Whatever it complains of, an exception or a breach of its security policy, fails the test."""
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    assert [words for words in complaints if "net::ERR_" not in words] == []  # a server that was killed is no fault
+
+
+@pytest.fixture
+def shoot(page: Page, tmp_path: Path) -> Callable[[str], None]:
+    """`shoot(name)` keeps a picture of the whole page, its charts drawn to the last."""
+    folder = Path(os.environ.get("STUDIO_SCREENSHOTS") or tmp_path)
+
+    def shoot(name: str) -> None:
+        size = page.viewport_size
+        assert size is not None
+        height = page.evaluate("() => document.documentElement.scrollHeight")
+        page.set_viewport_size({**size, "height": height})  # charts out of sight are not drawn
+        expect(page.locator(".plot:not(:has(svg))")).to_have_count(0)
+        page.screenshot(path=folder / f"{name}.png", full_page=True)
+        page.set_viewport_size(size)
+
+    return shoot

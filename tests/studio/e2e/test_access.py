@@ -1,0 +1,71 @@
+"""Everyone can use it: no serious fault that axe knows, no need of a mouse, no sideways scrolling on a telephone."""
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.check
+VIEWS = {
+    "train": "#/train/careful",
+    "look": "#/look/careful@0/7",
+    "mistakes": "#/mistakes/careful@0",
+    "own": "#/own",
+    "compare": "#/compare?run=careful&run=hasty",
+    "lessons": "#/lessons",
+    "lesson": "#/lessons/calibration",
+}
+
+
+def open_view(page: Page, address: str) -> None:
+    """Go to a view and wait until nothing in it is still to come."""
+    page.goto(f"/{address}")
+    expect(page.locator("main h1")).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+
+
+@pytest.mark.parametrize("context", ["light", "dark"], indirect=True)
+@pytest.mark.parametrize("view", VIEWS)
+def test_axe_finds_no_serious_fault(page, view, shoot, request):
+    open_view(page, VIEWS[view])
+    shoot(f"{view}-{request.node.callspec.params['context']}")
+    found = Axe().run(page).response["violations"]
+    faults = [
+        (fault["id"], [node["html"][:200] for node in fault["nodes"]])
+        for fault in found
+        if fault["impact"] in ("serious", "critical")
+    ]
+    assert faults == []
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_nothing_scrolls_sideways_on_a_telephone(page, view, shoot):
+    page.set_viewport_size({"width": 360, "height": 740})
+    open_view(page, VIEWS[view])
+    shoot(f"{view}-narrow")
+    width = page.evaluate("() => document.documentElement.scrollWidth")
+    assert width <= 360
+
+
+def test_with_the_keyboard_alone(page):
+    page.goto("/#/train")
+    expect(page.locator("main h1")).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to the content")).to_be_focused()
+    press_until(page, "Tab", "Mistakes")
+    page.keyboard.press("Enter")
+    expect(page.locator(".confusion")).to_be_visible()
+    press_until(page, "Tab", "recognised")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator(".cell-images")).to_be_focused()
+    expect(page.locator(".cell-images h3")).to_contain_text("taken for")
+
+
+def press_until(page: Page, key: str, words: str) -> None:
+    """Press a key until what has the focus says these words."""
+    for _ in range(60):
+        page.keyboard.press(key)
+        focused = page.locator(":focus")
+        if words in f"{focused.get_attribute('aria-label')} {focused.inner_text()}":
+            return
+    raise AssertionError(f"{key} does not lead to {words}")

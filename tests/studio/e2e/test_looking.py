@@ -1,0 +1,78 @@
+"""Look inside, Mistakes, Compare and Lessons: what is chosen is shown."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.check
+
+
+def test_one_image_and_one_neuron(page, shoot):
+    page.goto("/#/look/careful@0")
+    expect(page.get_by_text(re.compile("^1–48 of 200 images"))).to_be_visible()
+    page.get_by_label("Answer", exact=True).select_option("wrong")
+    page.get_by_label("Order", exact=True).select_option("surest first")
+    expect(page.locator(".gallery .wrong").first).to_be_visible()
+    expect(page.get_by_text("of 200 images")).to_be_hidden()
+    page.locator(".gallery .wrong button").first.click()
+    way = page.get_by_role("region", name="One image")
+    expect(way.get_by_role("heading", level=2)).to_contain_text("taken for")
+    probabilities = [float(text) for text in way.locator(".numbers td:nth-child(5)").all_inner_texts()]
+    assert sum(probabilities) == pytest.approx(1, abs=1e-3)
+    expect(way.get_by_text("gradient × input")).to_be_visible()
+    way.get_by_role("button", name=re.compile(r"^unit \d+")).first.click()
+    neuron = page.get_by_role("region", name="One neuron")
+    expect(neuron.get_by_text("Its weights.")).to_be_visible()
+    shoot("look")
+    address = page.url
+    neuron.locator(".gallery button").first.click()
+    expect(way).to_be_focused()
+    assert page.url != address
+
+
+def test_an_address_leads_to_its_image(page):
+    page.goto("/#/look/careful@0/7")
+    expect(page.get_by_role("heading", name=re.compile("^Test image 7:"))).to_be_visible()
+
+
+def test_a_cell_of_the_confusion_matrix_shows_its_images(page, shoot):
+    page.goto("/#/mistakes/careful@0")
+    cell = page.locator(".confusion button.wrong").first
+    name, count = (cell.get_attribute("aria-label") or "").split(": ")
+    cell.click()
+    expect(page.get_by_role("heading", name=f"{name}: {count}")).to_be_visible()
+    expect(page.locator(".cell-images .gallery li")).to_have_count(int(count))
+    slider = page.get_by_label("How sure it must be to answer")
+    before = page.locator("output").inner_text()
+    slider.press("ArrowRight")
+    expect(page.locator("output")).not_to_have_text(before)
+    page.get_by_label("rotation").check()
+    expect(page.get_by_text(re.compile("degrees|°")).first).to_be_visible()
+    shoot("mistakes")
+    page.locator(".cell-images .gallery a").first.click()
+    expect(page.get_by_role("heading", name=re.compile("^Test image"))).to_be_visible()
+
+
+def test_compare_two_runs(page, shoot):
+    page.goto("/#/compare")
+    for run in ("careful", "hasty"):
+        page.get_by_label(f"Compare {run}").check()
+    differing = page.get_by_role("group", name="Settings that differ")
+    expect(differing.get_by_text("learning_rate")).to_be_visible()
+    expect(differing.get_by_text("batch_size")).to_be_hidden()
+    expect(page.get_by_role("region", name="Verdict")).to_contain_text(re.compile("noise|differ"))
+    expect(page.locator(".comparison svg").first).to_be_visible()
+    shoot("compare")
+
+
+def test_read_a_lesson(page, shoot):
+    page.goto("/#/lessons")
+    expect(page.locator(".lessons li")).not_to_have_count(0)
+    shoot("lessons")
+    first = page.locator(".lessons h2 a").first
+    question = first.inner_text()
+    first.click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(question)
+    expect(page.locator("article svg").first).to_be_visible()
+    shoot("lesson")

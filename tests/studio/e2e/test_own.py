@@ -1,0 +1,100 @@
+"""Your own picture: drawn with mouse or keys, uploaded, pasted."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.check
+LIMIT = 1_000_000
+
+
+@pytest.fixture
+def own(page: Page) -> Page:
+    """The view, with one model chosen."""
+    page.goto("/#/own/careful@0")
+    expect(page.get_by_label("Sheet to draw on")).to_be_visible()
+    return page
+
+
+def said(page: Page) -> str:
+    """The label that the network gives."""
+    return page.locator(".told strong").first.inner_text().split(",")[0]
+
+
+def photograph(turned: bool = True) -> bytes:
+    """12 megapixels of an upright dark bar on grainy white paper, held sideways as telephones do (in EXIF's words)."""
+    rng = np.random.default_rng(0)
+    upright = np.full((4000, 3000), 220, np.uint8)
+    upright[400:3600, 1300:1750] = 60
+    grain = rng.integers(-9, 10, upright.shape)
+    image = Image.fromarray((upright + grain).astype(np.uint8)).rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    file = io.BytesIO()
+    image.save(file, "JPEG", quality=92, exif=exif)
+    return file.getvalue()
+
+
+def test_draw_and_predict_with_two_models_side_by_side(own, shoot):
+    box = own.get_by_label("Sheet to draw on").bounding_box()
+    left, right, middle = box["x"] + 15, box["x"] + box["width"] - 15, box["y"] + box["height"] / 2
+    own.mouse.move(left, middle)
+    own.mouse.down()
+    own.mouse.move(right, middle, steps=8)
+    own.mouse.up()
+    expect(own.locator(".told strong")).to_have_count(1)
+    assert said(own) == "1"
+    expect(own.locator(".steps figcaption").last).to_have_text("fitted")
+    own.get_by_label("Beside it").select_option("hasty@0")
+    expect(own.locator(".told strong")).to_have_count(2)
+    expect(own.locator(".probabilities meter")).to_have_count(6)
+    shoot("own")
+
+
+def test_draw_with_the_keys_alone(own):
+    sheet = own.get_by_label("Sheet to draw on")
+    sheet.focus()
+    for key in [*["Shift+ArrowUp"] * 4, "Space", *["Shift+ArrowDown"] * 8, "Space"]:
+        sheet.press(key)
+    expect(own.locator(".told strong")).to_have_count(1)
+    expect(own.locator("[aria-busy=true]")).to_have_count(0)
+    assert said(own) == "0"
+
+
+def test_a_photograph_is_made_small_before_it_is_sent(own, shoot):
+    photo = photograph()
+    assert len(photo) > LIMIT
+    with own.expect_request("**/api/predict") as asked:
+        own.get_by_label("Picture").set_input_files({"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo})
+    sent = asked.value.post_data or ""
+    assert len(sent) < LIMIT
+    with Image.open(io.BytesIO(base64.b64decode(json.loads(sent)["image"]))) as small:
+        assert small.size == (768, 1024)
+    expect(own.locator(".told strong")).to_have_count(1)
+    assert said(own) == "0"
+    shoot("photograph")
+
+
+def test_what_is_no_picture_is_refused_in_a_sentence(own):
+    own.get_by_label("Picture").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
+    expect(own.get_by_role("alert").get_by_text("cannot read that file as a picture")).to_be_visible()
+
+
+def test_paste_a_picture(own):
+    file = io.BytesIO()
+    Image.fromarray(np.pad(np.full((6, 40), 255, np.uint8), ((20, 20), (4, 4)))).save(file, "PNG")
+    own.evaluate(
+        """bytes => {
+            const data = new DataTransfer();
+            data.items.add(new File([new Uint8Array(bytes)], "bar.png", { type: "image/png" }));
+            document.dispatchEvent(new ClipboardEvent("paste", { clipboardData: data }));
+        }""",
+        list(file.getvalue()),
+    )
+    expect(own.locator(".told strong")).to_have_count(1)
+    assert said(own) == "1"

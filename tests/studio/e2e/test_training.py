@@ -1,0 +1,96 @@
+"""Training from the page, and what the page makes of processes that are killed."""
+
+import os
+import re
+import signal
+import time
+
+import pytest
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.check
+SMALL = {"Hidden": "16", "Batch size": "20", "Epochs": "400"}
+LARGE = {"Hidden": "1024, 1024", "Batch size": "10", "Epochs": "2000"}
+
+
+def start(page: Page, settings: dict[str, str]) -> str:
+    """Train with these settings from the page, on the shapes: the run's id, once its first epoch is there."""
+    page.goto("/#/train")
+    page.get_by_label("Dataset", exact=True).select_option(re.compile("shapes"))
+    for label, value in {"Validation": "100", **settings}.items():
+        page.get_by_label(label, exact=True).fill(value)
+    page.get_by_role("button", name="Start training").click()
+    expect(page.get_by_text(re.compile(rf"Epoch [1-9]\d* of {settings['Epochs']}"))).to_be_visible()
+    return page.locator("h2.run").inner_text()
+
+
+def epoch(page: Page) -> int:
+    """The epoch that the page speaks of."""
+    return int(re.findall(r"Epoch (\d+) of", page.locator(".live").inner_text())[0])
+
+
+def wait_for_epoch(page: Page, wanted: int) -> None:
+    """Until the page speaks of that epoch or a later one."""
+    end = time.monotonic() + 30
+    while epoch(page) < wanted:
+        assert time.monotonic() < end, f"the page stays at epoch {epoch(page)}"
+        page.wait_for_timeout(50)
+
+
+def test_train_from_the_page_and_see_the_curve_move(page, shoot):
+    start(page, SMALL)
+    curve = page.locator("[data-chart=accuracy]")
+    expect(curve.locator("svg")).to_be_visible()
+    before = curve.locator(".sentence").inner_text()
+    expect(curve.locator(".sentence")).not_to_have_text(before)
+    expect(page.locator("#command")).to_contain_text("jaxquard train")
+    shoot("train")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+
+
+def test_pause_one_more_epoch_and_go_on(page):
+    start(page, LARGE)
+    page.get_by_role("button", name="Pause").click()
+    expect(page.get_by_text(re.compile("^Paused after epoch"))).to_be_visible()
+    paused = epoch(page)
+    page.get_by_role("button", name="One more epoch").click()
+    expect(page.get_by_text(f"Paused after epoch {paused + 1}")).to_be_visible()
+    page.get_by_role("button", name="Continue").click()
+    wait_for_epoch(page, paused + 2)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+
+
+def test_a_training_that_was_killed_is_said_to_be_dead_and_can_go_on(page, server, shoot):
+    run = start(page, LARGE)
+    os.kill(server.trainer(run), signal.SIGKILL)
+    expect(page.get_by_text("The training process died.")).to_be_visible()
+    shoot("killed")
+    died = epoch(page)
+    page.get_by_role("button", name="Resume").click()
+    wait_for_epoch(page, died + 1)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+
+
+def test_a_training_outlives_the_server_and_the_page_catches_up_without_a_gap(page, server, shoot):
+    run = start(page, LARGE)
+    server.kill()
+    expect(page.get_by_text("The studio’s server does not answer")).to_be_visible()
+    journal, seen = server.runs / run / "journal.jsonl", epoch(page)
+    shoot("server-gone")
+    end = time.monotonic() + 30
+    while len(journal.read_text().splitlines()) < seen + 3:
+        assert time.monotonic() < end, "training stopped with the server"
+        page.wait_for_timeout(50)
+    server.start()
+    wait_for_epoch(page, seen + 3)
+    expect(page.get_by_text("The studio’s server does not answer")).to_be_hidden()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+    loss = page.locator("[data-chart=loss]")
+    loss.get_by_text("The figures").click()
+    expect(loss.locator("tbody tr").last).to_contain_text(str(epoch(page)))
+    epochs = {int(text) for text in loss.locator("tbody td.number").all_inner_texts() if text.isdigit()}
+    assert epochs == set(range(min(epochs), epoch(page) + 1))
