@@ -46,7 +46,10 @@ def platform_home() -> Path:
 
 
 def load(entry: Entry, folder: Path) -> Cached | None:
-    """The data set cached in this folder, its integrity checked; None when there is none; DataError when damaged."""
+    """The data set cached in this folder, its integrity checked; None when there is none; DataError when damaged.
+
+    Whoever loads also sweeps: after a killed process another may have stored the data, and nobody stores them again.
+    """
     manifest = folder / _MANIFEST
     if not os.path.isfile(manifest):
         return None
@@ -63,6 +66,7 @@ def load(entry: Entry, folder: Path) -> Cached | None:
         arrays[file.name] = idx.read_idx(folder / file.name, ndim=file.ndim)
         if idx.crc32(arrays[file.name]) != crc32 or file.sha256 not in ("", sha256):
             raise DataError(f"{folder / file.name}: damaged (its checksum is wrong)")
+    _sweep(folder)
     return Cached(arrays, {name: sha256 for name, (sha256, _) in sums.items()}, source)
 
 

@@ -1,12 +1,10 @@
-"""A tiny data set with its own catalogue entry, and a web server on this machine that serves it well and badly."""
+"""A tiny data set with its own catalogue entry, and mirrors that serve it well and badly."""
 
 import gzip
 import hashlib
-import threading
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,8 @@ import pytest
 
 from jaxquard.data import catalogue, idx
 from jaxquard.data.catalogue import Entry, File
+
+from .mirror import Server, serving
 
 SHAPES = {"train_images": (12, 5, 4), "train_labels": (12,), "test_images": (6, 5, 4), "test_labels": (6,)}
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
@@ -68,72 +68,10 @@ def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
     return Tiny(entry, arrays, plain, gzipped)
 
 
-@dataclass
-class Server:
-    """Where the server is, and what it has been asked for."""
-
-    address: str
-    asked: list[str]
-
-    def mirror(self, manner: str) -> str:
-        """The address of a mirror that behaves in this manner: see Handler.do_GET."""
-        return f"{self.address}/{manner}/"
-
-
 @pytest.fixture
 def server(tiny: Tiny) -> Iterator[Server]:
-    asked: list[str] = []
-    over = threading.Event()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            asked.append(self.path)
-            _, manner, name = self.path.split("/")
-            body = tiny.gzipped[name]
-            if manner == "moved":
-                return self.answer(b"", status=302, Location=f"/good/{name}")
-            if manner == "elsewhere":
-                return self.answer(b"", status=302, Location=f"file:///{name}")
-            if manner == "round":
-                return self.answer(b"", status=302, Location=self.path)
-            if manner == "broken":
-                return self.answer(b"no", status=503)
-            if manner == "html":
-                return self.answer(b"<!DOCTYPE html><title>Please log in</title>")
-            if manner == "wrong":
-                return self.answer(gzip.compress(gzip.decompress(body)[:-1] + b"\0"))
-            if manner == "truncated":
-                return self.answer(body[:-9], length=len(body))
-            if manner == "short":
-                return self.answer(body[:-9])
-            if manner == "huge":
-                return self.answer(body, length=1 << 40)
-            if manner == "half" and "images" in name:  # changes its mind
-                return self.answer(b"gone", status=404)
-            self.answer(body[:20] if manner == "stalled" else body, length=len(body))
-            if manner == "stalled":
-                self.wfile.flush()
-                over.wait()
-
-        def answer(self, body: bytes, *, status: int = 200, length: int | None = None, **headers: str) -> None:
-            self.send_response(status)
-            for header, value in headers.items():
-                self.send_header(header, value)
-            self.send_header("Content-Length", str(len(body) if length is None else length))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    web = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield Server(f"http://127.0.0.1:{web.server_port}", asked)
-    over.set()
-    web.shutdown()
-    thread.join()
-    web.server_close()
+    with serving(tiny.gzipped) as server:
+        yield server
 
 
 @pytest.fixture

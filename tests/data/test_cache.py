@@ -100,12 +100,13 @@ def test_a_full_disk_leaves_the_old_and_nothing_else(
     assert cache.load(tiny.entry, folder) is not None
 
 
-def test_only_old_leavings_are_swept(folder: Path, cached: Cached) -> None:
+@pytest.mark.parametrize("by", ["storing", "loading"])
+def test_only_old_leavings_are_swept(by: str, tiny, folder: Path, cached: Cached) -> None:
     old, young = folder / "train-images-idx3-ubyte.abc.part", folder / "train-images-idx3-ubyte.xyz.part"
     old.touch()
     young.touch()
     os.utime(old, (0, 0))
-    cache.store(folder, cached)
+    cache.store(folder, cached) if by == "storing" else cache.load(tiny.entry, folder)
     assert not old.exists()
     assert young.exists()
 

@@ -14,7 +14,7 @@ from jaxquard.data.catalogue import File
 from jaxquard.data.sources import Source, at_mirror, chain, gather, in_folder, verified
 from jaxquard.errors import DataError
 
-BAD = ["truncated", "short", "stalled", "broken", "html", "wrong", "huge", "round", "elsewhere"]
+from .mirror import BAD
 
 
 def ignore(*_: object) -> None:

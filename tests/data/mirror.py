@@ -1,0 +1,109 @@
+"""A web server on this machine whose mirrors serve files well and badly: what the internet does, without the internet."""
+
+import gzip
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+BAD = (
+    *("truncated", "short", "empty", "stalled", "broken", "html", "changing", "partial"),
+    *("wrong", "huge", "round", "elsewhere"),
+)
+PAGE = b"<!DOCTYPE html><title>Please log in</title>"
+
+
+class Server(ThreadingHTTPServer):
+    """Serves `files` by name under /MANNER/NAME, and notes the paths that it was asked for."""
+
+    request_queue_size = 128
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.files, self.asked, self.over = files, [], threading.Event()
+
+    @property
+    def address(self) -> str:
+        """Of the machine, without a path."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+    def mirror(self, manner: str) -> str:
+        """The address of a mirror that behaves in this manner: "good", or see _Handler.do_GET."""
+        return f"{self.address}/{manner}/"
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A client that goes away early, or is killed, is nothing to tell of."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
+@contextmanager
+def serving(files: dict[str, bytes]) -> Iterator[Server]:
+    """A server of these files, as long as the context lasts."""
+    server = Server(files)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.over.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: Server
+
+    def do_GET(self) -> None:
+        self.server.asked.append(self.path)
+        _, manner, name = self.path.split("/")
+        body = self.server.files[name]
+        match manner:
+            case "moved":
+                self.answer(status=302, Location=f"/good/{name}")
+            case "elsewhere":
+                self.answer(status=302, Location=f"file:///{name}")
+            case "round":
+                self.answer(status=302, Location=self.path)
+            case "broken":
+                self.answer(b"no", status=503)
+            case "html":
+                self.answer(PAGE)
+            case "empty":
+                self.answer()
+            case "wrong":
+                self.answer(gzip.compress(gzip.decompress(body)[:-1] + b"\0"))
+            case "truncated":
+                self.answer(body[:-9], length=len(body))
+            case "short":
+                self.answer(body[:-9])
+            case "huge":
+                self.answer(body, length=1 << 40)
+            case "partial":  # nobody asked for a range
+                half = len(body) // 2
+                self.answer(body[half:], status=206, Content_Range=f"bytes {half}-{len(body) - 1}/{len(body)}")
+            case "changing":  # its mind, halfway through a file
+                half = len(body) // 2
+                self.answer((body[:half] + PAGE * (half // len(PAGE) + 2))[: len(body)])
+            case "half" if "images" in name:  # changes its mind from file to file
+                self.answer(b"gone", status=404)
+            case "stalled":
+                self.answer(body[:20], length=len(body))
+                self.wfile.flush()
+                self.server.over.wait(10)
+            case _:
+                self.answer(body)
+
+    def answer(self, body: bytes = b"", *, status: int = 200, length: int | None = None, **headers: str) -> None:
+        """`Content_Length` and its like become headers with a hyphen. A Range that was asked for is ignored."""
+        self.send_response(status)
+        for header, value in headers.items():
+            self.send_header(header.replace("_", "-"), value)
+        self.send_header("Content-Length", str(len(body) if length is None else length))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
