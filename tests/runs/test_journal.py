@@ -80,6 +80,16 @@ def test_writers_at_once_lose_nothing(tmp_path):
     ]
 
 
+def test_a_reader_at_any_moment_sees_only_whole_lines(tmp_path):
+    path, lines = tmp_path / "journal.jsonl", [{"epoch": n, "step": n, "padding": "x" * 9000} for n in range(100)]
+    writer = threading.Thread(target=lambda: [journal.append(path, line) for line in lines])
+    writer.start()
+    while writer.is_alive():
+        seen = journal.read_lines(path)
+        assert seen == lines[: len(seen)]
+    assert journal.read_lines(path) == lines
+
+
 def test_a_resumed_line_takes_back_what_came_after_its_step(tmp_path):
     path = tmp_path / "journal.jsonl"
     for line in (epoch(1, 10), epoch(2, 20), {"event": "diverged", "step": 25}, {"event": "resumed", "step": 15}):

@@ -3,14 +3,18 @@
 import json
 import shutil
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxquard.errors import DivergedError, RunError
+from jaxquard.nn.losses import cross_entropy
 from jaxquard.runs import checkpoint, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.lock import locked
 from jaxquard.runs.train import Interrupted, is_snapshot_epoch
+from jaxquard.training import steps
+from jaxquard.training.program import make_program
 
 KINDS = {
     "sgd": {},
@@ -184,6 +188,26 @@ def test_weights_lost_in_the_very_last_step_are_noticed(small, stripes, tmp_path
     run = Run(tmp_path / "run")
     assert run.status() == "diverged"
     assert [path.name for path in checkpoint.listed(run.checkpoints)] == ["step-000000000"]
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "notice"), [(20, "loss not finite at step 1"), (120, "weights not finite at step 0")]
+)
+def test_a_gradient_that_is_not_finite_is_noticed_in_its_epoch(
+    small, stripes, tmp_path, monkeypatch, batch_size, notice
+):
+    """By the next step's loss; and where there is none in this epoch, by the weights."""
+
+    def broken(logits, targets):
+        return cross_entropy(logits, targets) + jnp.sqrt(0 * logits[:, 0])  # a finite value, a slope that is not
+
+    monkeypatch.setitem(steps.LOSSES, "cross_entropy", broken)
+    make_program.cache_clear()
+    with np.errstate(all="ignore"), pytest.raises(DivergedError, match=notice):
+        train.train(small.replace(batch_size=batch_size), stripes, runs=tmp_path, name="run")
+    make_program.cache_clear()
+    epochs = Run(tmp_path / "run").epochs()
+    assert [line["epoch"] for line in epochs] == []
 
 
 def test_of_several_networks_the_lost_ones_are_null_and_the_others_go_on(small, stripes, tmp_path):
