@@ -192,7 +192,10 @@ def read_toml(path: Path) -> Config:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, RecursionError) as error:  # not TOML, not UTF-8, or a number of thousands of digits
         raise UsageError(f"{path}: not valid TOML ({error})") from error
-    return Config.from_dict(values)
+    try:
+        return Config.from_dict(values)
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:

@@ -292,6 +292,13 @@ def test_what_is_not_toml_is_one_line(tmp_path: Path, content: bytes):
     assert "\n" not in str(caught.value)
 
 
+def test_a_setting_refused_names_the_file_too(tmp_path: Path):
+    file = tmp_path / "some.toml"
+    file.write_text("epochs = 0")
+    with pytest.raises(UsageError, match=f"^{re.escape(str(file))}: epochs: must be at least 1"):
+        read_toml(file)
+
+
 def test_a_toml_file_that_cannot_be_read(tmp_path: Path):
     for file in (tmp_path / "missing.toml", tmp_path):
         with pytest.raises(UsageError, match=f"^{re.escape(str(file))}: cannot be read"):
