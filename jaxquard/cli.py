@@ -402,6 +402,32 @@ def data(
 
 
 @app.command
+def studio(
+    *,
+    host: Annotated[str, Parameter(help="The address to listen at; any but this machine's own asks for a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, Parameter(help="The port to listen at (0: any that is free).")] = 8765,
+    no_open: Annotated[bool, Parameter(negative="", help="Do not open the page in the browser.")] = False,
+    source: Sourced = _source,
+    common: Shared = _common,
+) -> None:
+    """Open a page in the browser: train, watch, look inside, compare, try your own picture."""
+    from importlib.util import find_spec
+
+    if not all(find_spec(name) for name in ("starlette", "uvicorn", "vl_convert")):
+        raise JaxquardError("the studio needs the extra that serves it: pip install 'jaxquard[studio]'")
+    keep_compiled_programs()
+
+    from jaxquard.runs.directory import runs_directory
+    from jaxquard.studio import Studio
+    from jaxquard.studio.server import serve
+
+    described = Studio(runs_directory(common.runs), source.data_dir, source.offline)
+    serve(described, host, port, open_page=not no_open, as_json=common.json, quiet=common.quiet)
+
+
+@app.command
 def doctor(*, source: Sourced = _source, common: Shared = _common) -> None:
     """Check the installation, and say what to do about what is wrong."""
     keep_compiled_programs()

@@ -1,8 +1,10 @@
 """The studio put together and served: routes, static files, security, and the one socket it listens on."""
 
+import asyncio
+import contextlib
 import dataclasses
+import functools
 import hashlib
-import importlib.util
 import ipaddress
 import json
 import os
@@ -11,6 +13,7 @@ import socket
 import sys
 import threading
 import webbrowser
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -26,8 +29,27 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
-from jaxquard.studio import Studio
+from jaxquard.studio import (
+    Studio,
+    comparing,
+    events,
+    judging,
+    lessons,
+    looking,
+    models,
+    neurons,
+    predicting,
+    runs,
+    settings,
+    trainer,
+    weights,
+)
+from jaxquard.studio.runs import Reader
 from jaxquard.studio.security import Guard, refused, without_paths
+from jaxquard.studio.trainer import Trainer
+from jaxquard.studio.watch import Watch
+
+ROOMS = (settings, runs, weights, comparing, trainer, events, lessons, models, looking, neurons, judging, predicting)
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {
@@ -65,11 +87,9 @@ async def static(request: Request) -> Response:
     """A file of the table, the page itself where none is named."""
     files: dict[str, File] = request.app.state.files
     name = request.path_params.get("name", "index.html")
-    if name == "vega.js" and name not in files:
-        files[name] = await to_thread.run_sync(vega)
-    if name not in files:
-        raise HTTPException(404, UNKNOWN[404])
-    found = files[name]
+    found = await to_thread.run_sync(vega) if name == "vega.js" else files.get(name)
+    if found is None:
+        raise HTTPException(404)
     headers = {"etag": found.etag, "cache-control": "no-cache"}
     if request.headers.get("if-none-match") == found.etag:
         return Response(status_code=304, headers=headers)
@@ -77,7 +97,16 @@ async def static(request: Request) -> Response:
 
 
 def vega() -> File:
-    """The charting library, from the Python package that carries it."""
+    """The charting library, from the Python package that carries it; bundling it takes a second or two, once."""
+    with _BUNDLING:
+        return _vega()
+
+
+_BUNDLING = threading.Lock()
+
+
+@functools.cache
+def _vega() -> File:
     try:
         import vl_convert
     except ImportError:
@@ -94,37 +123,39 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_our_error(request: Request, error: Exception) -> JSONResponse:
-    """One of the package's own sentences, without the folders in it."""
+    """One of the package's own sentences, without the folders in it; and the setting that it is about, if any."""
     status = {UsageError: 422, DataError: 422, RunError: 409}.get(type(error), 503)
-    return refused(status, without_paths(str(error)).replace("\n", " "))
+    said = without_paths(str(error)).replace("\n", " ")
+    named = said.partition(":")[0]
+    return JSONResponse({"error": said} | ({"setting": named} if named in settings.FIELDS else {}), status)
 
 
 def create_app(studio: Studio) -> Starlette:
-    """The studio as an application. `app.state.limiter` is the one thread that computes."""
+    """The studio as an application; what its handlers share is in `app.state`, `limiter` being the thread for JAX."""
+    own = [Route("/", static), Route("/static/{name:path}", static)]
     app = Starlette(
-        routes=[Route("/", static), Route("/static/{name:path}", static), *_rooms()],
+        routes=own + [route for room in ROOMS for route in getattr(room, "routes", [])],
         middleware=[Middleware(Guard, studio.hosts, studio.token)],
         exception_handlers={HTTPException: on_http_error, JaxquardError: on_our_error},
+        lifespan=lifespan,
     )
     app.router.redirect_slashes = False
-    app.state.studio, app.state.files = studio, static_files()
-    app.state.limiter = anyio.CapacityLimiter(1)
-    if importlib.util.find_spec("jaxquard.studio.models"):
-        from jaxquard.studio.models import Shelf
-
-        app.state.shelf = Shelf(studio.runs, data_dir=studio.data_dir, offline=studio.offline)
+    state = app.state
+    state.studio, state.files, state.listening = studio, static_files(), 0
+    state.limiter, state.watch = anyio.CapacityLimiter(1), Watch(studio.runs)
+    state.reader, state.trainer = Reader(state.watch), Trainer(studio, state.watch)
+    state.shelf = models.Shelf(studio.runs, data_dir=studio.data_dir, offline=studio.offline)
     return app
 
 
-def _rooms() -> list[Route]:
-    names = ("models", "looking", "judging", "predicting")
-    rooms = [f"jaxquard.studio.{name}" for name in names]
-    return [
-        r
-        for name in rooms
-        if importlib.util.find_spec(name)
-        for r in getattr(importlib.import_module(name), "routes", [])
-    ]
+@contextlib.asynccontextmanager
+async def lifespan(app: Starlette) -> AsyncIterator[None]:
+    """The queue is served while the studio is. Trainings do not end with it."""
+    task = asyncio.create_task(app.state.trainer.run())
+    try:
+        yield
+    finally:
+        task.cancel()
 
 
 def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: bool, quiet: bool) -> None:
@@ -142,6 +173,7 @@ def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: boo
         print(f"The studio is at {url} — Ctrl-C ends it; trainings go on.", file=sys.stderr, flush=True)
     if studio.token and not as_json:
         print(f"The page asks for this token: {studio.token}", file=sys.stderr, flush=True)
+    threading.Thread(target=vega, daemon=True).start()  # it is the first thing that a page asks for
     if open_page:
         threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
     config = uvicorn.Config(app, log_level="info" if os.environ.get("JAXQUARD_DEBUG") else "critical", **SERVER)

@@ -1,0 +1,136 @@
+"""Runs as the page sees them: the list, and one with all that its journal says. Writes nothing, trains nothing."""
+
+import math
+import shlex
+from typing import Any
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from jaxquard.errors import RunError
+from jaxquard.runs import strict_json
+from jaxquard.runs.directory import Run
+from jaxquard.runs.figures import figures
+from jaxquard.studio import curves
+from jaxquard.studio.security import without_paths
+from jaxquard.studio.settings import arguments
+from jaxquard.studio.watch import Sight, Watch, modified, status_of
+
+Summary = dict[str, Any]
+
+
+class Reader:
+    """What run directories say, remembered for as long as nobody writes to them."""
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self._summaries: dict[str, tuple[Any, Summary]] = {}
+
+    def find(self, name: str) -> Sight:
+        """A run by its id, looked up in the list of those there are; 404."""
+        sights = self.watch.look()
+        if name not in sights:
+            raise HTTPException(404, "there is no run of this name")
+        return sights[name]
+
+    def summaries(self) -> list[Summary]:
+        """Every run in a few figures, newest first."""
+        found = [self.summary(sight) for sight in self.watch.look().values()]
+        return sorted(found, key=lambda one: one["started"], reverse=True)
+
+    def summary(self, sight: Sight) -> Summary:
+        """A run in a few figures; one that is damaged says what is wrong."""
+        run = sight.run
+        now = (sight, modified(run.evaluations_file), modified(run.path / "config.toml"))
+        then, found = self._summaries.get(run.id, (None, {}))
+        if then != now:
+            found = summarised(sight)
+            self._summaries[run.id] = now, found
+        return found
+
+
+def summarised(sight: Sight) -> Summary:
+    """How far a run came and how good it is."""
+    run = sight.run
+    begun = {"run": run.id, "started": modified(run.path / "config.toml")}
+    try:
+        found, config = figures(run), run.config
+        networks = len(config.networks())
+        return begun | {
+            "recipe": config.recipe,
+            "dataset": config.dataset,
+            "status": status_of(sight),
+            "epoch": found["epochs"],
+            "epochs": config.epochs,
+            "networks": networks,
+            "parameters": parameters(run, networks),
+            "train_loss": found["train_loss"],
+            "val_accuracy": found["val_accuracy"],
+            "test_accuracy": found["test_accuracy"],
+            "evaluations": found["test_evaluations"],
+            "seconds": found["seconds"],
+            "error": None,
+        }
+    except RunError as error:
+        nothing = dict.fromkeys(("recipe", "dataset", "epochs", "parameters", "val_accuracy", "test_accuracy"))
+        return begun | nothing | {"status": "damaged", "epoch": 0, "networks": 0, "error": without_paths(str(error))}
+
+
+def parameters(run: Run, networks: int) -> int | None:
+    """How many numbers one network of a run learns, from the header of its first snapshot; None if that is damaged."""
+    try:
+        with open(run.snapshots / "epoch-000000.safetensors", "rb") as file:
+            size = int.from_bytes(file.read(8), "little")
+            header = strict_json.loads(file.read(min(size, 1 << 20)))
+        learned = [tensor for name, tensor in header.items() if name.startswith("0/")]  # 1/… is the layers' own state
+        return sum(math.prod(tensor["shape"]) for tensor in learned) // networks
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def details(reader: Reader, name: str) -> dict[str, Any]:
+    """One run with its settings, its command, its networks and its journal."""
+    sight = reader.find(name)
+    run, config = sight.run, sight.run.config
+    swept = [name for name, _ in config.sweep]
+    images = run.environment["dataset"]["train"] - config.held_out
+    return reader.summary(sight) | {
+        "config": config.to_dict(),
+        "command": shlex.join(["jaxquard", "train", *arguments(config)]),
+        "steps_per_epoch": images // config.batch_size,
+        "networks": [{key: getattr(one, key) for key in ("seed", *swept)} for one in config.networks()],
+        "journal": run.journal(),
+    }
+
+
+async def list_runs(request: Request) -> JSONResponse:
+    """All runs, newest first, each with the job that it is, if any."""
+    state = request.app.state
+    jobs = state.trainer.documents()
+    found = await to_thread.run_sync(state.reader.summaries)
+    return JSONResponse({"runs": [one | {"job": one["run"] if one["run"] in jobs else None} for one in found]})
+
+
+async def one_run(request: Request) -> JSONResponse:
+    """One run, whole."""
+    state, name = request.app.state, request.path_params["run"]
+    found = await to_thread.run_sync(details, state.reader, name)
+    job = state.trainer.documents().get(name)
+    return JSONResponse(found | {"job": job and job["job"], "error": found["error"] or (job and job["error"])})
+
+
+async def charts(request: Request) -> JSONResponse:
+    """How a run learned, in charts."""
+    reader, name = request.app.state.reader, request.path_params["run"]
+    found = await to_thread.run_sync(lambda: curves.of_run(reader.find(name).run.epochs()))
+    return JSONResponse({"charts": found})
+
+
+routes = [
+    Route("/api/runs", list_runs),
+    Route("/api/runs/{run}", one_run),
+    Route("/api/runs/{run}/charts", charts),
+]

@@ -1,0 +1,167 @@
+"""The settings as a form: what there is to choose, what a choice comes to, and the command line that says the same."""
+
+import dataclasses
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+import jaxquard
+from jaxquard import recipes
+from jaxquard.config import Config
+from jaxquard.data import catalogue
+from jaxquard.errors import UsageError
+from jaxquard.studio.security import read_json
+
+MAX_LAYERS = 64  # more than that takes minutes to compile
+MAX_NUMBERS = 100_000_000  # parameters of all networks of a run: with gradients and an optimiser's memory 1.6 GB
+TYPES = get_type_hints(Config)
+KINDS = {bool: "bool", int: "int", float: "float", str: "text"}
+FIELDS = {field.name: field for field in dataclasses.fields(Config) if field.name not in ("recipe", "sweep")}
+
+
+def described(name: str) -> dict[str, Any]:
+    """One setting as a form shows it: type, default, choices, bounds, and a sentence."""
+    kinds = [kind for kind in get_args(TYPES[name]) if kind is not type(None)] or [TYPES[name]]
+    choices = list(get_args(TYPES[name])) if get_origin(TYPES[name]) is Literal else None
+    kind = "choice" if choices else "ints" if get_origin(TYPES[name]) is tuple else KINDS[kinds[0]]
+    facts = FIELDS[name].metadata
+    bounds = facts["bounds"] | ({"choices": choices} if choices else {})
+    shown = {"name": name, "group": facts["group"], "help": facts["help"], "type": kind, "scalar": facts["scalar"]}
+    return shown | {"default": Config().to_dict().get(name)} | bounds
+
+
+def recipe(name: str) -> dict[str, Any]:
+    """A recipe with what it sets, and what was measured."""
+    found = recipes.find(name)
+    result = found.result or {}
+    plain, changed = Config().to_dict(), found.config.to_dict()
+    accuracy = result.get("test_accuracy")
+    return {
+        "name": name,
+        "summary": found.purpose,
+        "config": {key: value for key, value in changed.items() if key != "recipe" and plain.get(key) != value},
+        "parameters": result.get("parameters"),
+        "test_accuracy": accuracy and {"mean": accuracy["mean"], "std": accuracy["std"], "n": result["n"]},
+    }
+
+
+def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
+    """The config that `{"recipe", "settings"}` asks for, as the command line would make it. UsageError."""
+    name, settings = document.get("recipe"), document.get("settings", {})
+    if not isinstance(name, str | None) or not isinstance(settings, dict):
+        raise UsageError("recipe: must be a name, and settings an object")
+    if "recipe" in settings:
+        raise UsageError("recipe: belongs beside the settings, not among them")
+    base = recipes.find(name[:100] if name else "seed").config
+    config = Config.from_dict(base.to_dict() | settings)
+    if config.dataset not in datasets:
+        raise UsageError(f"dataset: the studio trains on {', '.join(datasets)}, and on what runs here were trained on")
+    depths = {"hidden": len(config.hidden), "widths": len(config.widths), "blocks": config.blocks}
+    for key, depth in depths.items():
+        if depth > MAX_LAYERS:
+            raise UsageError(f"{key}: at most {MAX_LAYERS} in the studio")
+    if not config.widths:
+        raise UsageError("widths: at least one stage")
+    return config if name or config == base else config.replace(recipe=None)
+
+
+def arguments(config: Config) -> list[str]:
+    """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the mission's."""
+    base = recipes.find(config.recipe).config if config.recipe in recipes.names() else Config()
+    differing = [name for name in FIELDS if getattr(config, name) != getattr(base, name)]
+    if any(getattr(config, name) is None for name in differing):  # which no flag can say, but Config() does
+        base, differing = Config(), [name for name in FIELDS if getattr(config, name) != getattr(Config(), name)]
+    words = ["--recipe", base.recipe] if base.recipe else []
+    for name in differing:
+        words += _flag(name, getattr(config, name))
+    for name, values in config.sweep:
+        words += ["--sweep", f"{name}={','.join(map(repr, values))}"]
+    return words
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    flag = name.replace("_", "-")
+    if value is False or value == ():
+        return [f"--no-{flag}"]
+    if value is True:
+        return [f"--{flag}"]
+    return [f"--{flag}", *map(str, value if isinstance(value, tuple) else [value])]
+
+
+def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> int:
+    """How many numbers each network of a config learns; nothing is computed for it. UsageError."""
+    import jax
+
+    from jaxquard.nn.model import count_parameters
+    from jaxquard.training import steps
+
+    network = config.networks()[0]
+    task = steps.make_task(network, image_shape, classes, network.batch_size)
+    shapes = jax.eval_shape(lambda: steps.init_state(task, jax.numpy.int32(0), steps.make_hyper(task, network)).params)
+    count = count_parameters(shapes)
+    if count * len(config.networks()) > MAX_NUMBERS:
+        widths = "hidden" if config.model == "mlp" else "widths"
+        raise UsageError(f"{widths}: {count:,} parameters in each network are more than the studio trains")
+    return count
+
+
+def datasets(state: Any) -> dict[str, str]:
+    """What may be trained on, by name: the data sets known here, and those that runs were trained on already."""
+    known = {entry.name: entry.title for entry in catalogue.CATALOGUE.values()}
+    used = {summary["dataset"] for summary in state.reader.summaries() if summary["dataset"]}
+    return known | {name: os.path.basename(name) for name in sorted(used - set(known))}
+
+
+def facts_of(state: Any, dataset: str) -> tuple[tuple[int, ...], int]:
+    """Image shape and number of classes: as a run that was trained on this data says, else as MNIST has it."""
+    for summary in state.reader.summaries():
+        if summary["dataset"] == dataset:
+            facts = state.reader.find(summary["run"]).run.environment["dataset"]
+            return tuple(facts["image_shape"]), len(facts["class_names"])
+    entry = catalogue.find(dataset)
+    side = 8 if dataset == "digits" else 28
+    return (side, side, 1), len(entry.class_names) if entry else 10
+
+
+def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
+    """The config asked for, and its number of parameters. UsageError."""
+    config = chosen(document, datasets(state))
+    return config, parameters(config, *facts_of(state, config.dataset))
+
+
+def information(state: Any) -> dict[str, Any]:
+    """What there is to choose from."""
+    return {
+        "version": jaxquard.__version__,
+        "token": state.studio.token is not None,
+        "datasets": [{"name": name, "title": title} for name, title in datasets(state).items()],
+        "recipes": [recipe(name) for name in recipes.names()],
+        "settings": [described(name) for name in FIELDS],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+async def info(request: Request) -> JSONResponse:
+    """What there is to choose from."""
+    return JSONResponse(await to_thread.run_sync(information, request.app.state))
+
+
+async def check(request: Request) -> JSONResponse:
+    """What a choice comes to: the command, the whole config, the number of parameters; or what is wrong with it."""
+    document, state = await read_json(request), request.app.state
+    try:
+        config, count = await to_thread.run_sync(checked, state, document, limiter=state.limiter)
+    except UsageError as error:
+        named = str(error).partition(":")[0]
+        return JSONResponse({"error": str(error), "setting": named if named in FIELDS else None}, 422)
+    command = shlex.join(["jaxquard", "train", *arguments(config)])
+    return JSONResponse({"command": command, "config": config.to_dict(), "parameters": count})
+
+
+routes = [Route("/api/info", info), Route("/api/settings/check", check, methods=["POST"])]

@@ -1,0 +1,249 @@
+"""Training asked for from the page: `jaxquard train` in a process and a session of its own, one at a time.
+
+It is steered as anybody would steer it, by SIGTERM (save a checkpoint and stop) and `--resume`, and read by what it
+writes, so that neither process needs the other to live. A training found under way, started in a terminal or by a
+studio before this one, is a job like any other. A job's id is its run's.
+"""
+
+import asyncio
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from dataclasses import dataclass
+from typing import IO, Any, Literal
+
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from jaxquard.config import Config
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import directory
+from jaxquard.runs.interrupts import INTERRUPTED
+from jaxquard.studio import Studio
+from jaxquard.studio.security import read_json, without_paths
+from jaxquard.studio.settings import arguments, checked
+from jaxquard.studio.watch import ELSEWHERE, TICK, Watch, status_of
+
+JAXQUARD = [sys.executable, "-P", "-c", "from jaxquard.cli import main; main()"]
+MAX_JOBS = 100  # that are waiting, and again as many that have ended
+LOST = "its process ended without a word; going on starts from the newest checkpoint"
+Status = Literal["queued", "running", "pausing", "paused", "stopping", "stopped", "finished", "failed"]
+ACTIVE = ("running", "pausing", "stopping")
+Document = dict[str, Any]
+
+
+@dataclass
+class Job:
+    """One training: what `jaxquard train` is given for it, and its process, if that is one of ours."""
+
+    run: str
+    arguments: list[str]
+    until: int | None = None
+    status: Status = "queued"
+    error: str | None = None
+    process: subprocess.Popen[bytes] | None = None
+    said: IO[bytes] | None = None
+
+    @property
+    def words(self) -> list[str]:
+        """The arguments of `jaxquard train`."""
+        return [*self.arguments, *(["--until", str(self.until)] if self.until else [])]
+
+
+class Trainer:
+    """The queue, and whoever is training. Safe to share by threads; `tick` is to be called often."""
+
+    def __init__(self, studio: Studio, watch: Watch) -> None:
+        self.studio, self.watch = studio, watch
+        self.jobs: dict[str, Job] = {}
+        self._lock = threading.RLock()
+
+    def documents(self) -> dict[str, Document]:
+        """Every job by its id, in the order in which they run."""
+        with self._lock:
+            sights = self.watch.look()
+            return {name: self._document(job, name in sights) for name, job in self.jobs.items()}
+
+    def _document(self, job: Job, begun: bool) -> Document:
+        command = shlex.join(["jaxquard", "train", *job.words])
+        facts = {"job": job.run, "run": job.run if begun else None, "status": job.status}
+        return facts | {"command": command, "error": job.error}
+
+    def start(self, config: Config, name: str | None = None) -> Document:
+        """A new run, trained as soon as nothing else is. UsageError or RunError for a name that cannot be had."""
+        with self._lock:
+            if name is None:
+                name = directory.new_name(config)
+            directory.free_path(self.studio.runs, name)
+            if name in self.jobs and self.jobs[name].status != "stopped":
+                raise RunError(f"{name}: already there; choose another name")
+            return self._queue(Job(name, [*arguments(config), "--name", name]))
+
+    def resume(self, name: str, *, one_epoch: bool = False) -> Document:
+        """Go on with a run that has stopped, or a job that was stopped before it had one: to the end, or an epoch."""
+        with self._lock:
+            sight, job = self.watch.look(afresh=True).get(name), self.jobs.get(name)
+            if (sight and sight.pid is not None) or (job and job.status in ("queued", *ACTIVE)):
+                raise RunError(f"{name}: is training or waits to")
+            if sight and status_of(sight) == "finished":
+                raise RunError(f"{name}: has finished; a longer training is a new run")
+            if not sight and not job:
+                raise HTTPException(404, "there is no run of this name")
+            epochs = sight.run.epochs() if sight else []
+            until = (epochs[-1]["epoch"] if epochs else 0) + 1 if one_epoch else None
+            return self._queue(Job(name, ["--resume", name] if sight or not job else job.arguments, until))
+
+    def end(self, name: str, then: Literal["pausing", "stopping"]) -> Document:
+        """Have a training save a checkpoint and stop, or leave the queue."""
+        with self._lock:
+            job = self.jobs.get(name)
+            if not job:
+                raise HTTPException(404, "there is no job of this name")
+            if job.status == "running":
+                self._terminate(job)
+            elif job.status not in ("queued", "pausing", "paused", "failed"):
+                raise RunError(f"{name}: is not training")
+            over: Status = "paused" if then == "pausing" else "stopped"
+            job.status = then if job.status in ACTIVE else over
+            return self._document(job, name in self.watch.look())
+
+    def tick(self) -> None:
+        """See what has begun and ended, and start what comes next."""
+        with self._lock:
+            for name, sight in self.watch.look().items():
+                if sight.pid is not None and not (name in self.jobs and self.jobs[name].status in ACTIVE):
+                    self.jobs[name] = Job(name, ["--resume", name], status="running")
+            active = [job for job in self.jobs.values() if job.status in ACTIVE]
+            for job in active:
+                if self._has_ended(job):
+                    self._conclude(job)
+            waiting = [job for job in self.jobs.values() if job.status == "queued"]
+            if waiting and not active:
+                self._spawn(waiting[0])
+
+    async def run(self) -> None:
+        """`tick`, for as long as the studio runs."""
+        while True:
+            await to_thread.run_sync(self.tick)
+            await asyncio.sleep(TICK)
+
+    def _queue(self, job: Job) -> Document:
+        """Put a job last. Those that have ended are forgotten, the oldest first, where there are many."""
+        if [other.status for other in self.jobs.values()].count("queued") >= MAX_JOBS:
+            raise RunError(f"{MAX_JOBS} trainings are waiting already")
+        self.jobs.pop(job.run, None)
+        ended = [name for name, other in self.jobs.items() if other.status in ("finished", "stopped", "failed")]
+        for name in ended[: max(0, len(ended) - MAX_JOBS)]:
+            del self.jobs[name]
+        self.jobs[job.run] = job
+        return self._document(job, job.run in self.watch.look())
+
+    def _spawn(self, job: Job) -> None:
+        studio = self.studio
+        places = ["--runs", str(studio.runs), *(["--data-dir", str(studio.data_dir)] if studio.data_dir else [])]
+        words = ["train", "--json", "--quiet", *places, *(["--offline"] if studio.offline else []), *job.words]
+        job.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _conclude; a pipe would break when the studio is killed
+        nowhere = subprocess.DEVNULL
+        try:
+            job.process = subprocess.Popen(
+                [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, start_new_session=True
+            )
+            job.status = "running"
+        except OSError as error:
+            job.status, job.error = "failed", f"cannot be started: {error.strerror}"
+            job.said.close()
+
+    def _terminate(self, job: Job) -> None:
+        if job.process:
+            job.process.terminate()
+            return
+        pid = self.watch.look(afresh=True)[job.run].pid
+        if pid == ELSEWHERE:
+            raise RunError(f"{job.run}: is trained on another machine")
+        if pid is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+
+    def _has_ended(self, job: Job) -> bool:
+        if job.process:
+            return job.process.poll() is not None
+        sight = self.watch.look().get(job.run)
+        return sight is None or sight.pid is None
+
+    def _conclude(self, job: Job) -> None:
+        """How a training ended: by what it wrote down, else by what was wanted, else by what its process said."""
+        sight = self.watch.look(afresh=True).get(job.run)
+        came_to = status_of(sight) if sight else None
+        said = _last_words(job.said) if job.said else None
+        code = job.process.returncode if job.process else 0 if came_to == "stopped" else None
+        if came_to == "finished":
+            job.status = "finished"
+        elif job.status != "running" and came_to != "diverged":
+            job.status = "paused" if job.status == "pausing" else "stopped"
+        elif code in (0, INTERRUPTED) and came_to != "diverged":
+            job.status = "paused"
+        else:
+            job.status, job.error = "failed", said or ("the training diverged" if came_to == "diverged" else LOST)
+        job.process = job.said = None
+
+
+def _last_words(file: IO[bytes]) -> str | None:
+    """The sentence with which a training ended, without a library's words in it."""
+    with file:
+        file.seek(0)
+        text = file.read(100_000).decode(errors="replace")
+    ours = [line.removeprefix("jaxquard: ") for line in text.splitlines() if line.startswith("jaxquard: ")]
+    return without_paths(ours[-1]) if ours and "JAXQUARD_DEBUG" not in ours[-1] else None
+
+
+async def list_jobs(request: Request) -> JSONResponse:
+    """Every job there is."""
+    return JSONResponse({"jobs": list((await to_thread.run_sync(request.app.state.trainer.documents)).values())})
+
+
+async def new_job(request: Request) -> JSONResponse:
+    """Queue a training of `{"recipe", "settings", "name"}`."""
+    document, state = await read_json(request), request.app.state
+    name = document.get("name")
+    if not isinstance(name, str | None):
+        raise UsageError("name: must be text")
+    config, _ = await to_thread.run_sync(checked, state, document, limiter=state.limiter)
+    return JSONResponse(await to_thread.run_sync(state.trainer.start, config, name or None), 202)
+
+
+async def resume(request: Request) -> JSONResponse:
+    """Queue the rest of the run `{"run"}`."""
+    document, state = await read_json(request), request.app.state
+    sight = state.reader.find(str(document.get("run")))
+    return JSONResponse(await to_thread.run_sync(state.trainer.resume, sight.run.id), 202)
+
+
+async def steer(request: Request) -> JSONResponse:
+    """Pause, continue, go on for one epoch, or stop."""
+    trainer: Trainer = request.app.state.trainer
+    actions = {
+        "pause": lambda name: trainer.end(name, "pausing"),
+        "stop": lambda name: trainer.end(name, "stopping"),
+        "continue": trainer.resume,
+        "one-epoch": lambda name: trainer.resume(name, one_epoch=True),
+    }
+    if request.path_params["action"] not in actions:
+        raise HTTPException(404)
+    action = actions[request.path_params["action"]]
+    return JSONResponse(await to_thread.run_sync(action, request.path_params["job"]), 202)
+
+
+routes = [
+    Route("/api/jobs", list_jobs),
+    Route("/api/jobs", new_job, methods=["POST"]),
+    Route("/api/jobs/resume", resume, methods=["POST"]),
+    Route("/api/jobs/{job}/{action}", steer, methods=["POST"]),
+]
