@@ -21,6 +21,7 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "pixel_std": ([1e-9, 1, None], [0, -1, 1.0001]),
     "shift": ([0], [-1]),
     "cutout": ([0], [-1]),
+    "erasing": ([0, 1], [-0.1, 1.1]),
     "mixup": ([0, 100], [-0.1]),
     "hidden": ([(), (1,), (65536, 1)], [(0,), (3, -1), (65537,)]),
     "widths": ([(1,), (65536,)], [(0,), (65537,)]),
@@ -28,6 +29,8 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "stem": ([1, 4], [0]),
     "dropout": ([0, 0.999], [-0.1, 1, 0.999999999]),
     "label_smoothing": ([0, 0.999], [-0.1, 1]),
+    "teacher_share": ([0, 1], [-0.1, 1.1]),
+    "temperature": ([1e-6, 100], [0, -1]),
     "l2": ([0, 1e6], [-1e-9]),
     "learning_rate": ([1e-30, 1e30], [0, -1, 1e-60, 1e39]),
     "momentum": ([0, 0.999], [-0.1, 1]),
@@ -53,8 +56,9 @@ CHOICES = {
     "loss": ["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"],
     "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw"],
     "schedule": ["constant", "step", "cosine", "one_cycle"],
+    "tta": ["none", "mirror", "mirror_and_shift"],
 }
-SIMPLE = {"recipe", "dataset", "flip", "sweep"}
+SIMPLE = {"recipe", "dataset", "flip", "batch_norm", "teacher", "sweep"}
 WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "batch_size", "epochs", "patience", "seed", "seeds"]
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
 
@@ -130,7 +134,7 @@ def test_numbers_take_the_type_of_their_setting():
 def test_choices(name: str):
     for value in CHOICES[name]:
         assert getattr(Config(**{name: value}), name) == value
-    for value in ["", "MLP", "none", 3, None, ["mlp"], 10**5000, "x" * 10**4, "a\nb"]:
+    for value in ["", "MLP", "nothing", 3, None, ["mlp"], 10**5000, "x" * 10**4, "a\nb"]:
         with pytest.raises(UsageError, match=f"^{name}: .* is none of {', '.join(CHOICES[name])}") as caught:
             Config(**{name: value})
         assert "\n" not in str(caught.value)
