@@ -215,17 +215,19 @@ def test_networks_are_every_combination_under_every_seed_seeds_innermost():
 
 def test_what_the_compiler_need_not_know_is_blank():
     config = Config(dropout=0.2, patience=3)
-    active = frozenset({"learning_rate", "dropout", "epsilon", "decay_every", "decay_factor"})
+    active = frozenset({"learning_rate", "dropout", "epsilon", "decay_every", "decay_factor", "temperature"})
     scalars = {name: getattr(config, name) / 3 for name in SCALARS}
     same = config.replace(
-        **scalars, seed=4, seeds=2, epochs=7, patience=9, dataset="digits", recipe="r", validation=3, sweep={"l2": [1]}
-    )
+        **scalars, seed=4, seeds=2, epochs=7, patience=9, dataset="digits", recipe="r", validation=3, sweep={"l2": [1]},
+        teacher="cnn", tta="mirror",
+    )  # fmt: skip
     assert same.blank(active) == config.blank(active)
     assert hash(same.blank(active)) == hash(config.blank(active))
     for change in [
         {"hidden": (3,)}, {"widths": (3,)}, {"blocks": 2}, {"model": "cnn"}, {"activation": "tanh"}, {"flip": True},
         {"shift": 1}, {"cutout": 1}, {"loss": "squared_error_softmax"}, {"optimizer": "adam"}, {"schedule": "cosine"},
         {"initializer": "zeros"}, {"batch_size": 3}, {"patience": 0}, {"pixel_mean": 0.5}, {"pixel_std": 0.5},
+        {"batch_norm": True}, {"stem": 2},
     ]:  # fmt: skip
         assert config.replace(**change).blank(active) != config.blank(active)
     assert config.blank(active - {"dropout"}) != config.blank(active)
