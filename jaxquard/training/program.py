@@ -19,6 +19,9 @@ from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 from jaxquard.training.steps import Task
 
+# Random numbers for every layer make a large program, which runs once: compiling it carelessly saves seconds.
+FOR_ONE_USE: Any = {"xla_backend_optimization_level": 0}
+
 
 class Program(NamedTuple):
     """Compiled functions of stacked (many networks) or plain (one) TrainStates; the shapes are those of `steps`."""
@@ -57,7 +60,7 @@ def make_program(task: Task, many: bool) -> Program:
     end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest), 2)
     judge = over(logits, 1)
     return Program(
-        init=jax.jit(lambda seed, hyper: init((seed, hyper))),
+        init=jax.jit(lambda seed, hyper: init((seed, hyper)), compiler_options=FOR_ONE_USE),
         orders=jax.jit(orders),
         run=_taking_turns(task) if many and jax.default_backend() == "cpu" else run,
         end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),
