@@ -10,6 +10,7 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 import tempfile
 import time
@@ -58,12 +59,16 @@ def measure_all(chosen: list[Recipe], runs: Path, root: Path, *, trial: bool) ->
         entry = measure(
             shortened(recipe) if trial else recipe, fraction(dataset) if trial else dataset, runs, file.parent
         )
-        results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-        results[recipe.name] = entry
-        file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        if not trial:
-            package = ROOT / "jaxquard" / "recipes" / "results.json"
-            package.write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+        write_results(recipe.name, entry, file)
+
+
+def write_results(name: str, entry: dict[str, Any], file: Path) -> None:
+    """One entry more in `file`; what docs/ has, the package has too."""
+    results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    results[name] = entry
+    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    if file == ROOT / "docs" / "results.json":
+        shutil.copyfile(file, ROOT / "jaxquard" / "recipes" / "results.json")
 
 
 def shortened(recipe: Recipe) -> Recipe:
@@ -102,8 +107,8 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, docs: Path) -> dict[st
         draw_card(result.run, first, found, dataset, docs / "results" / "seed-card.svg")
     mean = float(np.mean(accuracies))
     return {
-        "test_accuracy": {"mean": mean, "std": float(np.std(accuracies, ddof=1)), "values": accuracies},
-        "tta": None,
+        "test_accuracy": spread(accuracies),
+        "tta": result.tta and {"name": result.tta["name"]} | spread(result.tta["accuracy"]),
         "n": recipe.seeds,
         "seeds": [network.seed for network in config.networks()],
         "parameters": result.parameters,
@@ -117,6 +122,12 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, docs: Path) -> dict[st
         "test_evaluations": len(result.run.evaluations()),
         "first_network": found.as_dict(dataset.class_names),
     }
+
+
+def spread(values: list[float]) -> dict[str, Any]:
+    """Mean, standard deviation (0 of a single value) and the values themselves."""
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(np.mean(values)), "std": std, "values": values}
 
 
 class Ticker:
@@ -184,24 +195,34 @@ def write_tables(results: dict[str, Any], root: Path) -> None:
 def accuracy_table(results: dict[str, Any]) -> str:
     """One line a recipe: what it is, mean ± std over seeds, how long it takes, and whether it met its goal."""
     lines = [
-        "| recipe | parameters | test accuracy | n | seconds a network | to beat | goal | met |",
-        "|---|--:|--:|--:|--:|--:|--:|---|",
+        "| recipe | parameters | test accuracy | over views | n | seconds a network | to beat | goal | met |",
+        "|---|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     for name, entry in sorted(results.items(), key=lambda item: item[1]["test_accuracy"]["mean"]):
-        figures = entry["test_accuracy"]
-        accuracy = f"{100 * figures['mean']:.2f} ± {100 * figures['std']:.2f} %"
+        parameters = f"{entry['parameters']:,}" if entry["parameters"] else "–"
         beats = f"{100 * entry['beats']:.2f} %" if entry["beats"] else "–"
-        goal = f"≥ {100 * entry['goal']:.4g} %" if entry["goal"] else "report"
+        goal = f"≥ {100 * entry['goal']:.4g} %" if entry["goal"] else "–"
         met = {True: "yes", False: "**no**", None: "–"}[entry["met"]]
-        cells = (f"`{name}`", f"{entry['parameters']:,}", accuracy, str(entry["n"]), f"{entry['seconds']:.1f}")
+        figures = (mean_and_std(entry["test_accuracy"]), mean_and_std(entry["tta"]))
+        cells = (f"`{name}`", parameters, *figures, str(entry["n"]), f"{entry['seconds']:.1f}")
         lines.append(f"| {' | '.join((*cells, beats, goal, met))} |")
     return "\n".join(lines)
+
+
+def mean_and_std(figures: dict[str, Any] | None) -> str:
+    """Mean ± standard deviation in percent; a single value has none."""
+    if figures is None:
+        return "–"
+    mean, std = 100 * figures["mean"], 100 * figures["std"]
+    return f"{mean:.2f} ± {std:.2f} %" if len(figures["values"]) > 1 else f"{mean:.2f} %"
 
 
 def details(results: dict[str, Any]) -> str:
     """Each recipe with its command, its charts, and its first network class by class."""
     parts = []
     for name, entry in results.items():
+        if "first_network" not in entry:
+            continue  # a baseline
         first = entry["first_network"]
         parts += [
             f"\n## `{name}`: {entry['class']}\n",

@@ -236,7 +236,7 @@ def _train_document(result: "TrainResult") -> dict[str, Any]:
         "train_loss": summary(result.train_loss),
         "test_loss": summary(result.test_loss),
         "test_accuracy": summary(result.test_accuracy),
-        "tta": None,
+        "tta": result.tta and {"name": result.tta["name"], "test_accuracy": summary(result.tta["accuracy"])},
         "seconds": {"total": round(_since_start(), 3)} | {k: round(v, 3) for k, v in vars(result.seconds).items()},
         "diverged": result.diverged,
     }

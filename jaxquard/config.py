@@ -23,6 +23,7 @@ Initializer = Literal["scaled_normal", "standard_normal", "he_normal", "glorot_n
 Loss = Literal["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"]
 Optimizer = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
+Views = Literal["none", "mirror", "mirror_and_shift"]
 
 DEFAULT_VALIDATION = 5000
 MAX_NETWORKS = 1024
@@ -62,6 +63,9 @@ class Config:
     flip: bool = setting(False, "Mirror half of the training images.", group="Data")
     shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0)
     cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0)
+    erasing: float = setting(
+        0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scalar=True
+    )
     mixup: float = setting(0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scalar=True)
 
     model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network")
@@ -78,6 +82,9 @@ class Config:
     )
     activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network")
     initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network")
+    batch_norm: bool = setting(
+        False, "Normalise each hidden layer over the batch; the CNN always does.", group="Network"
+    )
     dropout: float = setting(
         0.0, "Share of hidden activations dropped in training.", group="Network", low=0, below=1, scalar=True
     )
@@ -85,6 +92,15 @@ class Config:
     loss: Loss = setting("cross_entropy", "What training makes small.", group="Objective")
     label_smoothing: float = setting(
         0.0, "Share of each label spread over all classes.", group="Objective", low=0, below=1, scalar=True
+    )
+    teacher: str | None = setting(
+        None, "A trained model whose answers are targets beside the labels (distillation).", group="Objective"
+    )
+    teacher_share: float = setting(
+        0.9, "Share of the target that is the teacher's.", group="Objective", low=0, high=1, scalar=True
+    )
+    temperature: float = setting(
+        2.0, "What the teacher's logits are divided by: higher is softer.", group="Objective", above=0, scalar=True
     )
     l2: float = setting(0.0, "½·l2·Σw² added to the loss: Nielsen's λ/n.", group="Objective", low=0, scalar=True)
 
@@ -114,6 +130,7 @@ class Config:
     patience: int = setting(
         0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0
     )
+    tta: Views = setting("none", "Views of a test image to average over, for a second figure.", group="Run")
     seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=2**31 - 1)
     seeds: int = setting(1, "Networks trained at once, on consecutive seeds.", group="Run", low=1, high=MAX_NETWORKS)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
@@ -159,6 +176,7 @@ class Config:
         """
         scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
         rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
+        rest |= {"teacher": None, "tta": "none"}
         return self.replace(**scalars, **rest, patience=min(self.patience, 1))
 
     def replace(self, **changes: Any) -> "Config":

@@ -147,6 +147,8 @@ def training_table(result: "TrainResult", total_seconds: float, *, swept: bool =
         ("test loss", figure(summary(result.test_loss))),
         ("test accuracy", figure(summary(result.test_accuracy), percent=True)),
     ]
+    if result.tta:
+        figures.append((f"…{result.tta['name']}", figure(summary(result.tta["accuracy"]), percent=True)))
     rows = [
         *([] if swept else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),

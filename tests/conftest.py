@@ -11,8 +11,8 @@ from jaxquard.data import Dataset, load
 
 # hypothesis keeps constants it found in the code in ./.hypothesis, even without a database
 os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", tempfile.mkdtemp(prefix="hypothesis-"))
-# As the command line does before it imports JAX (jaxquard/compilation.py): a test that runs it in this process turns the
-# compilation cache on, and XLA of JAX 0.10 then writes to stderr in whichever test next loads a program from it.
+# As the command line does before it imports JAX (jaxquard/compilation.py): once a test has turned the compilation cache
+# on in this process, XLA of JAX 0.10 writes to stderr in whichever test next loads a program from it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 

@@ -21,6 +21,7 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "pixel_std": ([1e-9, 1, None], [0, -1, 1.0001]),
     "shift": ([0], [-1]),
     "cutout": ([0], [-1]),
+    "erasing": ([0, 1], [-0.1, 1.1]),
     "mixup": ([0, 100], [-0.1]),
     "hidden": ([(), (1,), (65536, 1)], [(0,), (3, -1), (65537,)]),
     "widths": ([(1,), (65536,)], [(0,), (65537,)]),
@@ -28,6 +29,8 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "stem": ([1, 4], [0]),
     "dropout": ([0, 0.999], [-0.1, 1, 0.999999999]),
     "label_smoothing": ([0, 0.999], [-0.1, 1]),
+    "teacher_share": ([0, 1], [-0.1, 1.1]),
+    "temperature": ([1e-6, 100], [0, -1]),
     "l2": ([0, 1e6], [-1e-9]),
     "learning_rate": ([1e-30, 1e30], [0, -1, 1e-60, 1e39]),
     "momentum": ([0, 0.999], [-0.1, 1]),
@@ -53,8 +56,9 @@ CHOICES = {
     "loss": ["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"],
     "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw"],
     "schedule": ["constant", "step", "cosine", "one_cycle"],
+    "tta": ["none", "mirror", "mirror_and_shift"],
 }
-SIMPLE = {"recipe", "dataset", "flip", "sweep"}
+SIMPLE = {"recipe", "dataset", "flip", "batch_norm", "teacher", "sweep"}
 WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "batch_size", "epochs", "patience", "seed", "seeds"]
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
 
@@ -130,7 +134,7 @@ def test_numbers_take_the_type_of_their_setting():
 def test_choices(name: str):
     for value in CHOICES[name]:
         assert getattr(Config(**{name: value}), name) == value
-    for value in ["", "MLP", "none", 3, None, ["mlp"], 10**5000, "x" * 10**4, "a\nb"]:
+    for value in ["", "MLP", "nothing", 3, None, ["mlp"], 10**5000, "x" * 10**4, "a\nb"]:
         with pytest.raises(UsageError, match=f"^{name}: .* is none of {', '.join(CHOICES[name])}") as caught:
             Config(**{name: value})
         assert "\n" not in str(caught.value)
@@ -211,17 +215,19 @@ def test_networks_are_every_combination_under_every_seed_seeds_innermost():
 
 def test_what_the_compiler_need_not_know_is_blank():
     config = Config(dropout=0.2, patience=3)
-    active = frozenset({"learning_rate", "dropout", "epsilon", "decay_every", "decay_factor"})
+    active = frozenset({"learning_rate", "dropout", "epsilon", "decay_every", "decay_factor", "temperature"})
     scalars = {name: getattr(config, name) / 3 for name in SCALARS}
     same = config.replace(
-        **scalars, seed=4, seeds=2, epochs=7, patience=9, dataset="digits", recipe="r", validation=3, sweep={"l2": [1]}
-    )
+        **scalars, seed=4, seeds=2, epochs=7, patience=9, dataset="digits", recipe="r", validation=3, sweep={"l2": [1]},
+        teacher="cnn", tta="mirror",
+    )  # fmt: skip
     assert same.blank(active) == config.blank(active)
     assert hash(same.blank(active)) == hash(config.blank(active))
     for change in [
         {"hidden": (3,)}, {"widths": (3,)}, {"blocks": 2}, {"model": "cnn"}, {"activation": "tanh"}, {"flip": True},
         {"shift": 1}, {"cutout": 1}, {"loss": "squared_error_softmax"}, {"optimizer": "adam"}, {"schedule": "cosine"},
         {"initializer": "zeros"}, {"batch_size": 3}, {"patience": 0}, {"pixel_mean": 0.5}, {"pixel_std": 0.5},
+        {"batch_norm": True}, {"stem": 2},
     ]:  # fmt: skip
         assert config.replace(**change).blank(active) != config.blank(active)
     assert config.blank(active - {"dropout"}) != config.blank(active)

@@ -1,10 +1,11 @@
 """Convolution whose gradients stay fast inside a compiled loop.
 
 Both gradients of a convolution are convolutions themselves. Autodiff writes them in layouts for which XLA has no
-fast kernel on a CPU inside `scan` or `fori_loop`: up to 20× slower (jax-ml/jax#12868). Here, on a CPU, they are
-written in the one layout that is fast, with the transposes spelt out; elsewhere autodiff's own are used.
+fast kernel on a CPU inside `scan` or `fori_loop`: up to 20× slower (jax-ml/jax#12868). Here, on a CPU, the input's is
+written in the one layout that is fast, and the weights' as matrix products; elsewhere autodiff's own are used.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -17,7 +18,7 @@ from jaxquard.nn.initializers import Initializer, he_normal
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
-CHUNK = 32  # examples per partial sum of the weight gradient: few enough for their transposes to stay in cache
+CHUNK = 8  # images per partial sum of the weight gradient, at most: few enough for their copies to stay in cache
 
 
 def init_conv2d(
@@ -46,12 +47,10 @@ def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, paddi
     return z + params["b"] if "b" in params else z
 
 
-def _conv(
-    x: jax.Array, w: jax.Array, pads: Sequence[tuple[int, int]], stride: int = 1, spread_x: int = 1, spread_w: int = 1
-) -> jax.Array:
-    """XLA's convolution in its fast layout: x (n, h, w, in), w (kh, kw, in, out). Spreading puts zeros between."""
-    strides, spreads_x, spreads_w = ((s, s) for s in (stride, spread_x, spread_w))
-    return lax.conv_general_dilated(x, w, strides, pads, spreads_x, spreads_w, ("NHWC", "HWIO", "NHWC"))
+def _conv(x: jax.Array, w: jax.Array, pads: Sequence[tuple[int, int]], stride: int = 1, spread: int = 1) -> jax.Array:
+    """XLA's convolution in its fast layout: x (n, h, w, in), w (kh, kw, in, out). `spread` puts zeros between x's."""
+    layout = ("NHWC", "HWIO", "NHWC")
+    return lax.conv_general_dilated(x, w, (stride, stride), pads, (spread, spread), dimension_numbers=layout)
 
 
 def _backward(stride: int, pads: Pads, residuals: tuple[jax.Array, jax.Array], g: jax.Array):
@@ -74,19 +73,25 @@ def _input_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads:
     """∂C/∂x = g, spread out by the stride, convolved with w turned by 180° and its channels exchanged."""
     sizes = zip(x.shape[1:3], w.shape[:2], g.shape[1:3], pads, strict=True)
     full = [(k - 1 - low, n - 1 - (m - 1) * stride + low) for n, k, m, (low, _) in sizes]
-    return _conv(g, jnp.flip(w, (0, 1)).swapaxes(2, 3), full, spread_x=stride)
+    return _conv(g, jnp.flip(w, (0, 1)).swapaxes(2, 3), full, spread=stride)
 
 
 def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads: Pads) -> jax.Array:
-    """∂C/∂w = x convolved with g, channels and examples having changed places: the sum is over examples and pixels."""
-    sizes = zip(x.shape[1:3], w.shape[:2], g.shape[1:3], pads, strict=True)
-    window = [(low, k - n + (m - 1) * stride - low) for n, k, m, (low, _) in sizes]
+    """∂C/∂w[i,j,c,o] = Σ x[n, s·p+i, s·q+j, c] · g[n,p,q,o] over n, p, q: for each i one matrix product an image.
+
+    A product's left side is x shifted by each j, side by side, so that it is kw·in wide.
+    """
+    kh, kw, n_in, n_out = w.shape
+    rows, columns = ((m - 1) * stride + 1 for m in g.shape[1:3])
 
     def partial_sum(total, chunk):
         x, g = chunk
-        dw = _conv(x.transpose(3, 1, 2, 0), g.transpose(1, 2, 0, 3), window, spread_w=stride)
-        return total + dw.transpose(1, 2, 0, 3), None
+        x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+        wide = jnp.concatenate([x[:, :, j : j + columns : stride] for j in range(kw)], axis=-1)
+        parts = [wide[:, i : i + rows : stride].reshape(size, -1, kw * n_in) for i in range(kh)]
+        g = g.reshape(size, -1, n_out)
+        return total + jnp.stack([jnp.einsum("npc,npo->nco", part, g).sum(axis=0) for part in parts]), None
 
-    size = CHUNK if len(x) % CHUNK == 0 else len(x)
-    chunks = (a.reshape(-1, size, *a.shape[1:]) for a in (x, g))
-    return lax.scan(partial_sum, jnp.zeros_like(w), tuple(chunks))[0]
+    size = math.gcd(len(x), CHUNK)
+    chunks = tuple(a.reshape(-1, size, *a.shape[1:]) for a in (x, g))
+    return lax.scan(partial_sum, jnp.zeros((kh, kw * n_in, n_out)), chunks)[0].reshape(w.shape)

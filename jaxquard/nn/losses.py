@@ -23,6 +23,17 @@ def smooth_labels(targets: jax.Array, smoothing: float | jax.Array) -> jax.Array
     return (1 - smoothing) * targets + smoothing / targets.shape[-1]
 
 
+def learn_from(
+    teacher: jax.Array, targets: jax.Array, share: float | jax.Array, temperature: float | jax.Array
+) -> jax.Array:
+    """(1 - share)·y + share·softmax(t/T): what a teacher's logits t say of the other classes, beside the truth.
+
+    Distillation (Hinton, Vinyals & Dean, 2015, arXiv 1503.02531, section 2), with the student at a temperature of 1, so
+    that it composes with every loss: (batch, classes), (batch, classes) -> (batch, classes).
+    """
+    return (1 - share) * targets + share * softmax(teacher / temperature)
+
+
 def _distribution(targets: jax.Array, logits: jax.Array) -> jax.Array:
     return one_hot(targets, logits.shape[-1]) if targets.ndim < logits.ndim else targets
 

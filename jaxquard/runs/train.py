@@ -14,13 +14,13 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.errors import DivergedError, JaxquardError, RunError
 from jaxquard.nn.model import count_parameters
-from jaxquard.runs import checkpoint, directory, environment, journal, tensors
+from jaxquard.runs import checkpoint, directory, environment, journal, teacher, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.runs.files import sweep, write_atomically
 from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
-from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
+from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, mean_over_views
 from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain
 from jaxquard.training.program import start
 from jaxquard.training.state import TrainState
@@ -48,7 +48,7 @@ class Seconds:
 class TrainResult:
     """What a training came to. With several networks each figure is a list, and `diverged` the list of those that did.
 
-    Test figures are None where the training did not come to its end.
+    Test figures are None where the training did not come to its end. `tta` is the accuracy over the config's views.
     """
 
     run: Run
@@ -59,6 +59,7 @@ class TrainResult:
     test_accuracy: Any
     seconds: Seconds
     diverged: Any = False
+    tta: Any = None
 
 
 class Diverged(DivergedError):
@@ -96,12 +97,14 @@ def train(
     """
     observer, seconds = observer or Observer(), seconds or Seconds()
     began = time.perf_counter()
+    where = directory.runs_directory(runs)
     config, data = prepare(config, dataset)
+    data, taught_by = teacher.ask(config, data, where)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
     ts = start(program, task, config.networks())
-    run = directory.create(directory.runs_directory(runs), name, config, environment.describe(dataset), ts)
+    run = directory.create(where, name, config, environment.describe(dataset) | taught_by, ts)
     seconds.compile += time.perf_counter() - began
     with locked(run.path):
         return _continue(run, config, data, dataset, ts, until, checkpoint_every, observer, seconds)
@@ -127,6 +130,8 @@ def resume(
         _check_same_data(run, dataset)
         began = time.perf_counter()
         config, data = prepare(run.config, dataset)
+        data, taught_by = teacher.ask(config, data, run.path.parent)
+        teacher.check_same(run, taught_by)
         ts = _restore(run, config, data, observer)
         seconds.data += time.perf_counter() - began
         changed = environment.differences(run.environment, environment.machine())
@@ -297,10 +302,17 @@ def _finish(
     """Evaluate on the test set, once, and close the journal."""
     began, step = time.perf_counter(), int(np.ravel(ts.step)[0])
     _, program = make_run(config, data)
-    logits = all_logits(lambda images: program.logits(*ts.judged, images), dataset.test_images)
+
+    def all_of(images: np.ndarray) -> np.ndarray:
+        return all_logits(lambda chunk: program.logits(*ts.judged, chunk), images)
+
+    logits = all_of(dataset.test_images)
     loss, right = mean_loss(logits, dataset.test_labels), accuracy(logits, dataset.test_labels)
     lost = ~np.isfinite(loss)
     test = {"n": len(dataset.test_labels), "accuracy": plain(np.where(lost, np.nan, right)), "loss": plain(loss)}
+    if config.tta != "none":
+        averaged = mean_over_views(all_of, dataset.test_images, config.tta)
+        test["tta"] = {"name": config.tta, "accuracy": plain(accuracy(averaged, dataset.test_labels))}
     note = {"time": time.time(), "by": "train", "why": "end of training", "split": "test", "step": step}
     journal.append(run.evaluations_file, note | test)
     seconds.evaluate += time.perf_counter() - began
@@ -310,7 +322,7 @@ def _finish(
     finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
     journal.append(run.journal_file, finished | {"seconds": vars(seconds), "time": time.time()})
     figures = (_last_train_loss(run), test["loss"], test["accuracy"])
-    return TrainResult(run, parameters, epochs, *figures, seconds, diverged)
+    return TrainResult(run, parameters, epochs, *figures, seconds, diverged, test.get("tta"))
 
 
 def _result_of_finished(run: Run, finished: dict[str, Any]) -> TrainResult:
@@ -318,6 +330,7 @@ def _result_of_finished(run: Run, finished: dict[str, Any]) -> TrainResult:
     try:
         figures = (_last_train_loss(run), tests[-1]["loss"], tests[-1]["accuracy"])
         seconds = Seconds(**finished["seconds"])
-        return TrainResult(run, finished["parameters"], finished["epochs"], *figures, seconds, finished["diverged"])
+        counts = (finished["parameters"], finished["epochs"])
+        return TrainResult(run, *counts, *figures, seconds, finished["diverged"], tests[-1].get("tta"))
     except (IndexError, KeyError, TypeError) as error:
         raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error

@@ -13,13 +13,17 @@ from jaxquard.errors import UsageError
 
 
 class TrainingData(NamedTuple):
-    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation ones may be empty."""
+    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation ones may be empty.
+
+    `teacher` is a trained model's logits for the training images, (n, classes) float32, where there is one.
+    """
 
     images: jax.Array
     labels: jax.Array
     val_images: jax.Array
     val_labels: np.ndarray
     classes: int
+    teacher: jax.Array | None = None
 
 
 def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:

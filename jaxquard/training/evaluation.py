@@ -28,6 +28,21 @@ def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.n
     return np.concatenate(parts, axis=-2)[..., : len(images), :]
 
 
+def views(images: np.ndarray, name: str) -> list[np.ndarray]:
+    """Each image as it might also have been taken, the image itself first: mirrored, and moved by a pixel each way."""
+    shown = [images]
+    if name == "mirror_and_shift":
+        padded, (height, width) = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0))), images.shape[1:3]
+        corners = ((0, 1), (2, 1), (1, 0), (1, 2))
+        shown += [padded[:, top : top + height, left : left + width] for top, left in corners]
+    return shown if name == "none" else [*shown, *(view[:, :, ::-1] for view in shown)]
+
+
+def mean_over_views(logits: Callable[[np.ndarray], np.ndarray], images: np.ndarray, name: str) -> np.ndarray:
+    """`logits` averaged over the views of each image: what is called test-time augmentation."""
+    return np.mean([logits(view) for view in views(images, name)], axis=0)
+
+
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
     """log softmax over the last axis, in float64."""
     with np.errstate(invalid="ignore"):  # logits may be infinite where a network has diverged: NaN, then

@@ -69,7 +69,8 @@ def fit(
     chunk, seconds, last_epoch = 1, 0.0, min(until or config.epochs, config.epochs)
 
     began = time.perf_counter()
-    ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, step % per_epoch, step % per_epoch)
+    here = step % per_epoch
+    ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, here, here, data.teacher)
     jax.block_until_ready(ts)
     yield Event("compiled", ts, step // per_epoch, step, time.perf_counter() - began)
 
@@ -79,7 +80,7 @@ def fit(
         while step < (epoch + 1) * per_epoch:
             stop = _next_stop(step, chunk, per_epoch, checkpoint_every)
             began, first = time.perf_counter(), epoch * per_epoch
-            ts = program.run(ts, order, data.images, data.labels, step - first, stop - first)
+            ts = program.run(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
             bad_steps = np.atleast_1d(ts.totals.bad_step)
             seconds = time.perf_counter() - began
             chunk = max(1, int(HEARTBEAT * (stop - step) / seconds))

@@ -19,6 +19,9 @@ from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 from jaxquard.training.steps import Task
 
+# Random numbers for every layer make a large program, which runs once: compiling it carelessly saves seconds.
+FOR_ONE_USE: Any = {"xla_backend_optimization_level": 0}
+
 
 class Program(NamedTuple):
     """Compiled functions of stacked (many networks) or plain (one) TrainStates; the shapes are those of `steps`."""
@@ -35,8 +38,9 @@ class Program(NamedTuple):
 def make_program(task: Task, many: bool) -> Program:
     """Every function a training needs, compiled when first called."""
 
-    def run_steps(ts: TrainState, order: jax.Array, images: jax.Array, labels: jax.Array, start: Any, stop: Any) -> Any:
-        return steps.run_steps(task, ts, images, labels, order, start, stop)
+    def run_steps(pair: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array, *rest: Any) -> TrainState:
+        ts, order = pair
+        return steps.run_steps(task, ts, images, labels, order, *rest)
 
     def logits(model: tuple[Params, State], images: jax.Array) -> jax.Array:
         # scalars only matter in training, so any will do
@@ -46,12 +50,17 @@ def make_program(task: Task, many: bool) -> Program:
     over = _over_networks if many else _alone
     init = over(lambda start: steps.init_state(task, *start), 0)
     orders = over(lambda key, epoch: epoch_order(key, epoch, task.examples), 1)
-    mapped_run = over(lambda pair, *rest: run_steps(*pair, *rest), 4)
-    run = jax.jit(lambda ts, order, *rest: mapped_run((ts, order), *rest), donate_argnums=0)
+    mapped_run = over(run_steps, 5)
+    run = jax.jit(
+        lambda ts, order, images, labels, start, stop, teacher=None: mapped_run(
+            (ts, order), images, labels, start, stop, teacher
+        ),
+        donate_argnums=0,
+    )
     end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest), 2)
     judge = over(logits, 1)
     return Program(
-        init=jax.jit(lambda seed, hyper: init((seed, hyper))),
+        init=jax.jit(lambda seed, hyper: init((seed, hyper)), compiler_options=FOR_ONE_USE),
         orders=jax.jit(orders),
         run=_taking_turns(task) if many and jax.default_backend() == "cpu" else run,
         end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),

@@ -15,7 +15,7 @@ from jaxquard.nn import augmentation
 from jaxquard.nn.activations import ACTIVATIONS, Activation
 from jaxquard.nn.cnn import cnn
 from jaxquard.nn.initializers import INITIALIZERS
-from jaxquard.nn.losses import LOSSES, one_hot, smooth_labels
+from jaxquard.nn.losses import LOSSES, learn_from, one_hot, smooth_labels
 from jaxquard.nn.mlp import mlp
 from jaxquard.nn.model import Model, Params, State, pre_activations
 from jaxquard.optim import schedules
@@ -77,7 +77,7 @@ def make_model(task: Task, hyper: Hyper) -> Model:
         "std": config.pixel_std or 1.0,
     }
     if config.model == "mlp":
-        return mlp(config.hidden, **shared)
+        return mlp(config.hidden, batch_norm=config.batch_norm, **shared)
     return cnn(config.widths, config.blocks, stem=config.stem, **shared)
 
 
@@ -124,26 +124,32 @@ def l2_penalty(params: Params, rate: jax.Array) -> jax.Array:
     return 0.5 * rate * sum(jax.tree.leaves(squares))
 
 
-def make_targets(task: Task, hyper: Hyper, labels: jax.Array) -> jax.Array:
-    """Class numbers, or distributions where the labels are smoothed or mixed."""
-    if not {"label_smoothing", "mixup"} & task.active:
+def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array | None = None) -> jax.Array:
+    """Class numbers, or distributions where the labels are smoothed or mixed, or a teacher has a say."""
+    if teacher is None and not {"label_smoothing", "mixup"} & task.active:
         return labels
     targets = one_hot(labels, task.classes)
-    return smooth_labels(targets, hyper["label_smoothing"]) if "label_smoothing" in hyper else targets
+    if "label_smoothing" in hyper:
+        targets = smooth_labels(targets, hyper["label_smoothing"])
+    if teacher is not None:
+        targets = learn_from(teacher, targets, hyper["teacher_share"], hyper["temperature"])
+    return targets
 
 
 def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks."""
     config = task.config
-    if not (config.flip or config.shift or config.cutout or "mixup" in hyper):
+    if not (config.flip or config.shift or config.cutout or {"erasing", "mixup"} & task.active):
         return x, targets
-    flip, shift, cut, mix = jax.random.split(key, 4)
+    flip, shift, cut, mix, erase = jax.random.split(key, 5)
     if config.flip:
         x = augmentation.random_flip(flip, x)
     if config.shift:
         x = augmentation.random_shift(shift, x, config.shift)
     if config.cutout:
         x = augmentation.cutout(cut, x, config.cutout)
+    if "erasing" in hyper:
+        x = augmentation.random_erasing(erase, x, hyper["erasing"])
     if "mixup" in hyper:
         x, targets = augmentation.mixup(mix, x, targets, hyper["mixup"])
     return x, targets
@@ -168,11 +174,13 @@ def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
     )
 
 
-def train_step(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> TrainState:
-    """One update θ ← θ - η∇L on one batch: images (batch, h, w, c) uint8, labels (batch,)."""
+def train_step(
+    task: Task, ts: TrainState, images: jax.Array, labels: jax.Array, teacher: jax.Array | None = None
+) -> TrainState:
+    """One update θ ← θ - η∇L on one batch: images (batch, h, w, c) uint8, labels (batch,), teacher's logits or None."""
     model, optimizer = make_model(task, ts.hyper), make_optimizer(task, ts.hyper)
     loss = LOSSES[task.config.loss]
-    targets = make_targets(task, ts.hyper, labels)
+    targets = make_targets(task, ts.hyper, labels, teacher)
     x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), images, targets)
 
     def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array, jax.Array]]:
@@ -226,6 +234,7 @@ def run_steps(
     order: jax.Array,
     start: jax.Array,
     stop: jax.Array,
+    teacher: jax.Array | None = None,
 ) -> TrainState:
     """Steps [start, stop) of the epoch that visits the examples in `order`; start = 0 empties the totals first."""
     batch = task.config.batch_size
@@ -234,7 +243,7 @@ def run_steps(
 
     def body(number: jax.Array, ts: TrainState) -> TrainState:
         rows = jax.lax.dynamic_slice(order, (number * batch,), (batch,))
-        return train_step(task, ts, images[rows], labels[rows])
+        return train_step(task, ts, images[rows], labels[rows], None if teacher is None else teacher[rows])
 
     return jax.lax.fori_loop(start, stop, body, ts)
 

@@ -7,7 +7,7 @@ import optax
 import pytest
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from jaxquard.nn.losses import LOSSES, cross_entropy, one_hot, smooth_labels
+from jaxquard.nn.losses import LOSSES, cross_entropy, learn_from, one_hot, smooth_labels
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 4, (50, 6)).astype(np.float32)
@@ -82,3 +82,12 @@ def test_finite_and_right_at_logits_of_ten_thousand(name: str, label: int):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_nan_is_not_hidden(name: str):
     assert jnp.isnan(LOSSES[name](jnp.array([[0.0, jnp.nan]]), jnp.array([0]))).all()
+
+
+@pytest.mark.parametrize(("share", "temperature"), [(0.0, 2.0), (1.0, 1.0), (0.7, 4.0)])
+def test_a_teacher_has_its_share_of_the_target(share: float, temperature: float):
+    teacher = RNG.normal(0, 4, LOGITS.shape).astype(np.float32)
+    targets = learn_from(teacher, MIXED, share, temperature)
+    expected = (1 - share) * MIXED + share * softmax(teacher / temperature, -1)
+    np.testing.assert_allclose(targets, expected, rtol=1e-5, atol=1e-7)
+    np.testing.assert_allclose(targets.sum(-1), 1, rtol=1e-5)

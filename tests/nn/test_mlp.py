@@ -136,3 +136,28 @@ class TestDropout:
         model = mlp((self.WIDTH,) * 2, image_shape=(16, 16, 1), classes=self.WIDTH, dropout_rate=0.5)
         with pytest.raises(ValueError, match="needs a key"):
             model.apply(self.EYES, {}, jnp.zeros((1, 16, 16, 1), jnp.uint8), train=True)
+
+
+def test_with_batch_norm_hidden_layers_are_normalised_over_the_batch():
+    model = mlp((9, 7), image_shape=SHAPE, classes=3, batch_norm=True)
+    params, state = initialise(model)
+    assert [sorted(layer) for layer in params] == [["bias", "scale", "w"], ["bias", "scale", "w"], ["b", "w"]]
+    seen = {}
+
+    def keep(name, z):
+        seen[name] = z
+        return z
+
+    logits, kept = model.apply(params, state, IMAGES, train=True, watch=keep)
+    for name in "01":
+        np.testing.assert_allclose(seen[name].mean(0), 0, atol=1e-5)
+        np.testing.assert_allclose(seen[name].var(0), 1, rtol=1e-3)
+    x = np.asarray(IMAGES, np.float64).reshape(32, -1) / 255
+    for layer in params[:-1]:
+        z = x @ np.asarray(layer["w"], np.float64)
+        x = np.maximum((z - z.mean(0)) / np.sqrt(z.var(0) + 1e-5), 0)
+    np.testing.assert_allclose(logits, x @ np.asarray(params[-1]["w"], np.float64), rtol=1e-3, atol=1e-4)
+    assert all(bool((new["mean"] != old["mean"]).all()) for new, old in zip(kept, state, strict=True))
+    same_logits, same = model.apply(params, kept, IMAGES)
+    assert same is kept or jax.tree.all(jax.tree.map(lambda a, b: bool((a == b).all()), same, kept))
+    assert (same_logits != logits).any()  # running statistics, not the batch's

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.baselines import BASELINES
 from benchmarks.recipes import accuracy_table, details, replace_between
 from jaxquard import recipes
 from jaxquard.config import Config
@@ -40,7 +41,7 @@ def test_an_unknown_recipe_is_named_with_the_nearest() -> None:
         recipes.find("sead")
 
 
-@pytest.mark.parametrize("name", sorted(RESULTS))
+@pytest.mark.parametrize("name", sorted(RESULTS.keys() - BASELINES.keys()))
 def test_a_result_agrees_with_itself_and_with_its_recipe(name: str) -> None:
     entry, recipe = RESULTS[name], recipes.find(name)
     figures = entry["test_accuracy"]
@@ -50,6 +51,14 @@ def test_a_result_agrees_with_itself_and_with_its_recipe(name: str) -> None:
     assert figures["std"] == pytest.approx(statistics.stdev(figures["values"]))
     assert entry["met"] == (None if recipe.goal is None else figures["mean"] >= recipe.goal)
     assert entry["test_evaluations"] == 1  # nothing was chosen on the test set
+
+
+@pytest.mark.parametrize("name", sorted(RESULTS.keys() & BASELINES.keys()))
+def test_a_baseline_is_measured_but_judged_by_nothing(name: str) -> None:
+    entry = RESULTS[name]
+    assert entry["n"] == len(entry["test_accuracy"]["values"]) == BASELINES[name][2]
+    assert 0.05 < entry["test_accuracy"]["mean"] < 0.95
+    assert entry["goal"] is entry["met"] is entry["beats"] is None
 
 
 def test_the_documents_show_what_was_measured() -> None:

@@ -24,7 +24,8 @@ KINDS = {
 MORE_KINDS = {
     "nesterov": {"optimizer": "nesterov", "schedule": "step", "l2": 0.01},
     "sweep": {"sweep": (("learning_rate", (0.1, 0.3)), ("weight_decay", (0.0, 0.1))), "validation": 20},
-    "augmented": {"flip": True, "shift": 1, "cutout": 2, "mixup": 0.2, "label_smoothing": 0.1},
+    "augmented": {"flip": True, "shift": 1, "cutout": 2, "erasing": 0.3, "mixup": 0.2, "label_smoothing": 0.1},
+    "normalised": {"batch_norm": True, "tta": "mirror"},
     "cnn": {"model": "cnn", "widths": (4, 4), "optimizer": "adamw", "ema": 0.9, "schedule": "cosine"},
 }
 

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
-from jaxquard.training.evaluation import accuracy, all_logits, calibration_error, judge, mean_loss
+from jaxquard.training.evaluation import (
+    accuracy,
+    all_logits,
+    calibration_error,
+    judge,
+    mean_loss,
+    mean_over_views,
+    views,
+)
 
 
 def made_up(n: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -138,3 +146,29 @@ def test_a_class_without_examples_or_predictions_is_null_in_json():
     ]
     assert document["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
     assert list(document) == ["n", "accuracy", "loss", "calibration_error", "confusion", "per_class"]
+
+
+def test_views_are_the_image_moved_by_one_pixel_and_mirrored():
+    image = np.zeros((1, 5, 6, 1), np.uint8)
+    image[0, 2, 1] = 9
+    assert [np.argwhere(view[0, ..., 0]).tolist() for view in views(image, "none")] == [[[2, 1]]]
+    assert [np.argwhere(view[0, ..., 0]).tolist() for view in views(image, "mirror")] == [[[2, 1]], [[2, 4]]]
+    shown = views(image, "mirror_and_shift")
+    places = {tuple(np.argwhere(view[0, ..., 0])[0].tolist()) for view in shown}
+    around = {(2, 1), (1, 1), (3, 1), (2, 0), (2, 2)}
+    assert len(shown) == 10
+    assert places == around | {(row, 5 - column) for row, column in around}
+    assert all(view.shape == image.shape and view.max() == 9 for view in shown)
+
+
+def test_the_mean_over_views_weighs_them_alike():
+    images = np.random.default_rng(0).integers(0, 256, (7, 5, 6, 1), dtype=np.uint8)
+
+    def left(x: np.ndarray) -> np.ndarray:
+        return np.stack([x[:, :, 0].sum(axis=(1, 2)), x[:, :, -1].sum(axis=(1, 2))], axis=-1).astype(float)
+
+    np.testing.assert_array_equal(mean_over_views(left, images, "none"), left(images))
+    both = left(images).mean(axis=-1, keepdims=True)  # mirrored, left is right
+    np.testing.assert_allclose(mean_over_views(left, images, "mirror"), np.repeat(both, 2, axis=-1))
+    stacked = mean_over_views(lambda x: np.stack([left(x), 2 * left(x)]), images, "mirror")
+    np.testing.assert_allclose(stacked[1], 2 * stacked[0])

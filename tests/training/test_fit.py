@@ -46,7 +46,7 @@ TRAINERS = {
     "sweep": SWEPT,
 }
 if importlib.util.find_spec("jaxquard.nn.augmentation"):
-    TRAINERS["augmented"] = PLAIN.replace(flip=True, shift=1, cutout=2, mixup=0.4)
+    TRAINERS["augmented"] = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True)
 if importlib.util.find_spec("jaxquard.nn.cnn"):
     TRAINERS["cnn"] = PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="adam", learning_rate=0.01)
 

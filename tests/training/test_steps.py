@@ -156,6 +156,29 @@ def test_targets_are_smoothed_as_asked():
     np.testing.assert_allclose(targets, [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]], rtol=1e-6)
 
 
+def test_a_teacher_is_heard_by_the_rows_of_the_batch(dataset: Any):
+    """A teacher that is certain of the next class, with all of the say, is labels moved on by one."""
+    settings = {"hidden": (5,), "batch_size": 50, "learning_rate": 0.1, "validation": 50, "teacher_share": 1.0}
+    case = Case(Config(**settings), dataset)
+    moved = (case.data.labels + 1) % 4
+    data = case.data
+    case.data = data._replace(labels=moved)
+    by_labels = case.run(case.start(), 0, 5)
+    order, teacher = case.program.orders(case.start().key, 0), 1e4 * jax.nn.one_hot(moved, 4)
+    by_teacher = case.program.run(case.start(), order, data.images, data.labels, 0, 5, teacher)
+    for told, taught in zip(jax.tree.leaves(by_labels.params), jax.tree.leaves(by_teacher.params), strict=True):
+        np.testing.assert_allclose(told, taught, rtol=1e-4, atol=1e-6)
+    assert int(by_teacher.totals.correct) != int(by_labels.totals.correct)  # which the labels count, not the teacher
+
+
+def test_erasing_touches_its_share_of_the_images_and_no_label():
+    images, targets = jnp.full((400, 8, 8, 1), 300.0), jnp.arange(400)
+    task = steps.make_task(Config(erasing=0.25), (8, 8, 1), 4, 303)
+    x, same = steps.augment(task, {"erasing": jnp.float32(0.25)}, jax.random.key(0), images, targets)
+    assert 0.15 < np.mean(np.any(np.asarray(x) != 300, axis=(1, 2, 3))) < 0.35
+    np.testing.assert_array_equal(same, targets)
+
+
 def test_the_average_forgets_its_start_and_then_keeps_its_rate():
     params = [{"w": jnp.array([1.0])}]
     for step, rate in [(0, 0.1), (8, 0.5), (10_000, 0.9)]:  # (1 + step)/(10 + step), at most 0.9
@@ -195,6 +218,7 @@ def test_early_stopping_remembers_the_best(losses: list[float], best_epoch: int,
 def test_only_what_a_network_uses_is_active():
     task = steps.make_task(Config(), (8, 8, 1), 4, 303)
     always = {"learning_rate", "momentum", "beta1", "beta2", "epsilon", "decay_every", "decay_factor"}
+    always |= {"teacher_share", "temperature"}
     assert task.active == always
     swept = Config(sweep=(("dropout", (0.0, 0.5)),))
     assert steps.make_task(swept, (8, 8, 1), 4, 303).active == always | {"dropout"}

@@ -1,0 +1,38 @@
+"""Distillation's teacher: a trained model, asked about every training image once, before the student starts."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+
+from jaxquard.config import Config
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import tensors
+from jaxquard.runs.directory import Run
+from jaxquard.runs.models import load_model
+from jaxquard.training.data import TrainingData
+from jaxquard.training.evaluation import mean_over_views
+
+
+def ask(config: Config, data: TrainingData, root: Path) -> tuple[TrainingData, dict[str, Any]]:
+    """The data with the teacher's logits beside it, and what environment.json says of the teacher; both as they were
+    where the config names none. A student that sees images mirrored learns what the teacher says of both together.
+    """
+    if config.teacher is None:
+        return data, {}
+    model = load_model(config.teacher, root)
+    if len(model.class_names) != data.classes:
+        raise UsageError(
+            f"teacher: {config.teacher} knows {len(model.class_names)} classes, the data has {data.classes}"
+        )
+    logits = mean_over_views(model.logits, np.asarray(data.images), "mirror" if config.flip else "none")
+    facts = {"name": config.teacher, "sha256": hashlib.sha256(tensors.to_bytes(model.weights)).hexdigest()}
+    return data._replace(teacher=jnp.asarray(logits, jnp.float32)), {"teacher": facts}
+
+
+def check_same(run: Run, taught_by: dict[str, Any]) -> None:
+    """RunError if the teacher is no longer who it was."""
+    if run.environment.get("teacher") != taught_by.get("teacher"):
+        raise RunError(f"{run.path}: its teacher, {run.config.teacher}, has changed since; resume needs the same")

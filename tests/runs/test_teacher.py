@@ -1,0 +1,73 @@
+"""A student is taught by a trained model, goes on exactly when resumed, and notices when its teacher has changed."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import models, teacher, train
+from jaxquard.runs.directory import Run
+from jaxquard.runs.train import Interrupted
+from jaxquard.training.data import prepare
+
+
+@pytest.fixture
+def school(trained, tmp_path):
+    """A runs directory with a trained teacher in it."""
+    shutil.copytree(trained.run.path, tmp_path / "teacher")
+    return tmp_path
+
+
+def test_the_teacher_says_what_it_would_say_of_each_training_image(small, stripes, school):
+    config, data = prepare(small.replace(teacher="teacher", validation=20), stripes)
+    taught, facts = teacher.ask(config, data, school)
+    model = models.load_model("teacher", school)
+    np.testing.assert_allclose(taught.teacher, model.logits(np.asarray(data.images)), rtol=1e-6)
+    assert taught.teacher is not None
+    assert taught.teacher.shape == (100, 3)
+    assert facts["teacher"]["name"] == "teacher"
+
+
+def test_a_student_that_sees_mirrored_images_hears_of_both(small, stripes, school):
+    config, data = prepare(small.replace(teacher="teacher", flip=True), stripes)
+    taught, _ = teacher.ask(config, data, school)
+    model, images = models.load_model("teacher", school), np.asarray(data.images)
+    both = (model.logits(images) + model.logits(images[:, :, ::-1])) / 2
+    np.testing.assert_allclose(taught.teacher, both, rtol=1e-5, atol=1e-5)
+
+
+def test_taught_and_resumed_it_is_the_run_never_stopped(small, stripes, school, interrupted_at, assert_same_run):
+    config = small.replace(teacher="teacher", temperature=3.0, teacher_share=0.8)
+    whole = train.train(config, stripes, runs=school, name="whole").run
+    assert whole.environment["teacher"]["name"] == "teacher"
+    with pytest.raises(Interrupted):
+        train.train(config, stripes, runs=school, name="stopped", checkpoint_every=4, observer=interrupted_at(8))
+    run = Run(school / "stopped")
+    train.resume(run, stripes)
+    assert_same_run(run, whole)
+    alone = train.train(small, stripes, runs=school, name="alone").run
+    assert [line["train_loss"] for line in alone.epochs()] != [line["train_loss"] for line in whole.epochs()]
+
+
+def test_a_student_notices_another_teacher(small, stripes, school, interrupted_at):
+    config = small.replace(teacher="teacher")
+    with pytest.raises(Interrupted):
+        train.train(config, stripes, runs=school, name="stopped", observer=interrupted_at(1))
+    shutil.rmtree(school / "teacher")
+    with pytest.raises(RunError, match="teacher: no such run"):
+        train.resume(Run(school / "stopped"), stripes)
+    train.train(small.replace(seed=7), stripes, runs=school, name="teacher")
+    with pytest.raises(RunError, match="its teacher, teacher, has changed since"):
+        train.resume(Run(school / "stopped"), stripes)
+
+
+def test_a_teacher_of_other_classes_is_refused(small, stripes, school):
+    file = school / "teacher" / "environment.json"
+    facts = json.loads(file.read_text())
+    facts["dataset"]["class_names"] = ["0", "1"]
+    file.write_text(json.dumps(facts))
+    with pytest.raises((UsageError, RunError)):
+        train.train(small.replace(teacher="teacher"), stripes, runs=school, name="pupil")
+    assert not (school / "pupil").exists()
