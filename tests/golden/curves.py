@@ -1,0 +1,145 @@
+"""Golden runs: a short training of every recipe, its loss curve written down for each release of JAX and platform.
+
+Nothing else would tell when an upgrade, or a change meant to be harmless, moves the numbers. Rounding differs between
+processors, and grows from step to step: hence the tolerances. A curve that this release recorded on this platform must
+agree within SAME. Where there is none, the nearest one must agree within OTHER: nothing is ever left uncompared.
+"""
+
+import json
+import platform
+import re
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from jaxquard import recipes
+from jaxquard.config import Config
+from jaxquard.data import Dataset
+from jaxquard.data.dataset import build
+
+FILE = Path(__file__).with_name("curves.json")
+SAME, OTHER = 0.005, 0.02  # of the loss; a learning rate 1 % larger moves the mission's curve by 0.009
+EPOCHS = {"mlp": 5, "cnn": 2}
+EXAMPLES = {"mlp": 5120, "cnn": 1280}
+TESTED = 500
+HELD_OUT = 256
+
+Curve = list[float]
+
+
+class Comparison(NamedTuple):
+    """How far a recipe's curve is from the recorded one, at its worst point, as a share of the loss."""
+
+    recipe: str
+    recorded: str
+    deviation: float
+    tolerance: float
+
+    @property
+    def agrees(self) -> bool:
+        """Whether that is near enough; a curve that is not finite is not."""
+        return self.deviation <= self.tolerance
+
+    def __str__(self) -> str:
+        how = "agrees with" if self.agrees else "IS NOT THAT OF"
+        return f"{self.recipe}: {how} {self.recorded} (off by {self.deviation:.1e}, tolerance {self.tolerance:g})"
+
+
+def here() -> str:
+    """This release and platform, such as "jax 0.10.1 cpu x86_64"."""
+    import jax
+
+    return f"jax {jax.__version__} {jax.default_backend()} {platform.machine()}"
+
+
+def made_up_data(examples: int) -> Dataset:
+    """Training images and 500 test images of 28×28 in ten classes, the same bytes everywhere: integer sums of raw bits.
+
+    Patterns of 7×7 squares under noise; every seventh label is another one, so that the loss stays well above zero.
+    """
+    n = examples + TESTED
+    bits = np.random.PCG64(2017).random_raw(n * 784 + 490) >> np.uint64(56)
+    patterns = bits[-490:].reshape(10, 7, 7).repeat(4, axis=1).repeat(4, axis=2)
+    classes = np.arange(n) % 10
+    images = ((patterns[classes] + 3 * bits[:-490].reshape(n, 28, 28)) // 4).astype(np.uint8)
+    labels = np.where(np.arange(n) % 7 == 0, (classes + np.arange(n) // 50) % 10, classes)
+    arrays = {"train_images": images[:examples], "train_labels": labels[:examples]}
+    arrays |= {"test_images": images[examples:], "test_labels": labels[examples:]}
+    return build("golden", arrays, called={role: role for role in arrays}, sha256={}, source="made up")
+
+
+def shortened(config: Config) -> Config:
+    """A recipe as its golden run trains it: few epochs, one network, the rest as it is."""
+    epochs = EPOCHS[config.model]
+    held_out = HELD_OUT if config.held_out else 0
+    warmup = min(config.warmup, epochs / 4)
+    return config.replace(dataset="golden", epochs=epochs, warmup=warmup, validation=held_out, seeds=1, patience=0)
+
+
+def train(name: str) -> Curve:
+    """A recipe's training loss in each epoch, and last the loss on the test images."""
+    from jaxquard.training.data import prepare
+    from jaxquard.training.evaluation import all_logits, mean_loss
+    from jaxquard.training.fit import fit, make_run
+
+    config = shortened(recipes.find(name).config)
+    dataset = made_up_data(EXAMPLES[config.model])
+    config, data = prepare(config, dataset)
+    _, program = make_run(config, data)
+    curve: Curve = []
+    for event in fit(config, data, diagnostics=False):
+        if event.kind == "epoch" and event.record:
+            curve.append(event.record["train_loss"])
+            judged = event.state.judged
+    logits = all_logits(lambda images: program.logits(*judged, images), dataset.test_images)
+    return [float(f"{loss:.7g}") for loss in (*curve, float(mean_loss(logits, dataset.test_labels)))]
+
+
+def known(file: Path = FILE) -> dict[str, Any]:
+    """By recipe: the settings that were not the defaults, and the curves by release and platform."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def record(name: str, curve: Curve, file: Path = FILE) -> None:
+    """Write a curve down as this release's and platform's; the others go if the recipe has changed."""
+    settings, every = distinctive(shortened(recipes.find(name).config)), known(file)
+    before = every.get(name, {"settings": None, "curves": {}})
+    curves = before["curves"] if before["settings"] == settings else {}
+    every[name] = {"settings": settings, "curves": dict(sorted((curves | {here(): curve}).items()))}
+    text = json.dumps({key: every[key] for key in sorted(every) if key in recipes.names()}, indent=1)
+    on_one_line = re.sub(r"\[[^][]*\]", lambda found: " ".join(found[0].split()), text)
+    file.write_text(on_one_line + "\n", encoding="utf-8")
+
+
+def distinctive(config: Config) -> dict[str, Any]:
+    """The settings that are not the defaults."""
+    usual = Config().to_dict()
+    return {name: value for name, value in config.to_dict().items() if value != usual.get(name)}
+
+
+def compare(name: str, curve: Curve, recorded: dict[str, Any], where: str | None = None) -> Comparison:
+    """A recipe's curve against the recorded one that is nearest. LookupError where there is none to compare with."""
+    entry, where = recorded.get(name), where or here()
+    if entry is None or entry["settings"] != distinctive(shortened(recipes.find(name).config)):
+        raise LookupError(f"{name} is new or has changed: record its curve with `python tests/golden {name}`")
+    key = nearest(list(entry["curves"]), where)
+    a, b = np.array(curve), np.array(entry["curves"][key])
+    deviation = float(np.max(np.abs(a / b - 1))) if a.shape == b.shape and np.isfinite(a).all() else np.inf
+    return Comparison(name, key, deviation, SAME if key == where else OTHER)
+
+
+def nearest(recorded: list[str], where: str) -> str:
+    """The same platform before any other, then the nearest release."""
+
+    def distance(key: str) -> tuple[bool, list[int]]:
+        (ours, our_platform), (theirs, their_platform) = split(where), split(key)
+        return our_platform != their_platform, [abs(a - b) for a, b in zip(ours, theirs, strict=True)]
+
+    return min(recorded, key=distance)
+
+
+def split(key: str) -> tuple[list[int], str]:
+    """Of "jax 0.10.1 cpu x86_64" the numbers, four of them, and the rest."""
+    _, release, rest = key.split(" ", 2)
+    return ([int(number) for number in re.findall(r"\d+", release)] + [0] * 4)[:4], rest

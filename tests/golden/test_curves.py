@@ -1,0 +1,93 @@
+"""Each recipe's golden run is what it was; and what it is compared with, and how strictly, follows the rules."""
+
+import hashlib
+import json
+
+import pytest
+
+from jaxquard import recipes
+from jaxquard.config import Config
+
+from . import curves
+
+KNOWN = curves.known()
+LONGER = [name for name in recipes.names() if recipes.find(name).config.model == "cnn"]
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.check] * (name in LONGER)) for name in recipes.names()]
+)
+def test_a_recipe_learns_as_it_did(name: str) -> None:
+    comparison = curves.compare(name, curves.train(name), KNOWN)
+    assert comparison.agrees, comparison
+
+
+def test_every_curve_is_of_a_recipe_there_is_and_goes_down() -> None:
+    assert set(KNOWN) <= set(recipes.names())
+    for entry in KNOWN.values():
+        for curve in entry["curves"].values():
+            assert curve[-2] < curve[0]
+
+
+def test_the_data_are_the_same_everywhere() -> None:
+    dataset = curves.made_up_data(curves.EXAMPLES["mlp"])
+    digest = hashlib.sha256(dataset.train_images.tobytes() + dataset.train_labels.astype("<i4").tobytes())
+    assert digest.hexdigest()[:16] == "e6a8881368070310"
+
+
+CURVE = [2.0, 1.0, 1.5]
+HERE, PLATFORM = "jax 0.12.0 cpu x86_64", "cpu x86_64"
+
+
+def recorded(*keys: str, config: Config | None = None) -> dict:
+    config = config or curves.shortened(recipes.find("seed").config)
+    return {"seed": {"settings": curves.distinctive(config), "curves": dict.fromkeys(keys, CURVE)}}
+
+
+@pytest.mark.parametrize(
+    ("keys", "nearest"),
+    [
+        (["jax 0.10.1 cpu x86_64", HERE], HERE),
+        (["jax 0.10.1 cpu x86_64", "jax 0.11.5 cpu x86_64"], "jax 0.11.5 cpu x86_64"),
+        (["jax 0.10.1 cpu x86_64", "jax 0.12.0.1 cpu x86_64"], "jax 0.12.0.1 cpu x86_64"),
+        (["jax 0.10.1 cpu x86_64", "jax 0.12.0 gpu x86_64"], "jax 0.10.1 cpu x86_64"),
+        (["jax 0.10.1 cpu aarch64", "jax 0.12.0 gpu x86_64"], "jax 0.12.0 gpu x86_64"),
+    ],
+)
+def test_the_nearest_recording_is_compared_with(keys: list[str], nearest: str) -> None:
+    assert curves.nearest(keys, HERE) == nearest
+    comparison = curves.compare("seed", CURVE, recorded(*keys), HERE)
+    assert (comparison.recorded, comparison.deviation) == (nearest, 0)
+    assert comparison.tolerance == (curves.SAME if nearest == HERE else curves.OTHER)
+
+
+@pytest.mark.parametrize("worse", [[2.0, 1.0], [2.0, 1.0, float("nan")], [2.0, 1.0, float("inf")], [2.1, 1.0, 1.5]])
+def test_another_curve_does_not_agree(worse: list[float]) -> None:
+    comparison = curves.compare("seed", worse, recorded("jax 0.10.1 cpu x86_64"), HERE)
+    assert not comparison.agrees
+    assert "IS NOT THAT OF jax 0.10.1" in str(comparison)
+
+
+def test_a_release_that_was_not_recorded_has_the_wider_tolerance() -> None:
+    curve = [loss * (1 + (curves.SAME + curves.OTHER) / 2) for loss in CURVE]
+    assert not curves.compare("seed", curve, recorded(HERE), HERE).agrees
+    assert curves.compare("seed", curve, recorded("jax 0.12.1 cpu x86_64"), HERE).agrees
+
+
+def test_a_recipe_without_its_curve_says_how_to_record_it() -> None:
+    changed = curves.shortened(recipes.find("seed").config).replace(learning_rate=0.02)
+    for known in ({}, recorded(HERE, config=changed)):
+        with pytest.raises(LookupError, match="python tests/golden seed"):
+            curves.compare("seed", CURVE, known, HERE)
+
+
+def test_recording_keeps_other_releases_until_the_recipe_changes(tmp_path, monkeypatch) -> None:
+    file, other = tmp_path / "curves.json", "jax 0.10.1 cpu x86_64"
+    monkeypatch.setattr(curves, "here", lambda: HERE)
+    file.write_text(json.dumps(recorded(other)))
+    curves.record("seed", CURVE, file)
+    assert list(curves.known(file)["seed"]["curves"]) == [other, HERE]
+    changed = curves.shortened(recipes.find("seed").config).replace(learning_rate=0.02)
+    file.write_text(json.dumps(recorded(other, config=changed)))
+    curves.record("seed", CURVE, file)
+    assert list(curves.known(file)["seed"]["curves"]) == [HERE]
