@@ -12,6 +12,7 @@ const OPTIONS = {
   actions: false,
   defaultStyle: false,
   tooltip: { disableDefaultStyle: true },
+  logLevel: 1, // errors alone
 };
 
 // The colours of jaxquard/charts/theme.py, and what each becomes on a dark page.
@@ -26,6 +27,9 @@ const DARK = {
   "#cc79a7": "#e3a3c6",
   "#000000": "#f0e442",
 };
+const WIDER = 100; // pixels by which a plot may exceed the width it was made to be read at
+const NARROWEST = 160; // below that, the whole drawing is made smaller
+const SLACK = 12; // pixels of the width that may stay empty
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const figures = new Map();
 
@@ -51,6 +55,7 @@ class Figure {
     this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
     const caption = h("figcaption", {}, this.sentence, this.details);
     clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, caption));
+    this.beside = 120; // pixels for axis and labels; measured when first drawn
     this.lazy = new Lazy(this.plot, () => this.embed().catch((error) => this.fail(error)));
   }
 
@@ -72,11 +77,22 @@ class Figure {
   async embed() {
     const embed = await library();
     const fresh = h("div"); // drawn aside and then exchanged, so that nothing flickers
-    this.width = this.plot.clientWidth;
-    const drawn = await embed(fresh, fitted(this.chart.spec, this.width), OPTIONS);
+    this.available = this.plot.clientWidth;
+    const drawn = await embed(fresh, fitted(this.chart.spec, this.available - this.beside), OPTIONS);
+    await this.fit(drawn.view, fresh);
     clear(this.plot, fresh);
     this.drawn?.finalize();
     this.drawn = drawn;
+  }
+
+  /** How wide axes and labels are beside the plot is known once they are drawn; mostly it is as the last time. */
+  async fit(view, fresh) {
+    const whole = Number(fresh.querySelector("svg").getAttribute("width"));
+    this.beside = Math.ceil(whole - view.width());
+    const widest = this.chart.spec.width;
+    if (typeof widest !== "number" || whole <= this.available && whole > this.available - SLACK) return;
+    const width = Math.min(widest + WIDER, Math.max(NARROWEST, this.available - this.beside));
+    if (width !== view.width()) await view.width(width).runAsync();
   }
 
   fail(error) {
@@ -95,7 +111,7 @@ dark.addEventListener("change", () => figures.forEach((figure) => figure.lazy.as
 let resized = 0;
 window.addEventListener("resize", () => {
   clearTimeout(resized);
-  resized = setTimeout(() => figures.forEach((figure) => figure.width !== figure.plot.clientWidth && figure.lazy.ask()), 150);
+  resized = setTimeout(() => figures.forEach((figure) => figure.available !== figure.plot.clientWidth && figure.lazy.ask()), 150);
 });
 
 /** vegaEmbed, fetched when the first chart is drawn. */
@@ -105,14 +121,12 @@ function library() {
   return loading;
 }
 
-/** The spec at the page's width and in its colours, without what the page says itself. */
+/** The spec in the page's colours and about its width, without what the page says itself. */
 function fitted(spec, available) {
   const { title, description, ...rest } = dark.matches ? recoloured(spec) : spec;
-  const config = { ...rest.config, font: FONT, aria: false };
-  const plain = { ...rest, background: "transparent", padding: 4, config };
+  const plain = { ...rest, background: "transparent", padding: 2, config: { ...rest.config, font: FONT, aria: false } };
   if (typeof plain.width !== "number") return plain;
-  const width = Math.min(available, plain.width + 100); // never larger than it was made to be read
-  return { ...plain, width, autosize: { type: "fit-x", contains: "padding" } };
+  return { ...plain, width: Math.min(plain.width + WIDER, Math.max(NARROWEST, available)) };
 }
 
 function recoloured(spec) {

@@ -15,6 +15,7 @@ const NEEDS = {
   decay_every: ["schedule", "step"], decay_factor: ["schedule", "step"],
 };
 const HIDDEN = new Set(["recipe", "sweep"]); // the first has a field of its own, the second is the command line's
+const HELP = { dataset: "The images to learn from." }; // where the package's own sentence speaks of the command line
 const VALIDATION = 5000; // so that there is a curve on images the network never learned from
 
 /** `info`: the answer of /api/info. `changed()` is called whenever the form says something else. */
@@ -37,8 +38,8 @@ export class Knobs {
     const fields = this.settings.filter((setting) => setting.group === name);
     const elements = (first) => fields.filter((s) => FIRST.has(s.name) === first).map((s) => this.fields.get(s.name).element);
     const more = elements(false);
-    return h("fieldset", {}, h("legend", {}, name), elements(true),
-      more.length > 0 && h("details", {}, h("summary", {}, `More of ${name.toLowerCase()}`), more));
+    return h("fieldset", {}, h("legend", {}, name), h("div", { class: "fields" }, elements(true)),
+      more.length > 0 && h("details", {}, h("summary", {}, `More: ${name.toLowerCase()}`), h("div", { class: "fields" }, more)));
   }
 
   /** Every field as the recipe has it. */
@@ -89,7 +90,7 @@ class Field {
     this.input.id = id;
     this.input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
     this.error = h("span", { class: "error", id: `${id}-error` });
-    const help = h("span", { class: "help", id: `${id}-help` }, `${setting.help} ${range(setting)}`.trim());
+    const help = h("span", { class: "help", id: `${id}-help` }, `${HELP[setting.name] ?? setting.help} ${range(setting)}`.trim());
     const label = h("label", { for: id }, spoken(setting.name));
     const check = setting.type === "bool";
     this.element = h("div", { class: check ? "field check" : "field" }, check ? [this.input, label] : [label, this.input], help, this.error);
@@ -138,12 +139,10 @@ function control({ name, type, choices, low, high, default: value }, datasets) {
   return h("input", { type: "number", step: type === "int" ? 1 : "any", min: low, max: high, placeholder });
 }
 
-/** `From 0, below 1.`: the bounds that a number has. */
-function range({ low, high, above, below }) {
-  const short = (bound) => (typeof bound === "number" && bound < 1e6 ? bound : null); // a machine's limit helps nobody
-  const parts = [[low, "from"], [above, "above"], [short(high), "up to"], [below, "below"]];
-  const said = parts.filter(([bound]) => typeof bound === "number").map(([bound, word]) => `${word} ${bound}`).join(", ");
-  return said && `${said[0].toUpperCase()}${said.slice(1)}.`;
+/** `0 to 1024.`: the range of a number that has an upper end worth knowing. */
+function range({ type, low, high, above, below }) {
+  if (type === "ints" || (below ?? high ?? Infinity) > 1e5) return "";
+  return `From ${low ?? above} ${below === null ? `to ${high}` : `to below ${below}`}.`;
 }
 
 /** `learning_rate` -> `Learning rate`. */

@@ -25,18 +25,26 @@ export class Live {
     const head = h("div", { class: "row spread" }, h("h2", { class: "run" }, run), this.status);
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
       head, this.progress, this.how, this.figures, this.words, this.buttons);
-    this.element = h("div", { class: "live" }, card, this.charts);
+    this.element = h("div", { class: "watched" }, card, this.charts);
     this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)));
   }
 
   /** Everything from the server, anew. */
   async load() {
-    this.detail = await this.http.get(this.path);
+    try {
+      this.take(await this.http.get(this.path));
+    } catch (error) {
+      this.say(error.message);
+    }
+  }
+
+  take(detail) {
+    this.detail = detail;
     if (!this.weights) {
-      this.weights = new Weights(this.run, this.detail.networks, this.http);
+      this.weights = new Weights(this.run, detail.networks, this.http);
       this.element.append(this.weights.element);
     }
-    this.lines = this.detail.journal.filter((line) => line.epoch !== undefined && line.event === undefined);
+    this.lines = detail.journal.filter((line) => line.epoch !== undefined && line.event === undefined);
     this.show();
     this.refresh();
   }
@@ -64,20 +72,19 @@ export class Live {
 
   show() {
     const { epoch, epochs, status } = this.detail;
-    clear(this.status, chip(status));
+    clear(this.status, chip(this.job?.status in STEERED ? this.job.status : status));
     this.progress.max = epochs;
     this.progress.value = epoch;
-    this.how.textContent = `Epoch ${epoch} of ${epochs}${this.timeLeft()} · ${this.detail.parameters.toLocaleString("en")} parameters`;
+    this.how.textContent = [`Epoch ${epoch} of ${epochs}`, ...this.time(), ...size(this.detail)].join(" · ");
     clear(this.figures, FIGURES.map(([name, key, how]) => figure(name, this.lines.at(-1)?.[key], how)));
     this.controls();
   }
 
-  timeLeft() {
-    const recent = this.lines.slice(-5).map((line) => line.seconds);
-    if (!recent.length) return "";
-    const each = mean(recent);
+  time() {
+    if (!this.lines.length) return [];
+    const each = mean(this.lines.slice(-5).map((line) => line.seconds));
     const left = (this.detail.epochs - this.detail.epoch) * each;
-    return ` · ${duration(each)} an epoch${left > 0 ? ` · about ${duration(left)} left` : ""}`;
+    return [`${duration(each)} an epoch`, ...(left > 0 ? [`about ${duration(left)} left`] : [])];
   }
 
   controls() {
@@ -131,9 +138,12 @@ const FIGURES = [
 
 function figure(name, value, how) {
   const middle = mean(value);
-  if (middle === null) return null;
-  const several = Array.isArray(value) && value.length > 1 ? `, mean of ${value.length}` : "";
-  return h("div", {}, h("dt", {}, name + several), h("dd", {}, how(middle)));
+  return middle === null ? null : h("div", {}, h("dt", {}, name), h("dd", {}, how(middle)));
+}
+
+function size({ parameters, networks }) {
+  const each = parameters === null ? [] : [`${parameters.toLocaleString("en")} parameters`];
+  return networks.length > 1 ? [...each, `${networks.length} networks, whose mean is shown`] : each;
 }
 
 const ACTIONS = {

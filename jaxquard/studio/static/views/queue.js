@@ -1,4 +1,4 @@
-// Trainings under way, wherever they were started, and those that wait: one at a time.
+// The trainings beside the one that is watched: under way, wherever they were started, or waiting their turn.
 
 import { h, clear } from "../dom.js";
 import { chip } from "./status.js";
@@ -6,24 +6,26 @@ import { chip } from "./status.js";
 const OPEN = new Set(["queued", "running", "pausing", "paused", "stopping"]);
 
 export class Queue {
-  /** `watch(run)` shows a run; `act(job, what)` steers one. */
+  /** `watch(run)` shows a run; `act(run, what)` steers one. */
   constructor(watch, act) {
     Object.assign(this, { watch, act });
     this.list = h("ol", { class: "queue" });
     this.element = h("section", { class: "card", hidden: true }, h("h2", {}, "Queue"), this.list);
   }
 
-  show(jobs) {
-    const open = jobs.filter((job) => OPEN.has(job.status) || job.error);
+  show(jobs, watched) {
+    const open = jobs.filter((job) => job.job !== watched && (OPEN.has(job.status) || job.error));
     this.element.hidden = open.length === 0;
     clear(this.list, open.map((job) => this.item(job)));
   }
 
   item(job) {
     const name = job.run ?? job.command;
+    const button = (word, onclick) => h("button", { class: "small", onclick, "aria-label": `${word}: ${name}` }, word);
     const buttons = [
-      job.run && h("button", { class: "small", onclick: () => this.watch(job.run), "aria-label": `Watch ${name}` }, "Watch"),
-      job.status === "queued" && h("button", { class: "small", onclick: () => this.act(job, "stop"), "aria-label": `Take ${name} out` }, "Take out"),
+      job.run && button("Watch", () => this.watch(job.run)),
+      job.status === "queued" && button("Take out", () => this.act(job.job, "stop")),
+      job.status === "failed" && job.run && button("Resume", () => this.act(job.job, "resume")),
     ];
     const failure = job.error && h("p", { class: "error" }, job.error);
     return h("li", {}, h("div", { class: "row" }, chip(job.status), h("code", {}, name), buttons), failure);

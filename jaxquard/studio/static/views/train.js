@@ -18,7 +18,7 @@ class Page {
   constructor(root, tools, run) {
     Object.assign(this, { root, tools, http: tools.http, pinned: run, jobs: [], runs: [], live: null });
     this.panel = h("div", { class: "panel" });
-    this.queue = new Queue((id) => this.pin(id), (job, what) => this.steer(job, what));
+    this.queue = new Queue((run) => this.pin(run), (run, what) => this.act(run, what));
     this.chooser = h("select", { id: "watched", onchange: () => this.pin(this.chooser.value) });
     this.command = h("code", { class: "command", id: "command", tabindex: "0" });
     this.error = h("p", { class: "error", role: "alert" });
@@ -32,8 +32,7 @@ class Page {
     this.root.append(
       h("div", { class: "row spread end" }, h("h1", {}, "Train"), watch),
       h("div", { class: "train-columns" },
-        h("div", { class: "aside" }, this.form(), this.queue.element),
-        this.panel));
+        this.form(), h("div", { class: "panel" }, this.queue.element, this.panel)));
     const { events } = this.tools;
     this.offs = [
       events.on("epoch", ({ run, line }) => run === this.live?.run && this.live.line(line)),
@@ -47,7 +46,7 @@ class Page {
 
   form() {
     const copy = h("button", { type: "button", class: "small", onclick: () => this.copy() }, "Copy");
-    return h("form", { class: "card", onsubmit: (event) => this.start(event), novalidate: true },
+    return h("form", { class: "card aside", onsubmit: (event) => this.start(event), novalidate: true },
       h("h2", {}, "What to train"), this.knobs.element,
       h("div", { class: "launch" },
         h("div", { class: "row spread" }, h("span", { class: "help", id: "command-label" }, "The same in a terminal"), copy),
@@ -75,7 +74,7 @@ class Page {
     const known = this.runs.findIndex((old) => old.run === run.run);
     this.runs = known < 0 ? [run, ...this.runs] : this.runs.with(known, run);
     this.update();
-    if (this.live?.run === run.run) this.live.load().catch((error) => this.live?.say(error.message));
+    if (this.live?.run === run.run) this.live.load();
   }
 
   jobIs(job) {
@@ -91,7 +90,7 @@ class Page {
     const known = run === null || this.runs.some((other) => other.run === run) ? this.runs : [{ run }, ...this.runs];
     clear(this.chooser, known.map((other) => h("option", {}, other.run)));
     this.chooser.value = run ?? "";
-    this.queue.show(this.jobs);
+    this.queue.show(this.jobs, run);
     this.watch(run, job);
     this.live?.jobIs(job);
   }
@@ -103,9 +102,9 @@ class Page {
       clear(this.panel, starting ? beginning(job) : empty());
     } else if (run !== this.live?.run) {
       this.leave();
-      this.live = new Live(run, this.tools, (what) => this.act(what));
+      this.live = new Live(run, this.tools, (what) => this.act(run, what));
       clear(this.panel, this.live.element);
-      this.live.load().catch((error) => this.live.say(error.message));
+      this.live.load();
     }
   }
 
@@ -124,19 +123,17 @@ class Page {
     await this.tryTo(async () => {
       const busy = this.jobs.some((job) => job.status === "running");
       const { job } = await this.http.post("/api/jobs", this.knobs.chosen);
-      this.pin(busy ? null : job);
+      this.pinned = busy ? null : job;
+      this.jobIs({ job, run: null, status: busy ? "queued" : "running", error: null }); // until the server says more
+      this.panel.scrollIntoView({ block: "nearest" }); // on a small screen it is far below the form
       this.tools.announce(busy ? "It waits for the training before it." : "Training begins.");
     });
   }
 
-  act(what) {
-    const { run } = this.live;
+  /** `what`: pause, continue, one-epoch, stop or resume. A job has its run's name. */
+  act(run, what) {
     if (what === "resume") return this.tryTo(() => this.http.post("/api/jobs/resume", { run }));
-    return this.steer({ job: run }, what);
-  }
-
-  steer(job, what) {
-    return this.tryTo(() => this.http.post(`/api/jobs/${encodeURIComponent(job.job)}/${what}`));
+    return this.tryTo(() => this.http.post(`/api/jobs/${encodeURIComponent(run)}/${what}`));
   }
 
   async tryTo(work) {
@@ -160,13 +157,13 @@ class Page {
     await this.tryTo(async () => {
       const { command } = await this.http.post("/api/settings/check", asked);
       this.knobs.refuse(null, "");
-      this.command.textContent = command;
+      clear(this.command, command.split(/ (?=--)/).map((part) => [h("span", { class: "part" }, part), " "]));
     });
   }
 
   async copy() {
     getSelection().selectAllChildren(this.command); // where the clipboard is closed, it is at least selected
-    await navigator.clipboard?.writeText(this.command.textContent);
+    await navigator.clipboard?.writeText(this.command.textContent.trim());
     this.tools.announce("Copied.");
   }
 
