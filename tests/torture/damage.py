@@ -1,4 +1,6 @@
-"""Damaged checkpoints: every byte that describes one, and random bytes of its body, flipped one at a time."""
+"""Every bit of a checkpoint's manifest and header, and 10,000 random bytes of its body, flipped one at a time; files
+cut short at every 97th byte, or too long.
+"""
 
 import random
 from collections.abc import Iterator
@@ -26,7 +28,7 @@ def measure(short: bool = False) -> list[Row]:
         tried += 1
         file.write_bytes(whole)
     promise = "A damaged checkpoint is noticed and named, and the one before it used"
-    return [Row(promise, f"{noticed} of {tried} flips", "every one", noticed == tried, "make torture")]
+    return [Row(promise, f"{noticed:,} of {tried:,}", "every one", noticed == tried)]
 
 
 def damaged(folder: Path, flips: int, bits: range) -> Iterator[tuple[Path, bytes]]:

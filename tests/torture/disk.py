@@ -1,28 +1,33 @@
-"""A full disk: the system refuses at every file size, and at points spread over all the writing."""
+"""The system allows no file above a certain size, or at a point of the writing says that the disk is full, the quota
+used up, or the file system read-only. Then there is space again, and the run is resumed.
+"""
 
 import errno
+import itertools
 import os
 import resource
 
 from common import CONFIG, EVERY, HOME, Row, command, is_clear, kept, made_up_data, never_stopped
-from faults import Points, arm
+from faults import ANY, Points, arm
 from kills import count_points
 
 from jaxquard.config import Config
 from jaxquard.runs import checkpoint
 from jaxquard.runs.directory import Run
 
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
+
 
 def measure(short: bool = False) -> list[Row]:
-    """24 limits of size and 100 refusals on the way (short: 5 and 5)."""
+    """24 limits of size and 99 refusals on the way (short: 5 and 6)."""
     truth, _ = never_stopped(HOME / "disk" / "truth")
     toml, data = HOME / "config.toml", made_up_data()
     toml.write_text(as_toml(CONFIG.replace(dataset=str(data))))
     limits = [int(1.6**k) for k in range(1, 25)][:: 5 if short else 1]
-    points = count_points(HOME / "disk" / "points")
-    refusals = [1 + k * points // 100 for k in range(100)][:: 20 if short else 1]
+    points, count = count_points(HOME / "disk" / "points")[ANY], 6 if short else 99
+    places = zip((1 + k * points // count for k in range(count)), itertools.cycle(REFUSALS))
     ways = [lambda n=n: resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)) for n in limits]
-    ways += [lambda at=at: arm(Points(at, no_space)) for at in refusals]
+    ways += [lambda at=at, number=number: arm(Points(at, lambda: refuse(number))) for at, number in places]
     right = hit = 0
     for number, way in enumerate(ways):
         root = HOME / "disk" / f"victim-{number}"
@@ -35,14 +40,17 @@ def measure(short: bool = False) -> list[Row]:
         if right < hit:
             print(f"at {number}: exit {code}, {said!r}, left {sorted(root.rglob('.tmp-*'))}")
             break
-    figure = f"{right} of {hit} full disks"
-    promise = "A full disk is one clear line and exit 1; the last checkpoint is intact, nothing temporary is left"
-    return [Row(promise, figure, "all of ≥ 20", right == hit and hit >= (5 if short else 20), "make torture")]
+    figure = f"{right} of {hit} refusals"
+    promise = (
+        "A disk that is full or read-only is one clear line and exit 1; the last checkpoint is intact, nothing "
+        "temporary is left"
+    )
+    return [Row(promise, figure, "all of ≥ 20", right == hit and hit >= (5 if short else 20))]
 
 
-def no_space() -> None:
+def refuse(number: int) -> None:
     """As write, fsync or mkdir say it."""
-    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    raise OSError(number, os.strerror(number))
 
 
 def as_toml(config: Config) -> str:

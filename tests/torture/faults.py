@@ -6,26 +6,28 @@ The package knows nothing of this: the functions that it calls are replaced in t
 import builtins
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from jaxquard.data import cache
 from jaxquard.runs import files, journal
 
 CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
+ANY = ""
 
 
 class Points:
-    """Counts the points passed, and does something at one of them."""
+    """Counts the points passed by kind, such as "before fsync"; at the `at`th of one kind (or any) it acts."""
 
-    def __init__(self, at: int, action: Callable[[], None]) -> None:
-        self.at, self.action, self.passed = at, action, 0
+    def __init__(self, at: int, action: Callable[[], None], kind: str = ANY) -> None:
+        self.at, self.action, self.kind, self.passed = at, action, kind, Counter()
 
-    def __call__(self) -> bool:
-        """Pass a point; whether it was the one, for actions that come back."""
-        self.passed += 1
-        if self.passed == self.at:
+    def __call__(self, kind: str) -> None:
+        """Pass a point."""
+        self.passed.update((kind, ANY))
+        if self.kind in (kind, ANY) and self.passed[self.kind] == self.at:
             self.action()
-        return self.passed == self.at
 
 
 def die() -> None:
@@ -39,22 +41,23 @@ class Watched:
     def __init__(self, file: Any, points: Points) -> None:
         self.file, self.points = file, points
 
-    def write(self, data: bytes) -> int:
+    def write(self, data: bytes | memoryview) -> int:
         """Half of the data are in the file when the middle point is passed."""
-        self.points()
+        data = memoryview(data).cast("B")
+        self.points("before write")
         half = len(data) // 2
         written = self.file.write(data[:half])
         self.file.flush()
-        self.points()
+        self.points("halfway through write")
         written += self.file.write(data[half:])
-        self.points()
+        self.points("after write")
         return written
 
     def truncate(self, size: int) -> int:
         """Nothing in between: the system does it at once."""
-        self.points()
+        self.points("before truncate")
         size = self.file.truncate(size)
-        self.points()
+        self.points("after truncate")
         return size
 
     def __getattr__(self, name: str) -> Any:
@@ -70,16 +73,16 @@ class Watched:
 def arm(points: Points) -> None:
     """From now on, in this process, every step of writing passes a point before and one after."""
 
-    def watched(function: Callable[..., Any]) -> Callable[..., Any]:
+    def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:
-            points()
+            points(f"before {name}")
             result = function(*arguments, **options)
-            points()
+            points(f"after {name}")
             return result
 
         return call
 
     for name in CALLS:
-        setattr(os, name, watched(getattr(os, name)))
-    for module in (files, journal):
+        setattr(os, name, watched(name, getattr(os, name)))
+    for module in (files, journal, cache):
         module.open = lambda *a, **k: Watched(builtins.open(*a, **k), points)  # noqa: SIM115

@@ -1,67 +1,81 @@
-"""Killed at random: SIGKILL at any moment, and at every step of writing; each resume must be exact, by itself."""
+"""SIGKILL, half the time at a random moment, half at a step of writing: before, halfway through and after each write,
+fsync and rename in turn. Then the same command again, and nothing else.
+"""
 
-import json
+import itertools
 import random
 import shutil
 import signal
 import time
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
-from common import HOME, Child, Row, kept, never_stopped, train_or_resume
-from faults import Points, arm, die
+from common import HOME, Child, Row, in_child, kept, never_stopped, train_or_resume
+from faults import ANY, Points, arm, die
 
 from jaxquard.runs.directory import Run
 
+Point = tuple[str, int]  # a kind of step, and which of that kind
+
 
 def measure(short: bool = False) -> list[Row]:
-    """240 kills (short: 20), half of them at random moments, half at random points of writing."""
+    """240 kills (short: 20)."""
     kills, rng = 20 if short else 240, random.Random(7)
     root = HOME / "kills"
     truth, seconds = never_stopped(root / "truth")
     points = count_points(root / "points")
-    exact = survived = 0
-    while survived < kills:
+    places, killed, exact = in_turn(points, rng), Counter(), 0
+    while killed.total() < kills:
         shutil.rmtree(root / "victim", ignore_errors=True)
-        murders = kill_until_done(root / "victim", rng, seconds, points, most=min(3, kills - survived))
-        survived += murders
-        exact += murders if is_exact(root / "victim", truth) else 0
+        murders = kill_until_done(root / "victim", rng, seconds, places, most=min(3, kills - killed.total()))
+        killed += murders
+        exact += murders.total() if is_exact(root / "victim", truth) else 0
+    kinds = [kind for kind in killed if kind != ANY]
     promise = "A training killed at any moment, or at any step of writing, resumes exactly, with no cleaning up"
-    figure = f"{exact} of {survived} kills, over {points} points of writing and at random moments"
-    return [Row(promise, figure, f"all of ≥ {min(kills, 200)}", exact == survived >= kills, "make torture")]
+    figure = f"{exact} of {killed.total()} kills: {killed[ANY]} at random moments, {killed.total() - killed[ANY]} at "
+    figure += f"{len(kinds)} of {len(points) - 1} kinds of step"
+    complete = short or len(kinds) == len(points) - 1
+    return [Row(promise, figure, f"all of ≥ {min(kills, 200)}", exact == killed.total() and complete)]
 
 
-def count_points(root: Path) -> int:
-    """How many points of writing a whole training passes."""
-    noted = HOME / "points.json"
+def count_points(root: Path) -> dict[str, int]:
+    """How many points of writing of each kind a whole training passes."""
 
-    def count() -> None:
+    def count() -> Counter[str]:
         points = Points(-1, die)
         arm(points)
         train_or_resume(root)
-        noted.write_text(json.dumps(points.passed))
+        return points.passed
 
-    assert Child.doing(count).wait() == 0
-    return json.loads(noted.read_text())
+    return in_child(count)
 
 
-def kill_until_done(root: Path, rng: random.Random, seconds: float, points: int, most: int) -> int:
-    """One training, killed up to `most` times on its way, then left alone to finish: how often it was killed."""
-    killed = 0
+def in_turn(points: dict[str, int], rng: random.Random) -> Iterator[Point]:
+    """Every kind of step, again and again, each time another of its kind; not the last ones, which may not come."""
+    for kind in itertools.cycle(kind for kind in points if kind != ANY):
+        yield kind, rng.randint(1, max(1, points[kind] // 2))
+
+
+def kill_until_done(root: Path, rng: random.Random, seconds: float, places: Iterator[Point], most: int) -> Counter[str]:
+    """One training, killed up to `most` times on its way, then left alone to finish: how often it was killed where."""
+    killed: Counter[str] = Counter()
     for attempt in range(2 * most):
-        if attempt % 2:
-            child, patience = Child.doing(lambda: train_or_resume(root)), rng.uniform(0, seconds)
+        kind, patience = ANY, rng.uniform(0, seconds)
+        if attempt % 2 == 0:
+            (kind, at), patience = next(places), 60.0
+            child = Child.doing(lambda kind=kind, at=at: (arm(Points(at, die, kind)), train_or_resume(root)))
         else:
-            at = rng.randint(1, points)
-            child, patience = Child.doing(lambda at=at: (arm(Points(at, die)), train_or_resume(root))), 60.0
+            child = Child.doing(lambda: train_or_resume(root))
         child.wait(patience)
         child.kill(signal.SIGKILL)
-        killed += child.wait() == -signal.SIGKILL
+        killed[kind] += child.wait() == -signal.SIGKILL
         if child.code not in (0, -signal.SIGKILL):
             raise RuntimeError(f"a resumed training failed: {root}")
-        if killed == most:
+        if killed.total() == most:
             break
     assert Child.doing(lambda: train_or_resume(root)).wait() == 0, root
-    return killed
+    return +killed
 
 
 def is_exact(root: Path, truth: dict) -> bool:

@@ -1,0 +1,48 @@
+"""One checkpoint of every recipe's network, alone and of all its seeds at once, written again and again, as training
+writes it: its time against that between two checkpoints.
+"""
+
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+
+from common import HOME, Row, in_child
+
+from jaxquard import recipes
+from jaxquard.config import Config
+from jaxquard.runs.directory import Run
+from jaxquard.runs.train import CHECKPOINT_SECONDS, Keeper
+from jaxquard.training import steps
+from jaxquard.training.fit import Event
+from jaxquard.training.program import make_program, start
+
+IMAGES, SHAPE, CLASSES = 60_000, (28, 28, 1), 10
+
+
+def measure(short: bool = False) -> list[Row]:
+    """20 checkpoints each (short: 3 of the mission's alone)."""
+    names, times = (["seed"], 3) if short else (recipes.names(), 20)
+    shares = {}
+    for name in names:
+        config = recipes.find(name).config
+        for seeds in (1,) if short else (1, recipes.find(name).seeds):
+            root = HOME / "cost" / f"{name}-{seeds}"
+            took = in_child(partial(seconds, config.replace(seeds=seeds), root, times))
+            shares[f"`{name}` × {seeds}"] = took / CHECKPOINT_SECONDS
+    dearest = max(shares, key=lambda name: shares[name])
+    promise = f"A checkpoint every {CHECKPOINT_SECONDS:g} s costs next to nothing"
+    figure = f"at most {shares[dearest]:.2%} of the time, of {len(shares)} (the dearest: {dearest})"
+    return [Row(promise, figure, "≤ 2 %", short or shares[dearest] <= 0.02)]
+
+
+def seconds(config: Config, root: Path, times: int) -> float:
+    """The median time of a checkpoint at the steps 1, 2, …"""
+    task = steps.make_task(config, SHAPE, CLASSES, IMAGES)
+    state = start(make_program(task, config.seeds > 1), task, config.networks())
+    keeper, took = Keeper(Run(root)), []
+    for step in range(1, times + 1):
+        began = time.perf_counter()
+        keeper.save(Event("checkpoint", state, 0, step, 0.0))
+        took.append(time.perf_counter() - began)
+    return statistics.median(took)

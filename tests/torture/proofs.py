@@ -1,0 +1,75 @@
+"""Ordinary tests, which `make test` and `make check` run with all others; those that hold a promise are counted."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from common import Row
+
+ROOT = Path(__file__).parents[2]
+PROOFS = (
+    (
+        "Where JAX, the processor or the number of threads is not the checkpoint's, it says that bits may differ",
+        "tests/runs/test_train.py tests/runs/test_environment.py",
+        "bits_may_differ or may_change_bits",
+    ),
+    (
+        "Nothing in the package unpickles, evaluates or unpacks what it reads; the syntax tree of every file says so",
+        "tests/test_safety.py",
+        "",
+    ),
+    (
+        "Damaged runs and hostile files are one or two lines and an exit code at the command line, never a traceback",
+        "tests/test_cli.py",
+        "damaged or hostile",
+    ),
+    (
+        "NaN or infinity in data, loss, gradient or weights is noticed in its epoch, named with its step, and exit 4",
+        "tests/runs/test_train.py tests/training/test_fit.py tests/training/test_evaluation.py tests/test_cli.py",
+        "diverge or divergence or not_finite or weights_lost or lost_network or all_nan",
+    ),
+    (
+        "A constant column, an empty class, a single class, one example, too few labels: trained on or refused",
+        "tests/test_cli.py tests/data/test_dataset.py",
+        "odd_data or disagree or one_class or class_without_examples",
+    ),
+    (
+        "Accuracy is over all examples, whatever the batch size",
+        "tests/training/test_evaluation.py tests/test_api.py",
+        "any_number_of_images or scikit_learns or agrees_with_the_training or batch",
+    ),
+    (
+        "Evaluating a run on other data of the same shape says so before it prints a figure",
+        "tests/test_cli.py tests/test_api.py",
+        "other_data_says_so_first or known_to_be_other",
+    ),
+    ("A journal line is never half-written to a reader", "tests/runs/test_journal.py", ""),
+    (
+        "`doctor` notices a JAX that computes wrongly, damaged data, too little memory or disk, an accelerator unseen",
+        "tests/test_doctor.py",
+        "",
+    ),
+)
+
+
+def measure(short: bool = False) -> list[Row]:
+    """Every proof (short: the first two)."""
+    rows = []
+    for promise, files, words in PROOFS[: 2 if short else None]:
+        passed, total = outcomes(files, words)
+        rows.append(Row(promise, f"{passed} of {total} tests", "every test", passed == total > 0))
+    return rows
+
+
+def outcomes(files: str, words: str, *, longer: bool = True) -> tuple[int, int]:
+    """Of the tests in these files whose names hold one of these words: how many pass, and how many there are."""
+    marks = "check or not check" if longer else "not check"
+    command = [sys.executable, "-m", "pytest", *files.split(), "-k", words, "-m", marks, "-q", "-p", "no:cacheprovider"]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    passed, failed, broken = (
+        int((re.findall(rf"(\d+) {word}", said.splitlines()[-1]) or [0])[0]) for word in ("passed", "failed", "error")
+    )
+    if failed or broken or not passed:
+        print(said[-3000:])
+    return passed, passed + failed + broken
