@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest front-door bench bench-full results results-quick lessons torture docs-cli clean
+.PHONY: run test lint check check-newest chromium front-door bench bench-full results results-quick lessons torture docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -22,7 +22,7 @@ lint: $(VENV)/.dev
 front-door: $(VENV)/.dev  ## the main job itself, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
-check: $(VENV)/.dev check-newest  ## the longer checks: < 45 minutes
+check: $(VENV)/.dev check-newest chromium  ## the longer checks: < 45 minutes
 	$(PYTEST) -m check
 	$(MAKE) results-quick
 
@@ -39,6 +39,11 @@ ifneq ($(NEWEST),)
 else
 	@echo "check-newest: no newer Python on this machine than that of $(VENV)"
 endif
+
+# The browser that the studio's end-to-end tests drive: Debian's.
+SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
+chromium:
+	command -v chromium || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

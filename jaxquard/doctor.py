@@ -24,7 +24,10 @@ WRONG_JAXLIB = {  # release -> what is wrong with it
     "0.10.2": "computes some reductions wrongly (jax-ml/jax#39103) and crashes on others (#39257, #40412)",
     "0.11.0": "crashes or hangs on some reductions (jax-ml/jax#39257)",
 }
-EXTRAS = {"charts": ("altair", "vl_convert")}  # extra of pyproject.toml -> the modules that it brings
+EXTRAS = {  # extra of pyproject.toml -> the modules that it brings
+    "charts": ("vl_convert",),
+    "studio": ("starlette", "uvicorn"),
+}
 ENOUGH = 10**9  # bytes, of memory and of disk
 REINSTALL = "in Jaxquard's folder, with its Python: pip install --upgrade -r requirements.txt"
 
