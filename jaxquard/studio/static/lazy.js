@@ -26,11 +26,14 @@ export class Lazy {
     this.#seen = seen;
     if (this.#busy) return;
     this.#busy = true;
-    while (this.#wanted && this.#seen && !document.hidden) {
-      this.#wanted = false;
-      await this.work();
+    try {
+      while (this.#wanted && this.#seen && !document.hidden) {
+        this.#wanted = false;
+        await this.work();
+      }
+    } finally {
+      this.#busy = false;
     }
-    this.#busy = false;
   }
 
   again() {

@@ -60,9 +60,9 @@ export class Live {
     this.tell(line);
   }
 
-  refresh() {
-    this.lazy.ask();
-    this.weights.ask();
+  async refresh() {
+    await this.lazy.ask();
+    await this.weights.ask();
   }
 
   jobIs(job) {
@@ -109,6 +109,7 @@ export class Live {
   }
 
   async drawAll() {
+    const began = performance.now();
     const { charts } = await this.http.get(`${this.path}/charts`);
     const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
     charts.sort((a, b) => place(a) - place(b));
@@ -118,8 +119,9 @@ export class Live {
         this.elements.set(chart.name, element);
         this.charts.append(element);
       }
-      draw(this.elements.get(chart.name), chart);
+      await draw(this.elements.get(chart.name), chart); // one after another: the first one is there soonest
     }
+    await new Promise((resolve) => setTimeout(resolve, 2 * (performance.now() - began))); // the cores are the training's
   }
 
   end() {
