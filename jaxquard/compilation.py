@@ -7,7 +7,6 @@ reads back, and compiles afresh what it cannot use.
 import hashlib
 import os
 import warnings
-from importlib.metadata import version
 from pathlib import Path
 
 import platformdirs
@@ -15,6 +14,8 @@ import platformdirs
 
 def folder() -> Path:
     """Where this machine's programs are kept."""
+    from importlib.metadata import version  # takes a tenth of the time in which --help must be there
+
     try:
         processor = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
     except OSError:
