@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 ARGUMENTS += ["--disable-sync", "--no-first-run"]
-PATIENCE = 30_000  # ms; a condition is waited for, this long at most: a busy machine compiles for seconds
+PATIENCE = 8_000  # ms; a condition is waited for, this long at most: a busy machine compiles for seconds
 SIDE = 16
 VERB = [sys.executable, "-c", "from jaxquard.cli import main; main()"]
 
@@ -90,7 +90,11 @@ class Server:
         options = ["--no-open", "--json", "--offline", "--port", str(self.port), "--runs", str(self.runs)]
         self.process = subprocess.Popen([*VERB, "studio", *options], env=self.environment, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
-        self.url = json.loads(self.process.stdout.readline())["url"]
+        line = self.process.stdout.readline()
+        if not line:
+            self.kill()
+            pytest.fail("the studio did not start: its words are above", pytrace=False)
+        self.url = json.loads(line)["url"]
         self.port = int(self.url.rstrip("/").rpartition(":")[2])
 
     def kill(self) -> None:

@@ -10,11 +10,12 @@ pytestmark = pytest.mark.check
 
 def test_one_image_and_one_neuron(page, shoot):
     page.goto("/#/look/careful@0")
-    expect(page.get_by_text(re.compile("^1–48 of 200 images"))).to_be_visible()
-    page.get_by_label("Answer", exact=True).select_option("wrong")
-    page.get_by_label("Order", exact=True).select_option("surest first")
+    found = page.locator("#view").get_by_text("of 200 images")
+    expect(found).to_have_text("1–48 of 200 images")
+    page.get_by_role("combobox", name="Answer", exact=True).select_option("wrong")
+    page.get_by_role("combobox", name="Order", exact=True).select_option("surest first")
     expect(page.locator(".gallery .wrong").first).to_be_visible()
-    expect(page.get_by_text("of 200 images")).to_be_hidden()
+    expect(found).to_be_hidden()
     page.locator(".gallery .wrong button").first.click()
     way = page.get_by_role("region", name="One image")
     expect(way.get_by_role("heading", level=2)).to_contain_text("taken for")
@@ -51,7 +52,7 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(page, shoot):
     expect(page.get_by_text(re.compile("degrees|°")).first).to_be_visible()
     shoot("mistakes")
     page.locator(".cell-images .gallery a").first.click()
-    expect(page.get_by_role("heading", name=re.compile("^Test image"))).to_be_visible()
+    expect(page.get_by_role("heading", name=re.compile(r"^Test image \d"))).to_be_visible()
 
 
 def test_compare_two_runs(page, shoot):
@@ -73,6 +74,6 @@ def test_read_a_lesson(page, shoot):
     first = page.locator(".lessons h2 a").first
     question = first.inner_text()
     first.click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(question)
-    expect(page.locator("article svg").first).to_be_visible()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(question)
+    expect(page.get_by_role("article")).to_contain_text("The claim.")
     shoot("lesson")

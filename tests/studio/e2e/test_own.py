@@ -50,7 +50,7 @@ def test_draw_and_predict_with_two_models_side_by_side(own, shoot):
     expect(own.locator(".told strong")).to_have_count(1)
     assert said(own) == "1"
     expect(own.locator(".steps figcaption").last).to_have_text("fitted")
-    own.get_by_label("Beside it").select_option("hasty@0")
+    own.get_by_role("combobox", name="Beside it").select_option("hasty@0")
     expect(own.locator(".told strong")).to_have_count(2)
     expect(own.locator(".probabilities meter")).to_have_count(6)
     shoot("own")

@@ -8,11 +8,11 @@ const ACROSS = 32;
 const NEGATIVE = [0, 89, 160];
 const POSITIVE = [213, 94, 0];
 
-/** A canvas of `values`, colours full at ±`limit`; `words` stand for it. A click calls `pick(i)`, if there is one. */
+/** A canvas of `values`, colours full at ±`limit`; `words` stand for it. A click calls `pick(i)`. */
 export function cells(values, limit, words, pick) {
   const across = Math.min(ACROSS, values.length);
   const size = { width: across * SIDE, height: Math.ceil(values.length / across) * SIDE };
-  const canvas = h("canvas", { class: pick ? "cells pickable" : "cells", ...size, role: "img", "aria-label": words });
+  const canvas = h("canvas", { class: "cells", ...size, role: "img", "aria-label": words });
   const context = canvas.getContext("2d");
   values.forEach((value, i) => {
     context.fillStyle = colour(value / (limit || 1));
@@ -26,7 +26,7 @@ export function cells(values, limit, words, pick) {
     const i = under(event);
     canvas.title = `${i}: ${decimal(values[i])}`;
   });
-  if (pick) canvas.addEventListener("click", (event) => pick(under(event)));
+  canvas.addEventListener("click", (event) => pick(under(event)));
   return canvas;
 }
 

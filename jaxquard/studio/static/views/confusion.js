@@ -21,17 +21,10 @@ export function confusionTable({ confusion, classes }, open) {
   const head = (name) => h("th", { scope: "col" }, h("span", {}, name));
   const row = (buttons, i) =>
     h("tr", {}, h("th", { scope: "row" }, classes[i]), buttons.map((button) => h("td", {}, button)));
-  return h(
-    "div",
-    { class: "scroll" },
-    h(
-      "table",
-      { class: "confusion", onkeydown: move },
-      h("caption", {}, "Rows: the true class. Columns: the network’s answer."),
-      h("thead", {}, h("tr", {}, h("td", {}), classes.map(head))),
-      h("tbody", {}, cells.map(row)),
-    ),
-  );
+  return h("div", { class: "scroll" },
+    h("table", { class: "confusion", onkeydown: move, "aria-label": "Confusion matrix" },
+      h("thead", {}, h("tr", {}, h("td"), classes.map(head))),
+      h("tbody", {}, cells.map(row))));
 }
 
 function cell(count, row, truth, predicted, open) {

@@ -3,6 +3,7 @@
 import { h } from "../dom.js";
 import { cells } from "./cells.js";
 import { gallery, picture, verdict } from "./gallery.js";
+import { layerTitle } from "./models.js";
 import { decimal } from "./numbers.js";
 
 const STRONGEST = 5;
@@ -19,7 +20,7 @@ export function journey(image, { open, neuron }) {
       h("p", { class: "muted words" }, image.saliency.sentence),
     ),
     h("h3", {}, "Layer by layer"),
-    image.layers.map((layer, depth) => layerPart(layer, depth === image.layers.length - 1 ? null : neuron)),
+    image.layers.map((layer, k) => layerPart(layer, layerTitle(k, image.layers.length), neuron)),
     h("h3", {}, "From logits to probabilities"),
     softmaxTable(image),
     h("h3", {}, "The training images most like it, in the last hidden layer"),
@@ -34,18 +35,26 @@ function figure(png, caption, words) {
   return h("figure", {}, picture(png, words), h("figcaption", {}, caption));
 }
 
-/** A layer's activations, and the way to its strongest units; `neuron` is null for the logits. */
-function layerPart({ name, shape, values, channels, limit, sentence }, neuron) {
-  const title = h("h4", {}, name, h("span", { class: "muted" }, ` ${shape.join(" × ")}`));
-  const words = h("p", { class: "muted" }, sentence);
-  const show = neuron && ((unit) => neuron(name, unit));
-  const drawn = channels ? channelImages(channels, show) : cells(values, limit, sentence, show);
-  return h("div", { class: "layer" }, title, drawn, words, show && values && strongest(values, show));
+/** A layer's activations, and the way to its strongest units. */
+function layerPart({ name, shape, units, values, channels, limit, sentence }, title, neuron) {
+  const show = (unit) => neuron(name, unit);
+  const words = values ? `${unitsInWords(values, units)} ${sentence}` : sentence;
+  return h("div", { class: "layer" },
+    h("h4", {}, title, h("span", { class: "muted" }, ` ${shape.join(" × ")}`)),
+    channels ? channelImages(channels, show) : cells(values, limit, words, show),
+    h("p", { class: "muted" }, words),
+    values && strongest(values, show));
+}
+
+function unitsInWords(values, units) {
+  const silent = values.filter((value) => value === 0).length;
+  const shown = values.length < units ? `The first ${values.length} of ${units} units` : `${units} units`;
+  return `${shown}${silent ? `, ${silent} of them silent` : ""}.`;
 }
 
 function channelImages(channels, show) {
   const images = channels.map((png, unit) => ({ png, unit }));
-  return gallery(images, { words: ({ unit }) => `channel ${unit}`, open: show && (({ unit }) => show(unit)) });
+  return gallery(images, { words: ({ unit }) => `channel ${unit}`, open: ({ unit }) => show(unit) });
 }
 
 function strongest(values, show) {
@@ -71,15 +80,9 @@ function softmaxTable({ softmax, largest, sum, predicted }) {
     ),
   );
   const heads = ["class", "logit z", "z − largest", "e to that", "÷ sum = p"];
-  return h(
-    "div",
-    { class: "scroll", tabindex: 0, role: "region", "aria-label": "Softmax in numbers" },
-    h(
-      "table",
-      { class: "numbers" },
+  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Softmax in numbers" },
+    h("table", { class: "numbers" },
       h("caption", {}, `The largest logit is ${decimal(largest)}; the sum of the fourth column is ${decimal(sum)}.`),
       h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)), h("td"))),
-      h("tbody", {}, rows),
-    ),
-  );
+      h("tbody", {}, rows)));
 }

@@ -24,8 +24,7 @@ export async function show(root, [name], { http, go }) {
     const summary = await http.get(address(model, "summary"));
     return [
       confusion(model, summary, http),
-      calibration(summary, charts[0]),
-      abstention(summary, charts[1]),
+      h("div", { class: "grid" }, calibration(summary, charts[0]), abstention(summary, charts[1])),
       robustness(model, charts[2], http),
     ];
   });
@@ -43,8 +42,8 @@ function confusion(model, summary, http) {
   return section(
     "What is taken for what",
     h("p", {}, `${percent(accuracy)} of ${count(n)} test images are recognised; the mean loss is ${decimal(loss)}.`),
-    confusionTable(summary, open),
-    images,
+    h("p", { class: "muted" }, "A row is a true class, a column what the network said."),
+    h("div", { class: "row top-aligned" }, confusionTable(summary, open), images),
   );
 }
 
@@ -75,7 +74,7 @@ function abstention({ abstention: trade, charts, n }, place) {
     slider.setAttribute("aria-valuetext", percent(threshold));
   };
   const slider = h("input", { type: "range", min: 0, max: trade.length - 1, oninput: tell });
-  slider.value = Math.floor(trade.length / 2);
+  slider.value = Math.floor(0.9 * trade.length);
   tell();
   draw(place, charts.find(({ name }) => name === "abstention"));
   const field = h("label", { class: "field" }, "How sure it must be to answer", slider);

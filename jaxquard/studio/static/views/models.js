@@ -25,6 +25,11 @@ export function modelChoice(models, chosen, onchoose, { label = "Model", none } 
   return h("label", { class: "field model" }, label, select);
 }
 
+/** What layer `k` of `count` is called: the server numbers them. */
+export function layerTitle(k, count) {
+  return k < count - 1 ? `Hidden layer ${k + 1}` : "Logits";
+}
+
 /** What a view of models shows while there are none. */
 export function noModels() {
   const train = h("a", { href: "#/train" }, "Train one first");

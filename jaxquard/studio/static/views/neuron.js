@@ -3,13 +3,14 @@
 import { h } from "../dom.js";
 import { fill } from "./fill.js";
 import { gallery, picture } from "./gallery.js";
-import { address } from "./models.js";
+import { address, layerTitle } from "./models.js";
 import { decimal } from "./numbers.js";
 
 /** The panel (`element`), and `show(layer, unit)`, which turns it to a neuron. */
 export async function neuronPanel(model, { http, open, announce }) {
   const { layers } = await http.get(address(model, "neurons"));
-  const layer = h("select", { name: "layer" }, layers.map(({ name }) => h("option", { value: name }, name)));
+  const option = ({ name }, k) => h("option", { value: name }, layerTitle(k, layers.length));
+  const layer = h("select", { name: "layer" }, layers.map(option));
   const unit = h("input", { name: "unit", type: "number", min: 0, value: 0 });
   const shown = h("div", { class: "view" });
   const load = () => {
