@@ -18,8 +18,7 @@ from jaxquard.runs.directory import Run
 from jaxquard.runs.files import write_atomically
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
-from jaxquard.training.program import make_program, start
-from jaxquard.training.state import TrainState
+from jaxquard.training.program import make_program, shapes
 
 FORMAT = "jaxquard-model-1"
 
@@ -70,7 +69,7 @@ def models_of_run(run: Run) -> list[TrainedModel]:
     config, dataset = run.config, run.environment["dataset"]
     task, networks = _task(config, dataset), config.networks()
     program = make_program(task, len(networks) > 1)
-    like = jax.eval_shape(lambda: start(program, task, networks))
+    like = shapes(program, task, networks)
     arrays, _ = checkpoint.newest(run.checkpoints)
     weights = tensors.restore(arrays, like, str(run.checkpoints)).judged
     if len(networks) == 1:
@@ -149,7 +148,7 @@ def load_file(path: Path, name: str) -> TrainedModel:
     except (KeyError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
     program = make_program(task, many=False)
-    like: TrainState = jax.eval_shape(lambda: start(program, task, [config]))
+    like = shapes(program, task, [config])
     weights = tensors.restore(arrays, like.judged, str(path))
     for leaf_name, array in arrays.items():
         if not np.isfinite(array).all():

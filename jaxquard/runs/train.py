@@ -22,7 +22,7 @@ from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, mean_over_views
 from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain
-from jaxquard.training.program import start
+from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
 
 CHECKPOINT_SECONDS = 10.0  # a checkpoint of the mission's network takes some 5 ms: 0.05 % of the time
@@ -150,7 +150,7 @@ def _check_same_data(run: Run, dataset: Dataset) -> None:
 
 def _restore(run: Run, config: Config, data: TrainingData, observer: Observer) -> TrainState:
     task, program = make_run(config, data)
-    like = jax.eval_shape(lambda: start(program, task, config.networks()))
+    like = shapes(program, task, config.networks())
     arrays, faults = checkpoint.newest(run.checkpoints)
     for fault in faults:
         observer.warn(f"{fault}; using the checkpoint before it")

@@ -101,8 +101,18 @@ def _taking_turns(task: Task) -> Callable[..., TrainState]:
 
 def start(program: Program, task: Task, networks: list[Config]) -> TrainState:
     """The TrainState of every network before its first step."""
+    return program.init(*_beginning(task, networks))
+
+
+def shapes(program: Program, task: Task, networks: list[Config]) -> TrainState:
+    """The shapes and types of what `start` returns, at no cost: what is restored from a file must have them."""
+    return program.init.eval_shape(*_beginning(task, networks))  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def _beginning(task: Task, networks: list[Config]) -> tuple[jax.Array, steps.Hyper]:
+    """Seeds and scalars, stacked where there are several networks."""
     hypers = [steps.make_hyper(task, network) for network in networks]
     if len(networks) == 1:
-        return program.init(jnp.uint32(networks[0].seed), hypers[0])
+        return jnp.uint32(networks[0].seed), hypers[0]
     stacked = jax.tree.map(lambda *scalars: jnp.stack(scalars), *hypers)
-    return program.init(jnp.array([network.seed for network in networks], jnp.uint32), stacked)
+    return jnp.array([network.seed for network in networks], jnp.uint32), stacked
