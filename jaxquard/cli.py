@@ -32,6 +32,7 @@ app = App(
     name="jaxquard",
     help="Train real networks on small images in seconds, look inside, and put them to the test.",
     version=__version__,
+    help_format="plaintext",  # reading Markdown would take a fifth of the time in which --help must be there
     default_parameter=Parameter(
         negative_iterable=(), show_default=lambda value: value if value not in (False, ()) else None
     ),
@@ -146,15 +147,16 @@ def _report_training(results: "list[TrainResult]", swept: list[str], common: Com
 
 def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tuple[TrainResult, JaxquardError | None]":
     """Train with progress on stderr, stopped by signals: the result, and the error if it diverged."""
-    from jaxquard.runs.directory import find, runs_directory
+    from jaxquard.runs.directory import find, free_path, runs_directory
     from jaxquard.runs.lock import refuse_if_in_use
 
-    if config is None:
-        run = find(options["resume"], runs_directory(options["runs"]))
-        refuse_if_in_use(run.path)  # before JAX is loaded, which takes a second
+    root, described = runs_directory(options["runs"]), config  # refused before JAX is loaded, which takes a second
+    if options["name"] is not None:
+        free_path(root, options["name"])
+    if described is None:
+        run = find(options["resume"], root)
+        refuse_if_in_use(run.path)
         described = run.config
-    else:
-        described = config
     with interruptible() as interrupts:
         keep_compiled_programs()
 
