@@ -82,7 +82,7 @@ function connection() {
 
 /** Asks for the token that the server printed; only one form at a time, however many requests wait for it. */
 let asking = null;
-function askForToken() {
+function askForToken(again) {
   asking ??= new Promise((resolve) => {
     const field = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
     const dialog = h(
@@ -90,6 +90,7 @@ function askForToken() {
       { "aria-labelledby": "token-title", oncancel: (event) => event.preventDefault() },
       h("form", { method: "dialog", class: "card", onsubmit: () => resolve(field.value.trim()) },
         h("h2", { id: "token-title" }, "This studio asks for its token"),
+        again && h("p", { class: "error", role: "alert" }, "That was not it."),
         h("p", { class: "muted" }, "It stands in the terminal where the studio was started."),
         h("div", { class: "field" }, h("label", { for: "token" }, "Token"), field),
         h("button", { class: "primary" }, "Open"),

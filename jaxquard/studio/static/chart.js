@@ -76,7 +76,7 @@ class Figure {
 
   async embed() {
     const embed = await library();
-    const fresh = h("div"); // drawn aside and then exchanged, so that nothing flickers
+    const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
     this.available = this.plot.clientWidth;
     const drawn = await embed(fresh, fitted(this.chart.spec, this.available - this.beside), OPTIONS);
     await this.fit(drawn.view, fresh);
@@ -124,7 +124,7 @@ function library() {
 /** The spec in the page's colours and about its width, without what the page says itself. */
 function fitted(spec, available) {
   const { title, description, ...rest } = dark.matches ? recoloured(spec) : spec;
-  const plain = { ...rest, background: "transparent", padding: 2, config: { ...rest.config, font: FONT, aria: false } };
+  const plain = { ...rest, background: "transparent", padding: 2, config: { ...rest.config, font: FONT } };
   if (typeof plain.width !== "number") return plain;
   return { ...plain, width: Math.min(plain.width + WIDER, Math.max(NARROWEST, available)) };
 }

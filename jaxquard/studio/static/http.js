@@ -12,7 +12,7 @@ export class HttpError extends Error {
   }
 }
 
-/** `ask()` is awaited, and gives a token, when the server wants one (it was started with --host). */
+/** `ask(again)` is awaited, and gives a token, when the server wants one (it was started with --host) or another one. */
 export function onToken(ask) {
   askForToken = ask;
 }
@@ -21,7 +21,7 @@ export function onToken(ask) {
 export async function request(path, options = {}) {
   const response = await reach(path, options);
   if (response.status !== 401 || !askForToken) return response;
-  sessionStorage.setItem(TOKEN, await askForToken());
+  sessionStorage.setItem(TOKEN, await askForToken(sessionStorage.getItem(TOKEN) !== null));
   return request(path, options);
 }
 

@@ -90,6 +90,8 @@ export class Live {
   controls() {
     const [sentence, actions] = state(this.detail, this.job);
     this.say(sentence);
+    if (actions.join() === this.offered) return; // a button is not taken from under the finger
+    this.offered = actions.join();
     const held = document.activeElement?.dataset.act; // the keyboard's place outlives the change of buttons
     const button = (name) => h("button", { "data-act": name, onclick: () => this.act(name) }, ACTIONS[name]);
     clear(this.buttons, actions.map(button));

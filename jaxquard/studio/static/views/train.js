@@ -32,7 +32,7 @@ class Page {
     this.root.append(
       h("div", { class: "row spread end" }, h("h1", {}, "Train"), watch),
       h("div", { class: "train-columns" },
-        this.form(), h("div", { class: "panel" }, this.queue.element, this.panel)));
+        this.form(), h("div", { class: "beside" }, this.queue.element, this.panel)));
     const { events } = this.tools;
     this.offs = [
       events.on("epoch", ({ run, line }) => run === this.live?.run && this.live.line(line)),
@@ -87,12 +87,20 @@ class Page {
     const training = this.jobs.find((job) => job.status === "running");
     const run = this.pinned ?? training?.job ?? this.runs[0]?.run ?? null;
     const job = this.jobs.findLast((other) => other.job === run) ?? null;
-    const known = run === null || this.runs.some((other) => other.run === run) ? this.runs : [{ run }, ...this.runs];
-    clear(this.chooser, known.map((other) => h("option", {}, other.run)));
-    this.chooser.value = run ?? "";
+    this.offer(run);
     this.queue.show(this.jobs, run);
     this.watch(run, job);
     this.live?.jobIs(job);
+  }
+
+  /** The list of runs to watch, built anew only where it is another one: it may be open. */
+  offer(run) {
+    const names = this.runs.map((other) => other.run);
+    if (run !== null && !names.includes(run)) names.unshift(run);
+    if (names.join() !== [...this.chooser.options].map((option) => option.value).join()) {
+      clear(this.chooser, names.map((name) => h("option", {}, name)));
+    }
+    this.chooser.value = run ?? "";
   }
 
   watch(run, job) {

@@ -10,7 +10,7 @@ export class Weights {
     this.http = http;
     this.histograms = new Map(); // a layer's name -> the element of its chart
     this.grid = h("div", { class: "grid" });
-    this.images = h("div", { class: "mosaic", role: "img" });
+    this.images = h("div", { class: "mosaic", role: "img", "aria-label": "The first layer’s weights" });
     this.sentence = h("p", { class: "muted note" });
     this.error = h("p", { class: "muted note" });
     this.choice = h("select", { id: "network", onchange: () => this.ask() }, networks.map(option));
