@@ -85,7 +85,7 @@ def shortened(config: Config) -> Config:
 
 
 def train(name: str) -> Curve:
-    """A recipe's training loss in each epoch, and last the loss on the test images. A teacher is one who knows it all."""
+    """A recipe's training loss in each epoch, and last the loss on the test images. A teacher knows all the answers."""
     import jax
 
     from jaxquard.training.data import prepare
