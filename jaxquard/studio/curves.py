@@ -1,6 +1,7 @@
 """How a run learned, in charts: accuracy and loss, and what each layer's gradients, updates and units did."""
 
 import contextlib
+import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from jaxquard.errors import UsageError
 from jaxquard.runs.journal import Line
 from jaxquard.studio.drawing import drawn
 
+MOST = 400
 LAYERS = {
     "gradients": ("grad_norm", "gradient", "How large the gradient is in each layer"),
     "updates": ("update_norm", "update", "How far each layer's weights move in a step"),
@@ -19,13 +21,19 @@ LAYERS = {
 
 def of_run(epochs: Sequence[Line]) -> list[dict[str, Any]]:
     """Every chart that a journal's epoch lines have figures for."""
+    epochs = thinned(epochs)
     layers = {name: lambda name=name: by_layer(epochs, *LAYERS[name], log=name != "dead") for name in LAYERS}
     return list(_with_figures(_learning({"run": epochs}) | layers))
 
 
 def of_runs(runs: Mapping[str, Sequence[Line]]) -> list[dict[str, Any]]:
     """Several runs in one chart of accuracy and one of loss."""
-    return list(_with_figures(_learning(runs)))
+    return list(_with_figures(_learning({name: thinned(epochs) for name, epochs in runs.items()})))
+
+
+def thinned(epochs: Sequence[Line]) -> Sequence[Line]:
+    """At most MOST lines, evenly spaced, the last among them: more than that a chart of this size cannot show."""
+    return epochs[:: -max(1, math.ceil(len(epochs) / MOST))][::-1]
 
 
 def _learning(runs: Mapping[str, Sequence[Line]]) -> dict[str, Callable[[], Chart]]:

@@ -6,6 +6,7 @@ browser: curl sends no Origin); and at an address that others can reach, all but
 """
 
 import hmac
+import json
 import os
 import re
 import sys
@@ -119,8 +120,11 @@ async def read_json(request: Request) -> dict[str, Any]:
     """The JSON object in a request's body; 415 or 400 for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send JSON, with Content-Type: application/json")
+    body = await request.body()
     try:
-        document = strict_json.loads(await request.body())
+        document = strict_json.loads(body)
+        if b"\\ud" in body.lower():  # half a surrogate pair is no character, and could not be sent back
+            json.dumps(document, ensure_ascii=False).encode()
     except ValueError:
         raise HTTPException(400, "this is not JSON as the standard has it") from None
     if not isinstance(document, dict):

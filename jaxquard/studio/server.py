@@ -134,7 +134,7 @@ def create_app(studio: Studio) -> Starlette:
     """The studio as an application; what its handlers share is in `app.state`, `limiter` being the thread for JAX."""
     own = [Route("/", static), Route("/static/{name:path}", static)]
     app = Starlette(
-        routes=own + [route for room in ROOMS for route in getattr(room, "routes", [])],
+        routes=own + [route for room in ROOMS for route in room.routes],
         middleware=[Middleware(Guard, studio.hosts, studio.token)],
         exception_handlers={HTTPException: on_http_error, JaxquardError: on_our_error},
         lifespan=lifespan,
@@ -198,6 +198,8 @@ def is_own(address: str) -> bool:
 
 def listen(host: str, port: int) -> tuple[socket.socket, str]:
     """A listening socket and its address; one address and not all of a machine's, because Host must be one we know."""
+    if not 0 <= port < 65536:
+        raise UsageError(f"--port {port}: ports go up to 65535")
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if ipaddress.ip_address(str(where[0]).partition("%")[0]).is_unspecified:
@@ -205,5 +207,5 @@ def listen(host: str, port: int) -> tuple[socket.socket, str]:
         return socket.create_server(where[:2], family=family, backlog=100), str(where[0])
     except OSError as error:
         raise JaxquardError(f"cannot listen at {host}, port {port}: {error.strerror}; try another --port") from error
-    except (UnicodeError, OverflowError) as error:
-        raise UsageError(f"--host {host} --port {port}: no address to listen at") from error
+    except UnicodeError as error:
+        raise UsageError(f"--host {host[:80]}: no address to listen at") from error

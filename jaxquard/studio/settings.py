@@ -154,12 +154,8 @@ async def info(request: Request) -> JSONResponse:
 
 async def check(request: Request) -> JSONResponse:
     """What a choice comes to: the command, the whole config, the number of parameters; or what is wrong with it."""
-    document, state = await read_json(request), request.app.state
-    try:
-        config, count = await to_thread.run_sync(checked, state, document, limiter=state.limiter)
-    except UsageError as error:
-        named = str(error).partition(":")[0]
-        return JSONResponse({"error": str(error), "setting": named if named in FIELDS else None}, 422)
+    document = await read_json(request)
+    config, count = await to_thread.run_sync(checked, request.app.state, document)
     command = shlex.join(["jaxquard", "train", *arguments(config)])
     return JSONResponse({"command": command, "config": config.to_dict(), "parameters": count})
 

@@ -215,7 +215,7 @@ async def new_job(request: Request) -> JSONResponse:
     name = document.get("name")
     if not isinstance(name, str | None):
         raise UsageError("name: must be text")
-    config, _ = await to_thread.run_sync(checked, state, document, limiter=state.limiter)
+    config, _ = await to_thread.run_sync(checked, state, document)
     return JSONResponse(await to_thread.run_sync(state.trainer.start, config, name or None), 202)
 
 

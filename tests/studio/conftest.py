@@ -1,0 +1,116 @@
+"""A few finished and unfinished runs, a studio over a copy of them, and a way to ask it, to the letter."""
+
+import asyncio
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from starlette.applications import Starlette
+
+from jaxquard.config import Config
+from jaxquard.data import Dataset
+from jaxquard.runs import train
+from jaxquard.studio import Studio
+from jaxquard.studio.server import create_app
+
+HOST = "127.0.0.1:8765"
+
+
+@pytest.fixture(scope="session")
+def made_runs(npz: Path, stripes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`slow` and `fast`, two seeds each, finished; `part`, one network, stopped after its first epoch of three."""
+    root = tmp_path_factory.mktemp("studio")
+    several = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=3, learning_rate=0.01, seeds=2, validation=20)
+    train.train(several, stripes, runs=root, name="slow")
+    train.train(several.replace(learning_rate=0.3), stripes, runs=root, name="fast")
+    train.train(several.replace(seeds=1, validation=0), stripes, runs=root, name="part", until=1)
+    return root
+
+
+@pytest.fixture
+def root(made_runs: Path, tmp_path: Path) -> Path:
+    """A copy of `made_runs` to do with as one likes."""
+    return Path(shutil.copytree(made_runs, tmp_path / "runs"))
+
+
+@pytest.fixture
+def studio(root: Path) -> Studio:
+    """A studio over `root` that never touches the network."""
+    return Studio(root, offline=True, hosts=frozenset({HOST}))
+
+
+@pytest.fixture
+def app(studio: Studio) -> Starlette:
+    """Its application."""
+    return create_app(studio)
+
+
+class Answer(NamedTuple):
+    """What came back."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The document that it holds."""
+        assert self.headers["content-type"] == "application/json"
+        return json.loads(self.body)
+
+
+def _ask(app: Any, method: str, path: str, headers: dict[str, str], body: list[bytes]) -> Answer:
+    """One request, to the letter; `body` comes in these pieces."""
+    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+    path, _, query = path.partition("?")
+    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": raw}
+    scope |= {"asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""}
+    pieces = [{"type": "http.request", "body": piece, "more_body": True} for piece in body[:-1]]
+    pieces += [{"type": "http.request", "body": b"".join(body[-1:]), "more_body": False}, {"type": "http.disconnect"}]
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        return pieces.pop(0)
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+    return Answer(sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]))
+
+
+@pytest.fixture
+def ask(app: Starlette) -> Callable[..., Answer]:
+    """`ask(method, path, headers, body)`: one request, with the studio's own Host unless another is given."""
+
+    def one(method: str, path: str, headers: dict[str, str] | None = None, body: Any = (), *, to: Any = app) -> Answer:
+        return _ask(to, method, path, {"host": HOST} | (headers or {}), list(body))
+
+    return one
+
+
+@pytest.fixture
+def get(ask: Callable[..., Answer]) -> Callable[[str], Any]:
+    """`get(path)`: the document there."""
+
+    def one(path: str) -> Any:
+        answer = ask("GET", path)
+        assert answer.status == 200, answer.body
+        return answer.json
+
+    return one
+
+
+@pytest.fixture
+def post(ask: Callable[..., Answer]) -> Callable[..., Answer]:
+    """`post(path, document)`, as the page does."""
+
+    def one(path: str, document: Any = None) -> Answer:
+        headers = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin", "content-type": "application/json"}
+        return ask("POST", path, headers, [json.dumps(document or {}).encode()])
+
+    return one

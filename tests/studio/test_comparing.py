@@ -1,0 +1,66 @@
+"""Runs side by side, and the plain word: larger than the noise, within it, or not to be told."""
+
+import pytest
+
+from jaxquard.runs import journal
+from jaxquard.runs.directory import Run
+from jaxquard.studio.comparing import word
+
+
+def test_two_runs(get):
+    found = get("/api/compare?run=slow&run=fast")
+    assert found["settings"] == [{"name": "learning_rate", "values": [0.01, 0.3]}]
+    assert [one["run"] for one in found["runs"]] == ["slow", "fast"]
+    assert [one["name"] for one in found["charts"]] == ["accuracy", "loss"]
+    assert found["verdict"].startswith("By validation accuracy, fast comes first; the best leads the next by ")
+
+
+@pytest.mark.parametrize(
+    ("status", "query"),
+    [
+        (422, ""),
+        (422, "?run=slow"),
+        (422, "?run=slow&run=slow"),
+        (422, "?" + "&".join(["run=slow"] * 20)),
+        (404, "?run=slow&run=none"),
+        (404, "?run=slow&run=../runs/fast"),
+    ],
+)
+def test_what_cannot_be_compared(ask, status, query):
+    assert ask("GET", f"/api/compare{query}").status == status
+
+
+def noted(root, name: str, *accuracies: float, split: str = "val") -> Run:
+    """A run that came to these accuracies at last, one for each of its networks."""
+    run, value = Run(root / name), list(accuracies) if len(accuracies) > 1 else accuracies[0]
+    if split == "val":
+        journal.append(run.journal_file, {"epoch": 4, "step": 99, "val_accuracy": value})
+    else:
+        run.evaluations_file.write_text("")
+        journal.append(run.evaluations_file, {"by": "train", "accuracy": value})
+    return run
+
+
+def test_a_difference_larger_than_the_noise(root):
+    runs = [noted(root, "slow", 0.80, 0.81), noted(root, "fast", 0.90, 0.911)]
+    assert word(runs, ["learning_rate"]).endswith("over 2 seeds: larger than the noise.")
+
+
+def test_a_difference_within_the_noise(root):
+    runs = [noted(root, "slow", 0.80, 0.81), noted(root, "fast", 0.90, 0.801)]
+    assert word(runs, ["learning_rate"]).endswith("over 2 seeds: within the noise, not a win.")
+
+
+def test_other_seeds_are_no_difference(root):
+    assert "nothing but chance" in word([Run(root / "slow"), Run(root / "fast")], ["seed", "recipe"])
+
+
+def test_without_held_out_data_the_test_set_is_the_measure(root):
+    runs = [noted(root, "part", 0.8, split="test"), noted(root, "fast", 0.9, 0.91, split="test")]
+    assert word(runs, ["hidden"]) == (
+        "By test accuracy, fast comes first; one seed cannot tell a win from noise: add --seeds 5."
+    )
+
+
+def test_too_early_to_tell(root):
+    assert word([Run(root / "part"), Run(root / "part")], ["hidden"]).startswith("Too few of them have been judged yet")

@@ -1,0 +1,126 @@
+"""Every route, method, Host, Origin and token: who is refused, with what, and that nothing is ever a 5xx."""
+
+import asyncio
+import dataclasses
+import itertools
+import re
+
+import pytest
+
+from jaxquard.studio import Studio
+from jaxquard.studio.server import ROOMS, create_app
+
+HOST = "127.0.0.1:8765"
+TOKEN = "t" * 43
+API = sorted({re.sub(r"{\w+(:\w+)?}", "x", route.path) for room in ROOMS for route in room.routes})
+PATHS = ["/", "/static/index.html", "/nowhere", "/api/nowhere", *API]
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FROB"]
+HOSTS = {
+    HOST: True,
+    **dict.fromkeys(("", "127.0.0.1", "127.0.0.1:80", "127.0.0.1:87650", "evil.example", "evil.example:8765"), False),
+    **dict.fromkeys(
+        (f"{HOST}.evil.example", f"evil@{HOST}", "127.0.0.1.:8765", f"{HOST}/", f" {HOST}", "[::1]:8765"), False
+    ),
+    **dict.fromkeys(("0.0.0.0:8765", "2130706433:8765", "127.1:8765", "0x7f.1:8765", f"{HOST},{HOST}"), False),
+}
+ORIGINS = {
+    (): True,
+    (("origin", f"http://{HOST}"),): True,
+    (("origin", f"http://{HOST}"), ("sec-fetch-site", "same-origin")): True,
+    (("origin", "null"),): False,
+    (("origin", ""),): False,
+    (("origin", f"https://{HOST}"),): False,
+    (("origin", "http://127.0.0.1:8766"),): False,
+    (("origin", "http://localhost:8765"),): False,
+    (("origin", f"http://{HOST}.evil.example"),): False,
+    (("origin", f"http://evil.example/{HOST}"),): False,
+    (("sec-fetch-site", "cross-site"),): False,
+    (("sec-fetch-site", "same-site"),): False,
+    (("sec-fetch-site", "none"),): False,
+    (("origin", f"http://{HOST}"), ("sec-fetch-site", "cross-site")): False,
+}
+CELLS = [  # each Host with the right Origin and with a wrong one, each Origin with the right Host
+    *itertools.product(HOSTS.items(), list(ORIGINS.items())[2:4]),
+    *itertools.product(list(HOSTS.items())[:1], ORIGINS.items()),
+]
+TOKENS = {TOKEN: True, "": False, TOKEN[:-1]: False, TOKEN + "t": False, TOKEN.upper(): False, "é" * 43: False}
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory):
+    """Two studios with no runs: one for this machine alone, one that asks for a token."""
+    own = Studio(tmp_path_factory.mktemp("runs"), offline=True, hosts=frozenset({HOST}))
+    return {False: create_app(own), True: create_app(dataclasses.replace(own, token=TOKEN))}
+
+
+def expected(method: str, path: str, host: bool, origin: bool, token: bool) -> int | None:
+    """The refusal that a request must meet, None for none."""
+    if not host or (method not in ("GET", "HEAD") and not origin):
+        return 403
+    public = path == "/" or path.startswith("/static/")
+    return None if token or public else 401
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("method", METHODS)
+def test_who_is_refused(ask, empty, method, path):
+    for (host, ours), (origin, own) in CELLS:
+        refusal = expected(method, path, ours, own, True)
+        if refusal:
+            answer = ask(method, path, {"host": host, **dict(origin)}, to=empty[False])
+            assert answer.status == refusal, (host, origin)
+            assert answer.headers["x-content-type-options"] == "nosniff"
+            assert "access-control-allow-origin" not in answer.headers
+    for token, right in TOKENS.items():
+        refusal = expected(method, path, True, True, right)
+        if refusal:
+            answer = ask(method, path, {"x-jaxquard-token": token}, to=empty[True])
+            assert answer.status == refusal, token
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if path not in ("/api/events", "/api/predict")])
+@pytest.mark.parametrize("method", METHODS)
+def test_who_is_let_in_gets_an_answer_or_a_sentence(ask, empty, method, path):
+    answer = ask(method, path, {"origin": f"http://{HOST}", "x-jaxquard-token": TOKEN}, to=empty[True])
+    assert answer.status < 500
+    assert answer.status not in (401, 403)
+    if answer.status >= 400 and method != "HEAD":
+        assert list(answer.json) == ["error"]
+    if method not in ("GET", "HEAD", "POST"):
+        assert answer.status in (404, 405)
+
+
+def test_a_token_anywhere_but_in_its_header_is_none(ask, empty):
+    for path, headers in [
+        (f"/api/runs?token={TOKEN}", {}),
+        (f"/api/runs?x-jaxquard-token={TOKEN}", {}),
+        ("/api/runs", {"cookie": f"x-jaxquard-token={TOKEN}"}),
+        ("/api/runs", {"authorization": f"Bearer {TOKEN}"}),
+    ]:
+        assert ask("GET", path, headers, to=empty[True]).status == 401
+    assert ask("GET", "/api/runs", {"x-jaxquard-token": TOKEN}, to=empty[True]).status == 200
+
+
+def test_two_hosts_or_two_tokens_are_none(empty):
+    async def status(headers: list[tuple[bytes, bytes]]) -> int:
+        sent: list = []
+
+        async def send(message):
+            sent.append(message)
+
+        async def receive():
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        scope = {"type": "http", "method": "GET", "path": "/api/runs", "query_string": b"", "headers": headers}
+        await empty[True](scope | {"http_version": "1.1", "scheme": "http", "root_path": ""}, receive, send)
+        return sent[0]["status"]
+
+    host, token = (b"host", HOST.encode()), (b"x-jaxquard-token", TOKEN.encode())
+    assert asyncio.run(status([host, token])) == 200
+    assert asyncio.run(status([host, host, token])) == 403
+    assert asyncio.run(status([token])) == 403
+    assert asyncio.run(status([host, token, token])) == 401
+
+
+def test_there_are_enough_cells():
+    assert len(PATHS) * len(METHODS) * (len(CELLS) + len(TOKENS)) > 10_000

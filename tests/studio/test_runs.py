@@ -1,0 +1,107 @@
+"""Runs as the page gets them: what they say of themselves, and that nothing of it is made up or out of date."""
+
+import shutil
+
+import pytest
+
+from jaxquard.runs import journal
+from jaxquard.runs.directory import Run
+from jaxquard.runs.lock import locked
+from jaxquard.studio import runs, watch
+
+
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch):
+    monkeypatch.setattr(watch, "TICK", 0)
+    monkeypatch.setattr(watch, "ROUND", 0)
+
+
+def test_the_list(get):
+    found = {one["run"]: one for one in get("/api/runs")["runs"]}
+    assert set(found) == {"slow", "fast", "part"}
+    slow, part = found["slow"], found["part"]
+    assert (slow["status"], slow["epoch"], slow["epochs"], slow["networks"]) == ("finished", 3, 3, 2)
+    assert (part["status"], part["epoch"], part["epochs"], part["networks"]) == ("stopped", 1, 3, 1)
+    assert slow["parameters"] == part["parameters"] == 36 * 5 + 5 + 5 * 3 + 3
+    assert set(slow["test_accuracy"]) == {"mean", "std", "values"}
+    assert part["test_accuracy"] is None
+    assert part["job"] is None
+
+
+def test_the_newest_comes_first(get, root):
+    import os
+
+    for age, name in enumerate(("part", "slow", "fast")):
+        os.utime(root / name / "config.toml", (1e9 - age, 1e9 - age))
+    assert [one["run"] for one in get("/api/runs")["runs"]] == ["part", "slow", "fast"]
+
+
+def test_what_is_written_is_seen_and_what_is_not_is_not_read_again(get, root, monkeypatch):
+    read = []
+    known = runs.summarised
+    monkeypatch.setattr(runs, "summarised", lambda sight: read.append(sight.run.id) or known(sight))
+    get("/api/runs")
+    get("/api/runs")
+    assert sorted(read) == ["fast", "part", "slow"]
+    with locked(root / "part"):
+        assert {one["run"]: one["status"] for one in get("/api/runs")["runs"]}["part"] == "running"
+        journal.append(Run(root / "part").journal_file, {"epoch": 2, "step": 12, "train_loss": 0.25})
+        part = next(one for one in get("/api/runs")["runs"] if one["run"] == "part")
+    assert (part["epoch"], part["train_loss"]) == (2, 0.25)
+    assert read[3:] == ["part", "part"]
+
+
+@pytest.mark.parametrize("name", ["config.toml", "journal.jsonl", "evaluations.jsonl"])
+def test_a_damaged_run_does_not_hide_the_others(get, ask, root, name):
+    (root / "slow" / name).write_bytes(b"\xff\n")
+    found = {one["run"]: one for one in get("/api/runs")["runs"]}
+    assert {run: one["status"] for run, one in found.items()} == {
+        "slow": "damaged",
+        "fast": "finished",
+        "part": "stopped",
+    }
+    assert name in found["slow"]["error"]
+    assert str(root) not in found["slow"]["error"]
+    answers = [
+        ask("GET", path) for path in ("/api/runs/slow", "/api/runs/slow/charts", "/api/compare?run=slow&run=fast")
+    ]
+    assert {answer.status for answer in answers} <= {200, 409}
+    assert answers[0].status == 409 or answers[0].json["status"] == "damaged"
+
+
+def test_one_run(get, npz):
+    found = get("/api/runs/slow")
+    assert found["networks"] == [{"seed": 0}, {"seed": 1}]
+    assert found["steps_per_epoch"] == 5
+    assert [line["epoch"] for line in found["journal"] if "event" not in line] == [1, 2, 3]
+    assert found["config"]["learning_rate"] == 0.01
+    assert found["command"].startswith(f"jaxquard train --dataset {npz} --validation 20 ")
+    assert found["error"] is None
+
+
+def test_lines_taken_back_by_a_resume_are_not_shown(get, root):
+    file = Run(root / "part").journal_file
+    journal.append(file, {"epoch": 2, "step": 12, "train_loss": 1.0})
+    journal.append(file, {"event": "resumed", "step": 6})
+    journal.append(file, {"epoch": 2, "step": 12, "train_loss": 2.0})
+    lines = get("/api/runs/part")["journal"]
+    assert [line["train_loss"] for line in lines if line.get("epoch") == 2] == [2.0]
+
+
+@pytest.mark.parametrize("rest", ["", "/charts", "/weights"])
+@pytest.mark.parametrize("name", ["none", "slow@0", "SLOW", "..", "slow%2f", "."])
+def test_a_run_is_found_by_its_id_alone(ask, name, rest):
+    answer = ask("GET", f"/api/runs/{name}{rest}")
+    assert (answer.status, list(answer.json)) == (404, ["error"])
+
+
+def test_no_runs_yet(get, root):
+    shutil.rmtree(root)
+    assert get("/api/runs") == {"runs": []}
+
+
+@pytest.mark.parametrize("damage", [b"", b"\xff" * 100, b"\x10" + b"\0" * 7 + b"[]              "])
+def test_a_damaged_snapshot_costs_the_number_of_parameters_alone(get, root, damage):
+    (root / "slow" / "snapshots" / "epoch-000000.safetensors").write_bytes(damage)
+    found = {one["run"]: one for one in get("/api/runs")["runs"]}
+    assert (found["slow"]["status"], found["slow"]["parameters"]) == ("finished", None)

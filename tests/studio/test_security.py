@@ -1,0 +1,128 @@
+"""The guard by itself: what it refuses, what it adds, and that no error text gets past it."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.routing import Route
+
+from jaxquard.studio.security import HEADERS, MAX_BODY, MAX_DEPTH, Guard, is_deep, read_json, without_paths
+
+HOST = "127.0.0.1:8765"
+OWN = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin", "content-type": "application/json"}
+
+
+async def echo(request: Request) -> JSONResponse:
+    return JSONResponse(await read_json(request))
+
+
+async def fail(request: Request) -> PlainTextResponse:
+    raise RuntimeError("a library's words about /etc/secret")
+
+
+@pytest.fixture
+def app():
+    """An application with one route that reads JSON and one that has a mistake."""
+    routes = [Route("/api/echo", echo, methods=["POST"]), Route("/api/fail", fail)]
+    return Starlette(routes=routes, middleware=[Middleware(Guard, frozenset({HOST}), None)])
+
+
+@pytest.mark.parametrize(
+    "body", [b'{"a": [1, {"b": null}]}', '{"ü": "\\u00e9"}'.encode(), b" {} ", b'{"a": "\\ud83d\\ude00"}']
+)
+def test_json_is_read(ask, body):
+    answer = ask("POST", "/api/echo", OWN, [body[:5], body[5:]])
+    assert (answer.status, json.loads(answer.body)) == (200, json.loads(body))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            b"",
+            b"{",
+            b"[]",
+            b"null",
+            b"1",
+            b'"x"',
+            b"{} {}",
+            b"\xff",
+            b"\xef\xbb\xbf{}",
+            b'{"a": NaN}',
+            b'{"a": 1e999}',
+        ),
+        *(b'{"a": 1, "a": 2}', b'{"a": "\\ud800"}', b'{"a": ' + b"1" * 5000 + b"}", b"{'a': 1}", b'{"a": "\x00"}'),
+        b'{"a": ' * MAX_DEPTH + b"{}" + b"}" * MAX_DEPTH,
+        b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    ],
+    ids=lambda body: repr(body[:20]),
+)
+def test_what_is_not_a_json_object_is_refused(ask, body):
+    answer = ask("POST", "/api/echo", OWN, [body])
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json"])
+def test_what_a_form_can_send_is_not_json(ask, kind):
+    assert ask("POST", "/api/echo", OWN | {"content-type": kind}, [b"{}"]).status == 415
+
+
+def test_a_body_said_to_be_too_large_is_not_read(ask):
+    answer = ask("POST", "/api/echo", OWN | {"content-length": str(MAX_BODY + 1)}, [])
+    assert answer.status == 413
+    assert "1 MB" in json.loads(answer.body)["error"]
+
+
+def test_a_body_that_turns_out_too_large_is_given_up(ask):
+    piece = b" " * (MAX_BODY // 3)
+    assert ask("POST", "/api/echo", OWN, [piece, piece, piece, b"{}"]).status == 413
+    assert ask("POST", "/api/echo", OWN, [b" " * (MAX_BODY - 2), b"{}"]).status == 200
+
+
+@pytest.mark.parametrize("length", ["-1", "x", "1e3", "٣", "9" * 5000, ""])
+def test_a_length_that_is_none(ask, length):
+    assert ask("GET", "/api/fail", {"content-length": length.encode().decode("latin-1")}).status in (400, 413)
+
+
+def test_a_mistake_in_the_studio_says_nothing_of_what_went_wrong(ask, capsys):
+    answer = ask("GET", "/api/fail")
+    assert answer.status == 500
+    assert json.loads(answer.body) == {"error": "a mistake in the studio: its terminal says more"}
+    assert answer.headers["content-security-policy"] == HEADERS["content-security-policy"]
+    assert capsys.readouterr().err == "jaxquard: RuntimeError in '/api/fail'\n"
+
+
+def test_the_policy_allows_nothing_unsafe():
+    policy = dict(part.split(" ", 1) for part in HEADERS["content-security-policy"].split("; "))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+    assert "unsafe" not in HEADERS["content-security-policy"]
+    assert not {name for name in HEADERS if name.startswith("access-control")}
+
+
+def nested(depth: int) -> object:
+    return 0 if depth == 0 else [nested(depth - 1)] if depth % 2 else {"a": nested(depth - 1), "b": 1}
+
+
+@given(st.integers(0, 20))
+def test_depth(depth):
+    assert is_deep(nested(depth)) == (depth > MAX_DEPTH)
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/home/me/runs/x/journal.jsonl: line 3 is damaged", "journal.jsonl: line 3 is damaged"),
+        ("runs/x: in use", "runs/x: in use"),
+        ("between 0 and/or 1", "between 0 and/or 1"),
+        ("cannot fetch https://example.org/a/b.gz", "cannot fetch https://example.org/a/b.gz"),
+        ("'/tmp/a b/c' and /x/y/z", "'b/c' and z"),
+    ],
+)
+def test_an_error_names_files_without_their_folders(said, shown):
+    assert without_paths(said).replace("'a b/c'", "'b/c'") == shown

@@ -1,0 +1,123 @@
+"""The form, what a choice comes to, and the command line that says the same."""
+
+import pytest
+
+from jaxquard import cli, recipes
+from jaxquard.config import Config
+from jaxquard.errors import UsageError
+from jaxquard.nn.model import count_parameters
+from jaxquard.studio.settings import FIELDS, MAX_LAYERS, arguments, chosen, described, parameters
+
+KNOWN = {"fashion-mnist": "Fashion-MNIST"}
+CONFIGS = [
+    Config(),
+    Config(hidden=(), flip=True, learning_rate=1e-05, epsilon=1e-10),
+    Config(hidden=(7,), model="cnn", widths=(4, 8), blocks=0, optimizer="adamw", weight_decay=0.05),
+    Config(dataset="/a folder/it's.npz", seed=3, seeds=4, validation=0, pixel_mean=0.1, pixel_std=0.2),
+    Config(sweep={"learning_rate": [0.01, 0.1], "l2": [0, 0.001]}, epochs=3),  # type: ignore[arg-type]
+    Config(schedule="cosine", warmup=0.5, patience=3, batch_size=256, activation="gelu", initializer="he_normal"),
+    *(recipes.find(name).config for name in recipes.names()),
+    *(recipes.find(name).config.replace(seed=1, hidden=(9, 9, 9)) for name in recipes.names()),
+    recipes.find("seed").config.replace(recipe="a recipe that is no more", epochs=2),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_command_makes_the_very_config(config):
+    _, bound, _ = cli.app.parse_args(["train", *arguments(config)], exit_on_error=False)
+    given = {
+        key: value for key, value in vars(bound.arguments.get("settings", cli.Settings())).items() if value is not None
+    }
+    swept = dict(cli._swept(text) for text in bound.arguments.get("sweep", ()))
+    (made,) = cli._chosen_configs(bound.arguments.get("recipe"), None, given, swept)
+    assert made.replace(recipe=None) == config.replace(recipe=None)
+
+
+def test_a_setting_that_only_the_defaults_leave_open_is_left_open(monkeypatch):
+    held_out = recipes.find("seed").config.replace(validation=5000)
+    monkeypatch.setattr(recipes, "find", lambda name: recipes.Recipe(name, "", held_out, "", 1, None, None, None))
+    assert arguments(held_out.replace(validation=None, epochs=3)) == ["--epochs", "3"]
+
+
+def test_a_choice_is_what_the_command_line_would_make_of_it():
+    assert chosen({}, KNOWN) == recipes.find("seed").config
+    assert chosen({"recipe": "quick"}, KNOWN) == recipes.find("quick").config
+    changed = chosen({"recipe": "quick", "settings": {"epochs": 3, "validation": None}}, KNOWN)
+    assert changed == recipes.find("quick").config.replace(epochs=3, validation=None)
+    assert chosen({"settings": {"hidden": [3]}}, KNOWN).recipe is None
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"recipe": "quik"}, "did you mean quick"),
+        ({"recipe": 3}, "recipe: must be a name"),
+        ({"settings": []}, "settings an object"),
+        ({"settings": {"recipe": "quick"}}, "recipe: belongs beside"),
+        ({"settings": {"epoch": 3}}, "epoch: no such setting; did you mean epochs"),
+        ({"settings": {"epochs": 0}}, "epochs: must be at least 1"),
+        ({"settings": {"epochs": "3"}}, "epochs: must be a whole number"),
+        ({"settings": {"epochs": True}}, "epochs: must be a whole number"),
+        ({"settings": {"hidden": 3}}, "hidden: must be a list"),
+        ({"settings": {"hidden": [1] * (MAX_LAYERS + 1)}}, "hidden: at most 64"),
+        ({"settings": {"blocks": 65}}, "blocks: at most 64"),
+        ({"settings": {"widths": []}}, "widths: at least one"),
+        ({"settings": {"activation": ["relu"]}}, "activation: "),
+        ({"settings": {"dataset": "/etc"}}, "dataset: the studio trains on fashion-mnist"),
+        ({"settings": {"dataset": "../secret.npz"}}, "dataset: "),
+        ({"settings": {"seeds": 2000}}, "seeds: must be"),
+        ({"settings": {"sweep": {"hidden": [1]}}}, "sweep: "),
+    ],
+)
+def test_a_choice_that_makes_no_sense(document, said):
+    with pytest.raises(UsageError, match=said):
+        chosen(document, KNOWN)
+
+
+def test_parameters_are_counted_without_making_them():
+    assert parameters(Config(), (28, 28, 1), 10) == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10 == 109_386
+    assert parameters(Config(hidden=(), seeds=3), (6, 6, 1), 3) == 36 * 3 + 3
+    cnn = Config(model="cnn", widths=(2,), blocks=0)
+    from jax import random
+
+    from jaxquard.nn.cnn import cnn as network
+
+    made, _ = network((2,), 0, image_shape=(8, 8, 3), classes=5).init(random.key(0))
+    assert parameters(cnn, (8, 8, 3), 5) == count_parameters(made)
+    with pytest.raises(UsageError, match=r"hidden: .* parameters in each network are more than the studio trains"):
+        parameters(Config(hidden=(65536, 65536)), (28, 28, 1), 10)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_is_described(name):
+    shown = described(name)
+    assert shown["type"] in ("int", "float", "bool", "choice", "ints", "text")
+    assert shown["help"].endswith(".")
+    assert (shown["type"] == "choice") == ("choices" in shown)
+    if shown["default"] is not None:
+        Config(**{name: shown["default"]})
+
+
+def test_info(get, root):
+    found = get("/api/info")
+    assert set(found) == {"version", "token", "datasets", "recipes", "settings", "cores"}
+    assert found["token"] is False
+    assert {one["name"] for one in found["settings"]} == set(FIELDS)
+    assert found["datasets"][-1]["title"] == "stripes.npz"  # what a run here was trained on
+    quick = next(one for one in found["recipes"] if one["name"] == "quick")
+    assert {"epochs", "learning_rate"} & set(quick["config"])
+    assert set(quick["test_accuracy"] or {"mean": 0, "std": 0, "n": 0}) == {"mean", "std", "n"}
+
+
+def test_check(post, npz):
+    answer = post("/api/settings/check", {"recipe": "seed", "settings": {"dataset": str(npz), "hidden": [4]}})
+    assert answer.status == 200
+    assert answer.json["parameters"] == 36 * 4 + 4 + 4 * 3 + 3  # the shape of the data is known from a run
+    assert answer.json["command"].startswith("jaxquard train --recipe seed --dataset /")
+    assert answer.json["config"]["hidden"] == [4]
+
+
+def test_check_names_the_setting_that_is_wrong(post):
+    answer = post("/api/settings/check", {"settings": {"learning_rate": -1}})
+    assert answer.status == 422
+    assert answer.json == {"error": "learning_rate: must be above 0, not -1", "setting": "learning_rate"}

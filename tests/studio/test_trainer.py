@@ -1,0 +1,322 @@
+"""The queue: one training at a time, steered by signals and --resume, and told how it ended by what it left behind."""
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs.directory import Run
+from jaxquard.studio import trainer as module
+from jaxquard.studio import watch
+from jaxquard.studio.trainer import LOST, Trainer
+from jaxquard.studio.watch import Watch
+
+# Stands in for `jaxquard train`: its run is a copy of `part`, it trains nothing, and does what the file `order` says.
+STAND_IN = """
+import json, os, pathlib, shutil, signal, sys, time
+words = sys.argv[1:]
+value = lambda flag: words[words.index(flag) + 1]
+signal.signal(signal.SIGTERM, lambda *_: os._exit(130))
+runs = pathlib.Path(value("--runs"))
+run = runs / value("--resume" if "--resume" in words else "--name")
+with open(runs.parent / "started", "a") as log:
+    log.write(json.dumps([os.getpid(), os.getsid(0), words]) + "\\n")
+order = (runs.parent / "order").read_text()
+if order != "nothing" and not run.exists():
+    shutil.copytree(runs / "part", run)
+if order == "finish":
+    with open(run / "journal.jsonl", "a") as journal:
+        journal.write('{"event": "finished", "step": 18}\\n')
+elif order == "diverge":
+    with open(run / "journal.jsonl", "a") as journal:
+        journal.write('{"event": "diverged", "step": 18}\\n')
+    print("a warning\\njaxquard: diverged: loss not finite\\n(kept)", file=sys.stderr)
+    sys.exit(4)
+elif order == "fail":
+    print("jaxquard: /some/where/disk: cannot write: full", file=sys.stderr)
+    sys.exit(1)
+elif order == "break":
+    print("jaxquard: TypeError: of a library (JAXQUARD_DEBUG=1 shows where)", file=sys.stderr)
+    sys.exit(1)
+elif order in ("wait", "nothing"):
+    time.sleep(60)
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch):
+    monkeypatch.setattr(watch, "TICK", 0)
+    monkeypatch.setattr(watch, "ROUND", 0)
+    monkeypatch.setattr(module, "JAXQUARD", [sys.executable, "-c", STAND_IN])
+
+
+@pytest.fixture
+def order(root):
+    """`order("finish")`: what the next training is to do."""
+    return (root.parent / "order").write_text
+
+
+@pytest.fixture
+def trainer(studio):
+    made = Trainer(studio, Watch(studio.runs))
+    yield made
+    for job in made.jobs.values():
+        if job.process:
+            job.process.kill()
+            job.process.wait()
+            job.said.close()
+
+
+def wait_for(trainer: Trainer, name: str, *wanted: str) -> dict:
+    """Serve the queue until a job is in one of these states."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        trainer.tick()
+        job = trainer.documents()[name]
+        if job["status"] in wanted:
+            return job
+        time.sleep(0.01)
+    raise AssertionError(f"{name} is {job}, not {wanted}")
+
+
+def started(root) -> list[list]:
+    file = root.parent / "started"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def wait_until_started(root, count: int) -> list:
+    until = time.monotonic() + 60
+    while len(started(root)) < count and time.monotonic() < until:
+        time.sleep(0.01)
+    return started(root)[-1]
+
+
+def test_a_training_from_queue_to_end(root, trainer, order):
+    order("finish")
+    config = Config(hidden=(7,), epochs=3)
+    first = trainer.start(config, "mine")
+    command = "jaxquard train --hidden 7 --epochs 3 --name mine"
+    assert first == {"job": "mine", "run": None, "status": "queued", "command": command, "error": None}
+    assert wait_for(trainer, "mine", "finished")["run"] == "mine"
+    pid, session, words = started(root)[0]
+    assert pid == session  # a session of its own: Ctrl-C in the studio's terminal is not for it
+    assert words == ["train", "--json", "--quiet", "--runs", str(root), "--offline", *shlex.split(command)[2:]]
+
+
+def test_one_at_a_time_in_the_order_of_asking(root, trainer, order):
+    order("finish")
+    for name in ("c", "a", "b"):
+        trainer.start(Config(), name)
+    trainer.tick()
+    assert [job["status"] for job in trainer.documents().values()] == ["running", "queued", "queued"]
+    wait_for(trainer, "b", "finished")
+    assert [words[-1] for _, _, words in started(root)] == ["c", "a", "b"]
+
+
+def test_pause_one_epoch_continue(root, trainer, order):
+    order("wait")
+    trainer.start(Config(epochs=3), "x")
+    trainer.tick()
+    wait_until_started(root, 1)
+    while not (root / "x").exists():
+        time.sleep(0.01)
+    assert trainer.end("x", "pausing")["status"] == "pausing"
+    assert (
+        trainer.end("x", "pausing")["status"] == "pausing"
+    )  # asked twice, told once: a second signal would cut it off
+    assert wait_for(trainer, "x", "paused")["error"] is None
+    done = Run(root / "x").epochs()[-1]["epoch"]
+    order("stay")
+    assert trainer.resume("x", one_epoch=True)["command"] == f"jaxquard train --resume x --until {done + 1}"
+    assert wait_for(trainer, "x", "paused")["error"] is None  # ended well, but the run is not finished
+    order("finish")
+    assert trainer.resume("x")["command"] == "jaxquard train --resume x"
+    wait_for(trainer, "x", "finished")
+    with pytest.raises(RunError, match="has finished"):
+        trainer.resume("x")
+    assert [words[5:] for _, _, words in started(root)][1:] == [
+        ["--offline", "--resume", "x", "--until", str(done + 1)],
+        ["--offline", "--resume", "x"],
+    ]
+
+
+def test_a_training_paused_before_it_had_a_run_begins_anew(root, trainer, order):
+    order("nothing")
+    trainer.start(Config(), "x")
+    trainer.tick()
+    wait_until_started(root, 1)
+    trainer.end("x", "pausing")
+    assert wait_for(trainer, "x", "paused")["run"] is None
+    order("finish")
+    trainer.resume("x")
+    wait_for(trainer, "x", "finished")
+    assert started(root)[0][2] == started(root)[1][2]
+
+
+def test_stopping_lets_the_next_one_begin(root, trainer, order):
+    order("wait")
+    trainer.start(Config(), "x")
+    trainer.start(Config(), "y")
+    trainer.start(Config(), "z")
+    trainer.tick()
+    wait_until_started(root, 1)
+    order("finish")
+    assert trainer.end("y", "stopping")["status"] == "stopped"
+    assert trainer.end("x", "stopping")["status"] == "stopping"
+    wait_for(trainer, "z", "finished")
+    assert trainer.documents()["x"]["status"] == "stopped"
+    assert [words[-1] for _, _, words in started(root)] == ["x", "z"]
+    with pytest.raises(RunError, match="is not training"):
+        trainer.end("z", "pausing")
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [("diverge", "diverged: loss not finite"), ("fail", "disk: cannot write: full"), ("break", LOST)],
+)
+def test_how_a_training_failed_is_said_in_our_own_words(trainer, order, what, said):
+    order(what)
+    trainer.start(Config(), "x")
+    assert wait_for(trainer, "x", "failed")["error"] == said
+
+
+def test_a_training_that_is_killed_can_go_on(root, trainer, order):
+    order("wait")
+    trainer.start(Config(), "x")
+    trainer.tick()
+    wait_until_started(root, 1)
+    trainer.jobs["x"].process.kill()
+    assert wait_for(trainer, "x", "failed")["error"] == LOST
+    order("finish")
+    trainer.resume("x")
+    wait_for(trainer, "x", "finished")
+
+
+def test_a_training_that_cannot_be_started(trainer, order, monkeypatch):
+    monkeypatch.setattr(module, "JAXQUARD", ["/no/such/program"])
+    trainer.start(Config(), "x")
+    assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No such file or directory"
+
+
+def test_names(root, trainer):
+    with pytest.raises(RunError, match="already there"):
+        trainer.start(Config(), "part")
+    trainer.start(Config(), "x")
+    with pytest.raises(RunError, match="already there"):
+        trainer.start(Config(), "x")
+    for name in ("../x", "a/b", "", ".hidden", "x" * 200):
+        with pytest.raises(UsageError):
+            trainer.start(Config(), name)
+    assert trainer.start(Config())["job"].startswith("mlp-fashion-mnist-")
+
+
+def test_the_queue_is_not_endless(trainer, monkeypatch):
+    monkeypatch.setattr(module, "MAX_JOBS", 2)
+    trainer.start(Config())
+    trainer.start(Config())
+    with pytest.raises(RunError, match="2 trainings are waiting already"):
+        trainer.start(Config())
+
+
+def test_ended_jobs_are_forgotten_the_oldest_first(trainer, monkeypatch):
+    monkeypatch.setattr(module, "MAX_JOBS", 2)
+    for name in "abcd":
+        trainer.start(Config(), name)
+        trainer.end(name, "stopping")
+    trainer.start(Config(), "e")
+    assert list(trainer.documents()) == ["c", "d", "e"]
+
+
+HOLD = """
+import os, signal, sys, pathlib
+from jaxquard.runs.lock import locked
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+with locked(pathlib.Path(sys.argv[1])):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def elsewhere(root):
+    """A training of `part` that a terminal, or a studio that was killed, has started."""
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", HOLD, root / "part"], **pipes) as process:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+        process.kill()
+
+
+def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, order, elsewhere):
+    order("finish")
+    trainer.start(Config(), "x")
+    for _ in range(3):
+        trainer.tick()
+    assert {name: job["status"] for name, job in trainer.documents().items()} == {"x": "queued", "part": "running"}
+    with pytest.raises(RunError, match="is training"):
+        trainer.resume("part")
+    assert trainer.end("part", "pausing")["status"] == "pausing"
+    assert elsewhere.wait(60) == 130
+    wait_for(trainer, "part", "paused")
+    wait_for(trainer, "x", "finished")
+
+
+def test_a_training_from_elsewhere_that_dies_is_said_to_have(trainer, elsewhere):
+    trainer.tick()
+    elsewhere.send_signal(signal.SIGKILL)
+    elsewhere.wait()
+    assert wait_for(trainer, "part", "failed")["error"] == LOST
+
+
+def test_a_training_on_another_machine_cannot_be_steered_from_here(trainer, root, elsewhere):
+    (root / "part" / "holder.json").write_text('{"pid": 1, "host": "elsewhere"}')
+    trainer.tick()
+    with pytest.raises(RunError, match="another machine"):
+        trainer.end("part", "pausing")
+    assert elsewhere.poll() is None
+
+
+def test_the_jobs_of_the_api(get, post, app, order):
+    order("finish")
+    assert get("/api/jobs") == {"jobs": []}
+    document = {"settings": {"epochs": 2, "hidden": [3]}, "name": "mine"}
+    answer = post("/api/jobs", document)
+    assert (answer.status, answer.json["status"]) == (202, "queued")
+    assert answer.json["command"] == "jaxquard train --hidden 3 --epochs 2 --name mine"
+    assert post("/api/jobs", document).status == 409
+    assert post("/api/jobs/resume", {"run": "part"}).json["command"] == "jaxquard train --resume part"
+    wait_for(app.state.trainer, "part", "finished")
+    assert [job["status"] for job in get("/api/jobs")["jobs"]] == ["finished", "finished"]
+    assert {run["run"]: run["job"] for run in get("/api/runs")["runs"]}["mine"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("status", "path", "document"),
+    [
+        (404, "/api/jobs/resume", {"run": "none"}),
+        (404, "/api/jobs/resume", {}),
+        (404, "/api/jobs/resume", {"run": ["part"]}),
+        (409, "/api/jobs/resume", {"run": "fast"}),
+        (404, "/api/jobs/none/pause", {}),
+        (404, "/api/jobs/none/continue", {}),
+        (404, "/api/jobs/fast/explode", {}),
+        (404, "/api/jobs/fast/pause", {}),
+        (409, "/api/jobs/fast/one-epoch", {}),
+        (422, "/api/jobs", {"name": 3}),
+        (422, "/api/jobs", {"name": "../x"}),
+        (409, "/api/jobs", {"name": "fast"}),
+        (422, "/api/jobs", {"settings": {"epochs": 0}}),
+        (422, "/api/jobs", {"recipe": "none"}),
+    ],
+)
+def test_what_cannot_be_done_is_said(post, app, status, path, document):
+    answer = post(path, document)
+    assert answer.status == status
+    assert answer.json["error"]
+    assert app.state.trainer.documents() == {}

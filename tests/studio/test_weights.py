@@ -1,0 +1,57 @@
+"""Weights as pictures: the right network's, the right snapshot's, and nothing that is not finite."""
+
+import numpy as np
+import pytest
+
+from jaxquard.runs import tensors
+from jaxquard.runs.directory import Run
+from jaxquard.studio.weights import UNITS, first_layer, histogram, snapshot
+
+
+def test_the_weights_of_a_network_against_its_start(get, root):
+    found = get("/api/runs/slow/weights?network=1")
+    assert (found["epoch"], found["epochs_with_snapshot"]) == (3, [0, 1, 2, 3])
+    assert [(one["name"], one["shape"]) for one in found["layers"]] == [("layer 1", [36, 5]), ("layer 2", [5, 3])]
+    run = Run(root / "slow")
+    arrays = tensors.from_bytes((run.snapshots / "epoch-000003.safetensors").read_bytes(), "x")
+    assert np.array_equal(snapshot(run, 3, 1)["0/0/w"], arrays["0/0/w"][1])
+    counts = found["layers"][0]["histogram"]
+    assert sum(counts["start"]) == sum(counts["now"]) == 36 * 5
+    assert len(counts["edges"]) == len(counts["now"]) + 1
+    images = found["first_layer"]
+    assert (images["width"], images["height"], len(images["images"])) == (6, 6, 5)
+    assert all(image.startswith("data:image/png;base64,") for image in images["images"])
+    assert found != get("/api/runs/slow/weights")
+
+
+def test_a_run_of_one_network(get):
+    assert get("/api/runs/part/weights")["epoch"] == 1
+
+
+@pytest.mark.parametrize("network", ["2", "-1", "x", "", "1e0", "9" * 30, "0.0"])
+def test_a_network_that_is_not_there(ask, network):
+    assert ask("GET", f"/api/runs/slow/weights?network={network}").status == 422
+
+
+def test_a_damaged_snapshot_is_said_to_be_one(ask, root):
+    (root / "slow" / "snapshots" / "epoch-000003.safetensors").write_bytes(b"x")
+    answer = ask("GET", "/api/runs/slow/weights")
+    assert answer.status == 409
+    assert "epoch-000003.safetensors" in answer.json["error"]
+    assert str(root) not in answer.json["error"]
+
+
+def test_layers_come_in_order_and_convolutions_as_their_kernels(root):
+    arrays = {f"0/{k}/w": np.zeros((3, 3, 1, 2), np.float32) for k in (0, 1, 2, 10, 11)}
+    (root / "part" / "snapshots" / "epoch-000009.safetensors").write_bytes(tensors.to_bytes(arrays))
+    found = snapshot(Run(root / "part"), 9, 0)
+    assert list(found) == ["0/0/w", "0/1/w", "0/2/w", "0/10/w", "0/11/w"]
+    pictures = first_layer(np.ones((3, 3, 2, 100)), (28, 28, 2))
+    assert (pictures["width"], pictures["height"], len(pictures["images"])) == (3, 3, UNITS)
+
+
+def test_what_is_not_finite_is_in_no_bin():
+    counts = histogram(np.array([0.0, 1.0]), np.array([np.nan, np.inf, 0.5]))
+    assert (sum(counts["start"]), sum(counts["now"])) == (2, 1)
+    lost = histogram(np.array([np.nan]), np.array([np.inf]))
+    assert sum(lost["now"]) == 0
