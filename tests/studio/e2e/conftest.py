@@ -149,12 +149,9 @@ def shoot(page: Page, tmp_path: Path) -> Callable[[str], None]:
     folder = Path(os.environ.get("STUDIO_SCREENSHOTS") or tmp_path)
 
     def shoot(name: str) -> None:
-        size = page.viewport_size
-        assert size is not None
-        height = page.evaluate("() => document.documentElement.scrollHeight")
-        page.set_viewport_size({**size, "height": height})  # charts out of sight are not drawn
-        expect(page.locator(".plot:not(:has(svg))")).to_have_count(0)
+        for plot in page.locator(".plot").all():  # out of sight they are not drawn
+            plot.scroll_into_view_if_needed()
+            expect(plot.locator("svg")).to_be_visible()
         page.screenshot(path=folder / f"{name}.png", full_page=True)
-        page.set_viewport_size(size)
 
     return shoot

@@ -12,17 +12,15 @@ const STRONGEST = 5;
 export function journey(image, { open, neuron }) {
   return [
     h("h2", {}, `Test image ${image.index}: ${verdict(image)}`),
-    h(
-      "div",
-      { class: "row" },
+    h("div", { class: "row top-aligned" },
       figure(image.png, "What the network sees", image.label),
       figure(image.saliency.png, image.saliency.name, image.saliency.sentence),
-      h("p", { class: "muted words" }, image.saliency.sentence),
-    ),
-    h("h3", {}, "Layer by layer"),
-    image.layers.map((layer, k) => layerPart(layer, layerTitle(k, image.layers.length), neuron)),
-    h("h3", {}, "From logits to probabilities"),
-    softmaxTable(image),
+      h("p", { class: "muted words" }, image.saliency.sentence)),
+    h("div", { class: "grid" },
+      h("div", { class: "stack" },
+        h("h3", {}, "Layer by layer"),
+        image.layers.map((layer, k) => layerPart(layer, layerTitle(k, image.layers.length), neuron))),
+      h("div", { class: "stack" }, h("h3", {}, "From logits to probabilities"), softmaxTable(image))),
     h("h3", {}, "The training images most like it, in the last hidden layer"),
     gallery(image.neighbours, {
       words: ({ index, label, distance }) => `Training image ${index}: ${label}, at distance ${decimal(distance)}`,
@@ -36,17 +34,19 @@ function figure(png, caption, words) {
 }
 
 /** A layer's activations, and the way to its strongest units. */
-function layerPart({ name, shape, units, values, channels, limit, sentence }, title, neuron) {
+function layerPart(layer, title, neuron) {
+  const { name, values, channels, limit } = layer;
   const show = (unit) => neuron(name, unit);
-  const words = values ? `${unitsInWords(values, units)} ${sentence}` : sentence;
+  const words = `${inWords(layer)} ${layer.sentence}`;
   return h("div", { class: "layer" },
-    h("h4", {}, title, h("span", { class: "muted" }, ` ${shape.join(" × ")}`)),
+    h("h4", {}, title),
     channels ? channelImages(channels, show) : cells(values, limit, words, show),
     h("p", { class: "muted" }, words),
     values && strongest(values, show));
 }
 
-function unitsInWords(values, units) {
+function inWords({ shape, units, values }) {
+  if (!values) return `${shape.join(" × ")}: a picture for each channel.`;
   const silent = values.filter((value) => value === 0).length;
   const shown = values.length < units ? `The first ${values.length} of ${units} units` : `${units} units`;
   return `${shown}${silent ? `, ${silent} of them silent` : ""}.`;
@@ -58,9 +58,11 @@ function channelImages(channels, show) {
 }
 
 function strongest(values, show) {
-  const order = [...values.keys()].sort((a, b) => values[b] - values[a]).slice(0, STRONGEST);
+  const active = [...values.keys()].filter((unit) => values[unit] > 0);
+  const order = active.sort((a, b) => values[b] - values[a]).slice(0, STRONGEST);
+  const button = { type: "button", class: "small" };
   const buttons = order.map((unit) =>
-    h("button", { type: "button", onclick: () => show(unit) }, `unit ${unit}: ${decimal(values[unit])}`),
+    h("button", { ...button, onclick: () => show(unit) }, `unit ${unit}: ${decimal(values[unit])}`),
   );
   return h("p", { class: "row" }, "Strongest:", buttons);
 }

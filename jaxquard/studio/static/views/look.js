@@ -36,7 +36,7 @@ export async function show(root, [asked, index], { http, go, announce }) {
 
 /** The test images that a form lets through, a page at a time. */
 function imagesPanel(model, classes, { http, open, announce }) {
-  const found = h("div", { class: "view" });
+  const found = h("div", { class: "stack" });
   let offset = 0;
   const load = () =>
     fill(found, async () => {
@@ -50,8 +50,10 @@ function imagesPanel(model, classes, { http, open, announce }) {
         h("p", { class: "row" }, turn("Previous", -PAGE, offset > 0), turn("Next", PAGE, offset + PAGE < total)),
       ];
     });
-  const turn = (words, by, possible) =>
-    h("button", { type: "button", disabled: !possible, onclick: () => ((offset += by), load()) }, words);
+  const turn = (words, by, possible) => {
+    const onclick = () => ((offset += by), load());
+    return h("button", { type: "button", class: "small", disabled: !possible, onclick }, words);
+  };
   const form = filters(classes, () => ((offset = 0), load()));
   load();
   return h("section", { class: "card" }, h("h2", {}, "Test images"), form, found);

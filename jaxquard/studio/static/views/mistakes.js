@@ -57,10 +57,9 @@ async function cellImages(model, truth, predicted, total, http) {
   ];
 }
 
-function calibration({ charts, calibration: { ece } }, place) {
+function calibration({ charts }, place) {
   draw(place, charts.find(({ name }) => name === "calibration"));
-  const words = `Confidence and accuracy are ${percent(ece)} apart on average (the expected calibration error).`;
-  return section("Can its confidence be believed?", h("p", {}, words), place);
+  return section("Can its confidence be believed?", place);
 }
 
 /** What is gained and what is lost when the network may decline to answer. */

@@ -12,7 +12,7 @@ export async function neuronPanel(model, { http, open, announce }) {
   const option = ({ name }, k) => h("option", { value: name }, layerTitle(k, layers.length));
   const layer = h("select", { name: "layer" }, layers.map(option));
   const unit = h("input", { name: "unit", type: "number", min: 0, value: 0 });
-  const shown = h("div", { class: "view" });
+  const shown = h("div", { class: "stack" });
   const load = () => {
     unit.max = layers[layer.selectedIndex].units - 1;
     unit.value = Math.min(Math.max(0, Math.trunc(unit.valueAsNumber) || 0), unit.max);

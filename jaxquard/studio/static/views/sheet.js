@@ -67,8 +67,8 @@ export function sheet(ondrawn) {
       "div",
       { class: "row" },
       h("label", { class: "field" }, "Width of the pen", width),
-      h("label", {}, rub, "rub out"),
-      h("button", { type: "button", onclick: clear }, "New sheet"),
+      h("label", { class: "option" }, rub, "rub out"),
+      h("button", { type: "button", class: "small", onclick: clear }, "New sheet"),
     ),
   ];
 }
