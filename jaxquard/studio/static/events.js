@@ -1,5 +1,6 @@
 // The server's events, read with fetch: unlike EventSource it can send the token in a header. After a break it asks
-// for what came since the last event it saw, so nothing is missed.
+// for what came since the last event it saw, so nothing is missed. A hidden page lets go of the connection, of which a
+// browser has only six for all its pages together.
 
 import { request } from "./http.js";
 
@@ -22,12 +23,14 @@ export class Events {
   /** Reads for as long as the page lives. Besides the server's events there are `lost` and `back`. */
   async listen() {
     for (;;) {
+      while (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
       let wait = DELAYS[Math.min(this.#failures, DELAYS.length - 1)];
       try {
         wait = (await this.#read()) ?? wait;
       } catch {
         // the server went away, or fell silent: said below, tried again
       }
+      if (document.hidden) continue;
       this.#connected(false);
       this.#failures += 1;
       await new Promise((resolve) => setTimeout(resolve, wait));
@@ -36,13 +39,21 @@ export class Events {
 
   /** Reads one stream to its end; gives the time to wait (ms) where the server says that it is full. */
   async #read() {
-    const silence = new AbortController();
-    const headers = this.#last === null ? {} : { "Last-Event-ID": this.#last };
-    const response = await request("/api/events", { headers, signal: silence.signal });
-    if (!response.ok) return 1000 * Number(response.headers.get("Retry-After") ?? 2);
-    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+    const end = new AbortController();
+    document.addEventListener("visibilitychange", () => end.abort(), { signal: end.signal });
+    try {
+      const headers = this.#last === null ? {} : { "Last-Event-ID": this.#last };
+      const response = await request("/api/events", { headers, signal: end.signal });
+      if (!response.ok) return 1000 * Number(response.headers.get("Retry-After") ?? 2);
+      return await this.#hear(response.body.pipeThrough(new TextDecoderStream()).getReader(), end);
+    } finally {
+      end.abort();
+    }
+  }
+
+  async #hear(reader, end) {
     for (let text = ""; ; ) {
-      const timer = setTimeout(() => silence.abort(), QUIET);
+      const timer = setTimeout(() => end.abort(), QUIET);
       const { value, done } = await reader.read().finally(() => clearTimeout(timer));
       if (done) return undefined;
       this.#connected(true);
