@@ -18,6 +18,10 @@ MAX_BYTES = 64 << 20  # the largest file of the catalogue has 26 MB
 _CHUNK = 1 << 16
 
 
+class Stalled(DataError):
+    """Nothing came for STALL_SECONDS; other files from the same place would cost as much patience."""
+
+
 def https_only() -> urllib.request.OpenerDirector:
     """An opener that knows no other scheme, at first or by redirection: no http, ftp or file."""
     opener = urllib.request.OpenerDirector()
@@ -46,7 +50,8 @@ def download(url: str, *, opener: urllib.request.OpenerDirector, progress: Calla
         error.close()
         raise DataError(f"HTTP status {error.code}") from None
     except (OSError, HTTPException, ValueError) as error:
-        raise DataError(_reason(error)) from None
+        stalled = isinstance(getattr(error, "reason", error), TimeoutError)
+        raise (Stalled if stalled else DataError)(_reason(error)) from None
 
 
 def unreachable(urls: Iterable[str]) -> dict[str, str]:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxquard.data import debian, folder, idx
 from jaxquard.data.cache import Cached
 from jaxquard.data.catalogue import Entry, File
-from jaxquard.data.download import download, https_only, unreachable
+from jaxquard.data.download import Stalled, download, https_only, unreachable
 from jaxquard.errors import DataError
 
 Fetch = Callable[[File], bytes | Path]
@@ -75,7 +75,7 @@ def at_mirror(address: str, progress: Progress, opener: OpenerDirector, unusable
         try:
             return download(address + name, opener=opener, progress=lambda done, total: progress(name, done, total))
         except DataError as fault:
-            raise DataError(f"{name}: {fault}") from None
+            raise type(fault)(f"{name}: {fault}") from None
 
     return Source(address, lambda: nullcontext(fetch), unusable)
 
@@ -125,6 +125,8 @@ def _take(source: Source, files: list[File]) -> tuple[dict[str, tuple[np.ndarray
             for file in files:
                 try:
                     taken[file.name] = verified(file, fetch(file))
+                except Stalled:
+                    raise  # on to the next source: each further file would stall as well
                 except (DataError, OSError) as fault:
                     faults.append(str(fault))
     except (DataError, OSError) as fault:

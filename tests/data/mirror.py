@@ -1,4 +1,4 @@
-"""A web server on this machine whose mirrors serve files well and badly: what the internet does, without the internet."""
+"""A web server on this machine whose mirrors serve files well and badly: what the internet does, without it."""
 
 import gzip
 import sys

@@ -34,6 +34,13 @@ def test_a_bad_mirror_hands_over_to_the_next(
         assert cached.sha256[file.name] == file.sha256
 
 
+def test_a_mirror_that_stalls_is_waited_for_only_once(tiny, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jaxquard.data.download.STALL_SECONDS", 0.1)
+    mirrors = [at_mirror(server.mirror(name), ignore, opener) for name in ("stalled", "good")]
+    assert gather(tiny.entry, mirrors, ignore).source == server.mirror("good")
+    assert [path for path in server.asked if path.startswith("/stalled/")] == ["/stalled/train-images-idx3-ubyte.gz"]
+
+
 def test_only_what_is_missing_is_asked_for_again(tiny, server, opener) -> None:
     """This mirror has the labels but not the images."""
     mirrors = [at_mirror(server.mirror(name), ignore, opener) for name in ("half", "good")]
