@@ -1,6 +1,7 @@
 """The settings as a form: what there is to choose, what a choice comes to, and the command line that says the same."""
 
 import dataclasses
+import functools
 import os
 import shlex
 from collections.abc import Mapping
@@ -36,6 +37,7 @@ def described(name: str) -> dict[str, Any]:
     return shown | {"default": Config().to_dict().get(name)} | bounds
 
 
+@functools.cache
 def recipe(name: str) -> dict[str, Any]:
     """A recipe with what it sets, and what was measured."""
     found = recipes.find(name)
