@@ -8,7 +8,8 @@ pytestmark = pytest.mark.check
 
 LESSON = """## What was done
 
-Trained *twice*, with **care** and `--seeds 5`: see [the book](https://example.org/book), not [this](javascript:alert(1)).
+Trained *twice*, with **care** and `--seeds 5`: see
+[the book](https://example.org/book), not [this](javascript:alert(1)).
 
 > A claim
 > of two lines.
@@ -56,9 +57,7 @@ def test_a_lessons_text_becomes_elements(ask):
     assert "<p>Trained <em>twice</em>, with <strong>care</strong> and <code>--seeds 5</code>: see " in html
     assert '<a href="https://example.org/book" rel="noreferrer">the book</a>' in html
     assert "<blockquote><p>A claim of two lines.</p></blockquote>" in html
-    assert '<th scope="col" class="number">mean</th>' in html.replace(
-        'class="number" scope="col"', 'scope="col" class="number"'
-    )
+    assert '<th scope="col" class="number">mean</th>' in html
     assert "<td>a | b</td>" in html
     assert "<ol><li>one</li><li>two and more</li></ol>" in html
     assert "<code>if a &lt; b:\n\n    pass</code>" in html

@@ -71,7 +71,7 @@ function list(tag, lines, mark) {
 function table(lines) {
   const [head, marks, ...rows] = taken(lines, ROW).map((line) => line.trim().slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim()));
   const look = (i) => /^-+:$/.test(marks?.[i] ?? "") && "number";
-  const cells = (tag, row, more) => row.map((cell, i) => h(tag, { class: look(i), ...more }, inline(cell.replaceAll("\\|", "|"))));
+  const cells = (tag, row, more) => row.map((cell, i) => h(tag, { ...more, class: look(i) }, inline(cell.replaceAll("\\|", "|"))));
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table" },
     h("table", {}, h("thead", {}, h("tr", {}, cells("th", head, { scope: "col" }))),
       h("tbody", {}, rows.map((row) => h("tr", {}, cells("td", row))))));
