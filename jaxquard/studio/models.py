@@ -1,0 +1,205 @@
+"""The models that can be looked into: found by their id in the list of what there is, and kept at hand for a while."""
+
+import contextlib
+import dataclasses
+import functools
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import jax
+import numpy as np
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from jaxquard import data
+from jaxquard.api import is_other_data
+from jaxquard.config import Config
+from jaxquard.data import Dataset, split
+from jaxquard.data.dataset import shuffled
+from jaxquard.errors import DataError, JaxquardError
+from jaxquard.nn.model import count_parameters
+from jaxquard.runs import checkpoint, directory
+from jaxquard.runs.directory import Run
+from jaxquard.runs.models import TrainedModel, load_model, models_of_run, shipped
+from jaxquard.training import steps
+
+T = TypeVar("T")
+ROOM = 4  # models kept; one with all that was computed of it takes up to some 50 MB
+
+
+class Subject:
+    """A model being looked into: its weights as one checkpoint has them, its data, and what was found out so far."""
+
+    def __init__(self, model: TrainedModel, load: Callable[[TrainedModel], Dataset], tested: set[str]) -> None:
+        """`load` finds its data; `tested` names the models whose look at the test set is on record already."""
+        self.model, self.tested = model, tested
+        self._load = load
+        self._known: dict[Any, Any] = {}
+        self._lock = threading.RLock()
+
+    @property
+    def dataset(self) -> Dataset:
+        """What it was trained on; DataError where that is missing or no longer the same."""
+        return self._load(self.model)
+
+    @functools.cached_property
+    def task(self) -> steps.Task:
+        """What kind of network it is: those of one task share their compiled programs."""
+        names, shape = self.model.class_names, self.model.image_shape
+        return make_task(self.model.config, shape, len(names))
+
+    def once(self, function: Callable[..., T], *arguments: Any) -> T:
+        """`function(self, *arguments)`, computed when it is first asked for."""
+        question = (function, *arguments)
+        if question not in self._known:
+            with self._lock:
+                if question not in self._known:
+                    self._known[question] = function(self, *arguments)
+        return self._known[question]
+
+
+def learned(subject: Subject, most: int) -> np.ndarray:
+    """The indices of training images that the model learned from: at most so many, at random, the same every time."""
+    dataset = subject.dataset
+    numbered = dataclasses.replace(dataset, train_images=np.arange(len(dataset.train_images)))
+    indices = split(numbered, subject.model.config.held_out)[0]  # numbers in the place of images: split as training did
+    return np.sort(indices[shuffled(len(indices))[: max(1, most)]])
+
+
+def make_task(config: Config, image_shape: tuple[int, ...], classes: int) -> steps.Task:
+    """The task as far as a forward pass depends on it: not on the number of examples learned from."""
+    return steps.make_task(config, image_shape, classes, examples=0)
+
+
+class Shelf:
+    """The models in use, at most `room` of them: the one that was not asked for the longest goes first."""
+
+    def __init__(
+        self, runs: Path, *, data_dir: Path | None = None, offline: bool | None = None, room: int = ROOM
+    ) -> None:
+        self._runs, self._room = runs, room
+        self._subjects: OrderedDict[str, tuple[Any, Subject]] = OrderedDict()
+        self._tested: set[str] = set()
+        self._lock = threading.Lock()
+
+        @functools.lru_cache(maxsize=2)
+        def load(name: str, hashes: str) -> Dataset:
+            del hashes  # other bytes under the same name are another data set
+            return data.load(name, data_dir=data_dir, offline=offline or None)
+
+        self._load = load
+
+    def take(self, name: str) -> Subject:
+        """The model of that id, as its newest checkpoint has it; HTTPException (404) if there is none."""
+        with self._lock:
+            stamp, subject = self._subjects.pop(name, (None, None))
+            if subject is None or stamp != _stamp(subject.model.run):
+                stamp, model = self._find(name)
+                subject = Subject(model, self._dataset, self._tested)
+            self._subjects[name] = stamp, subject
+            if len(self._subjects) > self._room:
+                self._subjects.popitem(last=False)
+            return subject
+
+    def _find(self, name: str) -> tuple[Any, TrainedModel]:
+        if name in shipped():
+            return None, load_model(name, self._runs)
+        for run in directory.every(self._runs):
+            if run.id == name.partition("@")[0]:
+                stamp = _stamp(run)  # before the weights: should these change meanwhile, they are read again next time
+                for model in models_of_run(run):
+                    if model.name == name:
+                        return stamp, model
+        raise HTTPException(404, "there is no model of that name; GET /api/models lists them")
+
+    def _dataset(self, model: TrainedModel) -> Dataset:
+        found = self._load(model.config.dataset, json.dumps(model.dataset["sha256"]))
+        if is_other_data(model, found):
+            raise DataError(f"{found.name} is no longer the data that {model.name} was trained on")
+        return found
+
+
+def _stamp(run: Run | None) -> Any:
+    """What changes when a run's weights do, or when another run takes its place."""
+    if run is None:
+        return None
+    return _made(run), [path.name for path in checkpoint.listed(run.checkpoints)][-1:]
+
+
+def _made(run: Run) -> int:
+    """When a run began, in ns; 0 where it is gone."""
+    with contextlib.suppress(OSError):
+        return (run.path / "config.toml").stat().st_mtime_ns
+    return 0
+
+
+def list_models(runs: Path) -> list[dict[str, Any]]:
+    """What there is to look into: each network of every run, the newest run first, then the shipped models."""
+    found = sorted(directory.every(runs), key=_made, reverse=True)
+    mine = [line for run in found for line in _networks(run.path, _made(run))]
+    models = (load_model(name, runs) for name in shipped())
+    return mine + [describe(one.name, one.config, one.dataset, shipped=True) for one in models]
+
+
+@functools.lru_cache(maxsize=1024)
+def _networks(path: Path, made: int) -> list[dict[str, Any]]:
+    """The lines of one run, which stay as they are; none if it is damaged."""
+    del made  # another run in the same place has other lines
+    run = Run(path)
+    try:
+        networks, facts = run.config.networks(), run.environment["dataset"]
+        names = [run.id] if len(networks) == 1 else [f"{run.id}@{k}" for k in range(len(networks))]
+        return [describe(name, network, facts) for name, network in zip(names, networks, strict=True)]
+    except JaxquardError:
+        return []
+
+
+def describe(name: str, config: Config, facts: dict[str, Any], shipped: bool = False) -> dict[str, Any]:
+    """A line of the list: `facts` is what its run knows of its data set."""
+    run, at, number = name.partition("@")
+    return {
+        "model": name,
+        "title": f"{run}, network {number} (seed {config.seed})" if at else name,
+        "dataset": facts["name"],
+        "parameters": parameters(make_task(config, tuple(facts["image_shape"]), len(facts["class_names"]))),
+        "classes": facts["class_names"],
+        "image": facts["image_shape"],
+        "shipped": shipped,
+    }
+
+
+@functools.lru_cache(maxsize=256)
+def parameters(task: steps.Task) -> int:
+    """How many numbers a network of this kind learns."""
+    params, _ = jax.eval_shape(steps.make_model(task, {}).init, jax.random.key(0))
+    return count_parameters(params)
+
+
+def index_of(text: str, count: int, what: str) -> int:
+    """A number from 0 to count - 1 in an address; HTTPException (404) for anything else."""
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) < count):
+        raise HTTPException(404, f"{what}s are numbered 0 to {count - 1}")
+    return int(text)
+
+
+async def answer(request: Request, find_out: Callable[[Subject], Any]) -> JSONResponse:
+    """What `find_out` says of the model that the path names, computed in the one thread that computes."""
+    state, name = request.app.state, request.path_params["model"]
+    return JSONResponse(await to_thread.run_sync(lambda: find_out(state.shelf.take(name)), limiter=state.limiter))
+
+
+async def models(request: Request) -> JSONResponse:
+    """GET /api/models."""
+    state = request.app.state
+    found = await to_thread.run_sync(list_models, state.studio.runs, limiter=state.limiter)
+    return JSONResponse({"models": found})
+
+
+routes = [Route("/api/models", models)]

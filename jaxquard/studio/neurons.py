@@ -1,0 +1,116 @@
+"""What each neuron of a network answers to: its weights, and the images that excite it most."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from jaxquard.charts.pictures import data_uri, scale_sentence, signed
+from jaxquard.data.dataset import shuffled
+from jaxquard.studio.eyes import BUDGET, labelled, make_eyes
+from jaxquard.studio.models import Subject, answer, index_of
+from jaxquard.training import steps
+from jaxquard.training.evaluation import all_logits
+from jaxquard.training.fit import plain
+
+EXCITING, INCOMING = 9, 10
+
+
+class Exciting(NamedTuple):
+    """For each unit of a layer: the test images that excite it most and how much, (EXCITING, units); whether it is dead
+    for all of them (units,); and how many were looked at."""
+
+    indices: np.ndarray
+    activations: np.ndarray
+    dead: np.ndarray
+    seen: int
+
+
+def exciting(subject: Subject, k: int) -> Exciting:
+    """What the units of layer k answer to."""
+    images, units = subject.dataset.test_images, layer_units(subject)[k]
+    some = np.sort(shuffled(len(images))[: max(1, BUDGET // (2 * units))])
+    eyes = make_eyes(subject.task)
+    found = all_logits(lambda x: eyes.answers(*subject.model.weights, x, k), images[some])
+    activations, dead = found[:, :units], found[:, units:]
+    best = np.argsort(-activations, axis=0, kind="stable")[:EXCITING]
+    return Exciting(some[best], np.take_along_axis(activations, best, axis=0), np.asarray(dead.all(axis=0)), len(some))
+
+
+def layer_units(subject: Subject) -> list[int]:
+    """How many units, or channels, each layer has."""
+    return [np.shape(layer["w"])[-1] for layer in subject.model.weights[0]]
+
+
+def neuron(subject: Subject, k: int, unit: int) -> dict[str, Any]:
+    """One unit of layer k: its weights, and the test images that excite it most."""
+    found, w = subject.once(exciting, k), np.asarray(subject.model.weights[0][k]["w"])[..., unit]
+    pairs = zip(found.indices[:, unit], plain(found.activations[:, unit]), strict=True)
+    return {
+        "layer": str(k),
+        "unit": unit,
+        "weights": weight_picture(subject.task, w) if k == 0 else None,
+        "incoming": incoming(w) if k > 0 else None,
+        "exciting": [labelled(subject, index) | {"activation": activation} for index, activation in pairs],
+        "dead": bool(found.dead[unit]),
+        "sentence": _neuron_sentence(found, unit, w.ndim > 1),
+    }
+
+
+def _neuron_sentence(found: Exciting, unit: int, channel: bool) -> str:
+    said = f"Of {found.seen:,} test images, those that excite it most."
+    if channel:
+        said += " The activation of a channel is its mean over all positions."
+    if found.dead[unit]:
+        said += " It is dead: whatever the image, its activation does not change with its input, so it cannot learn."
+    return said
+
+
+def weight_picture(task: steps.Task, w: np.ndarray) -> dict[str, str]:
+    """The weights with which a unit of the first layer sees the image, colours averaged."""
+    (picture,), limit = signed(first_weights(task, w).mean(axis=-1)[None])
+    return {"png": data_uri(picture), "sentence": scale_sentence(limit)}
+
+
+def first_weights(task: steps.Task, w: np.ndarray) -> np.ndarray:
+    """A first unit's weights laid out like the pixels they meet, (h, w, c): a dense unit's (h·w·c,), or a kernel's
+    (rows, columns, stem²·c), where each stem × stem square of pixels was taken as one."""
+    if w.ndim == 1:
+        return w.reshape(task.image_shape)
+    (rows, columns, _), stem = w.shape, task.config.stem
+    return w.reshape(rows, columns, stem, stem, -1).swapaxes(1, 2).reshape(rows * stem, columns * stem, -1)
+
+
+def incoming(w: np.ndarray) -> list[dict[str, Any]]:
+    """A unit's strongest weights (in,) and the units they come from; of a kernel (rows, columns, in), their sums."""
+    weights = w.reshape(-1, w.shape[-1]).sum(axis=0)
+    strongest = np.argsort(-np.abs(weights), kind="stable")[:INCOMING]
+    return [{"unit": int(unit), "weight": plain(weights[unit])} for unit in strongest]
+
+
+async def get_neurons(request: Request) -> JSONResponse:
+    """GET /api/models/M/neurons."""
+
+    def look(subject: Subject) -> dict[str, Any]:
+        return {"layers": [{"name": str(k), "units": units} for k, units in enumerate(layer_units(subject))]}
+
+    return await answer(request, look)
+
+
+async def get_neuron(request: Request) -> JSONResponse:
+    """GET /api/models/M/neurons/L/U."""
+
+    def look(subject: Subject) -> dict[str, Any]:
+        units = layer_units(subject)
+        k = index_of(request.path_params["layer"], len(units), "layer")
+        return neuron(subject, k, index_of(request.path_params["unit"], units[k], "unit"))
+
+    return await answer(request, look)
+
+
+routes = [
+    Route("/api/models/{model}/neurons", get_neurons),
+    Route("/api/models/{model}/neurons/{layer}/{unit}", get_neuron),
+]

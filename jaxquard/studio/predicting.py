@@ -1,0 +1,207 @@
+"""What networks make of a picture that somebody brings: drawn, uploaded, pasted, or sent as numbers.
+
+A network has an answer to everything, noise included. So there is a warning where a picture is like none of the images
+the network learned from. The rule: its distance to the nearest of 2,000 of them, or the angle to the nearest (which
+sees the pattern, whatever the brightness), is beyond what 99.5 % of the test images have. It looks at pixels because
+the last hidden layer is no judge: distances there passed over most noise (docs/LOG.md has the figures).
+"""
+
+import base64
+import binascii
+import functools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from anyio import to_thread
+from PIL import Image
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from jaxquard.charts.pictures import data_uri
+from jaxquard.data.dataset import shuffled
+from jaxquard.data.pictures import read_picture
+from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.studio.models import Shelf, Subject, learned
+from jaxquard.studio.security import read_json
+from jaxquard.training.evaluation import all_logits, log_probabilities
+
+MAX_PIXELS = 4_000_000  # by the picture's header
+MODELS = 2  # side by side
+COMPARED = 2_000  # training images, and as many of the test set
+TINY = 1e-6  # what stands for the length of a blank image
+USUAL = 99.5  # % of test images within each of the two limits
+STEP_EDGE = 256  # pixels: a step is there to be looked at
+
+
+class Question(NamedTuple):
+    """Which models are asked, and about what: the bytes of a picture, or the pixels of one or several."""
+
+    models: list[str]
+    picture: bytes | None
+    pixels: Any
+
+
+class Seen(NamedTuple):
+    """What the network receives, (n, h, w, c) uint8, and how it came to be that: (name, PNG) of each step."""
+
+    images: np.ndarray
+    steps: list[dict[str, str]]
+    notes: list[str]
+
+
+async def read_question(request: Request) -> Question:
+    """The question in a request: a picture as it is, with ?model=M, or a JSON object."""
+    if request.headers.get("content-type", "").startswith("image/"):
+        return Question(_checked_names(request.query_params.getlist("model")), await request.body(), None)
+    return as_question(await read_json(request))
+
+
+def as_question(document: dict[str, Any]) -> Question:
+    """The question in a JSON object: `model` or `models`, and `image` (base64) or `pixels`. Raises UsageError."""
+    names = _checked_names(document["models"] if "models" in document else [document.get("model")])
+    if ("image" in document) == ("pixels" in document):
+        raise UsageError("send either image, the base64 of a PNG, JPEG or WebP picture, or pixels")
+    if "pixels" in document:
+        return Question(names, None, document["pixels"])
+    try:
+        return Question(names, base64.b64decode(document["image"], validate=True), None)
+    except (binascii.Error, ValueError, TypeError):
+        raise UsageError("image: not base64") from None
+
+
+def _checked_names(names: Any) -> list[str]:
+    if isinstance(names, list) and 1 <= len(names) <= MODELS and all(isinstance(name, str) for name in names):
+        return names
+    raise UsageError(f"name a model, or a list of up to {MODELS} as models")
+
+
+def see(question: Question, image_shape: tuple[int, int, int]) -> Seen:
+    """The question's pictures as a network of this image shape receives them. Raises UsageError or DataError."""
+    if question.picture is None:
+        return Seen(as_images(question.pixels, image_shape), [], [])
+    picture = read_picture(question.picture, image_shape=image_shape, max_pixels=MAX_PIXELS)
+    steps = [{"name": name, "png": thumbnail(pixels)} for name, pixels in picture.steps]
+    return Seen(picture.image[None], steps, list(picture.notes))
+
+
+def as_images(pixels: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
+    """Lists of whole numbers from 0 to 255, of one image or of several, as (n, h, w, c) uint8. Raises UsageError."""
+    height, width, channels = image_shape
+    size = (height, width) if channels == 1 else image_shape
+    try:
+        array = np.array(pixels)
+    except ValueError:  # rows of unequal length
+        array = np.empty(0)
+    if array.dtype.kind != "i" or array.ndim not in (len(size), len(size) + 1) or array.shape[-len(size) :] != size:
+        told = "".join(f"[{n}]" for n in size)
+        raise UsageError(f"pixels: whole numbers as {told}, or [n]{told} for several pictures, as the network has them")
+    if array.min(initial=0) < 0 or array.max(initial=0) > 255:
+        raise UsageError("pixels: from 0 to 255")
+    return array.astype(np.uint8).reshape(-1, *image_shape)
+
+
+def thumbnail(pixels: np.ndarray) -> str:
+    """A grey (h, w) or RGBA (h, w, 4) picture, made small enough to look at, as a data URI."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((STEP_EDGE, STEP_EDGE))
+    return data_uri(np.asarray(image))
+
+
+def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
+    """What each model says of each picture, how the first received it, and a warning where it is like nothing known."""
+    subjects = [shelf.take(name) for name in question.models]
+    seen = {shape: see(question, shape) for shape in dict.fromkeys(one.model.image_shape for one in subjects)}
+    predictions = [line for one in subjects for line in predictions_of(one, seen[one.model.image_shape].images)]
+    first = seen[subjects[0].model.image_shape]
+    return {
+        "predictions": predictions,
+        "steps": first.steps,
+        "notes": first.notes,
+        "warning": warning([line["model"] for line in predictions if line["unlike"]]),
+    }
+
+
+def predictions_of(subject: Subject, images: np.ndarray) -> list[dict[str, Any]]:
+    """One model's answer to each image (n, h, w, c)."""
+    model = subject.model
+    probabilities = np.exp(log_probabilities(model.logits(images)))
+    answers = zip(probabilities, is_unlike(subject, images), strict=True)
+    return [
+        {"model": model.name, "picture": number, **as_answer(row, model.class_names), "unlike": bool(unlike)}
+        for number, (row, unlike) in enumerate(answers)
+    ]
+
+
+def as_answer(row: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
+    """Probabilities (classes,) with what they say; nothing, where a network that diverged has none."""
+    if not np.isfinite(row).all():
+        nothing = dict.fromkeys(names)
+        return {"label": None, "class_index": None, "probability": None, "probabilities": nothing}
+    k, probabilities = int(row.argmax()), dict(zip(names, row.tolist(), strict=True))
+    return {"label": names[k], "class_index": k, "probability": float(row[k]), "probabilities": probabilities}
+
+
+class Familiar(NamedTuple):
+    """Images as rows (m, h·w·c) of pixels in [0, 1], and their squared lengths (m,)."""
+
+    rows: jax.Array
+    squares: jax.Array
+
+
+def familiar(images: jax.Array | np.ndarray) -> Familiar:
+    """Images (m, h, w, c) as something to compare others with."""
+    rows = jnp.asarray(images, jnp.float32).reshape(len(images), -1) / 255
+    return Familiar(rows, jnp.sum(rows**2, axis=1))
+
+
+@jax.jit
+def strangeness(known: Familiar, images: jax.Array) -> jax.Array:
+    """(n, 2): each image's squared distance to the nearest known one, and 1 - its cosine with the most parallel one."""
+    new = familiar(images)
+    products = new.rows @ known.rows.T
+    distances = jnp.min(known.squares - 2 * products, axis=1) + new.squares
+    length, other = (jnp.sqrt(jnp.maximum(one.squares, TINY)) for one in (new, known))
+    return jnp.stack([distances, 1 - jnp.max(products / other, axis=1) / length], axis=1)
+
+
+def usual(subject: Subject) -> tuple[Familiar, np.ndarray] | None:
+    """What a picture is compared with, and how strange test images are at most; None where the data is missing.
+
+    An answer does not need the data, only the warning does.
+    """
+    try:
+        dataset = subject.dataset
+    except JaxquardError:
+        return None
+    known = familiar(dataset.train_images[learned(subject, COMPARED)])
+    tested = dataset.test_images[shuffled(len(dataset.test_images))[:COMPARED]]
+    return known, np.percentile(all_logits(functools.partial(strangeness, known), tested), USUAL, axis=0)
+
+
+def is_unlike(subject: Subject, images: np.ndarray) -> np.ndarray:
+    """Which images (n, h, w, c) are stranger than test images are: (n,) booleans."""
+    if (found := subject.once(usual)) is None:
+        return np.zeros(len(images), bool)
+    known, limits = found
+    return np.asarray((all_logits(functools.partial(strangeness, known), images) > limits).any(axis=1))
+
+
+def warning(models: list[str]) -> str | None:
+    """What to say of models that learned from nothing like what they are shown."""
+    if not models:
+        return None
+    told = " and ".join(dict.fromkeys(models))
+    return f"This looks like nothing that {told} learned from, so the answer means little, however sure it sounds."
+
+
+async def post_predict(request: Request) -> JSONResponse:
+    """POST /api/predict. It does not wait its turn with the rest: who draws wants to see the answer change."""
+    question = await read_question(request)
+    return JSONResponse(await to_thread.run_sync(predict, request.app.state.shelf, question))
+
+
+routes = [Route("/api/predict", post_predict, methods=["POST"])]
