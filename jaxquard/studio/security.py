@@ -24,6 +24,7 @@ MAX_BODY = 1_000_000  # bytes
 MAX_DEPTH = 8  # of objects and lists in JSON
 TOKEN = "x-jaxquard-token"
 SAFE = ("GET", "HEAD")
+ELSEWHERE = ("cross-site", "same-site")  # whence even a GET of the API is refused: some of them take seconds
 TOO_LARGE = f"the request is larger than {MAX_BODY // 1_000_000} MB"
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
@@ -82,10 +83,14 @@ class Guard:
         hosts, sites = headers.getlist("host"), headers.getlist("sec-fetch-site")
         if len(hosts) != 1 or hosts[0] not in self.hosts:
             return 403, "this is not one of the studio's own addresses"
-        foreign = any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin"))
-        if scope["method"] not in SAFE and (foreign or any(site != "same-origin" for site in sites)):
+        public = scope["path"] == "/" or scope["path"].startswith("/static/")  # without it nobody could type the token
+        foreign = any(site in ELSEWHERE for site in sites)
+        if scope["method"] not in SAFE:
+            foreign = any(site != "same-origin" for site in sites)
+            foreign |= any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin"))
+        if foreign and not (public and scope["method"] in SAFE):
             return 403, "only the studio's own page may ask for this"
-        if self.token and not _is_public(scope["path"]) and not self._knows(headers.getlist(TOKEN)):
+        if self.token and not public and not self._knows(headers.getlist(TOKEN)):
             return 401, "the token that the studio printed in its terminal is needed"
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
@@ -94,11 +99,6 @@ class Guard:
 
     def _knows(self, given: list[str]) -> bool:
         return len(given) == 1 and hmac.compare_digest(given[0].encode(), str(self.token).encode())
-
-
-def _is_public(path: str) -> bool:
-    """The page itself, without which nobody could type the token."""
-    return path == "/" or path.startswith("/static/")
 
 
 def limited(receive: Receive) -> Receive:

@@ -59,7 +59,7 @@ TYPES = {
     ".svg": "image/svg+xml",
     ".png": "image/png",
 }
-VEGA = "export { vegaEmbed, vega, vegaLite };"
+VEGA = "export { vegaEmbed };"
 UNKNOWN = {404: "there is nothing at this address", 405: "this address does not understand that method"}
 
 
@@ -158,14 +158,24 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
         task.cancel()
 
 
+def guarded(studio: Studio, names: set[str], port: int, *, own: bool) -> Studio:
+    """The studio with the Hosts that it answers to, and a token unless only this machine can reach it."""
+    names |= {"localhost"} if own else set()
+    hosts = frozenset(f"{bracketed(name)}:{port}" for name in names)
+    return dataclasses.replace(studio, hosts=hosts, token=None if own else secrets.token_urlsafe(32))
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in an address, and as browsers write it."""
+    return f"[{host}]" if ":" in host else host.lower()
+
+
 def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: bool, quiet: bool) -> None:
     """Listen at `host` and `port` (0: any that is free) until a signal ends it; say where, and the token if any."""
     listening, address = listen(host, port)
     port = listening.getsockname()[1]
-    names = {host, address} | ({"localhost"} if is_own(address) else set())
-    hosts = frozenset(f"[{name}]:{port}" if ":" in name else f"{name}:{port}" for name in names)
-    studio = dataclasses.replace(studio, hosts=hosts, token=None if is_own(address) else secrets.token_urlsafe(32))
-    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+    studio = guarded(studio, {host, address}, port, own=is_own(address))
+    url = f"http://{bracketed(host)}:{port}/"
     app = create_app(studio)
     if as_json:
         print(json.dumps({"url": url, "token": studio.token}), flush=True)

@@ -37,6 +37,7 @@ MAX_JOBS = 100  # that are waiting, and again as many that have ended
 LOST = "its process ended without a word; going on starts from the newest checkpoint"
 Status = Literal["queued", "running", "pausing", "paused", "stopping", "stopped", "finished", "failed"]
 ACTIVE = ("running", "pausing", "stopping")
+ENDS: dict[str, Status] = {"pausing": "paused", "stopping": "stopped"}
 Document = dict[str, Any]
 
 
@@ -109,10 +110,12 @@ class Trainer:
                 raise HTTPException(404, "there is no job of this name")
             if job.status == "running":
                 self._terminate(job)
-            elif job.status not in ("queued", "pausing", "paused", "failed"):
+            if job.status in ACTIVE:
+                job.status = then
+            elif job.status in ("queued", "paused") or (job.status == "failed" and then == "stopping"):
+                job.status = ENDS[then]
+            else:
                 raise RunError(f"{name}: is not training")
-            over: Status = "paused" if then == "pausing" else "stopped"
-            job.status = then if job.status in ACTIVE else over
             return self._document(job, name in self.watch.look())
 
     def tick(self) -> None:
@@ -132,7 +135,8 @@ class Trainer:
     async def run(self) -> None:
         """`tick`, for as long as the studio runs."""
         while True:
-            await to_thread.run_sync(self.tick)
+            with contextlib.suppress(OSError):  # a folder that cannot be read now may be so later
+                await to_thread.run_sync(self.tick)
             await asyncio.sleep(TICK)
 
     def _queue(self, job: Job) -> Document:
@@ -181,13 +185,15 @@ class Trainer:
     def _conclude(self, job: Job) -> None:
         """How a training ended: by what it wrote down, else by what was wanted, else by what its process said."""
         sight = self.watch.look(afresh=True).get(job.run)
-        came_to = status_of(sight) if sight else None
+        came_to = None
+        with contextlib.suppress(RunError):  # damaged: then what its process said is all there is
+            came_to = status_of(sight) if sight else None
         said = _last_words(job.said) if job.said else None
         code = job.process.returncode if job.process else 0 if came_to == "stopped" else None
         if came_to == "finished":
             job.status = "finished"
         elif job.status != "running" and came_to != "diverged":
-            job.status = "paused" if job.status == "pausing" else "stopped"
+            job.status = ENDS[job.status]
         elif code in (0, INTERRUPTED) and came_to != "diverged":
             job.status = "paused"
         else:

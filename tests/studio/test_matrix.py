@@ -53,26 +53,28 @@ def empty(tmp_path_factory):
     return {False: create_app(own), True: create_app(dataclasses.replace(own, token=TOKEN))}
 
 
-def expected(method: str, path: str, host: bool, origin: bool, token: bool) -> int | None:
+def expected(method: str, path: str, host: bool, origin: tuple, token: bool) -> int | None:
     """The refusal that a request must meet, None for none."""
-    if not host or (method not in ("GET", "HEAD") and not origin):
+    safe, public = method in ("GET", "HEAD"), path == "/" or path.startswith("/static/")
+    if not host or (not safe and not ORIGINS[origin]):
         return 403
-    public = path == "/" or path.startswith("/static/")
+    if not public and {("sec-fetch-site", "cross-site"), ("sec-fetch-site", "same-site")} & set(origin):
+        return 403
     return None if token or public else 401
 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
 def test_who_is_refused(ask, empty, method, path):
-    for (host, ours), (origin, own) in CELLS:
-        refusal = expected(method, path, ours, own, True)
+    for (host, ours), (origin, _) in CELLS:
+        refusal = expected(method, path, ours, origin, True)
         if refusal:
             answer = ask(method, path, {"host": host, **dict(origin)}, to=empty[False])
             assert answer.status == refusal, (host, origin)
             assert answer.headers["x-content-type-options"] == "nosniff"
             assert "access-control-allow-origin" not in answer.headers
     for token, right in TOKENS.items():
-        refusal = expected(method, path, True, True, right)
+        refusal = expected(method, path, True, (), right)
         if refusal:
             answer = ask(method, path, {"x-jaxquard-token": token}, to=empty[True])
             assert answer.status == refusal, token

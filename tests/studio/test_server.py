@@ -253,6 +253,14 @@ def test_another_address_has_a_token_of_at_least_128_bits_that_is_not_in_the_url
     assert again.token != studio.token
 
 
+def test_the_hosts_are_written_as_browsers_write_them(studio):
+    own = server.guarded(studio, {"::1", "LocalHost"}, 80, own=True)
+    assert (own.hosts, own.token) == ({"[::1]:80", "localhost:80"}, None)
+    other = server.guarded(studio, {"192.168.0.7", "Loom.local"}, 8765, own=False)
+    assert other.hosts == {"192.168.0.7:8765", "loom.local:8765"}
+    assert other.token
+
+
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn", "vl_convert"])
 def test_without_the_extra_the_verb_says_how_to_get_it(monkeypatch, capsys, missing):
     import importlib.util

@@ -198,6 +198,21 @@ def test_a_training_that_is_killed_can_go_on(root, trainer, order):
     wait_for(trainer, "x", "finished")
 
 
+def test_a_training_whose_run_is_damaged_has_failed_and_the_queue_goes_on(root, trainer, order):
+    order("wait")
+    trainer.start(Config(), "x")
+    trainer.start(Config(), "y")
+    trainer.tick()
+    wait_until_started(root, 1)
+    while not (root / "x" / "evaluations.jsonl").exists():
+        time.sleep(0.01)
+    (root / "x" / "journal.jsonl").write_bytes(b"\xff\n")
+    trainer.jobs["x"].process.kill()
+    order("finish")
+    assert wait_for(trainer, "x", "failed")["error"] == LOST
+    wait_for(trainer, "y", "finished")
+
+
 def test_a_training_that_cannot_be_started(trainer, order, monkeypatch):
     monkeypatch.setattr(module, "JAXQUARD", ["/no/such/program"])
     trainer.start(Config(), "x")
