@@ -19,9 +19,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 ARGUMENTS += ["--disable-sync", "--no-first-run"]
-PATIENCE = 8_000  # ms; a condition is waited for, this long at most: a busy machine compiles for seconds
+PATIENCE = 30_000  # ms; a condition is waited for, this long at most: a busy machine compiles for seconds
 SIDE = 16
-VERB = [sys.executable, "-c", "from jaxquard.cli import main; main()"]
+VERBS = "import json, sys; from jaxquard.cli import main; [main([*map(str, verb)]) for verb in json.loads(sys.argv[1])]"
 
 expect.set_options(timeout=PATIENCE)
 
@@ -71,10 +71,13 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 def trained(shapes: Path, home: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with two finished runs, `careful` and `hasty`, of two networks each."""
     runs = tmp_path_factory.mktemp("trained")
-    common = ["--dataset", shapes, "--validation", 100, "--hidden", 24, 12, "--batch-size", 20, "--seeds", 2]
-    for name, rate, epochs in (("careful", 0.05, 8), ("hasty", 0.002, 4)):
-        options = [*common, "--learning-rate", rate, "--epochs", epochs, "--name", name, "--runs", runs, "--quiet"]
-        subprocess.run([*VERB, "train", *map(str, options)], env=home, check=True, stdout=subprocess.DEVNULL)
+    common = ["train", "--dataset", shapes, "--validation", 100, "--hidden", 24, 12, "--batch-size", 20, "--seeds", 2]
+    trainings = [
+        [*common, "--learning-rate", rate, "--epochs", epochs, "--name", name, "--runs", runs, "--quiet"]
+        for name, rate, epochs in (("careful", 0.05, 8), ("hasty", 0.002, 4))
+    ]
+    command = [sys.executable, "-c", VERBS, json.dumps(trainings, default=str)]
+    subprocess.run(command, env=home, check=True, stdout=subprocess.DEVNULL)
     return runs
 
 
@@ -87,8 +90,9 @@ class Server:
 
     def start(self) -> None:
         """Start it, and wait until it says where it is."""
-        options = ["--no-open", "--json", "--offline", "--port", str(self.port), "--runs", str(self.runs)]
-        self.process = subprocess.Popen([*VERB, "studio", *options], env=self.environment, stdout=subprocess.PIPE)
+        verb = ["studio", "--no-open", "--json", "--offline", "--port", self.port, "--runs", self.runs]
+        command = [sys.executable, "-c", VERBS, json.dumps([verb], default=str)]
+        self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
