@@ -1,6 +1,6 @@
 // The shell: which view the address names, the navigation, the connection's state, the token's form.
 
-import { h, clear } from "./dom.js";
+import { h, clear, labelled } from "./dom.js";
 import { Events } from "./events.js";
 import * as http from "./http.js";
 
@@ -92,7 +92,7 @@ function askForToken(again) {
         h("h2", { id: "token-title" }, "This studio asks for its token"),
         again && h("p", { class: "error", role: "alert" }, "That was not it."),
         h("p", { class: "muted" }, "It stands in the terminal where the studio was started."),
-        h("div", { class: "field" }, h("label", { for: "token" }, "Token"), field),
+        labelled("Token", field),
         h("button", { class: "primary" }, "Open"),
       ),
     );

@@ -1,7 +1,7 @@
 // A chart is a drawing, a sentence that says the same, and a table of its figures. Drawing again on the same element
 // changes it in place. Charts out of sight, and all of them while the page is hidden, wait until they are looked at.
 
-import { h, clear } from "./dom.js";
+import { h, clear, scrolling } from "./dom.js";
 import { Lazy } from "./lazy.js";
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
@@ -51,7 +51,7 @@ class Figure {
     this.note = h("p", { class: "muted note" });
     this.plot = h("div", { class: "plot", role: "img" });
     this.sentence = h("p", { class: "sentence" });
-    this.table = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The figures" });
+    this.table = scrolling("The figures");
     this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
     const caption = h("figcaption", {}, this.sentence, this.details);
     clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, caption));
@@ -107,11 +107,12 @@ class Figure {
   }
 }
 
-dark.addEventListener("change", () => figures.forEach((figure) => figure.lazy.ask()));
+const redraw = () => figures.forEach((figure) => figure.lazy.ask());
+dark.addEventListener("change", redraw);
 let resized = 0;
 window.addEventListener("resize", () => {
   clearTimeout(resized);
-  resized = setTimeout(() => figures.forEach((figure) => figure.available !== figure.plot.clientWidth && figure.lazy.ask()), 150);
+  resized = setTimeout(redraw, 150);
 });
 
 /** vegaEmbed, fetched when the first chart is drawn. */

@@ -1,4 +1,4 @@
-// Elements without a framework: text always becomes a text node, so nothing from a server or a file is ever parsed as HTML.
+// Elements without a framework. Text always becomes a text node: nothing from a server or a file is parsed as HTML.
 
 /**
  * An element. Attributes: a function is a listener (`onclick: f`), true or false puts the attribute there or leaves it
@@ -15,6 +15,16 @@ export function h(tag, attributes = {}, ...children) {
 export function clear(element, ...children) {
   element.replaceChildren(...nodes(children));
   return element;
+}
+
+/** A control with its label, and what belongs beneath them. */
+export function labelled(words, control, ...beneath) {
+  return h("div", { class: "field" }, h("label", { for: control.id }, words), control, beneath);
+}
+
+/** What may be wider than the screen, and can be scrolled by keyboard too. */
+export function scrolling(name, ...children) {
+  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": name }, children);
 }
 
 function nodes(children) {

@@ -7,6 +7,11 @@ import { request } from "./http.js";
 const QUIET = 40_000; // ms; the server is heard from every 15 s, so this long a silence means that it is gone
 const DELAYS = [250, 500, 1000, 2000]; // ms between attempts to come back
 
+/** Until the page is hidden, or seen again. */
+function turned() {
+  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
+}
+
 export class Events {
   #listeners = new Map();
   #last = null;
@@ -23,7 +28,7 @@ export class Events {
   /** Reads for as long as the page lives. Besides the server's events there are `lost` and `back`. */
   async listen() {
     for (;;) {
-      while (document.hidden) await new Promise((seen) => document.addEventListener("visibilitychange", seen, { once: true }));
+      while (document.hidden) await turned();
       let wait = DELAYS[Math.min(this.#failures, DELAYS.length - 1)];
       try {
         wait = (await this.#read()) ?? wait;

@@ -12,7 +12,7 @@ export class HttpError extends Error {
   }
 }
 
-/** `ask(again)` is awaited, and gives a token, when the server wants one (it was started with --host) or another one. */
+/** `ask(again)` gives a token when the server wants one (it was started with --host); `again`: it wants another one. */
 export function onToken(ask) {
   askForToken = ask;
 }

@@ -1,6 +1,6 @@
 // The form of a run: a recipe, and every setting of the package with its sentence, as the server describes them.
 
-import { h, clear } from "../dom.js";
+import { h, labelled } from "../dom.js";
 
 // Shown at once; the others wait behind "More".
 const FIRST = new Set([
@@ -29,17 +29,20 @@ export class Knobs {
     this.recipe = h("select", { id: "recipe", "aria-describedby": "recipe-help" }, options);
     this.recipe.addEventListener("change", () => this.choose(this.recipe.value));
     const groups = [...new Set(this.settings.map((setting) => setting.group))].map((name) => this.group(name));
-    const recipe = h("div", { class: "field" }, h("label", { for: "recipe" }, "Recipe to start from"), this.recipe, this.about);
+    const recipe = labelled("Recipe to start from", this.recipe, this.about);
     this.element = h("div", { class: "knobs", oninput: () => this.touched(changed) }, recipe, groups);
     if (this.recipes.size) this.choose(this.recipes.has("seed") ? "seed" : options[0].value);
   }
 
   group(name) {
-    const fields = this.settings.filter((setting) => setting.group === name);
-    const elements = (first) => fields.filter((s) => FIRST.has(s.name) === first).map((s) => this.fields.get(s.name).element);
-    const more = elements(false);
-    return h("fieldset", {}, h("legend", {}, name), h("div", { class: "fields" }, elements(true)),
-      more.length > 0 && h("details", {}, h("summary", {}, `More: ${name.toLowerCase()}`), h("div", { class: "fields" }, more)));
+    const members = [...this.fields.values()].filter((field) => field.setting.group === name);
+    const box = (first) => {
+      const shown = members.filter((field) => FIRST.has(field.setting.name) === first);
+      return h("div", { class: "fields" }, shown.map((field) => field.element));
+    };
+    const more = box(false);
+    return h("fieldset", {}, h("legend", {}, name), box(true),
+      more.hasChildNodes() && h("details", {}, h("summary", {}, `More: ${name.toLowerCase()}`), more));
   }
 
   /** Every field as the recipe has it. */
@@ -64,7 +67,8 @@ export class Knobs {
   /** What a request says of this run: the recipe, and the settings that differ from it. */
   get chosen() {
     const changed = [...this.fields].filter(([, field]) => field.changed && !field.element.hidden);
-    return { recipe: this.recipe.value || null, settings: Object.fromEntries(changed.map(([name, field]) => [name, field.value])) };
+    const settings = Object.fromEntries(changed.map(([name, field]) => [name, field.value]));
+    return { recipe: this.recipe.value || null, settings };
   }
 
   /** Puts the server's sentence beside the setting it is about; without one, false. */
@@ -90,10 +94,10 @@ class Field {
     this.input.id = id;
     this.input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
     this.error = h("span", { class: "error", id: `${id}-error` });
-    const help = h("span", { class: "help", id: `${id}-help` }, `${HELP[setting.name] ?? setting.help} ${range(setting)}`.trim());
-    const label = h("label", { for: id }, spoken(setting.name));
-    const check = setting.type === "bool";
-    this.element = h("div", { class: check ? "field check" : "field" }, check ? [this.input, label] : [label, this.input], help, this.error);
+    const words = `${HELP[setting.name] ?? setting.help} ${range(setting)}`;
+    const help = h("span", { class: "help", id: `${id}-help` }, words.trim());
+    this.element = labelled(spoken(setting.name), this.input, help, this.error);
+    this.element.classList.toggle("check", setting.type === "bool");
   }
 
   get value() {

@@ -10,6 +10,7 @@ const VERDICTS = {
   "does not hold": ["bad", "it does not hold"],
   "cannot tell": ["warm", "cannot tell"],
 };
+const WHAT = "Each puts a claim about training networks to the test, over several seeds, by a rule fixed before the run.";
 const CHARTS_AFTER = "What came out"; // the heading that the charts belong under
 
 export async function show(root, [name], { http }) {
@@ -20,16 +21,17 @@ export async function show(root, [name], { http }) {
 function list(root, { lessons }) {
   root.append(
     h("h1", {}, "Lessons"),
-    h("p", { class: "lead muted" }, "Each takes a claim about training networks and puts it to the test, over several seeds, by a rule fixed before the run."),
+    h("p", { class: "lead muted" }, WHAT),
     h("ol", { class: "lessons" }, lessons.map(item)));
 }
 
 function item({ name, question, claim, source, seconds, verdict }) {
-  const time = typeof seconds === "number" ? `The measurement took ${duration(seconds)}.` : `Not measured yet: jaxquard lesson ${name}`;
+  const measured = typeof seconds === "number";
+  const link = h("a", { href: `#/lessons/${encodeURIComponent(name)}` }, question);
   return h("li", { class: "card" },
-    h("div", { class: "row spread" }, h("h2", {}, h("a", { href: `#/lessons/${encodeURIComponent(name)}` }, question)), verdictChip(verdict)),
+    h("div", { class: "row spread" }, h("h2", {}, link), verdictChip(verdict)),
     h("p", {}, claim),
-    h("p", { class: "muted note" }, `${source} · ${time}`));
+    h("p", { class: "muted note" }, source, measured && ` · measured in ${duration(seconds)}`));
 }
 
 function verdictChip(verdict) {

@@ -123,7 +123,8 @@ export class Live {
       }
       await draw(this.elements.get(chart.name), chart); // one after another: the first one is there soonest
     }
-    await new Promise((resolve) => setTimeout(resolve, 2 * (performance.now() - began))); // the cores are the training's
+    const rest = 2 * (performance.now() - began); // the cores are the training's
+    await new Promise((resolve) => setTimeout(resolve, rest));
   }
 
   end() {
@@ -158,13 +159,16 @@ const ACTIONS = {
   resume: "Resume",
 };
 
+const DIVERGED = "The loss is no longer a finite number. A smaller learning rate is the usual cure.";
+const DIED = "The training process died. What it had saved is safe: it can go on from there.";
+
 /** What there is to say of a run in its state, and what can be done. */
 function state({ status, epoch, error }, job) {
   if (job?.status in STEERED) return STEERED[job.status](epoch);
   if (status === "running") return ["", []];
-  if (status === "diverged") return ["The loss is no longer a finite number. A smaller learning rate is the usual cure.", []];
+  if (status === "diverged") return [DIVERGED, []];
   if (status === "stopped") return [`Stopped after epoch ${epoch}, and saved.`, ["resume", "one-epoch"]];
-  if (status === "interrupted") return [`The training process died. What it had saved is safe: it can go on from there.`, ["resume", "one-epoch"]];
+  if (status === "interrupted") return [DIED, ["resume", "one-epoch"]];
   if (status === "new") return ["Its training has not begun.", ["resume"]];
   return [error ?? "", []];
 }

@@ -1,7 +1,7 @@
-// The Markdown of our own lesson pages, and no more of it: headings, paragraphs, quotations, lists, tables, code, rules;
+// The Markdown of our own lesson pages, and no more: headings, paragraphs, quotations, lists, tables, code, rules;
 // inside a line *emphasis*, **weight**, `code` and [links](https://…). It builds nodes; text is never parsed as HTML.
 
-import { h } from "../dom.js";
+import { h, scrolling } from "../dom.js";
 
 /** A list of elements. The page's own title is a level-1 heading, so the text's begin at level 2. */
 export function rendered(markdown) {
@@ -26,7 +26,7 @@ const BLOCKS = [
   [HEADING, heading],
   [RULE, (lines) => (lines.shift(), h("hr"))],
   [FENCE, code],
-  [QUOTE, (lines) => h("blockquote", {}, rendered(taken(lines, QUOTE).map((line) => line.replace(QUOTE, "")).join("\n")))],
+  [QUOTE, quotation],
   [ROW, table],
   [BULLET, (lines) => list("ul", lines, BULLET)],
   [NUMBER, (lines) => list("ol", lines, NUMBER)],
@@ -59,6 +59,11 @@ function code(lines) {
   return h("pre", { class: "command", tabindex: "0" }, h("code", {}, body.join("\n")));
 }
 
+function quotation(lines) {
+  const inside = taken(lines, QUOTE).map((line) => line.replace(QUOTE, ""));
+  return h("blockquote", {}, rendered(inside.join("\n")));
+}
+
 function list(tag, lines, mark) {
   const items = [];
   for (const line of taken(lines, /^(\S* +)?\S/)) {
@@ -69,12 +74,17 @@ function list(tag, lines, mark) {
 }
 
 function table(lines) {
-  const [head, marks, ...rows] = taken(lines, ROW).map((line) => line.trim().slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim()));
+  const [head, marks, ...rows] = taken(lines, ROW).map(cells);
   const look = (i) => /^-+:$/.test(marks?.[i] ?? "") && "number";
-  const cells = (tag, row, more) => row.map((cell, i) => h(tag, { ...more, class: look(i) }, inline(cell.replaceAll("\\|", "|"))));
-  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Table" },
-    h("table", {}, h("thead", {}, h("tr", {}, cells("th", head, { scope: "col" }))),
-      h("tbody", {}, rows.map((row) => h("tr", {}, cells("td", row))))));
+  const cell = (tag, text, i, more) => h(tag, { ...more, class: look(i) }, inline(text));
+  const row = (tag, texts, more) => h("tr", {}, texts.map((text, i) => cell(tag, text, i, more)));
+  return scrolling("Table", h("table", {},
+    h("thead", {}, row("th", head, { scope: "col" })), h("tbody", {}, rows.map((texts) => row("td", texts)))));
+}
+
+/** `| a | b \| c |` -> ["a", "b | c"]. */
+function cells(line) {
+  return line.trim().slice(1, -1).split(/(?<!\\)\|/).map((cell) => cell.trim().replaceAll("\\|", "|"));
 }
 
 const INLINE = /`([^`]+)`|\*\*(.+?)\*\*|\*([^*\s][^*]*)\*|\[([^\]]*)\]\(([^)\s]*)\)/;
@@ -84,7 +94,11 @@ function inline(text) {
   const match = INLINE.exec(text);
   if (!match) return [text];
   const [whole, code, strong, emphasis, words, address] = match;
-  const node = code ? h("code", {}, code) : strong ? h("strong", {}, inline(strong)) : emphasis ? h("em", {}, inline(emphasis)) : link(words, address);
+  const node =
+    (code && h("code", {}, code)) ||
+    (strong && h("strong", {}, inline(strong))) ||
+    (emphasis && h("em", {}, inline(emphasis))) ||
+    link(words, address);
   return [text.slice(0, match.index), node, ...inline(text.slice(match.index + whole.length))];
 }
 

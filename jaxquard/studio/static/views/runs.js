@@ -1,9 +1,10 @@
-// Compare: all runs in one table; two or more of them side by side, with what differs and whether it is more than noise.
+// Compare: all runs in one table; two or more side by side, with what differs and whether it is more than noise.
 
-import { h, clear } from "../dom.js";
+import { h, clear, labelled, scrolling } from "../dom.js";
 import { draw, erase, shown, tableOf } from "../chart.js";
 import { chip, mean, percent } from "./status.js";
 
+const WHAT = "Tick two runs or more. Runs of several seeds tell a difference from noise; runs of one seed cannot.";
 const SOON = 300; // ms: a burst of events asks for the table once
 
 export async function show(root, params, tools) {
@@ -16,17 +17,16 @@ class Page {
   constructor(root, chosen, { http, events, announce }) {
     Object.assign(this, { root, http, events, announce, chosen: new Set(chosen), asked: 0, charts: [] });
     this.filter = h("input", { id: "filter", type: "search", autocomplete: "off", oninput: () => this.list() });
-    this.table = h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Runs" });
+    this.table = scrolling("Runs");
     this.result = h("div", { class: "comparison" });
   }
 
   async open() {
     this.root.append(
       h("h1", {}, "Compare"),
-      h("p", { class: "lead muted" }, "Tick two runs or more. Runs of several seeds tell a difference from noise; runs of one seed cannot."),
+      h("p", { class: "lead muted" }, WHAT),
       h("section", { class: "card" },
-        h("div", { class: "field narrow" }, h("label", { for: "filter" }, "Show only runs whose name contains"), this.filter),
-        this.table),
+        h("div", { class: "filter" }, labelled("Show only runs whose name contains", this.filter)), this.table),
       this.result);
     this.offs = ["runs", "hello"].map((type) => this.events.on(type, () => this.loadSoon()));
     await this.load();
@@ -46,40 +46,45 @@ class Page {
   list() {
     const wanted = this.runs.filter((run) => run.run.includes(this.filter.value.trim()));
     const held = document.activeElement?.id;
-    clear(this.table, wanted.length ? runsTable(wanted, this.chosen, (run, on) => this.choose(run, on)) : h("p", { class: "muted" }, "No such run yet."));
+    const none = h("p", { class: "muted" }, "No such run yet.");
+    clear(this.table, wanted.length ? runsTable(wanted, this.chosen, (run, on) => this.choose(run, on)) : none);
     if (held?.startsWith("pick-")) document.getElementById(held)?.focus();
   }
 
   choose(run, on) {
     if (on) this.chosen.add(run);
     else this.chosen.delete(run);
-    const query = new URLSearchParams([...this.chosen].map((id) => ["run", id]));
-    history.replaceState(null, "", `#/compare${query.size ? `?${query}` : ""}`);
+    history.replaceState(null, "", `#/compare?${this.query}`);
     this.compare();
   }
 
   async compare() {
     const turn = ++this.asked;
-    const query = new URLSearchParams([...this.chosen].map((id) => ["run", id]));
-    const answer = this.chosen.size < 2 ? null : await this.http.get(`/api/compare?${query}`).catch((error) => ({ error }));
+    const shown = this.chosen.size < 2 ? null : await this.answer();
     if (turn !== this.asked) return; // another box was ticked meanwhile
     this.charts.forEach(erase);
     this.charts = [];
-    clear(this.result, answer && (answer.error ? h("p", { class: "error", role: "alert" }, answer.error.message) : this.comparison(answer)));
+    clear(this.result, shown && this.comparison(shown));
   }
 
-  comparison({ verdict, settings, runs, charts }) {
+  answer() {
+    return this.http.get(`/api/compare?${this.query}`).catch((error) => ({ error }));
+  }
+
+  get query() {
+    return new URLSearchParams([...this.chosen].map((id) => ["run", id]));
+  }
+
+  comparison({ error, verdict, settings, runs, charts }) {
+    if (error) return h("p", { class: "error", role: "alert" }, error.message);
     this.announce(verdict);
     this.charts = charts.map(() => h("section", { class: "card" }));
     charts.forEach((chart, i) => draw(this.charts[i], chart));
-    const names = runs.map((run) => run.run);
-    const rows = settings.map(({ name, values }) => [name, ...values.map(written)]);
     return [
-      h("section", { class: "card verdict", "aria-label": "Verdict" }, h("h2", {}, "Is it more than noise?"), h("p", { class: "lead" }, verdict)),
+      h("section", { class: "card verdict" },
+        h("h2", {}, "Is it more than noise?"), h("p", { class: "lead" }, verdict)),
       h("div", { class: "grid" }, this.charts),
-      h("section", { class: "card" }, h("h2", {}, "What differs in their settings"),
-        rows.length ? h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "Settings that differ" },
-          tableOf({ columns: ["setting", ...names], rows })) : h("p", {}, "Nothing: they are the same training.")),
+      h("section", { class: "card" }, h("h2", {}, "What differs in their settings"), differences(settings, runs)),
     ];
   }
 
@@ -88,6 +93,13 @@ class Page {
     this.offs?.forEach((off) => off());
     this.charts.forEach(erase);
   }
+}
+
+function differences(settings, runs) {
+  const columns = ["setting", ...runs.map((run) => run.run)];
+  const rows = settings.map(({ name, values }) => [name, ...values.map(written)]);
+  if (!rows.length) return h("p", {}, "Nothing: they are the same training.");
+  return scrolling("Settings that differ", tableOf({ columns, rows }));
 }
 
 const COLUMNS = [
@@ -109,18 +121,22 @@ function runsTable(runs, chosen, choose) {
     type: "checkbox", id: `pick-${run.run}`, "aria-label": `Compare ${run.run}`, checked: chosen.has(run.run),
     onchange: (event) => choose(run.run, event.target.checked),
   });
-  const row = (run) => h("tr", {}, h("td", {}, pick(run)), COLUMNS.map(([name, cell]) => h("td", { class: look(name) }, cell(run) ?? "–")));
+  const row = (run) => [pick(run), ...COLUMNS.map(([, cell]) => cell(run) ?? "–")];
+  const compare = h("span", { class: "visually-hidden" }, "compare");
+  const names = ["", ...COLUMNS.map(([name]) => name)];
+  const cell = (tag, child, i, more) => h(tag, { ...more, class: look(names[i]) }, child);
+  const line = (tag, cells, more) => h("tr", {}, cells.map((child, i) => cell(tag, child, i, more)));
   return h("table", { class: "runs" },
-    h("thead", {}, h("tr", {}, h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "compare")),
-      COLUMNS.map(([name]) => h("th", { scope: "col", class: look(name) }, name)))),
-    h("tbody", {}, runs.map(row)));
+    h("thead", {}, line("th", [compare, ...names.slice(1)], { scope: "col" })),
+    h("tbody", {}, runs.map((run) => line("td", row(run)))));
 }
 
 /** `88.71 %`, or `88.71 ± 0.12 %` over several networks. */
 function accuracy(figure) {
   const middle = mean(figure);
   if (middle === null) return "–";
-  return typeof figure?.std === "number" ? `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}` : percent(middle, 2);
+  if (typeof figure?.std !== "number") return percent(middle, 2);
+  return `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}`;
 }
 
 function started(time) {
@@ -129,4 +145,7 @@ function started(time) {
   return date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
-const written = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "number" ? shown(value) : String(value ?? "automatic"));
+function written(value) {
+  if (Array.isArray(value)) return value.join(", ");
+  return typeof value === "number" ? shown(value) : String(value ?? "automatic");
+}

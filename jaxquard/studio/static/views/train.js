@@ -1,11 +1,13 @@
 // Train: choose, start, watch. What is started here is an ordinary run, and runs of other terminals show up like it.
 
-import { h, clear } from "../dom.js";
+import { h, clear, labelled } from "../dom.js";
 import { Knobs } from "./knobs.js";
 import { Live } from "./live.js";
 import { Queue } from "./queue.js";
 import { chip } from "./status.js";
 
+const WAITS = "It waits for the training before it.";
+const BEGINS = "Reads the data and compiles the network; the first epoch follows.";
 const PAUSE = 250; // ms without a keystroke before the server is asked what it thinks of the settings
 
 export async function show(root, params, tools) {
@@ -28,9 +30,9 @@ class Page {
   async open() {
     const [info] = await Promise.all([this.http.get("/api/info"), this.fetchAll()]);
     this.knobs = new Knobs(info, () => this.checkSoon());
-    const watch = h("div", { class: "field narrow" }, h("label", { for: "watched" }, "Watching"), this.chooser);
+    const watching = h("div", { class: "watching" }, labelled("Watching", this.chooser));
     this.root.append(
-      h("div", { class: "row spread end" }, h("h1", {}, "Train"), watch),
+      h("div", { class: "row spread end" }, h("h1", {}, "Train"), watching),
       h("div", { class: "train-columns" },
         this.form(), h("div", { class: "beside" }, this.queue.element, this.panel)));
     const { events } = this.tools;
@@ -49,7 +51,7 @@ class Page {
     return h("form", { class: "card aside", onsubmit: (event) => this.start(event), novalidate: true },
       h("h2", {}, "What to train"), this.knobs.element,
       h("div", { class: "launch" },
-        h("div", { class: "row spread" }, h("span", { class: "help", id: "command-label" }, "The same in a terminal"), copy),
+        h("div", { class: "row spread" }, h("span", { class: "help" }, "The same in a terminal"), copy),
         this.command, this.error, this.startButton));
   }
 
@@ -134,7 +136,7 @@ class Page {
       this.pinned = busy ? null : job;
       this.jobIs({ job, run: null, status: busy ? "queued" : "running", error: null }); // until the server says more
       this.panel.scrollIntoView({ block: "nearest" }); // on a small screen it is far below the form
-      this.tools.announce(busy ? "It waits for the training before it." : "Training begins.");
+      this.tools.announce(busy ? WAITS : BEGINS);
     });
   }
 
@@ -183,12 +185,14 @@ class Page {
 }
 
 function beginning({ job, status, error }) {
-  const words = status === "queued" ? "It waits for the training before it." : "Reads the data and compiles the network; the first epoch follows.";
-  return h("section", { class: "card" }, h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
+  const words = status === "queued" ? WAITS : BEGINS;
+  return h("section", { class: "card" },
+    h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
     error ? h("p", { class: "error" }, error) : h("p", { role: "status" }, words));
 }
 
 function empty() {
   return h("section", { class: "card" }, h("h2", {}, "Nothing trained yet"),
-    h("p", {}, "Press “Start training”: the first curve is there in a few seconds. What is trained in another terminal shows up here as well."));
+    h("p", {}, "Press “Start training”: the first curve is there in a few seconds."),
+    h("p", { class: "muted" }, "What is trained in another terminal shows up here as well."));
 }

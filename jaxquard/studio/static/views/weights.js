@@ -1,6 +1,6 @@
 // What training does to the weights: each layer's histogram against the start, and the first layer as images.
 
-import { h, clear } from "../dom.js";
+import { h, clear, labelled } from "../dom.js";
 import { draw, erase } from "../chart.js";
 import { Lazy } from "../lazy.js";
 
@@ -14,7 +14,7 @@ export class Weights {
     this.sentence = h("p", { class: "muted note" });
     this.error = h("p", { class: "muted note" });
     this.choice = h("select", { id: "network", onchange: () => this.ask() }, networks.map(option));
-    const choose = networks.length > 1 && h("div", { class: "field narrow" }, h("label", { for: "network" }, "Network"), this.choice);
+    const choose = networks.length > 1 && h("div", { class: "network" }, labelled("Network", this.choice));
     this.element = h("section", { class: "card" },
       h("div", { class: "row spread" }, h("h2", {}, "The weights"), choose), this.error, this.grid,
       h("h3", {}, "What training changed in the first layer"), this.images, this.sentence);
@@ -45,7 +45,8 @@ export class Weights {
     }
     this.images.setAttribute("aria-label", first.sentence);
     this.sentence.textContent = first.sentence;
-    clear(this.images, first.images.map((url) => h("img", { src: url, alt: "", width: first.width, height: first.height })));
+    const image = (src) => h("img", { src, alt: "", width: first.width, height: first.height });
+    clear(this.images, first.images.map(image));
   }
 
   end() {
@@ -79,7 +80,8 @@ function histogram({ name, shape, histogram: { edges, start, now } }) {
   };
 }
 
-const TEXT = { labelColor: "#59636e", titleColor: "#59636e", titleFontWeight: "normal", labelFontSize: 12, titleFontSize: 12 };
+const GREY = { labelColor: "#59636e", titleColor: "#59636e" };
+const TEXT = { ...GREY, titleFontWeight: "normal", labelFontSize: 12, titleFontSize: 12 };
 const CONFIG = {
   view: { stroke: null },
   axis: { ...TEXT, gridColor: "#e4e7eb", domain: false, ticks: false },
