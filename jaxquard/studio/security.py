@@ -12,7 +12,7 @@ import re
 import sys
 from typing import Any
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
@@ -35,6 +35,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
 }
+RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
 
 
 def refused(status: int, sentence: str, **headers: str) -> JSONResponse:
@@ -58,8 +59,8 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                for name, value in HEADERS.items():
-                    MutableHeaders(scope=message).setdefault(name, value)
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [*message["headers"], *(pair for pair in RAW_HEADERS if pair[0] not in given)]
             await send(message)
 
         refusal = self.refusal(scope)
@@ -136,11 +137,11 @@ async def read_json(request: Request) -> dict[str, Any]:
 
 def is_deep(value: Any) -> bool:
     """Whether JSON has more levels than MAX_DEPTH."""
-    level = [value]
+    level = [part for part in [value] if isinstance(part, (dict, list))]
     for _ in range(MAX_DEPTH):
-        inside = [part.values() if isinstance(part, dict) else part for part in level if isinstance(part, (dict, list))]
-        level = [part for parts in inside for part in parts]
-    return any(isinstance(part, (dict, list)) for part in level)
+        inside = (part.values() if isinstance(part, dict) else part for part in level)
+        level = [part for parts in inside for part in parts if isinstance(part, (dict, list))]
+    return bool(level)
 
 
 def without_paths(text: str) -> str:

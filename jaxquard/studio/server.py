@@ -49,7 +49,7 @@ from jaxquard.studio.security import Guard, refused, without_paths
 from jaxquard.studio.trainer import Trainer
 from jaxquard.studio.watch import Watch
 
-ROOMS = (settings, runs, weights, comparing, trainer, events, lessons, models, looking, neurons, judging, predicting)
+ROOMS = (predicting, settings, runs, weights, comparing, trainer, events, lessons, models, looking, neurons, judging)
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {
