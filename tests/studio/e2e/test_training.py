@@ -15,7 +15,7 @@ def start(page: Page, epochs: int) -> str:
     """Train on the shapes from the page: the run's id, once its first epoch is there (no two tests ask for as many)."""
     page.goto("/#/train")
     page.get_by_label("Dataset", exact=True).select_option(label="shapes.npz")
-    settings = {"Validation": 100, "Hidden": "1024, 1024", "Batch size": 10, "Epochs": epochs}
+    settings = {"Validation": 100, "Hidden": 512, "Batch size": 1, "Epochs": epochs}
     for label, value in settings.items():
         page.get_by_label(label, exact=True).fill(str(value))
     page.get_by_role("button", name="Start training").click()
@@ -42,7 +42,7 @@ def wait_for_epoch(page: Page, wanted: int) -> None:
 
 
 def test_train_from_the_page_and_see_the_curve_move(page, shoot):
-    start(page, 1000)
+    start(page, 90_000)
     curve = page.locator("[data-chart=accuracy]")
     expect(curve.locator("svg")).to_be_visible()
     before = curve.locator(".sentence").inner_text()
@@ -54,7 +54,7 @@ def test_train_from_the_page_and_see_the_curve_move(page, shoot):
 
 
 def test_pause_one_more_epoch_and_go_on(page):
-    start(page, 1001)
+    start(page, 90_001)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text(re.compile("^Paused after epoch"))).to_be_visible()
     paused = epoch(page)
@@ -67,7 +67,7 @@ def test_pause_one_more_epoch_and_go_on(page):
 
 
 def test_a_training_that_was_killed_is_said_to_be_dead_and_can_go_on(page, server, shoot):
-    run = start(page, 1002)
+    run = start(page, 90_002)
     os.kill(server.trainer(run), signal.SIGKILL)
     expect(page.get_by_text("The training process died.")).to_be_visible()
     shoot("killed")
@@ -79,7 +79,7 @@ def test_a_training_that_was_killed_is_said_to_be_dead_and_can_go_on(page, serve
 
 
 def test_a_training_outlives_the_server_and_the_page_catches_up_without_a_gap(page, server, shoot):
-    run = start(page, 1003)
+    run = start(page, 90_003)
     server.kill()
     expect(page.get_by_text("The studio’s server does not answer")).to_be_visible()
     journal, seen = server.runs / run / "journal.jsonl", epoch(page)
