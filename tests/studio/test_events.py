@@ -153,6 +153,7 @@ def test_no_line_is_lost_or_told_twice_however_often_the_stream_breaks(tmp_path_
 names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 
 
+@settings(max_examples=30)
 @given(st.integers(0, 10**10), st.dictionaries(names, st.integers(0, 10**12), max_size=5))
 def test_a_cursor_is_read_as_it_was_written(seconds, offsets):
     text = ",".join([str(seconds), *(f"{name}:{offset}" for name, offset in offsets.items())])

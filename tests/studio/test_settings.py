@@ -5,7 +5,6 @@ import pytest
 from jaxquard import cli, recipes
 from jaxquard.config import Config
 from jaxquard.errors import UsageError
-from jaxquard.nn.model import count_parameters
 from jaxquard.studio.settings import FIELDS, MAX_LAYERS, arguments, chosen, described, parameters
 
 KNOWN = {"fashion-mnist": "Fashion-MNIST"}
@@ -78,12 +77,7 @@ def test_parameters_are_counted_without_making_them():
     assert parameters(Config(), (28, 28, 1), 10) == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10 == 109_386
     assert parameters(Config(hidden=(), seeds=3), (6, 6, 1), 3) == 36 * 3 + 3
     cnn = Config(model="cnn", widths=(2,), blocks=0)
-    from jax import random
-
-    from jaxquard.nn.cnn import cnn as network
-
-    made, _ = network((2,), 0, image_shape=(8, 8, 3), classes=5).init(random.key(0))
-    assert parameters(cnn, (8, 8, 3), 5) == count_parameters(made)
+    assert parameters(cnn, (8, 8, 3), 5) == (3 * 3 * 3 * 2 + 2 + 2) + (3 * 3 * 2 * 2 + 2 + 2) + (2 * 5 + 5)
     with pytest.raises(UsageError, match=r"hidden: .* parameters in each network are more than the studio trains"):
         parameters(Config(hidden=(65536, 65536)), (28, 28, 1), 10)
 
