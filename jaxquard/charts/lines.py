@@ -42,7 +42,7 @@ def lines(
         raise UsageError(f"nothing to draw: no row has a finite {y!r}")
     looks = dict(styles or theme.styles(list(drawn)))
     domain = _domain([p[k] for p in points for k in ("y", "low", "high")] + [reference and reference[0]], log_y)
-    axis_y = {"scale": {"type": "log" if log_y else "linear", "domain": domain, "nice": False, "zero": False}}
+    axis_y = {"scale": _scale(domain, log_y)}
     view = {
         "width": width,
         "height": height,
@@ -138,10 +138,16 @@ def _x_axis(points: list[dict[str, Any]], title: str, log: bool) -> dict[str, An
     whole = all(p["x"] == int(p["x"]) for p in points)
     domain = [min(p["x"] for p in points), max(p["x"] for p in points)]
     axis: dict[str, Any] = {"tickMinStep": 1, "format": "d"} if whole and not log else {}
+    if axis and domain[1] - domain[0] <= 10:  # over a few epochs Vega puts ticks between them in spite of tickMinStep
+        axis = {"values": list(range(int(domain[0]), int(domain[1]) + 1)), "format": "d"}
     if log and domain[1] >= 100 * domain[0]:
         axis = {"values": _decades(*domain), "format": "~g"}
-    scale = {"type": "log" if log else "linear", "domain": domain, "nice": False, "zero": False}
-    return {"field": "x", "type": "quantitative", "title": title, "scale": scale, "axis": axis}
+    return {"field": "x", "type": "quantitative", "title": title, "scale": _scale(domain, log), "axis": axis}
+
+
+def _scale(domain: list[float], log: bool) -> dict[str, Any]:
+    """Exactly this domain; a logarithmic one has no zero to speak of."""
+    return {"type": "log", "domain": domain, "nice": False} if log else {"domain": domain, "nice": False, "zero": False}
 
 
 def _decades(low: float, high: float) -> list[float]:

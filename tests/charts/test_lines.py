@@ -28,6 +28,14 @@ def test_a_logarithmic_axis_leaves_out_zero():
     assert [(p["x"], p["y"]) for p in drawn(chart, "line")] == [(1.0, None), (10.0, 5.0)]
 
 
+@pytest.mark.parametrize(("last", "ticks"), [(2, [1, 2]), (4, [1, 2, 3, 4]), (40, None)])
+def test_a_few_epochs_have_a_tick_each(last: int, ticks: list[int] | None):
+    chart = lines([{"x": x, "y": 1.0} for x in range(1, last + 1)], "x", "y", title="T", subtitle="S")
+    axis = chart.view["encoding"]["x"]["axis"]
+    assert axis.get("values") == ticks
+    assert axis["format"] == "d"
+
+
 def test_the_axis_holds_the_band_and_the_reference():
     rows = [{"x": 0, "y": 5.0, "low": 4.0, "high": 6.0}, {"x": 1, "y": 5.0, "low": 3.0, "high": 7.0}]
     chart = lines(rows, "x", "y", band=("low", "high"), reference=(9.0, "best"), title="T", subtitle="S")
