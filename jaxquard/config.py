@@ -198,7 +198,7 @@ class Config:
         """The inverse of `to_dict`; an unknown name is an error that suggests the nearest one."""
         for name in values:
             if name not in _TYPES:
-                raise UsageError(f"{name}: no such setting{suggestion(name, _TYPES)}")
+                raise UsageError(f"{name[:60]}: no such setting{suggestion(name, _TYPES)}")
         return cls(**values)
 
 

@@ -70,7 +70,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
                 role: _array(archive, members[name], f"{path}:{name}") for role, name in _roles(members, path).items()
             }
     except _DAMAGE as error:
-        raise DataError(f"{path}: not a sound .npz file ({error})") from None
+        raise DataError(f"{path}: not a sound .npz file ({str(error)[:200]})") from None
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:

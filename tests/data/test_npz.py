@@ -202,6 +202,18 @@ def test_sizes_that_no_compression_reaches(tmp_path: Path) -> None:
         load_npz(path)
 
 
+def test_what_the_archive_says_of_itself_is_not_repeated_at_length(tmp_path: Path) -> None:
+    np.savez(tmp_path / "some.npz", images=IMAGES, labels=LABELS)
+    data = (tmp_path / "some.npz").read_bytes()
+    (tmp_path / "some.npz").write_bytes(data.replace(b"images.npy", b"imagos.npy", 1))
+    local = bytearray((tmp_path / "some.npz").read_bytes())
+    local[26:28] = (2000).to_bytes(2, "little")  # the length of the name in the first local header
+    (tmp_path / "some.npz").write_bytes(bytes(local) + bytes(2000))
+    with pytest.raises(DataError, match="not a sound") as caught:
+        load_npz(tmp_path / "some.npz")
+    assert len(str(caught.value)) < 300 + len(str(tmp_path))
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_archives_numpy_would_not_write(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds images twice"):

@@ -3,6 +3,7 @@
 import gzip
 import io
 import resource
+import shutil
 import struct
 import time
 from collections.abc import Callable, Iterable
@@ -34,6 +35,7 @@ class Reader(NamedTuple):
 def prepare() -> dict[str, Reader]:
     """A reader for each kind of file; the files of a run are those of a small training."""
     root = HOME / "hostile"
+    shutil.rmtree(root, ignore_errors=True)
     assert Child.doing(lambda: train_or_resume(root)).wait() == 0
     run, newest = Run(root / "run"), checkpoint.listed(root / "run" / "checkpoints")[-1]
     idx = struct.pack(">IIII", 2051, 5, 4, 4) + bytes(80)
