@@ -9,6 +9,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from common import HOME, Child, Row, in_child, kept, never_stopped, train_or_resume
@@ -27,11 +28,11 @@ def measure(short: bool = False) -> list[Row]:
     points = count_points(root / "points")
     places, killed, exact = in_turn(points, rng), Counter(), 0
     while killed.total() < kills:
+        before = killed.total()
         shutil.rmtree(root / "victim", ignore_errors=True)
-        murders = kill_until_done(root / "victim", rng, seconds, places, most=min(3, kills - killed.total()))
-        killed += murders
-        exact += murders.total() if is_exact(root / "victim", truth) else 0
-    kinds = [kind for kind in killed if kind != ANY]
+        kill_until_done(root / "victim", rng, seconds, places, killed, most=min(3, kills - before))
+        exact += (killed.total() - before) * is_exact(root / "victim", truth)
+    kinds = [kind for kind in +killed if kind != ANY]
     promise = "A training killed at any moment, or at any step of writing, resumes exactly, with no cleaning up"
     figure = f"{exact} of {killed.total()} kills: {killed[ANY]} at random moments, {killed.total() - killed[ANY]} at "
     figure += f"{len(kinds)} of {len(points) - 1} kinds of step"
@@ -57,25 +58,31 @@ def in_turn(points: dict[str, int], rng: random.Random) -> Iterator[Point]:
         yield kind, rng.randint(1, max(1, points[kind] // 2))
 
 
-def kill_until_done(root: Path, rng: random.Random, seconds: float, places: Iterator[Point], most: int) -> Counter[str]:
-    """One training, killed up to `most` times on its way, then left alone to finish: how often it was killed where."""
-    killed: Counter[str] = Counter()
-    for attempt in range(2 * most):
-        kind, patience = ANY, rng.uniform(0, seconds)
-        if attempt % 2 == 0:
+def kill_until_done(
+    root: Path, rng: random.Random, seconds: float, places: Iterator[Point], killed: Counter[str], most: int
+) -> None:
+    """One training, killed up to `most` times on its way, then left alone to finish. Kills are counted by where."""
+    enough = killed.total() + most
+    for _ in range(2 * most):
+        kind, patience, action = ANY, rng.uniform(0, seconds), partial(train_or_resume, root)
+        if 2 * killed[ANY] > killed.total():
             (kind, at), patience = next(places), 60.0
-            child = Child.doing(lambda kind=kind, at=at: (arm(Points(at, die, kind)), train_or_resume(root)))
-        else:
-            child = Child.doing(lambda: train_or_resume(root))
+            action = partial(armed, Points(at, die, kind), root)
+        child = Child.doing(action)
         child.wait(patience)
         child.kill(signal.SIGKILL)
         killed[kind] += child.wait() == -signal.SIGKILL
         if child.code not in (0, -signal.SIGKILL):
             raise RuntimeError(f"a resumed training failed: {root}")
-        if killed.total() == most:
+        if killed.total() == enough:
             break
-    assert Child.doing(lambda: train_or_resume(root)).wait() == 0, root
-    return +killed
+    assert Child.doing(partial(train_or_resume, root)).wait() == 0, root
+
+
+def armed(points: Points, root: Path) -> None:
+    """Train, until the point comes."""
+    arm(points)
+    train_or_resume(root)
 
 
 def is_exact(root: Path, truth: dict) -> bool:
