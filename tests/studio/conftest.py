@@ -1,20 +1,27 @@
 """A few finished and unfinished runs, a studio over a copy of them, and a way to ask it, to the letter."""
 
 import asyncio
+import dataclasses
 import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
+import numpy as np
 import pytest
 from starlette.applications import Starlette
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset
-from jaxquard.runs import train
+from jaxquard.runs import environment, train
+from jaxquard.runs.models import TrainedModel
 from jaxquard.studio import Studio
+from jaxquard.studio.models import Subject, make_task
 from jaxquard.studio.server import create_app
+from jaxquard.training.data import prepare
+from jaxquard.training.steps import make_model
 
 HOST = "127.0.0.1:8765"
 
@@ -114,3 +121,26 @@ def post(ask: Callable[..., Answer]) -> Callable[..., Answer]:
         return ask("POST", path, headers, [json.dumps(document or {}).encode()])
 
     return one
+
+
+@pytest.fixture(scope="session")
+def coloured(stripes: Dataset) -> Dataset:
+    """`stripes` in red, green and blue, each channel another image."""
+    train, test = (
+        np.concatenate([x, x[::-1], x[:, ::-1]], axis=-1) for x in (stripes.train_images, stripes.test_images)
+    )
+    return dataclasses.replace(stripes, name="coloured", train_images=train, test_images=test)
+
+
+@pytest.fixture(scope="session")
+def subject(stripes: Dataset) -> Callable[..., Subject]:
+    """`subject(dataset, **settings)`: a network before its first step, ready to be looked into."""
+
+    def make(dataset: Dataset = stripes, **settings: Any) -> Subject:
+        config, _ = prepare(Config(dataset="made up", batch_size=20, **settings), dataset)
+        model = make_model(make_task(config, dataset.image_shape, dataset.classes), {})
+        weights = model.init(jax.random.key(1))
+        facts = environment.describe(dataset)["dataset"]
+        return Subject(TrainedModel("made-up", config, facts, weights, None), lambda _: dataset, set())
+
+    return make

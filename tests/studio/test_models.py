@@ -1,0 +1,137 @@
+"""Models are found in the list of what there is, kept while in use, and read again when their weights change."""
+
+import dataclasses
+import os
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from starlette.exceptions import HTTPException
+
+from jaxquard.errors import DataError, RunError
+from jaxquard.nn.model import count_parameters
+from jaxquard.runs import models as trained
+from jaxquard.runs import train
+from jaxquard.runs.directory import Run
+from jaxquard.studio.models import Shelf, Subject, learned, list_models
+
+
+@pytest.fixture
+def shelf(root):
+    """A shelf for two."""
+    return Shelf(root, offline=True, room=2)
+
+
+def test_every_network_is_listed_the_newest_run_first(root):
+    for age, name in enumerate(("part", "slow", "fast")):
+        os.utime(root / name / "config.toml", (1e9 - age, 1e9 - age))
+    found = list_models(root)
+    assert [line["model"] for line in found] == ["part", "slow@0", "slow@1", "fast@0", "fast@1"]
+    assert [line["title"] for line in found[:2]] == ["part", "slow, network 0 (seed 0)"]
+    assert {line["parameters"] for line in found} == {36 * 5 + 5 + 5 * 3 + 3}
+    assert found[0]["parameters"] == count_parameters(trained.load_model("part", root).weights[0])
+    assert [(line["classes"], line["image"], line["shipped"]) for line in found[:1]] == [
+        (["0", "1", "2"], [6, 6, 1], False)
+    ]
+
+
+def test_a_damaged_run_is_left_out(root, get):
+    (root / "slow" / "environment.json").write_text("{")
+    (root / "fast" / "config.toml").write_text("epochs = 0")
+    assert [line["model"] for line in get("/api/models")["models"]] == ["part"]
+
+
+def test_a_shipped_model_is_listed_and_taken(root, shelf, tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    trained.save_file(trained.load_model("slow@1", root), tmp_path / "models" / "tiny.safetensors")
+    monkeypatch.setattr(trained.resources, "files", lambda package: tmp_path)
+    assert list_models(root)[-1]["shipped"]
+    assert list_models(root)[-1]["model"] == "tiny"
+    subject = shelf.take("tiny")
+    assert subject.model.run is None
+    assert shelf.take("tiny") is subject
+
+
+def test_a_model_is_kept_until_two_others_were_asked_for(shelf):
+    first = shelf.take("slow@0")
+    assert shelf.take("slow@0") is first
+    shelf.take("slow@1")
+    assert shelf.take("slow@0") is first
+    shelf.take("fast@0")
+    shelf.take("fast@1")
+    assert shelf.take("slow@0") is not first
+
+
+def test_a_new_checkpoint_is_seen(shelf, root, stripes):
+    before = shelf.take("part")
+    train.resume(Run(root / "part"), stripes)
+    after = shelf.take("part")
+    assert after is not before
+    assert not np.array_equal(after.model.weights[0][0]["w"], before.model.weights[0][0]["w"])
+    assert shelf.take("part") is after
+
+
+def test_another_run_in_the_same_place_is_seen(shelf, root):
+    assert shelf.take("slow@0").model.config.learning_rate == 0.01
+    shutil.rmtree(root / "slow")
+    with pytest.raises(HTTPException):
+        shelf.take("slow@0")
+    shutil.copytree(root / "fast", root / "slow")
+    assert shelf.take("slow@0").model.config.learning_rate == 0.3
+
+
+@pytest.mark.parametrize("name", ["slow", "slow@2", "slow@", "part@0", "", "..", "slow@0/..", "../runs/part", "part\0"])
+def test_what_is_not_in_the_list_is_not_there(shelf, name):
+    with pytest.raises(HTTPException) as caught:
+        shelf.take(name)
+    assert (caught.value.status_code, "GET /api/models" in caught.value.detail) == (404, True)
+
+
+def test_a_run_without_a_sound_checkpoint_says_so_without_its_folder(root, ask):
+    shutil.rmtree(root / "part" / "checkpoints")
+    answer = ask("GET", "/api/models/part/neurons")
+    assert answer.status == 409
+    assert "no sound checkpoint" in answer.json["error"]
+    assert str(root) not in answer.json["error"]
+
+
+def test_other_data_under_the_same_name_is_refused(shelf):
+    found = shelf.take("slow@0")
+    model = dataclasses.replace(found.model, dataset=found.model.dataset | {"sha256": {"x": "0"}})
+    with pytest.raises(DataError, match="is no longer the data that slow@0 was trained on"):
+        _ = Subject(model, shelf._dataset, set()).dataset
+
+
+def test_a_question_is_answered_once_however_many_ask(subject):
+    seen, calls = subject(hidden=()), []
+
+    def slowly(subject: Subject, what: int) -> int:
+        calls.append(what)
+        return sum(range(100_000)) + what
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda k: seen.once(slowly, k % 2), range(40)))
+    assert sorted(calls) == [0, 1]
+    assert len(set(found)) == 2
+
+
+def test_an_answer_that_failed_is_asked_for_again(subject):
+    seen, faults = subject(hidden=()), [RunError("not now")]
+
+    def once_wrong(subject: Subject) -> str:
+        if faults:
+            raise faults.pop()
+        return "now"
+
+    with pytest.raises(RunError):
+        seen.once(once_wrong)
+    assert seen.once(once_wrong) == "now"
+
+
+def test_what_was_held_out_was_not_learned(subject):
+    everything = learned(subject(hidden=()), 1000)
+    assert everything.tolist() == list(range(120))
+    some = learned(subject(hidden=(), validation=30), 20)
+    assert (len(some), len(set(some.tolist()))) == (20, 20)
+    assert set(some) <= set(learned(subject(hidden=(), validation=30), 90))
