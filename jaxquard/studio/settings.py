@@ -133,7 +133,11 @@ def facts_of(state: Any, dataset: str) -> tuple[tuple[int, ...], int]:
 
 def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
     """The config asked for, and its number of parameters. UsageError."""
+    from jaxquard.runs.models import shipped
+
     config = chosen(document, datasets(state))
+    if config.teacher is not None and config.teacher.partition("@")[0] not in {*state.watch.look(), *shipped()}:
+        raise UsageError("teacher: the studio knows the runs that are here and the models that are shipped")
     return config, parameters(config, *facts_of(state, config.dataset))
 
 

@@ -115,3 +115,15 @@ def test_check_names_the_setting_that_is_wrong(post):
     answer = post("/api/settings/check", {"settings": {"learning_rate": -1}})
     assert answer.status == 422
     assert answer.json == {"error": "learning_rate: must be above 0, not -1", "setting": "learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("teacher", "status"),
+    [("fast@1", 200), ("part", 200), ("nobody", 422), ("../fast", 422), ("/etc/a.safetensors", 422)],
+)
+def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
+    answer = post("/api/settings/check", {"settings": {"teacher": teacher}})
+    assert answer.status == status
+    if status == 422:
+        assert answer.json["setting"] == "teacher"
+        assert teacher not in answer.json["error"]
