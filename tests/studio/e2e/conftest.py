@@ -17,6 +17,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
+from jaxquard.errors import RunError
+from jaxquard.runs.lock import refuse_if_in_use
+
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 ARGUMENTS += ["--disable-sync", "--no-first-run"]
 PATIENCE = 30_000  # ms; a condition is waited for, this long at most: a busy machine compiles for seconds
@@ -113,8 +116,11 @@ class Server:
     def end(self) -> None:
         """End it, and every training that it left behind."""
         self.kill()
-        for holder in self.runs.glob("*/holder.json"):
-            os.kill(json.loads(holder.read_bytes())["pid"], signal.SIGKILL)
+        for run in self.runs.iterdir():
+            try:
+                refuse_if_in_use(run)
+            except RunError:
+                os.kill(self.trainer(run.name), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")

@@ -62,7 +62,7 @@ def test_compare_two_runs(page, shoot):
     differing = page.get_by_role("group", name="Settings that differ")
     expect(differing.get_by_text("learning_rate")).to_be_visible()
     expect(differing.get_by_text("batch_size")).to_be_hidden()
-    expect(page.get_by_role("region", name="Verdict")).to_contain_text(re.compile("noise|differ"))
+    expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()
     expect(page.locator(".comparison svg").first).to_be_visible()
     shoot("compare")
 

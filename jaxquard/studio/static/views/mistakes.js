@@ -10,7 +10,7 @@ import { count, decimal } from "./numbers.js";
 import { percent } from "./status.js";
 
 const SHOWN = 60;
-const DISTURBANCES = { noise: "noise", rotation: "rotation", shift: "shift" };
+const DISTURBANCES = ["noise", "rotation", "shift"];
 
 export async function show(root, [name], { http, go }) {
   const models = await listModels(http);
@@ -88,11 +88,11 @@ function robustness(model, chart, http) {
       await draw(chart, charts[0]);
       return chart;
     });
-  const choices = Object.entries(DISTURBANCES).map(([kind, words], i) => {
+  const choices = DISTURBANCES.map((kind, i) => {
     const button = { type: "radio", name: "disturbance", checked: i === 0, onchange: () => load(kind) };
-    return h("label", { class: "option" }, h("input", button), words);
+    return h("label", { class: "option" }, h("input", button), kind);
   });
-  load("noise");
+  load(DISTURBANCES[0]);
   const kinds = h("fieldset", { class: "row" }, h("legend", {}, "More and more"), choices);
   return section("What does a disturbance do?", kinds, place);
 }

@@ -4,7 +4,7 @@ import { h } from "../dom.js";
 import { answer, sentence } from "./answer.js";
 import { fill } from "./fill.js";
 import { listModels, modelChoice, noModels } from "./models.js";
-import { sheet } from "./sheet.js";
+import { Sheet } from "./sheet.js";
 import { asBase64, fit } from "./upload.js";
 
 export async function show(root, [name], { http, announce }) {
@@ -28,7 +28,9 @@ export async function show(root, [name], { http, announce }) {
   };
   root.append(
     h("div", { class: "row" }, choice(0), choice(1, { label: "Beside it", none: "no other model" })),
-    h("div", { class: "grid" }, h("section", { class: "card" }, h("h2", {}, "Draw"), sheet(ask), upload(ask)), said),
+    h("div", { class: "grid" },
+      h("section", { class: "card" }, h("h2", {}, "Draw"), new Sheet(ask).element, upload(ask)),
+      said),
   );
   const onpaste = ({ clipboardData: { files } }) => files.length && ask(files[0]);
   document.addEventListener("paste", onpaste);
