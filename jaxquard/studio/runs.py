@@ -109,17 +109,17 @@ def details(reader: Reader, name: str) -> dict[str, Any]:
 async def list_runs(request: Request) -> JSONResponse:
     """All runs, newest first, each with the job that it is, if any."""
     state = request.app.state
-    jobs = state.trainer.documents()
     found = await to_thread.run_sync(state.reader.summaries)
+    jobs = await to_thread.run_sync(state.trainer.documents)
     return JSONResponse({"runs": [one | {"job": one["run"] if one["run"] in jobs else None} for one in found]})
 
 
 async def one_run(request: Request) -> JSONResponse:
-    """One run, whole."""
+    """One run, whole; `error` is what its job has to say."""
     state, name = request.app.state, request.path_params["run"]
     found = await to_thread.run_sync(details, state.reader, name)
-    job = state.trainer.documents().get(name)
-    return JSONResponse(found | {"job": job and job["job"], "error": found["error"] or (job and job["error"])})
+    job = (await to_thread.run_sync(state.trainer.documents)).get(name, {"job": None, "error": None})
+    return JSONResponse(found | {"job": job["job"], "error": found["error"] or job["error"]})
 
 
 async def charts(request: Request) -> JSONResponse:

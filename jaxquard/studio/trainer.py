@@ -169,12 +169,12 @@ class Trainer:
         if job.process:
             job.process.terminate()
             return
-        pid = self.watch.look(afresh=True)[job.run].pid
-        if pid == ELSEWHERE:
+        sight = self.watch.look(afresh=True).get(job.run)
+        if sight and sight.pid == ELSEWHERE:
             raise RunError(f"{job.run}: is trained on another machine")
-        if pid is not None:
+        if sight and sight.pid:
             with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGTERM)
+                os.kill(sight.pid, signal.SIGTERM)
 
     def _has_ended(self, job: Job) -> bool:
         if job.process:
