@@ -214,7 +214,10 @@ def listen(host: str, port: int) -> tuple[socket.socket, str]:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if ipaddress.ip_address(str(where[0]).partition("%")[0]).is_unspecified:
             raise UsageError(f"--host {host}: name the one address that the studio is to be reached at")
-        return socket.create_server(where[:2], family=family, backlog=100), str(where[0])
+        listening = socket.create_server(where[:2], family=family, backlog=100)
+        # asyncio would do this for a socket that it makes itself; without it an answer's body waits for the head's receipt
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listening, str(where[0])
     except OSError as error:
         raise JaxquardError(f"cannot listen at {host}, port {port}: {error.strerror}; try another --port") from error
     except UnicodeError as error:

@@ -190,6 +190,14 @@ def test_at_an_address_of_its_own_the_studio_needs_no_token():
     assert not is_own("fe80::1%eth0")
 
 
+def test_a_body_does_not_wait_for_the_receipt_of_its_head():
+    listening, _ = listen("127.0.0.1", 0)
+    with listening, socket.create_connection(listening.getsockname()):
+        accepted, _ = listening.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0"])
 def test_all_addresses_at_once_are_refused(host):
     with pytest.raises(UsageError, match="name the one address"):
