@@ -215,7 +215,7 @@ def listen(host: str, port: int) -> tuple[socket.socket, str]:
         if ipaddress.ip_address(str(where[0]).partition("%")[0]).is_unspecified:
             raise UsageError(f"--host {host}: name the one address that the studio is to be reached at")
         listening = socket.create_server(where[:2], family=family, backlog=100)
-        # asyncio would do this for a socket that it makes itself; without it an answer's body waits for the head's receipt
+        # as asyncio does it for a socket of its own making; else an answer's body waits for the receipt of its head
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening, str(where[0])
     except OSError as error:
