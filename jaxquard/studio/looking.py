@@ -106,6 +106,7 @@ def journey(subject: Subject, index: int) -> dict[str, Any]:
         **worked,
         "saliency": saliency(subject, image, max(k, 0)),
         "neighbours": neighbours(subject, image),
+        "searched": len(subject.once(memory).indices),
     }
 
 
