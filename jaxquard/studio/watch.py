@@ -37,7 +37,7 @@ class Sight(NamedTuple):
 
 
 class Watch:
-    """Looks at the runs under `root` no more often than every TICK, however many ask; safe to share by threads."""
+    """Looks at the runs under `root`, once for all who ask at about the same time; safe to share by threads."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,7 +51,7 @@ class Watch:
         """Every run by its id, oldest name first."""
         with self._lock:
             now = time.monotonic()
-            if afresh or now - self._looked >= TICK / 2:
+            if afresh or now - self._looked >= TICK / 5:
                 self._look(now, afresh)
             return self._sights
 
