@@ -25,7 +25,7 @@ PROOFS = (
         "damaged or hostile",
     ),
     (
-        "NaN or infinity in data, loss, gradient or weights is noticed in its epoch, named with its step, and exit 4",
+        "NaN or infinity in data, loss, gradient or weights is refused, or noticed by the next step, named, exit 4",
         "tests/runs/test_train.py tests/training/test_fit.py tests/training/test_evaluation.py tests/test_cli.py",
         "diverge or divergence or not_finite or weights_lost or lost_network or all_nan",
     ),
