@@ -1,10 +1,16 @@
-"""The short forms of `make torture`: the same scripts, a few of each, each in a process of its own."""
+"""The short forms of `make torture`: the same scripts, a few of each, each in a process of its own; and its table."""
 
+import ast
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from . import table
+
+HERE, DOCS = Path(__file__).parent, Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.check
@@ -16,3 +22,30 @@ def test_the_promise_holds_in_short(name):
     done = subprocess.run(script, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert "BROKEN" not in done.stdout
+
+
+def test_the_page_is_drawn_from_the_measurements() -> None:
+    assert (DOCS / "RELIABILITY.md").read_text(encoding="utf-8") == table.page(table.known())
+
+
+def test_every_row_is_complete_and_has_a_script_that_repeats_it() -> None:
+    rows = json.loads((DOCS / "reliability.json").read_text(encoding="utf-8"))
+    assert len(rows) == len({row["promise"] for row in rows})
+    for row in rows:
+        assert set(row) == {"promise", "figure", "goal", "holds", "command"}
+        assert isinstance(row["holds"], bool)
+        script = HERE / f"{table.measured_by(row)}.py"
+        assert "measure" in {
+            node.name for node in ast.parse(script.read_text()).body if isinstance(node, ast.FunctionDef)
+        }
+
+
+def test_a_measure_replaces_its_own_rows_and_no_others(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(table, "DOCS", tmp_path)
+    rows = [{"promise": promise, "figure": "1 of 1", "goal": "all", "holds": True} for promise in "abc"]
+    table.record("kills", rows[:2], ("damage", "kills"))
+    table.record("damage", rows[2:], ("damage", "kills"))
+    table.record("kills", [rows[0] | {"holds": False}], ("damage", "kills"))
+    assert [(row["promise"], row["holds"]) for row in table.known()] == [("c", True), ("a", False)]
+    page = (tmp_path / "RELIABILITY.md").read_text(encoding="utf-8")
+    assert page.count("**no**") == page.count("`python tests/torture kills`") == 1
