@@ -418,7 +418,7 @@ def studio(
     from importlib.util import find_spec
 
     if not all(find_spec(name) for name in ("starlette", "uvicorn", "vl_convert")):
-        raise JaxquardError("the studio needs the extra that serves it: pip install 'jaxquard[studio]'")
+        raise JaxquardError("the studio needs the extra that serves it: pip install '.[studio]' in its folder")
     keep_compiled_programs()
 
     from jaxquard.runs.directory import runs_directory

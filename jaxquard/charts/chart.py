@@ -68,7 +68,7 @@ def _render(chart: Chart, suffix: str, scale: float) -> bytes:
     try:
         import vl_convert
     except ImportError as error:
-        raise JaxquardError("charts need the extra that draws them: pip install 'jaxquard[charts]'") from error
+        raise JaxquardError("charts need the extra that draws them: pip install '.[charts]' in its folder") from error
     if suffix == ".png":
         return vl_convert.vegalite_to_png(chart.spec, scale=scale, allowed_base_urls=[])
     if suffix == ".svg":

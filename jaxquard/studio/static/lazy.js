@@ -1,5 +1,8 @@
 // Work for what is in sight. Asked for again and again, it is done once at a time, and the latest wish in the end;
-// out of sight, or while the whole page is hidden, it waits until somebody looks.
+// out of sight, or while the whole page is hidden, it waits until somebody looks. Work that a training asks for may rest
+// afterwards, for the cores are the training's; a wish that cannot wait ends the rest.
+
+const LONGEST = 3000; // ms of rest
 
 const all = new Map(); // element -> Lazy
 
@@ -7,17 +10,18 @@ export class Lazy {
   #wanted = false;
   #busy = false;
   #seen = false;
+  #wake = () => {};
 
-  /** `work()` may be asynchronous; `element` is what must be in sight for it. */
-  constructor(element, work) {
-    this.element = element;
-    this.work = work;
+  /** `work()` may be asynchronous; `element` is what must be in sight for it; `rest` times as long it rests. */
+  constructor(element, work, rest = 0) {
+    Object.assign(this, { element, work, rest });
     all.set(element, this);
     observer.observe(element);
   }
 
-  ask() {
+  ask(now = false) {
     this.#wanted = true;
+    if (now) this.#wake();
     return this.look(this.#seen);
   }
 
@@ -29,11 +33,20 @@ export class Lazy {
     try {
       while (this.#wanted && this.#seen && !document.hidden) {
         this.#wanted = false;
+        const began = performance.now();
         await this.work();
+        await this.#rest(Math.min(this.rest * (performance.now() - began), LONGEST));
       }
     } finally {
       this.#busy = false;
     }
+  }
+
+  #rest(ms) {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      setTimeout(resolve, ms);
+    });
   }
 
   again() {
@@ -42,6 +55,7 @@ export class Lazy {
 
   end() {
     this.#seen = this.#wanted = false;
+    this.#wake();
     observer.unobserve(this.element);
     all.delete(this.element);
   }

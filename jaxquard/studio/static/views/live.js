@@ -8,6 +8,7 @@ import { Weights } from "./weights.js";
 
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
+const REST = 25; // times as long as drawing takes
 
 export class Live {
   /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page. */
@@ -26,7 +27,7 @@ export class Live {
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
       head, this.progress, this.how, this.figures, this.words, this.buttons);
     this.element = h("div", { class: "watched" }, card, this.charts);
-    this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)));
+    this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)), REST);
   }
 
   /** Everything from the server, anew. */
@@ -46,7 +47,7 @@ export class Live {
     }
     this.lines = detail.journal.filter((line) => line.epoch !== undefined && line.event === undefined);
     this.show();
-    this.refresh();
+    this.refresh(true);
   }
 
   /** A new line of the run's journal. */
@@ -60,9 +61,10 @@ export class Live {
     this.tell(line);
   }
 
-  async refresh() {
-    await this.lazy.ask();
-    await this.weights.ask();
+  /** The charts and the weights, each when its rest is over, or `now`. */
+  refresh(now = false) {
+    this.lazy.ask(now);
+    this.weights.ask(now);
   }
 
   jobIs(job) {
@@ -111,7 +113,6 @@ export class Live {
   }
 
   async drawAll() {
-    const began = performance.now();
     const { charts } = await this.http.get(`${this.path}/charts`);
     const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
     charts.sort((a, b) => place(a) - place(b));
@@ -123,8 +124,6 @@ export class Live {
       }
       await draw(this.elements.get(chart.name), chart); // one after another: the first one is there soonest
     }
-    const rest = 2 * (performance.now() - began); // the cores are the training's
-    await new Promise((resolve) => setTimeout(resolve, rest));
   }
 
   end() {

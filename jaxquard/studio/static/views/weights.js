@@ -4,6 +4,8 @@ import { h, clear, labelled } from "../dom.js";
 import { draw, erase } from "../chart.js";
 import { Lazy } from "../lazy.js";
 
+const REST = 25; // times as long as drawing takes
+
 export class Weights {
   constructor(run, networks, http) {
     this.path = `/api/runs/${encodeURIComponent(run)}/weights`;
@@ -13,16 +15,16 @@ export class Weights {
     this.images = h("div", { class: "mosaic", role: "img", "aria-label": "The first layer’s weights" });
     this.sentence = h("p", { class: "muted note" });
     this.error = h("p", { class: "muted note" });
-    this.choice = h("select", { id: "network", onchange: () => this.ask() }, networks.map(option));
+    this.choice = h("select", { id: "network", onchange: () => this.ask(true) }, networks.map(option));
     const choose = networks.length > 1 && h("div", { class: "network" }, labelled("Network", this.choice));
     this.element = h("section", { class: "card" },
       h("div", { class: "row spread" }, h("h2", {}, "The weights"), choose), this.error, this.grid,
       h("h3", {}, "What training changed in the first layer"), this.images, this.sentence);
-    this.lazy = new Lazy(this.element, () => this.load());
+    this.lazy = new Lazy(this.element, () => this.load(), REST);
   }
 
-  ask() {
-    return this.lazy.ask();
+  ask(now) {
+    return this.lazy.ask(now);
   }
 
   async load() {
