@@ -363,7 +363,9 @@ def test_an_unforeseen_error_is_still_one_line(jaxquard, monkeypatch, root):
     assert said.err == "jaxquard: RuntimeError: one (JAXQUARD_DEBUG=1 shows where)\n"
 
 
-@pytest.mark.parametrize("verb", ["train", "evaluate", "predict", "runs", "compare", "recipes", "data", "doctor", "studio"])
+@pytest.mark.parametrize(
+    "verb", ["train", "evaluate", "predict", "runs", "compare", "recipes", "data", "doctor", "studio"]
+)
 def test_every_verb_explains_itself(jaxquard, verb):
     said = jaxquard(verb, "--help")
     assert said.code == 0

@@ -110,7 +110,9 @@ def _vega() -> File:
     try:
         import vl_convert
     except ImportError:
-        raise HTTPException(404, "charts need the extra that draws them: pip install '.[charts]' in its folder") from None
+        raise HTTPException(
+            404, "charts need the extra that draws them: pip install '.[charts]' in its folder"
+        ) from None
     return file(vl_convert.javascript_bundle(VEGA).encode(), ".js")
 
 
