@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest chromium front-door bench bench-full results results-quick lessons torture docs-cli clean
+.PHONY: run test lint check check-newest chromium front-door bench bench-full results results-quick lessons torture golden docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -77,6 +77,9 @@ lessons: $(VENV)/.dev  ## every lesson in full (resumable), then docs/lessons; t
 
 torture: $(VENV)/.dev  ## the long forms of the promises of docs/RELIABILITY.md, which it draws anew: < 45 minutes
 	$(BIN)/python tests/torture $(ARGS)
+
+golden: $(VENV)/.dev  ## every recipe's short loss curve, recorded anew for this JAX and platform
+	$(BIN)/python tests/golden
 
 docs-cli: $(VENV)/.dev  ## docs/cli.md, from the help texts
 	$(BIN)/python tests/cli_page.py > docs/cli.md
