@@ -120,6 +120,7 @@ def test_what_is_no_file_is_an_error_and_no_wait(tmp_path: Path) -> None:
         (gzip.compress(declaring(1 << 10, 1 << 10, 1 << 10) + bytes(100)), "more than a file of"),
         (gzip.compress(IMAGES + bytes(50_000_000)), "trailing bytes"),  # 49 KB that become 50 MB
     ],
+    ids=["plain", "gzipped", "a bomb"],
 )
 def test_a_lie_costs_no_memory(data: bytes, expected: str) -> None:
     tracemalloc.start()
