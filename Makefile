@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest chromium front-door bench bench-full results results-quick lessons torture golden docs-cli clean
+.PHONY: run test lint check check-newest chromium front-door bench bench-full bench-studio results results-quick lessons torture golden docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -60,6 +60,9 @@ bench: $(VENV)-bench/.installed  ## side by side with eight peers, < 25 minutes;
 
 bench-full: bench  ## and the growth curves
 	$(VENV)-bench/bin/python -m benchmarks.growth
+
+bench-studio: $(VENV)/.dev chromium  ## what the studio costs; the machine must be quiet
+	$(BIN)/python -m benchmarks.studio
 
 $(VENV)-bench/.installed: pyproject.toml
 	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench

@@ -4,6 +4,7 @@ import gzip
 import os
 import platform
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -62,9 +63,11 @@ def write_raw_files(folder: Path) -> None:
         (folder / file).write_bytes(gzip.compress(header(values.shape) + values.tobytes(), compresslevel=6))
 
 
-def machine() -> dict[str, object]:
+LIBRARIES = ("jax", "numpy", "torch", "scikit-learn", "keras", "flax", "equinox", "optax")
+
+
+def machine(libraries: Iterable[str] = LIBRARIES) -> dict[str, object]:
     """What the figures depend on besides the programs: processor, cores, Python and the libraries' versions."""
-    libraries = ("jax", "numpy", "torch", "scikit-learn", "keras", "flax", "equinox", "optax")
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
