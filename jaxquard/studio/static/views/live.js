@@ -9,6 +9,7 @@ import { Weights } from "./weights.js";
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
 const REST = 25; // times as long as drawing takes
+const PAUSE = 12; // times as long as the figures take to be painted
 
 export class Live {
   /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page. */
@@ -27,6 +28,7 @@ export class Live {
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
       head, this.progress, this.how, this.figures, this.words, this.buttons);
     this.element = h("div", { class: "watched" }, card, this.charts);
+    this.facts = new Lazy(card, () => (this.show(), painted()), PAUSE);
     this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)), REST);
   }
 
@@ -56,7 +58,7 @@ export class Live {
     if (line.event !== undefined) return void this.load();
     this.lines = [...this.lines.filter((old) => old.epoch < line.epoch), line];
     Object.assign(this.detail, { epoch: line.epoch, status: "running" });
-    this.show();
+    this.facts.ask();
     this.refresh();
     this.tell(line);
   }
@@ -127,10 +129,16 @@ export class Live {
   }
 
   end() {
+    this.facts.end();
     this.lazy.end();
     this.weights?.end();
     this.elements.forEach(erase);
   }
+}
+
+/** When what was changed can be seen. */
+function painted() {
+  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 const FIGURES = [
