@@ -119,9 +119,7 @@ def watched(runs: Path, port: int, browser: Browser) -> list[Row]:
         for page in pages:
             page.goto(f"http://127.0.0.1:{port}/#/train")
             page.wait_for_selector(".watched")
-        under_way = training(runs, f"watched-{k}", EPOCHS)
-        said, _ = under_way.communicate()
-        seen.append(json.loads(said)["seconds"]["train"] / EPOCHS)
+        seen.append(train(runs, f"watched-{k}", EPOCHS))
         asked = training(runs, f"asked-{k}", EPOCHS)
         answers += ask(pages[0], runs / f"asked-{k}")
         asked.communicate()

@@ -15,7 +15,7 @@ from jaxquard import data, recipes
 from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import UsageError
-from jaxquard.runs import directory, journal
+from jaxquard.runs import directory
 from jaxquard.runs.figures import figures
 from jaxquard.runs.lock import refuse_if_in_use
 
@@ -93,9 +93,8 @@ def evaluate(
     run = models[0].run
     if run and split == "test":
         accuracies, losses = [one.accuracy for one in judged], [one.loss for one in judged]
-        line = {"time": time.time(), "by": "evaluate", "why": why, "model": model, "dataset": loaded.name}
-        line |= {"split": split, "n": len(labels), "accuracy": _one_or_all(accuracies), "loss": _one_or_all(losses)}
-        journal.append(run.evaluations_file, line)
+        found = {"n": len(labels), "accuracy": _one_or_all(accuracies), "loss": _one_or_all(losses)}
+        run.record_evaluation("evaluate", why, model=model, dataset=loaded.name, split=split, **found)
     return models, loaded, judged
 
 

@@ -7,6 +7,7 @@ with its step-0 checkpoint already inside.
 import json
 import os
 import re
+import time
 import tomllib
 import uuid
 from collections.abc import Iterator
@@ -124,6 +125,10 @@ class Run:
     def evaluations(self) -> list[Line]:
         """Every evaluation on the test set, oldest first."""
         return journal.read_lines(self.evaluations_file)
+
+    def record_evaluation(self, by: str, why: str, **found: Any) -> None:
+        """Put a look at the data on record: by whom and why, and what was found."""
+        journal.append(self.evaluations_file, {"time": time.time(), "by": by, "why": why} | found)
 
     def finished(self) -> Line | None:
         """The journal's last line where it says that training ended, None while it has not."""

@@ -313,8 +313,7 @@ def _finish(
     if config.tta != "none":
         averaged = mean_over_views(all_of, dataset.test_images, config.tta)
         test["tta"] = {"name": config.tta, "accuracy": plain(accuracy(averaged, dataset.test_labels))}
-    note = {"time": time.time(), "by": "train", "why": "end of training", "split": "test", "step": step}
-    journal.append(run.evaluations_file, note | test)
+    run.record_evaluation("train", "end of training", split="test", step=step, **test)
     seconds.evaluate += time.perf_counter() - began
     diverged = lost | (np.asarray(ts.totals.bad_step) >= 0)
     diverged = np.flatnonzero(diverged).tolist() if diverged.ndim else bool(diverged)

@@ -1,6 +1,5 @@
 """Where a network is wrong: its test set judged, whether its confidence can be believed, and what it withstands."""
 
-import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,7 +13,6 @@ from jaxquard.charts.judgement import wilson
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.lessons.calibration import ANGLES, NOISES, noisy, turned
-from jaxquard.runs import journal
 from jaxquard.studio.drawing import drawn
 from jaxquard.studio.models import Subject, answer
 from jaxquard.training.evaluation import Evaluation, accuracy, judge, none_if_nan
@@ -29,9 +27,8 @@ def evaluation(subject: Subject) -> Evaluation:
     model, dataset = subject.model, subject.dataset
     found = judge(model.logits(dataset.test_images), dataset.test_labels)
     if model.run and model.name not in subject.tested:
-        line = {"time": time.time(), "by": "studio", "why": "studio", "model": model.name, "dataset": dataset.name}
-        line |= {"split": "test", "n": found.n, "accuracy": found.accuracy, "loss": none_if_nan(found.loss)}
-        journal.append(model.run.evaluations_file, line)
+        facts = {"n": found.n, "accuracy": found.accuracy, "loss": none_if_nan(found.loss)}
+        model.run.record_evaluation("studio", "studio", model=model.name, dataset=dataset.name, split="test", **facts)
         subject.tested.add(model.name)
     return found
 

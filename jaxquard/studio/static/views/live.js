@@ -2,13 +2,12 @@
 
 import { h, clear } from "../dom.js";
 import { draw, erase } from "../chart.js";
-import { Lazy } from "../lazy.js";
+import { Lazy, REST } from "../lazy.js";
 import { chip, duration, mean, percent } from "./status.js";
 import { Weights } from "./weights.js";
 
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
-const REST = 25; // times as long as drawing takes
 const PAUSE = 12; // times as long as the figures take to be painted
 
 export class Live {

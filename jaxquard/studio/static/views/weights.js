@@ -2,9 +2,7 @@
 
 import { h, clear, labelled } from "../dom.js";
 import { draw, erase } from "../chart.js";
-import { Lazy } from "../lazy.js";
-
-const REST = 25; // times as long as drawing takes
+import { Lazy, REST } from "../lazy.js";
 
 export class Weights {
   constructor(run, networks, http) {
