@@ -1,1 +1,1 @@
-"""The network from scratch: initialisers, activations, layers, losses, models. Pure functions; imports jax only."""
+"""The network from scratch: initialisers, activations, layers, losses, models. Pure functions of jax alone."""

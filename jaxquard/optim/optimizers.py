@@ -1,43 +1,51 @@
-"""The optimisers by name, each a chain of transformations ending in -η."""
+"""The optimisers by name: a chain of transformations that ends in a step downhill."""
+
+from collections.abc import Callable
 
 from jaxquard.optim.schedules import Scalar, Schedule
 from jaxquard.optim.transforms import (
     GradientTransformation,
+    Tree,
     add_decayed_weights,
     chain,
+    clip_by_global_norm,
     scale_by_adam,
     scale_by_learning_rate,
     trace,
 )
 
 
-def sgd(learning_rate: Scalar | Schedule) -> GradientTransformation:
-    """θ ← θ - η∇L: the mission's (Nielsen, eq. 20 and 21)."""
-    return scale_by_learning_rate(learning_rate)
-
-
-def momentum(
-    learning_rate: Scalar | Schedule, decay: Scalar = 0.9, *, nesterov: bool = False
-) -> GradientTransformation:
-    """v ← decay·v + ∇L; θ ← θ - ηv (Nielsen, chapter 3, with 1 - friction = decay)."""
-    return chain(trace(decay, nesterov), scale_by_learning_rate(learning_rate))
-
-
-def adam(
-    learning_rate: Scalar | Schedule, beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 1e-8
-) -> GradientTransformation:
-    """Adam: momentum, each parameter's step divided by its gradient's running size."""
-    return chain(scale_by_adam(beta1, beta2, epsilon), scale_by_learning_rate(learning_rate))
-
-
-def adamw(
+def optimizer(
+    name: str,
     learning_rate: Scalar | Schedule,
+    *,
+    momentum: Scalar = 0.9,
     beta1: Scalar = 0.9,
     beta2: Scalar = 0.999,
     epsilon: Scalar = 1e-8,
-    weight_decay: Scalar = 0.01,
+    weight_decay: Scalar | None = None,
+    decayed: Callable[[Tree], Tree] | None = None,
+    clip_norm: Scalar | None = None,
 ) -> GradientTransformation:
-    """Adam with decoupled weight decay on every parameter; chain the parts yourself to mask some."""
-    return chain(
-        scale_by_adam(beta1, beta2, epsilon), add_decayed_weights(weight_decay), scale_by_learning_rate(learning_rate)
-    )
+    """Clip, precondition, decay, step downhill.
+
+    - `sgd`: θ ← θ - η∇L, the mission's (Nielsen, eq. 20 and 21)
+    - `momentum`: v ← momentum·v + ∇L; θ ← θ - ηv (Nielsen, chapter 3: friction is 1 - momentum); `nesterov` looks ahead
+    - `adam`: momentum, each parameter's step divided by its gradient's running size; `adamw` is its name with decay
+
+    With `weight_decay` the weights also shrink by η·weight_decay·θ, those that `decayed(params)` says (None: all). A
+    gradient longer than `clip_norm` is shortened to it. ValueError for another name.
+    """
+    parts = [] if clip_norm is None else [clip_by_global_norm(clip_norm)]
+    match name:
+        case "sgd":
+            pass
+        case "momentum" | "nesterov":
+            parts.append(trace(momentum, nesterov=name == "nesterov"))
+        case "adam" | "adamw":
+            parts.append(scale_by_adam(beta1, beta2, epsilon))
+        case _:
+            raise ValueError(f"no optimiser {name!r}")
+    if weight_decay is not None:
+        parts.append(add_decayed_weights(weight_decay, decayed))
+    return chain(*parts, scale_by_learning_rate(learning_rate))

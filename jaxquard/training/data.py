@@ -27,13 +27,12 @@ class TrainingData(NamedTuple):
 
 
 def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
-    """The resolved config (held-out size and pixel statistics filled in) and the data it will train on."""
+    """The resolved config (pixel statistics filled in) and the data it will train on."""
     images, labels, val_images, val_labels = split(dataset, config.held_out)
     if config.batch_size > len(images):
         raise UsageError(f"batch_size: {config.batch_size} is more than the {len(images)} training images")
     mean, std = pixel_statistics(images)
     config = config.replace(
-        validation=config.held_out,
         pixel_mean=mean if config.pixel_mean is None else config.pixel_mean,
         pixel_std=std if config.pixel_std is None else config.pixel_std,
     )

@@ -5,7 +5,7 @@ so that one program serves every learning rate, seed and length of run.
 """
 
 import functools
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,17 +19,8 @@ from jaxquard.nn.losses import LOSSES, learn_from, one_hot, smooth_labels
 from jaxquard.nn.mlp import mlp
 from jaxquard.nn.model import Model, Params, State, pre_activations
 from jaxquard.optim import schedules
-from jaxquard.optim.transforms import (
-    GradientTransformation,
-    Tree,
-    add_decayed_weights,
-    apply_updates,
-    chain,
-    clip_by_global_norm,
-    scale_by_adam,
-    scale_by_learning_rate,
-    trace,
-)
+from jaxquard.optim.optimizers import optimizer
+from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates
 from jaxquard.training.randomness import AUGMENT, DROPOUT, INIT, stream
 from jaxquard.training.state import Stopping, Totals, TrainState
 
@@ -103,19 +94,14 @@ def weights_only(params: Params) -> Tree:
 
 
 def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
-    """Clip, precondition, decay, step downhill."""
-    parts = []
-    if "clip_norm" in hyper:
-        longest = jnp.where(hyper["clip_norm"] > 0, hyper["clip_norm"], jnp.inf)  # in a sweep, 0 still means any length
-        parts.append(clip_by_global_norm(longest))
-    match task.config.optimizer:
-        case "momentum" | "nesterov" as name:
-            parts.append(trace(hyper.get("momentum", 0.0), nesterov=name == "nesterov"))
-        case "adam" | "adamw":
-            parts.append(scale_by_adam(hyper.get("beta1", 0.0), hyper.get("beta2", 0.0), hyper["epsilon"]))
+    """The optimiser that the config describes, under its schedule; decay applies to weights only."""
+    options: dict[str, Any] = {name: hyper.get(name, 0.0) for name in ("momentum", "beta1", "beta2")}
+    options["epsilon"] = hyper["epsilon"]
     if "weight_decay" in hyper:
-        parts.append(add_decayed_weights(hyper["weight_decay"], weights_only))
-    return chain(*parts, scale_by_learning_rate(make_schedule(task, hyper)))
+        options |= {"weight_decay": hyper["weight_decay"], "decayed": weights_only}
+    if "clip_norm" in hyper:  # in a sweep, 0 still means any length
+        options["clip_norm"] = jnp.where(hyper["clip_norm"] > 0, hyper["clip_norm"], jnp.inf)
+    return optimizer(task.config.optimizer, make_schedule(task, hyper), **options)
 
 
 def l2_penalty(params: Params, rate: jax.Array) -> jax.Array:
@@ -132,7 +118,7 @@ def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array
     if "label_smoothing" in hyper:
         targets = smooth_labels(targets, hyper["label_smoothing"])
     if teacher is not None:
-        targets = learn_from(teacher, targets, hyper["teacher_share"], hyper["temperature"])
+        targets = learn_from(teacher, targets, hyper.get("teacher_share", 0.0), hyper["temperature"])
     return targets
 
 
@@ -259,7 +245,8 @@ def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: j
 
 class Diagnosis(NamedTuple):
     """η of the last update; and by layer name: the norm of the gradient, of the update it would cause, and the share of
-    dead hidden units."""
+    dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no dropout.
+    """
 
     learning_rate: jax.Array
     grad_norm: dict[str, jax.Array]
@@ -268,7 +255,7 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> Diagnosis:
-    """Look at the network on one fixed batch, as it is when predicting; changes nothing."""
+    """Look at the network being trained (not its average) on one fixed batch, unaugmented; changes nothing."""
     model, optimizer = make_model(task, ts.hyper), make_optimizer(task, ts.hyper)
     loss = LOSSES[task.config.loss]
 

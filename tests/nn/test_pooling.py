@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxquard.nn.pooling import avg_pool, global_avg_pool, global_max_pool, max_pool, space_to_depth
+from jaxquard.nn.pooling import global_avg_pool, max_pool, space_to_depth
 
 
 def images(*shape: int) -> jax.Array:
@@ -14,18 +14,14 @@ def images(*shape: int) -> jax.Array:
 
 
 @pytest.mark.parametrize(("shape", "window"), [((2, 6, 6, 3), 2), ((1, 7, 9, 2), 2), ((3, 5, 8, 1), 3)], ids=str)
-@pytest.mark.parametrize(
-    ("pool", "operation", "start"), [(max_pool, lax.max, -jnp.inf), (avg_pool, lax.add, 0.0)], ids=["max", "avg"]
-)
-def test_values_and_gradients_are_those_of_reduce_window(pool, operation, start, shape, window):
+def test_values_and_gradients_are_those_of_reduce_window(shape, window):
     def reference(x):
         size = (1, window, window, 1)
-        y = lax.reduce_window(x, start, operation, size, size, "VALID")
-        return y if pool is max_pool else y / window**2
+        return lax.reduce_window(x, -jnp.inf, lax.max, size, size, "VALID")
 
     @jax.jit
     def both(x):
-        y, ours = jax.vjp(lambda x: pool(x, window), x)
+        y, ours = jax.vjp(lambda x: max_pool(x, window), x)
         expected, autodiff = jax.vjp(reference, x)
         return (y, ours(jnp.sin(y))), (expected, autodiff(jnp.sin(y)))
 
@@ -41,10 +37,9 @@ def test_a_nan_is_not_pooled_away():
     assert jnp.isnan(max_pool(jnp.zeros((1, 2, 2, 1)).at[0, 1, 0].set(jnp.nan))).all()
 
 
-def test_global_pools():
+def test_the_global_pool():
     x = images(3, 5, 4, 2)
     np.testing.assert_allclose(global_avg_pool(x), np.asarray(x).mean((1, 2)), rtol=1e-5, atol=1e-6)
-    np.testing.assert_array_equal(global_max_pool(x), np.asarray(x).max((1, 2)))
 
 
 def test_space_to_depth_keeps_each_block_in_one_pixel():

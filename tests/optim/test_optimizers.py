@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from jaxquard.optim.optimizers import adam, adamw, momentum, sgd
+from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.schedules import cosine, linear_warmup
 from jaxquard.optim.transforms import (
     add_decayed_weights,
@@ -37,7 +37,7 @@ def weights(params) -> list[dict[str, bool]]:
     return [{"w": True, "b": False} for _ in params]
 
 
-def over(optimizer, apply=apply_updates, dtype=np.float64):
+def over(transformation, apply=apply_updates, dtype=np.float64):
     """The parameters after each of the 200 steps."""
     params, grads = jax.tree.map(dtype, (PARAMS, GRADS))
 
@@ -45,11 +45,11 @@ def over(optimizer, apply=apply_updates, dtype=np.float64):
     def run(params, grads):
         def step(carry, grads):
             params, opt_state = carry
-            updates, opt_state = optimizer.update(grads, opt_state, params)
+            updates, opt_state = transformation.update(grads, opt_state, params)
             params = apply(params, updates)
             return (params, opt_state), params
 
-        return jax.lax.scan(step, (params, optimizer.init(params)), grads)[1]
+        return jax.lax.scan(step, (params, transformation.init(params)), grads)[1]
 
     return run(params, grads)
 
@@ -61,18 +61,22 @@ def assert_same(ours, theirs, tolerance: float):
 ETA = linear_warmup(cosine(0.3, 150), 0.3, 20)
 OPTAX_ETA = optax.warmup_cosine_decay_schedule(0, 0.3, 20, 170)
 PAIRS = {
-    "sgd": (sgd(0.1), optax.sgd(0.1)),
-    "sgd, scheduled": (sgd(ETA), optax.sgd(OPTAX_ETA)),
-    "momentum": (momentum(0.1, 0.8), optax.sgd(0.1, 0.8)),
-    "nesterov, scheduled": (momentum(ETA, nesterov=True), optax.sgd(OPTAX_ETA, 0.9, nesterov=True)),
-    "adam": (adam(0.1, 0.8, 0.95, 1e-3), optax.adam(0.1, 0.8, 0.95, 1e-3)),
-    "adamw": (adamw(0.01, weight_decay=0.1), optax.adamw(0.01, weight_decay=0.1)),
+    "sgd": (optimizer("sgd", 0.1), optax.sgd(0.1)),
+    "sgd, scheduled": (optimizer("sgd", ETA), optax.sgd(OPTAX_ETA)),
+    "momentum": (optimizer("momentum", 0.1, momentum=0.8), optax.sgd(0.1, 0.8)),
+    "nesterov, scheduled": (optimizer("nesterov", ETA), optax.sgd(OPTAX_ETA, 0.9, nesterov=True)),
+    "adam": (optimizer("adam", 0.1, beta1=0.8, beta2=0.95, epsilon=1e-3), optax.adam(0.1, 0.8, 0.95, 1e-3)),
+    "adamw": (optimizer("adamw", 0.01, weight_decay=0.1), optax.adamw(0.01, weight_decay=0.1)),
     "adamw, scheduled, weights only": (
-        chain(scale_by_adam(), add_decayed_weights(0.1, weights), scale_by_learning_rate(ETA)),
+        optimizer("adamw", ETA, weight_decay=0.1, decayed=weights),
         optax.adamw(OPTAX_ETA, weight_decay=0.1, mask=weights),
     ),
-    "clipped momentum with L2": (
-        chain(clip_by_global_norm(1.0), add_decayed_weights(0.1), momentum(0.1)),
+    "clipped momentum": (
+        optimizer("momentum", 0.1, clip_norm=1.0),
+        optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1, 0.9)),
+    ),
+    "momentum with L2": (
+        chain(clip_by_global_norm(1.0), add_decayed_weights(0.1), optimizer("momentum", 0.1)),
         optax.chain(optax.clip_by_global_norm(1.0), optax.add_decayed_weights(0.1), optax.sgd(0.1, 0.9)),
     ),
     "optax's parts in our chain": (
@@ -105,20 +109,20 @@ def test_and_in_float32(name: str):
 def test_the_first_steps_by_hand():
     """One parameter at 1 with gradient 2, twice; η = 0.1."""
 
-    def two_steps(optimizer) -> list[float]:
+    def two_steps(transformation) -> list[float]:
         params, grads = jnp.float32(1), jnp.float32(2)
-        opt_state, found = optimizer.init(params), []
+        opt_state, found = transformation.init(params), []
         for _ in range(2):
-            updates, opt_state = optimizer.update(grads, opt_state, params)
+            updates, opt_state = transformation.update(grads, opt_state, params)
             params = apply_updates(params, updates)
             found.append(float(params))
         return found
 
-    assert two_steps(sgd(0.1)) == pytest.approx([0.8, 0.6])
-    assert two_steps(momentum(0.1, 0.5)) == pytest.approx([0.8, 0.5])  # v = 2, 3
-    assert two_steps(momentum(0.1, 0.5, nesterov=True)) == pytest.approx([0.7, 0.35])  # steps by 3, 3.5
-    assert two_steps(adam(0.1)) == pytest.approx([0.9, 0.8], abs=1e-5)  # a steady gradient: η a step
-    assert two_steps(adamw(0.1, weight_decay=0.5)) == pytest.approx([0.85, 0.7075], abs=1e-5)
+    assert two_steps(optimizer("sgd", 0.1)) == pytest.approx([0.8, 0.6])
+    assert two_steps(optimizer("momentum", 0.1, momentum=0.5)) == pytest.approx([0.8, 0.5])  # v = 2, 3
+    assert two_steps(optimizer("nesterov", 0.1, momentum=0.5)) == pytest.approx([0.7, 0.35])  # steps by 3, 3.5
+    assert two_steps(optimizer("adam", 0.1)) == pytest.approx([0.9, 0.8], abs=1e-5)  # a steady gradient: η a step
+    assert two_steps(optimizer("adamw", 0.1, weight_decay=0.5)) == pytest.approx([0.85, 0.7075], abs=1e-5)
 
 
 def test_hyperparameters_may_be_traced_and_one_program_serves_them_all():
@@ -128,10 +132,10 @@ def test_hyperparameters_may_be_traced_and_one_program_serves_them_all():
     def two_steps(params, grads, hyper):
         nonlocal traces
         traces += 1
-        optimizer = everything(**hyper)
-        opt_state = optimizer.init(params)
+        chained = everything(**hyper)
+        opt_state = chained.init(params)
         for _ in range(2):
-            updates, opt_state = optimizer.update(grads, opt_state, params)
+            updates, opt_state = chained.update(grads, opt_state, params)
             params = apply_updates(params, updates)
         return params
 
@@ -149,10 +153,15 @@ def test_hyperparameters_may_be_traced_and_one_program_serves_them_all():
         values = {"eta": 0.1, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-4, "decay": 0.1, "limit": 0.5, "mass": 0.9}
         hyper = {name: np.float32(value * factor) for name, value in values.items()}
         found = two_steps(params, grads, hyper)
-        optimizer = everything(**{name: float(value) for name, value in hyper.items()})
-        expected, opt_state = params, optimizer.init(params)
+        chained = everything(**{name: float(value) for name, value in hyper.items()})
+        expected, opt_state = params, chained.init(params)
         for _ in range(2):
-            updates, opt_state = optimizer.update(grads, opt_state, expected)
+            updates, opt_state = chained.update(grads, opt_state, expected)
             expected = apply_updates(expected, updates)
         assert_same(found, expected, 1e-5)
     assert traces == 1
+
+
+def test_a_name_there_is_not():
+    with pytest.raises(ValueError, match="no optimiser 'adamx'"):
+        optimizer("adamx", 0.1)

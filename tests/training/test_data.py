@@ -19,7 +19,7 @@ def test_everything_is_on_the_device_and_nothing_is_lost(dataset: Dataset):
     np.testing.assert_array_equal(data.images, dataset.train_images)
     np.testing.assert_array_equal(data.labels, dataset.train_labels)
     assert (len(data.val_images), len(data.val_labels), data.classes) == (0, 0, 4)
-    assert config.validation == 0
+    assert config.held_out == 0
 
 
 def test_the_split_is_the_data_sets_own_and_only_what_is_left_is_measured(dataset: Dataset):

@@ -171,6 +171,13 @@ def test_a_teacher_is_heard_by_the_rows_of_the_batch(dataset: Any):
     assert int(by_teacher.totals.correct) != int(by_labels.totals.correct)  # which the labels count, not the teacher
 
 
+def test_a_teacher_with_no_share_is_not_heard():
+    config = Config(teacher_share=0.0)
+    task = steps.make_task(config, (8, 8, 1), 4, 303)
+    targets = steps.make_targets(task, steps.make_hyper(task, config), jnp.array([2, 0]), jnp.ones((2, 4)))
+    np.testing.assert_array_equal(targets, np.eye(4)[[2, 0]])
+
+
 def test_erasing_touches_its_share_of_the_images_and_no_label():
     images, targets = jnp.full((400, 8, 8, 1), 300.0), jnp.arange(400)
     task = steps.make_task(Config(erasing=0.25), (8, 8, 1), 4, 303)
