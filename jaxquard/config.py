@@ -140,6 +140,8 @@ class Config:
     def __post_init__(self) -> None:
         for name, kind in _TYPES.items():
             object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
+        if self.optimizer == "adamw" and not self.weight_decay and "weight_decay" not in dict(self.sweep):
+            raise UsageError("optimizer: adamw without weight_decay is adam; give a weight_decay, such as 0.01")
         if self.warmup and self.schedule == "one_cycle":
             raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
         if self.warmup >= self.epochs and self.warmup:
@@ -162,7 +164,8 @@ class Config:
         for name, values in self.sweep:
             combinations = [{**chosen, name: value} for chosen in combinations for value in values]
         # what a sweep implies (held-out data) stays with each of its members
-        alone = dataclasses.replace(self, validation=self.held_out, sweep=(), seeds=1)
+        validation = self.held_out if self.sweep else self.validation
+        alone = dataclasses.replace(self, validation=validation, sweep=(), seeds=1)
         return [
             dataclasses.replace(alone, seed=seed, **chosen)
             for chosen in combinations

@@ -133,7 +133,7 @@ def test_numbers_take_the_type_of_their_setting():
 @pytest.mark.parametrize("name", CHOICES)
 def test_choices(name: str):
     for value in CHOICES[name]:
-        assert getattr(Config(**{name: value}), name) == value
+        assert getattr(Config(**{name: value}, weight_decay=0.1), name) == value
     for value in ["", "MLP", "nothing", 3, None, ["mlp"], 10**5000, "x" * 10**4, "a\nb"]:
         with pytest.raises(UsageError, match=f"^{name}: .* is none of {', '.join(CHOICES[name])}") as caught:
             Config(**{name: value})
@@ -145,6 +145,7 @@ def test_choices(name: str):
     ("settings", "about"),
     [
         ({"warmup": 20.0}, "warmup"),
+        ({"optimizer": "adamw"}, "optimizer"),
         ({"warmup": 1.0, "schedule": "one_cycle"}, "warmup"),
         ({"validation": 0, "patience": 1}, "validation"),
         ({"validation": 0, "sweep": (("l2", (0.0, 1.0)),)}, "validation"),
@@ -210,7 +211,7 @@ def test_networks_are_every_combination_under_every_seed_seeds_innermost():
     for network in config.networks():
         assert (network.seeds, network.sweep, network.patience, network.epochs) == (1, (), 2, 3)
         assert network.networks() == [network]
-    assert Config().networks() == [Config(validation=0)]
+    assert Config().networks() == [Config()]
 
 
 def test_what_the_compiler_need_not_know_is_blank():
@@ -260,6 +261,8 @@ def configs(draw: st.DrawFn) -> Config:
     settings |= {"dataset": draw(st.text()), "flip": draw(st.booleans()), "recipe": draw(st.none() | st.text())}
     swept = draw(st.lists(st.sampled_from(["l2", "ema", "learning_rate"]), unique=True))
     settings["sweep"] = {name: draw(st.lists(numbers(name), min_size=1, max_size=2)) for name in swept}
+    if settings.get("optimizer") == "adamw":
+        settings["weight_decay"] = settings.get("weight_decay") or 0.1
     settings |= {"warmup": 0.0, "seeds": min(settings.get("seeds", 1), 8), "validation": draw(st.integers(1, 100))}
     return Config(**settings)
 

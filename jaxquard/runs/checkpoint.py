@@ -3,7 +3,6 @@
 A checkpoint appears whole, by rename. One that is damaged is noticed, named, and the one before it is used.
 """
 
-import contextlib
 import hashlib
 import json
 import shutil
@@ -17,14 +16,14 @@ from jaxquard.runs.files import explained, write_directory
 STATE, MANIFEST = "state.safetensors", "manifest.json"
 
 
-def checkpoint_files(step: int, tree: Any, val_loss: float | None = None) -> dict[str, bytes]:
+def checkpoint_files(step: int, tree: Any) -> dict[str, bytes]:
     """The files of a checkpoint by name: the state, and a manifest with its hash and one of the manifest's own rest."""
     data = tensors.to_bytes(tree)
-    return {STATE: data, MANIFEST: _manifest(step, val_loss, {STATE: hashlib.sha256(data).hexdigest()})}
+    return {STATE: data, MANIFEST: _manifest(step, {STATE: hashlib.sha256(data).hexdigest()})}
 
 
-def _manifest(step: int, val_loss: float | None, sha256: dict[str, str]) -> bytes:
-    manifest = {"step": step, "val_loss": val_loss, "sha256": sha256}
+def _manifest(step: int, sha256: dict[str, str]) -> bytes:
+    manifest = {"step": step, "sha256": sha256}
     rest = json.dumps(manifest).encode()
     return json.dumps(manifest | {"self": hashlib.sha256(rest).hexdigest()}).encode()
 
@@ -34,12 +33,12 @@ def directory_name(step: int) -> str:
     return f"step-{step:09d}"
 
 
-def write(folder: Path, step: int, tree: Any, val_loss: float | None = None) -> None:
-    """Add a checkpoint, then let go of those no longer kept: all but the newest two and the best."""
+def write(folder: Path, step: int, tree: Any) -> None:
+    """Add a checkpoint, then let go of all but the newest two. (Early stopping's best weights are in TrainState.)"""
     path = folder / directory_name(step)
     if not path.exists():  # a run resumed from this very step has nothing new to say about it
-        write_directory(path, checkpoint_files(step, tree, val_loss))
-    for old in _superseded(folder):
+        write_directory(path, checkpoint_files(step, tree))
+    for old in listed(folder)[:-2]:
         with explained(old, "remove"):
             shutil.rmtree(old)
 
@@ -49,27 +48,14 @@ def listed(folder: Path) -> list[Path]:
     return sorted(path for path in folder.glob("step-*") if path.is_dir())
 
 
-def _superseded(folder: Path) -> list[Path]:
-    paths = listed(folder)
-    scored = []
-    for path in paths:
-        with contextlib.suppress(RunError):
-            val_loss = read_manifest(path)["val_loss"]
-            if val_loss is not None:
-                scored.append((val_loss, path))
-    best = min(scored)[1] if scored else None
-    return [path for path in paths[:-2] if path != best]
-
-
 def read_manifest(path: Path) -> dict[str, Any]:
     """A checkpoint's manifest; RunError unless it is, to the byte, one that this module writes for this directory."""
     file = path / MANIFEST
     try:
         data = file.read_bytes()
         manifest = strict_json.loads(data)
-        step, val_loss, sha256 = manifest["step"], manifest["val_loss"], manifest["sha256"]
-        sound = data == _manifest(step, val_loss, {STATE: sha256[STATE]}) and directory_name(step) == path.name
-        if not sound or not isinstance(val_loss, float | None):
+        step, sha256 = manifest["step"], manifest["sha256"]
+        if data != _manifest(step, {STATE: sha256[STATE]}) or directory_name(step) != path.name:
             raise ValueError
     except FileNotFoundError as error:
         raise RunError(f"{file}: missing") from error

@@ -135,11 +135,15 @@ class Run:
         lines = self.journal()
         return lines[-1] if lines and lines[-1].get("event") == "finished" else None
 
+    def diverged(self) -> set[int]:
+        """The numbers of the networks that diverged."""
+        return {line["network"] for line in self.journal() if line.get("event") == "diverged" and "network" in line}
+
     def status(self) -> str:
-        """`finished`, `diverged` or `unfinished`."""
-        lines = self.journal()
-        event = lines[-1].get("event") if lines else None
-        return event if event in ("finished", "diverged") else "unfinished"
+        """`finished`, `diverged` (every network) or `unfinished`."""
+        if self.finished():
+            return "finished"
+        return "diverged" if len(self.diverged()) == len(self.config.networks()) else "unfinished"
 
 
 def create(root: Path, name: str | None, config: Config, environment: dict[str, Any], train_state: Any) -> Run:

@@ -1,9 +1,11 @@
 """A run in figures: how far it came and how good it is, from what it wrote down."""
 
+import math
 import statistics
+from array import array
 from typing import Any
 
-from jaxquard.runs.directory import Run
+from jaxquard.runs.directory import Line, Run
 
 
 def summary(values: Any) -> Any:
@@ -23,16 +25,44 @@ def t_quantile(confidence: float, degrees: int) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
+def held_out_accuracy(run: Run) -> list[float | None]:
+    """Each network's validation accuracy with the weights that are judged: the newest epoch's or, under early stopping,
+    its best one's. None for a network that diverged, or where nothing is held out."""
+    lines, networks, lost = run.epochs(), range(len(run.config.networks())), run.diverged()
+    if not lines or "val_accuracy" not in lines[-1]:
+        return [None for _ in networks]
+    judged = [_best(lines, k, run.config.patience) if run.config.patience else lines[-1] for k in networks]
+    kept = zip(networks, judged, strict=True)
+    return [None if k in lost or line is None else _of(line["val_accuracy"], k) for k, line in kept]
+
+
+def _best(lines: list[Line], k: int, patience: int) -> Line | None:
+    """The epoch whose weights early stopping kept for network k: the rule of `training.steps.end_epoch`."""
+    best, best_loss, waited = None, math.inf, 0
+    for line in lines:
+        loss = _of(line["val_loss"], k)
+        loss = math.inf if loss is None else array("f", [loss])[0]  # the rule computes in single precision
+        if loss < best_loss and waited < patience:
+            best, best_loss, waited = line, loss, 0
+        else:
+            waited += 1
+    return best
+
+
+def _of(figure: Any, k: int) -> Any:
+    return figure[k] if isinstance(figure, list) else figure
+
+
 def figures(run: Run) -> dict[str, Any]:
     """How far a run came and how good it is, from its journal and its own evaluation on the test set."""
-    epochs, evaluations = run.epochs(), run.evaluations()
+    epochs, evaluations, held_out = run.epochs(), run.evaluations(), held_out_accuracy(run)
     last = epochs[-1] if epochs else {}
     test = next((line for line in evaluations if line.get("by") == "train"), {})
     return {
         "status": run.status(),
         "epochs": len(epochs),
         "train_loss": summary(last.get("train_loss")),
-        "val_accuracy": summary(last.get("val_accuracy")),
+        "val_accuracy": summary(held_out if len(held_out) > 1 else held_out[0]),
         "test_accuracy": summary(test.get("accuracy")),
         "test_evaluations": len(evaluations),
         "seconds": round(sum(line.get("seconds", 0.0) for line in epochs), 3),

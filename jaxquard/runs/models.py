@@ -65,12 +65,14 @@ def _task(config: Config, dataset: dict[str, Any]) -> steps.Task:
 
 
 def models_of_run(run: Run) -> list[TrainedModel]:
-    """Every network of a run, as its newest sound checkpoint has it."""
+    """Every network of a run, as its newest checkpoint has it; RunError if that is damaged."""
     config, dataset = run.config, run.environment["dataset"]
     task, networks = _task(config, dataset), config.networks()
     program = make_program(task, len(networks) > 1)
     like = shapes(program, task, networks)
-    arrays, _ = checkpoint.newest(run.checkpoints)
+    arrays, faults = checkpoint.newest(run.checkpoints)
+    if faults:  # the one before it may be much younger: not to be taken for this
+        raise RunError(f"{faults[0]}; to train again what was lost: jaxquard train --resume {run.id}")
     weights = tensors.restore(arrays, like, str(run.checkpoints)).judged
     if len(networks) == 1:
         return [TrainedModel(run.id, config, dataset, weights, run)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from jaxquard.runs.directory import Run
-from jaxquard.runs.figures import summary, t_quantile
+from jaxquard.runs.figures import held_out_accuracy, summary, t_quantile
 
 CONFIDENCE = 0.95
 
@@ -14,30 +14,27 @@ def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
     """Every combination of the `swept` settings with its validation accuracy over seeds, best first.
 
     Each row: `settings`, `val_accuracy` (mean, std, values by seed; None where a network diverged), `networks` (RUN or
-    RUN@k). A combination whose networks all diverged comes last.
+    RUN@k). The fewer of its networks diverged, the better a combination is; then its mean counts.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
         configs = run.config.networks()
-        values = run.epochs()[-1].get("val_accuracy") if run.epochs() else None
-        values = values if isinstance(values, list) else [values]
-        lost = _lost(run, len(configs))
+        values = held_out_accuracy(run)
         for k, config in enumerate(configs):
             settings = {name: getattr(config, name) for name in swept}
             row = rows.setdefault(tuple(settings.values()), {"settings": settings, "values": [], "networks": []})
-            row["values"].append(None if k in lost else values[k])
+            row["values"].append(values[k])
             row["networks"].append(f"{run.id}@{k}" if len(configs) > 1 else run.id)
     ranked = [
         {"settings": r["settings"], "val_accuracy": summary(r["values"]), "networks": r["networks"]}
         for r in rows.values()
     ]
-    return sorted(ranked, key=lambda row: -(row["val_accuracy"]["mean"] or -1.0))
+    return sorted(ranked, key=_place)
 
 
-def _lost(run: Run, networks: int) -> set[int]:
-    lines = run.journal()
-    noted = {line["network"] for line in lines if line.get("event") == "diverged" and "network" in line}
-    return noted if noted else (set(range(networks)) if run.status() == "diverged" else set())
+def _place(row: dict[str, Any]) -> tuple[int, float]:
+    accuracy = row["val_accuracy"]
+    return accuracy["values"].count(None), -(accuracy["mean"] or 0.0)
 
 
 def verdict(rows: Sequence[dict[str, Any]]) -> str:
@@ -49,8 +46,10 @@ def verdict(rows: Sequence[dict[str, Any]]) -> str:
         return "nothing to compare"
     best, second = (row["val_accuracy"]["values"] for row in rows[:2])
     pairs = [a - b for a, b in zip(best, second, strict=False) if a is not None and b is not None]
-    if len(pairs) < 2:
+    if min(len(best), len(second)) < 2:
         return "one seed cannot tell a win from noise: add --seeds 5"
+    if len(pairs) < 2:
+        return "too many networks diverged to tell a win from noise"
     mean, error = statistics.fmean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5
     t = t_quantile(CONFIDENCE, len(pairs) - 1)
     said = f"the best leads the next by {100 * mean:.2f} ± {100 * t * error:.2f} points over {len(pairs)} seeds"

@@ -119,10 +119,12 @@ def resume(
     observer: Observer | None = None,
     seconds: Seconds | None = None,
 ) -> TrainResult:
-    """Go on with a run from its newest sound checkpoint. A finished run is left as it is: its result is returned."""
+    """Go on with a run from its newest sound checkpoint. A finished run is left as it is, and its result returned,
+    unless its newest checkpoint is damaged: then what was lost is trained again.
+    """
     observer, seconds = observer or Observer(), seconds or Seconds()
     finished = run.finished()
-    if finished:
+    if finished and not checkpoint.newest(run.checkpoints)[1]:
         return _result_of_finished(run, finished)
     with locked(run.path):
         for folder in (run.path, run.checkpoints, run.snapshots):
@@ -233,7 +235,8 @@ def _diverged(event: Event, run: Run) -> str:
 class Keeper:
     """Writes down what a run must not lose: the journal's lines first, then the checkpoint that they belong to.
 
-    What it writes depends on the steps taken alone, never on when `fit` happens to report them.
+    Journal and snapshots depend on the steps taken alone, never on when `fit` happens to report them; checkpoints also
+    on the clock.
     """
 
     run: Run
@@ -274,9 +277,7 @@ class Keeper:
     def save(self, event: Event) -> None:
         """A checkpoint of the state as it is, unless there is nothing good in it."""
         if finite_weights(event.state).any():
-            val_loss = (event.record or {}).get("val_loss")
-            val_loss = val_loss if isinstance(val_loss, float) else None
-            checkpoint.write(self.run.checkpoints, event.step, event.state, val_loss)
+            checkpoint.write(self.run.checkpoints, event.step, event.state)
         self.saved_at = time.monotonic()
 
 
@@ -308,14 +309,17 @@ def _finish(
 
     logits = all_of(dataset.test_images)
     loss, right = mean_loss(logits, dataset.test_labels), accuracy(logits, dataset.test_labels)
-    lost = ~np.isfinite(loss)
-    test = {"n": len(dataset.test_labels), "accuracy": plain(np.where(lost, np.nan, right)), "loss": plain(loss)}
+    diverged = ~np.isfinite(loss) | (np.asarray(ts.totals.bad_step) >= 0)
+
+    def sound(figures: np.ndarray) -> Any:
+        return plain(np.where(diverged, np.nan, figures))
+
+    test: dict[str, Any] = {"n": len(dataset.test_labels), "accuracy": sound(right), "loss": sound(loss)}
     if config.tta != "none":
         averaged = mean_over_views(all_of, dataset.test_images, config.tta)
-        test["tta"] = {"name": config.tta, "accuracy": plain(accuracy(averaged, dataset.test_labels))}
+        test["tta"] = {"name": config.tta, "accuracy": sound(accuracy(averaged, dataset.test_labels))}
     run.record_evaluation("train", "end of training", split="test", step=step, **test)
     seconds.evaluate += time.perf_counter() - began
-    diverged = lost | (np.asarray(ts.totals.bad_step) >= 0)
     diverged = np.flatnonzero(diverged).tolist() if diverged.ndim else bool(diverged)
     epochs = len(run.epochs())
     finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}

@@ -34,10 +34,10 @@ def test_combinations_are_ranked_by_their_mean_over_seeds() -> None:
     config = Config(sweep=(("learning_rate", (0.1, 0.2, 0.3)),), seeds=2)
     lines = [{"event": "diverged", "network": 5}, {"epoch": 1, "val_accuracy": [0.5, 0.6, 0.8, 0.7, 0.9, 0.9]}]
     ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
-    assert [row["settings"]["learning_rate"] for row in ranked] == [0.3, 0.2, 0.1]
-    assert ranked[0]["val_accuracy"]["values"] == [0.9, None]  # network 5 diverged: not counted
-    assert ranked[1]["val_accuracy"]["mean"] == pytest.approx(0.75)
-    assert ranked[1]["networks"] == ["r@2", "r@3"]
+    assert [row["settings"]["learning_rate"] for row in ranked] == [0.2, 0.1, 0.3]
+    assert ranked[2]["val_accuracy"]["values"] == [0.9, None]  # network 5 diverged: not counted
+    assert ranked[0]["val_accuracy"]["mean"] == pytest.approx(0.75)
+    assert ranked[0]["networks"] == ["r@2", "r@3"]
 
 
 def test_runs_that_differ_in_their_shape_are_ranked_together() -> None:
@@ -50,6 +50,33 @@ def test_runs_that_differ_in_their_shape_are_ranked_together() -> None:
         ({"batch_size": 64}, ["b64"]),
         ({"batch_size": 32}, ["b32"]),
     ]
+
+
+def test_under_early_stopping_the_best_epoch_counts_not_the_last() -> None:
+    """Network 0 stops after epoch 2 and goes on only because network 1 does; what it has then is not what is kept."""
+    config = Config(sweep=(("learning_rate", (0.1, 0.2)),), patience=1)
+    figures = [
+        ([0.9, 0.9], [0.6, 0.5]),
+        ([1.0, 0.8], [0.5, 0.6]),
+        ([0.1, 0.7], [0.99, 0.7]),
+        ([0.1, 0.75], [0.99, 0.8]),
+    ]
+    lines = [{"epoch": k, "val_loss": loss, "val_accuracy": right} for k, (loss, right) in enumerate(figures, start=1)]
+    ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
+    assert [row["val_accuracy"]["values"] for row in ranked] == [[0.7], [0.6]]
+
+
+def test_the_fewer_diverged_the_better() -> None:
+    config = Config(sweep=(("learning_rate", (0.1, 0.2)),), seeds=2)
+    lines = [{"event": "diverged", "network": 3}, {"epoch": 1, "val_accuracy": [0.5, 0.6, 0.9, 0.9]}]
+    ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
+    assert [row["settings"]["learning_rate"] for row in ranked] == [0.1, 0.2]
+    assert "too many networks diverged" in ranking.verdict(ranked)
+
+
+def test_a_run_that_held_nothing_out_has_nothing_to_rank() -> None:
+    runs = [Made(name, Config(activation=name, seeds=2), [{"epoch": 1}]) for name in ("relu", "tanh")]
+    assert [row["val_accuracy"]["values"] for row in ranking.ranking(runs, ["activation"])] == [[None, None]] * 2
 
 
 def test_all_diverged_comes_last() -> None:
@@ -65,7 +92,7 @@ def test_all_diverged_comes_last() -> None:
         ([0.90, 0.91, 0.92], [0.80, 0.81, 0.825], "larger than the noise"),
         ([0.90, 0.80, 0.85], [0.80, 0.88, 0.84], "within the noise"),
         ([0.90], [0.80], "one seed cannot tell"),
-        ([0.90, None, 0.90], [0.80, 0.8, None], "one seed cannot tell"),
+        ([0.90, None, 0.90], [0.80, 0.8, None], "too many networks diverged"),
     ],
 )
 def test_a_win_smaller_than_the_noise_is_called_that(best: list, second: list, says: str) -> None:

@@ -11,6 +11,7 @@ from jaxquard.errors import DivergedError, RunError
 from jaxquard.nn.losses import cross_entropy
 from jaxquard.runs import checkpoint, train
 from jaxquard.runs.directory import Run
+from jaxquard.runs.figures import figures
 from jaxquard.runs.lock import locked
 from jaxquard.runs.train import Interrupted, is_snapshot_epoch
 from jaxquard.training import steps
@@ -26,7 +27,14 @@ MORE_KINDS = {
     "sweep": {"sweep": (("learning_rate", (0.1, 0.3)), ("weight_decay", (0.0, 0.1))), "validation": 20},
     "augmented": {"flip": True, "shift": 1, "cutout": 2, "erasing": 0.3, "mixup": 0.2, "label_smoothing": 0.1},
     "normalised": {"batch_norm": True, "tta": "mirror"},
-    "cnn": {"model": "cnn", "widths": (4, 4), "optimizer": "adamw", "ema": 0.9, "schedule": "cosine"},
+    "cnn": {
+        "model": "cnn",
+        "widths": (4, 4),
+        "optimizer": "adamw",
+        "weight_decay": 0.1,
+        "ema": 0.9,
+        "schedule": "cosine",
+    },
 }
 
 
@@ -260,3 +268,24 @@ def test_a_checkpoint_comes_by_itself_when_one_is_due(small, stripes, tmp_path, 
     )
     train.train(small, stripes, runs=tmp_path)
     assert {6, 12, 18} <= set(written)
+
+
+def test_a_network_that_diverged_has_no_figures_though_early_stopping_kept_its_start(small, stripes, tmp_path):
+    config = small.replace(patience=1, validation=20, epochs=2, tta="mirror", sweep=(("learning_rate", (0.1, 1e30)),))
+    with np.errstate(all="ignore"):
+        result = train.train(config, stripes, runs=tmp_path, name="run")
+    assert result.diverged == [1]
+    assert result.test_accuracy[0] > 0.3
+    assert (result.test_accuracy[1], result.test_loss[1], result.tta["accuracy"][1]) == (None, None, None)
+    assert figures(result.run)["val_accuracy"]["values"][1] is None
+    assert figures(result.run)["val_accuracy"]["values"][0] is not None
+
+
+def test_a_run_has_diverged_when_all_its_networks_have(small, stripes, tmp_path):
+    config = small.replace(sweep=(("learning_rate", (1e30, 0.1)),), validation=20, epochs=1)
+    with np.errstate(all="ignore"):
+        run = train.train(config, stripes, runs=tmp_path, name="run").run
+    lines = run.journal_file.read_text().splitlines(keepends=True)
+    said = next(k for k, line in enumerate(lines) if '"diverged"' in line)
+    run.journal_file.write_text("".join(lines[: said + 1]))  # as if killed before the epoch's end
+    assert run.status() == "unfinished"
