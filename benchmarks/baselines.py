@@ -81,7 +81,7 @@ def main(*names: str) -> None:
     data = load("fashion-mnist", report=lambda line: print(line, file=sys.stderr))
     for name in names or [name for name in BASELINES if name not in done]:
         print(name, file=sys.stderr, flush=True)
-        write_results(name, measure(name, data), file)
+        write_results(name, measure(name, data), ROOT)
     write_tables(json.loads(file.read_text(encoding="utf-8")), ROOT)
 
 

@@ -6,6 +6,7 @@
     python -m benchmarks.recipes --trial        # minutes: a fraction of the data into a temporary folder
 
 `docs/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the charts, are drawn from it.
+The first seed's network of two recipes becomes the model of that name in jaxquard/models/, which the package carries.
 """
 
 import dataclasses
@@ -28,6 +29,7 @@ from jaxquard.recipes import Recipe
 
 ROOT = Path(__file__).parents[1]
 TRIAL_IMAGES = 2000
+SHIPPED = ("cnn-small", "mlp")
 
 app = App(help=__doc__, default_parameter=Parameter(negative=()))
 
@@ -52,23 +54,21 @@ def main(
 def measure_all(chosen: list[Recipe], runs: Path, root: Path, *, trial: bool) -> None:
     """Each recipe in turn; docs/results.json is brought up to date after each."""
     keep_compiled_programs()
-    file = root / "docs" / "results.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
     for recipe in chosen:
         dataset = load(recipe.config.dataset, report=lambda line: print(line, file=sys.stderr))
-        entry = measure(
-            shortened(recipe) if trial else recipe, fraction(dataset) if trial else dataset, runs, file.parent
-        )
-        write_results(recipe.name, entry, file)
+        entry = measure(shortened(recipe) if trial else recipe, fraction(dataset) if trial else dataset, runs, root)
+        write_results(recipe.name, entry, root)
 
 
-def write_results(name: str, entry: dict[str, Any], file: Path) -> None:
-    """One entry more in `file`; what docs/ has, the package has too."""
+def write_results(name: str, entry: dict[str, Any], root: Path) -> None:
+    """One entry more in docs/results.json; what docs/ has, the package has too."""
+    file, copy = root / "docs" / "results.json", root / "jaxquard" / "recipes" / "results.json"
     results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
     results[name] = entry
+    for each in (file, copy):
+        each.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    if file == ROOT / "docs" / "results.json":
-        shutil.copyfile(file, ROOT / "jaxquard" / "recipes" / "results.json")
+    shutil.copyfile(file, copy)
 
 
 def shortened(recipe: Recipe) -> Recipe:
@@ -85,12 +85,12 @@ def fraction(dataset: Dataset) -> Dataset:
     return dataclasses.replace(dataset, **parts)
 
 
-def measure(recipe: Recipe, dataset: Dataset, runs: Path, docs: Path) -> dict[str, Any]:
+def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[str, Any]:
     """One recipe over its seeds: trained, resumed, or found finished; judged on the test set once."""
     from jaxquard.runs import train as training
     from jaxquard.runs.directory import Run
     from jaxquard.runs.environment import machine
-    from jaxquard.runs.models import models_of_run
+    from jaxquard.runs.models import models_of_run, save_file
     from jaxquard.training.evaluation import judge
 
     config, name = recipe.config.replace(seeds=recipe.seeds), f"results-{recipe.name}"
@@ -102,9 +102,13 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, docs: Path) -> dict[st
     accuracies = result.test_accuracy if recipe.seeds > 1 else [result.test_accuracy]
     first = models_of_run(result.run)[0]
     found = judge(first.logits(dataset.test_images), dataset.test_labels)
-    draw(recipe, result.run.epochs(), found, dataset, docs / "results")
+    draw(recipe, result.run.epochs(), found, dataset, root / "docs" / "results")
     if recipe.name == "seed":
-        draw_card(result.run, first, found, dataset, docs / "results" / "seed-card.svg")
+        draw_card(result.run, first, found, dataset, root / "docs" / "results" / "seed-card.svg")
+    if recipe.name in SHIPPED:
+        models = root / "jaxquard" / "models"
+        models.mkdir(parents=True, exist_ok=True)
+        save_file(first, models / f"{recipe.name}.safetensors")
     mean = float(np.mean(accuracies))
     return {
         "test_accuracy": spread(accuracies),

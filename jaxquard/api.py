@@ -46,6 +46,9 @@ def train(
     """Train a config (or a recipe, by name), or go on with the run `resume`, and evaluate it on the test set once."""
     if resume is not None and (config is not None or name is not None):
         raise UsageError("resume goes on with a run as it is: give no config and no name")
+    for option, value in (("until", until), ("checkpoint_every", checkpoint_every)):
+        if value is not None and value < 1:
+            raise UsageError(f"{option}: must be at least 1, not {value}")
     began, where = time.perf_counter(), directory.runs_directory(runs)
     run = directory.find(resume, where) if resume is not None else None
     if run:
@@ -58,6 +61,8 @@ def train(
     dataset = data.load(config.dataset, data_dir=data_dir, offline=offline, report=report, progress=progress)
     if catalogue.find(config.dataset) is None:  # a path, which is to be found from any directory
         config = config.replace(dataset=os.path.abspath(os.path.expanduser(config.dataset)))
+    if config.teacher and Path(config.teacher).exists():  # and so is this
+        config = config.replace(teacher=os.path.abspath(config.teacher))
 
     from jaxquard.runs import train as training
 

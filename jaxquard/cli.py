@@ -93,7 +93,7 @@ def train(
     config: Annotated[Path | None, Parameter(help="Start from a TOML file, such as a run's config.toml.")] = None,
     settings: Annotated[Settings, Parameter(name="*")] = _settings,  # type: ignore[valid-type]
     sweep: Annotated[
-        tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01. May be repeated; any setting.")
+        tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01 or hidden=128-64,256. May be repeated.")
     ] = (),
     name: Annotated[str | None, Parameter(help="The new run's name.")] = None,
     resume: Annotated[str | None, Parameter(help="Go on with this run; no setting can change.")] = None,
@@ -104,26 +104,34 @@ def train(
 ) -> None:
     """Train a network and evaluate it once on the test set."""
     given = {key: value for key, value in vars(settings).items() if value is not None}
-    for option, value in (("until", until), ("checkpoint-every", checkpoint_every)):
-        if value is not None and value < 1:
-            raise UsageError(f"--{option}: must be at least 1, not {value}")
     if resume is not None and (given or sweep or recipe or config or name):
         raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
-    swept = dict(_swept(text) for text in sweep)
+    pairs = [_swept(text) for text in sweep]
+    swept = dict(pairs)
+    if len(swept) < len(pairs):
+        raise UsageError("--sweep: a setting appears twice; give all its values at once")
     chosen = [None] if resume is not None else _chosen_configs(recipe, config, given, swept)
     if name is not None and len(chosen) > 1:
         raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
     options |= {"checkpoint_every": checkpoint_every} | _data_options(source, common)
-    results = []
+    from jaxquard.display import say
+
+    results, lost = [], []
     for one in chosen:
         result, diverged = _train(one, options, quiet=common.quiet)
         results.append(result)
-        if diverged is not None and len(chosen) == 1:
-            if common.json:
-                _print_json(_train_document(result))
-            raise diverged
-    _report_training(results, list(swept) or [setting for setting, _ in results[0].run.config.sweep], common)
+        if diverged is not None:
+            lost.append(diverged)
+            if len(chosen) > 1 and not common.quiet:
+                say(f"{result.run.id}: {diverged}")
+    if len(lost) < len(chosen):
+        _report_training(results, list(swept) or [setting for setting, _ in results[0].run.config.sweep], common)
+        return
+    if common.json:
+        documents = [_train_document(result) for result in results]
+        _print_json(documents[0] if len(documents) == 1 else {"runs": documents})
+    raise lost[-1]
 
 
 def _report_training(results: "list[TrainResult]", swept: list[str], common: Common) -> None:
@@ -195,8 +203,12 @@ def _chosen_configs(
     shapes = {name: values for name, values in swept.items() if name not in SCALARS}
     for name in shapes.keys() - given.keys() - vars(_settings).keys():
         raise UsageError(f"--sweep {name}: no such setting{suggestion(name, vars(_settings))}")
-    if shapes and given.get("validation", base.validation) is None:
-        given = given | {"validation": DEFAULT_VALIDATION}
+    if shapes:
+        given = {"validation": base.validation or DEFAULT_VALIDATION} | given
+        if given["validation"] == 0:
+            raise UsageError("validation: a sweep chooses by validation data; it cannot be 0")
+    if given.get("dataset", base.dataset) != base.dataset:  # measured on other images
+        base = base.replace(pixel_mean=None, pixel_std=None)
     given = given | ({"sweep": scalars} if scalars else {})
     combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
     configs = [base.replace(**given | combination) for combination in combinations]
@@ -207,7 +219,17 @@ def _swept(text: str) -> tuple[str, tuple[Any, ...]]:
     name, equals, values = text.partition("=")
     if not equals or not all(values.split(",")):
         raise UsageError(f"--sweep {text}: write it as setting=value,value,…")
-    return name.strip().replace("-", "_"), tuple(_value(value) for value in values.split(","))
+    name = name.strip().replace("-", "_")
+    value = _sizes if name in ("hidden", "widths") else _value
+    return name, tuple(value(part) for part in values.split(","))
+
+
+def _sizes(text: str) -> tuple[int, ...]:
+    """A network's layers, as 128-64."""
+    try:
+        return tuple(int(part) for part in text.split("-"))
+    except ValueError:
+        raise UsageError(f"--sweep: write layers as 128-64, not {text}") from None
 
 
 def _value(text: str) -> Any:
@@ -350,8 +372,10 @@ def compare(
         from jaxquard.charts import learning_curves, save
         from jaxquard.runs.directory import find, runs_directory
 
-        found = {document["run"]: find(document["run"], runs_directory(common.runs)) for document in documents}
-        save(learning_curves({name: run.epochs() for name, run in found.items()}, metric=metric), chart)
+        found = [find(name, runs_directory(common.runs)) for name in names]
+        unique = len({run.id for run in found}) == len(found)
+        epochs = {run.id if unique else name: run.epochs() for name, run in zip(names, found, strict=True)}
+        save(learning_curves(epochs, metric=metric), chart)
     if common.json:
         _print_json(documents)
     else:

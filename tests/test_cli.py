@@ -97,8 +97,8 @@ MISTAKES = [
     (2, "cannot be read", "train --config none.toml"),
     (2, "--sweep", "train --sweep learning_rate"),
     (2, "--sweep depth: no such setting", "train --sweep depth=1,2"),
-    (2, "--until: must be at least 1", "train --until 0 --dataset DATA"),
-    (2, "--checkpoint-every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
+    (2, "until: must be at least 1", "train --until 0 --dataset DATA"),
+    (2, "checkpoint_every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
     (2, "no other setting", "train --resume one --learning-rate 0.1 --runs ROOT"),
     (2, "no other setting", "train --resume one --recipe seed --runs ROOT"),
     (2, "--epochs", "train --epochs three"),
@@ -199,14 +199,14 @@ def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz):
 
 def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
     arguments = ["--dataset", npz, *QUICK[:2], "--epochs", 1, "--validation", 20]
-    swept = ["--sweep", "batch-size=10,20", "--sweep", "optimizer=sgd,adam"]
+    swept = ["--batch-size", 20, "--sweep", "hidden=3,4-2", "--sweep", "optimizer=sgd,adam"]
     document = jaxquard("train", *arguments, *swept, "--json", "--quiet").document
     made = [Run(Path("runs") / one["run"]).config for one in document["runs"]]
-    assert [(config.batch_size, config.optimizer) for config in made] == [
-        (10, "sgd"),
-        (10, "adam"),
-        (20, "sgd"),
-        (20, "adam"),
+    assert [(config.hidden, config.optimizer) for config in made] == [
+        ((3,), "sgd"),
+        ((3,), "adam"),
+        ((4, 2), "sgd"),
+        ((4, 2), "adam"),
     ]
     assert len(document["ranking"]) == 4
     assert "one seed cannot tell" in document["verdict"]
@@ -221,6 +221,9 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
         (["--sweep", "batch_size=10,ten"], "batch_size: must be a whole number"),
         (["--sweep", "learning_rate=0.1,fast"], "learning_rate: must be a finite number"),
         (["--sweep", "batch_size=10,20", "--name", "x"], "leave it out"),
+        (["--sweep", "batch_size=10,20", "--validation", 0], "validation: a sweep chooses by validation data"),
+        (["--sweep", "hidden=8-4,8-x"], "write layers as 128-64, not 8-x"),
+        (["--sweep", "learning_rate=0.1", "--sweep", "learning-rate=0.2"], "a setting appears twice"),
     ],
 )
 def test_a_sweep_that_makes_no_sense(jaxquard, npz, arguments, says):
@@ -229,6 +232,25 @@ def test_a_sweep_that_makes_no_sense(jaxquard, npz, arguments, says):
     assert says in said.err
     assert said.err.count("\n") == 1
     assert not Path("runs").exists()
+
+
+def test_a_sweep_of_shapes_says_which_runs_diverged(jaxquard, npz):
+    arguments = ["--dataset", npz, "--batch-size", 20, "--learning-rate", 1e30, "--validation", 20]
+    with np.errstate(all="ignore"):
+        said = jaxquard("train", *arguments, "--sweep", "activation=relu,leaky_relu", "--json")
+    assert said.code == 4
+    assert [one["diverged"] for one in said.document["runs"]] == [True, True]
+    assert said.err.count("diverged: loss not finite") == 3  # each of the two, and the error
+
+
+def test_another_data_set_is_not_standardised_by_the_first_ones_pixels(jaxquard, npz, tmp_path):
+    jaxquard("train", "--dataset", npz, *QUICK, "--name", "first", "--quiet")
+    with np.load(npz) as arrays:
+        np.savez(tmp_path / "dark.npz", **{name: a // 2 if a.ndim == 3 else a for name, a in arrays.items()})
+    config = ["--config", "runs/first/config.toml", "--patience", 1, "--validation", 20]
+    jaxquard("train", *config, "--dataset", tmp_path / "dark.npz", "--name", "second", "--quiet")
+    first, second = (Run(Path("runs") / name).config for name in ("first", "second"))
+    assert second.pixel_mean == pytest.approx(first.pixel_mean / 2, abs=0.005)
 
 
 def test_divergence_is_exit_4_with_its_document(jaxquard, npz):
@@ -327,6 +349,9 @@ def test_compare(jaxquard, root, npz):
     assert Path("chart.svg").read_text().startswith("<svg")
     documents = jaxquard("compare", "one", "two", "--runs", root, "--json").document
     assert [document["settings"] for document in documents] == [{"seed": 0}, {"seed": 1}]
+    paths = [root / "one", shutil.copytree(root / "two", Path("elsewhere/one"))]
+    assert jaxquard("compare", *paths, "--chart", "paths.svg").code == 0  # of the same name, and not in ./runs
+    assert "elsewhere/one: training" in Path("paths.svg").read_text()
 
 
 def test_recipes(jaxquard):

@@ -11,6 +11,7 @@ from jaxquard.charts.pictures import data_uri, scale_sentence, signed
 from jaxquard.data.dataset import shuffled
 from jaxquard.studio.eyes import BUDGET, labelled, make_eyes
 from jaxquard.studio.models import Subject, answer, index_of
+from jaxquard.studio.weights import as_pixels
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.fit import plain
@@ -70,17 +71,9 @@ def _neuron_sentence(found: Exciting, unit: int, channel: bool) -> str:
 
 def weight_picture(task: steps.Task, w: np.ndarray) -> dict[str, str]:
     """The weights with which a unit of the first layer sees the image, colours averaged."""
-    (picture,), limit = signed(first_weights(task, w).mean(axis=-1)[None])
+    pixels = as_pixels(w[..., None], task.image_shape, task.config.stem)[..., 0]
+    (picture,), limit = signed(pixels.mean(axis=-1)[None])
     return {"png": data_uri(picture), "sentence": scale_sentence(limit)}
-
-
-def first_weights(task: steps.Task, w: np.ndarray) -> np.ndarray:
-    """A first unit's weights laid out like the pixels they meet, (h, w, c): a dense unit's (h·w·c,), or a kernel's
-    (rows, columns, stem²·c), where each stem × stem square of pixels was taken as one."""
-    if w.ndim == 1:
-        return w.reshape(task.image_shape)
-    (rows, columns, _), stem = w.shape, task.config.stem
-    return w.reshape(rows, columns, stem, stem, -1).swapaxes(1, 2).reshape(rows * stem, columns * stem, -1)
 
 
 def incoming(w: np.ndarray) -> list[dict[str, Any]]:

@@ -31,7 +31,7 @@ def weights(sight: Sight, network: int) -> dict[str, Any]:
     ]
     first = next(iter(now))
     shape = tuple(run.environment["dataset"]["image_shape"])
-    images = first_layer(now[first] - start[first], shape)
+    images = first_layer(as_pixels(now[first] - start[first], shape, run.config.stem))
     return {"epoch": epochs[-1], "epochs_with_snapshot": epochs, "layers": layers, "first_layer": images}
 
 
@@ -55,15 +55,21 @@ def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:
     return {"edges": edges.tolist(), **counts}
 
 
-def first_layer(change: np.ndarray, image_shape: tuple[int, ...]) -> dict[str, Any]:
-    """What training changed in each unit's weights, as pictures, the mean of their channels.
+def as_pixels(w: np.ndarray, image_shape: tuple[int, ...], stem: int) -> np.ndarray:
+    """First-layer weights laid out like the pixels they meet, (h, w, c, units): a dense layer's (h·w·c, units), or
+    kernels (rows, columns, stem²·c, units), where each stem × stem square of pixels was taken as one."""
+    if w.ndim == 2:
+        return w.reshape(*image_shape, -1)
+    rows, columns, _, units = w.shape
+    squares = w.reshape(rows, columns, stem, stem, -1, units).swapaxes(1, 2)
+    return squares.reshape(rows * stem, columns * stem, -1, units)
 
-    `change`: (in, units) of an MLP, (height, width, channels, units) of a CNN.
-    """
-    grid = change.reshape(*image_shape, -1) if change.ndim == 2 else change
-    units = np.moveaxis(grid.mean(axis=2), -1, 0)[:UNITS]
+
+def first_layer(change: np.ndarray) -> dict[str, Any]:
+    """What training changed in each unit's weights (h, w, c, units), as pictures, the mean of their channels."""
+    units = np.moveaxis(change.mean(axis=2), -1, 0)[:UNITS]
     colors, limit = pictures.signed(units)
-    said = f"What training changed in the weights of {len(units)} of {grid.shape[-1]} units. "
+    said = f"What training changed in the weights of {len(units)} of {change.shape[-1]} units. "
     return {
         "width": units.shape[2],
         "height": units.shape[1],

@@ -1,27 +1,9 @@
 """Neurons: their weights laid out as what they look at, and the images that excite them, found a second way."""
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.nn.pooling import space_to_depth
-from jaxquard.studio.neurons import exciting, first_weights, incoming, layer_units, neuron
-
-
-def test_a_dense_units_weights_lie_like_its_pixels(subject, coloured):
-    seen = subject(coloured, hidden=(7,))
-    w = np.asarray(seen.model.weights[0][0]["w"])[:, 3]
-    image = coloured.test_images[0] / 255
-    assert np.sum(first_weights(seen.task, w) * image) == pytest.approx(w @ image.reshape(-1), rel=1e-5)
-
-
-def test_a_kernels_weights_lie_like_the_pixels_it_meets(subject, coloured):
-    seen = subject(coloured, model="cnn", widths=(4,), stem=2)
-    w = np.asarray(seen.model.weights[0][0]["w"])[..., 1]
-    patch = coloured.test_images[0] / 255  # six pixels a side: three squares of two, as many as the kernel is wide
-    met = np.asarray(space_to_depth(jnp.asarray(patch[None]), 2))[0]
-    assert first_weights(seen.task, w).shape == (6, 6, 3)
-    assert np.sum(first_weights(seen.task, w) * patch) == pytest.approx(np.sum(w * met), rel=1e-5)
+from jaxquard.studio.neurons import exciting, incoming, layer_units, neuron
 
 
 def test_the_strongest_weights_by_brute_force():

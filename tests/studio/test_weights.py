@@ -1,11 +1,13 @@
 """Weights as pictures: the right network's, the right snapshot's, and nothing that is not finite."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxquard.nn.pooling import space_to_depth
 from jaxquard.runs import tensors
 from jaxquard.runs.directory import Run
-from jaxquard.studio.weights import UNITS, first_layer, histogram, snapshot
+from jaxquard.studio.weights import UNITS, as_pixels, first_layer, histogram, snapshot
 
 
 def test_the_weights_of_a_network_against_its_start(get, root):
@@ -46,7 +48,25 @@ def test_layers_come_in_order_and_convolutions_as_their_kernels(root):
     (root / "part" / "snapshots" / "epoch-000009.safetensors").write_bytes(tensors.to_bytes(arrays))
     found = snapshot(Run(root / "part"), 9, 0)
     assert list(found) == ["0/0/w", "0/1/w", "0/2/w", "0/10/w", "0/11/w"]
-    pictures = first_layer(np.ones((3, 3, 2, 100)), (28, 28, 2))
+
+
+def test_a_dense_layers_weights_lie_like_its_pixels(coloured):
+    image = coloured.test_images[0] / 255
+    w = np.random.default_rng(0).normal(size=(image.size, 5))
+    seen = np.tensordot(image, as_pixels(w, image.shape, 1), 3)
+    np.testing.assert_allclose(seen, image.reshape(-1) @ w)
+
+
+def test_kernels_lie_like_the_pixels_they_meet(coloured):
+    patch = coloured.test_images[0] / 255  # six pixels a side: three squares of two, as many as the kernels are wide
+    met = np.asarray(space_to_depth(jnp.asarray(patch[None]), 2))[0]
+    w = np.random.default_rng(0).normal(size=(*met.shape, 5))
+    assert as_pixels(w, patch.shape, 2).shape == (6, 6, 3, 5)
+    np.testing.assert_allclose(np.tensordot(patch, as_pixels(w, patch.shape, 2), 3), np.tensordot(met, w, 3), rtol=1e-5)
+
+
+def test_no_more_units_are_shown_than_can_be_looked_at():
+    pictures = first_layer(np.ones((3, 3, 2, 100)))
     assert (pictures["width"], pictures["height"], len(pictures["images"])) == (3, 3, UNITS)
 
 
