@@ -9,7 +9,7 @@ from jaxquard.config import Config
 from jaxquard.lessons.arms import final
 from jaxquard.lessons.drawing import BAND, point
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
-from jaxquard.lessons.verdict import above, bracket, tuned
+from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 from jaxquard.lessons.words import spread
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def judge(measured: Measured) -> Finding:
         "nearest": f"{rates[nearest]:g}",
         "advised": spread(found[nearest]),
     }
-    return Finding([part], bracket(np.log10(best), np.log10([0.005, 0.02]), "ABC"), facts)
+    answer = bracket(np.log10(best), np.log10([0.005, 0.02]), "ABC")
+    return Finding([part], answer, facts, at_an_end({"the mission's network": found}))
 
 
 def draw(measured: Measured) -> list[Chart]:

@@ -9,7 +9,7 @@ from jaxquard.config import Config
 from jaxquard.lessons.arms import Arm, finals
 from jaxquard.lessons.drawing import BAND, BAR, by_epoch, dot
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale
-from jaxquard.lessons.verdict import above, best, tuned
+from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 from jaxquard.lessons.words import spread
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def judge(measured: Measured) -> Finding:
         **{f"best_{setting}": f"{strength(measured, name):g}" for name, (setting, _) in STRENGTHS.items()},
     }
     winner = best({name: found[name] for name in CURES})
-    return Finding([overfits, *parts], CURES[winner] if winner else None, facts)
+    note = at_an_end({name: finals(measured, name) for name in STRENGTHS})
+    return Finding([overfits, *parts], CURES[winner] if winner else None, facts, note)
 
 
 def strength(measured: Measured, cure: str) -> float:

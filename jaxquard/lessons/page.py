@@ -60,6 +60,7 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
         f"## The verdict: {SAID[result['verdict']]}",
         verdict_table(result["comparisons"]),
         RULE,
+        result["note"],
         _prediction(result),
         "## What to take home",
         filled(home, facts),
