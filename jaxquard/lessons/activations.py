@@ -90,7 +90,7 @@ def _chart(measured: Measured, depth: int) -> Chart:
 
 LESSON = Lesson(
     question="Which activation?",
-    claim="Rectified linear units learn better than sigmoid ones.",
+    claim="Rectified linear units often learn better than sigmoid ones.",
     source="Nielsen, chapter 3, “Other models of artificial neuron”; the mission, “Activation Functions”",
     choices={
         name: f"With four hidden layers, {text} is clearly ahead of all the others."
@@ -117,19 +117,18 @@ counts as dead when its slope is below a thousandth on each of 256 images.
     take_home={
         "holds": """
 At both depths ReLU is ahead. With one hidden layer sigmoid reaches {sigmoid_1} % and ReLU {relu_1} %; with four
-{sigmoid_4} % and {relu_4} %. How much it matters depends on the depth, and why is the next lesson. Among the others
-at four layers: tanh {tanh_4} %, leaky ReLU {leaky_relu_4} %, GELU {gelu_4} %. Dead units are no plague here: {dead} %
-of the ReLUs in the first of four layers.
+{sigmoid_4} % and {relu_4} %. What depth costs the sigmoid, and why, is the next lesson. Among the others at four
+layers: tanh {tanh_4} %, leaky ReLU {leaky_relu_4} %, GELU {gelu_4} %. Of the ReLUs in the first of four layers {dead} %
+are dead.
 """,
         "does not hold": """
 Not at both depths. With one hidden layer sigmoid reaches {sigmoid_1} % and ReLU {relu_1} %; with four {sigmoid_4} % and
-{relu_4} %. Given a learning rate of its own, the sigmoid is a good activation in a shallow network; it is depth that it
-cannot bear, and why is the next lesson. Among the others at four layers: tanh {tanh_4} %, leaky ReLU {leaky_relu_4} %,
-GELU {gelu_4} %. Dead units are no plague here: {dead} % of the ReLUs in the first of four layers.
+{relu_4} %. What depth costs the sigmoid, and why, is the next lesson. Among the others at four layers: tanh {tanh_4} %,
+leaky ReLU {leaky_relu_4} %, GELU {gelu_4} %. Of the ReLUs in the first of four layers {dead} % are dead.
 """,
         "cannot tell": """
 These seeds do not decide all of it. With one hidden layer sigmoid reaches {sigmoid_1} % and ReLU {relu_1} %; with four
-{sigmoid_4} % and {relu_4} %. Dead are {dead} % of the ReLUs in the first of four layers.
+{sigmoid_4} % and {relu_4} %. Of the ReLUs in the first of four layers {dead} % are dead.
 """,
     },
     try_next="""

@@ -141,7 +141,8 @@ The mission's network, with batches from 16 to 512 images, plain SGD. At equal e
 image equally often, and small batches make more updates; at equal updates the large ones see more images. A larger
 batch bears a larger step, so each size gets, for each seed, the best of four rates for the other seeds, from 0.01 to
 0.3, and 512 the best of five, up to 1. “A good trade-off” is taken to mean: at most half a point less accurate than the
-best size, and an epoch at least twice as fast as with 16.
+best size, and an epoch at least twice as fast as with 16. The times are of this machine, one size after the other;
+their interval does not cover what else it did.
 """,
     take_home={
         "holds": """

@@ -199,8 +199,8 @@ The same update of the mission's network is timed in four ways, in turns, {seeds
 counted for one. Compiling is not counted, nor is making the first weights and the order of the images. The claim holds
 if, with batches of 128, the ratio of the first two lies between 10 and 100.
 
-*Every other lesson's verdict is about networks, and you should get the same one. This one's is about times: it is a
-verdict on this machine, on this day, with whatever else was running.*
+*Almost every other lesson's verdict is about networks (batch size has a part about times), and you should get the same
+one. This one's is about times: it is a verdict on this machine, on this day, with whatever else was running.*
 """,
     take_home={
         "holds": """

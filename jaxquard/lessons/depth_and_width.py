@@ -81,7 +81,10 @@ def _rates_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="Many thin layers, or one wide one?",
     claim="Deeper networks are better, even with no more parameters.",
-    source="the mission, “Future Improvements”; Nielsen, chapter 5, “Why are deep neural networks hard to train?”",
+    source=(
+        "the mission, “Future Improvements”; Nielsen, chapter 5, “Why are deep neural networks hard to train?” "
+        "(“with no more parameters” is this lesson's sharpening)"
+    ),
     choices={
         "A": "One hidden layer ends best.",
         "B": "Two hidden layers end best.",
@@ -118,12 +121,11 @@ the lesson on convolution.
 """,
         "cannot tell": """
 The gain of {gain} points is within the noise of {seeds} seeds: one layer of {width1} units ends at {depth1} %, two of
-{width2} at {depth2} %, three of {width3} at {depth3} %, eight of {width8} at {depth8} %. At equal numbers of
-parameters depth alone is, here, not what decides.
+{width2} at {depth2} %, three of {width3} at {depth3} %, eight of {width8} at {depth8} %.
 """,
     },
     try_next="""
-Spend more instead of sharing out: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024,1024`. Which
+Spend more instead of sharing out: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which
 buys more for a parameter, width or depth? And how do the deep, thin networks fare with `--initializer scaled_normal`?
 """,
 )

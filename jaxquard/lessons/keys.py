@@ -176,22 +176,22 @@ same bits, and if each of the mistakes costs more than half a point.
 Trained twice from one seed, {same_seed} % of the first layer's weights are the same bits; from another seed,
 {next_seed} %. And each mistake costs: of the {fresh} % that the network gets with keys as they should be, it loses
 {epochs_cost} points if every epoch has the same order, {steps_cost} if dropout forgets the step, and {units_cost} if
-all units of a layer begin alike. The last is the gravest, for what begins alike gets the same gradient and stays
-alike: a layer of one unit.
+all units of a layer begin alike: what begins alike gets nearly the same gradient, and only dropout and the weights of
+the next layer pull it apart.
 """,
         "does not hold": """
-The first half does: trained twice from one seed, {same_seed} % of the first layer's weights are the same bits; from
-another seed, {next_seed} %. But a key used twice does not always do harm that one could see. With keys as they should
-be the network gets {fresh} %; it loses {epochs_cost} points if every epoch has the same order, {steps_cost} if dropout
-forgets the step, {units_cost} if all units of a layer begin alike: they get the same gradient, and stay alike for
-ever. Which of these mistakes would you have found by looking at the accuracy? That is why the keys themselves must be
-right, and tested: the result need not tell.
+Trained twice from one seed, {same_seed} % of the first layer's weights are the same bits; from another seed,
+{next_seed} %. The table says which part of the claim fails. With keys as they should be the network gets {fresh} %; it
+loses {epochs_cost} points (below zero: it gains) if every epoch has the same order, {steps_cost} if dropout forgets the
+step, {units_cost} if all units of a layer begin alike: they get nearly the same gradient, and only dropout and the
+weights of the next layer pull them apart. Which of these mistakes would you have found by looking at the accuracy? That
+is why the keys themselves must be right, and tested: the result need not tell.
 """,
         "cannot tell": """
 Trained twice from one seed, {same_seed} % of the first layer's weights are the same bits. With keys as they should be
-the network gets {fresh} %; it loses {epochs_cost} points if every epoch has the same order, {steps_cost} if dropout
-forgets the step, and {units_cost} if all units of a layer begin alike. {seeds} seeds do not settle for each of the
-three whether that is more than half a point: a mistake can hide in the noise.
+the network gets {fresh} %; it loses {epochs_cost} points (below zero: it gains) if every epoch has the same order,
+{steps_cost} if dropout forgets the step, and {units_cost} if all units of a layer begin alike. {seeds} seeds do not
+settle for each of the three whether that is more than half a point: a mistake can hide in the noise.
 """,
     },
     try_next="""

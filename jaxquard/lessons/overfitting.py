@@ -140,9 +140,9 @@ A hundred thousand weights can learn a thousand images by heart. What they learn
 general; later, more and more, it is true of these thousand. The signs: the training images are all right, the held-out
 ones no longer improve, and the held-out loss, which also counts how *sure* a wrong answer was, begins to rise.
 
-*L2* makes large weights costly. *Dropout* trains a different half of the network in each step, so that no unit can
-rely on another. *More data* shows each image mirrored and moved by up to two pixels, never twice the same. *Early
-stopping* takes the network as it was before the loss rose.
+*L2* makes large weights costly. *Dropout* trains a different part of the network in each step, so that no unit can rely
+on another. *More data* shows each image mirrored and moved by up to two pixels, in one of fifty variants each time.
+*Early stopping* takes the network as it was before the loss rose.
 """,
     method="""
 The mission's network trains for {epochs} epochs on the same {train} images, in batches of 32, without a cure and with

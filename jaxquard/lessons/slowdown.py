@@ -135,8 +135,8 @@ rates, from 0.1 to 100, for the other seeds.
 The slowdown is real, and not a matter of the learning rate. From (2, 2) the neuron with squared error moves at first at
 {squared_error} % of the speed that it reaches later, the one with cross-entropy at {cross_entropy} %. The network, from
 N(0, 1) with sigmoid outputs, is soon at {squared_error_sigmoid_standard_normal} % with squared error and at
-{cross_entropy_sigmoid_standard_normal} % with cross-entropy. And yet it is a matter of the start: from 1/√n the two are
-at {squared_error_sigmoid_scaled_normal} % and {cross_entropy_sigmoid_scaled_normal} %. A good start is half the cure.
+{cross_entropy_sigmoid_standard_normal} % with cross-entropy. How much of it is a matter of the start? From 1/√n the two
+are at {squared_error_sigmoid_scaled_normal} % and {cross_entropy_sigmoid_scaled_normal} %.
 """,
         "does not hold": """
 In one neuron it is plain: from (2, 2), squared error moves at first at {squared_error} % of the speed that it reaches
@@ -149,10 +149,12 @@ learning rate. From N(0, 1), squared error against cross-entropy: {squared_error
 """,
         "cannot tell": """
 In one neuron it is plain: from (2, 2), squared error moves at first at {squared_error} % of the speed that it reaches
-later, cross-entropy at {cross_entropy} %. In the network these seeds do not decide it: from N(0, 1), squared error
-against cross-entropy, {squared_error_sigmoid_standard_normal} % against {cross_entropy_sigmoid_standard_normal} %
-with sigmoid outputs, {squared_error_softmax_standard_normal} % against {cross_entropy_standard_normal} % with
-softmax.
+later, cross-entropy at {cross_entropy} %. In the network these seeds do not decide all of it (the table says which part
+is open). From N(0, 1), squared error against cross-entropy: {squared_error_sigmoid_standard_normal} % against
+{cross_entropy_sigmoid_standard_normal} % with sigmoid outputs, {squared_error_softmax_standard_normal} % against
+{cross_entropy_standard_normal} % with softmax. From 1/√n: {squared_error_sigmoid_scaled_normal} % against
+{cross_entropy_sigmoid_scaled_normal} %, and {squared_error_softmax_scaled_normal} % against
+{cross_entropy_scaled_normal} %.
 """,
     },
     try_next="""
