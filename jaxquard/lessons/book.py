@@ -19,8 +19,8 @@ INTRODUCTION = """# Lessons: claims put to the test
 
 Each of these pages takes a claim about training neural networks, from Michael Nielsen's *Neural Networks and Deep
 Learning* or from the README that this project grew out of (“the mission”), and puts it to the test on Fashion-MNIST:
-several networks for each side, a rule for the verdict that was fixed before they were trained, and a figure with its
-error bars. A claim can hold, not hold, or be left open by this many seeds. They can be read in order.
+several networks for each side, one rule for every verdict, and a figure with its error bars. A claim can hold, not
+hold, or be left open by this many seeds. They can be read in order.
 
 `jaxquard lesson NAME` repeats one in two minutes at most, and asks first what you expect.
 """

@@ -179,7 +179,10 @@ def _doubts(measured: Measured) -> list[Chart]:
 
 LESSON = Lesson(
     question="Does it know when it is wrong?",
-    claim="What comes out of softmax are probabilities: of the predictions made with 80 % confidence, 80 % are right.",
+    claim=(
+        "What comes out of softmax are probabilities. Taken at their word: of the predictions made with 80 % "
+        "confidence, 80 % are right."
+    ),
     source="Nielsen, chapter 3, “Softmax”; the mission, “Softmax for Output”",
     choices={
         "A": "Trained thoroughly, the network is less sure than it should be, by more than a point.",
@@ -223,15 +226,15 @@ right in {turned_right} % and sure of {turned_sure} %; under noise of {noisy_at}
 wrong, network or label.
 """,
         "cannot tell": """
-The calibration errors, {mission_error} points with η = 0.01 and {thorough_error} with η = 0.1, are too close to two
-points for {seeds} seeds; confidence exceeds truth by {mission_excess} and {thorough_excess}. What is plain: turned by
-{turned_at}°, the second is right in {turned_right} % and sure of {turned_sure} %. Of a network's mistakes, {shared} %
-are shared by all.
+The calibration errors, {mission_error} points with η = 0.01 and {thorough_error} with η = 0.1, are not both clearly on
+one side of two points with {seeds} seeds; confidence exceeds truth by {mission_excess} and {thorough_excess}. What is
+plain: turned by {turned_at}°, the second is right in {turned_right} % and sure of {turned_sure} %. Of a network's
+mistakes, {shared} % are shared by all.
 """,
     },
     try_next="""
-Does early stopping keep a network honest? `jaxquard train --learning-rate 0.1 --patience 3`, then `jaxquard evaluate`,
-which prints the calibration error. And label smoothing (`--label-smoothing 0.1`) forbids certainty outright: does it
-end up too modest?
+Does early stopping keep a network honest? `jaxquard train --learning-rate 0.1 --patience 3`, then `jaxquard evaluate
+RUN --split validation`, which prints the calibration error. And label smoothing (`--label-smoothing 0.1`) forbids
+certainty outright: does it end up too modest?
 """,
 )

@@ -143,7 +143,7 @@ opinion about the data. Where it is true it is worth more than parameters; where
 Not in all its parts. On images as they are the CNN gets {cnn} %, the MLP {mlp} %, a lead of {ahead} points. With all
 pixels shuffled the CNN gets {cnn_shuffled} %, the MLP {mlp_shuffled} %, a lead of {behind} points for the MLP.
 Shuffling costs the CNN {cnn_loss} points and the MLP {mlp_loss}. With few images or few steps the CNN's running
-statistics may not have settled yet: try `--full` before you believe it.
+statistics may not have settled yet.
 """,
         "cannot tell": """
 The CNN gets {cnn} % on images as they are and {cnn_shuffled} % with all pixels shuffled, the MLP {mlp} and

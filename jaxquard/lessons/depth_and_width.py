@@ -7,11 +7,11 @@ from jaxquard.config import Config
 from jaxquard.lessons.arms import finals
 from jaxquard.lessons.drawing import BAND, BAR, dot, point
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
-from jaxquard.lessons.verdict import above, best, tuned
+from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 from jaxquard.lessons.words import spread
 
 DEPTHS = (1, 2, 3, 5, 8)
-RATES = (0.02, 0.06, 0.2)
+RATES = (0.02, 0.06, 0.2, 0.6)
 PIXELS, CLASSES = 784, 10
 LEARNED = 50.0  # %: a rate at which some network gets less is off the chart, though not out of the comparison
 BUDGET = 110_000  # parameters, as many as the mission's network has, rounded up
@@ -28,7 +28,7 @@ def width(depth: int) -> int:
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Each depth at three rates, for deep networks want smaller ones. He's start keeps ReLU's signal alive in depth."""
+    """Each depth at four rates, for deep networks want smaller ones. He's start keeps ReLU's signal alive in depth."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),), initializer="he_normal")
     return {f"depth {depth}": shared.replace(hidden=(width(depth),) * depth) for depth in DEPTHS}
 
@@ -47,7 +47,8 @@ def judge(measured: Measured) -> Finding:
     facts |= {"gain": spread(deeper - found[1]), "deepest_gain": spread(found[DEPTHS[-1]] - found[1])}
     facts["best_depth"] = str(max(found, key=lambda depth: found[depth].mean()))
     answer = best({"A": found[1], "B": found[2], "C": tuned(np.stack([found[depth] for depth in DEPTHS[2:]]))})
-    return Finding([part], answer, facts)
+    note = at_an_end({name(depth): finals(measured, f"depth {depth}") for depth in DEPTHS})
+    return Finding([part], answer, facts, note)
 
 
 def draw(measured: Measured) -> list[Chart]:
@@ -80,7 +81,10 @@ def _rates_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="Many thin layers, or one wide one?",
     claim="Deeper networks are better, even with no more parameters.",
-    source="the mission, “Future Improvements”; Nielsen, chapter 5, “Why are deep neural networks hard to train?”",
+    source=(
+        "the mission, “Future Improvements”; Nielsen, chapter 5, “Why are deep neural networks hard to train?” "
+        "(“with no more parameters” is this lesson's sharpening)"
+    ),
     choices={
         "A": "One hidden layer ends best.",
         "B": "Two hidden layers end best.",
@@ -100,7 +104,7 @@ the hidden layers lose less width than one would think.
 """,
     method="""
 Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, at
-three rates each; a seed's rate is the one that was best for the *other* seeds. To be fair to depth, “the deeper
+four rates each; a seed's rate is the one that was best for the *other* seeds. To be fair to depth, “the deeper
 networks” may choose, in the same way, their depth as well. The claim holds if they end above one hidden layer.
 """,
     take_home={
@@ -117,12 +121,11 @@ the lesson on convolution.
 """,
         "cannot tell": """
 The gain of {gain} points is within the noise of {seeds} seeds: one layer of {width1} units ends at {depth1} %, two of
-{width2} at {depth2} %, three of {width3} at {depth3} %, eight of {width8} at {depth8} %. At equal numbers of
-parameters depth alone is, here, not what decides.
+{width2} at {depth2} %, three of {width3} at {depth3} %, eight of {width8} at {depth8} %.
 """,
     },
     try_next="""
-Spend more instead of sharing out: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024,1024`. Which
+Spend more instead of sharing out: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which
 buys more for a parameter, width or depth? And how do the deep, thin networks fare with `--initializer scaled_normal`?
 """,
 )

@@ -113,15 +113,14 @@ more often: all networks make as many updates as 20 epochs of everything.
 """,
     take_home={
         "holds": """
-Both halves hold: {ten} % after 10 epochs, {twenty} % after 20, a gain of {gain} points. And it does not stop there: 40
-epochs reach {forty} %, {gain_forty} more. At a rate this small the network is still on its way; see the lesson on
-learning rates before training longer. Data is the other lever: {fewest} images give {with_fewest} %, all of them
-{with_most} %, and the last doubling brought {doubling} points.
+Both halves hold: {ten} % after 10 epochs, {twenty} % after 20, a gain of {gain} points. 40 epochs reach {forty} %, a
+change of {gain_forty} points; see the lesson on learning rates before training longer. Data is the other lever:
+{fewest} images give {with_fewest} %, all of them {with_most} %, and the last doubling brought {doubling} points.
 """,
         "does not hold": """
 10 epochs reach {ten} %, 20 reach {twenty} %: a gain of {gain} points. The table says which half fails. 40 epochs reach
-{forty} %, {gain_forty} more: the network has not finished, it is only slow at this learning rate. Data is the other
-lever: {fewest} images give {with_fewest} %, all of them {with_most} %, and the last doubling brought {doubling} points.
+{forty} %, a change of {gain_forty} points. Data is the other lever: {fewest} images give {with_fewest} %, all of them
+{with_most} %, and the last doubling brought {doubling} points.
 """,
         "cannot tell": """
 10 epochs reach {ten} %, 20 reach {twenty} %: a gain of {gain} points; 40 reach {forty} %. Data is the other lever:

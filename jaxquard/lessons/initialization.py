@@ -123,20 +123,22 @@ start doubles v to make up for that; Glorot's takes the average of the layer's i
     method="""
 Before any training, {seeds} networks from each start look at 1,000 images: the variance of z over images and units,
 layer by layer, in the mission's network (784–128–64–10) and in one with seven hidden layers; how sure the softmax is;
-how long the gradient is. Then the mission's network trains for {epochs} epochs from each. “Near 1” is taken to mean
-above 0.8 in each of the three layers.
+how long the gradient is. Then the mission's network trains for {epochs} epochs from each, all at the mission's rate of
+0.01, which may suit one start better than another. “Near 1” is taken to mean above 0.8 in each of the three layers.
 """,
     take_home={
         "does not hold": """
-The first half holds, the second does not. From N(0, 1), Var(z) is {exploded} in the first layer; the untrained softmax
-is on average {surest_standard_normal} % sure of whatever it says, and the gradient of the last layer has length
-{gradient_standard_normal}, where from 1/√n it has {gradient_scaled_normal}. After training, N(0, 1) is at
+The table says which parts hold. From N(0, 1), Var(z) is {exploded} in the first layer; the untrained softmax is on
+average {surest_standard_normal} % sure of whatever it says, and the gradient of the last layer has length
+{gradient_standard_normal}, where from 1/√n it has {gradient_scaled_normal}. The mission expects a saturated softmax to
+make gradients vanish; these figures say what it does at the output. After training, N(0, 1) is at
 {accuracy_standard_normal} %, 1/√n at {accuracy_scaled_normal} %.
 
 But 1/√n keeps the variance at 1 only where nothing is cut off. After the first layer comes the ReLU: {z1}, {z2} and
-{z3} in the three layers; in seven hidden layers it fades to {deep_scaled_normal}. The argument forgets that Var(x) =
-1 is no longer true of a ReLU's output. He's √(2/n) puts it right ({deep_he_normal} at the end of the deep network)
-and reaches {accuracy_he_normal} % here: in a network as shallow as this one, it hardly matters.
+{z3} in the three layers; after seven hidden layers it is {deep_scaled_normal}. What the next layer's variance comes
+from is the mean square of its inputs, and a ReLU leaves about half of it. He's √(2/n) makes up for that: Var(z) is
+about 2 from the first layer on, and is meant to stay there ({deep_he_normal} at the end of the deep network). The
+mission's network, which is shallow, reaches {accuracy_he_normal} % with it.
 """,
         "holds": """
 From N(0, 1), Var(z) is {exploded} in the first layer, and training ends at {accuracy_standard_normal} %. From 1/√n the

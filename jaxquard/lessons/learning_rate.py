@@ -9,7 +9,7 @@ from jaxquard.config import Config
 from jaxquard.lessons.arms import final
 from jaxquard.lessons.drawing import BAND, point
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
-from jaxquard.lessons.verdict import above, bracket, tuned
+from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 from jaxquard.lessons.words import spread
 
 if TYPE_CHECKING:
@@ -73,7 +73,8 @@ def judge(measured: Measured) -> Finding:
         "nearest": f"{rates[nearest]:g}",
         "advised": spread(found[nearest]),
     }
-    return Finding([part], bracket(np.log10(best), np.log10([0.005, 0.02]), "ABC"), facts)
+    answer = bracket(np.log10(best), np.log10([0.005, 0.02]), "ABC")
+    return Finding([part], answer, facts, at_an_end({"the mission's network": found}))
 
 
 def draw(measured: Measured) -> list[Chart]:
@@ -126,18 +127,18 @@ and at some rate shoots up.
 The mission's network (784–128–64–10, ReLU, plain SGD, batches of 128) trains for {epochs} epochs at each of ten rates
 from far too small to far too large. “The best rate” is chosen, for each seed, by the *other* seeds, so that luck is not
 taken for merit. To hold, the claim may fall short of it by half a point. The range test takes five updates at each
-rate and then raises it by a fifth; the advice it gives here is half the rate at which the loss was lowest (Nielsen's
-factor of two below the threshold).
+rate, on the same 640 images over and over, and then raises it by a fifth; the advice it gives here is half the rate at
+which the loss was lowest (Nielsen's factor of two below the threshold).
 """,
     take_home={
         "does not hold": """
-0.01 is stable, but it is not a balance: it is on the slow side. It ends at {mission} %, while the best rate for the
-other seeds (most often {best}) ends at {tuned} % in the same time. At the two ends of the range, the smallest rate gets
-{smallest} % and the largest {largest} %. The range test, for a fraction of the work, advises {advice}; the nearest rate
-in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size and number of epochs.
+0.01 is not the balance: it ends at {mission} %, while the best rate for the other seeds (on average {best}) ends at
+{tuned} % in the same time. At the two ends of the range, the smallest rate gets {smallest} % and the largest {largest}
+%. The range test, for a fraction of the work, advises {advice}; the nearest rate in the sweep, {nearest}, gets
+{advised} %. A rate is only good for its network, batch size and number of epochs.
 """,
         "holds": """
-0.01 ends at {mission} %, the best rate for the other seeds (most often {best}) at {tuned} %. At the two ends of the
+0.01 ends at {mission} %, the best rate for the other seeds (on average {best}) at {tuned} %. At the two ends of the
 range, the smallest gets {smallest} % and the largest {largest} %. The range test advises {advice}.
 """,
     },

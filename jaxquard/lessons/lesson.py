@@ -37,11 +37,13 @@ def scales(epochs: int, *, quick: int = 20, full: int | None = None) -> dict[Sca
 
 @dataclass(frozen=True)
 class Finding:
-    """What the figures say: the claim's parts, the choice that was right (None: cannot tell), numbers for the text."""
+    """What the figures say: the claim's parts, the choice that was right (None: cannot tell), numbers for the text,
+    and, where there is something to beware of, a sentence about it."""
 
     comparisons: list[Comparison]
     answer: str | None
     facts: dict[str, str] = field(default_factory=dict)
+    note: str = ""
 
     @property
     def verdict(self) -> Verdict:

@@ -5,7 +5,7 @@ from jaxquard.config import Config
 from jaxquard.lessons.arms import finals
 from jaxquard.lessons.drawing import BAND, by_epoch, point
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
-from jaxquard.lessons.verdict import above, bracket, tuned
+from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 from jaxquard.lessons.words import spread
 
 SHARED = 0.01  # the mission's rate, which all three try
@@ -37,7 +37,8 @@ def judge(measured: Measured) -> Finding:
     facts |= {f"{name}_shared": spread(values) for name, values in shared.items()}
     facts |= {f"{name}_rate": f"{RATES[name][values.mean(axis=1).argmax()]:g}" for name, values in found.items()}
     facts |= {f"{name}_gain": spread(own[name] - own["sgd"]) for name in ("momentum", "adam")}
-    return Finding(parts, bracket(own["adam"] - own["sgd"], (0, 1), "ABC"), facts)
+    note = at_an_end({SPOKEN[name]: values for name, values in found.items()})
+    return Finding(parts, bracket(own["adam"] - own["sgd"], (0, 1), "ABC"), facts, note)
 
 
 def draw(measured: Measured) -> list[Chart]:

@@ -9,7 +9,7 @@ from jaxquard.config import Config
 from jaxquard.lessons.arms import Arm, finals
 from jaxquard.lessons.drawing import BAND, BAR, by_epoch, dot
 from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale
-from jaxquard.lessons.verdict import above, best, tuned
+from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 from jaxquard.lessons.words import spread
 
 if TYPE_CHECKING:
@@ -77,7 +77,8 @@ def judge(measured: Measured) -> Finding:
         **{f"best_{setting}": f"{strength(measured, name):g}" for name, (setting, _) in STRENGTHS.items()},
     }
     winner = best({name: found[name] for name in CURES})
-    return Finding([overfits, *parts], CURES[winner] if winner else None, facts)
+    note = at_an_end({name: finals(measured, name) for name in STRENGTHS})
+    return Finding([overfits, *parts], CURES[winner] if winner else None, facts, note)
 
 
 def strength(measured: Measured, cure: str) -> float:
@@ -139,9 +140,9 @@ A hundred thousand weights can learn a thousand images by heart. What they learn
 general; later, more and more, it is true of these thousand. The signs: the training images are all right, the held-out
 ones no longer improve, and the held-out loss, which also counts how *sure* a wrong answer was, begins to rise.
 
-*L2* makes large weights costly. *Dropout* trains a different half of the network in each step, so that no unit can
-rely on another. *More data* shows each image mirrored and moved by up to two pixels, never twice the same. *Early
-stopping* takes the network as it was before the loss rose.
+*L2* makes large weights costly. *Dropout* trains a different part of the network in each step, so that no unit can rely
+on another. *More data* shows each image mirrored and moved by up to two pixels, in one of fifty variants each time.
+*Early stopping* takes the network as it was before the loss rose.
 """,
     method="""
 The mission's network trains for {epochs} epochs on the same {train} images, in batches of 32, without a cure and with

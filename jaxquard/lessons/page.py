@@ -9,13 +9,14 @@ from jaxquard.lessons.run import Result, facts_of, to_json
 from jaxquard.lessons.words import filled, show
 
 RULE = (
-    "The rule, fixed before the run: the difference is taken seed by seed; the claim *holds* if the whole 99 % "
-    "t interval of its mean lies above the margin, *does not hold* if it lies below, and otherwise this many seeds "
-    "*cannot tell*."
+    "The rule, the same for every claim: the difference is taken seed by seed (for times: measurement by measurement); "
+    "the claim *holds* if the whole 99 % t interval of its mean lies above the margin, *does not hold* if it lies "
+    "below, and otherwise this many seeds *cannot tell*. The interval covers the luck of the seed, not that of the "
+    "images: all networks learn from and are judged by the same ones."
 )
 SAID = {"holds": "it holds", "does not hold": "it does not hold", "cannot tell": "cannot tell at this n"}
 NO_TEST = "No lesson looks at the test set."
-CANNOT_TELL = "With {seeds} seeds the figures do not decide it. More seeds or more images may: run it with `--full`."
+CANNOT_TELL = "With {seeds} seeds the figures do not decide it. More seeds or more images may."
 
 
 def chart_paths(folder: Path, stem: str, charts: list[Chart], suffix: str = ".svg") -> list[Path]:
@@ -60,6 +61,7 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
         f"## The verdict: {SAID[result['verdict']]}",
         verdict_table(result["comparisons"]),
         RULE,
+        result["note"],
         _prediction(result),
         "## What to take home",
         filled(home, facts),

@@ -1,8 +1,11 @@
 """A lesson carried out: run → results. What it returns is plain data, from which chart and page are drawn."""
 
+import ast
 import hashlib
 import inspect
 import json
+import sys
+import textwrap
 import time
 from importlib import resources
 from pathlib import Path
@@ -59,16 +62,40 @@ def judged(lesson: Lesson, raw: Result) -> Result:
         "verdict": finding.verdict,
         "answer": finding.answer,
         "facts": finding.facts,
+        "note": finding.note,
     }
     return judgement | raw | judgement
 
 
 def definition(lesson: Lesson, scale_name: ScaleName) -> str:
     """A hash of what decides the figures: the configs, the scale, and how is measured. Words may change freely."""
+    from jaxquard.lessons.lab import Lab
+
     scale = lesson.scales[scale_name]
     configs = {label: config.to_dict() for label, config in lesson.configs(scale).items()}
-    described = json.dumps([vars(scale), configs, inspect.getsource(lesson.measure)], sort_keys=True)
+    described = json.dumps([vars(scale), configs, used(lesson.measure, Lab)], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:16]
+
+
+def used(*things: Any) -> dict[str, str]:
+    """The source of functions and classes, and of all that they use of these lessons; of constants, the value."""
+    found, waiting = {}, list(things)
+    while waiting:
+        thing = waiting.pop()
+        name = f"{thing.__module__}.{thing.__qualname__}"
+        if name in found:
+            continue
+        found[name] = inspect.getsource(thing)
+        around = vars(sys.modules[thing.__module__])
+        for node in ast.walk(ast.parse(textwrap.dedent(found[name]))):
+            value = around.get(node.id) if isinstance(node, ast.Name) else None
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+                value = getattr(around.get(node.value.id), node.attr, None)  # a function of a module
+            if isinstance(value, int | float | str | tuple | dict):
+                found[f"{thing.__module__}.{ast.unparse(node)}"] = repr(value)
+            elif (getattr(value, "__module__", None) or "").startswith("jaxquard.lessons"):
+                waiting.append(value)
+    return found
 
 
 def guess(result: Result, lesson: Lesson, letter: str) -> dict[str, Any]:

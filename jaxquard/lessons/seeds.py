@@ -40,7 +40,7 @@ def wrong_winners(measured: Measured) -> np.ndarray:
 
     The worse one is the one that is worse on average; a tie is half a win. Every seed is in many pairs, so what is
     returned are the jackknife's pseudo-values, one a seed (Tukey, 1958): their mean is the share over all pairs, and
-    their spread tells truly how certain it is.
+    their spread is approximately the jackknife's measure of how certain it is.
     """
     first, second = (final(measured[name]) for name in RECIPES)
     if first.mean() > second.mean():
@@ -106,7 +106,7 @@ def _chances_chart(std: float) -> Chart:
 
 LESSON = Lesson(
     question="Why convince yourself with seeds?",
-    claim="One run of each shows which of two recipes is better, when they differ by 0.3 points.",
+    claim="One run of each shows which of two recipes is better, even when they differ by only some tenths of a point.",
     source="how results are usually told: the mission reports one run, 85.9 %; Nielsen, chapter 3, one run a figure",
     choices={
         "A": "Single runs pick the wrong winner less often than once in twenty times.",
@@ -139,19 +139,19 @@ difference of exactly 0.3 points.
     take_home={
         "does not hold": """
 Between seeds the accuracy varies with a standard deviation of {std} points. The two recipes reach {first} % and
-{second} % and truly differ by {difference} points, but a single run of each picks the wrong one in {wrong} % of cases;
-at a difference of exactly 0.3, noise of this size does it in {expected} %. Ten runs of each bring that down to {ten}
-%, and one case in a hundred takes {needed} runs of each. A difference without the number of seeds behind it says
+{second} % and differ on average by {difference} points, but a single run of each picks the wrong one in {wrong} % of
+cases; at a difference of exactly 0.3, noise of this size does it in {expected} %. Ten runs of each bring that down to
+{ten} %, and one case in a hundred takes {needed} runs of each. A difference without the number of seeds behind it says
 little.
 """,
         "holds": """
-Here it does: seeds differ by only {std} points (standard deviation), the recipes ({first} % and {second} %) by
-{difference}, and single runs pick the wrong one in {wrong} % of cases. At a difference of exactly 0.3 points it would
-be {expected} %, and {needed} runs of each bring it below one in a hundred.
+Here it does: seeds differ by only {std} points (standard deviation), the recipes ({first} % and {second} %) on average
+by {difference}, and single runs pick the wrong one in {wrong} % of cases. At a difference of exactly 0.3 points it
+would be {expected} %, and {needed} runs of each bring it below one in a hundred.
 """,
         "cannot tell": """
-Single runs picked the wrong recipe in {wrong} % of cases, which {seeds} pairs do not separate from one in twenty. From
-the spread between seeds, {std} points, one would expect {expected} % at a difference of 0.3.
+Single runs picked the wrong recipe in {wrong} % of cases, which {seeds} seeds of each do not separate from one in
+twenty. From the spread between seeds, {std} points, one would expect {expected} % at a difference of 0.3.
 """,
     },
     try_next="""

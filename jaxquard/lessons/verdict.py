@@ -103,6 +103,18 @@ def bracket(
     return names[first] if first == last else None
 
 
+def at_an_end(figures: Mapping[str, Sequence[Sequence[float]] | np.ndarray]) -> str:
+    """A sentence naming those whose best setting on average is the first or last: name -> (settings, seeds).
+
+    Who might have done better still with other settings has not been treated quite fairly. Empty if nobody's is.
+    """
+    chosen = {name: (int(np.mean(rows, axis=1).argmax()), len(rows)) for name, rows in figures.items()}
+    named = [name for name, (number, settings) in chosen.items() if number in (0, settings - 1)]
+    if not named:
+        return ""
+    return f"At an end of the range that was tried, and perhaps better beyond it, is the best for: {'; '.join(named)}."
+
+
 def tuned(figures: np.ndarray) -> np.ndarray:
     """What each seed gets at the setting that is best on average for the *other* seeds: (settings, seeds) -> (seeds,).
 

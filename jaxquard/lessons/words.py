@@ -8,10 +8,10 @@ from jaxquard.lessons.verdict import interval
 
 
 def show(value: float | None, digits: int = 2) -> str:
-    """A figure for people, with a true minus sign."""
+    """A figure for people, with a true minus sign, and none before nought."""
     if value is None or not math.isfinite(value):
         return "–"
-    return f"{value:.{digits}f}".replace("-", "−")
+    return f"{value:z.{digits}f}".replace("-", "−")
 
 
 def spread(values: Any, digits: int = 1) -> str:

@@ -46,4 +46,4 @@ def test_every_way_does_its_updates(clothes):
     config = LESSON.configs(lab.scale)["batch 64"]
     ways = make_ways(lab, config)
     assert list(ways) == list(WAYS)
-    assert [way(0) for way in ways.values()] == [4, 4, 4, 20]  # four updates an epoch, and five networks
+    assert [prepare(0)() for prepare in ways.values()] == [5, 40, 4, 20]  # four updates an epoch, and five networks

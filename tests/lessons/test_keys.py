@@ -80,3 +80,9 @@ def test_in_the_first_epoch_there_is_no_order_to_forget(lab):
 def test_alike_copies_the_first_unit():
     params = [{"w": np.arange(12.0).reshape(1, 3, 4), "b": np.zeros((1, 4))}]
     assert np.asarray(alike(params)[0]["w"])[0].tolist() == [[0] * 4, [4] * 4, [8] * 4]
+
+
+def test_one_weight_of_one_network_is_enough_not_to_be_the_same(told):
+    measured = results((2, 3, 40))
+    measured["differing"][3] = 1
+    assert told(LESSON, measured).comparisons[0].verdict == "does not hold"

@@ -57,6 +57,21 @@ def test_the_definition_knows_configs_and_scale_but_not_words():
     assert definition(reworded, "full") == definition(lesson, "full") != definition(lesson, "quick")
 
 
+def test_the_definition_knows_what_measuring_uses(monkeypatch):
+    from jaxquard.lessons import calibration, compiler
+    from jaxquard.lessons.lab import Lab
+    from jaxquard.lessons.run import used
+
+    names = {name.removeprefix("jaxquard.lessons.") for name in used(find("compiler")[1].measure, Lab)}
+    assert {"compiler.time_ways", "compiler.make_ways", "compiler.UPDATES", "arms.make_arms"} <= names
+    assert not {"compiler.judge", "compiler.draw", "compiler.ratios"} & names
+    assert "jaxquard.lessons.bench.by_hand" in used(find("backprop")[1].measure)
+    for module, name, constant in ((compiler, "UPDATES", {}), (calibration, "ANGLES", (0, 90))):
+        before = definition(module.LESSON, "full")
+        monkeypatch.setattr(module, name, constant)
+        assert definition(module.LESSON, "full") != before
+
+
 def test_more_images_than_there_are_is_said(clothes):
     number, lesson = find("baselines")
     with pytest.raises(UsageError, match="needs 15,000 training images, and clothes has 2,000"):

@@ -69,6 +69,12 @@ def test_the_page_takes_its_numbers_from_the_result():
     assert "took 61 s on 2 threads of loom" in text
 
 
+def test_a_note_stands_by_the_rule():
+    warned = dataclasses.replace(LESSON, judge=lambda measured: dataclasses.replace(judge(measured), note="Beware."))
+    result = judged(warned, RAW)
+    assert "by the same ones.\n\nBeware.\n\n" in page.markdown(result, warned, [], [])
+
+
 def test_another_result_gives_another_page():
     swapped = RAW | {"measured": {"first": RAW["measured"]["second"], "second": RAW["measured"]["first"]}}
     result = judged(LESSON, swapped)
@@ -155,6 +161,7 @@ def test_a_result_of_another_definition_is_not_kept(tmp_path, monkeypatch, cloth
 
 def test_figures_in_sentences():
     assert show(-1.234) == "−1.23"
+    assert show(-0.001) == "0.00"
     assert show(float("nan")) == show(None) == "–"
     assert spread([1.0]) == "– ± –"
     with pytest.raises(KeyError):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxquard.lessons.verdict import above, all_of, best, bracket, decide, interval, tuned
+from jaxquard.lessons.verdict import above, all_of, at_an_end, best, bracket, decide, interval, tuned
 
 NOISE = np.random.default_rng(4).normal(0, 1, 10)
 
@@ -94,3 +94,9 @@ def test_tuned_does_not_let_a_seed_choose_for_itself():
 def test_tuned_is_not_flattered_by_choice():
     noise = np.random.default_rng(7).normal(size=(20, 2000))
     assert abs(tuned(noise).mean()) < 0.1 < noise.max(axis=0).mean()
+
+
+def test_a_best_setting_at_an_end_is_named():
+    inside, last = [[1, 1], [3, 2], [2, 2]], np.array([[1, 1], [2, 2], [3, 1.5]])
+    assert at_an_end({"a": inside, "b": inside}) == ""
+    assert at_an_end({"a": inside, "b": last, "c": last[::-1]}).endswith("for: b; c.")
