@@ -96,7 +96,7 @@ LESSON = Lesson(
         name: f"With four hidden layers, {text} is clearly ahead of all the others."
         for name, text in zip("ABCDE", NAMES.values(), strict=True)
     },
-    scales=scales(epochs=4, full=10),
+    scales={**scales(epochs=4), "full": Scale(train=20_000, validation=10_000, epochs=10, seeds=10)},
     configs=configs,
     measure=measure,
     judge=judge,

@@ -125,7 +125,7 @@ LESSON = Lesson(
         "B": "Batches of 64 to 256 are.",
         "C": "Batches of 512 are.",
     },
-    scales=scales(epochs=8, full=12),
+    scales={**scales(epochs=8), "full": Scale(train=20_000, validation=10_000, epochs=12, seeds=10)},
     configs=configs,
     measure=measure,
     judge=judge,

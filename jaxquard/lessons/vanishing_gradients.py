@@ -128,7 +128,7 @@ LESSON = Lesson(
         "C": "It shrinks a thousand- to a hundred-thousandfold.",
         "D": "It shrinks more than that.",
     },
-    scales=scales(epochs=4, full=10),
+    scales={**scales(epochs=4), "full": Scale(train=20_000, validation=10_000, epochs=10, seeds=10)},
     configs=configs,
     measure=measure,
     judge=judge,
