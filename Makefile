@@ -71,6 +71,7 @@ $(VENV)-bench/.installed: pyproject.toml
 
 results: $(VENV)/.dev  ## every recipe over its seeds (hours; resumable), then the tables and charts
 	$(BIN)/python -m benchmarks.recipes $(ARGS)
+	$(BIN)/python -m benchmarks.baselines
 
 results-quick: $(VENV)/.dev  ## the same machinery on a fraction of the data, into a temporary folder
 	$(BIN)/python -m benchmarks.recipes --trial $(ARGS)

@@ -186,6 +186,7 @@ def write_tables(results: dict[str, Any], root: Path) -> None:
     """The table in README.md and docs/RESULTS.md, between their markers, and the chart of all recipes."""
     replace_between(root / "README.md", "results", accuracy_table(results))
     replace_between(root / "docs" / "RESULTS.md", "results", accuracy_table(results) + "\n" + details(results))
+    replace_between(root / "jaxquard" / "models" / "README.md", "models", model_table(results))
     rows = [
         {"name": name, "values": [100 * value for value in entry["test_accuracy"]["values"]]}
         for name, entry in results.items()
@@ -199,7 +200,7 @@ def write_tables(results: dict[str, Any], root: Path) -> None:
 def accuracy_table(results: dict[str, Any]) -> str:
     """One line a recipe: what it is, mean ± std over seeds, how long it takes, and whether it met its goal."""
     lines = [
-        "| recipe | parameters | test accuracy | over views | n | seconds a network | to beat | goal | met |",
+        "| recipe | parameters | test accuracy | over views | n | seconds of training | to beat | goal | met |",
         "|---|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     for name, entry in sorted(results.items(), key=lambda item: item[1]["test_accuracy"]["mean"]):
@@ -210,6 +211,20 @@ def accuracy_table(results: dict[str, Any]) -> str:
         figures = (mean_and_std(entry["test_accuracy"]), mean_and_std(entry["tta"]))
         cells = (f"`{name}`", parameters, *figures, str(entry["n"]), f"{entry['seconds']:.1f}")
         lines.append(f"| {' | '.join((*cells, beats, goal, met))} |")
+    return "\n".join(lines)
+
+
+def model_table(results: dict[str, Any]) -> str:
+    """The models that ship with the package: one line each, of the very network in the file."""
+    lines = ["| model | what it is | parameters | test accuracy | calibration error |", "|---|---|--:|--:|--:|"]
+    for name in [name for name in SHIPPED if name in results]:
+        first, recipe = results[name]["first_network"], recipes.find(name)
+        figures = (
+            f"{results[name]['parameters']:,}",
+            percent(first["accuracy"], 2),
+            percent(first["calibration_error"]),
+        )
+        lines.append(f"| `{name}` | {recipe.purpose} | {' | '.join(figures)} |")
     return "\n".join(lines)
 
 
@@ -231,7 +246,7 @@ def details(results: dict[str, Any]) -> str:
         parts += [
             f"\n## `{name}`: {entry['class']}\n",
             f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
-            f"looks at the test set: {entry['test_evaluations']}.\n",
+            f"looks at the test set before these figures: {entry['test_evaluations']}.\n",
             f"![Accuracy by epoch](results/{name}-curves.svg)\n",
             f"The first network: loss {first['loss']:.4f}, calibration error {percent(first['calibration_error'])}.\n",
             "| class | precision | recall |\n|---|--:|--:|",
@@ -242,9 +257,9 @@ def details(results: dict[str, Any]) -> str:
     return "\n".join(parts)
 
 
-def percent(share: float | None) -> str:
+def percent(share: float | None, digits: int = 1) -> str:
     """A share for people."""
-    return "–" if share is None else f"{100 * share:.1f} %"
+    return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 
 def replace_between(file: Path, marker: str, text: str) -> None:
