@@ -1,0 +1,31 @@
+"""The mission's network, 109,386 parameters, as far as it goes: with GELU, AdamW, images moved and mirrored, a teacher.
+
+    jaxquard train --recipe mlp
+
+The teacher is the convolutional network that ships with the package (`cnn-small`), trained on the same images: nine
+tenths of each target are its answer. Without it the network comes to half a point less on 5,000 held-out training
+images, on which all this was chosen: docs/LOG.md. The first seed's network ships with the package.
+"""
+
+from jaxquard.config import Config
+
+CONFIG = Config(
+    dataset="fashion-mnist",
+    activation="gelu",
+    flip=True,
+    shift=1,
+    label_smoothing=0.1,
+    teacher="cnn-small",
+    optimizer="adamw",
+    learning_rate=0.004,
+    weight_decay=0.03,
+    schedule="one_cycle",
+    ema=0.999,
+    batch_size=256,
+    epochs=200,
+    tta="mirror",
+)
+CLASS = "109,386 parameters, any training, at most 10 minutes"
+SEEDS = 10
+BEATS = 0.8887
+GOAL = 0.910

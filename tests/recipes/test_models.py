@@ -1,0 +1,40 @@
+"""The models that ship are the networks that results.json speaks of."""
+
+from pathlib import Path
+
+import pytest
+
+from benchmarks.recipes import SHIPPED, model_table
+from jaxquard import recipes
+from jaxquard.data import load
+from jaxquard.runs import models
+from jaxquard.training.evaluation import judge
+
+ROOT = Path(__file__).parents[2]
+RESULTS = recipes.results()
+
+
+def test_every_model_is_a_recipes_first_network(tmp_path: Path) -> None:
+    assert models.shipped() == sorted(set(SHIPPED) & RESULTS.keys())
+    for name in models.shipped():
+        config = models.load_model(name, tmp_path).config
+        assert config.replace(pixel_mean=None, pixel_std=None) == recipes.find(name).config
+
+
+def test_the_model_card_shows_what_was_measured() -> None:
+    card = (ROOT / "jaxquard" / "models" / "README.md").read_text(encoding="utf-8")
+    assert f"<!-- models -->\n{model_table(RESULTS)}\n<!-- /models -->" in card
+
+
+def test_every_model_is_small() -> None:
+    for file in (ROOT / "jaxquard" / "models").glob("*.safetensors"):
+        assert file.stat().st_size < 1_000_000
+
+
+@pytest.mark.check
+@pytest.mark.parametrize("name", models.shipped())
+def test_a_model_is_as_good_as_it_is_said_to_be(name: str, tmp_path: Path) -> None:
+    data = load("fashion-mnist")
+    found = judge(models.load_model(name, tmp_path).logits(data.test_images), data.test_labels)
+    assert found.accuracy == pytest.approx(RESULTS[name]["first_network"]["accuracy"], abs=0.0005)  # 5 images: rounding
+    assert found.loss == pytest.approx(RESULTS[name]["first_network"]["loss"], rel=1e-3)
