@@ -4,7 +4,7 @@ import dataclasses
 import functools
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from anyio import to_thread
@@ -133,12 +133,18 @@ def facts_of(state: Any, dataset: str) -> tuple[tuple[int, ...], int]:
 
 def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
     """The config asked for, and its number of parameters. UsageError."""
-    from jaxquard.runs.models import shipped
-
     config = chosen(document, datasets(state))
-    if config.teacher is not None and config.teacher.partition("@")[0] not in {*state.watch.look(), *shipped()}:
+    if config.teacher is not None and not is_known(config.teacher, state.watch.look()):
         raise UsageError("teacher: the studio knows the runs that are here and the models that are shipped")
     return config, parameters(config, *facts_of(state, config.dataset))
+
+
+def is_known(model: str, runs: Container[str]) -> bool:
+    """Whether this names a run, one network of a run (RUN@k) or a shipped model, and nothing else."""
+    from jaxquard.runs.models import shipped
+
+    run, at, number = model.partition("@")
+    return model in shipped() or (run in runs and (not at or (number.isascii() and number.isdecimal())))
 
 
 def information(state: Any) -> dict[str, Any]:

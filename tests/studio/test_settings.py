@@ -119,7 +119,10 @@ def test_check_names_the_setting_that_is_wrong(post):
 
 @pytest.mark.parametrize(
     ("teacher", "status"),
-    [("fast@1", 200), ("part", 200), ("nobody", 422), ("../fast", 422), ("/etc/a.safetensors", 422)],
+    [
+        *(("fast@1", 200), ("part", 200), ("nobody", 422), ("../fast", 422), ("/etc/a.safetensors", 422)),
+        *(("part@", 422), ("part@\0", 422), ("part@0/../a.safetensors", 422), ("part@.safetensors", 422)),
+    ],
 )
 def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
     answer = post("/api/settings/check", {"settings": {"teacher": teacher}})
