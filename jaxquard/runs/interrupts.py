@@ -18,6 +18,7 @@ from dataclasses import dataclass
 
 PATIENCE = 1.5  # seconds
 INTERRUPTED = 130  # the exit code
+AT_ONCE = "stopped at once; the newest checkpoint is from before"
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -71,4 +72,4 @@ def _watch(ours: socket.socket, interrupts: Interrupts) -> None:
     except TimeoutError:
         more = b"too late"
     if more:
-        leave(message="stopped at once; the newest checkpoint is from before")
+        leave(message=AT_ONCE)

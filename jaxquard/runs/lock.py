@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import filelock
 
@@ -20,7 +22,7 @@ def locked(run: Path) -> Iterator[None]:
     lock, holder = _acquired(run), run / "holder.json"
     try:
         with explained(holder, "write"):
-            holder.write_text(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}), encoding="utf-8")
+            holder.write_text(json.dumps(_myself()), encoding="utf-8")
         yield
     finally:
         holder.unlink(missing_ok=True)
@@ -30,6 +32,19 @@ def locked(run: Path) -> Iterator[None]:
 def refuse_if_in_use(run: Path) -> None:
     """RunError naming the holder of a run's lock; nothing if there is none. For a quick answer: `locked` decides."""
     _acquired(run).release()
+
+
+def handles_sigterm(run: Path) -> bool:
+    """Whether the holder of a run's lock would outlive SIGTERM, and so could save what it has before it ends."""
+    try:
+        return strict_json.loads((run / "holder.json").read_bytes())["handles_sigterm"] is True
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def _myself() -> dict[str, Any]:
+    handled = callable(signal.getsignal(signal.SIGTERM))
+    return {"pid": os.getpid(), "host": socket.gethostname(), "handles_sigterm": handled}
 
 
 def _acquired(run: Path) -> filelock.BaseFileLock:

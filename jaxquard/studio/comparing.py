@@ -16,7 +16,10 @@ from jaxquard.runs.ranking import ranking, verdict
 from jaxquard.studio import curves
 from jaxquard.studio.runs import Reader
 
-CHANCE = {"recipe", "seed", "seeds", "sweep", "validation", "pixel_mean", "pixel_std"}  # no choices to compare
+CHANCE = {"seed", "seeds"}  # no choices to compare
+SAME = "Nothing tells them apart: the same settings and the same seeds."
+SEEDS = "They differ in nothing but chance: the same settings, other seeds."
+AMOUNTS = "They hold out different numbers of images, so they did not learn from the same ones."
 MOST = 12  # runs in one chart
 
 
@@ -41,9 +44,13 @@ def word(runs: Sequence[Run], differing: Sequence[str]) -> str:
 
     Told by held-out data, or where there are none by the test set, which whoever chooses by it has used up.
     """
-    settings = sorted((set(differing) - CHANCE) | {name for run in runs for name, _ in run.config.sweep})
+    uneven = {"held_out"} if len({run.config.held_out for run in runs}) > 1 else set()
+    chosen = set(differing) - {"recipe", "validation"} | uneven
+    if not chosen:
+        return SAME
+    settings = sorted((chosen - CHANCE - {"sweep"}) | {name for run in runs for name, _ in run.config.sweep})
     if not settings:
-        return "They differ in nothing but chance: the same settings, other seeds."
+        return SEEDS
     last = [run.epochs()[-1:] for run in runs]
     if all(lines and lines[0].get("val_accuracy") is not None for lines in last):
         measure, rows = "validation accuracy", ranking(runs, settings)
@@ -51,7 +58,8 @@ def word(runs: Sequence[Run], differing: Sequence[str]) -> str:
         measure, rows = "test accuracy", by_test(runs)
     if len(rows) < 2:
         return "Too few of them have been judged yet: held-out data (--validation 5000) or a finished training do that."
-    return f"By {measure}, {rows[0]['networks'][0].partition('@')[0]} comes first; {verdict(rows)}."
+    told = f"By {measure}, {rows[0]['networks'][0].partition('@')[0]} comes first; {verdict(rows)}."
+    return f"{told} {AMOUNTS}" if uneven else told
 
 
 def by_test(runs: Sequence[Run]) -> list[dict[str, Any]]:

@@ -23,13 +23,13 @@ SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels
 
 
 def evaluation(subject: Subject) -> Evaluation:
-    """The model judged on its test set. That it was looked at is put on record, once a model and process."""
+    """The model judged on its test set. That it was looked at is put on record, once for the weights it has."""
     model, dataset = subject.model, subject.dataset
     found = judge(model.logits(dataset.test_images), dataset.test_labels)
-    if model.run and model.name not in subject.tested:
+    if model.run and (model.name, subject.stamp) not in subject.tested:
         facts = {"n": found.n, "accuracy": found.accuracy, "loss": none_if_nan(found.loss)}
         model.run.record_evaluation("studio", "studio", model=model.name, dataset=dataset.name, split="test", **facts)
-        subject.tested.add(model.name)
+        subject.tested.add((model.name, subject.stamp))
     return found
 
 
@@ -118,6 +118,7 @@ DISTURBANCES = {
 
 def robustness(subject: Subject, kind: str) -> dict[str, Any]:
     """Accuracy on the same DISTURBED test images, disturbed more and more, with 95 % intervals (Wilson, 1927)."""
+    subject.once(evaluation)  # which puts on record that the test images were looked at
     disturb, unit, amounts, title = DISTURBANCES[kind]
     dataset = subject.dataset
     chosen = shuffled(len(dataset.test_labels))[:DISTURBED]  # a file may hold one class after the other

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from jaxquard.charts.pictures import data_uri, scale_sentence, signed
 from jaxquard.errors import UsageError
 from jaxquard.studio.eyes import BUDGET, features, labelled, make_eyes
-from jaxquard.studio.judging import Verdicts, verdicts
+from jaxquard.studio.judging import Verdicts, evaluation, verdicts
 from jaxquard.studio.models import Subject, answer, index_of, learned
 from jaxquard.training.fit import plain
 
@@ -94,6 +94,7 @@ def name_of(names: Sequence[str], k: int) -> str | None:
 
 def journey(subject: Subject, index: int) -> dict[str, Any]:
     """One test image's way through the network: each layer, softmax in numbers, which pixels matter, its neighbours."""
+    subject.once(evaluation)  # which puts on record that the test images were looked at
     model, eyes, image = subject.model, make_eyes(subject.task), subject.dataset.test_images[index]
     _, *layers = (np.asarray(a[0], np.float64) for a in eyes.layers(*model.weights, jnp.asarray(image[None])))
     worked = worked_out(layers[-1], model.class_names)

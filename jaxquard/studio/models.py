@@ -37,9 +37,12 @@ ROOM = 4  # models kept; one with all that was computed of it takes up to some 5
 class Subject:
     """A model being looked into: its weights as one checkpoint has them, its data, and what was found out so far."""
 
-    def __init__(self, model: TrainedModel, load: Callable[[TrainedModel], Dataset], tested: set[str]) -> None:
-        """`load` finds its data; `tested` names the models whose look at the test set is on record already."""
-        self.model, self.tested = model, tested
+    def __init__(
+        self, model: TrainedModel, load: Callable[[TrainedModel], Dataset], tested: set[Any], stamp: Any = None
+    ) -> None:
+        """`load` finds its data; `tested` has the (name, stamp) of each model whose look at the test set is on record
+        already, and `stamp` changes with the weights."""
+        self.model, self.tested, self.stamp = model, tested, stamp
         self._load = load
         self._known: dict[Any, Any] = {}
         self._lock = threading.RLock()
@@ -86,7 +89,7 @@ class Shelf:
     ) -> None:
         self._runs, self._room = runs, room
         self._subjects: OrderedDict[str, tuple[Any, Subject]] = OrderedDict()
-        self._tested: set[str] = set()
+        self._tested: set[Any] = set()
         self._lock = threading.Lock()
 
         @functools.lru_cache(maxsize=2)
@@ -102,7 +105,7 @@ class Shelf:
             stamp, subject = self._subjects.pop(name, (None, None))
             if subject is None or stamp != _stamp(subject.model.run):
                 stamp, model = self._find(name)
-                subject = Subject(model, self._dataset, self._tested)
+                subject = Subject(model, self._dataset, self._tested, stamp)
             self._subjects[name] = stamp, subject
             if len(self._subjects) > self._room:
                 self._subjects.popitem(last=False)
@@ -130,7 +133,7 @@ def _stamp(run: Run | None) -> Any:
     """What changes when a run's weights do, or when another run takes its place."""
     if run is None:
         return None
-    return _made(run), [path.name for path in checkpoint.listed(run.checkpoints)][-1:]
+    return _made(run), *[path.name for path in checkpoint.listed(run.checkpoints)][-1:]
 
 
 def _made(run: Run) -> int:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from jaxquard.charts.pictures import data_uri, scale_sentence, signed
 from jaxquard.data.dataset import shuffled
 from jaxquard.studio.eyes import BUDGET, labelled, make_eyes
+from jaxquard.studio.judging import evaluation
 from jaxquard.studio.models import Subject, answer, index_of
 from jaxquard.studio.weights import as_pixels
 from jaxquard.training import steps
@@ -31,6 +32,7 @@ class Exciting(NamedTuple):
 
 def exciting(subject: Subject, k: int) -> Exciting:
     """What the units of layer k answer to."""
+    subject.once(evaluation)  # which puts on record that the test images were looked at
     images, units = subject.dataset.test_images, layer_units(subject)[k]
     some = np.sort(shuffled(len(images))[: max(1, BUDGET // (2 * units))])
     eyes = make_eyes(subject.task)

@@ -163,7 +163,8 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 def guarded(studio: Studio, names: set[str], port: int, *, own: bool) -> Studio:
     """The studio with the Hosts that it answers to, and a token unless only this machine can reach it."""
     names |= {"localhost"} if own else set()
-    hosts = frozenset(f"{bracketed(name)}:{port}" for name in names)
+    ends = [f":{port}", ""] if port == 80 else [f":{port}"]  # of HTTP's own port browsers do not speak
+    hosts = frozenset(f"{bracketed(name)}{end}" for name in names for end in ends)
     return dataclasses.replace(studio, hosts=hosts, token=None if own else secrets.token_urlsafe(32))
 
 

@@ -1,13 +1,15 @@
 """The settings as a form: what there is to choose, what a choice comes to, and the command line that says the same."""
 
+import contextlib
 import dataclasses
 import functools
 import os
 import shlex
-from collections.abc import Mapping
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from collections.abc import Container, Mapping
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from anyio import to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
@@ -16,7 +18,7 @@ import jaxquard
 from jaxquard import recipes
 from jaxquard.config import Config
 from jaxquard.data import catalogue
-from jaxquard.errors import UsageError
+from jaxquard.errors import RunError, UsageError
 from jaxquard.studio.security import read_json
 
 MAX_LAYERS = 64  # more than that takes minutes to compile
@@ -120,25 +122,56 @@ def datasets(state: Any) -> dict[str, str]:
     return known | {name: os.path.basename(name) for name in sorted(used - set(known))}
 
 
-def facts_of(state: Any, dataset: str) -> tuple[tuple[int, ...], int]:
-    """Image shape and number of classes: as a run that was trained on this data says, else as MNIST has it."""
+class Facts(NamedTuple):
+    """What is known of a data set before it is read; `train` is the number of its training images, if that is."""
+
+    image_shape: tuple[int, ...]
+    classes: int
+    train: int | None
+
+
+DIGITS = Facts((8, 8, 1), 10, 1497)  # scikit-learn's 1,797, less the sixth that is for testing
+
+
+def facts_of(state: Any, dataset: str) -> Facts:
+    """As a run that was trained on this data says, else as the catalogue does, else as MNIST has it."""
     for summary in state.reader.summaries():
         if summary["dataset"] == dataset:
-            facts = state.reader.find(summary["run"]).run.environment["dataset"]
-            return tuple(facts["image_shape"]), len(facts["class_names"])
+            with contextlib.suppress(RunError, HTTPException):  # one that is damaged, or has just gone: ask another
+                facts = state.reader.find(summary["run"]).run.environment["dataset"]
+                return Facts(tuple(facts["image_shape"]), len(facts["class_names"]), facts["train"])
+    if dataset == "digits":
+        return DIGITS
     entry = catalogue.find(dataset)
-    side = 8 if dataset == "digits" else 28
-    return (side, side, 1), len(entry.class_names) if entry else 10
+    counts = [file.count for file in entry.files if file.role == "train_images"] if entry else []
+    return Facts((28, 28, 1), len(entry.class_names) if entry else 10, counts[0] if counts else None)
 
 
 def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
     """The config asked for, and its number of parameters. UsageError."""
+    config = chosen(document, datasets(state))
+    if config.teacher is not None and not is_known(config.teacher, state.watch.look()):
+        raise UsageError("teacher: the studio knows the runs that are here and the models that are shipped")
+    facts = facts_of(state, config.dataset)
+    if facts.train is not None:
+        check_amounts(config, facts.train)
+    return config, parameters(config, facts.image_shape, facts.classes)
+
+
+def check_amounts(config: Config, train: int) -> None:
+    """UsageError unless so many training images are enough for what is held out and for one batch of the others."""
+    if config.held_out >= train:
+        raise UsageError(f"validation: of the {train:,} training images, at most {train - 1:,} can be held out")
+    if config.batch_size > train - config.held_out:
+        raise UsageError(f"batch_size: {config.batch_size:,} is more than the {train - config.held_out:,} images left")
+
+
+def is_known(model: str, runs: Container[str]) -> bool:
+    """Whether this names a run, one network of a run (RUN@k) or a shipped model, and nothing else."""
     from jaxquard.runs.models import shipped
 
-    config = chosen(document, datasets(state))
-    if config.teacher is not None and config.teacher.partition("@")[0] not in {*state.watch.look(), *shipped()}:
-        raise UsageError("teacher: the studio knows the runs that are here and the models that are shipped")
-    return config, parameters(config, *facts_of(state, config.dataset))
+    run, at, number = model.partition("@")
+    return model in shipped() or (run in runs and (not at or (number.isascii() and number.isdecimal())))
 
 
 def information(state: Any) -> dict[str, Any]:
@@ -146,7 +179,10 @@ def information(state: Any) -> dict[str, Any]:
     return {
         "version": jaxquard.__version__,
         "token": state.studio.token is not None,
-        "datasets": [{"name": name, "title": title} for name, title in datasets(state).items()],
+        "datasets": [
+            {"name": name, "title": title, "train": facts_of(state, name).train}
+            for name, title in datasets(state).items()
+        ],
         "recipes": [recipe(name) for name in recipes.names()],
         "settings": [described(name) for name in FIELDS],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),

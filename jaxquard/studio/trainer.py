@@ -26,7 +26,8 @@ from starlette.routing import Route
 from jaxquard.config import Config
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import directory
-from jaxquard.runs.interrupts import INTERRUPTED
+from jaxquard.runs.interrupts import AT_ONCE, INTERRUPTED
+from jaxquard.runs.lock import handles_sigterm
 from jaxquard.studio import Studio
 from jaxquard.studio.security import read_json, without_paths
 from jaxquard.studio.settings import arguments, checked
@@ -133,10 +134,17 @@ class Trainer:
                 self._spawn(waiting[0])
 
     async def run(self) -> None:
-        """`tick`, for as long as the studio runs."""
+        """`tick`, for as long as the studio runs: what goes wrong in one is said once, and the next may be better."""
+        said = None
         while True:
-            with contextlib.suppress(OSError):  # a folder that cannot be read now may be so later
+            fault = None
+            try:
                 await to_thread.run_sync(self.tick)
+            except Exception as error:  # whatever it is: without this task nothing would begin or end any more
+                fault = repr(error)
+            if fault and fault != said:
+                print(f"jaxquard: the queue of trainings: {fault}", file=sys.stderr, flush=True)
+            said = fault
             await asyncio.sleep(TICK)
 
     def _queue(self, job: Job) -> Document:
@@ -161,8 +169,9 @@ class Trainer:
                 [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, start_new_session=True
             )
             job.status = "running"
-        except OSError as error:
-            job.status, job.error = "failed", f"cannot be started: {error.strerror}"
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "its settings are nothing to call a program with"
+            job.status, job.error = "failed", f"cannot be started: {reason}"
             job.said.close()
 
     def _terminate(self, job: Job) -> None:
@@ -173,6 +182,8 @@ class Trainer:
         if sight and sight.pid == ELSEWHERE:
             raise RunError(f"{job.run}: is trained on another machine")
         if sight and sight.pid:
+            if not handles_sigterm(sight.run.path):
+                raise RunError(f"{job.run}: is trained by a program that would lose it if told to stop; stop it there")
             with contextlib.suppress(ProcessLookupError):
                 os.kill(sight.pid, signal.SIGTERM)
 
@@ -189,13 +200,16 @@ class Trainer:
         with contextlib.suppress(RunError):  # damaged: then what its process said is all there is
             came_to = status_of(sight) if sight else None
         said = _last_words(job.said) if job.said else None
-        code = job.process.returncode if job.process else 0 if came_to == "stopped" else None
+        if job.process:
+            code = job.process.returncode
+            saved = code in (0, INTERRUPTED) and said != AT_ONCE
+            saved |= code == -signal.SIGTERM and came_to != "interrupted"  # before there was anything to save
+        else:
+            saved = came_to == "stopped"
         if came_to == "finished":
             job.status = "finished"
-        elif job.status != "running" and came_to != "diverged":
-            job.status = ENDS[job.status]
-        elif code in (0, INTERRUPTED) and came_to != "diverged":
-            job.status = "paused"
+        elif saved and came_to != "diverged":
+            job.status = ENDS.get(job.status, "paused")
         else:
             job.status, job.error = "failed", said or ("the training diverged" if came_to == "diverged" else LOST)
         job.process = job.said = None

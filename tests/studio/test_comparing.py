@@ -4,7 +4,7 @@ import pytest
 
 from jaxquard.runs import journal
 from jaxquard.runs.directory import Run
-from jaxquard.studio.comparing import word
+from jaxquard.studio.comparing import AMOUNTS, SAME, SEEDS, word
 
 
 def test_two_runs(get):
@@ -52,13 +52,44 @@ def test_a_difference_within_the_noise(root):
 
 
 def test_other_seeds_are_no_difference(root):
-    assert "nothing but chance" in word([Run(root / "slow"), Run(root / "fast")], ["seed", "recipe"])
+    assert word([Run(root / "slow"), Run(root / "fast")], ["seed", "recipe"]) == SEEDS
+
+
+def test_runs_that_nothing_tells_apart(root):
+    assert word([Run(root / "slow"), Run(root / "fast")], ["recipe"]) == SAME
+
+
+def held_out(root, name: str, setting: str) -> Run:
+    """A run that was to hold out so many images: a line of its config, or none."""
+    run = Run(root / name)
+    file = run.path / "config.toml"
+    file.write_text(file.read_text().replace("validation = 20\n", setting))
+    return Run(run.path)
+
+
+def test_other_numbers_of_held_out_images_are_a_difference(root):
+    noted(root, "slow", 0.80, 0.81)
+    noted(root, "fast", 0.90, 0.911)
+    runs = [Run(root / "slow"), held_out(root, "fast", "validation = 10\n")]
+    said = word(runs, ["validation", "pixel_mean", "pixel_std"])
+    assert said.startswith("By validation accuracy, fast comes first; ")
+    assert said.endswith(AMOUNTS)
+
+
+def test_nothing_held_out_is_nothing_in_either_spelling(root):
+    runs = [held_out(root, "slow", ""), held_out(root, "fast", "validation = 0\n")]
+    assert word(runs, ["validation"]) == SAME
+
+
+def test_other_pixel_statistics_are_a_difference(root):
+    runs = [noted(root, "slow", 0.80, 0.81), noted(root, "fast", 0.90, 0.911)]
+    assert word(runs, ["pixel_mean"]) not in (SAME, SEEDS)
 
 
 def test_without_held_out_data_the_test_set_is_the_measure(root):
     runs = [noted(root, "part", 0.8, split="test"), noted(root, "fast", 0.9, 0.91, split="test")]
     assert word(runs, ["hidden"]) == (
-        "By test accuracy, fast comes first; one seed cannot tell a win from noise: add --seeds 5."
+        f"By test accuracy, fast comes first; one seed cannot tell a win from noise: add --seeds 5. {AMOUNTS}"
     )
 
 

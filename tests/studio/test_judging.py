@@ -5,6 +5,7 @@ import pytest
 
 from jaxquard.charts.judgement import wilson
 from jaxquard.data.dataset import shuffled
+from jaxquard.runs import train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.models import load_model
 from jaxquard.studio.judging import (
@@ -72,6 +73,24 @@ def test_looking_at_the_test_set_is_recorded_once(get, root):
     assert {line[key] for key in ("by", "why")} == {"studio"}
     assert (line["model"], line["n"]) == ("fast@1", 40)
     assert (line["accuracy"], line["loss"]) == (found["accuracy"], found["loss"])
+
+
+@pytest.mark.parametrize("address", ["robustness?kind=shift", "images/3", "neurons/0/0", "images?limit=1"])
+def test_every_way_of_looking_at_the_test_set_is_recorded(get, root, address):
+    before = len(Run(root / "fast").evaluations())
+    get(f"/api/models/fast@1/{address}")
+    (line,) = Run(root / "fast").evaluations()[before:]
+    assert (line["model"], line["n"]) == ("fast@1", 40)
+
+
+def test_another_look_at_a_run_that_has_learned_more_is_recorded_too(get, root, stripes):
+    before = len(Run(root / "part").evaluations())
+    get("/api/models/part/summary")
+    train.resume(Run(root / "part"), stripes, until=2)
+    accuracy = get("/api/models/part/summary")["accuracy"]
+    get("/api/models/part/images/3")
+    _, line = Run(root / "part").evaluations()[before:]
+    assert line["accuracy"] == accuracy
 
 
 def test_a_network_that_diverged_predicts_nothing(subject):

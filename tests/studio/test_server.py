@@ -263,7 +263,7 @@ def test_another_address_has_a_token_of_at_least_128_bits_that_is_not_in_the_url
 
 def test_the_hosts_are_written_as_browsers_write_them(studio):
     own = server.guarded(studio, {"::1", "LocalHost"}, 80, own=True)
-    assert (own.hosts, own.token) == ({"[::1]:80", "localhost:80"}, None)
+    assert (own.hosts, own.token) == ({"[::1]:80", "localhost:80", "[::1]", "localhost"}, None)
     other = server.guarded(studio, {"192.168.0.7", "Loom.local"}, 8765, own=False)
     assert other.hosts == {"192.168.0.7:8765", "loom.local:8765"}
     assert other.token

@@ -4,6 +4,7 @@ import pytest
 
 from jaxquard import cli, recipes
 from jaxquard.config import Config
+from jaxquard.data import load
 from jaxquard.errors import UsageError
 from jaxquard.studio.settings import FIELDS, MAX_LAYERS, arguments, chosen, described, parameters
 
@@ -104,11 +105,43 @@ def test_info(get, root):
 
 
 def test_check(post, npz):
-    answer = post("/api/settings/check", {"recipe": "seed", "settings": {"dataset": str(npz), "hidden": [4]}})
+    settings = {"dataset": str(npz), "hidden": [4], "batch_size": 20}
+    answer = post("/api/settings/check", {"recipe": "seed", "settings": settings})
     assert answer.status == 200
     assert answer.json["parameters"] == 36 * 4 + 4 + 4 * 3 + 3  # the shape of the data is known from a run
     assert answer.json["command"].startswith("jaxquard train --recipe seed --dataset /")
     assert answer.json["config"]["hidden"] == [4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"validation": 1497}, "validation: of the 1,497 training images, at most 1,496 can be held out"),
+        ({"patience": 3}, "validation: of the 1,497 training images, at most 1,496 can be held out"),
+        ({"validation": 1400}, "batch_size: 128 is more than the 97 images left"),
+    ],
+)
+def test_more_than_there_is_cannot_be_held_out_nor_make_a_batch(post, settings, said):
+    answer = post("/api/settings/check", {"settings": {"dataset": "digits", **settings}})
+    assert (answer.status, answer.json) == (422, {"error": said, "setting": said.partition(":")[0]})
+
+
+def test_the_sizes_of_data_sets(get, npz, stripes):
+    sizes = {one["name"]: one["train"] for one in get("/api/info")["datasets"]}
+    assert (sizes["fashion-mnist"], sizes["emnist-letters"]) == (60_000, 124_800)
+    assert sizes["digits"] == len(load("digits").train_images)
+    assert sizes[str(npz)] == len(stripes.train_images)
+
+
+@pytest.mark.parametrize(
+    ("damaged", "count"),  # where every run is damaged, nothing is known of the images' shape any more
+    [(("fast", "part"), 36 * 4 + 4 + 4 * 3 + 3), (("slow", "fast", "part"), 784 * 4 + 4 + 4 * 10 + 10)],
+)
+def test_a_damaged_run_does_not_bar_its_data_set(post, root, npz, damaged, count):
+    for name in damaged:
+        (root / name / "environment.json").write_text("{")
+    answer = post("/api/settings/check", {"settings": {"dataset": str(npz), "hidden": [4], "batch_size": 20}})
+    assert (answer.status, answer.json.get("parameters")) == (200, count)
 
 
 def test_check_names_the_setting_that_is_wrong(post):
@@ -119,7 +152,10 @@ def test_check_names_the_setting_that_is_wrong(post):
 
 @pytest.mark.parametrize(
     ("teacher", "status"),
-    [("fast@1", 200), ("part", 200), ("nobody", 422), ("../fast", 422), ("/etc/a.safetensors", 422)],
+    [
+        *(("fast@1", 200), ("part", 200), ("nobody", 422), ("../fast", 422), ("/etc/a.safetensors", 422)),
+        *(("part@", 422), ("part@\0", 422), ("part@0/../a.safetensors", 422), ("part@.safetensors", 422)),
+    ],
 )
 def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
     answer = post("/api/settings/check", {"settings": {"teacher": teacher}})

@@ -1,5 +1,6 @@
 """The queue: one training at a time, steered by signals and --resume, and told how it ended by what it left behind."""
 
+import asyncio
 import json
 import shlex
 import signal
@@ -12,6 +13,7 @@ import pytest
 from jaxquard.config import Config
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs.directory import Run
+from jaxquard.runs.interrupts import AT_ONCE
 from jaxquard.studio import trainer as module
 from jaxquard.studio import watch
 from jaxquard.studio.trainer import LOST, Trainer
@@ -20,14 +22,20 @@ from jaxquard.studio.watch import Watch
 # Stands in for `jaxquard train`: its run is a copy of `part`, it trains nothing, and does what the file `order` says.
 STAND_IN = """
 import json, os, pathlib, shutil, signal, sys, time
+from jaxquard.runs.interrupts import AT_ONCE
 words = sys.argv[1:]
 value = lambda flag: words[words.index(flag) + 1]
-signal.signal(signal.SIGTERM, lambda *_: os._exit(130))
+told = {"full": (1, "/some/where/disk: cannot write: full"), "late": (130, AT_ONCE)}
+def end(*_):
+    code, words = told.get(order, (130, "interrupted"))
+    os.write(2, f"jaxquard: {words}\\n".encode())
+    os._exit(code)
+signal.signal(signal.SIGTERM, end)
 runs = pathlib.Path(value("--runs"))
 run = runs / value("--resume" if "--resume" in words else "--name")
+order = (runs.parent / "order").read_text()
 with open(runs.parent / "started", "a") as log:
     log.write(json.dumps([os.getpid(), os.getsid(0), words]) + "\\n")
-order = (runs.parent / "order").read_text()
 if order != "nothing" and not run.exists():
     shutil.copytree(runs / "part", run)
 if order == "finish":
@@ -44,7 +52,7 @@ elif order == "fail":
 elif order == "break":
     print("jaxquard: TypeError: of a library (JAXQUARD_DEBUG=1 shows where)", file=sys.stderr)
     sys.exit(1)
-elif order in ("wait", "nothing"):
+elif order in ("wait", "nothing", *told):
     time.sleep(60)
 """
 
@@ -213,6 +221,39 @@ def test_a_training_whose_run_is_damaged_has_failed_and_the_queue_goes_on(root, 
     wait_for(trainer, "y", "finished")
 
 
+@pytest.mark.parametrize(("what", "said"), [("full", "disk: cannot write: full"), ("late", AT_ONCE)])
+@pytest.mark.parametrize("then", ["pausing", "stopping"])
+def test_a_training_that_could_not_save_when_told_to_stop_has_failed(root, trainer, order, what, said, then):
+    order(what)
+    trainer.start(Config(), "x")
+    trainer.tick()
+    wait_until_started(root, 1)
+    trainer.end("x", then)
+    assert wait_for(trainer, "x", "failed")["error"] == said
+
+
+def test_what_cannot_be_handed_to_a_program_has_failed_and_the_queue_goes_on(trainer, order):
+    order("finish")
+    trainer.start(Config(teacher="part@\0"), "x")
+    trainer.start(Config(), "y")
+    assert wait_for(trainer, "x", "failed")["error"].startswith("cannot be started: its settings")
+    wait_for(trainer, "y", "finished")
+
+
+def test_the_queue_outlives_a_mistake_and_says_it_once(trainer, monkeypatch, capsys):
+    monkeypatch.setattr(module, "TICK", 0)
+    ticks = []
+
+    def tick() -> None:
+        ticks.append(len(ticks))
+        raise KeyError("a mistake") if len(ticks) < 4 else SystemExit
+
+    monkeypatch.setattr(trainer, "tick", tick)
+    with pytest.raises(SystemExit):
+        asyncio.run(trainer.run())
+    assert capsys.readouterr().err == "jaxquard: the queue of trainings: KeyError('a mistake')\n"
+
+
 def test_a_training_that_cannot_be_started(trainer, order, monkeypatch):
     monkeypatch.setattr(module, "JAXQUARD", ["/no/such/program"])
     trainer.start(Config(), "x")
@@ -251,18 +292,19 @@ def test_ended_jobs_are_forgotten_the_oldest_first(trainer, monkeypatch):
 HOLD = """
 import os, signal, sys, pathlib
 from jaxquard.runs.lock import locked
-signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
+if "prepared" in sys.argv:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(130))
 with locked(pathlib.Path(sys.argv[1])):
     print("held", flush=True)
     sys.stdin.read()
 """
 
 
-@pytest.fixture
-def elsewhere(root):
-    """A training of `part` that a terminal, or a studio that was killed, has started."""
+@pytest.fixture(params=["prepared"])
+def elsewhere(root, request):
+    """A training of `part` that a terminal, or a studio that was killed, has started: prepared for SIGTERM, or not."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    with subprocess.Popen([sys.executable, "-c", HOLD, root / "part"], **pipes) as process:
+    with subprocess.Popen([sys.executable, "-c", HOLD, root / "part", request.param], **pipes) as process:
         assert process.stdout.readline() == b"held\n"
         yield process
         process.kill()
@@ -284,6 +326,25 @@ def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, 
 
 def test_a_training_from_elsewhere_that_dies_is_said_to_have(trainer, elsewhere):
     trainer.tick()
+    elsewhere.send_signal(signal.SIGKILL)
+    elsewhere.wait()
+    assert wait_for(trainer, "part", "failed")["error"] == LOST
+
+
+@pytest.mark.parametrize("elsewhere", ["unprepared"], indirect=True)
+def test_a_training_that_would_die_of_the_signal_is_left_alone(trainer, elsewhere):
+    trainer.tick()
+    for then in ("pausing", "stopping"):
+        with pytest.raises(RunError, match="would lose it"):
+            trainer.end("part", then)
+    assert elsewhere.poll() is None
+    assert trainer.documents()["part"]["status"] == "running"
+
+
+def test_a_training_from_elsewhere_that_dies_while_it_is_to_stop_is_said_to_have(trainer, elsewhere):
+    trainer.tick()
+    elsewhere.send_signal(signal.SIGSTOP)  # too busy to hear of it
+    trainer.end("part", "pausing")
     elsewhere.send_signal(signal.SIGKILL)
     elsewhere.wait()
     assert wait_for(trainer, "part", "failed")["error"] == LOST

@@ -17,7 +17,7 @@ const MODULES = { compare: "runs" }; // a view's module has the view's name, but
 const root = document.getElementById("view");
 const events = new Events();
 const tools = { http, events, go, announce };
-let shown = { cleanup: null, turn: 0, failed: false };
+let shown = { cleanup: null, failed: false };
 
 function go(address) {
   location.hash = address;
@@ -36,28 +36,33 @@ function where() {
   return name in VIEWS ? [name, params] : ["train", Object.assign([], { query: new URLSearchParams() })];
 }
 
-async function route() {
+/** Show the view that the address names. `moved`: the reader came by a link, and goes on in the new view. */
+async function route(moved = false) {
   const [name, params] = where();
-  const turn = shown.turn + 1;
+  const mine = { cleanup: null, failed: false };
   shown.cleanup?.();
-  shown = { cleanup: null, turn, failed: false };
+  shown = mine;
   document.title = `${VIEWS[name]} · Jaxquard studio`;
   navigation(name);
   const section = h("section", { class: `view ${name}` });
   clear(root, section);
-  const cleanup = await show(name, section, params);
-  if (shown.turn === turn) shown.cleanup = cleanup;
+  if (moved) {
+    root.focus({ preventScroll: true }); // at once: while the view loads the reader may have moved on
+    scrollTo(0, 0);
+  }
+  const cleanup = await show(name, section, params, mine);
+  if (shown === mine) mine.cleanup = cleanup;
   else cleanup?.(); // the reader went elsewhere while it loaded
 }
 
-async function show(name, section, params) {
+async function show(name, section, params, mine) {
   try {
     const view = await import(`./views/${MODULES[name] ?? name}.js`);
     return await view.show(section, params, tools);
   } catch (error) {
     console.error(error);
     clear(section, h("h1", {}, VIEWS[name]), h("p", { class: "error", role: "alert" }, error.message));
-    shown.failed = true;
+    mine.failed = true;
     return null;
   }
 }
@@ -110,11 +115,7 @@ function start() {
     event.preventDefault(); // the address names the view, not a place in it
     root.focus();
   });
-  window.addEventListener("hashchange", async () => {
-    await route();
-    root.focus({ preventScroll: true }); // a reader by ear or keyboard goes on in the new view
-    scrollTo(0, 0);
-  });
+  window.addEventListener("hashchange", () => route(true));
   route();
   events.listen();
 }

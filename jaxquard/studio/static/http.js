@@ -45,7 +45,6 @@ async function json(path, options) {
 
 /** `options.signal` aborts. */
 export const get = (path, options = {}) => json(path, options);
-export const del = (path, options = {}) => json(path, { ...options, method: "DELETE" });
 
 /** `body` goes as JSON, or as it is when it is a Blob (its type goes with it). */
 export function post(path, body = {}, options = {}) {

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -151,6 +152,18 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield page
     assert [words for words in complaints if "net::ERR_" not in words] == []  # a server that was killed is no fault
+
+
+@pytest.fixture
+def ask(page: Page) -> Callable[..., Any]:
+    """What a JavaScript expression comes to, `modules` being the page's modules by name."""
+    page.goto("/#/lessons")
+
+    def answer(body: str, *names: str, given: Any = None) -> Any:
+        imports = "; ".join(f"modules['{name}'] = await import('/static/{name}.js')" for name in names)
+        return page.evaluate(f"async (given) => {{ const modules = {{}}; {imports}; {body} }}", given)
+
+    return answer
 
 
 @pytest.fixture

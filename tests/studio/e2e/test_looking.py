@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 pytestmark = pytest.mark.check
 
@@ -30,6 +30,32 @@ def test_one_image_and_one_neuron(page, shoot):
     neuron.locator(".gallery button").first.click()
     expect(way).to_be_focused()
     assert page.url != address
+
+
+def test_the_keyboard_turns_the_pages(page):
+    page.goto("/#/look/careful@0")
+    further = page.get_by_role("button", name="Next")
+    further.focus()
+    for first in (49, 97, 145, 193):
+        expect(further).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#view").get_by_text(f"{first}–{min(first + 47, 200)} of 200 images")).to_be_visible()
+    expect(further).to_be_disabled()
+    expect(page.get_by_role("button", name="Previous")).to_be_focused()
+
+
+def test_a_view_that_is_late_leaves_the_focus_where_the_reader_took_it(page):
+    held: list[Route] = []
+    page.route("**/api/runs", lambda route: held.append(route))
+    page.goto("/#/lessons")
+    page.evaluate("() => (location.hash = '#/compare')")
+    expect(page.locator("#view")).to_be_focused()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+    elsewhere = page.get_by_role("link", name="Mistakes")
+    elsewhere.focus()
+    held[0].continue_()
+    expect(page.get_by_label("Compare careful")).to_be_visible()
+    expect(elsewhere).to_be_focused()
 
 
 def test_an_address_leads_to_its_image(page):

@@ -1,7 +1,5 @@
 """The page's own modules by themselves: what they do with text that means harm, and with more wishes than time."""
 
-from typing import Any
-
 import pytest
 
 pytestmark = pytest.mark.check
@@ -32,18 +30,6 @@ if a < b:
 
 ---
 """
-
-
-@pytest.fixture
-def ask(page):
-    """What a JavaScript expression comes to, `modules` being the page's modules by name."""
-    page.goto("/#/lessons")
-
-    def answer(body: str, *names: str, given: Any = None) -> Any:
-        imports = "; ".join(f"modules['{name}'] = await import('/static/{name}.js')" for name in names)
-        return page.evaluate(f"async (given) => {{ const modules = {{}}; {imports}; {body} }}", given)
-
-    return answer
 
 
 def rendered(ask, markdown: str) -> str:

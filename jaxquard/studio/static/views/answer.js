@@ -1,12 +1,12 @@
 // What one or two models say about a picture, and every step by which it became what they received.
 
 import { h } from "../dom.js";
-import { picture } from "./gallery.js";
+import { picture, SILENT } from "./gallery.js";
 import { percent } from "./status.js";
 
 /** What one prediction comes to. */
 export function sentence({ label, probability }) {
-  return `${label}, ${percent(probability)} sure`;
+  return label === null ? SILENT : `${label}, ${percent(probability)} sure`;
 }
 
 /** The parts of the page for an answer of /api/predict; `models` give the titles. */
@@ -25,12 +25,12 @@ export function answer({ predictions, steps, notes, warning }, models) {
   ];
 }
 
-/** One row a class, one column a model; a dash where a model does not know the class. */
+/** One row a class, one column a model; a dash where a model does not know the class, or has no answer. */
 function probabilities(predictions, title) {
   const classes = new Set(predictions.flatMap((one) => Object.keys(one.probabilities)));
   const cell = (name) => (one) => {
     const p = one.probabilities[name];
-    if (p === undefined) return h("td", {}, "–");
+    if (typeof p !== "number") return h("td", {}, "–");
     const bar = h("meter", { value: p, "aria-label": `${title(one.model)}: probability of ${name}` });
     return h("td", { class: name === one.label && "chosen" }, bar, percent(p));
   };

@@ -3,9 +3,12 @@
 import { h } from "../dom.js";
 import { percent } from "./status.js";
 
+/** What is said of a network that diverged. */
+export const SILENT = "no answer: the network’s logits are not finite";
+
 /** What a network made of a test image, in words. */
 export function verdict({ label, predicted, confidence }) {
-  if (predicted === null) return `${label}, no answer: the network’s logits are not finite`;
+  if (predicted === null) return `${label}, ${SILENT}`;
   const sure = `${percent(confidence)} sure`;
   return label === predicted ? `${label}, recognised, ${sure}` : `${label}, taken for ${predicted}, ${sure}`;
 }

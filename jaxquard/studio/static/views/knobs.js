@@ -16,12 +16,13 @@ const NEEDS = {
 };
 const HIDDEN = new Set(["recipe", "sweep"]); // the first has a field of its own, the second is the command line's
 const HELP = { dataset: "The images to learn from." }; // where the package's own sentence speaks of the command line
-const VALIDATION = 5000; // so that there is a curve on images the network never learned from
+const VALIDATION = 5000; // so that there is a curve on images the network never learned from; of few images, a sixth
 
 /** `info`: the answer of /api/info. `changed()` is called whenever the form says something else. */
 export class Knobs {
   constructor(info, changed) {
     this.recipes = new Map(info.recipes.map((recipe) => [recipe.name, recipe]));
+    this.sizes = new Map(info.datasets.map(({ name, train }) => [name, train ?? Infinity]));
     this.settings = info.settings.filter((setting) => !HIDDEN.has(setting.name));
     this.fields = new Map(this.settings.map((setting) => [setting.name, new Field(setting, info.datasets)]));
     this.about = h("p", { class: "help", id: "recipe-help" });
@@ -51,11 +52,21 @@ export class Knobs {
     const recipe = this.recipes.get(name);
     this.about.textContent = about(recipe);
     for (const field of this.fields.values()) field.start(recipe.config[field.setting.name] ?? field.setting.default);
-    this.fields.get("validation")?.set(VALIDATION);
+    this.proposed = this.fields.get("validation")?.value;
     this.touched(() => {});
   }
 
+  /** Holds out as many images as suits the data set, unless the reader has said how many. */
+  propose() {
+    const field = this.fields.get("validation");
+    if (!field || field.value !== this.proposed) return;
+    const train = this.sizes.get(this.fields.get("dataset")?.value) ?? Infinity;
+    this.proposed = Math.min(VALIDATION, Math.floor(train / 6));
+    field.set(this.proposed);
+  }
+
   touched(changed) {
+    this.propose();
     for (const [name, field] of this.fields) {
       const [other, ...values] = NEEDS[name] ?? [];
       field.element.hidden = other !== undefined && !values.includes(this.fields.get(other)?.value);

@@ -13,7 +13,7 @@ const PAUSE = 12; // times as long as the figures take to be painted
 export class Live {
   /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page. */
   constructor(run, { http, announce }, act) {
-    Object.assign(this, { run, http, announce, act, job: null, spoken: 0 });
+    Object.assign(this, { run, http, announce, act, job: null, spoken: 0, asked: 0 });
     this.path = `/api/runs/${encodeURIComponent(run)}`;
     this.status = h("span");
     this.progress = h("progress", { "aria-label": "Epochs trained" });
@@ -33,11 +33,11 @@ export class Live {
 
   /** Everything from the server, anew. */
   async load() {
-    try {
-      this.take(await this.http.get(this.path));
-    } catch (error) {
-      this.say(error.message);
-    }
+    const turn = ++this.asked;
+    const answer = await this.http.get(this.path).catch((error) => ({ failure: error.message }));
+    if (turn !== this.asked) return; // asked again meanwhile
+    if (answer.failure) this.say(answer.failure);
+    else this.take(answer);
   }
 
   take(detail) {
@@ -75,7 +75,7 @@ export class Live {
 
   show() {
     const { epoch, epochs, status } = this.detail;
-    clear(this.status, chip(this.job?.status in STEERED ? this.job.status : status));
+    clear(this.status, chip(this.job?.status in STEERED || hasFailed(status, this.job) ? this.job.status : status));
     this.progress.max = epochs;
     this.progress.value = epoch;
     this.how.textContent = [`Epoch ${epoch} of ${epochs}`, ...this.time(), ...size(this.detail)].join(" · ");
@@ -86,7 +86,8 @@ export class Live {
   time() {
     if (!this.lines.length) return [];
     const each = mean(this.lines.slice(-5).map((line) => line.seconds));
-    const left = (this.detail.epochs - this.detail.epoch) * each;
+    const { epoch, epochs, status } = this.detail;
+    const left = status === "running" ? (epochs - epoch) * each : 0;
     return [`${duration(each)} an epoch`, ...(left > 0 ? [`about ${duration(left)} left`] : [])];
   }
 
@@ -168,10 +169,16 @@ const ACTIONS = {
 const DIVERGED = "The loss is no longer a finite number. A smaller learning rate is the usual cure.";
 const DIED = "The training process died. What it had saved is safe: it can go on from there.";
 
+/** Whether what ended the training of a run that lies still was a failure, of which its job knows the reason. */
+function hasFailed(status, job) {
+  return (status === "stopped" || status === "new") && job?.status === "failed" && Boolean(job.error);
+}
+
 /** What there is to say of a run in its state, and what can be done. */
 function state({ status, epoch, error }, job) {
   if (job?.status in STEERED) return STEERED[job.status](epoch);
   if (status === "running") return ["", []];
+  if (hasFailed(status, job)) return [`Failed after epoch ${epoch}: ${job.error}`, ["resume", "one-epoch"]];
   if (status === "diverged") return [DIVERGED, []];
   if (status === "stopped") return [`Stopped after epoch ${epoch}, and saved.`, ["resume", "one-epoch"]];
   if (status === "interrupted") return [DIED, ["resume", "one-epoch"]];

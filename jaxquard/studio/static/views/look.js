@@ -38,25 +38,32 @@ export async function show(root, [asked, index], { http, go, announce }) {
 function imagesPanel(model, classes, { http, open, announce }) {
   const found = h("div", { class: "stack" });
   let offset = 0;
-  const load = () =>
-    fill(found, async () => {
+  const load = async () => {
+    let total = 0;
+    const won = await fill(found, async () => {
       const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
-      const { total, images } = await http.get(`${address(model, "images")}?${asked}&offset=${offset}&limit=${PAGE}`);
+      const answer = await http.get(`${address(model, "images")}?${asked}&offset=${offset}&limit=${PAGE}`);
+      const { images } = answer;
+      total = answer.total;
       const shown = total ? `${offset + 1}–${offset + images.length} of ${count(total)} images` : "No such image.";
       announce(shown);
-      return [
-        h("p", {}, shown),
-        gallery(images, { words: verdict, open: ({ index }) => open(index) }),
-        h("p", { class: "row" }, turn("Previous", -PAGE, offset > 0), turn("Next", PAGE, offset + PAGE < total)),
-      ];
+      return [h("p", {}, shown), gallery(images, { words: verdict, open: ({ index }) => open(index) })];
     });
-  const turn = (words, by, possible) => {
-    const onclick = () => ((offset += by), load());
-    return h("button", { type: "button", class: "small", disabled: !possible, onclick }, words);
+    if (won) allow(offset > 0, offset + PAGE < total);
+  };
+  const turn = (words, by) =>
+    h("button", { type: "button", class: "small", disabled: true, onclick: () => ((offset += by), load()) }, words);
+  const [previous, next] = [turn("Previous", -PAGE), turn("Next", PAGE)];
+  const allow = (back, on) => {
+    const held = document.activeElement; // a button that cannot be pressed any more loses the keyboard's place
+    [previous.disabled, next.disabled] = [!back, !on];
+    if (held === previous && !back) next.focus();
+    if (held === next && !on) previous.focus();
   };
   const form = filters(classes, () => ((offset = 0), load()));
   load();
-  return h("section", { class: "card" }, h("h2", {}, "Test images"), form, found);
+  return h("section", { class: "card" }, h("h2", {}, "Test images"), form,
+    h("div", { class: "stack" }, found, h("p", { class: "row" }, previous, next)));
 }
 
 /** The form whose fields are the server's own names for what it can filter by. */

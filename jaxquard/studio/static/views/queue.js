@@ -10,18 +10,25 @@ export class Queue {
   constructor(watch, act) {
     Object.assign(this, { watch, act });
     this.list = h("ol", { class: "queue" });
+    this.said = "[]";
     this.element = h("section", { class: "card", hidden: true }, h("h2", {}, "Queue"), this.list);
   }
 
   show(jobs, watched) {
     const open = jobs.filter((job) => job.job !== watched && (OPEN.has(job.status) || job.error));
+    const said = JSON.stringify(open);
+    if (said === this.said) return; // a button is not taken from under the finger
+    this.said = said;
+    const held = this.list.contains(document.activeElement) && document.activeElement.id;
     this.element.hidden = open.length === 0;
     clear(this.list, open.map((job) => this.item(job)));
+    if (held) (document.getElementById(held) ?? this.list.querySelector("button"))?.focus();
   }
 
   item(job) {
     const name = job.run ?? job.command;
-    const button = (word, onclick) => h("button", { class: "small", onclick, "aria-label": `${word}: ${name}` }, word);
+    const button = (word, onclick) =>
+      h("button", { class: "small", id: `${word} ${job.job}`, onclick, "aria-label": `${word}: ${name}` }, word);
     const buttons = [
       job.run && button("Watch", () => this.watch(job.run)),
       job.status === "queued" && button("Take out", () => this.act(job.job, "stop")),

@@ -18,7 +18,7 @@ export async function show(root, params, tools) {
 
 class Page {
   constructor(root, tools, run) {
-    Object.assign(this, { root, tools, http: tools.http, pinned: run, jobs: [], runs: [], live: null });
+    Object.assign(this, { root, tools, http: tools.http, pinned: run, jobs: [], runs: [], live: null, asked: 0 });
     this.panel = h("div", { class: "panel" });
     this.queue = new Queue((run) => this.pin(run), (run, what) => this.act(run, what));
     this.chooser = h("select", { id: "watched", onchange: () => this.pin(this.chooser.value) });
@@ -84,10 +84,10 @@ class Page {
     this.update();
   }
 
-  /** Which run is shown: the one that was asked for, else the one that is training, else the newest. */
+  /** Which run is shown: the one that was asked for, else the one in training, else the one shown, else the newest. */
   update() {
     const training = this.jobs.find((job) => job.status === "running");
-    const run = this.pinned ?? training?.job ?? this.runs[0]?.run ?? null;
+    const run = this.pinned ?? training?.job ?? this.live?.run ?? this.runs[0]?.run ?? null;
     const job = this.jobs.findLast((other) => other.job === run) ?? null;
     this.offer(run);
     this.queue.show(this.jobs, run);
@@ -163,18 +163,25 @@ class Page {
 
   /** The command line of the form as it stands, or what is wrong with it. */
   async check() {
-    const asked = this.knobs.chosen;
-    await this.tryTo(async () => {
-      const { command } = await this.http.post("/api/settings/check", asked);
+    const turn = ++this.asked;
+    const answer = await this.http.post("/api/settings/check", this.knobs.chosen).catch((error) => ({ error }));
+    if (turn !== this.asked) return; // the form says something else by now
+    clear(this.command);
+    await this.tryTo(() => {
+      if (answer.error) throw answer.error;
       this.knobs.refuse(null, "");
-      clear(this.command, command.split(/ (?=--)/).map((part) => [h("span", { class: "part" }, part), " "]));
+      clear(this.command, answer.command.split(/ (?=--)/).map((part) => [h("span", { class: "part" }, part), " "]));
     });
   }
 
   async copy() {
-    getSelection().selectAllChildren(this.command); // where the clipboard is closed, it is at least selected
-    await navigator.clipboard?.writeText(this.command.textContent.trim());
-    this.tools.announce("Copied.");
+    getSelection().selectAllChildren(this.command);
+    try {
+      await navigator.clipboard.writeText(this.command.textContent.trim());
+      this.tools.announce("Copied.");
+    } catch { // over plain HTTP to another machine there is no clipboard, and a browser may refuse it
+      this.tools.announce("Selected: press Ctrl-C.");
+    }
   }
 
   close() {

@@ -34,14 +34,14 @@ export class Weights {
     }
   }
 
-  show({ layers, first_layer: first }) {
+  show({ epoch, layers, first_layer: first }) {
     for (const layer of layers) {
       if (!this.histograms.has(layer.name)) {
         const element = h("div");
         this.histograms.set(layer.name, element);
         this.grid.append(element);
       }
-      draw(this.histograms.get(layer.name), histogram(layer));
+      draw(this.histograms.get(layer.name), histogram(layer, `after epoch ${epoch}`));
     }
     this.images.setAttribute("aria-label", first.sentence);
     this.sentence.textContent = first.sentence;
@@ -61,8 +61,8 @@ function option(network, index) {
   return h("option", { value: index }, `${index}: seed ${seed}${values.join("")}`);
 }
 
-/** A layer's weights now (line) over those at the start (grey), as a chart. */
-function histogram({ name, shape, histogram: { edges, start, now } }) {
+/** A layer's weights in the newest snapshot (line) over those at the start (grey); `when` says how new that is. */
+function histogram({ name, shape, histogram: { edges, start, now } }, when) {
   const rows = now.map((count, i) => ({ weight: (edges[i] + edges[i + 1]) / 2, now: count, start: start[i] }));
   const spreads = [spread(rows, "start"), spread(rows, "now")].map((value) => value.toPrecision(2));
   const y = (field) => ({ field, type: "quantitative", title: "weights", axis: { tickCount: 3, format: "~s" } });
@@ -71,12 +71,12 @@ function histogram({ name, shape, histogram: { edges, start, now } }) {
     { mark: { type: "line", interpolate: "step", color: "#0072b2", strokeWidth: 2 }, encoding: { y: y("now") } },
   ];
   const x = { field: "weight", type: "quantitative", title: "value of a weight", axis: { tickCount: 5 } };
-  const title = { text: `${name}: ${shape.join(" × ")} weights`, subtitle: "Grey: at the start. Line: now." };
+  const title = { text: `${name}: ${shape.join(" × ")} weights`, subtitle: `Grey: at the start. Line: ${when}.` };
   return {
     name,
     spec: { title, width: 420, height: 150, data: { values: rows }, encoding: { x }, layer, config: CONFIG },
-    sentence: `Their spread (standard deviation) was ${spreads[0]} at the start and is ${spreads[1]} now.`,
-    table: { columns: ["weight", "at the start", "now"], rows: rows.map((row) => [row.weight, row.start, row.now]) },
+    sentence: `Their spread (standard deviation) was ${spreads[0]} at the start and ${spreads[1]} ${when}.`,
+    table: { columns: ["weight", "at the start", when], rows: rows.map((row) => [row.weight, row.start, row.now]) },
   };
 }
 
