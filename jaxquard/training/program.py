@@ -1,8 +1,8 @@
 """The steps, compiled: once per task and number of networks, shared by every run that fits.
 
 Several networks are the single-network functions mapped over a stacked TrainState. On an accelerator that is `vmap`,
-all at once. On a CPU the networks take turns, so that each has the caches to itself; their steps are then the very
-program that trains one network alone, which a map inside a program would slow down by a tenth.
+all at once. On a CPU the networks take turns (CNNs in pairs), so that each has the caches to itself; their steps are
+then the very program that trains one network alone, which a map inside a program would slow down by a tenth.
 """
 
 import functools

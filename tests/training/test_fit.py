@@ -199,7 +199,10 @@ def test_it_prints_nothing_and_writes_nothing(train: Callable, capfd: pytest.Cap
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("config", [MOMENTUM.replace(seeds=3), SWEPT], ids=["seeds", "sweep"])
+CNNS = MOMENTUM.replace(model="cnn", widths=(4,), seeds=3, epochs=1)
+
+
+@pytest.mark.parametrize("config", [MOMENTUM.replace(seeds=3), SWEPT, CNNS], ids=["seeds", "sweep", "CNNs in pairs"])
 def test_networks_at_once_are_each_alone(train: Callable, config: Config):
     together = train(config)
     networks = together.config.networks()
