@@ -6,7 +6,7 @@
     python -m benchmarks.recipes --trial        # minutes: a fraction of the data into a temporary folder
 
 `docs/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the charts, are drawn from it.
-The first seed's network of two recipes becomes the model of that name in jaxquard/models/, which the package carries.
+The first seed's network of some recipes becomes the model of that name in jaxquard/models/, which the package carries.
 """
 
 import dataclasses

@@ -4,7 +4,7 @@
 
 The teacher is the convolutional network that ships with the package (`cnn-small`), trained on the same images: nine
 tenths of each target are its answer. Without it the network comes to half a point less on 5,000 held-out training
-images, on which all this was chosen: docs/LOG.md. The first seed's network ships with the package.
+images, on which all this was chosen: docs/LOG.md.
 """
 
 from jaxquard.config import Config
