@@ -28,9 +28,10 @@ def t_quantile(confidence: float, degrees: int) -> float:
 def held_out_accuracy(run: Run) -> list[float | None]:
     """Each network's validation accuracy with the weights that are judged: the newest epoch's or, under early stopping,
     its best one's. None for a network that diverged, or where nothing is held out."""
-    lines, networks, lost = run.epochs(), range(len(run.config.networks())), run.diverged()
+    lines, networks = run.epochs(), range(len(run.config.networks()))
     if not lines or "val_accuracy" not in lines[-1]:
         return [None for _ in networks]
+    lost = run.diverged()
     judged = [_best(lines, k, run.config.patience) if run.config.patience else lines[-1] for k in networks]
     kept = zip(networks, judged, strict=True)
     return [None if k in lost or line is None else _of(line["val_accuracy"], k) for k, line in kept]
