@@ -29,10 +29,11 @@ def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
         {"settings": r["settings"], "val_accuracy": summary(r["values"]), "networks": r["networks"]}
         for r in rows.values()
     ]
-    return sorted(ranked, key=_place)
+    return sorted(ranked, key=place)
 
 
-def _place(row: dict[str, Any]) -> tuple[int, float]:
+def place(row: dict[str, Any]) -> tuple[int, float]:
+    """What rows are sorted by, best first: how many of its networks diverged, then the mean of the others."""
     accuracy = row["val_accuracy"]
     return accuracy["values"].count(None), -(accuracy["mean"] or 0.0)
 

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from jaxquard import api
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import summary
-from jaxquard.runs.ranking import ranking, verdict
+from jaxquard.runs.ranking import place, ranking, verdict
 from jaxquard.studio import curves
 from jaxquard.studio.runs import Reader
 
@@ -70,7 +70,7 @@ def by_test(runs: Sequence[Run]) -> list[dict[str, Any]]:
         if judged is not None:
             values = judged if isinstance(judged, list) else [judged]
             rows.append({"networks": [run.id], "val_accuracy": summary(values)})
-    return sorted(rows, key=lambda row: -(row["val_accuracy"]["mean"] or -1.0))
+    return sorted(rows, key=place)
 
 
 async def compare(request: Request) -> JSONResponse:

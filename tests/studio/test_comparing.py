@@ -93,5 +93,10 @@ def test_without_held_out_data_the_test_set_is_the_measure(root):
     )
 
 
+def test_a_run_that_lost_a_network_does_not_come_first(root):
+    runs = [noted(root, "part", 0.95, None, split="test"), noted(root, "fast", 0.9, 0.91, split="test")]
+    assert word(runs, ["hidden"]).startswith("By test accuracy, fast comes first;")
+
+
 def test_too_early_to_tell(root):
     assert word([Run(root / "part"), Run(root / "part")], ["hidden"]).startswith("Too few of them have been judged yet")
