@@ -1,0 +1,32 @@
+"""A convolutional network of fewer than 500,000 parameters: `cnn-small`, twice as wide.
+
+    jaxquard train --recipe cnn
+
+Chosen by what `cnn-small` taught; a wider network takes a smaller learning rate: docs/LOG.md.
+"""
+
+from jaxquard.config import Config
+
+CONFIG = Config(
+    dataset="fashion-mnist",
+    model="cnn",
+    widths=(32, 64, 128),
+    blocks=1,
+    stem=2,
+    activation="gelu",
+    flip=True,
+    shift=2,
+    label_smoothing=0.1,
+    optimizer="adamw",
+    learning_rate=0.003,
+    weight_decay=0.05,
+    schedule="one_cycle",
+    ema=0.999,
+    batch_size=128,
+    epochs=30,
+    tta="mirror",
+)
+CLASS = "CNN, fewer than 500,000 parameters, at most 30 minutes"
+SEEDS = 3
+BEATS = 0.9551
+GOAL = 0.950
