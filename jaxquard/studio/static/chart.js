@@ -1,7 +1,9 @@
 // A chart is a drawing, a sentence that says the same, and a table of its figures. Drawing again on the same element
-// changes it in place. Charts out of sight, and all of them while the page is hidden, wait until they are looked at.
+// changes it in place, which is cheap where only the figures are others. Charts out of sight, and all of them while the
+// page is hidden, wait until they are looked at.
 
 import { h, clear, scrolling } from "./dom.js";
+import { apart, together } from "./figures.js";
 import { Lazy } from "./lazy.js";
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
@@ -31,6 +33,7 @@ const WIDER = 100; // pixels by which a plot may exceed the width it was made to
 const NARROWEST = 160; // below that, the whole drawing is made smaller
 const SLACK = 12; // pixels of the width that may stay empty
 const dark = matchMedia("(prefers-color-scheme: dark)");
+let usual = 120; // pixels for axis and labels beside a plot, as last measured: the first guess for the next one
 const figures = new Map();
 
 /** `chart`: {spec, sentence, table: {columns, rows}}; spec is Vega-Lite, its title becomes the page's own heading. */
@@ -55,7 +58,7 @@ class Figure {
     this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
     const caption = h("figcaption", {}, this.sentence, this.details);
     clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, caption));
-    this.beside = 120; // pixels for axis and labels; measured when first drawn
+    this.beside = usual;
     this.lazy = new Lazy(this.plot, () => this.embed().catch((error) => this.fail(error)));
   }
 
@@ -76,19 +79,31 @@ class Figure {
 
   async embed() {
     const embed = await library();
-    const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
     this.available = this.plot.clientWidth;
-    const drawn = await embed(fresh, fitted(this.chart.spec, this.available - this.beside), OPTIONS);
+    const parts = apart(fitted(this.chart.spec, this.available - this.beside));
+    const form = JSON.stringify(parts.form);
+    if (form === this.form) return this.change(parts);
+    const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
+    const drawn = await embed(fresh, together(parts), OPTIONS);
     await this.fit(drawn.view, fresh);
     clear(this.plot, fresh);
     this.drawn?.finalize();
-    this.drawn = drawn;
+    Object.assign(this, { drawn, form });
+  }
+
+  /** Other figures in the same form. */
+  async change({ params, datasets }) {
+    const { view } = this.drawn;
+    Object.entries(params).forEach(([name, value]) => view.signal(name, value));
+    Object.entries(datasets).forEach(([name, values]) => view.data(name, values));
+    await view.resize().runAsync(); // room for labels is measured again
+    await this.fit(view, this.plot);
   }
 
   /** How wide axes and labels are beside the plot is known once they are drawn; mostly it is as the last time. */
-  async fit(view, fresh) {
-    const whole = Number(fresh.querySelector("svg").getAttribute("width"));
-    this.beside = Math.ceil(whole - view.width());
+  async fit(view, drawing) {
+    const whole = Number(drawing.querySelector("svg").getAttribute("width"));
+    this.beside = usual = Math.ceil(whole - view.width());
     const widest = this.chart.spec.width;
     if (typeof widest !== "number" || whole <= this.available && whole > this.available - SLACK) return;
     const width = Math.min(widest + WIDER, Math.max(NARROWEST, this.available - this.beside));
@@ -96,6 +111,7 @@ class Figure {
   }
 
   fail(error) {
+    this.form = null;
     console.error(error);
     clear(this.plot, h("p", { class: "muted" }, "Not drawn: the drawing library did not load. The figures are below."));
     this.details.open = true;

@@ -2,7 +2,7 @@
 // out of sight, or while the whole page is hidden, it waits until somebody looks. Work that a training asks for may rest
 // afterwards, for the cores are the training's; a wish that cannot wait ends the rest.
 
-export const REST = 25; // times as long as drawing takes
+export const REST = 40; // times as long as drawing takes
 const LONGEST = 3000; // ms of rest
 
 const all = new Map(); // element -> Lazy

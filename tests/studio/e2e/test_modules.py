@@ -1,6 +1,10 @@
 """The page's own modules by themselves: what they do with text that means harm, and with more wishes than time."""
 
+import math
+
 import pytest
+
+from jaxquard.studio import curves
 
 pytestmark = pytest.mark.check
 
@@ -114,6 +118,68 @@ def test_what_is_out_of_sight_waits(ask):
         "lazy",
     )
     assert done == [True]
+
+
+def journal(epochs: int, networks: int) -> list[dict]:
+    """Made-up figures of a training."""
+
+    def figures(start, epoch):
+        return [start * math.exp(-epoch / 9) + 0.01 * (epoch * k % 3) for k in range(networks)]
+
+    return [
+        {
+            "epoch": epoch,
+            "train_loss": figures(1.0, epoch),
+            "val_loss": figures(1.1, epoch),
+            "train_accuracy": [1 - value for value in figures(0.5, epoch)],
+            "val_accuracy": [1 - value for value in figures(0.6, epoch)],
+            "grad_norm": {"0": figures(3.0, epoch), "1": figures(0.2, epoch)},
+            "dead": {"0": figures(0.1, epoch)},
+        }
+        for epoch in range(1, epochs + 1)
+    ]
+
+
+@pytest.mark.parametrize("networks", [1, 3])
+@pytest.mark.parametrize("epochs", [(3, 4), (5, 30), (30, 31), (40, 2)])
+def test_a_drawing_with_other_figures_is_as_if_drawn_anew(ask, networks, epochs):
+    before, after = (curves.of_run(journal(count, networks)) for count in epochs)
+    drawings = ask(
+        """
+        const { draw } = modules.chart;
+        const main = document.querySelector("main");
+        const place = () => {
+          const element = document.createElement("div");
+          element.style.cssText = "position: fixed; inset: 0; width: 1200px";
+          main.replaceChildren(element);
+          return element;
+        };
+        const drawn = async (element, chart) => {
+          for (let n = 0; n < 2; n += 1) { // the first time it may not be in sight yet
+            draw(element, chart);
+            await new Promise((resolve) => setTimeout(resolve, 250));
+          }
+          return element.querySelector(".plot svg");
+        };
+        // labels: of nobody's use, the page hides the drawing from whoever cannot see it, and says it in a sentence
+        const plain = (svg) => svg.outerHTML.replace(/clip\\d+/g, "clip").replace(/ aria-label="[^"]*"/g, "");
+        const answers = [];
+        for (const [old, chart] of given) {
+          const element = place();
+          const first = await drawn(element, old);
+          const changed = await drawn(element, chart);
+          const [kept, text] = [first === changed, plain(changed)];
+          answers.push([kept, text, plain(await drawn(place(), chart))]);
+        }
+        return answers;
+        """,
+        "chart",
+        given=list(zip(before, after, strict=True)),
+    )
+    for _, changed, fresh in drawings:
+        assert sorted(changed.split("<")) == sorted(fresh.split("<"))  # what is new is drawn last
+    if min(epochs) > 11:
+        assert all(kept for kept, _, _ in drawings)
 
 
 @pytest.mark.parametrize(

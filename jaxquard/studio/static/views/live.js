@@ -8,7 +8,6 @@ import { Weights } from "./weights.js";
 
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
-const PAUSE = 12; // times as long as the figures take to be painted
 
 export class Live {
   /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page. */
@@ -27,7 +26,7 @@ export class Live {
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
       head, this.progress, this.how, this.figures, this.words, this.buttons);
     this.element = h("div", { class: "watched" }, card, this.charts);
-    this.facts = new Lazy(card, () => (this.show(), painted()), PAUSE);
+    this.facts = new Lazy(card, () => (this.show(), painted()), REST);
     this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)), REST);
   }
 
@@ -118,14 +117,12 @@ export class Live {
     const { charts } = await this.http.get(`${this.path}/charts`);
     const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
     charts.sort((a, b) => place(a) - place(b));
-    for (const chart of charts) {
-      if (!this.elements.has(chart.name)) {
-        const element = h("section", { class: "card", "data-chart": chart.name });
-        this.elements.set(chart.name, element);
-        this.charts.append(element);
-      }
-      await draw(this.elements.get(chart.name), chart); // one after another: the first one is there soonest
+    for (const { name } of charts.filter((chart) => !this.elements.has(chart.name))) {
+      const element = h("section", { class: "card", "data-chart": name });
+      this.elements.set(name, element);
+      this.charts.append(element);
     }
+    await Promise.all(charts.map((chart) => draw(this.elements.get(chart.name), chart))); // painted once for all
   }
 
   end() {
