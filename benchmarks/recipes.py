@@ -22,7 +22,15 @@ import numpy as np
 from cyclopts import App, Parameter
 
 from jaxquard import recipes
-from jaxquard.charts import confusion_matrix, dot_plot, learning_curves, reliability, save, training_card
+from jaxquard.charts import (
+    confusion_matrix,
+    dot_plot,
+    learning_curves,
+    reliability,
+    save,
+    surest_mistakes,
+    training_card,
+)
 from jaxquard.compilation import keep_compiled_programs
 from jaxquard.data import Dataset, load
 from jaxquard.recipes import Recipe
@@ -161,6 +169,14 @@ def draw(recipe: Recipe, epochs: list[dict[str, Any]], found: Any, dataset: Data
     right = found.probabilities.argmax(axis=-1) == dataset.test_labels
     diagram = reliability(found.probabilities.max(axis=-1), right, title=f"{recipe.name}: confidence and accuracy")
     save(diagram, folder / f"{recipe.name}-calibration.svg", **options)
+    mistakes = surest_mistakes(
+        dataset.test_images[..., 0],
+        dataset.test_labels,
+        found.probabilities,
+        dataset.class_names,
+        title=f"{recipe.name}: where its first network was surest, and wrong",
+    )
+    save(mistakes, folder / f"{recipe.name}-mistakes.svg", **options)
 
 
 def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) -> None:
@@ -258,7 +274,8 @@ def details(results: dict[str, Any]) -> str:
             "| class | precision | recall |\n|---|--:|--:|",
             *(f"| {c['class']} | {percent(c['precision'])} | {percent(c['recall'])} |" for c in first["per_class"]),
             f"\n![What is taken for what](results/{name}-confusion.svg)\n",
-            f"![Confidence and accuracy](results/{name}-calibration.svg)",
+            f"![Confidence and accuracy](results/{name}-calibration.svg)\n",
+            f"![Where it was surest, and wrong](results/{name}-mistakes.svg)",
         ]
     return "\n".join(parts)
 

@@ -10,6 +10,7 @@ from jaxquard.charts.curves import learning_curves
 from jaxquard.charts.dots import dot_plot
 from jaxquard.charts.judgement import confusion_matrix, reliability
 from jaxquard.charts.lines import lines
+from jaxquard.charts.mistakes import surest_mistakes
 from jaxquard.charts.pictures import montage
 
 __all__ = [
@@ -22,5 +23,6 @@ __all__ = [
     "montage",
     "reliability",
     "save",
+    "surest_mistakes",
     "training_card",
 ]

@@ -12,6 +12,7 @@ import numpy as np
 from jaxquard.charts import pictures, theme
 from jaxquard.charts.chart import Chart
 from jaxquard.charts.curves import learning_curves
+from jaxquard.charts.mistakes import verdict, worst_of
 from jaxquard.errors import UsageError
 
 WIDTH, ACROSS = 954, 9  # pixels, and test images in a strip
@@ -38,29 +39,20 @@ def training_card(
     """
     if not len(images) == len(labels) == len(probabilities):
         raise UsageError(f"{len(images)} images, {len(labels)} labels, {len(probabilities)} rows of probabilities")
-    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
-    mistakes = np.flatnonzero(predicted != labels)
-    worst = mistakes[np.argsort(-confidence[mistakes], kind="stable")][:ACROSS]
+    worst = worst_of(labels, probabilities, ACROSS)
     first = np.arange(min(ACROSS, len(images)))
     curve = learning_curves({"run": records}, width=360, height=250)
-    verdicts = {i: _verdict(i, predicted, confidence, labels, class_names) for i in [*first, *worst]}
+    verdicts = {i: verdict(probabilities[i], labels[i], class_names) for i in [*first, *worst]}
     top = [_panel(curve.view, "How it learned", offset=4), _weights(weights, images.shape[1:3], weights_title)]
     strips = [_strip(images, first, verdicts, "What it says about the first images of the test set")]
     if len(worst):
         strips.append(_strip(images, worst, verdicts, "Where it was surest, and wrong"))
     view = {"vconcat": [{"hconcat": top}, *strips], "spacing": 20}
-    accuracy = theme.percent(float(np.mean(predicted == labels)), 2)
+    accuracy = theme.percent(float(np.mean(probabilities.argmax(axis=1) == labels)), 2)
     told = "; ".join(verdicts[i].replace("\n", ", ") for i in first)
     summary = f"{title}. {accuracy} of {len(images):,} test images right."
     description = f"{summary} {curve.description} First test images: {told}."
     return Chart(title, f"{subtitle} {curve.subtitle}", description, view, curve.table, WIDTH)
-
-
-def _verdict(i: int, predicted: np.ndarray, confidence: np.ndarray, labels: np.ndarray, names: Sequence[str]) -> str:
-    """What it said, how sure it was, and the label where that is something else."""
-    sure = "> 99 %" if confidence[i] >= 0.995 else theme.percent(confidence[i], 0)
-    said = f"{names[predicted[i]]}\n{sure}"
-    return said if predicted[i] == labels[i] else f"{said}\nlabel: {names[labels[i]]}"
 
 
 def _panel(view: dict[str, Any], heading: str, note: str = "", offset: int = 10) -> dict[str, Any]:

@@ -50,6 +50,7 @@ EVERY = {
         reference=(85.9, "old"),
     ),
     "montage": lambda: charts.montage(IMAGES, labels=["one\nline", "b", "c", "d"], columns=3),
+    "surest_mistakes": lambda: charts.surest_mistakes(IMAGES, LABELS, PROBABILITIES, NAMES),
     "weights": lambda: charts.montage(IMAGES - 10.0, diverging=True),
     "confusion_matrix": lambda: charts.confusion_matrix(np.array([[9, 1, 0], [0, 8, 2], [3, 0, 7]]), NAMES),
     "reliability": lambda: charts.reliability(PROBABILITIES.max(axis=1), np.array([True, True, False, True])),
