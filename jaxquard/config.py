@@ -100,7 +100,7 @@ class Config:
         0.9, "Share of the target that is the teacher's.", group="Objective", low=0, high=1, scalar=True
     )
     temperature: float = setting(
-        2.0, "What the teacher's logits are divided by: higher is softer.", group="Objective", above=0, scalar=True
+        1.0, "What the teacher's logits are divided by: higher is softer.", group="Objective", above=0, scalar=True
     )
     l2: float = setting(0.0, "½·l2·Σw² added to the loss: Nielsen's λ/n.", group="Objective", low=0, scalar=True)
 

@@ -29,7 +29,8 @@ def learn_from(
     """(1 - share)·y + share·softmax(t/T): what a teacher's logits t say of the other classes, beside the truth.
 
     Distillation (Hinton, Vinyals & Dean, 2015, arXiv 1503.02531, section 2), with the student at a temperature of 1, so
-    that it composes with every loss: (batch, classes), (batch, classes) -> (batch, classes).
+    that it composes with every loss; a T above 1 therefore makes it less sure of its answers than the teacher is.
+    (batch, classes), (batch, classes) -> (batch, classes).
     """
     return (1 - share) * targets + share * softmax(teacher / temperature)
 

@@ -14,7 +14,7 @@ def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
     """Every combination of the `swept` settings with its validation accuracy over seeds, best first.
 
     Each row: `settings`, `val_accuracy` (mean, std, values by seed; None where a network diverged), `networks` (RUN or
-    RUN@k). The fewer of its networks diverged, the better a combination is; then its mean counts.
+    RUN@k). The smaller the share of its networks that diverged, the better a combination is; then its mean counts.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
@@ -32,10 +32,10 @@ def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
     return sorted(ranked, key=place)
 
 
-def place(row: dict[str, Any]) -> tuple[int, float]:
-    """What rows are sorted by, best first: how many of its networks diverged, then the mean of the others."""
-    accuracy = row["val_accuracy"]
-    return accuracy["values"].count(None), -(accuracy["mean"] or 0.0)
+def place(row: dict[str, Any]) -> tuple[float, float]:
+    """What rows are sorted by, best first: the share of its networks that diverged, then the mean of the others."""
+    mean, values = row["val_accuracy"]["mean"], row["val_accuracy"]["values"]
+    return values.count(None) / len(values), -(mean or 0.0)
 
 
 def verdict(rows: Sequence[dict[str, Any]]) -> str:

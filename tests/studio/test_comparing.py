@@ -98,5 +98,10 @@ def test_a_run_that_lost_a_network_does_not_come_first(root):
     assert word(runs, ["hidden"]).startswith("By test accuracy, fast comes first;")
 
 
+def test_a_run_that_lost_all_of_few_networks_comes_after_one_that_lost_some_of_many(root):
+    runs = [noted(root, "part", None, None, split="test"), noted(root, "fast", 0.9, 0.9, None, None, None, split="test")]
+    assert word(runs, ["hidden"]).startswith("By test accuracy, fast comes first;")
+
+
 def test_too_early_to_tell(root):
     assert word([Run(root / "part"), Run(root / "part")], ["hidden"]).startswith("Too few of them have been judged yet")

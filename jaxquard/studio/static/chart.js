@@ -81,19 +81,22 @@ class Figure {
     const embed = await library();
     this.available = this.plot.clientWidth;
     const parts = apart(fitted(this.chart.spec, this.available - this.beside));
-    const form = JSON.stringify(parts.form);
+    const form = JSON.stringify({ ...parts.form, width: 0 }); // wider or narrower is no other form
     if (form === this.form) return this.change(parts);
     const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
     const drawn = await embed(fresh, together(parts), OPTIONS);
+    if (this.ended) return drawn.finalize();
     await this.fit(drawn.view, fresh);
     clear(this.plot, fresh);
     this.drawn?.finalize();
     Object.assign(this, { drawn, form });
+    return undefined;
   }
 
   /** Other figures in the same form. */
-  async change({ params, datasets }) {
+  async change({ form: { width }, params, datasets }) {
     const { view } = this.drawn;
+    if (typeof width === "number") view.width(width);
     Object.entries(params).forEach(([name, value]) => view.signal(name, value));
     Object.entries(datasets).forEach(([name, values]) => view.data(name, values));
     await view.resize().runAsync(); // room for labels is measured again
@@ -102,10 +105,11 @@ class Figure {
 
   /** How wide axes and labels are beside the plot is known once they are drawn; mostly it is as the last time. */
   async fit(view, drawing) {
+    const widest = this.chart.spec.width;
+    if (typeof widest !== "number") return;
     const whole = Number(drawing.querySelector("svg").getAttribute("width"));
     this.beside = usual = Math.ceil(whole - view.width());
-    const widest = this.chart.spec.width;
-    if (typeof widest !== "number" || whole <= this.available && whole > this.available - SLACK) return;
+    if (whole <= this.available && whole > this.available - SLACK) return;
     const width = Math.min(widest + WIDER, Math.max(NARROWEST, this.available - this.beside));
     if (width !== view.width()) await view.width(width).runAsync();
   }
@@ -113,11 +117,12 @@ class Figure {
   fail(error) {
     this.form = null;
     console.error(error);
-    clear(this.plot, h("p", { class: "muted" }, "Not drawn: the drawing library did not load. The figures are below."));
+    clear(this.plot, h("p", { class: "muted" }, "This could not be drawn. The figures are below."));
     this.details.open = true;
   }
 
   end() {
+    this.ended = true;
     this.lazy.end();
     this.drawn?.finalize();
   }

@@ -1,6 +1,6 @@
 // Work for what is in sight. Asked for again and again, it is done once at a time, and the latest wish in the end;
-// out of sight, or while the whole page is hidden, it waits until somebody looks. Work that a training asks for may rest
-// afterwards, for the cores are the training's; a wish that cannot wait ends the rest.
+// out of sight, or while the whole page is hidden, it waits until somebody looks. Work that a training asks for may
+// rest afterwards, for the cores are the training's; a wish that cannot wait ends the rest.
 
 export const REST = 40; // times as long as drawing takes
 const LONGEST = 3000; // ms of rest
@@ -11,6 +11,7 @@ export class Lazy {
   #wanted = false;
   #busy = false;
   #seen = false;
+  #urgent = false;
   #wake = () => {};
 
   /** `work()` may be asynchronous; `element` is what must be in sight for it; `rest` times as long it rests. */
@@ -22,7 +23,10 @@ export class Lazy {
 
   ask(now = false) {
     this.#wanted = true;
-    if (now) this.#wake();
+    if (now) {
+      this.#urgent = true;
+      this.#wake();
+    }
     return this.look(this.#seen);
   }
 
@@ -33,7 +37,7 @@ export class Lazy {
     this.#busy = true;
     try {
       while (this.#wanted && this.#seen && !document.hidden) {
-        this.#wanted = false;
+        this.#wanted = this.#urgent = false;
         const began = performance.now();
         await this.work();
         await this.#rest(Math.min(this.rest * (performance.now() - began), LONGEST));
@@ -44,6 +48,7 @@ export class Lazy {
   }
 
   #rest(ms) {
+    if (this.#urgent) return undefined; // wished for while the work was being done
     return new Promise((resolve) => {
       this.#wake = resolve;
       setTimeout(resolve, ms);

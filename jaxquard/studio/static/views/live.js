@@ -115,6 +115,7 @@ export class Live {
 
   async drawAll() {
     const { charts } = await this.http.get(`${this.path}/charts`);
+    if (this.ended) return;
     const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
     charts.sort((a, b) => place(a) - place(b));
     for (const { name } of charts.filter((chart) => !this.elements.has(chart.name))) {
@@ -126,6 +127,7 @@ export class Live {
   }
 
   end() {
+    this.ended = true;
     this.facts.end();
     this.lazy.end();
     this.weights?.end();

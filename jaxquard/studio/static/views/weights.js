@@ -27,7 +27,9 @@ export class Weights {
 
   async load() {
     try {
-      this.show(await this.http.get(`${this.path}?network=${this.choice.value || 0}`));
+      const weights = await this.http.get(`${this.path}?network=${this.choice.value || 0}`);
+      if (this.ended) return;
+      this.show(weights);
       this.error.textContent = "";
     } catch (error) {
       this.error.textContent = error.message;
@@ -50,6 +52,7 @@ export class Weights {
   }
 
   end() {
+    this.ended = true;
     this.lazy.end();
     this.histograms.forEach(erase);
   }
