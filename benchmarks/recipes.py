@@ -2,10 +2,11 @@
 
     python -m benchmarks.recipes                # all of them, hours; resumable, skips what is done
     python -m benchmarks.recipes seed quick     # these only
-    python -m benchmarks.recipes --draw         # train nothing, write the tables and charts again
+    python -m benchmarks.recipes --draw         # train nothing, write the tables and the chart of all again
     python -m benchmarks.recipes --trial        # minutes: a fraction of the data into a temporary folder
 
-`docs/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the charts, are drawn from it.
+`docs/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the chart of all recipes, are
+made from it. A recipe's own charts are drawn when it has been trained.
 The first seed's network of some recipes becomes the model of that name in jaxquard/models/, which the package carries.
 """
 
@@ -47,7 +48,7 @@ app = App(help=__doc__, default_parameter=Parameter(negative=()))
 def main(
     *names: str,
     runs: Annotated[Path, Parameter(help="Where the runs are kept, to be resumed.")] = ROOT / "runs" / "results",
-    draw: Annotated[bool, Parameter(help="Train nothing; write tables and charts from docs/results.json.")] = False,
+    draw: Annotated[bool, Parameter(help="Train nothing; write the tables and the chart of all.")] = False,
     trial: Annotated[bool, Parameter(help="A fraction of the data, into a temporary folder.")] = False,
 ) -> None:
     """Train, judge, write."""
@@ -202,7 +203,7 @@ def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) ->
 def write_tables(results: dict[str, Any], root: Path) -> None:
     """The table in README.md and docs/RESULTS.md, between their markers, and the chart of all recipes."""
     replace_between(root / "README.md", "results", accuracy_table(results))
-    replace_between(root / "docs" / "RESULTS.md", "results", accuracy_table(results) + "\n" + details(results))
+    replace_between(root / "docs" / "RESULTS.md", "results", whole(results))
     replace_between(root / "jaxquard" / "models" / "README.md", "models", model_table(results))
     rows = [
         {"name": name, "values": [100 * value for value in entry["test_accuracy"]["values"]]}
@@ -212,6 +213,11 @@ def write_tables(results: dict[str, Any], root: Path) -> None:
     title, below = "Test accuracy of every recipe", f"What has less than {percent(DRAWN_FROM, 0)} is in the table."
     chart = dot_plot(rows, title=title, x_title="test accuracy (%)", subtitle=below, digits=2)
     save(chart, root / "docs" / "results" / "recipes.svg", overwrite=True)
+
+
+def whole(results: dict[str, Any]) -> str:
+    """What docs/RESULTS.md shows: the table, the chart of it, and each recipe's details."""
+    return f"{accuracy_table(results)}\n\n![Test accuracy of every recipe](results/recipes.svg)\n{details(results)}"
 
 
 def ranked(results: dict[str, Any]) -> list[tuple[str, Any]]:

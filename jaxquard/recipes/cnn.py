@@ -1,8 +1,8 @@
-"""A convolutional network of fewer than 500,000 parameters: `cnn-small`, twice as wide.
+"""A convolutional network of fewer than 500,000 parameters: `cnn-small`, about twice as wide.
 
     jaxquard train --recipe cnn
 
-Chosen by what `cnn-small` taught; a wider network takes a smaller learning rate: docs/LOG.md.
+All else is `cnn-small`'s, but for a smaller learning rate, as a wider network wants; nothing was tuned: docs/LOG.md.
 """
 
 from jaxquard.config import Config

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.baselines import BASELINES
-from benchmarks.recipes import accuracy_table, details, replace_between
+from benchmarks.recipes import accuracy_table, replace_between, whole
 from jaxquard import recipes
 from jaxquard.config import Config
 from jaxquard.errors import UsageError
@@ -63,7 +63,7 @@ def test_a_baseline_is_measured_but_judged_by_nothing(name: str) -> None:
 
 def test_the_documents_show_what_was_measured() -> None:
     assert json.loads((ROOT / "docs" / "results.json").read_text(encoding="utf-8")) == RESULTS
-    shown = {"README.md": accuracy_table(RESULTS), "docs/RESULTS.md": accuracy_table(RESULTS) + "\n" + details(RESULTS)}
+    shown = {"README.md": accuracy_table(RESULTS), "docs/RESULTS.md": whole(RESULTS)}
     for name, table in shown.items():
         text = (ROOT / name).read_text(encoding="utf-8")
         found = re.search(r"<!-- results -->\n(.*)\n<!-- /results -->", text, re.DOTALL)
@@ -76,3 +76,9 @@ def test_a_table_replaces_only_what_is_between_its_markers(tmp_path: Path) -> No
     file.write_text("before <!-- t -->old<!-- /t --> after", encoding="utf-8")
     replace_between(file, "t", "new")
     assert file.read_text(encoding="utf-8") == "before <!-- t -->\nnew\n<!-- /t --> after"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/RESULTS.md"])
+def test_every_picture_is_there(page: str) -> None:
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / page).read_text(encoding="utf-8"))
+    assert [name for name in pictures if not (ROOT / page).parent.joinpath(name).is_file()] == []

@@ -99,7 +99,10 @@ def test_a_run_that_lost_a_network_does_not_come_first(root):
 
 
 def test_a_run_that_lost_all_of_few_networks_comes_after_one_that_lost_some_of_many(root):
-    runs = [noted(root, "part", None, None, split="test"), noted(root, "fast", 0.9, 0.9, None, None, None, split="test")]
+    runs = [
+        noted(root, "part", None, None, split="test"),
+        noted(root, "fast", 0.9, 0.9, None, None, None, split="test"),
+    ]
     assert word(runs, ["hidden"]).startswith("By test accuracy, fast comes first;")
 
 
