@@ -2,8 +2,8 @@
 // out of sight, or while the whole page is hidden, it waits until somebody looks. Work that a training asks for may
 // rest afterwards, for the cores are the training's; a wish that cannot wait ends the rest.
 
-export const REST = 40; // times as long as drawing takes
-const LONGEST = 3000; // ms of rest
+export const REST = 60; // times as long as drawing takes
+const LONGEST = 5000; // ms of rest
 
 const all = new Map(); // element -> Lazy
 

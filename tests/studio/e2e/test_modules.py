@@ -218,7 +218,7 @@ def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
           done += 1;
           await wait(100);
         };
-        const lazy = new modules.lazy.Lazy(document.querySelector("main"), work, 40); // a rest of three seconds
+        const lazy = new modules.lazy.Lazy(document.querySelector("main"), work, 40); // a rest of four seconds
         lazy.ask();
         while (!done) await wait(10);
         lazy.ask(true); // the work goes on
