@@ -35,6 +35,7 @@ def test_one_image_and_one_neuron(page, shoot):
 def test_the_keyboard_turns_the_pages(page):
     page.goto("/#/look/careful@0")
     further = page.get_by_role("button", name="Next")
+    expect(further).to_be_enabled()  # the first images are there: until then it cannot have the focus
     further.focus()
     for first in (49, 97, 145, 193):
         expect(further).to_be_focused()
