@@ -21,7 +21,7 @@ from jaxquard.errors import UsageError
 Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"]
 Initializer = Literal["scaled_normal", "standard_normal", "he_normal", "glorot_normal", "zeros"]
 Loss = Literal["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"]
-Optimizer = Literal["sgd", "momentum", "nesterov", "adam", "adamw"]
+Optimizer = Literal["sgd", "momentum", "nesterov", "adam", "adamw", "muon"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 Views = Literal["none", "mirror", "mirror_and_shift"]
 
@@ -107,7 +107,7 @@ class Config:
     optimizer: Optimizer = setting("sgd", "How a gradient becomes a step.", group="Optimiser")
     learning_rate: float = setting(0.01, "η, the (peak) step size.", group="Optimiser", above=0, scalar=True)
     momentum: float = setting(
-        0.9, "Share of the velocity kept (momentum, nesterov).", group="Optimiser", low=0, below=1, scalar=True
+        0.9, "Share of the velocity kept (momentum, nesterov, muon).", group="Optimiser", low=0, below=1, scalar=True
     )
     beta1: float = setting(0.9, "Adam's memory of the gradient.", group="Optimiser", low=0, below=1, scalar=True)
     beta2: float = setting(0.999, "Adam's memory of its square.", group="Optimiser", low=0, below=1, scalar=True)

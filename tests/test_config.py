@@ -54,7 +54,7 @@ CHOICES = {
     "activation": ["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"],
     "initializer": ["scaled_normal", "standard_normal", "he_normal", "glorot_normal", "zeros"],
     "loss": ["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"],
-    "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw"],
+    "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw", "muon"],
     "schedule": ["constant", "step", "cosine", "one_cycle"],
     "tta": ["none", "mirror", "mirror_and_shift"],
 }
@@ -99,7 +99,10 @@ def test_a_refusal_names_setting_fault_and_what_is_allowed():
         ({"flip": 1}, "flip: must be true or false, not 1"),
         ({"dataset": 3}, "dataset: must be text, not 3"),
         ({"model": "cn"}, "model: 'cn' is none of mlp, cnn; did you mean cnn?"),
-        ({"optimizer": "adamx"}, "optimizer: 'adamx' is none of sgd, momentum, nesterov, adam, adamw; did you mean"),
+        (
+            {"optimizer": "adamx"},
+            "optimizer: 'adamx' is none of sgd, momentum, nesterov, adam, adamw, muon; did you mean",
+        ),
     ]:
         with pytest.raises(UsageError) as caught:
             Config(**settings)

@@ -9,6 +9,9 @@ from jaxquard.optim.transforms import (
     add_decayed_weights,
     chain,
     clip_by_global_norm,
+    is_matrix,
+    orthogonalize,
+    partition,
     scale_by_adam,
     scale_by_learning_rate,
     trace,
@@ -32,6 +35,7 @@ def optimizer(
     - `sgd`: θ ← θ - η∇L, the mission's (Nielsen, eq. 20 and 21)
     - `momentum`: v ← momentum·v + ∇L; θ ← θ - ηv (Nielsen, chapter 3: friction is 1 - momentum); `nesterov` looks ahead
     - `adam`: momentum, each parameter's step divided by its gradient's running size; `adamw` is its name with decay
+    - `muon`: Nesterov's momentum, its matrices made orthogonal; Adam for all that is no matrix
 
     With `weight_decay` the weights also shrink by η·weight_decay·θ, those that `decayed(params)` says (None: all). A
     gradient longer than `clip_norm` is shortened to it. ValueError for another name.
@@ -44,6 +48,9 @@ def optimizer(
             parts.append(trace(momentum, nesterov=name == "nesterov"))
         case "adam" | "adamw":
             parts.append(scale_by_adam(beta1, beta2, epsilon))
+        case "muon":
+            velocity = trace(momentum, nesterov=True)
+            parts.append(partition(is_matrix, chain(velocity, orthogonalize()), scale_by_adam(beta1, beta2, epsilon)))
         case _:
             raise ValueError(f"no optimiser {name!r}")
     if weight_decay is not None:

@@ -113,6 +113,58 @@ def scale_by_adam(beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 
     return GradientTransformation(init, update)
 
 
+def partition(
+    choose: Callable[[Tree], Tree], chosen: GradientTransformation, others: GradientTransformation
+) -> GradientTransformation:
+    """`chosen` for the leaves of which `choose(tree)`, a tree of booleans, is true, `others` for the rest."""
+
+    def split(tree: Tree) -> tuple[Tree, Tree]:
+        marks = choose(tree)
+        mine = jax.tree.map(lambda yes, leaf: leaf if yes else None, marks, tree)
+        return mine, jax.tree.map(lambda yes, leaf: None if yes else leaf, marks, tree)
+
+    def init(params: Tree) -> tuple[Tree, Tree]:
+        mine, rest = split(params)
+        return chosen.init(mine), others.init(rest)
+
+    def update(grads: Tree, opt_state: tuple[Tree, Tree], params: Tree = None) -> tuple[Tree, tuple[Tree, Tree]]:
+        (my_grads, rest_grads), (mine, rest) = split(grads), (None, None) if params is None else split(params)
+        updates, my_state = chosen.update(my_grads, opt_state[0], mine)
+        rest_updates, rest_state = others.update(rest_grads, opt_state[1], rest)
+        joined = jax.tree.map(lambda yes, a, b: a if yes else b, choose(grads), updates, rest_updates)
+        return joined, (my_state, rest_state)
+
+    return GradientTransformation(init, update)
+
+
+def is_matrix(tree: Tree) -> Tree:
+    """True for weights of dense and convolutional layers, False for biases and normalisation."""
+    return jax.tree.map(lambda leaf: leaf.ndim > 1, tree)
+
+
+def orthogonalize() -> GradientTransformation:
+    """Every matrix UΣVᵀ made roughly UVᵀ, so that no direction is left behind; a kernel (…, in, out) is one of
+    …·in rows. Times 0.2·√(the longer side), entries are about as large as Adam's, and the same η does for both.
+
+    Five Newton-Schulz steps take singular values to 0.7…1.2 (Jordan et al., 2024, kellerjordan.github.io/posts/muon);
+    the factor is that of Liu et al., 2025, arXiv 2502.16982, eq. 4.
+    """
+    a, b, c = 3.4445, -4.775, 2.0315
+
+    def matrix(g: jax.Array) -> jax.Array:
+        x = g.reshape(-1, g.shape[-1])
+        rows, columns = x.shape
+        x = x if rows >= columns else x.T
+        x = x / (jnp.linalg.norm(x) + 1e-8)
+        for _ in range(5):
+            gram = x.T @ x
+            x = a * x + x @ (b * gram + c * gram @ gram)
+        x = 0.2 * max(rows, columns) ** 0.5 * x
+        return (x if rows >= columns else x.T).reshape(g.shape)
+
+    return stateless(lambda grads, params: jax.tree.map(matrix, grads))
+
+
 def scale_by_learning_rate(learning_rate: Scalar | Schedule) -> GradientTransformation:
     """-η(step)·g: downhill. The state is the step count."""
     schedule = learning_rate if callable(learning_rate) else constant(learning_rate)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from optax.contrib import _muon as muon
 
 from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.schedules import cosine, linear_warmup
@@ -60,6 +61,23 @@ def assert_same(ours, theirs, tolerance: float):
 
 ETA = linear_warmup(cosine(0.3, 150), 0.3, 20)
 OPTAX_ETA = optax.warmup_cosine_decay_schedule(0, 0.3, 20, 170)
+
+
+def optax_muon(learning_rate) -> optax.GradientTransformation:
+    """Of optax's parts: its own `muon` corrects the momentum's bias, which the algorithm as published does not."""
+
+    def orthogonal(g):
+        spread = muon.orthogonalize_via_newton_schulz(g, jnp.array([3.4445, -4.775, 2.0315]))
+        return 0.2 * max(g.shape) ** 0.5 * spread
+
+    matrices = optax.chain(optax.trace(0.8, nesterov=True), optax.stateless_with_tree_map(lambda g, _: orthogonal(g)))
+    return optax.chain(
+        optax.partition({"w": matrices, "b": optax.scale_by_adam(0.7)}, [{"w": "w", "b": "b"}]),
+        optax.add_decayed_weights(0.1, weights),
+        optax.scale_by_learning_rate(learning_rate),
+    )
+
+
 PAIRS = {
     "sgd": (optimizer("sgd", 0.1), optax.sgd(0.1)),
     "sgd, scheduled": (optimizer("sgd", ETA), optax.sgd(OPTAX_ETA)),
@@ -70,6 +88,11 @@ PAIRS = {
     "adamw, scheduled, weights only": (
         optimizer("adamw", ETA, weight_decay=0.1, decayed=weights),
         optax.adamw(OPTAX_ETA, weight_decay=0.1, mask=weights),
+    ),
+    "muon": (optimizer("muon", 0.1, momentum=0.8, beta1=0.7, weight_decay=0.1, decayed=weights), optax_muon(0.1)),
+    "muon, scheduled": (
+        optimizer("muon", ETA, momentum=0.8, beta1=0.7, weight_decay=0.1, decayed=weights),
+        optax_muon(OPTAX_ETA),
     ),
     "clipped momentum": (
         optimizer("momentum", 0.1, clip_norm=1.0),

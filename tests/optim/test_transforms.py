@@ -10,6 +10,9 @@ from jaxquard.optim.transforms import (
     chain,
     clip_by_global_norm,
     global_norm,
+    is_matrix,
+    orthogonalize,
+    partition,
     scale_by_adam,
     scale_by_learning_rate,
     stateless,
@@ -85,3 +88,37 @@ def test_apply_updates():
     found = apply_updates(TREE, {"w": jnp.ones((2, 2)), "b": jnp.array([-2.0])})
     np.testing.assert_array_equal(found["w"], [[4, 1], [1, -3]])
     np.testing.assert_array_equal(found["b"], [10])
+
+
+@pytest.mark.parametrize("shape", [(40, 6), (6, 40), (7, 7), (3, 3, 5, 4), (1, 9)])
+def test_orthogonal_in_the_directions_of_the_gradient(shape: tuple[int, ...]):
+    """With G = UΣVᵀ, the result is UΣ′Vᵀ, the new singular values near one but for the factor."""
+    gradient = np.random.default_rng(0).normal(size=shape)
+    matrix = gradient.reshape(-1, shape[-1])
+    u, _, vt = np.linalg.svd(matrix, full_matrices=False)
+    with jax.enable_x64(True):
+        found, _ = orthogonalize().update(jnp.asarray(gradient), (), None)
+    assert found.shape == shape
+    inside = u.T @ np.asarray(found).reshape(matrix.shape) @ vt.T / (0.2 * max(matrix.shape) ** 0.5)
+    values = np.diag(inside)
+    assert ((values > 0.65) & (values < 1.25)).all()
+    np.testing.assert_allclose(inside, np.diag(values), atol=1e-6)
+
+
+def test_orthogonalizing_nothing_gives_nothing_and_does_not_hide_a_nan():
+    assert not orthogonalize().update(jnp.zeros((3, 2)), (), None)[0].any()
+    assert jnp.isnan(orthogonalize().update(jnp.array([[1.0, jnp.nan]]), (), None)[0]).any()
+
+
+def test_each_part_of_a_partition_sees_and_remembers_its_own_leaves():
+    both = partition(
+        is_matrix, trace(0.5), chain(stateless(lambda grads, params: jax.tree.map(jnp.add, grads, params)))
+    )
+    opt_state = both.init(TREE)
+    assert [leaf.shape for leaf in jax.tree.leaves(opt_state)] == [(2, 2)]
+    for velocity in (1, 1.5):
+        updates, opt_state = both.update(TREE, opt_state, TREE)
+        np.testing.assert_allclose(updates["w"], velocity * TREE["w"])
+        np.testing.assert_allclose(updates["b"], [24])
+    alone = partition(is_matrix, trace(0.5), trace(0.5))
+    assert jax.tree.structure(alone.update(TREE, alone.init(TREE))[0]) == jax.tree.structure(TREE)

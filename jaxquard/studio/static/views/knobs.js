@@ -10,8 +10,9 @@ const FIRST = new Set([
 // Settings that mean something only under certain choices of another one.
 const NEEDS = {
   widths: ["model", "cnn"], blocks: ["model", "cnn"], stem: ["model", "cnn"],
-  momentum: ["optimizer", "momentum", "nesterov"],
-  beta1: ["optimizer", "adam", "adamw"], beta2: ["optimizer", "adam", "adamw"], epsilon: ["optimizer", "adam", "adamw"],
+  momentum: ["optimizer", "momentum", "nesterov", "muon"],
+  beta1: ["optimizer", "adam", "adamw", "muon"], beta2: ["optimizer", "adam", "adamw", "muon"],
+  epsilon: ["optimizer", "adam", "adamw", "muon"],
   decay_every: ["schedule", "step"], decay_factor: ["schedule", "step"],
 };
 const HIDDEN = new Set(["recipe", "sweep"]); // the first has a field of its own, the second is the command line's
