@@ -48,7 +48,7 @@ TRAINERS = {
 if importlib.util.find_spec("jaxquard.nn.augmentation"):
     TRAINERS["augmented"] = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True)
 if importlib.util.find_spec("jaxquard.nn.cnn"):
-    TRAINERS["cnn"] = PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="adam", learning_rate=0.01)
+    TRAINERS["cnn"] = PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="muon", learning_rate=0.01)
 
 
 def last_step(trained: Any) -> int:
