@@ -20,7 +20,7 @@ from jaxquard.nn.mlp import mlp
 from jaxquard.nn.model import Model, Params, State, pre_activations
 from jaxquard.optim import schedules
 from jaxquard.optim.optimizers import optimizer
-from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates
+from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, is_matrix
 from jaxquard.training.randomness import AUGMENT, DROPOUT, INIT, stream
 from jaxquard.training.state import Stopping, Totals, TrainState
 
@@ -88,17 +88,12 @@ def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:
     return schedules.linear_warmup(schedule, peak, warmup) if "warmup" in hyper else schedule
 
 
-def weights_only(params: Params) -> Tree:
-    """True for weights, False for biases and normalisation: what decay and L2 apply to."""
-    return jax.tree_util.tree_map_with_path(lambda path, _: path[-1] == jax.tree_util.DictKey("w"), params)
-
-
 def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
     """The optimiser that the config describes, under its schedule; decay applies to weights only."""
     options: dict[str, Any] = {name: hyper.get(name, 0.0) for name in ("momentum", "beta1", "beta2")}
     options["epsilon"] = hyper["epsilon"]
     if "weight_decay" in hyper:
-        options |= {"weight_decay": hyper["weight_decay"], "decayed": weights_only}
+        options |= {"weight_decay": hyper["weight_decay"], "decayed": is_matrix}
     if "clip_norm" in hyper:  # in a sweep, 0 still means any length
         options["clip_norm"] = jnp.where(hyper["clip_norm"] > 0, hyper["clip_norm"], jnp.inf)
     return optimizer(task.config.optimizer, make_schedule(task, hyper), **options)
@@ -106,7 +101,7 @@ def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
 
 def l2_penalty(params: Params, rate: jax.Array) -> jax.Array:
     """½·rate·Σw² over the weights: Nielsen's L2 regularisation with rate = λ/n (chapter 3, eq. 85)."""
-    squares = jax.tree.map(lambda p, yes: jnp.sum(p**2) if yes else 0.0, params, weights_only(params))
+    squares = jax.tree.map(lambda p, yes: jnp.sum(p**2) if yes else 0.0, params, is_matrix(params))
     return 0.5 * rate * sum(jax.tree.leaves(squares))
 
 
