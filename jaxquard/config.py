@@ -28,6 +28,16 @@ Views = Literal["none", "mirror", "mirror_and_shift"]
 DEFAULT_VALIDATION = 5000
 MAX_NETWORKS = 1024
 
+# What these settings need to have an effect: another one, with one of these values (none named: any but None).
+NEEDS: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("hidden", "batch_norm"), ("model", "mlp")),
+    **dict.fromkeys(("widths", "blocks", "stem"), ("model", "cnn")),
+    **dict.fromkeys(("teacher_share", "temperature"), ("teacher",)),
+    "momentum": ("optimizer", "momentum", "nesterov", "muon"),
+    **dict.fromkeys(("beta1", "beta2", "epsilon"), ("optimizer", "adam", "adamw", "muon")),
+    **dict.fromkeys(("decay_every", "decay_factor"), ("schedule", "step")),
+}
+
 
 def setting(
     default: Any,
@@ -61,7 +71,7 @@ class Config:
         None, "Standard deviation of the pixels; measured on the training images.", group="Data", above=0, high=1
     )
     flip: bool = setting(False, "Mirror half of the training images.", group="Data")
-    shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0)
+    shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)
     cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0)
     erasing: float = setting(
         0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scalar=True
@@ -73,7 +83,7 @@ class Config:
         (128, 64), "Widths of the fully connected hidden layers.", group="Network", low=1, high=65536
     )
     widths: tuple[int, ...] = setting((16, 32, 64), "Channels of the CNN's stages.", group="Network", low=1, high=65536)
-    blocks: int = setting(1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0)
+    blocks: int = setting(1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0, high=1000)
     stem: int = setting(
         1,
         "Side of the squares of pixels that the CNN takes as one, for speed (1: each by itself).",
@@ -196,6 +206,17 @@ class Config:
             if value is not None and value != {}
         }
 
+    def matters(self, name: str) -> bool:
+        """Whether a setting has an effect under the others: a teacher's temperature has none without a teacher."""
+        if name not in NEEDS:
+            return True
+        other, *values = NEEDS[name]
+        return getattr(self, other) in values if values else getattr(self, other) is not None
+
+    def in_effect(self) -> dict[str, Any]:
+        """As `to_dict`, but only what has an effect: the same for configs that make the same networks."""
+        return {name: value for name, value in self.to_dict().items() if self.matters(name)}
+
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
         """The inverse of `to_dict`; an unknown name is an error that suggests the nearest one."""
@@ -293,6 +314,8 @@ def _checked_sweep(swept: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
             raise UsageError(f"sweep: {_shown(name)} is none of {', '.join(SCALARS)}{suggestion(name, SCALARS)}")
         if not isinstance(values, list | tuple) or not values:
             raise UsageError(f"sweep: {name} needs a list of at least one value, not {_shown(values)}")
+        if len({array("f", [_number(name, float, value)])[0] for value in values}) < len(values):
+            raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
     if len(dict(pairs)) < len(pairs):
         raise UsageError("sweep: a setting appears twice")
     return tuple((name, tuple(_number(name, float, value) for value in values)) for name, values in pairs)

@@ -6,12 +6,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxquard.config import SCALARS, Config, read_toml
+from jaxquard.config import NEEDS, SCALARS, Config, read_toml
 from jaxquard.errors import UsageError
 
 # setting: (values at the very edge of what is allowed, values just beyond it)
@@ -19,13 +20,13 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "validation": ([0, None], [-1]),
     "pixel_mean": ([0, 1, None], [-1e-9, 1.0001]),
     "pixel_std": ([1e-9, 1, None], [0, -1, 1.0001]),
-    "shift": ([0], [-1]),
+    "shift": ([0, 1000], [-1, 1001]),
     "cutout": ([0], [-1]),
     "erasing": ([0, 1], [-0.1, 1.1]),
     "mixup": ([0, 100], [-0.1]),
     "hidden": ([(), (1,), (65536, 1)], [(0,), (3, -1), (65537,)]),
     "widths": ([(1,), (65536,)], [(0,), (65537,)]),
-    "blocks": ([0, 3], [-1]),
+    "blocks": ([0, 1000], [-1, 1001]),
     "stem": ([1, 4], [0]),
     "dropout": ([0, 0.999], [-0.1, 1, 0.999999999]),
     "label_smoothing": ([0, 0.999], [-0.1, 1]),
@@ -237,6 +238,36 @@ def test_what_the_compiler_need_not_know_is_blank():
     assert config.blank(active - {"dropout"}) != config.blank(active)
 
 
+@pytest.mark.parametrize(
+    ("name", "without", "with_it"),
+    [
+        ("hidden", {"model": "cnn"}, {}),
+        ("batch_norm", {"model": "cnn"}, {}),
+        ("stem", {}, {"model": "cnn"}),
+        ("temperature", {}, {"teacher": "cnn-small"}),
+        ("momentum", {"optimizer": "adam"}, {"optimizer": "muon"}),
+        ("beta2", {"optimizer": "nesterov"}, {"optimizer": "muon"}),
+        ("decay_factor", {"schedule": "cosine"}, {"schedule": "step"}),
+    ],
+)
+def test_what_has_no_effect_is_not_in_effect(name, without, with_it):
+    assert name not in Config(**without).in_effect()
+    assert name in Config(**with_it).in_effect()
+
+
+def test_what_settings_need_are_settings_and_values_that_they_can_have():
+    for name, (other, *values) in NEEDS.items():
+        assert {name, other} <= set(Config.__dataclass_fields__)
+        assert set(values) <= set(CHOICES.get(other, []))
+        assert other not in NEEDS  # what it needs always has an effect
+
+
+def test_a_value_that_is_swept_twice_is_one_too_many():
+    for values in ([0.1, 0.1], [0.1, 0.2, 0.1 + 1e-12]):  # the same, in single precision
+        with pytest.raises(UsageError, match="learning_rate has a value twice"):
+            Config(sweep={"learning_rate": values})  # type: ignore[arg-type]
+
+
 def test_a_config_is_a_key():
     assert {Config(): 1}[Config(hidden=[128, 64])] == 1  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
@@ -263,7 +294,9 @@ def configs(draw: st.DrawFn) -> Config:
     settings |= {name: draw(st.lists(st.integers(1, 65536), max_size=4)) for name in ("hidden", "widths")}
     settings |= {"dataset": draw(st.text()), "flip": draw(st.booleans()), "recipe": draw(st.none() | st.text())}
     swept = draw(st.lists(st.sampled_from(["l2", "ema", "learning_rate"]), unique=True))
-    settings["sweep"] = {name: draw(st.lists(numbers(name), min_size=1, max_size=2)) for name in swept}
+    settings["sweep"] = {
+        name: draw(st.lists(numbers(name), min_size=1, max_size=2, unique_by=np.float32)) for name in swept
+    }
     if settings.get("optimizer") == "adamw":
         settings["weight_decay"] = settings.get("weight_decay") or 0.1
     settings |= {"warmup": 0.0, "seeds": min(settings.get("seeds", 1), 8), "validation": draw(st.integers(1, 100))}

@@ -152,8 +152,8 @@ A gradient has one entry for every weight. To find one entry by trying, nudge it
 cost does; for a hundred thousand weights that takes two hundred thousand forward passes. Back-propagation takes one
 forward and one backward pass for all of them. With δˡ for the slope of the cost in layer l's weighted inputs z:
 
-BP1, at the output: δᴸ = ∇ₐC ⊙ σ′(zᴸ). BP2, from each layer to the one before: δˡ = (wˡ⁺¹ᵀ δˡ⁺¹) ⊙ σ′(zˡ). BP3, for
-the biases: ∂C/∂bˡ = δˡ. BP4, for the weights: ∂C/∂wˡ = aˡ⁻¹ δˡ.
+BP1, at the output: δᴸ = ∇ₐC ⊙ σ′(zᴸ). BP2, from each layer to the one before: δˡ = (wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ σ′(zˡ). BP3, for
+the biases: ∂C/∂bˡ = δˡ. BP4, for the weights: ∂C/∂wˡ = δˡ (aˡ⁻¹)ᵀ, each weight's input times its output's δ.
 """,
     method="""
 A network of sigmoid neurons, 784–30–20–10 with squared error, is trained for {epochs} epochs. Then its gradient is

@@ -206,16 +206,16 @@ one. This one's is about times: it is a verdict on this machine, on this day, wi
         "holds": """
 On this machine, yes: {gain} times as fast with batches of 128 ({interpreted} ms against {jitted_step} ms for an
 update). It depends on how much arithmetic there is: with batches of {small} it is {gain_small} times, with batches of
-{large} {gain_large}. Compiling the epoch instead of the step makes it {epoch_gain} times as fast again, and {seeds}
-networks in one program {many_gain} times for each of them. All this for {compiling} s of compiling (less when a
-compiled program was found on disk), which a training of a few steps would not earn back.
+{large} {gain_large}. Compiling the epoch instead of the step makes it {epoch_gain} times as fast again; each of
+{seeds} networks in one program goes {many_gain} times as fast as one alone. All this for {compiling} s of compiling
+(less when a compiled program was found on disk), which a training of a few steps would not earn back.
 """,
         "does not hold": """
 Not on this machine: with batches of 128 the jitted step is {gain} times as fast ({jitted_step} ms for an update,
 against {interpreted} ms). With batches of {small} it is {gain_small} times, with batches of {large} {gain_large}: what
 the compiler saves is overhead, and the larger the batch, the less of the time is overhead. Compiling the epoch instead
-of the step makes it {epoch_gain} times as fast again, and {seeds} networks in one program {many_gain} times for each
-of them. From interpreted to compiled epoch it is {all_gain} times.
+of the step makes it {epoch_gain} times as fast again; each of {seeds} networks in one program goes {many_gain} times
+as fast as one alone. From interpreted to compiled epoch it is {all_gain} times.
 """,
         "cannot tell": """
 With batches of 128 the jitted step is {gain} times as fast on this machine: {seeds} repetitions do not settle on which
@@ -224,7 +224,8 @@ side of the claim's limits that is. With batches of {small} it is {gain_small} t
 """,
     },
     try_next="""
-Take `@jax.jit` away from `mlp_fashion_mnist.py` and run one epoch. Then put it back and print the time of each epoch:
-why is the first one slower? And what happens to the time if the batch size changes in every step?
+`JAX_DISABLE_JIT=1 python mlp_fashion_mnist.py --epochs 1` compiles nothing but single operations. Without the variable
+and with `--epochs 3`, why is the first epoch slower than the others? And what happens to the time if the batch size
+changes in every step?
 """,
 )

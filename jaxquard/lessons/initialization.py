@@ -114,8 +114,9 @@ LESSON = Lesson(
     judge=judge,
     draw=draw,
     background="""
-A neuron adds up its inputs, each times a weight: z = w₁x₁ + … + wₙxₙ. If the inputs have variance 1 and the weights
-variance v, then z has variance n·v. With v = 1 and 784 pixels that is 784. With v = 1/n it is 1, whatever n.
+A neuron adds up its inputs, each times a weight: z = w₁x₁ + … + wₙxₙ. If the inputs have mean 0 and
+variance 1, and the weights mean 0 and variance v, then z has variance n·v. With v = 1 and 784 pixels that is 784. With
+v = 1/n it is 1, whatever n.
 
 That is the first layer. What the second one gets is not z but ReLU(z), and a ReLU sets half of its inputs to zero. He's
 start doubles v to make up for that; Glorot's takes the average of the layer's inputs and outputs for n.

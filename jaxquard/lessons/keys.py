@@ -120,13 +120,12 @@ def judge(measured: Measured) -> Finding:
     found = {name: 100 * np.array(measured[name]) for name in TRAINED}
     costs = {name: found["fresh"] - values for name, values in found.items() if name != "fresh"}
     differing = np.array(measured["differing"])
-    same = "one less the most weights that differ, in any seed, after training twice from it"
+    same = "one less the number of weights that are not the same bits, in any seed, after training twice from it"
     parts = [
         above(same, np.full(len(differing), 1 - differing.max()), 0.5, "weights"),
         *(above(f"a key for everything less {TRAINED[name]}", cost, HARM) for name, cost in costs.items()),
     ]
-    facts = {name: spread(values) for name, values in found.items()}
-    facts |= {name: spread(values, 0) for name, values in equal.items()}
+    facts = {"fresh": spread(found["fresh"])} | {name: spread(values, 0) for name, values in equal.items()}
     facts |= {f"{name}_cost": spread(cost) for name, cost in costs.items()}
     return Finding(parts, bracket(costs["units"], (HARM, 10), "ABC"), facts)
 

@@ -134,12 +134,13 @@ which the loss was lowest (Nielsen's factor of two below the threshold).
         "does not hold": """
 0.01 is not the balance: it ends at {mission} %, while the best rate for the other seeds (on average {best}) ends at
 {tuned} % in the same time. At the two ends of the range, the smallest rate gets {smallest} % and the largest {largest}
-%. The range test, for a fraction of the work, advises {advice}; the nearest rate in the sweep, {nearest}, gets
-{advised} %. A rate is only good for its network, batch size and number of epochs.
+% (a network that diverges counts as 0). The range test, for a fraction of the work, advises {advice}; the nearest rate
+in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size and number of epochs.
 """,
         "holds": """
 0.01 ends at {mission} %, the best rate for the other seeds (on average {best}) at {tuned} %. At the two ends of the
-range, the smallest gets {smallest} % and the largest {largest} %. The range test advises {advice}.
+range, the smallest gets {smallest} % and the largest {largest} % (a network that diverges counts as 0). The range test
+advises {advice}.
 """,
     },
     try_next="""

@@ -11,8 +11,9 @@ from jaxquard.lessons.words import filled, show
 RULE = (
     "The rule, the same for every claim: the difference is taken seed by seed (for times: measurement by measurement); "
     "the claim *holds* if the whole 99 % t interval of its mean lies above the margin, *does not hold* if it lies "
-    "below, and otherwise this many seeds *cannot tell*. The interval covers the luck of the seed, not that of the "
-    "images: all networks learn from and are judged by the same ones."
+    "below, and otherwise this many seeds *cannot tell*. A claim of several parts holds only if all of them do, and "
+    "one that fails is enough for *does not hold*. The interval covers the luck of the seed, not that of the images: "
+    "all networks learn from and are judged by the same ones."
 )
 SAID = {"holds": "it holds", "does not hold": "it does not hold", "cannot tell": "cannot tell at this n"}
 NO_TEST = "No lesson looks at the test set."

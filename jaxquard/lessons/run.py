@@ -72,7 +72,7 @@ def definition(lesson: Lesson, scale_name: ScaleName) -> str:
     from jaxquard.lessons.lab import Lab
 
     scale = lesson.scales[scale_name]
-    configs = {label: config.to_dict() for label, config in lesson.configs(scale).items()}
+    configs = {label: config.in_effect() for label, config in lesson.configs(scale).items()}
     described = json.dumps([vars(scale), configs, used(lesson.measure, Lab)], sort_keys=True)
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 

@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 import jaxquard
 from jaxquard import recipes
-from jaxquard.config import Config
+from jaxquard.config import NEEDS, Config
 from jaxquard.data import catalogue
 from jaxquard.errors import RunError, UsageError
 from jaxquard.studio.security import read_json
@@ -29,14 +29,14 @@ FIELDS = {field.name: field for field in dataclasses.fields(Config) if field.nam
 
 
 def described(name: str) -> dict[str, Any]:
-    """One setting as a form shows it: type, default, choices, bounds, and a sentence."""
+    """One setting as a form shows it: type, default, choices, bounds, a sentence, what it needs."""
     kinds = [kind for kind in get_args(TYPES[name]) if kind is not type(None)] or [TYPES[name]]
     choices = list(get_args(TYPES[name])) if get_origin(TYPES[name]) is Literal else None
     kind = "choice" if choices else "ints" if get_origin(TYPES[name]) is tuple else KINDS[kinds[0]]
     facts = FIELDS[name].metadata
     bounds = facts["bounds"] | ({"choices": choices} if choices else {})
     shown = {"name": name, "group": facts["group"], "help": facts["help"], "type": kind, "scalar": facts["scalar"]}
-    return shown | {"default": Config().to_dict().get(name)} | bounds
+    return shown | {"default": Config().to_dict().get(name), "needs": NEEDS.get(name, ())} | bounds
 
 
 @functools.cache

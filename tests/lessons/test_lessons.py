@@ -10,7 +10,7 @@ from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.lessons import NAMES, find, listing
 from jaxquard.lessons.page import markdown, write
-from jaxquard.lessons.run import definition, facts_of, guess, judged, run, to_json
+from jaxquard.lessons.run import definition, facts_of, guess, judged, run, shipped, to_json
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -55,6 +55,25 @@ def test_the_definition_knows_configs_and_scale_but_not_words():
     _, lesson = find("baselines")
     reworded = dataclasses.replace(lesson, claim="something else", try_next="nothing")
     assert definition(reworded, "full") == definition(lesson, "full") != definition(lesson, "quick")
+
+
+def test_the_definition_is_not_changed_by_a_default_without_effect(monkeypatch):
+    from jaxquard.config import Config
+
+    _, lesson = find("baselines")
+    before, usual = definition(lesson, "full"), Config.to_dict
+    monkeypatch.setattr(Config, "to_dict", lambda self: usual(self) | {"temperature": 2.0})
+    assert definition(lesson, "full") == before
+    monkeypatch.setattr(Config, "to_dict", lambda self: usual(self) | {"learning_rate": 0.3})
+    assert definition(lesson, "full") != before
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_ships_was_made_by_todays_definition_and_says_no_word_twice(name):
+    result = shipped(name)
+    assert result is not None
+    assert result["definition"] == definition(find(name)[1], "full")
+    assert not result["scale"].keys() & result["facts"].keys()
 
 
 def test_the_definition_knows_what_measuring_uses(monkeypatch):

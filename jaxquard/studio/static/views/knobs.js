@@ -7,14 +7,6 @@ const FIRST = new Set([
   "dataset", "validation", "model", "hidden", "widths", "activation", "initializer", "dropout", "loss", "l2",
   "optimizer", "learning_rate", "momentum", "schedule", "batch_size", "epochs", "seeds",
 ]);
-// Settings that mean something only under certain choices of another one.
-const NEEDS = {
-  widths: ["model", "cnn"], blocks: ["model", "cnn"], stem: ["model", "cnn"],
-  momentum: ["optimizer", "momentum", "nesterov", "muon"],
-  beta1: ["optimizer", "adam", "adamw", "muon"], beta2: ["optimizer", "adam", "adamw", "muon"],
-  epsilon: ["optimizer", "adam", "adamw", "muon"],
-  decay_every: ["schedule", "step"], decay_factor: ["schedule", "step"],
-};
 const HIDDEN = new Set(["recipe", "sweep"]); // the first has a field of its own, the second is the command line's
 const HELP = { dataset: "The images to learn from." }; // where the package's own sentence speaks of the command line
 const VALIDATION = 5000; // so that there is a curve on images the network never learned from; of few images, a sixth
@@ -68,12 +60,18 @@ export class Knobs {
 
   touched(changed) {
     this.propose();
-    for (const [name, field] of this.fields) {
-      const [other, ...values] = NEEDS[name] ?? [];
-      field.element.hidden = other !== undefined && !values.includes(this.fields.get(other)?.value);
+    for (const field of this.fields.values()) {
+      field.element.hidden = !this.matters(field.setting);
       field.mark();
     }
     changed();
+  }
+
+  /** Whether a setting has an effect under the others: see Config.matters. */
+  matters({ needs = [] }) {
+    const [other, ...values] = needs;
+    const value = this.fields.get(other)?.value;
+    return !other || (values.length ? values.includes(value) : value !== null);
   }
 
   /** What a request says of this run: the recipe, and the settings that differ from it. */
