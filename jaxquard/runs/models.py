@@ -110,6 +110,8 @@ def load_model(name: str, root: Path) -> TrainedModel:
     models = load_models(name, root)
     if len(models) > 1:
         raise RunError(f"{name} holds {len(models)} networks: name one, {name}@0 to {name}@{len(models) - 1}")
+    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(models[0].weights)):
+        raise RunError(f"{name}: its weights are not finite: it diverged, and has no answers")
     return models[0]
 
 

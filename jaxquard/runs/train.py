@@ -21,7 +21,7 @@ from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, mean_over_views
-from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain
+from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain, waiting_is_over
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
 
@@ -99,7 +99,7 @@ def train(
     began = time.perf_counter()
     where = directory.runs_directory(runs)
     config, data = prepare(config, dataset)
-    data, taught_by = teacher.ask(config, data, where)
+    data, taught_by = teacher.ask(config, data, where, observer.warn)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
@@ -132,7 +132,7 @@ def resume(
         _check_same_data(run, dataset)
         began = time.perf_counter()
         config, data = prepare(run.config, dataset)
-        data, taught_by = teacher.ask(config, data, run.path.parent)
+        data, taught_by = teacher.ask(config, data, run.path.parent, observer.warn)
         teacher.check_same(run, taught_by)
         ts = _restore(run, config, data, observer)
         seconds.data += time.perf_counter() - began
@@ -177,7 +177,7 @@ def _continue(
     observer.begin(run, parameters, int(np.ravel(ts.step)[0]), total_steps)
     keeper = Keeper(run)
     event = None
-    for event in _until_lost(fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)):
+    for event in _until_lost(config, fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)):
         _clock(seconds, event)
         keeper.keep(event)
         observer.event(event)
@@ -185,15 +185,16 @@ def _continue(
             keeper.save(event)
             raise Interrupted(f"interrupted at step {event.step}; go on with: jaxquard train --resume {run.id}")
     assert event is not None
-    unfinished = TrainResult(run, parameters, event.epoch, _last_train_loss(run), None, None, seconds)
-    if event.kind == "diverged":
-        several = len(config.networks()) > 1
-        lost = list(range(len(config.networks()))) if several else True
-        raise Diverged(_diverged(event, run), replace(unfinished, diverged=lost))
-    keeper.save(event)
-    if event.epoch < config.epochs and not has_stopped(config, event.state):
-        return unfinished
-    return _finish(run, config, data, dataset, event.state, parameters, seconds)
+    unfinished = TrainResult(run, parameters, len(run.epochs()), _last_train_loss(run), None, None, seconds)
+    if event.kind != "diverged":
+        keeper.save(event)
+        if event.epoch < config.epochs and not has_stopped(config, event.state):
+            return unfinished
+        result = _finish(keeper, config, data, dataset, event.state, parameters, seconds)
+        if len(run.diverged()) < len(config.networks()):
+            return result
+    lost = list(range(len(config.networks()))) if len(config.networks()) > 1 else True
+    raise Diverged(_diverged(run), replace(unfinished, diverged=lost))
 
 
 def _clock(seconds: Seconds, event: Event) -> None:
@@ -203,13 +204,13 @@ def _clock(seconds: Seconds, event: Event) -> None:
         seconds.train += event.seconds
 
 
-def _until_lost(events: Iterator[Event]) -> Iterator[Event]:
-    """The events, ended by a "diverged" one where an epoch leaves no network finite weights.
+def _until_lost(config: Config, events: Iterator[Event]) -> Iterator[Event]:
+    """The events, ended by a "diverged" one where an epoch leaves no network weights worth keeping.
 
     `fit` sees that by the next step's loss, but after the last step there is none.
     """
     for event in events:
-        if event.kind == "epoch" and not finite_weights(event.state).any():
+        if event.kind == "epoch" and not worth_keeping(config, event.state).any():
             networks = list(range(np.size(event.state.step)))
             record = {"quantity": "weights", "networks": networks, "steps": [event.step - 1] * len(networks)}
             yield replace(event, kind="diverged", record=record)
@@ -217,16 +218,17 @@ def _until_lost(events: Iterator[Event]) -> Iterator[Event]:
         yield event
 
 
-def finite_weights(ts: TrainState) -> np.ndarray:
-    """For each network, whether all its parameters are finite: (networks,) bool."""
+def worth_keeping(config: Config, ts: TrainState) -> np.ndarray:
+    """For each network, whether its parameters are finite, or it was stopped with its best put aside: (networks,)."""
     leaves = [np.isfinite(np.asarray(leaf)) for leaf in jax.tree.leaves(ts.params)]
-    return np.all([leaf.reshape(np.size(ts.step), -1).all(axis=1) for leaf in leaves], axis=0)
+    finite = np.all([leaf.reshape(np.size(ts.step), -1).all(axis=1) for leaf in leaves], axis=0)
+    return finite | waiting_is_over(config, ts)
 
 
-def _diverged(event: Event, run: Run) -> str:
-    record = event.record or {}
+def _diverged(run: Run) -> str:
+    last = next(line for line in reversed(run.journal()) if line.get("event") == "diverged")
     return (
-        f"diverged: {record['quantity']} not finite at step {record['steps'][0]}; try a smaller learning rate\n"
+        f"diverged: {last['quantity']} not finite at step {last['bad_step']}; try a smaller learning rate\n"
         f"(the last good checkpoint is kept in {run.path})"
     )
 
@@ -269,14 +271,19 @@ class Keeper:
     def _keep_divergence(self, event: Event) -> None:
         record = event.record or {}
         for bad_step, network in sorted(zip(record["steps"], record["networks"], strict=True)):
-            self._note("diverged", bad_step + 1, network=network, quantity=record["quantity"], bad_step=bad_step)
+            self.lost(network, record["quantity"], bad_step)
+
+    def lost(self, network: int, quantity: str, bad_step: int) -> None:
+        """Put on record that a network diverged, unless that was said before."""
+        if network not in self.run.diverged():
+            self._note("diverged", bad_step + 1, network=network, quantity=quantity, bad_step=bad_step)
 
     def _note(self, event: str, step: int, **facts: Any) -> None:
         journal.append(self.run.journal_file, {"event": event, "step": step, **facts, "time": time.time()})
 
     def save(self, event: Event) -> None:
         """A checkpoint of the state as it is, unless there is nothing good in it."""
-        if finite_weights(event.state).any():
+        if worth_keeping(self.run.config, event.state).any():
             checkpoint.write(self.run.checkpoints, event.step, event.state)
         self.saved_at = time.monotonic()
 
@@ -292,7 +299,7 @@ def _last_train_loss(run: Run) -> Any:
 
 
 def _finish(
-    run: Run,
+    keeper: Keeper,
     config: Config,
     data: TrainingData,
     dataset: Dataset,
@@ -300,8 +307,8 @@ def _finish(
     parameters: int,
     seconds: Seconds,
 ) -> TrainResult:
-    """Evaluate on the test set, once, and close the journal."""
-    began, step = time.perf_counter(), int(np.ravel(ts.step)[0])
+    """Evaluate on the test set, once, and close the journal, unless that shows that every network is lost."""
+    began, step, run = time.perf_counter(), int(np.ravel(ts.step)[0]), keeper.run
     _, program = make_run(config, data)
 
     def all_of(images: np.ndarray) -> np.ndarray:
@@ -309,10 +316,13 @@ def _finish(
 
     logits = all_of(dataset.test_images)
     loss, right = mean_loss(logits, dataset.test_labels), accuracy(logits, dataset.test_labels)
-    diverged = ~np.isfinite(loss) | (np.asarray(ts.totals.bad_step) >= 0)
+    for network in np.flatnonzero(~np.isfinite(loss)).tolist():
+        keeper.lost(network, "test loss", step - 1)
+    diverged = sorted(run.diverged())
+    is_lost = np.isin(np.arange(loss.size), diverged).reshape(loss.shape)
 
     def sound(figures: np.ndarray) -> Any:
-        return plain(np.where(diverged, np.nan, figures))
+        return plain(np.where(is_lost, np.nan, figures))
 
     test: dict[str, Any] = {"n": len(dataset.test_labels), "accuracy": sound(right), "loss": sound(loss)}
     if config.tta != "none":
@@ -320,10 +330,11 @@ def _finish(
         test["tta"] = {"name": config.tta, "accuracy": sound(accuracy(averaged, dataset.test_labels))}
     run.record_evaluation("train", "end of training", split="test", step=step, **test)
     seconds.evaluate += time.perf_counter() - began
-    diverged = np.flatnonzero(diverged).tolist() if diverged.ndim else bool(diverged)
+    diverged = diverged if loss.ndim else bool(diverged)
     epochs = len(run.epochs())
-    finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
-    journal.append(run.journal_file, finished | {"seconds": vars(seconds), "time": time.time()})
+    if not is_lost.all():
+        finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
+        journal.append(run.journal_file, finished | {"seconds": vars(seconds), "time": time.time()})
     figures = (_last_train_loss(run), test["loss"], test["accuracy"])
     return TrainResult(run, parameters, epochs, *figures, seconds, diverged, test.get("tta"))
 

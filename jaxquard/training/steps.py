@@ -240,7 +240,8 @@ def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: j
 
 class Diagnosis(NamedTuple):
     """η of the last update; and by layer name: the norm of the gradient, of the update it would cause, and the share of
-    dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no dropout.
+    dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no dropout;
+    batch normalisation by its running statistics.
     """
 
     learning_rate: jax.Array

@@ -199,6 +199,26 @@ def test_weights_lost_in_the_very_last_step_are_noticed(small, stripes, tmp_path
     assert [path.name for path in checkpoint.listed(run.checkpoints)] == ["step-000000000"]
 
 
+def test_answers_lost_in_the_very_last_step_are_noticed(small, stripes, tmp_path):
+    """The weights are finite numbers, but so large that no answer is."""
+    config = small.replace(epochs=1, batch_size=120, learning_rate=1e30)
+    with np.errstate(all="ignore"), pytest.raises(DivergedError, match="test loss not finite at step 0"):
+        train.train(config, stripes, runs=tmp_path, name="run")
+    with np.errstate(all="ignore"), pytest.raises(DivergedError, match="test loss not finite at step 0"):
+        train.resume(Run(tmp_path / "run"), stripes)
+    run = Run(tmp_path / "run")
+    assert (run.status(), run.finished()) == ("diverged", None)
+
+
+def test_one_of_several_lost_in_the_very_last_step_is_on_record(small, stripes, tmp_path):
+    lost = {"sweep": (("learning_rate", (0.1, 1e30)),), "weight_decay": 1e-3, "epochs": 1, "batch_size": 100}
+    with np.errstate(all="ignore"):
+        result = train.train(small.replace(**lost, validation=20), stripes, runs=tmp_path, name="run")
+    assert result.diverged == [1]
+    assert result.run.diverged() == {1}
+    assert figures(result.run)["val_accuracy"]["values"][1] is None
+
+
 @pytest.mark.parametrize(
     ("batch_size", "notice"), [(20, "loss not finite at step 1"), (120, "weights not finite at step 0")]
 )
@@ -279,6 +299,20 @@ def test_a_network_that_diverged_has_no_figures_though_early_stopping_kept_its_s
     assert (result.test_accuracy[1], result.test_loss[1], result.tta["accuracy"][1]) == (None, None, None)
     assert figures(result.run)["val_accuracy"]["values"][1] is None
     assert figures(result.run)["val_accuracy"]["values"][0] is not None
+
+
+def test_what_becomes_of_a_network_after_it_was_stopped_is_nothing_to_it(small, stripes, tmp_path):
+    """Its best weights were put aside. The other one goes on until it is stopped too, or lost."""
+    config = small.replace(patience=1, validation=20, epochs=12, learning_rate=0.1)
+    config = config.replace(sweep=(("weight_decay", (100.0, 0.0)),))  # 100: weights times -9 in each step
+    alone = train.train(config.networks()[0], stripes, runs=tmp_path, name="alone")
+    assert alone.run.journal()[-2]["event"] == "stopped"
+    with np.errstate(all="ignore"):
+        both = train.train(config, stripes, runs=tmp_path, name="both")
+    ts = checkpoint.newest(both.run.checkpoints)[0]
+    assert ts["totals/bad_step"][0] > 0  # it did break, later
+    assert both.diverged == []
+    assert both.test_accuracy[0] == alone.test_accuracy
 
 
 def test_a_run_has_diverged_when_all_its_networks_have(small, stripes, tmp_path):
