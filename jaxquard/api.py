@@ -61,17 +61,28 @@ def train(
     dataset = data.load(config.dataset, data_dir=data_dir, offline=offline, report=report, progress=progress)
     if catalogue.find(config.dataset) is None:  # a path, which is to be found from any directory
         config = config.replace(dataset=os.path.abspath(os.path.expanduser(config.dataset)))
-    if config.teacher and Path(config.teacher).exists():  # and so is this
-        config = config.replace(teacher=os.path.abspath(config.teacher))
+    loading = time.perf_counter() - began
 
     from jaxquard.runs import train as training
 
-    seconds = training.Seconds(data=time.perf_counter() - began)
+    if config.teacher:
+        config = config.replace(teacher=_from_anywhere(config.teacher, where))
+
+    seconds = training.Seconds(data=loading)
     options: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
     options |= {"observer": observer, "seconds": seconds}
     if run:
         return training.resume(run, dataset, **options)
     return training.train(config, dataset, runs=where, name=name, **options)
+
+
+def _from_anywhere(model: str, where: Path) -> str:
+    """A model given as a path, so that it is found from any directory; the name of a run or a shipped one as it is."""
+    from jaxquard.runs.models import shipped
+
+    path, at, number = model.partition("@")
+    named = path in shipped() or (where / path).exists()
+    return model if named or not Path(path).exists() else f"{os.path.abspath(path)}{at}{number}"
 
 
 def evaluate(

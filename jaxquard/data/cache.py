@@ -58,7 +58,7 @@ def load(entry: Entry, folder: Path) -> Cached | None:
         listed = {file.name: described["files"][file.name] for file in entry.files}
         sums = {name: (str(item["sha256"]), int(item["crc32"])) for name, item in listed.items()}
         source = str(described["source"])
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         raise DataError(f"{manifest}: damaged") from None
     arrays = {}
     for file in entry.files:

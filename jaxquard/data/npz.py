@@ -25,7 +25,7 @@ _SPELLINGS = {
     "labels": ("labels", "y", "Y"),
 }
 _HEADER = re.compile(
-    rb"\{'descr': '(?P<dtype>[|<>][biu][1248])', 'fortran_order': (?P<fortran>True|False), "
+    rb"\{'descr': '(?P<dtype>[|<>](?:b1|[iu][1248]))', 'fortran_order': (?P<fortran>True|False), "
     rb"'shape': \((?P<shape>[0-9, ]{0,99})\), ?\} *\n"
 )
 _DAMAGE = (

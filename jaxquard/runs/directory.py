@@ -53,7 +53,8 @@ def free_path(root: Path, name: str) -> Path:
 
 def new_name(config: Config) -> str:
     """A name nobody has yet: what is trained, when, and four random letters."""
-    what = config.recipe or f"{config.model}-{re.sub('[^A-Za-z0-9-]', '', Path(config.dataset).stem) or 'data'}"
+    dataset = re.sub("[^A-Za-z0-9-]", "", Path(config.dataset).stem) or "data"
+    what = re.sub("[^A-Za-z0-9-]", "", config.recipe or f"{config.model}-{dataset}").strip("-")[:40] or "run"
     return f"{what}-{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
 
 

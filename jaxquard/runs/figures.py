@@ -5,6 +5,7 @@ import statistics
 from array import array
 from typing import Any
 
+from jaxquard.errors import RunError
 from jaxquard.runs.directory import Line, Run
 
 
@@ -51,6 +52,8 @@ def _best(lines: list[Line], k: int, patience: int) -> Line | None:
 
 
 def _of(figure: Any, k: int) -> Any:
+    if isinstance(figure, list) and k >= len(figure):
+        raise RunError(f"damaged: its journal has figures of {len(figure)} networks, it trains more")
     return figure[k] if isinstance(figure, list) else figure
 
 

@@ -1,6 +1,7 @@
 """Distillation's teacher: a trained model, asked about every training image once, before the student starts."""
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from jaxquard.config import Config
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import tensors
 from jaxquard.runs.directory import Run
-from jaxquard.runs.models import load_model
+from jaxquard.runs.models import TrainedModel, load_model
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import mean_over_views
 
 
-def ask(config: Config, data: TrainingData, root: Path) -> tuple[TrainingData, dict[str, Any]]:
+def ask(
+    config: Config, data: TrainingData, root: Path, warn: Callable[[str], None]
+) -> tuple[TrainingData, dict[str, Any]]:
     """The data with the teacher's logits beside it, and what environment.json says of the teacher; both as they were
     where the config names none. A student that sees images mirrored learns what the teacher says of both together.
     """
@@ -27,9 +30,16 @@ def ask(config: Config, data: TrainingData, root: Path) -> tuple[TrainingData, d
         raise UsageError(
             f"teacher: {config.teacher} knows {len(model.class_names)} classes, the data has {data.classes}"
         )
+    if model.config.dataset == config.dataset and model.config.held_out < config.held_out:
+        warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
     logits = mean_over_views(model.logits, np.asarray(data.images), "mirror" if config.flip else "none")
-    facts = {"name": config.teacher, "sha256": hashlib.sha256(tensors.to_bytes(model.weights)).hexdigest()}
+    facts = {"name": config.teacher, "sha256": fingerprint(model)}
     return data._replace(teacher=jnp.asarray(logits, jnp.float32)), {"teacher": facts}
+
+
+def fingerprint(model: TrainedModel) -> str:
+    """SHA-256 of a model's weights, whatever it is called."""
+    return hashlib.sha256(tensors.to_bytes(model.weights)).hexdigest()
 
 
 def check_same(run: Run, taught_by: dict[str, Any]) -> None:

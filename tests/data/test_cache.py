@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,13 @@ def test_a_file_cut_or_lost_is_noticed(tiny, folder: Path) -> None:
 )
 def test_a_damaged_manifest_is_an_error(text: str, tiny, folder: Path) -> None:
     (folder / "manifest.json").write_bytes(text.encode("latin-1"))
+    with pytest.raises(DataError, match=r"manifest\.json: damaged"):
+        cache.load(tiny.entry, folder)
+
+
+def test_a_checksum_beyond_all_numbers_is_damage(tiny, folder: Path) -> None:
+    manifest = folder / "manifest.json"
+    manifest.write_text(re.sub(r'"crc32": \d+', '"crc32": 1e999', manifest.read_text()))
     with pytest.raises(DataError, match=r"manifest\.json: damaged"):
         cache.load(tiny.entry, folder)
 

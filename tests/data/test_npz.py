@@ -148,6 +148,7 @@ LIES = {
     ),
     "six gigabytes": (with_header(HEADER.format("<i8", "(1000, 900, 900)")), "declares 6480000000 bytes of values"),
     "overflow": (with_header(HEADER.format("|u1", f"({2**62}, 2, 2)")), "bytes of values, but holds 0"),
+    "bits": (with_header(HEADER.format("|b4", "(1, 1, 1)"), bytes(4)), "not an array of integers"),
     "an object": (with_header(HEADER.format("|O", "(1, 1, 1)"), b"cos\nsystem"), "not an array of integers"),
     "an expression": (with_header("__import__('os').abort()\n"), "not an array of integers"),
     "a deep expression": (with_header("(" * 9000), "not an array of integers"),

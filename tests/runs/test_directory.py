@@ -64,6 +64,8 @@ def test_new_names_say_what_is_trained():
     assert directory.new_name(Config(recipe="seed")).startswith("seed-20")
     assert directory.new_name(Config(dataset="/data/my set.npz", model="cnn")).startswith("cnn-myset-20")
     assert directory.new_name(Config(dataset="/data/日本/")).startswith("mlp-data-20")
+    for awkward in (Config(dataset=f"/data/{'a' * 200}.npz"), Config(recipe="my idea, " * 20), Config(recipe="日本")):
+        assert directory.checked_name(directory.new_name(awkward))
     names = {directory.new_name(Config()) for _ in range(20)}
     assert len(names) == 20
     assert all(directory.checked_name(name) for name in names)

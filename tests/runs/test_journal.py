@@ -116,6 +116,8 @@ def test_a_resumed_line_takes_back_what_came_after_its_step(tmp_path):
         b'{"epoch": 1, "step": 1, "train_loss": {"mean": 1}}',
         b'{"epoch": 1, "step": 1, "val_accuracy": ["high"]}',
         b'{"epoch": 1, "epoch": 2}',
+        b'{"event": "resumed", "step": "ten"}',
+        b'{"event": "diverged", "network": [1]}',
         b"{" * 100_000,
         b"\xff\xfe",
         b'{"epoch": 1, "st',

@@ -2,10 +2,12 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from jaxquard import api
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import models, teacher, train
 from jaxquard.runs.directory import Run
@@ -22,17 +24,21 @@ def school(trained, tmp_path):
 
 def test_the_teacher_says_what_it_would_say_of_each_training_image(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", validation=20), stripes)
-    taught, facts = teacher.ask(config, data, school)
+    said: list[str] = []
+    taught, facts = teacher.ask(config, data, school, said.append)
     model = models.load_model("teacher", school)
     np.testing.assert_allclose(taught.teacher, model.logits(np.asarray(data.images)), rtol=1e-6)
     assert taught.teacher is not None
     assert taught.teacher.shape == (100, 3)
     assert facts["teacher"]["name"] == "teacher"
+    assert said == ["teacher has learned from images that are held out here: what they say flatters its student"]
 
 
 def test_a_student_that_sees_mirrored_images_hears_of_both(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", flip=True), stripes)
-    taught, _ = teacher.ask(config, data, school)
+    said: list[str] = []
+    taught, _ = teacher.ask(config, data, school, said.append)
+    assert said == []  # nothing is held out
     model, images = models.load_model("teacher", school), np.asarray(data.images)
     both = (model.logits(images) + model.logits(images[:, :, ::-1])) / 2
     np.testing.assert_allclose(taught.teacher, both, rtol=1e-5, atol=1e-5)
@@ -71,3 +77,23 @@ def test_a_teacher_of_other_classes_is_refused(small, stripes, school):
     with pytest.raises((UsageError, RunError)):
         train.train(small.replace(teacher="teacher"), stripes, runs=school, name="pupil")
     assert not (school / "pupil").exists()
+
+
+def test_a_teacher_is_a_name_first_then_a_path_that_holds_anywhere(school, tmp_path_factory, monkeypatch):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
+    for folder in ("mlp", "teacher", "run"):
+        Path(folder).mkdir()
+    assert api._from_anywhere("mlp", school) == "mlp"  # one that is shipped
+    assert api._from_anywhere("teacher", school) == "teacher"  # one that was trained here
+    assert api._from_anywhere("nobody", school) == "nobody"
+    assert api._from_anywhere("run@0", school) == f"{elsewhere / 'run'}@0"
+
+
+def test_a_network_that_diverged_teaches_nobody(small, stripes, school):
+    config = small.replace(sweep=(("learning_rate", (0.1, 1e30)),), validation=20)
+    with np.errstate(all="ignore"):
+        train.train(config, stripes, runs=school, name="both")
+    assert models.load_model("both@0", school)
+    with pytest.raises(RunError, match="both@1: its weights are not finite"):
+        models.load_model("both@1", school)
