@@ -34,6 +34,7 @@ from jaxquard.charts import (
 )
 from jaxquard.compilation import keep_compiled_programs
 from jaxquard.data import Dataset, load
+from jaxquard.errors import RunError
 from jaxquard.recipes import Recipe
 
 ROOT = Path(__file__).parents[1]
@@ -106,7 +107,10 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     config, name = recipe.config.replace(seeds=recipe.seeds), f"results-{recipe.name}"
     observer = training.Observer(event=Ticker(recipe.name))
     if (runs / name).exists():
-        result = training.resume(Run(runs / name), dataset, observer=observer)
+        found = Run(runs / name)
+        if found.config.replace(pixel_mean=None, pixel_std=None) != config:
+            raise RunError(f"{found.path}: of another config than {recipe.name} has now; remove it to train again")
+        result = training.resume(found, dataset, observer=observer)
     else:
         result = training.train(config, dataset, runs=runs, name=name, observer=observer)
     accuracies = result.test_accuracy if recipe.seeds > 1 else [result.test_accuracy]
@@ -134,6 +138,7 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
         "class": recipe.class_,
         "command": f"jaxquard train --recipe {recipe.name} --seeds {recipe.seeds}",
         "test_evaluations": len(result.run.evaluations()),
+        "teacher": result.run.environment.get("teacher"),
         "first_network": found.as_dict(dataset.class_names),
     }
 
@@ -274,7 +279,7 @@ def details(results: dict[str, Any]) -> str:
         parts += [
             f"\n## `{name}`: {entry['class']}\n",
             f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
-            f"looks at the test set before these figures: {entry['test_evaluations']}.\n",
+            f"looks at the test set: {entry['test_evaluations']}.\n",
             f"![Accuracy by epoch](results/{name}-curves.svg)\n",
             f"The first network: loss {first['loss']:.4f}, calibration error {percent(first['calibration_error'])}.\n",
             "| class | precision | recall |\n|---|--:|--:|",

@@ -117,29 +117,31 @@ def train(
     options |= {"checkpoint_every": checkpoint_every} | _data_options(source, common)
     from jaxquard.display import say
 
-    results, lost = [], []
+    results, ended, lost = [], [], []
     for one in chosen:
         result, diverged = _train(one, options, quiet=common.quiet)
         results.append(result)
+        ended.append(_since_start())
         if diverged is not None:
             lost.append(diverged)
             if len(chosen) > 1 and not common.quiet:
                 say(f"{result.run.id}: {diverged}")
     if len(lost) < len(chosen):
-        _report_training(results, list(swept) or [setting for setting, _ in results[0].run.config.sweep], common)
+        swept_settings = list(swept) or [setting for setting, _ in results[0].run.config.sweep]
+        _report_training(results, ended, swept_settings, common)
         return
     if common.json:
-        documents = [_train_document(result) for result in results]
+        documents = list(map(_train_document, results, ended))
         _print_json(documents[0] if len(documents) == 1 else {"runs": documents})
     raise lost[-1]
 
 
-def _report_training(results: "list[TrainResult]", swept: list[str], common: Common) -> None:
-    """How each run ended, and who won where there was a sweep."""
+def _report_training(results: "list[TrainResult]", ended: list[float], swept: list[str], common: Common) -> None:
+    """How each run ended, so many seconds after the start, and who won where there was a sweep."""
     from jaxquard.display import ranking_table, training_table
     from jaxquard.runs.ranking import ranking, verdict
 
-    documents = [_train_document(result) for result in results]
+    documents = list(map(_train_document, results, ended))
     document = documents[0] if len(documents) == 1 else {"runs": documents}
     ranked = ranking([result.run for result in results], swept) if swept else []
     if ranked:
@@ -147,8 +149,8 @@ def _report_training(results: "list[TrainResult]", swept: list[str], common: Com
     if common.json:
         _print_json(document)
         return
-    for result in results:
-        training_table(result, _since_start(), swept=bool(result.run.config.sweep))
+    for result, seconds in zip(results, ended, strict=True):
+        training_table(result, seconds, swept=bool(result.run.config.sweep))
     if ranked:
         ranking_table(ranked, verdict(ranked))
 
@@ -205,14 +207,18 @@ def _chosen_configs(
         raise UsageError(f"--sweep {name}: no such setting{suggestion(name, vars(_settings))}")
     if shapes:
         given = {"validation": base.validation or DEFAULT_VALIDATION} | given
-        if given["validation"] == 0:
+        if 0 in (given["validation"], *shapes.get("validation", ())):
             raise UsageError("validation: a sweep chooses by validation data; it cannot be 0")
-    if given.get("dataset", base.dataset) != base.dataset:  # measured on other images
-        base = base.replace(pixel_mean=None, pixel_std=None)
     given = given | ({"sweep": scalars} if scalars else {})
     combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
-    configs = [base.replace(**given | combination) for combination in combinations]
+    configs = [_changed(base, given | combination) for combination in combinations]
     return [config if recipe or config == base else config.replace(recipe=None) for config in configs]
+
+
+def _changed(base: Config, changes: dict[str, Any]) -> Config:
+    if changes.get("dataset", base.dataset) != base.dataset:  # its pixels were measured on other images
+        changes = {"pixel_mean": None, "pixel_std": None} | changes
+    return base.replace(**changes)
 
 
 def _swept(text: str) -> tuple[str, tuple[Any, ...]]:
@@ -221,7 +227,10 @@ def _swept(text: str) -> tuple[str, tuple[Any, ...]]:
         raise UsageError(f"--sweep {text}: write it as setting=value,value,…")
     name = name.strip().replace("-", "_")
     value = _sizes if name in ("hidden", "widths") else _value
-    return name, tuple(value(part) for part in values.split(","))
+    tried = tuple(value(part) for part in values.split(","))
+    if len(set(tried)) < len(tried):
+        raise UsageError(f"--sweep {text}: a value appears twice; for several networks of each, add --seeds")
+    return name, tried
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -242,7 +251,7 @@ def _value(text: str) -> Any:
     return {"true": True, "false": False}.get(text, text)
 
 
-def _train_document(result: "TrainResult") -> dict[str, Any]:
+def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:
     from jaxquard.runs.figures import summary
 
     config = result.run.config
@@ -261,7 +270,7 @@ def _train_document(result: "TrainResult") -> dict[str, Any]:
         "test_loss": summary(result.test_loss),
         "test_accuracy": summary(result.test_accuracy),
         "tta": result.tta and {"name": result.tta["name"], "test_accuracy": summary(result.tta["accuracy"])},
-        "seconds": {"total": round(_since_start(), 3)} | {k: round(v, 3) for k, v in vars(result.seconds).items()},
+        "seconds": {"total": round(total, 3)} | {k: round(v, 3) for k, v in vars(result.seconds).items()},
         "diverged": result.diverged,
     }
 
@@ -375,7 +384,7 @@ def compare(
         found = [find(name, runs_directory(common.runs)) for name in names]
         unique = len({run.id for run in found}) == len(found)
         epochs = {run.id if unique else name: run.epochs() for name, run in zip(names, found, strict=True)}
-        save(learning_curves(epochs, metric=metric), chart)
+        save(learning_curves(epochs, metric=metric), chart, overwrite=overwrite)
     if common.json:
         _print_json(documents)
     else:

@@ -209,6 +209,8 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
         ((4, 2), "adam"),
     ]
     assert len(document["ranking"]) == 4
+    totals = [one["seconds"]["total"] for one in document["runs"]]
+    assert totals == sorted(set(totals))  # each run's own end
     assert "one seed cannot tell" in document["verdict"]
 
 
@@ -224,6 +226,9 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
         (["--sweep", "batch_size=10,20", "--validation", 0], "validation: a sweep chooses by validation data"),
         (["--sweep", "hidden=8-4,8-x"], "write layers as 128-64, not 8-x"),
         (["--sweep", "learning_rate=0.1", "--sweep", "learning-rate=0.2"], "a setting appears twice"),
+        (["--sweep", "learning_rate=0.1,0.10", "--validation", 20], "a value appears twice"),
+        (["--sweep", "hidden=8-4,9,8-4"], "a value appears twice"),
+        (["--sweep", "validation=20,0"], "validation: a sweep chooses by validation data"),
     ],
 )
 def test_a_sweep_that_makes_no_sense(jaxquard, npz, arguments, says):
@@ -346,6 +351,8 @@ def test_compare(jaxquard, root, npz):
     assert lines[0] == ["one", "two"]
     assert lines[1] == ["seed", "0", "1"]
     assert lines[2][:2] == ["epochs", "run"]
+    again = ["compare", "one", "two", "--runs", root, "--chart", "chart.svg"]
+    assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
     assert Path("chart.svg").read_text().startswith("<svg")
     documents = jaxquard("compare", "one", "two", "--runs", root, "--json").document
     assert [document["settings"] for document in documents] == [{"seed": 0}, {"seed": 1}]

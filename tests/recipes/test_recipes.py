@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.baselines import BASELINES
-from benchmarks.recipes import accuracy_table, replace_between, whole
+from benchmarks.recipes import accuracy_table, measure, replace_between, whole
 from jaxquard import recipes
 from jaxquard.config import Config
-from jaxquard.errors import UsageError
+from jaxquard.errors import RunError, UsageError
 
 ROOT = Path(__file__).parents[2]
 RESULTS = recipes.results()
@@ -51,6 +51,13 @@ def test_a_result_agrees_with_itself_and_with_its_recipe(name: str) -> None:
     assert figures["std"] == pytest.approx(statistics.stdev(figures["values"]))
     assert entry["met"] == (None if recipe.goal is None else figures["mean"] >= recipe.goal)
     assert entry["test_evaluations"] == 1  # nothing was chosen on the test set
+
+
+def test_what_another_config_trained_is_not_taken_for_a_recipes_run(tmp_path: Path) -> None:
+    (tmp_path / "results-seed").mkdir()
+    (tmp_path / "results-seed" / "config.toml").write_text('recipe = "seed"\nseeds = 10\nepochs = 19\n')
+    with pytest.raises(RunError, match="results-seed: of another config than seed has now"):
+        measure(recipes.find("seed"), None, tmp_path, tmp_path)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS.keys() & BASELINES.keys()))
