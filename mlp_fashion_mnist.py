@@ -30,7 +30,7 @@ from jaxquard.nn.model import count_parameters
 
 @functools.partial(jax.jit, static_argnames="sizes")
 def init_params(key, sizes):
-    """One layer of weights W ~ N(0, 1/√n_in) and biases b = 0 for each pair of neighbouring sizes."""
+    """For each pair of neighbouring sizes: weights of mean 0 and standard deviation 1/√n_in, biases of 0."""
     keys = jax.random.split(key, len(sizes) - 1)
     return [init_dense(k, n_in, n_out) for k, (n_in, n_out) in zip(keys, pairwise(sizes), strict=True)]
 
@@ -43,7 +43,7 @@ def predict(params, x):
 
 
 def loss_fn(params, x, y):
-    """L = -Σ y·log softmax(z), averaged over the batch."""
+    """L = -log softmax(z)[y], averaged over the batch: how surprising the right classes y (batch,) were."""
     return jnp.mean(cross_entropy(predict(params, x), y))
 
 

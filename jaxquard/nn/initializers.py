@@ -1,8 +1,8 @@
 """Where the weights start: each initialiser is a pure function `(key, shape) -> array`.
 
-A weight of shape (..., in, out) feeds each output from n_in = prod(shape[:-1]) inputs. If the inputs have unit
-variance and the weights variance 1/n_in, then Var(z) = n_in · (1/n_in) · 1 = 1: the signal neither explodes nor
-dies on its way through the layers (Nielsen, chapter 3, "Weight initialization").
+A weight of shape (..., in, out) feeds each output from n_in = prod(shape[:-1]) inputs. If the weights are independent
+with mean 0 and variance 1/n_in, then Var(z) = n_in · (1/n_in) · E[x²] = E[x²]: the signal neither explodes nor dies in
+a linear layer (Nielsen, chapter 3, "Weight initialization"). What a ReLU takes away, `he_normal` makes good.
 """
 
 import math

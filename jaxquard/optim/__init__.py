@@ -1,1 +1,1 @@
-"""SGD, momentum, Adam(W) and schedules, in optax's (init, update) protocol. Imports jax only."""
+"""SGD, momentum, Adam(W), Muon and schedules, in optax's (init, update) protocol. Imports jax only."""
