@@ -1,8 +1,8 @@
-"""A convolutional network of fewer than 500,000 parameters: `cnn-small`, about twice as wide.
+"""A convolutional network of fewer than 500,000 parameters: three stages of a residual block on squares of four pixels.
 
     jaxquard train --recipe cnn
 
-All else is `cnn-small`'s, but for a smaller learning rate, as a wider network wants; nothing was tuned: docs/LOG.md.
+Nothing of it was tuned. What `cnn-small` has learned since, Muon and every pixel by itself, it has not: docs/LOG.md.
 """
 
 from jaxquard.config import Config
