@@ -108,12 +108,14 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     observer = training.Observer(event=Ticker(recipe.name))
     if (runs / name).exists():
         found = Run(runs / name)
-        if found.config.replace(pixel_mean=None, pixel_std=None) != config:
+        if found.config.replace(pixel_mean=None, pixel_std=None).in_effect() != config.in_effect():
             raise RunError(f"{found.path}: of another config than {recipe.name} has now; remove it to train again")
         result = training.resume(found, dataset, observer=observer)
     else:
         result = training.train(config, dataset, runs=runs, name=name, observer=observer)
     accuracies = result.test_accuracy if recipe.seeds > 1 else [result.test_accuracy]
+    if None in accuracies:
+        raise RunError(f"{result.run.path}: {accuracies.count(None)} of its networks diverged: no figures")
     first = models_of_run(result.run)[0]
     found = judge(first.logits(dataset.test_images), dataset.test_labels)
     draw(recipe, result.run.epochs(), found, dataset, root / "docs" / "results")

@@ -80,8 +80,8 @@ def _from_anywhere(model: str, where: Path) -> str:
     """A model given as a path, so that it is found from any directory; the name of a run or a shipped one as it is."""
     from jaxquard.runs.models import shipped
 
-    path, at, number = model.partition("@")
-    named = path in shipped() or (where / path).exists()
+    path, at, number = (model, "", "") if model.endswith(".safetensors") else model.partition("@")
+    named = path in shipped() or (where / path / "config.toml").is_file()
     return model if named or not Path(path).exists() else f"{os.path.abspath(path)}{at}{number}"
 
 
@@ -147,7 +147,7 @@ def predict(
 
     loaded = load_model(model, directory.runs_directory(runs))
     read = [read_picture(path, image_shape=loaded.image_shape) for path in pictures]
-    logits = loaded.logits(np.stack([picture.image for picture in read]))
+    logits = loaded.answers(np.stack([picture.image for picture in read]))
     return loaded, read, np.exp(log_probabilities(logits))
 
 

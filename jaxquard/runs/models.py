@@ -58,6 +58,13 @@ class TrainedModel:
             raise UsageError(f"{self.name} was trained on images of {self.image_shape}, not {images.shape[1:]}")
         return all_logits(self._apply, images)
 
+    def answers(self, images: np.ndarray) -> np.ndarray:
+        """`logits`, of which a network that diverged has none: RunError."""
+        logits = self.logits(images)
+        if not np.isfinite(logits).all():
+            raise RunError(f"{self.name}: it diverged: its answers are not finite numbers")
+        return logits
+
 
 def _task(config: Config, dataset: dict[str, Any]) -> steps.Task:
     examples = dataset["train"] - config.held_out
@@ -110,8 +117,6 @@ def load_model(name: str, root: Path) -> TrainedModel:
     models = load_models(name, root)
     if len(models) > 1:
         raise RunError(f"{name} holds {len(models)} networks: name one, {name}@0 to {name}@{len(models) - 1}")
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(models[0].weights)):
-        raise RunError(f"{name}: its weights are not finite: it diverged, and has no answers")
     return models[0]
 
 

@@ -32,7 +32,7 @@ def ask(
         )
     if model.config.dataset == config.dataset and model.config.held_out < config.held_out:
         warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
-    logits = mean_over_views(model.logits, np.asarray(data.images), "mirror" if config.flip else "none")
+    logits = mean_over_views(model.answers, np.asarray(data.images), "mirror" if config.flip else "none")
     facts = {"name": config.teacher, "sha256": fingerprint(model)}
     return data._replace(teacher=jnp.asarray(logits, jnp.float32)), {"teacher": facts}
 

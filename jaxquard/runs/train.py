@@ -1,8 +1,9 @@
 """Training into a run directory: consumes `fit`'s events, keeps what must be kept, and can go on from anywhere."""
 
 import dataclasses
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, mean_over_views
-from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain, waiting_is_over
+from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain, safely_stopped
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
 
@@ -173,11 +174,12 @@ def _continue(
 ) -> TrainResult:
     """Train from `ts` on, with the lock held: journal each epoch, then save; evaluate at the end."""
     parameters = count_parameters(ts.params) // len(config.networks())
-    total_steps = config.epochs * (len(data.images) // config.batch_size)
-    observer.begin(run, parameters, int(np.ravel(ts.step)[0]), total_steps)
+    per_epoch = len(data.images) // config.batch_size
+    observer.begin(run, parameters, int(np.ravel(ts.step)[0]), config.epochs * per_epoch)
     keeper = Keeper(run)
     event = None
-    for event in _until_lost(config, fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)):
+    events = fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)
+    for event in _until_lost(events, config, per_epoch):
         _clock(seconds, event)
         keeper.keep(event)
         observer.event(event)
@@ -204,13 +206,14 @@ def _clock(seconds: Seconds, event: Event) -> None:
         seconds.train += event.seconds
 
 
-def _until_lost(config: Config, events: Iterator[Event]) -> Iterator[Event]:
+def _until_lost(events: Iterator[Event], config: Config, per_epoch: int) -> Iterator[Event]:
     """The events, ended by a "diverged" one where an epoch leaves no network weights worth keeping.
 
     `fit` sees that by the next step's loss, but after the last step there is none.
     """
     for event in events:
-        if event.kind == "epoch" and not worth_keeping(config, event.state).any():
+        kept = finite_weights(event.state) | safely_stopped(config, event.state, per_epoch)
+        if event.kind == "epoch" and not kept.any():
             networks = list(range(np.size(event.state.step)))
             record = {"quantity": "weights", "networks": networks, "steps": [event.step - 1] * len(networks)}
             yield replace(event, kind="diverged", record=record)
@@ -218,11 +221,10 @@ def _until_lost(config: Config, events: Iterator[Event]) -> Iterator[Event]:
         yield event
 
 
-def worth_keeping(config: Config, ts: TrainState) -> np.ndarray:
-    """For each network, whether its parameters are finite, or it was stopped with its best put aside: (networks,)."""
+def finite_weights(ts: TrainState) -> np.ndarray:
+    """For each network, whether all its parameters are finite: (networks,) bool."""
     leaves = [np.isfinite(np.asarray(leaf)) for leaf in jax.tree.leaves(ts.params)]
-    finite = np.all([leaf.reshape(np.size(ts.step), -1).all(axis=1) for leaf in leaves], axis=0)
-    return finite | waiting_is_over(config, ts)
+    return np.all([leaf.reshape(np.size(ts.step), -1).all(axis=1) for leaf in leaves], axis=0)
 
 
 def _diverged(run: Run) -> str:
@@ -270,20 +272,21 @@ class Keeper:
 
     def _keep_divergence(self, event: Event) -> None:
         record = event.record or {}
-        for bad_step, network in sorted(zip(record["steps"], record["networks"], strict=True)):
-            self.lost(network, record["quantity"], bad_step)
+        self.lost(record["quantity"], record["networks"], record["steps"])
 
-    def lost(self, network: int, quantity: str, bad_step: int) -> None:
-        """Put on record that a network diverged, unless that was said before."""
-        if network not in self.run.diverged():
-            self._note("diverged", bad_step + 1, network=network, quantity=quantity, bad_step=bad_step)
+    def lost(self, quantity: str, networks: Iterable[int], bad_steps: Iterable[int]) -> None:
+        """Put on record which networks diverged, but for those of which that was said before."""
+        known = self.run.diverged()
+        for bad_step, network in sorted(zip(bad_steps, networks, strict=False)):
+            if network not in known:
+                self._note("diverged", bad_step + 1, network=network, quantity=quantity, bad_step=bad_step)
 
     def _note(self, event: str, step: int, **facts: Any) -> None:
         journal.append(self.run.journal_file, {"event": event, "step": step, **facts, "time": time.time()})
 
     def save(self, event: Event) -> None:
         """A checkpoint of the state as it is, unless there is nothing good in it."""
-        if worth_keeping(self.run.config, event.state).any():
+        if finite_weights(event.state).any():
             checkpoint.write(self.run.checkpoints, event.step, event.state)
         self.saved_at = time.monotonic()
 
@@ -316,8 +319,10 @@ def _finish(
 
     logits = all_of(dataset.test_images)
     loss, right = mean_loss(logits, dataset.test_labels), accuracy(logits, dataset.test_labels)
-    for network in np.flatnonzero(~np.isfinite(loss)).tolist():
-        keeper.lost(network, "test loss", step - 1)
+    keeper.lost("test loss", np.flatnonzero(~np.isfinite(loss)).tolist(), itertools.repeat(step - 1))
+    if config.patience:  # no epoch was better than none: what is judged is the untrained start
+        never = np.flatnonzero(np.asarray(ts.stopping.best_epoch) < 1).tolist()
+        keeper.lost("validation loss", never, itertools.repeat(step - 1))
     diverged = sorted(run.diverged())
     is_lost = np.isin(np.arange(loss.size), diverged).reshape(loss.shape)
 

@@ -84,13 +84,13 @@ def fit(
             bad_steps = np.atleast_1d(ts.totals.bad_step)
             seconds = time.perf_counter() - began
             chunk = max(1, int(HEARTBEAT * (stop - step) / seconds))
-            at_work = ~waiting_is_over(config, ts)  # what becomes of a network after it was stopped is nothing to it
-            newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop and at_work[k]]
+            lost = (bad_steps >= 0) & ~safely_stopped(config, ts, per_epoch)
+            newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop and lost[k]]
             step = stop
             if newly_bad:
                 record = {"quantity": "loss", "networks": [k for k, _ in newly_bad], "steps": [s for _, s in newly_bad]}
                 yield Event("diverged", ts, epoch, step, seconds, record)
-                if ((bad_steps >= 0) & at_work).all():
+                if lost.all():
                     return
                 seconds = 0.0
             if step < (epoch + 1) * per_epoch:
@@ -104,15 +104,21 @@ def fit(
             yield Event("stopped", ts, epoch + 1, step, 0.0, record)
 
 
-def waiting_is_over(config: Config, ts: TrainState) -> np.ndarray:
-    """For each network, whether early stopping has ended its training: (networks,) bool."""
-    waited = np.atleast_1d(ts.stopping.waited if config.patience else np.zeros_like(ts.step))
-    return (waited >= config.patience) & bool(config.patience)
-
-
 def has_stopped(config: Config, ts: TrainState) -> bool:
     """Whether early stopping has ended this training (with several networks: all of them)."""
-    return bool(waiting_is_over(config, ts).all())
+    return bool(config.patience) and bool(np.all(np.asarray(ts.stopping.waited) >= config.patience))
+
+
+def safely_stopped(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray:
+    """For each network, whether early stopping ended it, its best weights put aside, before its loss broke, if it ever
+    did: (networks,) bool. It goes on stepping beside the others, but what becomes of it is nothing to it.
+    """
+    bad = np.atleast_1d(ts.totals.bad_step)
+    if not config.patience:
+        return np.zeros(len(bad), bool)
+    best, waited = np.atleast_1d(ts.stopping.best_epoch), np.atleast_1d(ts.stopping.waited)
+    ended = (best + config.patience) * per_epoch  # the step at which it was stopped
+    return (waited >= config.patience) & (best > 0) & ((bad < 0) | (bad >= ended))
 
 
 def _next_stop(step: int, chunk: int, per_epoch: int, checkpoint_every: int | None) -> int:

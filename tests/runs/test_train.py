@@ -315,6 +315,25 @@ def test_what_becomes_of_a_network_after_it_was_stopped_is_nothing_to_it(small, 
     assert both.test_accuracy[0] == alone.test_accuracy
 
 
+def test_early_stopping_does_not_pass_off_an_untrained_start(small, stripes, tmp_path):
+    """Weights lost in the first epoch's last step: no epoch was better than none."""
+    config = small.replace(patience=1, validation=20, epochs=3, batch_size=100, learning_rate=1e30, weight_decay=1e30)
+    with np.errstate(all="ignore"), pytest.raises(DivergedError):
+        train.train(config, stripes, runs=tmp_path, name="run")
+    assert Run(tmp_path / "run").status() == "diverged"
+
+
+def test_lost_one_after_the_other_is_all_lost(small, stripes, tmp_path):
+    """Not that the first, by waiting, would count as stopped; nor is the test set looked at."""
+    config = small.replace(patience=1, validation=20, epochs=12, learning_rate=0.1)
+    config = config.replace(sweep=(("weight_decay", (1e30, 1e4)),))
+    with np.errstate(all="ignore"), pytest.raises(DivergedError):
+        train.train(config, stripes, runs=tmp_path, name="run")
+    run = Run(tmp_path / "run")
+    assert run.diverged() == {0, 1}
+    assert run.evaluations() == []
+
+
 def test_a_run_has_diverged_when_all_its_networks_have(small, stripes, tmp_path):
     config = small.replace(sweep=(("learning_rate", (1e30, 0.1)),), validation=20, epochs=1)
     with np.errstate(all="ignore"):

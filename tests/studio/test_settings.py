@@ -3,7 +3,7 @@
 import pytest
 
 from jaxquard import cli, recipes
-from jaxquard.config import Config
+from jaxquard.config import NEEDS, Config
 from jaxquard.data import load
 from jaxquard.errors import UsageError
 from jaxquard.studio.settings import FIELDS, MAX_LAYERS, arguments, chosen, described, parameters
@@ -86,6 +86,7 @@ def test_parameters_are_counted_without_making_them():
 @pytest.mark.parametrize("name", FIELDS)
 def test_every_setting_is_described(name):
     shown = described(name)
+    assert shown["needs"] == NEEDS.get(name, ())
     assert shown["type"] in ("int", "float", "bool", "choice", "ints", "text")
     assert shown["help"].endswith(".")
     assert (shown["type"] == "choice") == ("choices" in shown)

@@ -77,6 +77,39 @@ def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_
     assert held_out == [5000, 249, 5000, 100, 100]
 
 
+def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
+    seen = ask(
+        """
+        const field = { group: "Network", help: "", scalar: false, type: "text", default: null };
+        const settings = [
+          { ...field, name: "model", default: "mlp" },
+          { ...field, name: "widths", needs: ["model", "cnn", "resnet"] },
+          { ...field, name: "teacher" },
+          { ...field, name: "temperature", needs: ["teacher"] },
+        ];
+        const info = { recipes: [{ name: "seed", config: {} }], settings, datasets: [] };
+        const knobs = new modules["views/knobs"].Knobs(info, () => {});
+        document.querySelector("main").append(knobs.element);
+        const set = (name, value) => {
+          const input = document.getElementById(`set-${name}`);
+          input.value = value;
+          input.dispatchEvent(new Event("input", { bubbles: true }));
+          const shown = ["widths", "temperature"].filter((one) => document.getElementById(`set-${one}`).offsetParent);
+          return [shown, Object.keys(knobs.chosen.settings)];
+        };
+        for (const details of document.querySelectorAll("details")) details.open = true;
+        return [set("temperature", "3"), set("widths", "8"), set("teacher", "run"), set("model", "cnn")];
+        """,
+        "views/knobs",
+    )
+    assert seen == [
+        [[], []],
+        [[], []],
+        [["temperature"], ["teacher", "temperature"]],
+        [["widths", "temperature"], ["model", "widths", "teacher", "temperature"]],
+    ]
+
+
 def test_the_queue_leaves_its_buttons_under_the_finger(ask):
     outcome = ask(
         """
