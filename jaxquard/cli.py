@@ -119,13 +119,17 @@ def train(
 
     results, ended, lost = [], [], []
     for one in chosen:
-        result, diverged = _train(one, options, quiet=common.quiet)
+        result, diverged, asked_to_stop = _train(one, options, quiet=common.quiet)
         results.append(result)
         ended.append(_since_start())
         if diverged is not None:
             lost.append(diverged)
             if len(chosen) > 1 and not common.quiet:
                 say(f"{result.run.id}: {diverged}")
+        if asked_to_stop and one is not chosen[-1]:
+            from jaxquard.runs.train import Interrupted
+
+            raise Interrupted(f"interrupted after {result.run.id}; the rest of the sweep was not begun")
     if len(lost) < len(chosen):
         swept_settings = list(swept) or [setting for setting, _ in results[0].run.config.sweep]
         _report_training(results, ended, swept_settings, common)
@@ -155,8 +159,12 @@ def _report_training(results: "list[TrainResult]", ended: list[float], swept: li
         ranking_table(ranked, verdict(ranked))
 
 
-def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tuple[TrainResult, JaxquardError | None]":
-    """Train with progress on stderr, stopped by signals: the result, and the error if it diverged."""
+def _train(
+    config: Config | None, options: dict[str, Any], quiet: bool
+) -> "tuple[TrainResult, JaxquardError | None, bool]":
+    """Train with progress on stderr, stopped by signals: the result, the error if it diverged, and whether a signal
+    came when there was nothing left to stop.
+    """
     from jaxquard.runs.directory import find, free_path, runs_directory
     from jaxquard.runs.lock import refuse_if_in_use
 
@@ -181,9 +189,9 @@ def _train(config: Config | None, options: dict[str, Any], quiet: bool) -> "tupl
         with TrainingDisplay(described, quiet=quiet) as display:
             observer = Observer(begin, display.event, display.line, lambda: interrupts.asked)
             try:
-                return api.train(config, observer=observer, **options), None
+                return api.train(config, observer=observer, **options), None, interrupts.asked
             except Diverged as error:
-                return error.result, error
+                return error.result, error, interrupts.asked
 
 
 def _chosen_configs(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,8 +16,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxquard import cli
+from jaxquard import api, cli
 from jaxquard.runs.directory import Run
+from jaxquard.runs.interrupts import Interrupts
 from jaxquard.runs.lock import locked
 
 QUICK = ["--hidden", "5", "--batch-size", "20", "--epochs", "2", "--learning-rate", "0.3"]
@@ -212,6 +214,23 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
     totals = [one["seconds"]["total"] for one in document["runs"]]
     assert totals == sorted(set(totals))  # each run's own end
     assert "one seed cannot tell" in document["verdict"]
+
+
+def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monkeypatch):
+    asked, real = Interrupts(), api.train
+
+    def train(*arguments, **options):
+        result = real(*arguments, **options)
+        asked.asked = True
+        return result
+
+    monkeypatch.setattr(cli, "interruptible", lambda: nullcontext(asked))
+    monkeypatch.setattr(api, "train", train)
+    said = jaxquard("train", "--dataset", npz, *QUICK, "--validation", 20, "--sweep", "activation=relu,tanh", "--quiet")
+    assert (said.code, said.out) == (130, "")
+    (run,) = Path("runs").iterdir()
+    assert said.err == f"jaxquard: interrupted after {run.name}; the rest of the sweep was not begun\n"
+    assert Run(run).status() == "finished"
 
 
 @pytest.mark.parametrize(
