@@ -8,6 +8,7 @@ from benchmarks.recipes import SHIPPED, model_table
 from jaxquard import recipes
 from jaxquard.data import load
 from jaxquard.runs import models
+from jaxquard.runs.teacher import fingerprint
 from jaxquard.training.evaluation import judge
 
 ROOT = Path(__file__).parents[2]
@@ -17,15 +18,22 @@ RESULTS = recipes.results()
 def test_every_model_is_a_recipes_first_network(tmp_path: Path) -> None:
     assert models.shipped() == sorted(set(SHIPPED) & RESULTS.keys())
     for name in models.shipped():
-        config, recipe = models.load_model(name, tmp_path).config, recipes.find(name).config
-        if config.teacher is None:  # then of no effect; its default was another once
-            config = config.replace(temperature=recipe.temperature)
-        assert config.replace(pixel_mean=None, pixel_std=None) == recipe
+        config = models.load_model(name, tmp_path).config.replace(pixel_mean=None, pixel_std=None)
+        assert config.in_effect() == recipes.find(name).config.in_effect()
 
 
 def test_the_model_card_shows_what_was_measured() -> None:
     card = (ROOT / "jaxquard" / "models" / "README.md").read_text(encoding="utf-8")
     assert f"<!-- models -->\n{model_table(RESULTS)}\n<!-- /models -->" in card
+
+
+def test_what_a_recipe_has_learned_from_is_the_model_that_ships(tmp_path: Path) -> None:
+    """When a shipped teacher is trained anew, its students must be measured again."""
+    for name in recipes.names():
+        teacher = recipes.find(name).config.teacher
+        if teacher in models.shipped() and name in RESULTS:
+            model = models.load_model(teacher, tmp_path)
+            assert RESULTS[name]["teacher"] == {"name": teacher, "sha256": fingerprint(model)}, name
 
 
 def test_every_model_is_small() -> None:
