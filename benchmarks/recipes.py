@@ -107,10 +107,10 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     config, name = recipe.config.replace(seeds=recipe.seeds), f"results-{recipe.name}"
     observer = training.Observer(event=Ticker(recipe.name))
     if (runs / name).exists():
-        found = Run(runs / name)
-        if found.config.replace(pixel_mean=None, pixel_std=None).in_effect() != config.in_effect():
-            raise RunError(f"{found.path}: of another config than {recipe.name} has now; remove it to train again")
-        result = training.resume(found, dataset, observer=observer)
+        run = Run(runs / name)
+        if run.config.replace(pixel_mean=None, pixel_std=None).in_effect() != config.in_effect():
+            raise RunError(f"{run.path}: of another config than {recipe.name} has now; remove it to train again")
+        result = training.resume(run, dataset, observer=observer)
     else:
         result = training.train(config, dataset, runs=runs, name=name, observer=observer)
     accuracies = result.test_accuracy if recipe.seeds > 1 else [result.test_accuracy]

@@ -265,7 +265,7 @@ def test_what_settings_need_are_settings_and_values_that_they_can_have():
 def test_a_value_that_is_swept_twice_is_one_too_many():
     for values in ([0.1, 0.1], [0.1, 0.2, 0.1 + 1e-12]):  # the same, in single precision
         with pytest.raises(UsageError, match="learning_rate has a value twice"):
-            Config(sweep={"learning_rate": values})  # type: ignore[arg-type]
+            Config(sweep=(("learning_rate", tuple(values)),))
 
 
 def test_a_config_is_a_key():

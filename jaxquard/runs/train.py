@@ -1,9 +1,8 @@
 """Training into a run directory: consumes `fit`'s events, keeps what must be kept, and can go on from anywhere."""
 
 import dataclasses
-import itertools
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -272,12 +271,12 @@ class Keeper:
 
     def _keep_divergence(self, event: Event) -> None:
         record = event.record or {}
-        self.lost(record["quantity"], record["networks"], record["steps"])
+        self.lost(record["quantity"], dict(zip(record["networks"], record["steps"], strict=True)))
 
-    def lost(self, quantity: str, networks: Iterable[int], bad_steps: Iterable[int]) -> None:
-        """Put on record which networks diverged, but for those of which that was said before."""
+    def lost(self, quantity: str, bad_steps: dict[int, int]) -> None:
+        """Put on record which networks diverged, and when, but for those of which that was said before."""
         known = self.run.diverged()
-        for bad_step, network in sorted(zip(bad_steps, networks, strict=False)):
+        for bad_step, network in sorted((bad_step, network) for network, bad_step in bad_steps.items()):
             if network not in known:
                 self._note("diverged", bad_step + 1, network=network, quantity=quantity, bad_step=bad_step)
 
@@ -319,10 +318,10 @@ def _finish(
 
     logits = all_of(dataset.test_images)
     loss, right = mean_loss(logits, dataset.test_labels), accuracy(logits, dataset.test_labels)
-    keeper.lost("test loss", np.flatnonzero(~np.isfinite(loss)).tolist(), itertools.repeat(step - 1))
+    keeper.lost("test loss", dict.fromkeys(np.flatnonzero(~np.isfinite(loss)).tolist(), step - 1))
     if config.patience:  # no epoch was better than none: what is judged is the untrained start
         never = np.flatnonzero(np.asarray(ts.stopping.best_epoch) < 1).tolist()
-        keeper.lost("validation loss", never, itertools.repeat(step - 1))
+        keeper.lost("validation loss", dict.fromkeys(never, step - 1))
     diverged = sorted(run.diverged())
     is_lost = np.isin(np.arange(loss.size), diverged).reshape(loss.shape)
 
