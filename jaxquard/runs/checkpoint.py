@@ -16,16 +16,19 @@ from jaxquard.runs.files import explained, write_directory
 STATE, MANIFEST = "state.safetensors", "manifest.json"
 
 
-def checkpoint_files(step: int, tree: Any) -> dict[str, bytes]:
-    """The files of a checkpoint by name: the state, and a manifest with its hash and one of the manifest's own rest."""
+def checkpoint_files(step: int, tree: Any, seconds: float = 0.0) -> dict[str, bytes]:
+    """The files of a checkpoint by name: the state, and a manifest with its hash and one of the manifest's own rest.
+
+    `seconds` were spent stepping since the epoch began: 0 at its end, so that runs that agree agree in this too.
+    """
     data = tensors.to_bytes(tree)
-    return {STATE: data, MANIFEST: _manifest(step, {STATE: hashlib.sha256(data).hexdigest()})}
+    sha256 = {STATE: hashlib.sha256(data).hexdigest()}
+    return {STATE: data, MANIFEST: _manifest({"step": step, "seconds": round(seconds, 6), "sha256": sha256})}
 
 
-def _manifest(step: int, sha256: dict[str, str]) -> bytes:
-    manifest = {"step": step, "sha256": sha256}
-    rest = json.dumps(manifest).encode()
-    return json.dumps(manifest | {"self": hashlib.sha256(rest).hexdigest()}).encode()
+def _manifest(facts: dict[str, Any]) -> bytes:
+    rest = json.dumps(facts).encode()
+    return json.dumps(facts | {"self": hashlib.sha256(rest).hexdigest()}).encode()
 
 
 def directory_name(step: int) -> str:
@@ -33,11 +36,11 @@ def directory_name(step: int) -> str:
     return f"step-{step:09d}"
 
 
-def write(folder: Path, step: int, tree: Any) -> None:
+def write(folder: Path, step: int, tree: Any, seconds: float = 0.0) -> None:
     """Add a checkpoint, then let go of all but the newest two. (Early stopping's best weights are in TrainState.)"""
     path = folder / directory_name(step)
     if not path.exists():  # a run resumed from this very step has nothing new to say about it
-        write_directory(path, checkpoint_files(step, tree))
+        write_directory(path, checkpoint_files(step, tree, seconds))
     for old in listed(folder)[:-2]:
         with explained(old, "remove"):
             shutil.rmtree(old)
@@ -54,8 +57,11 @@ def read_manifest(path: Path) -> dict[str, Any]:
     try:
         data = file.read_bytes()
         manifest = strict_json.loads(data)
-        step, sha256 = manifest["step"], manifest["sha256"]
-        if data != _manifest(step, {STATE: sha256[STATE]}) or directory_name(step) != path.name:
+        facts = {name: manifest[name] for name in ("step", "seconds", "sha256") if name in manifest}
+        facts["sha256"] = {STATE: facts["sha256"][STATE]}
+        if data != _manifest(facts) or directory_name(facts["step"]) != path.name:
+            raise ValueError
+        if not facts.get("seconds", 0.0) >= 0:  # older manifests do not say
             raise ValueError
     except FileNotFoundError as error:
         raise RunError(f"{file}: missing") from error
@@ -87,6 +93,11 @@ def newest(folder: Path) -> tuple[dict[str, Any], list[str]]:
                 return newest(folder)
             faults.append(str(error))
     raise RunError(f"{folder}: no sound checkpoint. " + "; ".join(faults)[:300])
+
+
+def seconds_into_epoch(folder: Path) -> float:
+    """How long the epoch that the newest checkpoint is in had then been trained. It must be a sound one."""
+    return read_manifest(listed(folder)[-1]).get("seconds", 0.0)
 
 
 def drop_newest(folder: Path, count: int) -> None:

@@ -175,7 +175,7 @@ def _continue(
     parameters = count_parameters(ts.params) // len(config.networks())
     per_epoch = len(data.images) // config.batch_size
     observer.begin(run, parameters, int(np.ravel(ts.step)[0]), config.epochs * per_epoch)
-    keeper = Keeper(run)
+    keeper = Keeper(run, epoch_seconds=checkpoint.seconds_into_epoch(run.checkpoints))
     event = None
     events = fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)
     for event in _until_lost(events, config, per_epoch):
@@ -243,8 +243,8 @@ class Keeper:
     """
 
     run: Run
+    epoch_seconds: float
     saved_at: float = dataclasses.field(default_factory=time.monotonic)
-    epoch_seconds: float = 0.0
 
     def keep(self, event: Event) -> None:
         """What an event asks to be kept."""
@@ -286,7 +286,7 @@ class Keeper:
     def save(self, event: Event) -> None:
         """A checkpoint of the state as it is, unless there is nothing good in it."""
         if finite_weights(event.state).any():
-            checkpoint.write(self.run.checkpoints, event.step, event.state)
+            checkpoint.write(self.run.checkpoints, event.step, event.state, self.epoch_seconds)
         self.saved_at = time.monotonic()
 
 

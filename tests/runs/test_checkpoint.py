@@ -80,14 +80,30 @@ def test_a_manifest_that_is_none_is_noticed(tmp_path, damage):
         checkpoint.read(file.parent)
 
 
-@pytest.mark.parametrize("step", ["3", True, 3.0, None, [3]])
-def test_a_manifest_with_right_hashes_but_wrong_contents_is_noticed(tmp_path, step):
+WRONG = [{"step": step} for step in ("3", True, 3.0, None, [3])]
+WRONG += [{"seconds": seconds} for seconds in ("3", -1, None, [3], {})]
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_manifest_with_right_hashes_but_wrong_contents_is_noticed(tmp_path, wrong):
     checkpoint.write(tmp_path, 3, TREE)
     file = tmp_path / "step-000000003" / checkpoint.MANIFEST
-    sha256 = json.loads(file.read_bytes())["sha256"]
-    file.write_bytes(checkpoint._manifest(step, sha256))
+    facts = json.loads(file.read_bytes())
+    del facts["self"]
+    file.write_bytes(checkpoint._manifest(facts | wrong))
     with pytest.raises(RunError, match="damaged"):
         checkpoint.read(file.parent)
+
+
+def test_a_manifest_that_does_not_say_how_long_is_sound(tmp_path):
+    """As they were once written."""
+    checkpoint.write(tmp_path, 3, TREE, 1.5)
+    assert checkpoint.seconds_into_epoch(tmp_path) == 1.5
+    file = tmp_path / "step-000000003" / checkpoint.MANIFEST
+    facts = json.loads(file.read_bytes())
+    file.write_bytes(checkpoint._manifest({"step": 3, "sha256": facts["sha256"]}))
+    checkpoint.read(file.parent)
+    assert checkpoint.seconds_into_epoch(tmp_path) == 0.0
 
 
 def test_a_checkpoint_under_another_name_is_noticed(tmp_path):

@@ -290,6 +290,19 @@ def test_a_checkpoint_comes_by_itself_when_one_is_due(small, stripes, tmp_path, 
     assert {6, 12, 18} <= set(written)
 
 
+def test_the_seconds_of_an_epoch_cut_in_two_are_those_of_both_parts(small, stripes, tmp_path, interrupted_at):
+    with pytest.raises(Interrupted):
+        train.train(small, stripes, runs=tmp_path, name="run", checkpoint_every=1, observer=interrupted_at(3))
+    run = Run(tmp_path / "run")
+    assert checkpoint.seconds_into_epoch(run.checkpoints) > 0
+    arrays, _ = checkpoint.newest(run.checkpoints)
+    checkpoint.drop_newest(run.checkpoints, 1)
+    checkpoint.write(run.checkpoints, 3, arrays, 100.0)  # the same, but as if it had taken long
+    train.resume(run, stripes)
+    first, second, _ = (line["seconds"] for line in run.epochs())
+    assert first > 100 > second
+
+
 def test_a_network_that_diverged_has_no_figures_though_early_stopping_kept_its_start(small, stripes, tmp_path):
     config = small.replace(patience=1, validation=20, epochs=2, tta="mirror", sweep=(("learning_rate", (0.1, 1e30)),))
     with np.errstate(all="ignore"):
