@@ -4,7 +4,6 @@ Whatever needs JAX is imported where it is used, so that `--help` stays instant.
 """
 
 import dataclasses
-import itertools
 import json
 import os
 import signal
@@ -16,9 +15,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import cyclopts
 from cyclopts import App, Parameter
 
-from jaxquard import __version__
+from jaxquard import __version__, sweeps
 from jaxquard.compilation import keep_compiled_programs
-from jaxquard.config import DEFAULT_VALIDATION, SCALARS, Config, read_toml, suggestion
+from jaxquard.config import Config, read_toml
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.lessons.cli import lesson, list_lessons
 from jaxquard.runs.interrupts import SIGNALS, interruptible, leave
@@ -106,16 +105,14 @@ def train(
     given = {key: value for key, value in vars(settings).items() if value is not None}
     if resume is not None and (given or sweep or recipe or config or name):
         raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
-    pairs = [_swept(text) for text in sweep]
-    swept = dict(pairs)
-    if len(swept) < len(pairs):
-        raise UsageError("--sweep: a setting appears twice; give all its values at once")
+    swept = sweeps.parse(sweep)
     chosen = [None] if resume is not None else _chosen_configs(recipe, config, given, swept)
     if name is not None and len(chosen) > 1:
         raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
     options |= {"checkpoint_every": checkpoint_every} | _data_options(source, common)
-    from jaxquard.display import say
+    from jaxquard.display import ranking_table, say, training_table
+    from jaxquard.runs.ranking import ranking, verdict
 
     results, ended, lost = [], [], []
     for one in chosen:
@@ -130,33 +127,22 @@ def train(
             from jaxquard.runs.train import Interrupted
 
             raise Interrupted(f"interrupted after {result.run.id}; the rest of the sweep was not begun")
-    if len(lost) < len(chosen):
-        swept_settings = list(swept) or [setting for setting, _ in results[0].run.config.sweep]
-        _report_training(results, ended, swept_settings, common)
-        return
-    if common.json:
-        documents = list(map(_train_document, results, ended))
-        _print_json(documents[0] if len(documents) == 1 else {"runs": documents})
-    raise lost[-1]
-
-
-def _report_training(results: "list[TrainResult]", ended: list[float], swept: list[str], common: Common) -> None:
-    """How each run ended, so many seconds after the start, and who won where there was a sweep."""
-    from jaxquard.display import ranking_table, training_table
-    from jaxquard.runs.ranking import ranking, verdict
-
     documents = list(map(_train_document, results, ended))
     document = documents[0] if len(documents) == 1 else {"runs": documents}
-    ranked = ranking([result.run for result in results], swept) if swept else []
+    all_lost = len(lost) == len(chosen)
+    swept_settings = list(swept) or [setting for setting, _ in results[0].run.config.sweep]
+    ranked = ranking([result.run for result in results], swept_settings) if swept_settings and not all_lost else []
     if ranked:
         document |= {"ranking": ranked, "verdict": verdict(ranked)}
     if common.json:
         _print_json(document)
-        return
-    for result, seconds in zip(results, ended, strict=True):
-        training_table(result, seconds, swept=bool(result.run.config.sweep))
-    if ranked:
-        ranking_table(ranked, verdict(ranked))
+    elif not all_lost:
+        for result, seconds in zip(results, ended, strict=True):
+            training_table(result, seconds, swept=bool(result.run.config.sweep))
+        if ranked:
+            ranking_table(ranked, verdict(ranked))
+    if all_lost:
+        raise lost[-1]
 
 
 def _train(
@@ -197,10 +183,7 @@ def _train(
 def _chosen_configs(
     recipe: str | None, file: Path | None, given: dict[str, Any], swept: dict[str, tuple[Any, ...]]
 ) -> list[Config]:
-    """The recipe or the file, with what the command line says on top; a run for each shape that is swept.
-
-    Swept scalars are networks of one run; other settings make other programs, so they make runs of their own.
-    """
+    """The recipe or the file, with what the command line says on top; several where shapes are swept."""
     if recipe and file:
         raise UsageError("--recipe and --config: give one of the two")
     if file:
@@ -209,54 +192,8 @@ def _chosen_configs(
         from jaxquard import recipes
 
         base = recipes.find(recipe or "seed").config
-    scalars = tuple((name, values) for name, values in swept.items() if name in SCALARS)
-    shapes = {name: values for name, values in swept.items() if name not in SCALARS}
-    for name in shapes.keys() - given.keys() - vars(_settings).keys():
-        raise UsageError(f"--sweep {name}: no such setting{suggestion(name, vars(_settings))}")
-    if shapes:
-        given = {"validation": base.validation or DEFAULT_VALIDATION} | given
-        if 0 in (given["validation"], *shapes.get("validation", ())):
-            raise UsageError("validation: a sweep chooses by validation data; it cannot be 0")
-    given = given | ({"sweep": scalars} if scalars else {})
-    combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
-    configs = [_changed(base, given | combination) for combination in combinations]
+    configs = sweeps.expand(base, given, swept)
     return [config if recipe or config == base else config.replace(recipe=None) for config in configs]
-
-
-def _changed(base: Config, changes: dict[str, Any]) -> Config:
-    if changes.get("dataset", base.dataset) != base.dataset:  # its pixels were measured on other images
-        changes = {"pixel_mean": None, "pixel_std": None} | changes
-    return base.replace(**changes)
-
-
-def _swept(text: str) -> tuple[str, tuple[Any, ...]]:
-    name, equals, values = text.partition("=")
-    if not equals or not all(values.split(",")):
-        raise UsageError(f"--sweep {text}: write it as setting=value,value,…")
-    name = name.strip().replace("-", "_")
-    value = _sizes if name in ("hidden", "widths") else _value
-    tried = tuple(value(part) for part in values.split(","))
-    if len(set(tried)) < len(tried):
-        raise UsageError(f"--sweep {text}: a value appears twice; for several networks of each, add --seeds")
-    return name, tried
-
-
-def _sizes(text: str) -> tuple[int, ...]:
-    """A network's layers, as 128-64."""
-    try:
-        return tuple(int(part) for part in text.split("-"))
-    except ValueError:
-        raise UsageError(f"--sweep: write layers as 128-64, not {text}") from None
-
-
-def _value(text: str) -> Any:
-    """A swept value as what it looks like: a number, true or false, or a word."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text, text)
 
 
 def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:

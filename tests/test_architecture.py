@@ -23,13 +23,14 @@ ARROWS: dict[str, set[str]] = {
     "training": {"nn", "optim", "data", "config"},
     "runs": {"training", "nn", "data", "config"},
     "recipes": {"config"},
+    "sweeps": {"config"},
     "api": {"data", "config", "recipes", "runs", "training"},
     "doctor": {"data", "compilation"},
     "lessons": {"api", "charts", "compilation", "config", "data", "nn", "recipes", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "lessons", "nn", "recipes", "runs", "training"},
     "display": {"config", "data", "doctor", "lessons", "recipes", "runs", "training"},
     "cli": {"api", "charts", "compilation", "config", "data", "display", "doctor", "lessons", "recipes", "runs"}
-    | {"studio"},
+    | {"studio", "sweeps"},
     "__init__": {"api", "config", "data"},
 }
 

@@ -245,8 +245,8 @@ def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monk
         (["--sweep", "batch_size=10,20", "--validation", 0], "validation: a sweep chooses by validation data"),
         (["--sweep", "hidden=8-4,8-x"], "write layers as 128-64, not 8-x"),
         (["--sweep", "learning_rate=0.1", "--sweep", "learning-rate=0.2"], "a setting appears twice"),
-        (["--sweep", "learning_rate=0.1,0.10", "--validation", 20], "a value appears twice"),
-        (["--sweep", "hidden=8-4,9,8-4"], "a value appears twice"),
+        (["--sweep", "learning_rate=0.1,0.10", "--validation", 20], "has a value twice"),
+        (["--sweep", "hidden=8-4,9,8-4"], "has a value twice"),
         (["--sweep", "validation=20,0"], "validation: a sweep chooses by validation data"),
     ],
 )

@@ -1,0 +1,75 @@
+"""What `--sweep` says, as configs: a swept scalar is several networks of one run, any other setting several runs.
+
+Knows nothing but configs.
+"""
+
+import itertools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from jaxquard.config import DEFAULT_VALIDATION, SCALARS, Config, suggestion
+from jaxquard.errors import UsageError
+
+_SETTINGS = Config.__annotations__.keys() - {"recipe", "sweep"}
+
+
+def parse(texts: Iterable[str]) -> dict[str, tuple[Any, ...]]:
+    """Each `setting=value,value,…` as the setting and its values: numbers, true or false, words, layers as 128-64."""
+    pairs = [_parsed(text) for text in texts]
+    if len(dict(pairs)) < len(pairs):
+        raise UsageError("--sweep: a setting appears twice; give all its values at once")
+    return dict(pairs)
+
+
+def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any, ...]]) -> list[Config]:
+    """`base` changed by what is `given`, swept scalars included; a config for each combination of other swept settings.
+
+    Those make other programs, so they make runs of their own; what they are chosen by is held out.
+    """
+    scalars = tuple((name, values) for name, values in swept.items() if name in SCALARS)
+    shapes = {name: values for name, values in swept.items() if name not in SCALARS}
+    for name, values in shapes.items():
+        if name not in _SETTINGS:
+            raise UsageError(f"--sweep {name}: no such setting{suggestion(name, _SETTINGS)}")
+        if len(set(values)) < len(values):
+            raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
+    if shapes:
+        given = {"validation": base.validation or DEFAULT_VALIDATION, **given}
+        if 0 in (given["validation"], *shapes.get("validation", ())):
+            raise UsageError("validation: a sweep chooses by validation data; it cannot be 0")
+    if scalars:
+        given = {**given, "sweep": scalars}
+    combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
+    return [_changed(base, {**given, **combination}) for combination in combinations]
+
+
+def _changed(base: Config, changes: dict[str, Any]) -> Config:
+    if changes.get("dataset", base.dataset) != base.dataset:  # its pixels were measured on other images
+        changes = {"pixel_mean": None, "pixel_std": None} | changes
+    return base.replace(**changes)
+
+
+def _parsed(text: str) -> tuple[str, tuple[Any, ...]]:
+    name, equals, values = text.partition("=")
+    if not equals or not all(values.split(",")):
+        raise UsageError(f"--sweep {text}: write it as setting=value,value,…")
+    name = name.strip().replace("-", "_")
+    value = _layers if name in ("hidden", "widths") else _value
+    return name, tuple(value(part) for part in values.split(","))
+
+
+def _layers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split("-"))
+    except ValueError:
+        raise UsageError(f"--sweep: write layers as 128-64, not {text}") from None
+
+
+def _value(text: str) -> Any:
+    """A number, true or false, or a word: what it looks like."""
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return {"true": True, "false": False}.get(text, text)
