@@ -10,9 +10,9 @@ import jax.numpy as jnp
 Side = int | jax.Array  # one for all images, or one for each (n,)
 
 
-def random_flip(key: jax.Array, x: jax.Array, probability: float | jax.Array = 0.5) -> jax.Array:
-    """Mirror images left to right: a shoe may point either way (Krizhevsky et al., 2012, section 4.1)."""
-    mirrored = jax.random.bernoulli(key, probability, (len(x), 1, 1, 1))
+def random_flip(key: jax.Array, x: jax.Array) -> jax.Array:
+    """Mirror an image left to right, or not: a shoe may point either way (Krizhevsky et al., 2012, section 4.1)."""
+    mirrored = jax.random.bernoulli(key, 0.5, (len(x), 1, 1, 1))
     return jnp.where(mirrored, x[:, :, ::-1], x)
 
 

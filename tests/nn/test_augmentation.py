@@ -38,13 +38,6 @@ def test_flip_mirrors_half_of_them():
     expect_uniform(outcomes(random_flip), [TINY, TINY[:, ::-1]])
 
 
-def test_flip_takes_a_traced_probability():
-    x = jnp.broadcast_to(TINY, (5, *TINY.shape))
-    flip = jax.jit(random_flip)
-    np.testing.assert_array_equal(flip(KEY, x, 0.0), x)
-    np.testing.assert_array_equal(flip(KEY, x, 1.0), x[:, :, ::-1])
-
-
 def test_shift_moves_every_way_alike_and_black_comes_in():
     padded = np.pad(np.asarray(TINY), ((1, 1), (1, 1), (0, 0)))
     expect_uniform(
