@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -111,14 +112,25 @@ def train(
         raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
     options |= {"checkpoint_every": checkpoint_every} | _data_options(source, common)
-    from jaxquard.display import ranking_table, say, training_table
-    from jaxquard.runs.ranking import ranking, verdict
+    from jaxquard.display import say
 
-    results, ended, lost = [], [], []
+    for setting in () if common.quiet or resume is not None else given:
+        if not any(one.matters(setting) for one in chosen):
+            say(f"note: {setting} has no effect here: {sweeps.why_not(setting)}")
+    results: list[TrainResult] = []
+    failure: JaxquardError | None = None
+    lost, spent, before = [], [], 0.0
     for one in chosen:
-        result, diverged, asked_to_stop = _train(one, options, quiet=common.quiet)
+        try:
+            result, diverged, asked_to_stop = _train(one, options, quiet=common.quiet)
+        except JaxquardError as error:
+            if not results:
+                raise
+            failure = error
+            break
         results.append(result)
-        ended.append(_since_start())
+        spent.append(_since_start() - before)
+        before += spent[-1]
         if diverged is not None:
             lost.append(diverged)
             if len(chosen) > 1 and not common.quiet:
@@ -126,23 +138,33 @@ def train(
         if asked_to_stop and one is not chosen[-1]:
             from jaxquard.runs.train import Interrupted
 
-            raise Interrupted(f"interrupted after {result.run.id}; the rest of the sweep was not begun")
-    documents = list(map(_train_document, results, ended))
-    document = documents[0] if len(documents) == 1 else {"runs": documents}
-    all_lost = len(lost) == len(chosen)
-    swept_settings = list(swept) or [setting for setting, _ in results[0].run.config.sweep]
-    ranked = ranking([result.run for result in results], swept_settings) if swept_settings and not all_lost else []
+            failure = Interrupted(f"interrupted after {result.run.id}; the rest of the sweep was not begun")
+            break
+    _report_training(results, spent, swept, common, of=len(chosen), all_lost=len(lost) == len(results))
+    if failure or len(lost) == len(results):
+        raise failure or lost[-1]
+
+
+def _report_training(
+    results: "list[TrainResult]", spent: list[float], swept: Iterable[str], common: Common, of: int, all_lost: bool
+) -> None:
+    """How each run ended, `of` so many asked for, and the seconds it took; and who won where there was a sweep."""
+    from jaxquard.display import ranking_table, training_table
+    from jaxquard.runs.ranking import ranking, verdict
+
+    documents = list(map(_train_document, results, spent))
+    document: dict[str, Any] = documents[0] if of == 1 else {"runs": documents}
+    compared = list(dict.fromkeys([*swept, *(name for name, _ in results[0].run.config.sweep)]))
+    ranked = ranking([result.run for result in results], compared) if compared and not all_lost else []
     if ranked:
         document |= {"ranking": ranked, "verdict": verdict(ranked)}
     if common.json:
         _print_json(document)
     elif not all_lost:
-        for result, seconds in zip(results, ended, strict=True):
+        for result, seconds in zip(results, spent, strict=True):
             training_table(result, seconds, swept=bool(result.run.config.sweep))
         if ranked:
             ranking_table(ranked, verdict(ranked))
-    if all_lost:
-        raise lost[-1]
 
 
 def _train(
@@ -174,10 +196,12 @@ def _train(
 
         with TrainingDisplay(described, quiet=quiet) as display:
             observer = Observer(begin, display.event, display.line, lambda: interrupts.asked)
+            diverged = None
             try:
-                return api.train(config, observer=observer, **options), None, interrupts.asked
+                result = api.train(config, observer=observer, **options)
             except Diverged as error:
-                return error.result, error, interrupts.asked
+                result, diverged = error.result, error
+    return result, diverged, interrupts.asked  # even if it came at the very last
 
 
 def _chosen_configs(

@@ -72,7 +72,7 @@ class Config:
     )
     flip: bool = setting(False, "Mirror half of the training images.", group="Data")
     shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)
-    cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0)
+    cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0, high=65536)
     erasing: float = setting(
         0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scalar=True
     )
@@ -138,7 +138,7 @@ class Config:
     batch_size: int = setting(128, "Images per update.", group="Run", low=1, high=2**31 - 1)
     epochs: int = setting(20, "Passes over the training images.", group="Run", low=1, high=10**6)
     patience: int = setting(
-        0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0
+        0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0, high=10**6
     )
     tta: Views = setting("none", "Views of a test image to average over, for a second figure.", group="Run")
     seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=2**31 - 1)
@@ -175,9 +175,9 @@ class Config:
             combinations = [{**chosen, name: value} for chosen in combinations for value in values]
         # what a sweep implies (held-out data) stays with each of its members
         validation = self.held_out if self.sweep else self.validation
-        alone = dataclasses.replace(self, validation=validation, sweep=(), seeds=1)
+        alone: dict[str, Any] = {"validation": validation, "sweep": (), "seeds": 1}
         return [
-            dataclasses.replace(alone, seed=seed, **chosen)
+            dataclasses.replace(self, **alone, seed=seed, **chosen)
             for chosen in combinations
             for seed in range(self.seed, self.seed + self.seeds)
         ]

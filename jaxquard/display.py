@@ -105,6 +105,10 @@ class TrainingDisplay:
 
     def begin(self, run: "Run", parameters: int, first_step: int, total_steps: int) -> None:
         """The run has a directory now."""
+        if first_step:  # what the epoch under way took before it was resumed
+            from jaxquard.runs.checkpoint import seconds_into_epoch
+
+            self.seconds = seconds_into_epoch(run.checkpoints)
         self.line(f"run {run.id}: {parameters:,} parameters" + (f", from step {first_step:,}" if first_step else ""))
         if self.bar:
             self.task = self.bar.add_task("compiling", total=total_steps, completed=first_step)

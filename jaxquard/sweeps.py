@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jaxquard.config import DEFAULT_VALIDATION, SCALARS, Config, suggestion
+from jaxquard.config import DEFAULT_VALIDATION, NEEDS, SCALARS, Config, suggestion
 from jaxquard.errors import UsageError
 
 _SETTINGS = Config.__annotations__.keys() - {"recipe", "sweep"}
@@ -26,11 +26,14 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
 
     Those make other programs, so they make runs of their own; what they are chosen by is held out.
     """
+    for name in swept:
+        if name not in _SETTINGS:
+            raise UsageError(f"--sweep {name}: no such setting{suggestion(name, _SETTINGS)}")
+        if name in ("seed", "seeds"):
+            raise UsageError(f"--sweep {name}: seeds are not compared; for several of each network, add --seeds 5")
     scalars = tuple((name, values) for name, values in swept.items() if name in SCALARS)
     shapes = {name: values for name, values in swept.items() if name not in SCALARS}
     for name, values in shapes.items():
-        if name not in _SETTINGS:
-            raise UsageError(f"--sweep {name}: no such setting{suggestion(name, _SETTINGS)}")
         if len(set(values)) < len(values):
             raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
     if shapes:
@@ -40,13 +43,25 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
     if scalars:
         given = {**given, "sweep": scalars}
     combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
-    return [_changed(base, {**given, **combination}) for combination in combinations]
+    configs = [_changed(base, {**given, **combination}) for combination in combinations]
+    for name in swept:
+        if not any(config.matters(name) for config in configs):
+            raise UsageError(f"--sweep {name}: it has no effect here: {why_not(name)}")
+    return configs
+
+
+def why_not(name: str) -> str:
+    """What a setting needs to have an effect, in words."""
+    other, *values = NEEDS[name]
+    return f"it needs {other} to be {' or '.join(values)}" if values else f"it needs a {other}"
 
 
 def _changed(base: Config, changes: dict[str, Any]) -> Config:
-    if changes.get("dataset", base.dataset) != base.dataset:  # its pixels were measured on other images
-        changes = {"pixel_mean": None, "pixel_std": None} | changes
-    return base.replace(**changes)
+    config = base.replace(**changes)
+    if (config.dataset, config.held_out) == (base.dataset, base.held_out):
+        return config
+    measured = {"pixel_mean", "pixel_std"} - changes.keys()  # on other images
+    return config.replace(**dict.fromkeys(measured))
 
 
 def _parsed(text: str) -> tuple[str, tuple[Any, ...]]:

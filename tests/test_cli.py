@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from jaxquard import api, cli
+from jaxquard.display import TrainingDisplay
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupts
 from jaxquard.runs.lock import locked
@@ -199,7 +200,9 @@ def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz):
     assert "test accuracy" not in shown.out  # a mean over different learning rates would say nothing
 
 
-def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
+def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch):
+    clock = iter((3.0, 7.0, 12.0, 18.0))
+    monkeypatch.setattr(cli, "_since_start", lambda: next(clock))
     arguments = ["--dataset", npz, *QUICK[:2], "--epochs", 1, "--validation", 20]
     swept = ["--batch-size", 20, "--sweep", "hidden=3,4-2", "--sweep", "optimizer=sgd,adam"]
     document = jaxquard("train", *arguments, *swept, "--json", "--quiet").document
@@ -211,24 +214,54 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz):
         ((4, 2), "adam"),
     ]
     assert len(document["ranking"]) == 4
-    totals = [one["seconds"]["total"] for one in document["runs"]]
-    assert totals == sorted(set(totals))  # each run's own end
+    assert [one["seconds"]["total"] for one in document["runs"]] == [3.0, 4.0, 5.0, 6.0]  # each run's own
     assert "one seed cannot tell" in document["verdict"]
 
 
-def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monkeypatch):
-    asked, real = Interrupts(), api.train
+def test_a_sweep_in_a_file_is_told_apart_in_the_ranking_of_shapes(jaxquard, npz):
+    Path("sweep.toml").write_text("epochs = 1\nbatch_size = 20\n[sweep]\nlearning_rate = [0.001, 0.3]\n")
+    arguments = ["--config", "sweep.toml", "--dataset", npz, "--validation", 20, "--sweep", "hidden=3,4"]
+    ranked = jaxquard("train", *arguments, "--json", "--quiet").document["ranking"]
+    assert sorted((row["settings"]["hidden"], row["settings"]["learning_rate"]) for row in ranked) == [
+        ([3], 0.001), ([3], 0.3), ([4], 0.001), ([4], 0.3),
+    ]  # fmt: skip
 
-    def train(*arguments, **options):
+
+def test_what_a_sweep_found_is_told_though_one_of_its_settings_is_impossible(jaxquard, npz):
+    swept = ["--epochs", 1, "--validation", 20, "--sweep", "batch_size=20,40,5000"]
+    said = jaxquard("train", "--dataset", npz, *swept, "--json", "--quiet")
+    assert said.code == 2
+    assert "batch_size: 5000 is more than" in said.err
+    assert [len(said.document[key]) for key in ("runs", "ranking")] == [2, 2]
+
+
+def test_a_setting_without_effect_is_said_to_have_none(jaxquard, npz):
+    said = jaxquard("train", "--dataset", npz, *QUICK, "--momentum", 0.5, "--stem", 2)
+    notes = [line for line in said.err.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: stem has no effect here: it needs model to be cnn",
+        "note: momentum has no effect here: it needs optimizer to be momentum or nesterov or muon",
+    ]
+    assert "note: " not in jaxquard("train", "--dataset", npz, *QUICK, "--optimizer", "momentum").err
+
+
+@pytest.mark.parametrize("place", ["in the training", "after it"])
+def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monkeypatch, place):
+    asked = Interrupts()
+    owner, name = (api, "train") if place == "in the training" else (TrainingDisplay, "__exit__")
+    real = getattr(owner, name)
+
+    def at_its_end(*arguments, **options):
         result = real(*arguments, **options)
         asked.asked = True
         return result
 
     monkeypatch.setattr(cli, "interruptible", lambda: nullcontext(asked))
-    monkeypatch.setattr(api, "train", train)
+    monkeypatch.setattr(owner, name, at_its_end)
     said = jaxquard("train", "--dataset", npz, *QUICK, "--validation", 20, "--sweep", "activation=relu,tanh", "--quiet")
-    assert (said.code, said.out) == (130, "")
     (run,) = Path("runs").iterdir()
+    assert said.code == 130
+    assert f"kept in        runs/{run.name}" in said.out
     assert said.err == f"jaxquard: interrupted after {run.name}; the rest of the sweep was not begun\n"
     assert Run(run).status() == "finished"
 
@@ -247,6 +280,9 @@ def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monk
         (["--sweep", "learning_rate=0.1", "--sweep", "learning-rate=0.2"], "a setting appears twice"),
         (["--sweep", "learning_rate=0.1,0.10", "--validation", 20], "has a value twice"),
         (["--sweep", "hidden=8-4,9,8-4"], "has a value twice"),
+        (["--sweep", "seed=1,2"], "seeds are not compared"),
+        (["--sweep", "momentum=0.5,0.9"], "it needs optimizer to be momentum or nesterov or muon"),
+        (["--sweep", "temperature=1,2"], "it needs a teacher"),
         (["--sweep", "validation=20,0"], "validation: a sweep chooses by validation data"),
     ],
 )

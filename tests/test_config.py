@@ -208,6 +208,14 @@ def test_held_out():
     assert Config(seeds=3).held_out == 0
 
 
+def test_a_swept_decay_is_a_decay():
+    decays = (0.01, 0.1)
+    config = Config(optimizer="adamw", sweep=(("weight_decay", decays),))
+    assert tuple(network.weight_decay for network in config.networks()) == decays
+    with pytest.raises(UsageError, match="adamw without weight_decay is adam"):
+        config.replace(sweep=(("weight_decay", (0.0, 0.1)),))
+
+
 def test_networks_are_every_combination_under_every_seed_seeds_innermost():
     config = Config(seed=5, seeds=2, sweep=(("l2", (0.0, 1.0)), ("ema", (0.5, 0.9, 0.99))), patience=2, epochs=3)
     found = [(network.l2, network.ema, network.seed) for network in config.networks()]

@@ -18,12 +18,12 @@ def test_values_are_what_they_look_like():
 
 
 def test_scalars_are_networks_and_shapes_are_runs():
-    swept = {"hidden": ((4,), (8,)), "momentum": (0.0, 0.9), "activation": ("relu", "tanh")}
+    swept = {"hidden": ((4,), (8,)), "l2": (0.0, 0.9), "activation": ("relu", "tanh")}
     configs = expand(Config(), {"epochs": 3}, swept)
     assert [(c.hidden, c.activation) for c in configs] == [
         ((4,), "relu"), ((4,), "tanh"), ((8,), "relu"), ((8,), "tanh"),
     ]  # fmt: skip
-    assert {(c.epochs, c.sweep, c.held_out) for c in configs} == {(3, (("momentum", (0.0, 0.9)),), 5000)}
+    assert {(c.epochs, c.sweep, c.held_out) for c in configs} == {(3, (("l2", (0.0, 0.9)),), 5000)}
 
 
 def test_nothing_swept_is_the_one_config():
@@ -31,14 +31,28 @@ def test_nothing_swept_is_the_one_config():
 
 
 def test_what_was_held_out_stays_held_out():
-    assert [c.validation for c in expand(Config(validation=70), {}, {"stem": (1, 2)})] == [70, 70]
-    assert [c.validation for c in expand(Config(validation=70), {"validation": 30}, {"stem": (1, 2)})] == [30, 30]
+    swept = {"batch_size": (64, 128)}
+    assert [c.validation for c in expand(Config(validation=70), {}, swept)] == [70, 70]
+    assert [c.validation for c in expand(Config(validation=70), {"validation": 30}, swept)] == [
+        30,
+        30,
+    ]
 
 
-def test_other_data_have_other_pixels():
-    config = Config(pixel_mean=0.3, pixel_std=0.4)
-    (same,), (other,) = expand(config, {"dataset": "fashion-mnist"}, {}), expand(config, {"dataset": "mnist"}, {})
-    assert (same.pixel_mean, other.pixel_mean, other.pixel_std) == (0.3, None, None)
+@pytest.mark.parametrize(
+    ("given", "swept", "pixels"),
+    [
+        ({"dataset": "fashion-mnist"}, {}, (0.3, 0.4)),
+        ({"dataset": "mnist"}, {}, (None, None)),
+        ({"validation": 70}, {}, (None, None)),
+        ({"validation": 70, "pixel_mean": 0.1}, {}, (0.1, None)),
+        ({}, {"learning_rate": (0.1, 0.2)}, (None, None)),  # a sweep holds images out
+    ],
+)
+def test_other_images_have_other_pixels(given, swept, pixels):
+    """A run's config.toml has the pixels of the images that it was trained on."""
+    (config,) = expand(Config(pixel_mean=0.3, pixel_std=0.4), given, swept)
+    assert (config.pixel_mean, config.pixel_std) == pixels
 
 
 @pytest.mark.parametrize("swept", [{"activation": ("relu", "relu")}, {"hidden": ((4, 2), (4, 2))}])

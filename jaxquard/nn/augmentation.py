@@ -78,7 +78,7 @@ def mixup(key: jax.Array, x: jax.Array, targets: jax.Array, alpha: float | jax.A
     `targets` are distributions (n, classes). The batch is in random order already, so the neighbour is any image.
     Blended pixels are float32. An alpha of 0 blends nothing: Beta's limit, as the sampler cannot take it.
     """
-    share = jnp.where(alpha > 0, jax.random.beta(key, alpha, alpha, (len(x),)), 1.0)
+    share = jnp.where(alpha > jnp.finfo(jnp.float32).tiny, jax.random.beta(key, alpha, alpha, (len(x),)), 1.0)
 
     def blend(a: jax.Array) -> jax.Array:
         weight = share.reshape(-1, *[1] * (a.ndim - 1))

@@ -82,15 +82,20 @@ def read(path: Path) -> dict[str, Any]:
     return tensors.from_bytes(data, str(file))
 
 
-def newest(folder: Path) -> tuple[dict[str, Any], list[str]]:
-    """The arrays of the newest sound checkpoint, and what was wrong with any newer one."""
+def newest(folder: Path, last: int | None = None) -> tuple[dict[str, Any], list[str]]:
+    """The arrays of the newest sound checkpoint, and what was wrong with any newer one.
+
+    `last` is the step of a finished run's last checkpoint: that it is not there is wrong, too.
+    """
     faults: list[str] = []
+    if last is not None and not (folder / directory_name(last)).is_dir():
+        faults.append(f"{folder / directory_name(last)}: missing")
     for path in reversed(listed(folder)):
         try:
             return read(path), faults
         except RunError as error:
             if not path.exists():  # a training under way let go of it while we were looking
-                return newest(folder)
+                return newest(folder, last)
             faults.append(str(error))
     raise RunError(f"{folder}: no sound checkpoint. " + "; ".join(faults)[:300])
 
@@ -100,9 +105,9 @@ def seconds_into_epoch(folder: Path) -> float:
     return read_manifest(listed(folder)[-1]).get("seconds", 0.0)
 
 
-def drop_newest(folder: Path, count: int) -> None:
-    """Remove the newest `count` checkpoints: damaged ones, which training on from an older one will write again."""
-    paths = listed(folder)
-    for path in paths[len(paths) - count :]:
-        with explained(path, "remove"):
-            shutil.rmtree(path)
+def drop_newer(folder: Path, step: int) -> None:
+    """Remove the checkpoints after a step: damaged ones, which training on from that step will write again."""
+    for path in listed(folder):
+        if path.name > directory_name(step):
+            with explained(path, "remove"):
+                shutil.rmtree(path)

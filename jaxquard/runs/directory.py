@@ -136,6 +136,10 @@ class Run:
         lines = self.journal()
         return lines[-1] if lines and lines[-1].get("event") == "finished" else None
 
+    def last_step(self) -> int | None:
+        """The step at which training ended, None while it has not."""
+        return (self.finished() or {}).get("step")
+
     def diverged(self) -> set[int]:
         """The numbers of the networks that diverged."""
         return {line["network"] for line in self.journal() if line.get("event") == "diverged" and "network" in line}

@@ -84,7 +84,7 @@ def sweep(directory: Path, older_than: float = 0.0) -> None:
 
     The caller holds its lock, or says how many seconds old nothing can be that is still being written.
     """
-    for leftover in directory.glob(f"{TEMPORARY}*"):
+    for leftover in directory.glob(f"{TEMPORARY}{'[0-9a-f]' * 32}-*"):  # others' files may begin with .tmp-, too
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime < older_than:
                 continue

@@ -51,9 +51,9 @@ def interruptible() -> Iterator[Interrupts]:
     try:
         yield interrupts
     finally:
-        signal.set_wakeup_fd(descriptor)
-        for number, handler in handlers.items():
+        for number, handler in handlers.items():  # before the thread goes deaf: at every moment somebody must listen
             signal.signal(number, handler)
+        signal.set_wakeup_fd(descriptor)
         systems.close()
         watcher.join()
         ours.close()

@@ -77,7 +77,7 @@ def models_of_run(run: Run) -> list[TrainedModel]:
     task, networks = _task(config, dataset), config.networks()
     program = make_program(task, len(networks) > 1)
     like = shapes(program, task, networks)
-    arrays, faults = checkpoint.newest(run.checkpoints)
+    arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     if faults:  # the one before it may be much younger: not to be taken for this
         raise RunError(f"{faults[0]}; to train again what was lost: jaxquard train --resume {run.id}")
     weights = tensors.restore(arrays, like, str(run.checkpoints)).judged

@@ -124,7 +124,7 @@ def resume(
     """
     observer, seconds = observer or Observer(), seconds or Seconds()
     finished = run.finished()
-    if finished and not checkpoint.newest(run.checkpoints)[1]:
+    if finished and not checkpoint.newest(run.checkpoints, run.last_step())[1]:
         return _result_of_finished(run, finished)
     with locked(run.path):
         for folder in (run.path, run.checkpoints, run.snapshots):
@@ -134,13 +134,14 @@ def resume(
         config, data = prepare(run.config, dataset)
         data, taught_by = teacher.ask(config, data, run.path.parent, observer.warn)
         teacher.check_same(run, taught_by)
-        ts = _restore(run, config, data, observer)
+        ts = _restored(run, config, data, observer)
         seconds.data += time.perf_counter() - began
         changed = environment.differences(run.environment, environment.machine())
         for difference in changed:
             observer.warn(f"bits may differ from an uninterrupted run: {difference}")
         step = int(np.ravel(ts.step)[0])
         journal.append(run.journal_file, {"event": "resumed", "step": step, "time": time.time(), "changed": changed})
+        checkpoint.drop_newer(run.checkpoints, step)  # only now, lest the run be said to have finished without them
         return _continue(run, config, data, dataset, ts, until, checkpoint_every, observer, seconds)
 
 
@@ -150,13 +151,12 @@ def _check_same_data(run: Run, dataset: Dataset) -> None:
         raise RunError(f"{run.path}: was trained on other data than {dataset.name} as it is now; resume needs the same")
 
 
-def _restore(run: Run, config: Config, data: TrainingData, observer: Observer) -> TrainState:
+def _restored(run: Run, config: Config, data: TrainingData, observer: Observer) -> TrainState:
     task, program = make_run(config, data)
     like = shapes(program, task, config.networks())
-    arrays, faults = checkpoint.newest(run.checkpoints)
+    arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     for fault in faults:
         observer.warn(f"{fault}; using the checkpoint before it")
-    checkpoint.drop_newest(run.checkpoints, len(faults))
     return tensors.restore(arrays, like, str(run.checkpoints))
 
 
@@ -175,7 +175,7 @@ def _continue(
     parameters = count_parameters(ts.params) // len(config.networks())
     per_epoch = len(data.images) // config.batch_size
     observer.begin(run, parameters, int(np.ravel(ts.step)[0]), config.epochs * per_epoch)
-    keeper = Keeper(run, epoch_seconds=checkpoint.seconds_into_epoch(run.checkpoints))
+    keeper = Keeper(run, per_epoch, checkpoint.seconds_into_epoch(run.checkpoints))
     event = None
     events = fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)
     for event in _until_lost(events, config, per_epoch):
@@ -211,13 +211,17 @@ def _until_lost(events: Iterator[Event], config: Config, per_epoch: int) -> Iter
     `fit` sees that by the next step's loss, but after the last step there is none.
     """
     for event in events:
-        kept = finite_weights(event.state) | safely_stopped(config, event.state, per_epoch)
-        if event.kind == "epoch" and not kept.any():
+        if event.kind == "epoch" and not worth_keeping(config, event.state, per_epoch).any():
             networks = list(range(np.size(event.state.step)))
             record = {"quantity": "weights", "networks": networks, "steps": [event.step - 1] * len(networks)}
             yield replace(event, kind="diverged", record=record)
             return
         yield event
+
+
+def worth_keeping(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray:
+    """For each network, whether its weights are good, or the best ones that early stopping put aside: (networks,)."""
+    return finite_weights(ts) | safely_stopped(config, ts, per_epoch)
 
 
 def finite_weights(ts: TrainState) -> np.ndarray:
@@ -243,7 +247,8 @@ class Keeper:
     """
 
     run: Run
-    epoch_seconds: float
+    per_epoch: int  # steps
+    epoch_seconds: float = 0.0
     saved_at: float = dataclasses.field(default_factory=time.monotonic)
 
     def keep(self, event: Event) -> None:
@@ -285,7 +290,7 @@ class Keeper:
 
     def save(self, event: Event) -> None:
         """A checkpoint of the state as it is, unless there is nothing good in it."""
-        if finite_weights(event.state).any():
+        if worth_keeping(self.run.config, event.state, self.per_epoch).any():
             checkpoint.write(self.run.checkpoints, event.step, event.state, self.epoch_seconds)
         self.saved_at = time.monotonic()
 
@@ -338,7 +343,9 @@ def _finish(
     epochs = len(run.epochs())
     if not is_lost.all():
         finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
-        journal.append(run.journal_file, finished | {"seconds": vars(seconds), "time": time.time()})
+        stepping = sum(line["seconds"] for line in run.epochs())  # before it was resumed, too
+        whole = vars(seconds) | {"train": round(stepping, 6)}
+        journal.append(run.journal_file, finished | {"seconds": whole, "time": time.time()})
     figures = (_last_train_loss(run), test["loss"], test["accuracy"])
     return TrainResult(run, parameters, epochs, *figures, seconds, diverged, test.get("tta"))
 

@@ -85,9 +85,10 @@ def test_mixup_blends_pictures_and_targets_alike():
     assert len(set(share.tolist())) == 6
 
 
-def test_mixup_of_alpha_zero_blends_nothing():
+@pytest.mark.parametrize("alpha", [0.0, 1e-39])
+def test_mixup_of_alpha_zero_blends_nothing(alpha):
     x = jax.random.uniform(KEY, (6, 4, 4, 1))
-    mixed, targets = jax.jit(mixup)(KEY, x, jnp.eye(6), 0.0)
+    mixed, targets = jax.jit(mixup)(KEY, x, jnp.eye(6), alpha)
     np.testing.assert_array_equal(mixed, x)
     np.testing.assert_array_equal(targets, jnp.eye(6))
 

@@ -121,10 +121,16 @@ def test_the_one_before_a_damaged_one_is_used_and_the_damage_named(tmp_path):
     assert arrays["step"] == 2
     assert len(faults) == 1
     assert "step-000000003" in faults[0]
-    checkpoint.drop_newest(tmp_path, len(faults))
-    assert steps(tmp_path) == [2]
-    checkpoint.drop_newest(tmp_path, 0)
-    assert steps(tmp_path) == [2]
+    for step in (2, 5):
+        checkpoint.drop_newer(tmp_path, step)
+        assert steps(tmp_path) == [2]
+
+
+def test_that_the_last_one_is_missing_is_noticed(tmp_path):
+    checkpoint.write(tmp_path, 3, TREE)
+    assert checkpoint.newest(tmp_path, 3)[1] == []
+    (fault,) = checkpoint.newest(tmp_path, 5)[1]
+    assert fault == f"{tmp_path / 'step-000000005'}: missing"
 
 
 def test_with_no_sound_checkpoint_the_error_says_so(tmp_path):

@@ -119,7 +119,7 @@ def test_a_run_knows_its_name_from_inside(trained, monkeypatch):
 
 def test_lists_runs_and_nothing_half_written(copied):
     root = copied.path.parent
-    shutil.copytree(copied.path, root / ".tmp-123-half")
+    shutil.copytree(copied.path, root / f".tmp-{'0' * 32}-half")
     (root / "a-file").write_bytes(b"")
     (root / "a-folder").mkdir()
     assert [run.id for run in directory.every(root)] == ["copied"]

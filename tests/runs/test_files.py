@@ -71,11 +71,12 @@ def test_everything_is_synced_before_it_appears(tmp_path, monkeypatch):
 
 
 def test_sweep_takes_what_dead_writers_left_and_nothing_else(tmp_path):
-    (tmp_path / "kept").write_bytes(b"")
+    for name in ("kept", ".tmp-others", ".tmp-1-others"):
+        (tmp_path / name).write_bytes(b"")
     temporary(tmp_path / "file").write_bytes(b"half")
     (temporary(tmp_path / "folder") / "deep").mkdir(parents=True)
     sweep(tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["kept"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".tmp-1-others", ".tmp-others", "kept"]
 
 
 def test_sweep_by_age_leaves_the_young(tmp_path):

@@ -77,10 +77,11 @@ def test_images_of_another_size_are_refused(trained):
         model.logits(np.zeros((1, 7, 6, 1), np.uint8))
 
 
-def test_older_weights_do_not_pass_for_those_that_were_lost(trained, stripes, tmp_path):
+@pytest.mark.parametrize("lost", ["step-000000018/manifest.json", "step-000000018"])
+def test_older_weights_do_not_pass_for_those_that_were_lost(trained, stripes, tmp_path, lost):
     run = Run(shutil.copytree(trained.run.path, tmp_path / "copy"))
-    (run.checkpoints / "step-000000018" / "manifest.json").unlink()
-    with pytest.raises(RunError, match=r"manifest\.json: missing; .* jaxquard train --resume copy"):
+    (run.checkpoints / lost).rename(tmp_path / "lost")
+    with pytest.raises(RunError, match=lost + r": missing; .* jaxquard train --resume copy"):
         models.load_model("copy", tmp_path)
     train.resume(run, stripes)  # finished as it is, it trains again what was lost
     sound = models.load_model("whole", trained.run.path.parent)

@@ -12,6 +12,7 @@ from jaxquard.nn.losses import cross_entropy
 from jaxquard.runs import checkpoint, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
+from jaxquard.runs.files import temporary
 from jaxquard.runs.lock import locked
 from jaxquard.runs.train import Interrupted, is_snapshot_epoch
 from jaxquard.training import steps
@@ -112,6 +113,34 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
     assert_same_run(run, trained.run)
 
 
+def test_a_finished_run_is_never_said_to_have_finished_without_its_last_checkpoint(
+    trained, stripes, tmp_path, monkeypatch
+):
+    """The process dies when it has noticed the damage, before it has put on record that it goes on."""
+    run = Run(shutil.copytree(trained.run.path, tmp_path / "run"))
+    (run.checkpoints / "step-000000018" / checkpoint.STATE).write_bytes(b"")
+    with monkeypatch.context() as dying:
+        dying.setattr(train.journal, "append", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            train.resume(run, stripes)
+    assert checkpoint.newest(run.checkpoints, run.last_step())[1]
+    train.resume(run, stripes)
+    assert last_state(run) == last_state(trained.run)
+
+
+def test_a_finished_run_whose_last_checkpoint_is_gone_trains_it_again(trained, stripes, tmp_path):
+    run = Run(shutil.copytree(trained.run.path, tmp_path / "run"))
+    shutil.rmtree(run.checkpoints / "step-000000018")
+    train.resume(run, stripes)
+    assert last_state(run) == last_state(trained.run)
+
+
+def last_state(run: Run) -> dict[str, bytes]:
+    arrays, faults = checkpoint.newest(run.checkpoints, 18)
+    assert faults == []
+    return {name: array.tobytes() for name, array in arrays.items()}
+
+
 def test_with_every_checkpoint_damaged_nothing_is_touched(small, stripes, tmp_path):
     run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
     for manifest in run.path.rglob("manifest.json"):
@@ -125,8 +154,8 @@ def test_with_every_checkpoint_damaged_nothing_is_touched(small, stripes, tmp_pa
 def test_leftovers_of_a_killed_process_are_swept(small, stripes, tmp_path, trained, assert_same_run):
     run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
     for folder in (run.path, run.checkpoints, run.snapshots):
-        (folder / ".tmp-1-half").mkdir()
-        (folder / ".tmp-2-half").write_bytes(b"half")
+        temporary(folder / "half").mkdir()
+        temporary(folder / "half").write_bytes(b"half")
     with run.journal_file.open("ab") as file:
         file.write(b'{"epoch":2,"step":12,"tra')
     train.resume(run, stripes)
@@ -296,11 +325,12 @@ def test_the_seconds_of_an_epoch_cut_in_two_are_those_of_both_parts(small, strip
     run = Run(tmp_path / "run")
     assert checkpoint.seconds_into_epoch(run.checkpoints) > 0
     arrays, _ = checkpoint.newest(run.checkpoints)
-    checkpoint.drop_newest(run.checkpoints, 1)
+    checkpoint.drop_newer(run.checkpoints, 2)
     checkpoint.write(run.checkpoints, 3, arrays, 100.0)  # the same, but as if it had taken long
     train.resume(run, stripes)
-    first, second, _ = (line["seconds"] for line in run.epochs())
-    assert first > 100 > second
+    seconds = [line["seconds"] for line in run.epochs()]
+    assert seconds[0] > 100 > seconds[1]
+    assert run.finished()["seconds"]["train"] == pytest.approx(sum(seconds))
 
 
 def test_a_network_that_diverged_has_no_figures_though_early_stopping_kept_its_start(small, stripes, tmp_path):

@@ -40,7 +40,7 @@ def seconds(config: Config, root: Path, times: int) -> float:
     """The median time of a checkpoint at the steps 1, 2, …"""
     task = steps.make_task(config, SHAPE, CLASSES, IMAGES)
     state = start(make_program(task, config.seeds > 1), task, config.networks())
-    keeper, took = Keeper(Run(root), 0.0), []
+    keeper, took = Keeper(Run(root), task.steps_per_epoch), []
     for step in range(1, times + 1):
         began = time.perf_counter()
         keeper.save(Event("checkpoint", state, 0, step, 0.0))
