@@ -1,5 +1,5 @@
-"""SIGINT or SIGTERM at a random moment of a training, every fourth time followed by a second signal; then the run is
-resumed, and compared with one that was never stopped.
+"""SIGINT or SIGTERM at a random moment of a training of one network or three, every fourth time followed by a second
+signal; then the run is resumed, and compared with one that was never stopped.
 """
 
 import itertools
@@ -15,13 +15,14 @@ from jaxquard import cli
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import INTERRUPTED
 
+KINDS = {"one": (), "three": ("--seeds", "3")}
 SETTINGS = ("--hidden", "7", "--batch-size", "20", "--epochs", "150", "--optimizer", "adam", "--learning-rate", "0.001")
 
 
-def train(name: str) -> None:
+def train(kind: str, name: str) -> None:
     """Start or resume, as a person would."""
     root = HOME / "signals"
-    new = ["--dataset", str(made_up_data()), *SETTINGS, "--name", name]
+    new = ["--dataset", str(made_up_data()), *SETTINGS, *KINDS[kind], "--name", name]
     words = ["--resume", name] if (root / name).exists() else new
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     cli.main(["train", *words, "--runs", str(root), "--quiet"])
@@ -35,23 +36,23 @@ def everything(name: str) -> dict:
 def measure(short: bool = False) -> list[Row]:
     """60 trainings stopped (short: 4), every fourth by two signals; one that ends before its signal does not count."""
     signals, rng = 4 if short else 60, random.Random(13)
-    seconds = []
-    for name in ("compiling", "truth"):
-        began = time.monotonic()
-        assert Child.doing(partial(train, name)).wait() == 0
-        seconds.append(time.monotonic() - began)
-    truth = everything("truth")
+    seconds: dict[str, float] = {}
+    for kind in KINDS:
+        for name in (f"compiling-{kind}", f"truth-{kind}"):
+            began = time.monotonic()
+            assert Child.doing(partial(train, kind, name)).wait() == 0
+            seconds[kind] = time.monotonic() - began
     exact, took, tries = 0, {1: [0.0], 2: [0.0]}, itertools.count()
     while sum(map(len, took.values())) - 2 < signals:
-        name = f"victim-{(number := next(tries))}"
-        began, child = time.monotonic(), Child.doing(partial(train, name))
-        if child.wait(rng.uniform(0.4, 1.0) * seconds[-1]) is not None:  # the machine is quicker than it was
-            seconds.append(time.monotonic() - began)
-        sent, stopped = stop(child, rng, twice=number % 4 == 3)
-        assert Child.doing(partial(train, name)).wait() == 0
+        name, kind = f"victim-{(number := next(tries))}", list(KINDS)[number % 2]
+        began, child = time.monotonic(), Child.doing(partial(train, kind, name))
+        if child.wait(rng.uniform(0.4, 1.0) * seconds[kind]) is not None:  # the machine is quicker than it was
+            seconds[kind] = time.monotonic() - began
+        sent, stopped = stop(child, rng, twice=number % 8 in (2, 3))
+        assert Child.doing(partial(train, kind, name)).wait() == 0
         if child.code == INTERRUPTED:
             took[sent].append(stopped)
-            exact += everything(name) == truth
+            exact += everything(name) == everything(f"truth-{kind}")
     first, second = max(took[1]), max(took[2])
     figure = f"{exact} of {signals} stopped and exact; the slowest exit after {first:.2f} s, "
     figure += f"of {len(took[2]) - 1} after a second signal {second:.2f} s"
