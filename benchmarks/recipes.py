@@ -235,7 +235,7 @@ def ranked(results: dict[str, Any]) -> list[tuple[str, Any]]:
 def accuracy_table(results: dict[str, Any]) -> str:
     """One line a recipe: what it is, mean ± std over seeds, how long it takes, and whether it met its goal."""
     lines = [
-        "| recipe | parameters | test accuracy | over views | n | seconds of training | to beat | goal | met |",
+        "| method | parameters | test accuracy | over views | n | seconds of training | to beat | goal | met |",
         "|---|--:|--:|--:|--:|--:|--:|--:|---|",
     ]
     for name, entry in ranked(results):
@@ -281,7 +281,7 @@ def details(results: dict[str, Any]) -> str:
         parts += [
             f"\n## `{name}`: {entry['class']}\n",
             f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
-            f"looks at the test set: {entry['test_evaluations']}.\n",
+            f"looks of these networks at the test set: {entry['test_evaluations']}.\n",
             f"![Accuracy by epoch](results/{name}-curves.svg)\n",
             f"The first network: loss {first['loss']:.4f}, calibration error {percent(first['calibration_error'])}.\n",
             "| class | precision | recall |\n|---|--:|--:|",

@@ -53,7 +53,9 @@ class Common:
 class Source:
     """Where data comes from."""
 
-    data_dir: Annotated[Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA).")] = None
+    data_dir: Annotated[
+        Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA or a cache).")
+    ] = None
     offline: Annotated[bool, Parameter(negative="", help="Never touch the network.")] = False
 
 

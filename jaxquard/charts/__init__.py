@@ -5,7 +5,7 @@ held in a dictionary, so making one needs nothing installed; only `save` needs t
 """
 
 from jaxquard.charts.card import training_card
-from jaxquard.charts.chart import Chart, data_table, save
+from jaxquard.charts.chart import Chart, data_table, need_renderer, save
 from jaxquard.charts.curves import learning_curves
 from jaxquard.charts.dots import dot_plot
 from jaxquard.charts.judgement import confusion_matrix, reliability
@@ -21,6 +21,7 @@ __all__ = [
     "learning_curves",
     "lines",
     "montage",
+    "need_renderer",
     "reliability",
     "save",
     "surest_mistakes",

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +65,16 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool 
     return paths
 
 
+def need_renderer() -> None:
+    """JaxquardError where the extra that draws is not installed: better before a training than after it."""
+    if find_spec("vl_convert") is None:
+        raise JaxquardError("charts need the extra that draws them: pip install '.[charts]' in its folder")
+
+
 def _render(chart: Chart, suffix: str, scale: float) -> bytes:
-    try:
-        import vl_convert
-    except ImportError as error:
-        raise JaxquardError("charts need the extra that draws them: pip install '.[charts]' in its folder") from error
+    need_renderer()
+    import vl_convert
+
     if suffix == ".png":
         return vl_convert.vegalite_to_png(chart.spec, scale=scale, allowed_base_urls=[])
     if suffix == ".svg":

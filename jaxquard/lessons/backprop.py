@@ -180,8 +180,8 @@ Write it yourself. Put a function into `my_backprop.py`:
 
 ```python
 def backprop(params, x, y):  # params: [{{"w": (in, out), "b": (out,)}}, …], x: (batch, in), y: (batch, out)
-    ...                      # sigmoid everywhere; C is the mean over the batch of ½‖y - a‖²
-    return grads             # shaped like params
+    ...  # sigmoid everywhere; C is the mean over the batch of ½‖y - a‖²
+    return grads  # shaped like params
 ```
 
 `jaxquard lesson backprop --mine my_backprop.py` runs it and names the first equation, and the layer, that is wrong.

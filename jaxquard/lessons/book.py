@@ -23,7 +23,8 @@ several networks for each side, one rule for every verdict, and a figure with it
 hold, or be left open by this many seeds; one of several parts holds only if all of them do, and each page says which
 fail. They can be read in order.
 
-`jaxquard lesson NAME` repeats one in two minutes at most, and asks first what you expect.
+`jaxquard lesson NAME` repeats one in two minutes at most, and asks first what you expect. It draws charts, which needs
+`pip install '.[charts]'`.
 """
 
 

@@ -42,7 +42,9 @@ def lesson(
     out: Annotated[Path | None, Parameter(help="Where results, charts and page go (default: ./lessons/NAME).")] = None,
     overwrite: Annotated[bool, Parameter(negative="", help="Replace what is there.")] = False,
     mine: Annotated[Path | None, Parameter(help="backprop only: check the function in this file of yours.")] = None,
-    data_dir: Annotated[Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA).")] = None,
+    data_dir: Annotated[
+        Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA or a cache).")
+    ] = None,
     offline: Annotated[bool, Parameter(negative="", help="Never touch the network.")] = False,
     json: Json = False,
     quiet: Annotated[bool, Parameter(negative="", help="Nothing on stderr but errors.")] = False,
@@ -54,6 +56,9 @@ def lesson(
     if mine is not None:
         _bench(name, chosen, mine, json)
         return
+    from jaxquard.charts import need_renderer
+
+    need_renderer()
     folder = out or Path("lessons") / name
     _check_free(folder, name, overwrite)
     letter = _prediction(chosen, predict, ask=not (no_predict or json or quiet))

@@ -191,13 +191,14 @@ what can be fused and makes one program. What is saved is overhead, and overhead
 large one; the multiplications themselves take as long as they take. So how much a compiler buys is a question about
 how much arithmetic hides behind each operation.
 
-There is more to compile than a step: the whole epoch, so that Python is called once; or many networks in one program.
+There is more to compile than a step: the whole epoch, so that Python is called once; or the steps of many networks.
 """,
     method="""
 The same update of the mission's network is timed in four ways, in turns, {seeds} times each, with batches from 16 to
-512: every operation on its own; the step compiled; the epoch compiled; and {seeds} networks in one program, the time
-counted for one. Compiling is not counted, nor is making the first weights and the order of the images. The claim holds
-if, with batches of 128, the ratio of the first two lies between 10 and 100.
+512: every operation on its own; the step compiled; the epoch compiled; and {seeds} networks at once (on a CPU they take
+turns, each by the program of one), the time counted for one. Compiling is not counted, nor is making the first weights
+and the order of the images. The claim holds if, with batches of 128, the ratio of the first two lies between 10 and
+100.
 
 *Almost every other lesson's verdict is about networks (batch size has a part about times), and you should get the same
 one. This one's is about times: it is a verdict on this machine, on this day, with whatever else was running.*
@@ -207,14 +208,14 @@ one. This one's is about times: it is a verdict on this machine, on this day, wi
 On this machine, yes: {gain} times as fast with batches of 128 ({interpreted} ms against {jitted_step} ms for an
 update). It depends on how much arithmetic there is: with batches of {small} it is {gain_small} times, with batches of
 {large} {gain_large}. Compiling the epoch instead of the step makes it {epoch_gain} times as fast again; each of
-{seeds} networks in one program goes {many_gain} times as fast as one alone. All this for {compiling} s of compiling
+{seeds} networks trained at once goes {many_gain} times as fast as one alone. All this for {compiling} s of compiling
 (less when a compiled program was found on disk), which a training of a few steps would not earn back.
 """,
         "does not hold": """
 Not on this machine: with batches of 128 the jitted step is {gain} times as fast ({jitted_step} ms for an update,
 against {interpreted} ms). With batches of {small} it is {gain_small} times, with batches of {large} {gain_large}: what
 the compiler saves is overhead, and the larger the batch, the less of the time is overhead. Compiling the epoch instead
-of the step makes it {epoch_gain} times as fast again; each of {seeds} networks in one program goes {many_gain} times
+of the step makes it {epoch_gain} times as fast again; each of {seeds} networks trained at once goes {many_gain} times
 as fast as one alone. From interpreted to compiled epoch it is {all_gain} times.
 """,
         "cannot tell": """

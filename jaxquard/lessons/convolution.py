@@ -126,11 +126,11 @@ Is that why CNNs are better? They differ from MLPs in other ways, too. But shuff
 nothing else: same images, same network, same number of weights.
 """,
     method="""
-The mission's MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters}; six 3 × 3 convolutions with batch
-normalisation, after every 2 × 2 pixels have become one of four channels) train for {epochs} epochs with Adam and a
-cosine schedule, in batches of 64, on the images as they are and on the same with all pixels put into one random order.
-The claim holds if the CNN is ahead on the images as they are, behind on the shuffled ones, and if shuffling costs the
-MLP, for which it should make no difference, less than half a point.
+The mission's MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters}, from He's start; six 3 × 3
+convolutions with batch normalisation, after every 2 × 2 pixels have become one of four channels) train for {epochs}
+epochs with Adam and a cosine schedule, in batches of 64, on the images as they are and on the same with all pixels put
+into one random order. The claim holds if the CNN is ahead on the images as they are, behind on the shuffled ones, and
+if shuffling costs the MLP, for which it should make no difference, less than half a point.
 """,
     take_home={
         "holds": """

@@ -103,9 +103,9 @@ With images almost all parameters sit in the first layer, one weight for each pi
 the hidden layers lose less width than one would think.
 """,
     method="""
-Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, at
-four rates each; a seed's rate is the one that was best for the *other* seeds. To be fair to depth, “the deeper
-networks” may choose, in the same way, their depth as well. The claim holds if they end above one hidden layer.
+Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, from
+He's start, at four rates each; a seed's rate is the one that was best for the *other* seeds. To be fair to depth, “the
+deeper networks” may choose, in the same way, their depth as well. The claim holds if they end above one hidden layer.
 """,
     take_home={
         "holds": """
@@ -126,6 +126,7 @@ The gain of {gain} points is within the noise of {seeds} seeds: one layer of {wi
     },
     try_next="""
 Spend more instead of sharing out: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which
-buys more for a parameter, width or depth? And how do the deep, thin networks fare with `--initializer scaled_normal`?
+buys more for a parameter, width or depth? And how do the deep, thin networks fare without He's start: `--hidden 80 80
+80 80 80 80 80 80`, then with `--initializer he_normal`?
 """,
 )

@@ -144,7 +144,8 @@ advises {advice}.
 """,
     },
     try_next="""
-`jaxquard train --seeds 5 --sweep learning_rate=0.01,0.03,0.1,0.3` repeats the middle of the sweep as a run that you can
-compare and plot. Then with `--batch-size 512`: does the best rate move? And with `--epochs 100`: does it matter less?
+`jaxquard train --seeds 5 --sweep learning_rate=0.01,0.03,0.1,0.3` repeats the middle of the sweep, and ends in a
+ranking that tells a win from noise. Then with `--batch-size 512`: does the best rate move? And with `--epochs 100`:
+does it matter less?
 """,
 )

@@ -144,7 +144,8 @@ at {cosine_peak}.
 """,
     },
     try_next="""
-A schedule knows how long the run will be. `jaxquard train --schedule cosine --epochs 40 --until 20` stops half-way,
-where the rate is still half of its peak: compare it with `--schedule cosine --epochs 20`, which has come to rest.
+A schedule knows how long the run will be. `jaxquard train --schedule cosine --epochs 40 --until 20 --validation 5000`
+stops half-way, where the rate is still half of its peak: compare it with `--schedule cosine --epochs 20 --validation
+5000`, which has come to rest.
 """,
 )

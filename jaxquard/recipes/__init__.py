@@ -1,7 +1,8 @@
 """Named, complete configurations. Each recipe is one file: its docstring says what it is for, CONFIG how to repeat it.
 
-Besides CONFIG a recipe names its CLASS, the number of SEEDS it is judged by, the published figure it BEATS, if any, and
-the GOAL set for it before it was run. What was measured is in results.json, written by `make results`.
+Besides CONFIG a recipe names its CLASS, the number of SEEDS it is judged by, the published figure it is to beat
+(BEATS), if any, and the GOAL set for it before it was run. What was measured is in results.json, written by `make
+results`.
 """
 
 import importlib

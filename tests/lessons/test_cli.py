@@ -2,10 +2,11 @@
 
 import io
 import json
+import sys
 
 import pytest
 
-from jaxquard.errors import UsageError
+from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.lessons import NAMES, cli
 
 
@@ -57,6 +58,14 @@ def test_what_is_there_is_not_overwritten_and_nothing_is_trained(tiny, monkeypat
     with pytest.raises(UsageError, match=r"baselines\.md: already there; .*--out.*--overwrite"):
         cli.lesson("baselines", quick=True, out=tiny)
     assert (tiny / "baselines.md").read_text() == "mine"
+
+
+def test_without_the_extra_that_draws_nothing_is_trained(tiny, monkeypatch):
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    monkeypatch.setattr("jaxquard.lessons.run.run", lambda *given: pytest.fail("trained"))
+    with pytest.raises(JaxquardError, match=r"pip install '\.\[charts\]'"):
+        cli.lesson("baselines", quick=True, no_predict=True)
+    assert list(tiny.iterdir()) == []
 
 
 def test_wrong_usage_is_said(tiny):
