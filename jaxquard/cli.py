@@ -109,15 +109,16 @@ def train(
     if resume is not None and (given or sweep or recipe or config or name):
         raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
     swept = sweeps.parse(sweep)
-    chosen = [None] if resume is not None else _chosen_configs(recipe, config, given, swept)
+    configs = [] if resume is not None else _chosen_configs(recipe, config, given, swept)
+    chosen = configs or [None]
     if name is not None and len(chosen) > 1:
         raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
     options |= {"checkpoint_every": checkpoint_every} | _data_options(source, common)
     from jaxquard.display import say
 
-    for setting in () if common.quiet or resume is not None else given:
-        if not any(one.matters(setting) for one in chosen):
+    for setting in given:
+        if not any(one.matters(setting) for one in configs) and not common.quiet:
             say(f"note: {setting} has no effect here: {sweeps.why_not(setting)}")
     results: list[TrainResult] = []
     failure: JaxquardError | None = None
