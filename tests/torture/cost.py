@@ -11,7 +11,7 @@ from common import HOME, Row, in_child
 
 from jaxquard import recipes
 from jaxquard.config import Config
-from jaxquard.runs.directory import Run
+from jaxquard.runs import directory
 from jaxquard.runs.train import CHECKPOINT_SECONDS, Keeper
 from jaxquard.training import steps
 from jaxquard.training.fit import Event
@@ -40,7 +40,8 @@ def seconds(config: Config, root: Path, times: int) -> float:
     """The median time of a checkpoint at the steps 1, 2, …"""
     task = steps.make_task(config, SHAPE, CLASSES, IMAGES)
     state = start(make_program(task, config.seeds > 1), task, config.networks())
-    keeper, took = Keeper(Run(root), task.steps_per_epoch), []
+    run = directory.create(root, "run", config, {}, state)
+    keeper, took = Keeper(run, task.steps_per_epoch), []
     for step in range(1, times + 1):
         began = time.perf_counter()
         keeper.save(Event("checkpoint", state, 0, step, 0.0))
