@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxquard import cli, recipes
+from jaxquard import cli, recipes, sweeps
 from jaxquard.config import NEEDS, Config
 from jaxquard.data import load
 from jaxquard.errors import UsageError
@@ -28,7 +28,7 @@ def test_the_command_makes_the_very_config(config):
     given = {
         key: value for key, value in vars(bound.arguments.get("settings", cli.Settings())).items() if value is not None
     }
-    swept = dict(cli._swept(text) for text in bound.arguments.get("sweep", ()))
+    swept = sweeps.parse(bound.arguments.get("sweep", ()))
     (made,) = cli._chosen_configs(bound.arguments.get("recipe"), None, given, swept)
     assert made.replace(recipe=None) == config.replace(recipe=None)
 
