@@ -18,7 +18,7 @@ from cyclopts import App, Parameter
 
 from jaxquard import __version__, sweeps
 from jaxquard.compilation import keep_compiled_programs
-from jaxquard.config import Config, read_toml
+from jaxquard.config import Config, read_toml, why_no_effect
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.lessons.cli import lesson, list_lessons
 from jaxquard.runs.interrupts import SIGNALS, interruptible, leave
@@ -119,7 +119,7 @@ def train(
 
     for setting in given:
         if not any(one.matters(setting) for one in configs) and not common.quiet:
-            say(f"note: {setting} has no effect here: {sweeps.why_not(setting)}")
+            say(f"note: {setting} has no effect here: {why_no_effect(setting)}")
     results: list[TrainResult] = []
     failure: JaxquardError | None = None
     lost, spent, before = [], [], 0.0
@@ -143,8 +143,9 @@ def train(
 
             failure = Interrupted(f"interrupted after {result.run.id}; the rest of the sweep was not begun")
             break
-    _report_training(results, spent, swept, common, of=len(chosen), all_lost=len(lost) == len(results))
-    if failure or len(lost) == len(results):
+    all_lost = len(lost) == len(results)
+    _report_training(results, spent, swept, common, of=len(chosen), all_lost=all_lost)
+    if failure or all_lost:
         raise failure or lost[-1]
 
 

@@ -226,6 +226,12 @@ class Config:
         return cls(**values)
 
 
+def why_no_effect(name: str) -> str:
+    """What a setting of NEEDS lacks where it does not matter, in words."""
+    other, *values = NEEDS[name]
+    return f"it needs {other} to be {' or '.join(values)}" if values else f"it needs a {other}"
+
+
 def read_toml(path: Path) -> Config:
     """The config that a TOML file describes; settings it leaves out take their defaults."""
     try:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jaxquard.config import DEFAULT_VALIDATION, NEEDS, SCALARS, Config, suggestion
+from jaxquard.config import DEFAULT_VALIDATION, SCALARS, Config, suggestion, why_no_effect
 from jaxquard.errors import UsageError
 
 _SETTINGS = Config.__annotations__.keys() - {"recipe", "sweep"}
@@ -46,14 +46,8 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
     configs = [_changed(base, {**given, **combination}) for combination in combinations]
     for name in swept:
         if not any(config.matters(name) for config in configs):
-            raise UsageError(f"--sweep {name}: it has no effect here: {why_not(name)}")
+            raise UsageError(f"--sweep {name}: it has no effect here: {why_no_effect(name)}")
     return configs
-
-
-def why_not(name: str) -> str:
-    """What a setting needs to have an effect, in words."""
-    other, *values = NEEDS[name]
-    return f"it needs {other} to be {' or '.join(values)}" if values else f"it needs a {other}"
 
 
 def _changed(base: Config, changes: dict[str, Any]) -> Config:

@@ -33,10 +33,7 @@ def test_nothing_swept_is_the_one_config():
 def test_what_was_held_out_stays_held_out():
     swept = {"batch_size": (64, 128)}
     assert [c.validation for c in expand(Config(validation=70), {}, swept)] == [70, 70]
-    assert [c.validation for c in expand(Config(validation=70), {"validation": 30}, swept)] == [
-        30,
-        30,
-    ]
+    assert [c.validation for c in expand(Config(validation=70), {"validation": 30}, swept)] == [30, 30]
 
 
 @pytest.mark.parametrize(

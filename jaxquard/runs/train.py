@@ -340,10 +340,11 @@ def _finish(
     run.record_evaluation("train", "end of training", split="test", step=step, **test)
     seconds.evaluate += time.perf_counter() - began
     diverged = diverged if loss.ndim else bool(diverged)
-    epochs = len(run.epochs())
+    lines = run.epochs()
+    epochs = len(lines)
     if not is_lost.all():
         finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
-        stepping = sum(line["seconds"] for line in run.epochs())  # before it was resumed, too
+        stepping = sum(line["seconds"] for line in lines)  # before it was resumed, too
         whole = vars(seconds) | {"train": round(stepping, 6)}
         journal.append(run.journal_file, finished | {"seconds": whole, "time": time.time()})
     figures = (_last_train_loss(run), test["loss"], test["accuracy"])
