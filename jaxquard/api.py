@@ -3,6 +3,7 @@
 Each puts together what the rooms below offer; none prints.
 """
 
+import dataclasses
 import os
 import time
 from collections.abc import Sequence
@@ -57,6 +58,11 @@ def train(
         directory.free_path(where, name)
     if isinstance(config, str):
         config = recipes.find(config).config
+    if run:
+        from jaxquard.runs.train import result_of_finished
+
+        if finished := result_of_finished(run):
+            return finished
     config = run.config if run else config or Config()
     dataset = data.load(config.dataset, data_dir=data_dir, offline=offline, report=report, progress=progress)
     if catalogue.find(config.dataset) is None:  # a path, which is to be found from any directory
@@ -78,10 +84,8 @@ def train(
 
 def _from_anywhere(model: str, where: Path) -> str:
     """A model given as a path, so that it is found from any directory; the name of a run or a shipped one as it is."""
-    from jaxquard.runs.models import shipped
-
-    path, at, number = (model, "", "") if model.endswith(".safetensors") else model.partition("@")
-    named = path in shipped() or (where / path / "config.toml").is_file()
+    path, at, number = (model, "", "") if model.endswith(".safetensors") else directory.parted(model)
+    named = path in directory.shipped() or (where / path / "config.toml").is_file()
     return model if named or not Path(path).exists() else f"{os.path.abspath(path)}{at}{number}"
 
 
@@ -141,12 +145,15 @@ def predict(
     model: str, pictures: Sequence[Path], *, runs: Path | None = None
 ) -> tuple["TrainedModel", list["Picture"], np.ndarray]:
     """What a model makes of pictures of any size: the model, each picture as it saw it, probabilities (n, classes)."""
+    if not pictures:
+        raise UsageError("predict: which picture? jaxquard predict MODEL IMAGE…")
     from jaxquard.data.pictures import read_picture
     from jaxquard.runs.models import load_model
     from jaxquard.training.evaluation import log_probabilities
 
     loaded = load_model(model, directory.runs_directory(runs))
-    read = [read_picture(path, image_shape=loaded.image_shape) for path in pictures]
+    seen = (read_picture(path, image_shape=loaded.image_shape, light=loaded.light_background) for path in pictures)
+    read = [dataclasses.replace(picture, steps=()) for picture in seen]  # of a photograph, megabytes
     logits = loaded.answers(np.stack([picture.image for picture in read]))
     return loaded, read, np.exp(log_probabilities(logits))
 

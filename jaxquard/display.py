@@ -40,7 +40,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Seque
     """A table on stdout; columns but the first and those of `words` are set to the right. No names, no header."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
-        grid.add_column(column, justify="left" if number == 0 or column in words else "right", overflow="fold")
+        grid.add_column(Text(column), justify="left" if number == 0 or column in words else "right", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell) for cell in row))
     stdout().print(grid)

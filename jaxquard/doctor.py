@@ -42,7 +42,7 @@ class Check:
     remedy: str | None = None
 
 
-def run_checks(data_dir: Path | None = None) -> list[Check]:
+def run_checks(data_dir: Path | None, runs: Path) -> list[Check]:
     """Every check, in the order in which one would mend things. Never raises. Takes about three seconds."""
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "Python": check_python,
@@ -52,7 +52,7 @@ def run_checks(data_dir: Path | None = None) -> list[Check]:
         "compiled programs": check_compilation_cache,
         "data": partial(check_data, data_dir),
         "data folder": partial(check_data_folder, data_dir),
-        "disk": partial(check_disk, data_dir),
+        "disk": partial(check_disk, data_dir, runs),
         "memory": check_memory,
         "extras": check_extras,
     }
@@ -220,11 +220,10 @@ def check_data_folder(data_dir: Path | None = None) -> Iterator[Check]:
         yield Check("data folder", None, f"{folder} cannot be written", remedy)
 
 
-def check_disk(data_dir: Path | None = None) -> Iterator[Check]:
+def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
     """Free disk for data sets and for runs."""
     from jaxquard.data.cache import home
 
-    runs = Path(os.environ.get("JAXQUARD_RUNS") or "runs")
     for name, folder in {"disk for data": home(data_dir), "disk for runs": runs.absolute()}.items():
         free = shutil.disk_usage(_existing(folder)).free
         ok = free >= ENOUGH

@@ -37,7 +37,7 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
         if len(set(values)) < len(values):
             raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
     if shapes:
-        given = {"validation": base.validation or DEFAULT_VALIDATION, **given}
+        given = {"validation": DEFAULT_VALIDATION if base.validation is None else base.validation, **given}
         if 0 in (given["validation"], *shapes.get("validation", ())):
             raise UsageError("validation: a sweep chooses by validation data; it cannot be 0")
     if scalars:

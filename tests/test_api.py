@@ -1,5 +1,7 @@
 """The verbs as functions: what the command line does, without it."""
 
+import shutil
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -25,6 +27,15 @@ def test_train_is_to_be_had_from_the_package(root):
     assert result.run.id == "one"
     assert result.test_accuracy > 0.5
     assert result.parameters == 36 * 5 + 5 + 5 * 3 + 3
+
+
+def test_a_finished_run_needs_no_data_to_say_what_it_came_to(npz, tmp_path):
+    data = tmp_path / "data.npz"
+    shutil.copy(npz, data)
+    config = Config(dataset=str(data), hidden=(5,), batch_size=20, epochs=1)
+    result = api.train(config, runs=tmp_path, name="run")
+    data.unlink()
+    assert api.train(resume="run", runs=tmp_path).test_accuracy == result.test_accuracy
 
 
 def test_resume_takes_no_config_and_no_name(root):
@@ -114,6 +125,26 @@ def test_predict_gives_probabilities_that_sum_to_one(root, tmp_path):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
     assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
     assert model.class_names == ("0", "1", "2")
+
+
+def test_predict_wants_a_picture(root):
+    with pytest.raises(UsageError, match="which picture"):
+        api.predict("one", [], runs=root)
+
+
+def test_pictures_are_brought_into_the_form_that_the_network_learned_from(npz, tmp_path):
+    with np.load(npz) as arrays:
+        negative = {name: 255 - a if a.ndim == 3 else a for name, a in arrays.items()}
+    np.savez(tmp_path / "light.npz", **negative)
+    config = Config(dataset=str(tmp_path / "light.npz"), hidden=(5,), batch_size=20, epochs=2, learning_rate=0.3)
+    api.train(config, runs=tmp_path, name="light")
+    images, paths = negative["x_test"][:6], []
+    for k, image in enumerate(images):
+        paths.append(tmp_path / f"{k}.png")
+        Image.fromarray(image).save(paths[-1])
+    model, pictures, _ = api.predict("light", paths, runs=tmp_path)
+    assert model.light_background
+    np.testing.assert_array_equal(np.stack([picture.image[..., 0] for picture in pictures]), images)
 
 
 def test_compare_shows_the_settings_that_differ_and_no_others(root):

@@ -24,7 +24,7 @@ def only(items: Iterable[T]) -> T:
 
 
 def test_this_installation_is_healthy_and_every_check_has_its_say(tmp_path):
-    checks = doctor.run_checks(tmp_path)
+    checks = doctor.run_checks(tmp_path, tmp_path / "runs")
     found = {check.name: check for check in checks}
     assert [
         name for name in ("Python", "JAX", "devices", "arithmetic", "compiled programs") if found[name].ok is False
@@ -53,7 +53,7 @@ def test_a_check_that_crashes_has_failed_and_the_others_go_on(monkeypatch, tmp_p
         yield
 
     monkeypatch.setattr(doctor, "check_devices", crash)
-    checks = doctor.run_checks(tmp_path)
+    checks = doctor.run_checks(tmp_path, tmp_path / "runs")
     crashed = only(check for check in checks if check.name == "devices")
     assert crashed.ok is False
     assert crashed.detail == "could not be checked: ZeroDivisionError: first line second"
@@ -143,7 +143,7 @@ def test_places_that_cannot_be_written(tmp_path):
 
 def test_too_little_disk(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "ENOUGH", 10**18)
-    data, runs = doctor.check_disk(tmp_path)
+    data, runs = doctor.check_disk(tmp_path, tmp_path / "runs")
     assert (data.ok, runs.ok) == (False, False)
 
 

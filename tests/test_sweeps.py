@@ -1,4 +1,4 @@
-"""What `--sweep` says, as configs. What makes no sense is refused by the command line's own test (test_cli.py)."""
+"""What `--sweep` says, as configs. What makes no sense is refused in cli/test_train.py."""
 
 import pytest
 
@@ -34,6 +34,12 @@ def test_what_was_held_out_stays_held_out():
     swept = {"batch_size": (64, 128)}
     assert [c.validation for c in expand(Config(validation=70), {}, swept)] == [70, 70]
     assert [c.validation for c in expand(Config(validation=70), {"validation": 30}, swept)] == [30, 30]
+
+
+def test_nothing_held_out_is_nothing_to_choose_by():
+    for base, given in ((Config(validation=0), {}), (Config(), {"validation": 0})):
+        with pytest.raises(UsageError, match="a sweep chooses by validation data"):
+            expand(base, given, {"batch_size": (64, 128)})
 
 
 @pytest.mark.parametrize(

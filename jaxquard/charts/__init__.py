@@ -5,7 +5,7 @@ held in a dictionary, so making one needs nothing installed; only `save` needs t
 """
 
 from jaxquard.charts.card import training_card
-from jaxquard.charts.chart import Chart, data_table, need_renderer, save
+from jaxquard.charts.chart import Chart, data_table, need_renderer, paths_of, save
 from jaxquard.charts.curves import learning_curves
 from jaxquard.charts.dots import dot_plot
 from jaxquard.charts.judgement import confusion_matrix, reliability
@@ -22,6 +22,7 @@ __all__ = [
     "lines",
     "montage",
     "need_renderer",
+    "paths_of",
     "reliability",
     "save",
     "surest_mistakes",

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxquard.charts import theme
-from jaxquard.errors import JaxquardError
+from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.files import write_atomically
 
 SUFFIXES = (".png", ".svg", ".html")
 
@@ -46,9 +47,18 @@ class Chart:
 def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool = False) -> list[Path]:
     """Write `chart` as PNG, SVG or self-contained HTML, by the path's suffix; with none of these, PNG and SVG.
 
-    `scale` is PNG pixels per pixel of the description. Returns the paths written. Raises JaxquardError when the extra
-    is not installed, a file is already there (unless `overwrite`), or it cannot be written.
+    `scale` is PNG pixels per pixel of the description. Returns the paths written, each whole or not at all. Raises
+    UsageError when a file is already there (unless `overwrite`), JaxquardError when the extra is not installed or a
+    file cannot be written.
     """
+    paths = paths_of(path, overwrite=overwrite)
+    for p in paths:
+        write_atomically(p, _render(chart, p.suffix.lower(), scale))
+    return paths
+
+
+def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
+    """What `save` would write; UsageError, better before a long work than after it, where one is already there."""
     path = Path(path)
     if path.suffix.lower() in SUFFIXES:
         paths = [path]
@@ -56,12 +66,7 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool 
         paths = [path.with_name(path.name + suffix) for suffix in SUFFIXES[:2]]
     taken = [p for p in paths if p.exists()]
     if taken and not overwrite:
-        raise JaxquardError(f"{taken[0]} is already there; choose another name, or overwrite it on purpose")
-    try:
-        for p in paths:
-            p.write_bytes(_render(chart, p.suffix.lower(), scale))
-    except OSError as error:
-        raise JaxquardError(f"cannot write the chart: {error}") from error
+        raise UsageError(f"{taken[0]}: already there; choose another name or add --overwrite")
     return paths
 
 

@@ -1,12 +1,14 @@
 """Any picture a person has -> the small grey image the network was trained on.
 
-A network knows its own training images and nothing else: object bright, background black, longest edge filling the
-frame. A photograph has to be brought into that form first, and how it was is half of any surprising answer, so every
-step is kept for display. The steps are those by which Fashion-MNIST itself was made: trim edges within 5 % of the
-corner pixels' colour, longest edge to 28, sharpen with a Gaussian of radius 1, extend to 28x28, negate, 8-bit grey
-(Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, section 2). Three depart from it. The resizing is antialiased where the
-paper drops rows and columns; the negation comes first, and only when the background is light; and a background that
-is not quite black after it is brought down to black, for theirs was a white studio wall and a kitchen table is not.
+A network knows its own training images and nothing else: for Fashion-MNIST, object bright, background black, longest
+edge filling the frame. A photograph has to be brought into that form first, and how it was is half of any surprising
+answer, so every step is kept for display. The steps are those by which Fashion-MNIST itself was made: trim edges
+within 5 % of the corner pixels' colour, longest edge to 28, sharpen with a Gaussian of radius 1, extend to 28x28,
+negate, 8-bit grey (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, section 2). Three depart from it. The resizing is
+antialiased where the paper drops rows and columns; the negation comes first, and only when the background is light; and
+a background that is not quite black after it is brought down to black, for theirs was a white studio wall and a kitchen
+table is not.
+Where the network's own images are dark on light, the last step negates once more.
 """
 
 import io
@@ -57,9 +59,9 @@ _decoding = threading.Lock()  # warnings.catch_warnings changes the whole proces
 class Picture:
     """A picture as the network receives it, and how it came to look like that."""
 
-    image: np.ndarray  # uint8 (height, width, 1): bright object on black
+    image: np.ndarray  # uint8 (height, width, 1): bright object on black, or the negative of that
     steps: tuple[tuple[str, np.ndarray], ...]  # (name, uint8 (H, W) or RGBA (H, W, 4)), in order
-    inverted: bool
+    inverted: bool  # whether it arrives as its own negative
     notes: tuple[str, ...]  # plain sentences for the person whose picture it is
 
 
@@ -68,14 +70,15 @@ def read_picture(
     *,
     name: str | None = None,
     image_shape: tuple[int, ...] = (28, 28, 1),
-    invert: bool | None = None,
+    light: bool = False,
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     """Read a PNG, JPEG or WebP picture of any size and colour into a grey image of `image_shape`.
 
-    `invert` says whether the background is light; by default the corners decide. A picture that has the network's size
-    already is not cropped: an image of the test set comes through bit for bit, and so does its negative.
-    `name` stands for the picture in messages. Raises DataError for whatever is wrong with the picture.
+    `light` says whether the network's images have a light background; what the picture's is, its corners decide. A
+    picture that has the network's size already is not cropped: an image of the test set comes through bit for bit, and
+    so does its negative. `name` stands for the picture in messages. Raises DataError for whatever is wrong with the
+    picture.
     """
     *size, channels = image_shape
     if len(size) != 2 or channels != 1:
@@ -83,11 +86,12 @@ def read_picture(
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     data = source if isinstance(source, bytes) else _read_file(source, name)
     decoded, notes = _decode(data, name, max_pixels)
-    grey, background, flaws = _flatten(decoded, invert)
+    grey, background, flaws = _flatten(decoded)
     steps = [("decoded", decoded), ("grey", grey)]
-    inverted = background > MIDDLE if invert is None else invert
-    if inverted:
-        notes.append("light background: inverted" if invert is None else "inverted, as asked")
+    is_light = background > MIDDLE
+    if is_light != light:
+        notes.append(f"{'light' if is_light else 'dark'} background: inverted")
+    if is_light:
         grey, background = 255 - grey, 255 - background
         steps.append(("inverted", grey))
     if grey.shape == tuple(size):
@@ -95,7 +99,9 @@ def read_picture(
     else:
         steps += _frame(grey, background, (size[0], size[1]))
         notes += flaws
-    return Picture(steps[-1][1][..., None], tuple(steps), inverted, tuple(notes))
+    if light:
+        steps.append(("inverted back" if is_light else "inverted", 255 - steps[-1][1]))
+    return Picture(steps[-1][1][..., None], tuple(steps), is_light != light, tuple(notes))
 
 
 def _read_file(path: Path, name: str) -> bytes:
@@ -176,7 +182,7 @@ def _load(picture: ImageFile.ImageFile) -> tuple[np.ndarray, list[str]]:
     return np.asarray(image.convert("RGBA")), notes
 
 
-def _flatten(decoded: np.ndarray, invert: bool | None) -> tuple[np.ndarray, float, list[str]]:
+def _flatten(decoded: np.ndarray) -> tuple[np.ndarray, float, list[str]]:
     """RGBA -> grey (H, W), the grey of its background, and notes on what may go wrong with it."""
     grey, alpha = np.asarray(Image.fromarray(decoded).convert("L")), decoded[..., 3]
     notes = []
@@ -185,8 +191,7 @@ def _flatten(decoded: np.ndarray, invert: bool | None) -> tuple[np.ndarray, floa
         if np.ptp(np.median(_corners(grey), axis=(1, 2))) > UNEVEN:
             notes.append("the background is not plain, so the object may be lost; crop the picture closer to it")
     else:  # a transparent background is whatever the object stands out from
-        light = invert if invert is not None else not alpha.any() or np.average(grey, weights=alpha) < MIDDLE
-        background = 255.0 if light else 0.0
+        background = 255.0 if not alpha.any() or np.average(grey, weights=alpha) < MIDDLE else 0.0
     weight = alpha / np.float32(255)
     flat = np.rint(grey * weight + np.float32(background) * (1 - weight)).astype(np.uint8)
     if np.ptp(flat) <= CLOSE:

@@ -97,7 +97,7 @@ def sureness(p: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def calibration_errors(found: Measured) -> np.ndarray:
-    """Σ |right − confidence| over bins, per prediction, in points, by seed (Guo et al., 2017, eq. 5)."""
+    """Σ |right − confidence| over bins, per prediction, in points, by seed (Guo et al., 2017, eq. 3)."""
     count, confidence, right = (np.array(found[name]) for name in ("count", "confidence", "right"))
     return 100 * np.abs(right - confidence).sum(axis=1) / count.sum(axis=1)
 

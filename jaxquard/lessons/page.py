@@ -30,7 +30,7 @@ def write(
     folder: Path, result: Result, lesson: Lesson, *, suffixes: tuple[str, ...] = (".svg", ".png"), overwrite: bool
 ) -> list[Path]:
     """Write NAME.json, NAME.svg, NAME.png and NAME.md into `folder`; the paths written. Raises JaxquardError."""
-    from jaxquard.runs.files import explained, write_atomically
+    from jaxquard.files import explained, write_atomically
 
     name = result["lesson"]
     charts = lesson.draw(result["measured"])

@@ -44,7 +44,8 @@ def one_cycle(
     peak: Scalar, total: Scalar, *, rise: Scalar = 0.3, start_divisor: Scalar = 25.0, final_divisor: Scalar = 1e4
 ) -> Schedule:
     """Half a cosine up from peak/start_divisor in the first `rise` of `total` steps, half a cosine down after it to
-    peak/(start_divisor·final_divisor) (Smith & Topin, 2017, arXiv 1708.07120)."""
+    peak/(start_divisor·final_divisor): the cycle of Smith & Topin (2017, arXiv 1708.07120), which is straight up and
+    down, in the form of optax's `cosine_onecycle_schedule`."""
     start = peak / start_divisor
     end = start / final_divisor
     top = jnp.floor(rise * total)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxquard.errors import RunError
+from jaxquard.files import explained, write_directory
 from jaxquard.runs import strict_json, tensors
-from jaxquard.runs.files import explained, write_directory
 
 STATE, MANIFEST = "state.safetensors", "manifest.json"
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +22,8 @@ import tomli_w
 
 from jaxquard.config import Config, suggestion
 from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.files import sweep, write_directory
 from jaxquard.runs import environment, journal, strict_json
-from jaxquard.runs.files import sweep, write_directory
 from jaxquard.runs.journal import Line
 
 STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
@@ -43,9 +44,28 @@ def checked_name(name: str) -> str:
     return name
 
 
+def shipped() -> list[str]:
+    """The models that come with the package: names that no run can have."""
+    folder = resources.files("jaxquard") / "models"
+    if not folder.is_dir():
+        return []
+    return sorted(
+        file.name.removesuffix(".safetensors") for file in folder.iterdir() if file.name.endswith(".safetensors")
+    )
+
+
+def parted(model: str) -> tuple[str, str, str]:
+    """RUN@k as RUN, "@" and k. RUN may be a path, and a folder's name may hold an @ of its own."""
+    folder, slash, last = model.rpartition("/")
+    name, at, number = last.partition("@")
+    return f"{folder}{slash}{name}", at, number
+
+
 def free_path(root: Path, name: str) -> Path:
     """Where a new run of this name goes; RunError where the name is taken."""
     path = root / checked_name(name)
+    if name in shipped():
+        raise UsageError(f"run name {name!r}: a model that comes with Jaxquard has it; choose another")
     if path.exists():
         raise RunError(f"{path}: already there; choose another name, or remove it first")
     return path

@@ -5,6 +5,8 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
     from jaxquard.data import Dataset
 
@@ -18,9 +20,15 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "image_shape": list(dataset.train_images.shape[1:]),
             "train": len(dataset.train_images),
             "test": len(dataset.test_images),
+            "light_background": has_light_background(dataset.train_images),
             "sha256": dict(dataset.sha256),
         }
     }
+
+
+def has_light_background(images: np.ndarray) -> bool:
+    """Whether most corners of uint8 images (n, h, w, c) are light: then a picture to be judged has to be, too."""
+    return bool(np.median(images[:, [0, 0, -1, -1], [0, -1, 0, -1]]) > 127.5)
 
 
 def check_facts(dataset: Any) -> None:
@@ -29,6 +37,7 @@ def check_facts(dataset: Any) -> None:
     sound = (
         isinstance(dataset["name"], str)
         and isinstance(dataset["sha256"], dict)
+        and isinstance(dataset.get("light_background", False), bool)  # runs of before 2026-11-25 do not say
         and isinstance(names, list)
         and len(names) > 0
         and all(isinstance(name, str) for name in names)

@@ -61,7 +61,7 @@ def figures(run: Run) -> dict[str, Any]:
     """How far a run came and how good it is, from its journal and its own evaluation on the test set."""
     epochs, evaluations, held_out = run.epochs(), run.evaluations(), held_out_accuracy(run)
     last = epochs[-1] if epochs else {}
-    test = next((line for line in evaluations if line.get("by") == "train"), {})
+    test = next((line for line in reversed(evaluations) if line.get("by") == "train"), {})
     return {
         "status": run.status(),
         "epochs": len(epochs),

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from jaxquard.errors import RunError
+from jaxquard.files import explained
 from jaxquard.runs import strict_json
-from jaxquard.runs.files import explained
 
 Line = dict[str, Any]
 

@@ -12,8 +12,8 @@ from typing import Any
 import filelock
 
 from jaxquard.errors import RunError
+from jaxquard.files import explained
 from jaxquard.runs import strict_json
-from jaxquard.runs.files import explained
 
 
 @contextlib.contextmanager

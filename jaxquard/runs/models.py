@@ -13,9 +13,9 @@ import numpy as np
 
 from jaxquard.config import Config, suggestion
 from jaxquard.errors import RunError, UsageError
+from jaxquard.files import write_atomically
 from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
 from jaxquard.runs.directory import Run
-from jaxquard.runs.files import write_atomically
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.program import make_program, shapes
@@ -46,6 +46,11 @@ class TrainedModel:
         """(height, width, channels) it was trained on."""
         height, width, channels = self.dataset["image_shape"]
         return height, width, channels
+
+    @property
+    def light_background(self) -> bool:
+        """Whether the images it was trained on are dark on light; of a run that does not say, no."""
+        return self.dataset.get("light_background", False)
 
     @functools.cached_property
     def _apply(self) -> Callable[[jax.Array], jax.Array]:
@@ -91,17 +96,17 @@ def models_of_run(run: Run) -> list[TrainedModel]:
 
 def load_models(name: str, root: Path) -> list[TrainedModel]:
     """What `name` says: a shipped model, a weights file, RUN@k (one network) or RUN (all of its networks)."""
-    if name in shipped():
+    if name in directory.shipped():
         return [load_file(Path(str(resources.files("jaxquard") / "models" / f"{name}.safetensors")), name)]
     if name.endswith(".safetensors"):
         return [load_file(Path(name), Path(name).stem)]
-    run_name, at, number = name.partition("@")
+    run_name, at, number = directory.parted(name)
     try:
         models = models_of_run(directory.find(run_name, root))
     except RunError as error:
         if (root / run_name).exists() or Path(run_name).exists():
             raise
-        known = [*shipped(), *(run.id for run in directory.every(root))]
+        known = [*directory.shipped(), *(run.id for run in directory.every(root))]
         raise RunError(
             f"{run_name}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
         ) from error
@@ -118,16 +123,6 @@ def load_model(name: str, root: Path) -> TrainedModel:
     if len(models) > 1:
         raise RunError(f"{name} holds {len(models)} networks: name one, {name}@0 to {name}@{len(models) - 1}")
     return models[0]
-
-
-def shipped() -> list[str]:
-    """The models that come with the package."""
-    folder = resources.files("jaxquard") / "models"
-    if not folder.is_dir():
-        return []
-    return sorted(
-        file.name.removesuffix(".safetensors") for file in folder.iterdir() if file.name.endswith(".safetensors")
-    )
 
 
 def save_file(model: TrainedModel, path: Path) -> None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxquard.config import Config
+from jaxquard.data import Dataset
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import tensors
 from jaxquard.runs.directory import Run
@@ -18,7 +19,7 @@ from jaxquard.training.evaluation import mean_over_views
 
 
 def ask(
-    config: Config, data: TrainingData, root: Path, warn: Callable[[str], None]
+    config: Config, data: TrainingData, dataset: Dataset, root: Path, warn: Callable[[str], None]
 ) -> tuple[TrainingData, dict[str, Any]]:
     """The data with the teacher's logits beside it, and what environment.json says of the teacher; both as they were
     where the config names none. A student that sees images mirrored learns what the teacher says of both together.
@@ -30,7 +31,9 @@ def ask(
         raise UsageError(
             f"teacher: {config.teacher} knows {len(model.class_names)} classes, the data has {data.classes}"
         )
-    if model.config.dataset == config.dataset and model.config.held_out < config.held_out:
+    if model.class_names != dataset.class_names:
+        warn(f"{config.teacher} has other names for its classes: {', '.join(model.class_names)}; their order counts")
+    if model.dataset["sha256"] == dict(dataset.sha256) and model.config.held_out < config.held_out:
         warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
     logits = mean_over_views(model.answers, np.asarray(data.images), "mirror" if config.flip else "none")
     facts = {"name": config.teacher, "sha256": fingerprint(model)}

@@ -13,10 +13,10 @@ import numpy as np
 from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.errors import DivergedError, JaxquardError, RunError
+from jaxquard.files import sweep, write_atomically
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory, environment, journal, teacher, tensors
 from jaxquard.runs.directory import Run
-from jaxquard.runs.files import sweep, write_atomically
 from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
@@ -99,7 +99,7 @@ def train(
     began = time.perf_counter()
     where = directory.runs_directory(runs)
     config, data = prepare(config, dataset)
-    data, taught_by = teacher.ask(config, data, where, observer.warn)
+    data, taught_by = teacher.ask(config, data, dataset, where, observer.warn)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
@@ -123,16 +123,15 @@ def resume(
     unless its newest checkpoint is damaged: then what was lost is trained again.
     """
     observer, seconds = observer or Observer(), seconds or Seconds()
-    finished = run.finished()
-    if finished and not checkpoint.newest(run.checkpoints, run.last_step())[1]:
-        return _result_of_finished(run, finished)
     with locked(run.path):
+        if finished := result_of_finished(run):
+            return finished
         for folder in (run.path, run.checkpoints, run.snapshots):
             sweep(folder)
         _check_same_data(run, dataset)
         began = time.perf_counter()
         config, data = prepare(run.config, dataset)
-        data, taught_by = teacher.ask(config, data, run.path.parent, observer.warn)
+        data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn)
         teacher.check_same(run, taught_by)
         ts = _restored(run, config, data, observer)
         seconds.data += time.perf_counter() - began
@@ -351,7 +350,13 @@ def _finish(
     return TrainResult(run, parameters, epochs, *figures, seconds, diverged, test.get("tta"))
 
 
-def _result_of_finished(run: Run, finished: dict[str, Any]) -> TrainResult:
+def result_of_finished(run: Run) -> TrainResult | None:
+    """What a finished run came to; None for one that has not finished, or whose weights are lost. RunError where its
+    journal does not say.
+    """
+    finished = run.finished()
+    if not finished or checkpoint.newest(run.checkpoints, run.last_step())[1]:
+        return None
     tests = [line for line in run.evaluations() if line.get("by") == "train"]
     try:
         figures = (_last_train_loss(run), tests[-1]["loss"], tests[-1]["accuracy"])

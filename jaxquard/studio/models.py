@@ -27,7 +27,7 @@ from jaxquard.errors import DataError, JaxquardError
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import Run
-from jaxquard.runs.models import TrainedModel, load_model, models_of_run, shipped
+from jaxquard.runs.models import TrainedModel, load_model, models_of_run
 from jaxquard.training import steps
 
 T = TypeVar("T")
@@ -112,7 +112,7 @@ class Shelf:
             return subject
 
     def _find(self, name: str) -> tuple[Any, TrainedModel]:
-        if name in shipped():
+        if name in directory.shipped():
             return None, load_model(name, self._runs)
         for run in directory.every(self._runs):
             if run.id == name.partition("@")[0]:
@@ -147,7 +147,7 @@ def list_models(runs: Path) -> list[dict[str, Any]]:
     """What there is to look into: each network of every run, the newest run first, then the shipped models."""
     found = sorted(directory.every(runs), key=_made, reverse=True)
     mine = [line for run in found for line in _networks(run.path, _made(run))]
-    models = (load_model(name, runs) for name in shipped())
+    models = (load_model(name, runs) for name in directory.shipped())
     return mine + [describe(one.name, one.config, one.dataset, shipped=True) for one in models]
 
 

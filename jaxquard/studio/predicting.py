@@ -9,6 +9,7 @@ the last hidden layer is no judge: distances there passed over most noise (docs/
 import base64
 import binascii
 import functools
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -79,11 +80,11 @@ def _checked_names(names: Any) -> list[str]:
     raise UsageError(f"name a model, or a list of up to {MODELS} as models")
 
 
-def see(question: Question, image_shape: tuple[int, int, int]) -> Seen:
-    """The question's pictures as a network of this image shape receives them. Raises UsageError or DataError."""
+def see(question: Question, image_shape: tuple[int, int, int], light: bool) -> Seen:
+    """The question's pictures as a network of such images receives them. Raises UsageError or DataError."""
     if question.picture is None:
         return Seen(as_images(question.pixels, image_shape), [], [])
-    picture = read_picture(question.picture, image_shape=image_shape, max_pixels=MAX_PIXELS)
+    picture = read_picture(question.picture, image_shape=image_shape, light=light, max_pixels=MAX_PIXELS)
     steps = [{"name": name, "png": thumbnail(pixels)} for name, pixels in picture.steps]
     return Seen(picture.image[None], steps, list(picture.notes))
 
@@ -114,9 +115,11 @@ def thumbnail(pixels: np.ndarray) -> str:
 def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
     """What each model says of each picture, how the first received it, and a warning where it is like nothing known."""
     subjects = [shelf.take(name) for name in question.models]
-    seen = {shape: see(question, shape) for shape in dict.fromkeys(one.model.image_shape for one in subjects)}
-    predictions = [line for one in subjects for line in predictions_of(one, seen[one.model.image_shape].images)]
-    first = seen[subjects[0].model.image_shape]
+    forms = [(one.model.image_shape, one.model.light_background) for one in subjects]
+    seen = {form: see(question, *form) for form in dict.fromkeys(forms)}
+    answered = (predictions_of(one, seen[form].images) for one, form in zip(subjects, forms, strict=True))
+    predictions = list(itertools.chain.from_iterable(answered))
+    first = seen[forms[0]]
     return {
         "predictions": predictions,
         "steps": first.steps,

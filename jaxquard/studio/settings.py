@@ -19,6 +19,7 @@ from jaxquard import recipes
 from jaxquard.config import NEEDS, Config
 from jaxquard.data import catalogue
 from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import directory
 from jaxquard.studio.security import read_json
 
 MAX_LAYERS = 64  # more than that takes minutes to compile
@@ -168,10 +169,8 @@ def check_amounts(config: Config, train: int) -> None:
 
 def is_known(model: str, runs: Container[str]) -> bool:
     """Whether this names a run, one network of a run (RUN@k) or a shipped model, and nothing else."""
-    from jaxquard.runs.models import shipped
-
     run, at, number = model.partition("@")
-    return model in shipped() or (run in runs and (not at or (number.isascii() and number.isdecimal())))
+    return model in directory.shipped() or (run in runs and (not at or (number.isascii() and number.isdecimal())))
 
 
 def information(state: Any) -> dict[str, Any]:

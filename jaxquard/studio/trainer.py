@@ -114,7 +114,7 @@ class Trainer:
             if job.status in ACTIVE:
                 job.status = then
             elif job.status in ("queued", "paused") or (job.status == "failed" and then == "stopping"):
-                job.status = ENDS[then]
+                job.status, job.error = ENDS[then], None
             else:
                 raise RunError(f"{name}: is not training")
             return self._document(job, name in self.watch.look())

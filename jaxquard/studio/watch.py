@@ -89,6 +89,8 @@ class Watch:
         alive = is_alive(pid) and (known or is_locked(run))
         if alive:
             self._held[run.id] = (written, pid)
+        else:
+            self._held.pop(run.id, None)  # its number may be another process's one day
         return (pid, False) if alive else (None, True)
 
 

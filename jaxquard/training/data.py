@@ -13,14 +13,14 @@ from jaxquard.errors import UsageError
 
 
 class TrainingData(NamedTuple):
-    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation ones may be empty.
+    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation ones are not on it.
 
     `teacher` is a trained model's logits for the training images, (n, classes) float32, where there is one.
     """
 
     images: jax.Array
     labels: jax.Array
-    val_images: jax.Array
+    val_images: np.ndarray
     val_labels: np.ndarray
     classes: int
     teacher: jax.Array | None = None
@@ -36,5 +36,5 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
         pixel_mean=mean if config.pixel_mean is None else config.pixel_mean,
         pixel_std=std if config.pixel_std is None else config.pixel_std,
     )
-    device = (jnp.asarray(images), jnp.asarray(labels, jnp.int32), jnp.asarray(val_images))
-    return config, TrainingData(*device, np.asarray(val_labels), len(dataset.class_names))
+    device = (jnp.asarray(images), jnp.asarray(labels, jnp.int32))
+    return config, TrainingData(*device, val_images, np.asarray(val_labels), len(dataset.class_names))

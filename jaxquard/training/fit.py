@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxquard.config import Config
+from jaxquard.errors import UsageError
 from jaxquard.training import steps
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, none_if_nan
@@ -60,6 +61,8 @@ def fit(
     The config must be resolved (`prepare`). The state passed in is used up. Stopping and starting again anywhere gives
     the same bits as never having stopped.
     """
+    if config.teacher and data.teacher is None:
+        raise UsageError("teacher: its answers are not in the data; jaxquard.runs.teacher.ask puts them there")
     task, program = make_run(config, data)
     ts = start(program, task, config.networks()) if train_state is None else train_state
     step, per_epoch = _first(ts.step), task.steps_per_epoch

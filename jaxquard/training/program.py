@@ -49,39 +49,39 @@ def make_program(task: Task, many: bool) -> Program:
         return steps.make_model(task, hyper).apply(*model, images)[0]
 
     over = _over_networks if many else _alone
-    init = over(lambda start: steps.init_state(task, *start), 0)
-    orders = over(lambda key, epoch: epoch_order(key, epoch, task.examples), 1)
-    mapped_run = over(run_steps, 5)
+    init = over(lambda start: steps.init_state(task, *start))
+    orders = over(lambda key, epoch: epoch_order(key, epoch, task.examples))
+    mapped_run = over(run_steps)
     run = jax.jit(
         lambda ts, order, images, labels, start, stop, teacher=None: mapped_run(
             (ts, order), images, labels, start, stop, teacher
         ),
         donate_argnums=0,
     )
-    end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest), 2)
-    judge = over(logits, 1)
+    end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest))
+    judge = over(logits)
     return Program(
         init=jax.jit(lambda seed, hyper: init((seed, hyper)), compiler_options=FOR_ONE_USE),
         orders=jax.jit(orders),
         run=_taking_turns(task) if many and jax.default_backend() == "cpu" else run,
         end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),
-        diagnose=jax.jit(over(functools.partial(steps.diagnose, task), 2)),
+        diagnose=jax.jit(over(functools.partial(steps.diagnose, task))),
         logits=jax.jit(lambda params, state, images: judge((params, state), images)),
     )
 
 
-def _alone(function: Callable[..., Any], shared: int) -> Callable[..., Any]:
-    del shared
+def _alone(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _over_networks(function: Callable[..., Any], shared: int) -> Callable[..., Any]:
-    """`function` mapped over its first argument; its `shared` further arguments are the same for every network."""
+def _over_networks(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` mapped over its first argument; the others are the same for every network."""
 
     def mapped(stacked: Any, *rest: Any) -> Any:
-        if jax.default_backend() == "cpu":
-            return jax.lax.map(lambda one: function(one, *rest), stacked)
-        return jax.vmap(function, in_axes=(0, *[None] * shared))(stacked, *rest)
+        def of_one(one: Any) -> Any:
+            return function(one, *rest)
+
+        return jax.lax.map(of_one, stacked) if jax.default_backend() == "cpu" else jax.vmap(of_one)(stacked)
 
     return mapped
 

@@ -4,8 +4,6 @@ The root key never changes: each use folds in what it is for, then when. Whoever
 number of it, which is why a run resumed anywhere goes on with the very bits it would have had.
 """
 
-import functools
-
 import jax
 
 INIT, ORDER, AUGMENT, DROPOUT = range(4)
@@ -16,7 +14,6 @@ def stream(key: jax.Array, purpose: int, index: int | jax.Array = 0) -> jax.Arra
     return jax.random.fold_in(jax.random.fold_in(key, purpose), index)
 
 
-@functools.partial(jax.jit, static_argnames="examples")
 def epoch_order(key: jax.Array, epoch: int | jax.Array, examples: int) -> jax.Array:
     """The order in which epoch number `epoch` visits the examples: (examples,) int32, each exactly once."""
     return jax.random.permutation(stream(key, ORDER, epoch), examples)

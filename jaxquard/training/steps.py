@@ -239,9 +239,9 @@ def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: j
 
 
 class Diagnosis(NamedTuple):
-    """η of the last update; and by layer name: the norm of the gradient, of the update it would cause, and the share of
-    dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no dropout;
-    batch normalisation by its running statistics.
+    """η of the last update; and by layer name: the norm of the gradient, of the update it would cause with that η, and
+    the share of dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no
+    dropout; batch normalisation by its running statistics.
     """
 
     learning_rate: jax.Array
@@ -259,7 +259,8 @@ def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -
         return jnp.mean(loss(model.apply(params, ts.state, images)[0], labels))
 
     grads = jax.grad(loss_fn)(ts.params)
-    updates, _ = optimizer.update(grads, ts.opt_state, ts.params)
+    *memory, step = ts.opt_state  # every optimiser ends with its schedule, which counts
+    updates, _ = optimizer.update(grads, (*memory, step - 1), ts.params)
     zs = list(pre_activations(model, ts.params, ts.state, images).items())[:-1]
     activation = ACTIVATIONS[task.config.activation]
     return Diagnosis(

@@ -38,7 +38,7 @@ def test_scale_is_png_pixels_per_pixel(tmp_path):
 
 def test_nothing_is_overwritten_by_accident(tmp_path):
     (tmp_path / "a.svg").write_text("mine")
-    with pytest.raises(JaxquardError, match=r"a\.svg is already there"):
+    with pytest.raises(JaxquardError, match=r"a\.svg: already there; .* --overwrite"):
         save(small(), tmp_path / "a")
     assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
     assert (tmp_path / "a.svg").read_text() == "mine"
@@ -46,8 +46,18 @@ def test_nothing_is_overwritten_by_accident(tmp_path):
     assert (tmp_path / "a.svg").read_text() != "mine"
 
 
+def test_what_cannot_be_written_leaves_the_old_chart_whole(tmp_path, monkeypatch):
+    (old,) = save(small(), tmp_path / "a.svg")
+    before = old.read_bytes()
+    monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))
+    with pytest.raises(JaxquardError, match=r"a\.svg: cannot write: No space left on device"):
+        save(small(), old, overwrite=True)
+    assert old.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [old]
+
+
 def test_a_folder_that_is_not_there_is_one_message(tmp_path):
-    with pytest.raises(JaxquardError, match="cannot write the chart"):
+    with pytest.raises(JaxquardError, match=r"nowhere/a\.svg: cannot write: No such file"):
         save(small(), tmp_path / "nowhere" / "a.svg")
 
 

@@ -124,7 +124,7 @@ def test_transparency_ends_up_black_to_the_last_bit_and_16_bit_grey_keeps_its_le
     cut_out = read_picture(saved(KINDS["dark on transparent"]))
     assert not dict(cut_out.steps)["inverted"][0].any()
     ramp = np.add.outer(np.zeros(28, np.uint16), np.arange(28, dtype=np.uint16) * 9)
-    np.testing.assert_array_equal(read_picture(saved(ramp * 257), invert=False).image[..., 0], ramp)
+    np.testing.assert_array_equal(read_picture(saved(ramp * 257)).image[..., 0], ramp)
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -170,11 +170,18 @@ def test_the_steps_are_kept_in_order_and_end_in_the_image():
     np.testing.assert_array_equal(steps["inverted"], 255 - steps["grey"])
 
 
-def test_invert_overrules_the_corners():
-    image = dressed_noise()
-    assert (read_picture(saved(image), invert=True).image[..., 0] == 255 - image).all()
-    assert (read_picture(saved(255 - image), invert=False).image[..., 0] == 255 - image).all()
-    assert not read_picture(saved(PAGE), invert=False).inverted
+@pytest.mark.parametrize("negative", [False, True])
+def test_where_the_networks_images_are_dark_on_light_pictures_end_so_too(negative):
+    image = 255 - dressed_noise()
+    same = read_picture(saved(255 - image if negative else image), light=True)
+    np.testing.assert_array_equal(same.image[..., 0], image)
+    page = read_picture(saved(255 - PAGE if negative else PAGE), light=True)
+    np.testing.assert_array_equal(page.image, 255 - read_picture(saved(PAGE)).image)
+    for picture in (same, page):
+        assert picture.inverted is negative
+        assert ("dark background: inverted" in picture.notes) is negative
+        assert "light background: inverted" not in picture.notes
+        np.testing.assert_array_equal(picture.steps[-1][1], picture.image[..., 0])
 
 
 def test_notes_warn_of_what_cannot_work():

@@ -1,4 +1,4 @@
-"""Clothes that can be told apart, made up, so that no test needs the real ones; and figures made up to be judged."""
+"""Figures made up to be judged."""
 
 import json
 from collections.abc import Callable
@@ -7,23 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxquard.data import Dataset
 from jaxquard.lessons.arms import as_data
 from jaxquard.lessons.lesson import Finding, Lesson
 from jaxquard.lessons.words import filled
-
-
-@pytest.fixture(scope="session")
-def clothes() -> Dataset:
-    rng = np.random.default_rng(0)
-    patterns = rng.integers(0, 200, (10, 28, 28, 1))
-
-    def draw(n: int) -> tuple[np.ndarray, np.ndarray]:
-        labels = rng.integers(0, 10, n).astype(np.int32)
-        return np.clip(patterns[labels] + rng.normal(0, 90, (n, 28, 28, 1)), 0, 255).astype(np.uint8), labels
-
-    names = tuple(str(k) for k in range(10))
-    return Dataset("clothes", *draw(2_000), *draw(10), class_names=names, sha256={}, source="made up")
 
 
 @pytest.fixture

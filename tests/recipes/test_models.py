@@ -7,7 +7,7 @@ import pytest
 from benchmarks.recipes import SHIPPED, model_table
 from jaxquard import recipes
 from jaxquard.data import load
-from jaxquard.runs import models
+from jaxquard.runs import directory, models
 from jaxquard.runs.teacher import fingerprint
 from jaxquard.training.evaluation import judge
 
@@ -16,8 +16,8 @@ RESULTS = recipes.results()
 
 
 def test_every_model_is_a_recipes_first_network(tmp_path: Path) -> None:
-    assert models.shipped() == sorted(set(SHIPPED) & RESULTS.keys())
-    for name in models.shipped():
+    assert directory.shipped() == sorted(set(SHIPPED) & RESULTS.keys())
+    for name in directory.shipped():
         config = models.load_model(name, tmp_path).config.replace(pixel_mean=None, pixel_std=None)
         assert config.in_effect() == recipes.find(name).config.in_effect()
 
@@ -31,7 +31,7 @@ def test_what_a_recipe_has_learned_from_is_the_model_that_ships(tmp_path: Path) 
     """When a shipped teacher is trained anew, its students must be measured again."""
     for name in recipes.names():
         teacher = recipes.find(name).config.teacher
-        if teacher in models.shipped() and name in RESULTS:
+        if teacher in directory.shipped() and name in RESULTS:
             model = models.load_model(teacher, tmp_path)
             assert RESULTS[name]["teacher"] == {"name": teacher, "sha256": fingerprint(model)}, name
 
@@ -42,7 +42,7 @@ def test_every_model_is_small() -> None:
 
 
 @pytest.mark.check
-@pytest.mark.parametrize("name", models.shipped())
+@pytest.mark.parametrize("name", directory.shipped())
 def test_a_model_is_as_good_as_it_is_said_to_be(name: str, tmp_path: Path) -> None:
     data = load("fashion-mnist")
     found = judge(models.load_model(name, tmp_path).logits(data.test_images), data.test_labels)

@@ -60,6 +60,19 @@ def test_names_are_single_portable_path_components(tmp_path):
         assert directory.free_path(tmp_path, name) == tmp_path / name
 
 
+def test_a_run_is_not_called_as_a_model_that_comes_along(tmp_path):
+    for name in directory.shipped():
+        with pytest.raises(UsageError, match="a model that comes with Jaxquard has it"):
+            directory.free_path(tmp_path, name)
+
+
+def test_the_number_of_a_network_is_behind_the_last_at_sign_of_the_last_name():
+    assert directory.parted("run") == ("run", "", "")
+    assert directory.parted("run@1") == ("run", "@", "1")
+    assert directory.parted("/home/me@lab/runs/run") == ("/home/me@lab/runs/run", "", "")
+    assert directory.parted("me@lab/run@2") == ("me@lab/run", "@", "2")
+
+
 def test_new_names_say_what_is_trained():
     assert directory.new_name(Config(recipe="seed")).startswith("seed-20")
     assert directory.new_name(Config(dataset="/data/my set.npz", model="cnn")).startswith("cnn-myset-20")

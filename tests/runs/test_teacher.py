@@ -1,5 +1,6 @@
 """A student is taught by a trained model, goes on exactly when resumed, and notices when its teacher has changed."""
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -25,7 +26,7 @@ def school(trained, tmp_path):
 def test_the_teacher_says_what_it_would_say_of_each_training_image(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", validation=20), stripes)
     said: list[str] = []
-    taught, facts = teacher.ask(config, data, school, said.append)
+    taught, facts = teacher.ask(config, data, stripes, school, said.append)
     model = models.load_model("teacher", school)
     np.testing.assert_allclose(taught.teacher, model.logits(np.asarray(data.images)), rtol=1e-6)
     assert taught.teacher is not None
@@ -34,10 +35,23 @@ def test_the_teacher_says_what_it_would_say_of_each_training_image(small, stripe
     assert said == ["teacher has learned from images that are held out here: what they say flatters its student"]
 
 
+def test_the_warning_knows_the_data_by_what_is_in_it_and_the_classes_by_their_names(small, stripes, school):
+    config, data = prepare(small.replace(teacher="teacher", validation=20, dataset="by another name"), stripes)
+    said: list[str] = []
+    teacher.ask(config, data, dataclasses.replace(stripes, class_names=("0", "2", "1")), school, said.append)
+    assert said == [
+        "teacher has other names for its classes: 0, 1, 2; their order counts",
+        "teacher has learned from images that are held out here: what they say flatters its student",
+    ]
+    said.clear()
+    teacher.ask(config, data, dataclasses.replace(stripes, sha256={"x": "other"}), school, said.append)
+    assert said == []
+
+
 def test_a_student_that_sees_mirrored_images_hears_of_both(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", flip=True), stripes)
     said: list[str] = []
-    taught, _ = teacher.ask(config, data, school, said.append)
+    taught, _ = teacher.ask(config, data, stripes, school, said.append)
     assert said == []  # nothing is held out
     model, images = models.load_model("teacher", school), np.asarray(data.images)
     both = (model.logits(images) + model.logits(images[:, :, ::-1])) / 2

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from jaxquard.errors import DivergedError, RunError
+from jaxquard.files import temporary
 from jaxquard.nn.losses import cross_entropy
-from jaxquard.runs import checkpoint, train
+from jaxquard.runs import checkpoint, journal, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
-from jaxquard.runs.files import temporary
 from jaxquard.runs.lock import locked
 from jaxquard.runs.train import Interrupted, is_snapshot_epoch
 from jaxquard.training import steps
@@ -171,6 +171,8 @@ def test_a_run_killed_between_evaluation_and_end_goes_on_to_finish(small, stripe
     assert result.test_accuracy == trained.test_accuracy
     assert run.finished()
     assert [line["step"] for line in run.evaluations()] == [18, 18]  # two looks, two lines
+    journal.append(run.evaluations_file, run.evaluations()[-1] | {"accuracy": 0.25})
+    assert figures(run)["test_accuracy"] == train.resume(run, stripes).test_accuracy == 0.25  # the last one counts
 
 
 def test_other_data_is_refused(small, stripes, tmp_path):

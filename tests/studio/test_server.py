@@ -224,7 +224,7 @@ def served(monkeypatch, tmp_path, capsys):
     seen = []
     monkeypatch.setattr(server.uvicorn.Server, "run", lambda self, sockets: seen.append((self.config.app, sockets[0])))
     monkeypatch.setattr(server, "vega", lambda: None)
-    monkeypatch.setattr(cli, "keep_compiled_programs", lambda: None)
+    monkeypatch.setattr("jaxquard.compilation.keep_compiled_programs", lambda: None)
 
     def serve(*arguments: str):
         seen.clear()

@@ -3,6 +3,8 @@
 import pytest
 
 from jaxquard import cli, recipes, sweeps
+from jaxquard.cli.options import Settings
+from jaxquard.cli.training import _base, _chosen_configs
 from jaxquard.config import NEEDS, Config
 from jaxquard.data import load
 from jaxquard.errors import UsageError
@@ -26,10 +28,11 @@ CONFIGS = [
 def test_the_command_makes_the_very_config(config):
     _, bound, _ = cli.app.parse_args(["train", *arguments(config)], exit_on_error=False)
     given = {
-        key: value for key, value in vars(bound.arguments.get("settings", cli.Settings())).items() if value is not None
+        key: value for key, value in vars(bound.arguments.get("settings", Settings())).items() if value is not None
     }
     swept = sweeps.parse(bound.arguments.get("sweep", ()))
-    (made,) = cli._chosen_configs(bound.arguments.get("recipe"), None, given, swept)
+    recipe = bound.arguments.get("recipe")
+    (made,) = _chosen_configs(_base(recipe, None), recipe, given, swept)
     assert made.replace(recipe=None) == config.replace(recipe=None)
 
 

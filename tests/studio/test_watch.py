@@ -81,7 +81,7 @@ def test_the_lock_is_asked_for_once_for_each_holder(root, monkeypatch):
     assert eyes.look()["part"].pid is None
 
 
-def test_a_holder_that_dies_is_seen(root):
+def test_a_holder_that_dies_is_seen(root, monkeypatch):
     code = "import sys; from pathlib import Path; from jaxquard.runs.lock import locked\n"
     code += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
@@ -93,6 +93,9 @@ def test_a_holder_that_dies_is_seen(root):
         process.wait()
         sight = eyes.look()["part"]
         assert (sight.pid, sight.dropped) == (None, True)
+    with monkeypatch.context() as later:  # another process has got its number
+        later.setattr(watch, "is_alive", lambda pid: True)
+        assert eyes.look()["part"].pid is None
 
 
 def test_runs_come_and_go(root, tmp_path):

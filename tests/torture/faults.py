@@ -10,8 +10,9 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
+from jaxquard import files
 from jaxquard.data import cache
-from jaxquard.runs import files, journal
+from jaxquard.runs import journal
 
 CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
 ANY = ""

@@ -21,17 +21,17 @@ PROOFS = (
     ),
     (
         "Damaged runs and hostile files are one or two lines and an exit code at the command line, never a traceback",
-        "tests/test_cli.py",
+        "tests/cli",
         "damaged or hostile",
     ),
     (
         "NaN or infinity in data, loss, gradient or weights is refused, or noticed by the next step, named, exit 4",
-        "tests/runs/test_train.py tests/training/test_fit.py tests/training/test_evaluation.py tests/test_cli.py",
+        "tests/runs/test_train.py tests/training/test_fit.py tests/training/test_evaluation.py tests/cli",
         "diverge or divergence or not_finite or _lost or all_nan",
     ),
     (
         "A constant column, an empty class, a single class, one example, too few labels: trained on or refused",
-        "tests/test_cli.py tests/data/test_dataset.py",
+        "tests/cli tests/data/test_dataset.py",
         "odd_data or disagree or one_class or class_without_examples",
     ),
     (
@@ -41,7 +41,7 @@ PROOFS = (
     ),
     (
         "Evaluating a run on other data of the same shape says so before it prints a figure",
-        "tests/test_cli.py tests/test_api.py",
+        "tests/cli tests/test_api.py",
         "other_data_says_so_first or known_to_be_other",
     ),
     ("A journal line is never half-written to a reader", "tests/runs/test_journal.py", ""),

@@ -13,6 +13,7 @@ import pytest
 
 from jaxquard.config import Config
 from jaxquard.data import split
+from jaxquard.errors import UsageError
 from jaxquard.training.data import prepare
 from jaxquard.training.fit import fit, make_run, plain
 from jaxquard.training.program import make_program, start
@@ -143,6 +144,11 @@ def test_an_epoch_record_says_what_the_journal_promises(train: Callable):
     alone = train(MOMENTUM).records[0]
     assert set(alone) == set(first)
     assert isinstance(alone["val_loss"], float)
+
+
+def test_a_teacher_who_was_not_asked_is_missed(train: Callable):
+    with pytest.raises(UsageError, match="teacher: its answers are not in the data"):
+        train(Config(hidden=(6,), batch_size=50, teacher="cnn-small"))
 
 
 def test_diagnostics_change_nothing(train: Callable, assert_same_bits: Callable):

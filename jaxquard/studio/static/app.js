@@ -90,10 +90,12 @@ let asking = null;
 function askForToken(again) {
   asking ??= new Promise((resolve) => {
     const field = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
+    let given = null;
+    const give = () => resolve((given = field.value.replace(/[^\w-]/g, ""))); // a copy may bring what cannot be sent
     const dialog = h(
       "dialog",
       { "aria-labelledby": "token-title", oncancel: (event) => event.preventDefault() },
-      h("form", { method: "dialog", class: "card", onsubmit: () => resolve(field.value.trim()) },
+      h("form", { method: "dialog", class: "card", onsubmit: give },
         h("h2", { id: "token-title" }, "This studio asks for its token"),
         again && h("p", { class: "error", role: "alert" }, "That was not it."),
         h("p", { class: "muted" }, "It stands in the terminal where the studio was started."),
@@ -101,7 +103,8 @@ function askForToken(again) {
         h("button", { class: "primary" }, "Open"),
       ),
     );
-    dialog.addEventListener("close", () => dialog.remove());
+    // A second Esc closes it whatever `oncancel` says; without a token there is nothing behind it to see.
+    dialog.addEventListener("close", () => (given === null ? dialog.showModal() : dialog.remove()));
     document.body.append(dialog);
     dialog.showModal();
   }).finally(() => (asking = null));

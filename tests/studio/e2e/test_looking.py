@@ -94,6 +94,12 @@ def test_compare_two_runs(page, shoot):
     shoot("compare")
 
 
+def test_a_run_that_is_gone_is_no_longer_compared(page):
+    page.goto("/#/compare?run=gone&run=careful&run=hasty")
+    expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"#/compare\?run=careful&run=hasty$"))
+
+
 def test_read_a_lesson(page, shoot):
     page.goto("/#/lessons")
     expect(page.locator(".lessons li")).not_to_have_count(0)

@@ -56,6 +56,18 @@ def test_draw_and_predict_with_two_models_side_by_side(own, shoot):
     shoot("own")
 
 
+def test_a_new_sheet_takes_the_answer_with_it(own):
+    sheet = own.get_by_label("Sheet to draw on")
+    sheet.focus()
+    sheet.press("Space")
+    expect(own.locator(".told strong")).to_have_count(1)
+    own.get_by_role("button", name="New sheet").click()
+    expect(own.get_by_text("appears here")).to_be_visible()
+    own.get_by_role("combobox", name="Beside it").select_option("hasty@0")
+    own.wait_for_timeout(200)
+    expect(own.locator(".told strong")).to_have_count(0)
+
+
 def test_draw_with_the_keys_alone(own):
     sheet = own.get_by_label("Sheet to draw on")
     sheet.focus()

@@ -21,7 +21,7 @@ def start(page: Page, epochs: int) -> str:
     settings = {"Validation": 100, "Hidden": 512, "Batch size": 1, "Epochs": epochs}
     for label, value in settings.items():
         page.get_by_label(label, exact=True).fill(str(value))
-    page.get_by_role("button", name="Start training").click()
+    page.get_by_role("button", name="Start training").dblclick()
     expect(watched(page)).to_contain_text(re.compile(rf"Epoch [1-9]\d* of {epochs}"))
     return page.locator("h2.run").inner_text()
 

@@ -37,9 +37,8 @@ export async function show(root, [asked, index], { http, go, announce }) {
 /** The test images that a form lets through, a page at a time. */
 function imagesPanel(model, classes, { http, open, announce }) {
   const found = h("div", { class: "stack" });
-  let offset = 0;
+  let [offset, total] = [0, 0];
   const load = async () => {
-    let total = 0;
     const won = await fill(found, async () => {
       const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
       const answer = await http.get(`${address(model, "images")}?${asked}&offset=${offset}&limit=${PAGE}`);
@@ -52,7 +51,12 @@ function imagesPanel(model, classes, { http, open, announce }) {
     if (won) allow(offset > 0, offset + PAGE < total);
   };
   const turn = (words, by) =>
-    h("button", { type: "button", class: "small", disabled: true, onclick: () => ((offset += by), load()) }, words);
+    h("button", { type: "button", class: "small", disabled: true, onclick: () => goTo(offset + by) }, words);
+  const goTo = (place) => { // a click too many, before the answer came, leads nowhere
+    if (place < 0 || place >= total) return;
+    offset = place;
+    load();
+  };
   const [previous, next] = [turn("Previous", -PAGE), turn("Next", PAGE)];
   const allow = (back, on) => {
     const held = document.activeElement; // a button that cannot be pressed any more loses the keyboard's place

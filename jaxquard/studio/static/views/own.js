@@ -13,7 +13,8 @@ export async function show(root, [name], { http, announce }) {
   if (!models.length) return root.append(noModels());
   const chosen = [(models.find(({ model }) => model === name) ?? models[0]).model, ""];
   const said = h("section", { class: "card", "aria-label": "What it says" });
-  said.append(h("p", { class: "muted" }, "What the network makes of your picture appears here."));
+  const nothing = async () => h("p", { class: "muted" }, "What the network makes of your picture appears here.");
+  fill(said, nothing);
   const ask = asking((image) =>
     fill(said, async () => {
       const sent = await asBase64(await fit(image));
@@ -22,6 +23,11 @@ export async function show(root, [name], { http, announce }) {
       return answer(answered, models);
     }),
   );
+  const drawn = (image) => {
+    if (image) return ask(image);
+    ask.forget();
+    return fill(said, nothing);
+  };
   const choice = (which, options) => {
     const choose = (model) => ((chosen[which] = model), ask.again());
     return modelChoice(models, chosen[which], choose, options);
@@ -29,7 +35,7 @@ export async function show(root, [name], { http, announce }) {
   root.append(
     h("div", { class: "row" }, choice(0), choice(1, { label: "Beside it", none: "no other model" })),
     h("div", { class: "grid" },
-      h("section", { class: "card" }, h("h2", {}, "Draw"), new Sheet(ask).element, upload(ask)),
+      h("section", { class: "card" }, h("h2", {}, "Draw"), new Sheet(drawn).element, upload(ask)),
       said),
   );
   const onpaste = ({ clipboardData: { files } }) => files.length && ask(files[0]);
@@ -54,6 +60,7 @@ function asking(answer) {
     busy = false;
   };
   ask.again = () => last && ask(last);
+  ask.forget = () => (last = next = null);
   return ask;
 }
 

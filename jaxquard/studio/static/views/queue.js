@@ -31,7 +31,7 @@ export class Queue {
       h("button", { class: "small", id: `${word} ${job.job}`, onclick, "aria-label": `${word}: ${name}` }, word);
     const buttons = [
       job.run && button("Watch", () => this.watch(job.run)),
-      job.status === "queued" && button("Take out", () => this.act(job.job, "stop")),
+      (job.status === "queued" || (job.status === "failed" && !job.run)) && button("Take out", () => this.act(job.job, "stop")),
       job.status === "failed" && job.run && button("Resume", () => this.act(job.job, "resume")),
     ];
     const failure = job.error && h("p", { class: "error" }, job.error);

@@ -40,7 +40,11 @@ class Page {
 
   async load() {
     this.runs = (await this.http.get("/api/runs")).runs;
+    const there = new Set(this.runs.map((run) => run.run));
+    const gone = [...this.chosen].filter((run) => !there.has(run)); // they have no box to untick
+    gone.forEach((run) => this.chosen.delete(run));
     this.list();
+    if (gone.length) this.chosenAnew(`There is no run ${gone.join(", ")} any more.`);
   }
 
   list() {
@@ -54,7 +58,12 @@ class Page {
   choose(run, on) {
     if (on) this.chosen.add(run);
     else this.chosen.delete(run);
+    this.chosenAnew();
+  }
+
+  chosenAnew(news) {
     history.replaceState(null, "", `#/compare?${this.query}`);
+    if (news) this.announce(news);
     this.compare();
   }
 

@@ -10,7 +10,7 @@ const HELP = `With the keyboard: arrow keys move the pen (with Shift, further), 
 const CANVAS = { width: SIDE, height: SIDE, tabindex: 0, role: "application" };
 
 export class Sheet {
-  /** `ondrawn(blob)` is called with the drawing, a PNG, after every stroke. */
+  /** `ondrawn(blob)` is called with the drawing, a PNG, after every stroke; with null when a new sheet is taken. */
   constructor(ondrawn) {
     this.ondrawn = ondrawn;
     this.canvas = h("canvas", { ...CANVAS, "aria-label": "Sheet to draw on", "aria-describedby": "sheet-help" });
@@ -25,7 +25,7 @@ export class Sheet {
       h("div", { class: "row" },
         h("label", { class: "field" }, "Width of the pen", this.width),
         h("label", { class: "option" }, this.rub, "rub out"),
-        h("button", { type: "button", class: "small", onclick: () => this.clear() }, "New sheet")));
+        h("button", { type: "button", class: "small", onclick: () => this.anew() }, "New sheet")));
     this.listen();
     this.clear();
     this.put(false);
@@ -53,6 +53,11 @@ export class Sheet {
     this.context.fillRect(0, 0, SIDE, SIDE);
   }
 
+  anew() {
+    this.clear();
+    this.ondrawn(null);
+  }
+
   drawn() {
     this.canvas.toBlob(this.ondrawn);
   }
@@ -65,11 +70,11 @@ export class Sheet {
   key(event) {
     const [dx, dy] = (MOVES[event.key] ?? [0, 0]).map((by) => by * STEP * (event.shiftKey ? 4 : 1));
     if (event.key === " ") this.put(!this.pen.down);
-    else if (event.key === "Delete") this.clear();
+    else if (event.key === "Delete") this.anew();
     else if (dx || dy) this.moveTo(this.pen.x + dx, this.pen.y + dy);
     else return;
     event.preventDefault();
-    if (event.key === " " || this.pen.down) this.drawn();
+    if (event.key !== "Delete" && (event.key === " " || this.pen.down)) this.drawn();
   }
 
   /** The pen is put down, which leaves a dot, or lifted. */

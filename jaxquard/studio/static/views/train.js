@@ -130,6 +130,8 @@ class Page {
 
   async start(event) {
     event.preventDefault();
+    if (this.starting) return; // a second click before the first has its answer
+    this.starting = true;
     await this.tryTo(async () => {
       const busy = this.jobs.some((job) => job.status === "running");
       const { job } = await this.http.post("/api/jobs", this.knobs.chosen);
@@ -138,6 +140,7 @@ class Page {
       this.panel.scrollIntoView({ block: "nearest" }); // on a small screen it is far below the form
       this.tools.announce(busy ? WAITS : BEGINS);
     });
+    this.starting = false;
   }
 
   /** `what`: pause, continue, one-epoch, stop or resume. A job has its run's name. */

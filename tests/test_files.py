@@ -5,9 +5,9 @@ import time
 
 import pytest
 
+from jaxquard import files
 from jaxquard.errors import JaxquardError
-from jaxquard.runs import files
-from jaxquard.runs.files import sweep, temporary, write_atomically, write_directory
+from jaxquard.files import sweep, temporary, write_atomically, write_directory
 
 
 class DiskError(OSError):

@@ -1,6 +1,5 @@
-"""The verbs `lessons` and `lesson`, which the command line registers. Thin: asks, shows, and hands on."""
+"""The verbs `lessons` and `lesson`: ask, show, and hand on."""
 
-import json as json_format
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,22 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from jaxquard.compilation import keep_compiled_programs
+from jaxquard import compilation
+from jaxquard.cli.options import COMMON, SOURCE, Common, Shared, Sourced, data_options, print_json
 from jaxquard.errors import UsageError
+from jaxquard.files import explained
 from jaxquard.lessons import find, listing
 
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Tick
     from jaxquard.lessons.lesson import Lesson, ScaleName
 
-Json = Annotated[bool, Parameter(negative="", help="One JSON document on stdout.")]
 
-
-def list_lessons(*, json: Json = False) -> None:
+def list_lessons(*, common: Shared = COMMON) -> None:
     """List the lessons: what each asks, and what came out when it was last run in full."""
     found: list[dict[str, Any]] = listing()
-    if json:
-        print(json_format.dumps(found, allow_nan=False))
+    if common.json:
+        print_json(found)
         return
     for number, one in enumerate(found, 1):
         took = f", {one['seconds']:.0f} s in full" if one["seconds"] is not None else ""
@@ -42,57 +41,55 @@ def lesson(
     out: Annotated[Path | None, Parameter(help="Where results, charts and page go (default: ./lessons/NAME).")] = None,
     overwrite: Annotated[bool, Parameter(negative="", help="Replace what is there.")] = False,
     mine: Annotated[Path | None, Parameter(help="backprop only: check the function in this file of yours.")] = None,
-    data_dir: Annotated[
-        Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA or a cache).")
-    ] = None,
-    offline: Annotated[bool, Parameter(negative="", help="Never touch the network.")] = False,
-    json: Json = False,
-    quiet: Annotated[bool, Parameter(negative="", help="Nothing on stderr but errors.")] = False,
+    source: Sourced = SOURCE,
+    common: Shared = COMMON,
 ) -> None:
     """Put a claim to the test: predict, train, and see whether it holds."""
     number, chosen = find(name)
     if quick and full:
         raise UsageError("--quick and --full: give one of the two")
     if mine is not None:
-        _bench(name, chosen, mine, json)
+        _bench(name, chosen, mine, common)
         return
     from jaxquard.charts import need_renderer
 
     need_renderer()
     folder = out or Path("lessons") / name
     _check_free(folder, name, overwrite)
-    letter = _prediction(chosen, predict, ask=not (no_predict or json or quiet))
+    letter = _prediction(chosen, predict, ask=not (no_predict or common.json or common.quiet))
     scale_name: ScaleName = "quick" if quick else "full" if full else "default"
 
-    keep_compiled_programs()
+    compilation.keep_compiled_programs()
     from jaxquard import data
     from jaxquard.lessons import page
     from jaxquard.lessons.run import guess, run
 
-    dataset = data.load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=None if quiet else _say)
-    with _bar(len(chosen.configs(chosen.scales[scale_name])), quiet) as tick:
+    dataset = data.load("fashion-mnist", **data_options(source, common))
+    with _bar(len(chosen.configs(chosen.scales[scale_name])), common.quiet) as tick:
         result = run(name, number, chosen, scale_name, dataset, tick)
     result["prediction"] = guess(result, chosen, letter) if letter else None
     written = page.write(folder, result, chosen, overwrite=overwrite)
-    if json:
-        print(json_format.dumps(result, allow_nan=False))
+    if common.json:
+        print_json(result)
     else:
         print(page.summary(result))
         print("written: " + ", ".join(str(path) for path in written))
 
 
-def _bench(name: str, chosen: "Lesson", mine: Path, json: bool) -> None:
+def _bench(name: str, chosen: "Lesson", mine: Path, common: Common) -> None:
     """The learner's own function, checked; exit code 1 when it is wrong."""
     if chosen.bench is None:
         raise UsageError(f"--mine: {name} has no bench; the lesson backprop has")
     report = chosen.bench(mine)
-    print(json_format.dumps(report, allow_nan=False) if json else report["message"])
+    print_json(report) if common.json else print(report["message"])
     if not report["right"]:
         sys.exit(1)
 
 
 def _check_free(folder: Path, name: str, overwrite: bool) -> None:
     """Better now than after two minutes of training."""
+    with explained(folder, "write"):
+        folder.mkdir(parents=True, exist_ok=True)
     taken = [path for path in folder.glob(f"{name}*") if path.suffix in (".json", ".md", ".svg", ".png")]
     if taken and not overwrite:
         raise UsageError(f"{taken[0]}: already there; choose another folder with --out or add --overwrite")
@@ -122,15 +119,13 @@ def _ask(letters: list[str]) -> str | None:
             return answer or None
 
 
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
-
-
 @contextmanager
 def _bar(parts: int, quiet: bool) -> "Iterator[Tick]":
     """A progress bar on a terminal, a line for each part of the experiment elsewhere, or nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    from jaxquard.display import say
 
     seen: dict[str, None] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
@@ -140,7 +135,7 @@ def _bar(parts: int, quiet: bool) -> "Iterator[Tick]":
 
         def tick(label: str, done: float) -> None:
             if label not in seen and not live and not quiet:
-                _say(f"training: {label}")
+                say(f"training: {label}")
             seen[label] = None
             progress.update(task, description=label, completed=min(parts, len(seen) - 1 + done))
 

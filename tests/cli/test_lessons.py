@@ -6,8 +6,10 @@ import sys
 
 import pytest
 
+from jaxquard.cli import lessons as verbs
+from jaxquard.cli.options import Common
 from jaxquard.errors import JaxquardError, UsageError
-from jaxquard.lessons import NAMES, cli
+from jaxquard.lessons import NAMES
 
 
 @pytest.fixture
@@ -20,14 +22,14 @@ def tiny(monkeypatch, clothes, tmp_path):
 
     number, lesson = find("baselines")
     small = dataclasses.replace(lesson, scales={"quick": Scale(300, 200, 1, 5), "default": Scale(300, 200, 2, 5)})
-    monkeypatch.setattr(cli, "find", lambda name: (number, small))
+    monkeypatch.setattr(verbs, "find", lambda name: (number, small))
     monkeypatch.setattr("jaxquard.data.load", lambda *given, **options: clothes)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
 
 def test_a_lesson_is_run_written_and_summed_up(tiny, capsys):
-    cli.lesson("baselines", quick=True, predict="c")
+    verbs.lesson("baselines", quick=True, predict="c")
     out, err = capsys.readouterr()
     assert "The claim: " in out
     assert "The verdict: " in out
@@ -36,11 +38,11 @@ def test_a_lesson_is_run_written_and_summed_up(tiny, capsys):
     names = {path.name for path in (tiny / "lessons" / "baselines").iterdir()}
     assert names == {"baselines.json", "baselines.md", "baselines.svg", "baselines.png"}
     with pytest.raises(UsageError, match="already there"):
-        cli.lesson("baselines", quick=True)
+        verbs.lesson("baselines", quick=True)
 
 
 def test_json_is_the_result(tiny, capsys):
-    cli.lesson("baselines", quick=True, json=True, quiet=True, out=tiny / "here")
+    verbs.lesson("baselines", quick=True, out=tiny / "here", common=Common(json=True, quiet=True))
     out, err = capsys.readouterr()
     result = json.loads(out)
     assert err == ""
@@ -56,25 +58,32 @@ def test_what_is_there_is_not_overwritten_and_nothing_is_trained(tiny, monkeypat
     (tiny / "baselines.md").write_text("mine")
     monkeypatch.setattr("jaxquard.lessons.run.run", lambda *given: pytest.fail("trained"))
     with pytest.raises(UsageError, match=r"baselines\.md: already there; .*--out.*--overwrite"):
-        cli.lesson("baselines", quick=True, out=tiny)
+        verbs.lesson("baselines", quick=True, out=tiny)
     assert (tiny / "baselines.md").read_text() == "mine"
+
+
+def test_a_place_that_cannot_be_written_is_found_out_before_the_training(tiny, monkeypatch):
+    (tiny / "file").write_text("mine")
+    monkeypatch.setattr("jaxquard.lessons.run.run", lambda *given: pytest.fail("trained"))
+    with pytest.raises(JaxquardError, match="file: cannot write"):
+        verbs.lesson("baselines", quick=True, no_predict=True, out=tiny / "file")
 
 
 def test_without_the_extra_that_draws_nothing_is_trained(tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     monkeypatch.setattr("jaxquard.lessons.run.run", lambda *given: pytest.fail("trained"))
     with pytest.raises(JaxquardError, match=r"pip install '\.\[charts\]'"):
-        cli.lesson("baselines", quick=True, no_predict=True)
+        verbs.lesson("baselines", quick=True, no_predict=True)
     assert list(tiny.iterdir()) == []
 
 
 def test_wrong_usage_is_said(tiny):
     with pytest.raises(UsageError, match="--quick and --full"):
-        cli.lesson("baselines", quick=True, full=True)
+        verbs.lesson("baselines", quick=True, full=True)
     with pytest.raises(UsageError, match="--predict Z: choose one of A, B, C, D"):
-        cli.lesson("baselines", predict="Z")
+        verbs.lesson("baselines", predict="Z")
     with pytest.raises(UsageError, match="baselines has no bench"):
-        cli.lesson("baselines", mine=tiny / "x.py")
+        verbs.lesson("baselines", mine=tiny / "x.py")
 
 
 class Terminal(io.StringIO):
@@ -84,33 +93,33 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("typed", "letter"), [("b\n", "B"), ("x\n\n", None), ("", None), ("?\nD\n", "D")])
 def test_a_prediction_is_asked_for_on_a_terminal(tiny, monkeypatch, typed: str, letter: str | None):
-    _, lesson = cli.find("baselines")
+    _, lesson = verbs.find("baselines")
     screen = Terminal()
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     monkeypatch.setattr("sys.stderr", screen)
-    assert cli._prediction(lesson, None, ask=True) == letter
+    assert verbs._prediction(lesson, None, ask=True) == letter
     for choice, text in lesson.choices.items():
         assert f"  {choice}  {text}" in screen.getvalue()
 
 
 def test_nobody_is_asked_without_a_terminal(monkeypatch, tiny):
-    _, lesson = cli.find("baselines")
+    _, lesson = verbs.find("baselines")
     monkeypatch.setattr("sys.stdin", io.StringIO("A\n"))
-    assert cli._prediction(lesson, None, ask=True) is None
+    assert verbs._prediction(lesson, None, ask=True) is None
 
 
 def test_the_bench_ends_with_1_when_something_is_wrong(tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_text("def backprop(params, x, y):\n    return [{n: 0 * p for n, p in l.items()} for l in params]\n")
     with pytest.raises(SystemExit) as ended:
-        cli.lesson("backprop", mine=file, json=True)
+        verbs.lesson("backprop", mine=file, common=Common(json=True))
     assert ended.value.code == 1
     assert json.loads(capsys.readouterr().out)["layer"] == 3
 
 
 def test_the_list_as_json(capsys):
-    cli.list_lessons(json=True)
+    verbs.list_lessons(common=Common(json=True))
     assert [one["name"] for one in json.loads(capsys.readouterr().out)] == list(NAMES)
-    cli.list_lessons()
+    verbs.list_lessons()
     listed = capsys.readouterr().out
     assert all(name in listed for name in NAMES)

@@ -1,0 +1,68 @@
+"""The command line: verbs over `jaxquard.api`, results to stdout, everything else to stderr, errors in one line.
+
+Whatever needs JAX is imported where it is used, so that `--help` stays instant.
+"""
+
+import os
+import signal
+import sys
+
+import cyclopts
+from cyclopts import App, Parameter
+
+from jaxquard import __version__
+from jaxquard.cli.lessons import lesson, list_lessons
+from jaxquard.cli.training import train
+from jaxquard.cli.verbs import compare, data, doctor, evaluate, list_recipes, list_runs, predict, studio
+from jaxquard.errors import JaxquardError
+from jaxquard.runs.interrupts import SIGNALS, leave
+
+app = App(
+    name="jaxquard",
+    help="Train real networks on small images in seconds, look inside, and put them to the test.",
+    version=__version__,
+    help_format="plaintext",  # reading Markdown would take a fifth of the time in which --help must be there
+    default_parameter=Parameter(
+        negative_iterable=(), show_default=lambda value: value if value not in (False, ()) else None
+    ),
+    result_action="return_value",
+)
+app.command(train)
+app.command(evaluate)
+app.command(predict)
+app.command(list_runs, name="runs")
+app.command(compare)
+app.command(list_recipes, name="recipes")
+app.command(data)
+app.command(studio)
+app.command(doctor)
+app.command(list_lessons, name="lessons")
+app.command(lesson)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run a verb; every error becomes one line on stderr and its exit code."""
+    for number in SIGNALS:
+        signal.signal(number, leave)
+    try:
+        app(arguments, exit_on_error=False, print_error=False)
+        sys.stdout.flush()
+    except cyclopts.CycloptsError as error:
+        _fail(str(error), 2)
+    except JaxquardError as error:
+        _fail(str(error), error.exit_code)
+    except BrokenPipeError:  # the reader of our output has gone: nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except OSError as error:
+        _fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+    except Exception as error:
+        if os.environ.get("JAXQUARD_DEBUG"):
+            raise
+        first = (str(error).strip().splitlines() or [""])[0][:300]
+        _fail(f"{type(error).__name__}: {first} (JAXQUARD_DEBUG=1 shows where)", 1)
+
+
+def _fail(message: str, code: int) -> None:
+    print(f"jaxquard: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,70 @@
+"""The flags that verbs share, where data come from, and how one JSON document is printed."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+
+from jaxquard.config import Config
+
+
+@dataclasses.dataclass(kw_only=True)
+class Common:
+    """What every verb understands."""
+
+    json: Annotated[bool, Parameter(negative="", help="One JSON document on stdout.")] = False
+    quiet: Annotated[bool, Parameter(negative="", help="Nothing on stderr but errors.")] = False
+    runs: Annotated[Path | None, Parameter(help="Where runs live (default: $JAXQUARD_RUNS, else ./runs).")] = None
+
+
+@dataclasses.dataclass(kw_only=True)
+class Source:
+    """Where data comes from."""
+
+    data_dir: Annotated[
+        Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA or a cache).")
+    ] = None
+    offline: Annotated[bool, Parameter(negative="", help="Never touch the network.")] = False
+
+
+def _settings_class() -> type:
+    """A dataclass with every setting of Config as an optional flag: what is not given stays what the recipe says."""
+    fields: list[Any] = []
+    for field in dataclasses.fields(Config):
+        if field.name not in ("recipe", "sweep"):
+            parameter = Parameter(
+                help=field.metadata["help"] + _default(field.default),
+                group=field.metadata["group"],
+                consume_multiple=True,
+                negative_iterable="no-" if field.name == "hidden" else (),  # --no-hidden: softmax regression
+            )
+            fields.append((field.name, Annotated[_types[field.name] | None, parameter], None))
+    return dataclasses.make_dataclass("Settings", fields, kw_only=True, namespace={"__module__": __name__})
+
+
+def _default(value: Any) -> str:
+    """What a setting is in the mission's recipe, for its help."""
+    if value is None or isinstance(value, bool):
+        return ""
+    return f" [default: {' '.join(map(str, value)) if isinstance(value, tuple) else value}]"
+
+
+_types = Config.__annotations__
+Settings = _settings_class()
+COMMON, SOURCE, SETTINGS = Common(), Source(), Settings()
+Shared = Annotated[Common, Parameter(name="*", group="Every verb")]
+Sourced = Annotated[Source, Parameter(name="*", group="Data")]
+
+
+def data_options(source: Source, common: Common) -> dict[str, Any]:
+    from jaxquard.display import Fetching, say
+
+    silent = {"report": None, "progress": None}
+    spoken = {"report": say, "progress": Fetching()}
+    return {"data_dir": source.data_dir, "offline": source.offline or None} | (silent if common.quiet else spoken)
+
+
+def print_json(document: Any) -> None:
+    print(json.dumps(document, allow_nan=False))

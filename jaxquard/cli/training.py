@@ -1,0 +1,204 @@
+"""The verb `train`: its settings as configs, each trained with progress on stderr, and how they ended on stdout."""
+
+import os
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import Parameter
+
+from jaxquard import compilation, sweeps
+from jaxquard.cli.options import COMMON, SETTINGS, SOURCE, Common, Settings, Shared, Sourced, data_options, print_json
+from jaxquard.config import Config, read_toml, why_no_effect
+from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.runs.interrupts import interruptible
+
+if TYPE_CHECKING:
+    from jaxquard.runs.train import TrainResult
+
+STARTED = time.time()
+
+
+def train(
+    *,
+    recipe: Annotated[str | None, Parameter(help="Start from a named recipe (default: seed, the mission's).")] = None,
+    config: Annotated[Path | None, Parameter(help="Start from a TOML file, such as a run's config.toml.")] = None,
+    settings: Annotated[Settings, Parameter(name="*")] = SETTINGS,  # type: ignore[valid-type]
+    sweep: Annotated[
+        tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01 or hidden=128-64,256. May be repeated.")
+    ] = (),
+    name: Annotated[str | None, Parameter(help="The new run's name.")] = None,
+    resume: Annotated[str | None, Parameter(help="Go on with this run; no setting can change.")] = None,
+    until: Annotated[int | None, Parameter(help="Stop after this epoch, to be resumed later.")] = None,
+    checkpoint_every: Annotated[int | None, Parameter(help="Also save every so many steps.")] = None,
+    source: Sourced = SOURCE,
+    common: Shared = COMMON,
+) -> None:
+    """Train a network and evaluate it once on the test set."""
+    given = {key: value for key, value in vars(settings).items() if value is not None}
+    if resume is not None and (given or sweep or recipe or config or name):
+        raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
+    swept = sweeps.parse(sweep)
+    base = None if resume is not None else _base(recipe, config)
+    configs = _chosen_configs(base, recipe, given, swept) if base else []
+    chosen = configs or [None]
+    if name is not None and len(chosen) > 1:
+        raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
+    options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
+    options |= {"checkpoint_every": checkpoint_every} | data_options(source, common)
+    from jaxquard.display import say
+
+    for note in _notes(base, given, configs) if base and not common.quiet else ():
+        say(f"note: {note}")
+    results: list[TrainResult] = []
+    failure: JaxquardError | None = None
+    lost, spent, before = [], [], 0.0
+    for one in chosen:
+        try:
+            result, diverged, asked_to_stop = _train(one, options, quiet=common.quiet)
+        except JaxquardError as error:
+            if not results:
+                raise
+            failure = error
+            break
+        results.append(result)
+        spent.append(_since_start() - before)
+        before += spent[-1]
+        if diverged is not None:
+            lost.append(diverged)
+            if len(chosen) > 1 and not common.quiet:
+                say(f"{result.run.id}: {diverged}")
+        if asked_to_stop and one is not chosen[-1]:
+            from jaxquard.runs.train import Interrupted
+
+            failure = Interrupted(f"interrupted after {result.run.id}; the rest of the sweep was not begun")
+            break
+    all_lost = len(lost) == len(results)
+    _report_training(results, spent, swept, common, of=len(chosen), all_lost=all_lost)
+    if failure or all_lost:
+        raise failure or lost[-1]
+
+
+def _report_training(
+    results: "list[TrainResult]", spent: list[float], swept: Iterable[str], common: Common, of: int, all_lost: bool
+) -> None:
+    """How each run ended, `of` so many asked for, and the seconds it took; and who won where there was a sweep."""
+    from jaxquard.display import ranking_table, training_table
+    from jaxquard.runs.ranking import ranking, verdict
+
+    documents = list(map(_train_document, results, spent))
+    document: dict[str, Any] = documents[0] if of == 1 else {"runs": documents}
+    compared = list(dict.fromkeys([*swept, *(name for name, _ in results[0].run.config.sweep)]))
+    ranked = ranking([result.run for result in results], compared) if compared and not all_lost else []
+    if ranked:
+        document |= {"ranking": ranked, "verdict": verdict(ranked)}
+    if common.json:
+        print_json(document)
+    elif not all_lost:
+        for result, seconds in zip(results, spent, strict=True):
+            training_table(result, seconds, swept=bool(result.run.config.sweep))
+        if ranked:
+            ranking_table(ranked, verdict(ranked))
+
+
+def _train(
+    config: Config | None, options: dict[str, Any], quiet: bool
+) -> "tuple[TrainResult, JaxquardError | None, bool]":
+    """Train with progress on stderr, stopped by signals: the result, the error if it diverged, and whether a signal
+    came when there was nothing left to stop.
+    """
+    from jaxquard.runs.directory import find, free_path, runs_directory
+    from jaxquard.runs.lock import refuse_if_in_use
+
+    root, described = runs_directory(options["runs"]), config  # refused before JAX is loaded, which takes a second
+    if options["name"] is not None:
+        free_path(root, options["name"])
+    if described is None:
+        run = find(options["resume"], root)
+        refuse_if_in_use(run.path)
+        described = run.config
+    with interruptible() as interrupts:
+        compilation.keep_compiled_programs()
+
+        from jaxquard import api
+        from jaxquard.display import TrainingDisplay
+        from jaxquard.runs.train import Diverged, Observer
+
+        def begin(*facts: Any) -> None:
+            interrupts.training = True
+            display.begin(*facts)
+
+        with TrainingDisplay(described, quiet=quiet) as display:
+            observer = Observer(begin, display.event, display.line, lambda: interrupts.asked)
+            diverged = None
+            try:
+                result = api.train(config, observer=observer, **options)
+            except Diverged as error:
+                result, diverged = error.result, error
+    return result, diverged, interrupts.asked  # even if it came at the very last
+
+
+def _base(recipe: str | None, file: Path | None) -> Config:
+    """What the command line's settings come on top of."""
+    if recipe and file:
+        raise UsageError("--recipe and --config: give one of the two")
+    if file:
+        return read_toml(file)
+    from jaxquard import recipes
+
+    return recipes.find(recipe or "seed").config
+
+
+def _chosen_configs(
+    base: Config, recipe: str | None, given: dict[str, Any], swept: dict[str, tuple[Any, ...]]
+) -> list[Config]:
+    """`base` with what the command line says on top; several where shapes are swept. A recipe changed is still called
+    that where it was asked for by name.
+    """
+    configs = sweeps.expand(base, given, swept)
+    return [config if recipe or config == base else config.replace(recipe=None) for config in configs]
+
+
+def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterator[str]:
+    """What was asked for and will not be."""
+    for setting in given:
+        if not any(config.matters(setting) for config in configs):
+            yield f"{setting} has no effect here: {why_no_effect(setting)}"
+    for setting in ("pixel_mean", "pixel_std"):
+        if getattr(base, setting) is not None and all(getattr(config, setting) is None for config in configs):
+            yield f"{setting} is measured anew, for other images are trained on; to keep it, give it here, too"
+
+
+def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:
+    from jaxquard.runs.figures import summary
+
+    config = result.run.config
+    seeds = {"seeds": [network.seed for network in config.networks()]} if len(config.networks()) > 1 else {}
+    swept = {"sweep": {name: list(values) for name, values in config.sweep}} if config.sweep else {}
+    return {
+        "run": result.run.id,
+        "recipe": config.recipe,
+        "dataset": config.dataset,
+        "parameters": result.parameters,
+        "epochs": result.epochs,
+        "seed": config.seed,
+        **seeds,
+        **swept,
+        "train_loss": summary(result.train_loss),
+        "test_loss": summary(result.test_loss),
+        "test_accuracy": summary(result.test_accuracy),
+        "tta": result.tta and {"name": result.tta["name"], "test_accuracy": summary(result.tta["accuracy"])},
+        "seconds": {"total": round(total, 3)} | {k: round(v, 3) for k, v in vars(result.seconds).items()},
+        "diverged": result.diverged,
+    }
+
+
+def _since_start() -> float:
+    """Seconds since this process began, as far as the system tells; else since this file was loaded."""
+    try:
+        with open("/proc/self/stat", encoding="ascii", errors="replace") as stat, open("/proc/uptime") as uptime:
+            began = int(stat.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
+            return float(uptime.read().split()[0]) - began
+    except (OSError, ValueError, IndexError):
+        return time.time() - STARTED

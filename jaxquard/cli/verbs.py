@@ -1,0 +1,204 @@
+"""The verbs that look at what there is: models, runs, recipes, data, the studio and the installation. Thin."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from cyclopts import Parameter
+
+from jaxquard import compilation
+from jaxquard.cli.options import COMMON, SOURCE, Shared, Sourced, data_options, print_json
+from jaxquard.errors import JaxquardError, RunError, UsageError
+
+
+def evaluate(
+    model: Annotated[str, Parameter(help="A run, RUN@k, a .safetensors file, or a model shipped here.")],
+    /,
+    *,
+    dataset: Annotated[str | None, Parameter(help="Judge on this data (default: what it was trained on).")] = None,
+    split: Annotated[Literal["test", "validation", "train"], Parameter(help="Which part of it.")] = "test",
+    why: Annotated[str, Parameter(help="A word for the run's record of looks at the test set.")] = "asked for",
+    source: Sourced = SOURCE,
+    common: Shared = COMMON,
+) -> None:
+    """Judge a model: accuracy, loss, confusion, precision and recall, calibration, its most confident mistakes."""
+    from jaxquard import api
+    from jaxquard.display import evaluation_tables, say
+
+    compilation.keep_compiled_programs()
+    options = data_options(source, common)
+    options.pop("progress")
+    models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
+    if api.is_other_data(models[0], loaded) and not common.quiet:
+        say(f"note: {models[0].name} was trained on {models[0].dataset['name']}, which this is not")
+    documents = [
+        {"model": one.name, "dataset": loaded.name, "split": split} | found.as_dict(loaded.class_names)
+        for one, found in zip(models, judged, strict=True)
+    ]
+    if common.json:
+        print_json(documents[0] if len(documents) == 1 else documents)
+    else:
+        for document, found in zip(documents, judged, strict=True):
+            evaluation_tables(document, found, loaded, split)
+
+
+def predict(
+    model: Annotated[str, Parameter(help="A run, RUN@k, a .safetensors file, or a model shipped here.")],
+    /,
+    *pictures: Annotated[Path, Parameter(help="PNG, JPEG or WebP, of any size.")],
+    common: Shared = COMMON,
+) -> None:
+    """Say what is in pictures, with probabilities."""
+    from jaxquard import api
+    from jaxquard.display import prediction_lines, say
+
+    compilation.keep_compiled_programs()
+    loaded, read, probabilities = api.predict(model, pictures, runs=common.runs)
+    documents = [
+        {
+            "file": str(path),
+            "label": loaded.class_names[int(row.argmax())],
+            "class_index": int(row.argmax()),
+            "probability": float(row.max()),
+            "probabilities": dict(zip(loaded.class_names, row.tolist(), strict=True)),
+        }
+        for path, row in zip(pictures, probabilities, strict=True)
+    ]
+    for path, picture in zip(pictures, read, strict=True):
+        for note in picture.notes if not common.quiet else ():
+            say(f"{path}: {note}")
+    if common.json:
+        print_json(documents)
+    else:
+        prediction_lines(documents)
+
+
+def list_runs(*, common: Shared = COMMON) -> None:
+    """List the runs there are."""
+    from jaxquard.display import run_table
+    from jaxquard.runs.directory import every, runs_directory
+    from jaxquard.runs.figures import figures
+
+    documents = []
+    for run in every(runs_directory(common.runs)):
+        try:
+            documents.append({"run": run.id, "recipe": run.config.recipe, "dataset": run.config.dataset} | figures(run))
+        except RunError as error:
+            documents.append({"run": run.id, "status": "damaged", "error": str(error)})
+    if common.json:
+        print_json(documents)
+    else:
+        run_table(documents, runs_directory(common.runs))
+
+
+def compare(
+    *names: Annotated[str, Parameter(help="Two runs or more.")],
+    chart: Annotated[Path | None, Parameter(help="Draw their learning curves into this file (.png or .svg).")] = None,
+    metric: Annotated[Literal["accuracy", "loss"], Parameter(help="What to draw.")] = "accuracy",
+    overwrite: Annotated[bool, Parameter(negative="", help="Replace the chart if it exists.")] = False,
+    common: Shared = COMMON,
+) -> None:
+    """Put runs side by side: only the settings that differ, and one chart."""
+    if len(names) < 2:
+        raise UsageError("compare: name two runs or more")
+    from jaxquard import api
+    from jaxquard.display import comparison_table
+
+    if chart:
+        from jaxquard.charts import paths_of
+
+        paths_of(chart, overwrite=overwrite)
+    documents = api.compare(names, runs=common.runs)
+    if chart:
+        from jaxquard.charts import learning_curves, save
+        from jaxquard.runs.directory import find, runs_directory
+
+        found = [find(name, runs_directory(common.runs)) for name in names]
+        unique = len({run.id for run in found}) == len(found)
+        epochs = {run.id if unique else name: run.epochs() for name, run in zip(names, found, strict=True)}
+        save(learning_curves(epochs, metric=metric), chart, overwrite=overwrite)
+    if common.json:
+        print_json(documents)
+    else:
+        comparison_table(documents)
+
+
+def list_recipes(*, common: Shared = COMMON) -> None:
+    """List the recipes, with what was measured when they were run."""
+    from jaxquard import recipes
+    from jaxquard.display import recipe_table
+
+    found = [recipes.find(name) for name in recipes.names()]
+    if common.json:
+        print_json(
+            [{"name": r.name, "purpose": r.purpose, "config": r.config.to_dict(), "result": r.result} for r in found]
+        )
+    else:
+        recipe_table(found)
+
+
+def data(
+    dataset: Annotated[str | None, Parameter(help="Fetch and check this one; without a name, list them.")] = None,
+    /,
+    *,
+    source: Sourced = SOURCE,
+    common: Shared = COMMON,
+) -> None:
+    """List the data sets and where they are, or fetch and check one."""
+    from jaxquard.data import load, status
+    from jaxquard.display import dataset_table, status_table
+
+    if dataset is None:
+        found = status(source.data_dir)
+        rows = [{k: v if isinstance(v, int) else str(v) for k, v in vars(one).items()} for one in found]
+        print_json(rows) if common.json else status_table(found)
+        return
+    loaded = load(dataset, **data_options(source, common))
+    facts = {
+        "name": loaded.name,
+        "train": len(loaded.train_images),
+        "test": len(loaded.test_images),
+        "image_shape": list(loaded.image_shape),
+        "classes": list(loaded.class_names),
+        "source": loaded.source,
+        "sha256": loaded.sha256,
+    }
+    print_json(facts) if common.json else dataset_table(facts)
+
+
+def studio(
+    *,
+    host: Annotated[str, Parameter(help="The address to listen at; any but this machine's own asks for a token.")] = (
+        "127.0.0.1"
+    ),
+    port: Annotated[int, Parameter(help="The port to listen at (0: any that is free).")] = 8765,
+    no_open: Annotated[bool, Parameter(negative="", help="Do not open the page in the browser.")] = False,
+    source: Sourced = SOURCE,
+    common: Shared = COMMON,
+) -> None:
+    """Open a page in the browser: train, watch, look inside, compare, try your own picture."""
+    from importlib.util import find_spec
+
+    if not all(find_spec(name) for name in ("starlette", "uvicorn", "vl_convert")):
+        raise JaxquardError("the studio needs the extra that serves it: pip install '.[studio]' in its folder")
+    compilation.keep_compiled_programs()
+
+    from jaxquard.runs.directory import runs_directory
+    from jaxquard.studio import Studio
+    from jaxquard.studio.server import serve
+
+    described = Studio(runs_directory(common.runs), source.data_dir, source.offline)
+    serve(described, host, port, open_page=not no_open, as_json=common.json, quiet=common.quiet)
+
+
+def doctor(*, source: Sourced = SOURCE, common: Shared = COMMON) -> None:
+    """Check the installation, and say what to do about what is wrong."""
+    compilation.keep_compiled_programs()
+
+    from jaxquard import doctor as checks
+    from jaxquard.display import check_table
+    from jaxquard.runs.directory import runs_directory
+
+    found = checks.run_checks(source.data_dir, runs_directory(common.runs))
+    print_json(checks.as_json(found)) if common.json else check_table(found)
+    if not checks.healthy(found):
+        raise SystemExit(1)

@@ -1,0 +1,24 @@
+"""Every verb explains itself, and the page in the docs says the same."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from jaxquard.cli import app
+
+
+@pytest.mark.parametrize("verb", [name for name in app if not name.startswith("-")])
+def test_every_verb_explains_itself(jaxquard, verb):
+    said = jaxquard(verb, "--help")
+    assert said.code == 0
+    assert said.out.startswith(f"Usage: jaxquard {verb}")
+    assert "--json" in said.out
+
+
+def test_the_documented_help_is_the_help():
+    """`make docs-cli` writes it anew."""
+    documented = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
+    script = Path(__file__).parents[1] / "cli_page.py"
+    assert documented == subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout

@@ -1,0 +1,200 @@
+"""Each mistake in one line or two with its exit code, nothing written; a damaged or hostile file never a traceback."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+MISTAKES = [
+    (2, "epochs: must be at least 1", "train --epochs -3"),
+    (2, "learning_rate: must be a finite number", "train --learning-rate nan"),
+    (2, "batch_size: must be at least 1", "train --batch-size 0"),
+    (2, "batch_size: 70000 is more than the 120 training images", "train --batch-size 70000 --dataset DATA"),
+    (2, "hidden: must be at least 1", "train --hidden 0"),
+    (2, "none of the recipes", "train --recipe nope"),
+    (2, "unknown data set 'nope'", "train --dataset nope"),
+    (2, "run name", "train --name ../x --dataset DATA"),
+    (2, "give one of the two", "train --recipe seed --config x.toml"),
+    (2, "cannot be read", "train --config none.toml"),
+    (2, "--sweep", "train --sweep learning_rate"),
+    (2, "--sweep depth: no such setting", "train --sweep depth=1,2"),
+    (2, "until: must be at least 1", "train --until 0 --dataset DATA"),
+    (2, "checkpoint_every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
+    (2, "no other setting", "train --resume one --learning-rate 0.1 --runs ROOT"),
+    (2, "no other setting", "train --resume one --recipe seed --runs ROOT"),
+    (2, "--epochs", "train --epochs three"),
+    (2, "--epochs", "train --epochs"),
+    (2, '"frob"', "frob"),
+    (2, "--frob", "train --frob"),
+    (2, "which picture", "predict one --runs ROOT"),
+    (2, "two runs or more", "compare one --runs ROOT"),
+    (2, "split", "evaluate one --split moon --runs ROOT"),
+    (2, "already there", "compare one one --chart PICTURE --runs ROOT"),
+    (2, "held out no validation", "evaluate one --split validation --runs ROOT"),
+    (3, "no such folder", "train --dataset none/at/all"),
+    (3, "no such file", "predict one none.png --runs ROOT"),
+    (3, "not a picture", "predict one DATA --runs ROOT"),
+    (5, "no such run", "train --resume nope --runs ROOT"),
+    (5, "no such run", "evaluate nope --runs ROOT"),
+    (5, "no such run", "predict nope PICTURE --runs ROOT"),
+    (5, "no such run", "compare one nope --runs ROOT"),
+    (5, "has networks 0 to 0", "evaluate one@1 --runs ROOT"),
+    (5, "cannot be read", "predict none.safetensors PICTURE"),
+    (5, "already there", "train --name one --runs ROOT --dataset DATA --batch-size 20"),
+    (1, "Not a directory", "train --batch-size 20 --dataset DATA --runs PICTURE/runs"),
+]
+
+
+@pytest.mark.parametrize(("code", "fault", "line"), MISTAKES, ids=[line for _, _, line in MISTAKES])
+def test_a_mistake_is_one_line_or_two_an_exit_code_and_nothing_written(jaxquard, root, npz, picture, code, fault, line):
+    places = {"ROOT": root, "DATA": npz, "PICTURE": picture}
+    before = sorted(root.rglob("*"))
+    words = [re.sub("|".join(places), lambda found: str(places[found[0]]), word) for word in line.split()]
+    said = jaxquard(*words)
+    assert said.code == code
+    assert fault in said.err
+    assert said.err.startswith("jaxquard: ")
+    assert 1 <= said.err.count("\n") <= 2
+    assert said.out == ""
+    assert sorted(root.rglob("*")) == before
+    assert sorted(path.name for path in Path().iterdir()) == ["picture.png"]
+
+
+def test_an_unforeseen_error_is_still_one_line(jaxquard, monkeypatch, root):
+    from jaxquard.runs import figures
+
+    def fail(_: object) -> None:
+        raise RuntimeError("one\ntwo")
+
+    monkeypatch.setattr(figures, "figures", fail)
+    said = jaxquard("runs", "--runs", root)
+    assert said.code == 1
+    assert said.err == "jaxquard: RuntimeError: one (JAXQUARD_DEBUG=1 shows where)\n"
+
+
+HOSTILE = {
+    "nothing": b"",
+    "zeros": bytes(4096),
+    "noise": bytes(range(256)) * 16,
+    "text": b"once upon a time",
+    "a list": b"[]",
+    "null": b"null\n",
+    "an object": b"{}\n",
+    "deep": b"[" * 100_000,
+    "deep objects": b'{"a":' * 100_000,
+    "NaN": b'{"epoch": NaN, "step": NaN, "dataset": NaN}\n',
+    "a huge number": b'{"epoch": 1' + b"0" * 5000 + b"}\n",
+    "UTF-16": "{}".encode("utf-16"),
+    "twice": b'{"epoch": 1, "epoch": 2}\n',
+    "a bare key": b"epochs",
+    "a path": b'dataset = "../../../etc/passwd"\n',
+    "exabytes": b"\xff" * 7 + b"\x7f{}",
+}
+PLACES = [
+    "config.toml",
+    "environment.json",
+    "journal.jsonl",
+    "evaluations.jsonl",
+    "checkpoints/step-000000012/manifest.json",
+    "checkpoints/step-000000012/state.safetensors",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_run_damaged_anyhow_is_never_a_traceback(jaxquard, root, picture, place):
+    """Where the damaged file is needed the verb refuses; where it is not, the verb does its work."""
+    shutil.copytree(root / "one", "runs/bad")
+    sound = Path("runs/bad", place).read_bytes()
+    for name, data in {**HOSTILE, "half": sound[: len(sound) // 2], "twice over": sound * 2}.items():
+        Path("runs/bad", place).write_bytes(data)
+        for verb in (["runs"], ["compare", "bad", "bad"], ["evaluate", "bad"], ["predict", "bad", picture]):
+            said = jaxquard(*verb, "--quiet")
+            assert said.code in (0, 2, 3, 5), (name, verb, said)
+            assert said.err == "" if said.code == 0 else re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err), (name, said)
+
+
+@pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
+def test_a_hostile_file_wherever_one_is_taken_is_never_a_traceback(jaxquard, root, picture, data):
+    for suffix in (".safetensors", ".toml", ".npz", ".png"):
+        Path(f"file{suffix}").write_bytes(data)
+    Path("folder").mkdir()
+    for part in ("train", "t10k"):
+        for kind in ("images-idx3", "labels-idx1"):
+            Path("folder", f"{part}-{kind}-ubyte.gz").write_bytes(data)
+    for code, verb in (
+        (5, ["evaluate", "file.safetensors"]),
+        (5, ["predict", "file.safetensors", picture]),
+        (3, ["predict", "one", "file.png", "--runs", root]),
+        (3, ["train", "--dataset", "file.npz"]),
+        (3, ["train", "--dataset", "folder"]),
+        (3, ["evaluate", "one", "--dataset", "file.npz", "--runs", root]),
+        (3, ["data", "file.npz"]),
+    ):
+        said = jaxquard(*verb)
+        assert (said.code, said.out) == (code, ""), (verb, said)
+        assert re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err)
+    if data.strip():  # an empty file is a config like any other: the mission's
+        assert jaxquard("train", "--config", "file.toml", "--dataset", "file.npz").code in (2, 3)
+    assert not Path("runs").exists()
+
+
+def odd_data(name: str) -> dict[str, np.ndarray]:
+    """Data sets that are none, or hardly."""
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(1, 255, (60, 6, 6)).astype(np.uint8), np.arange(60) % 3
+    match name:
+        case "a constant column":
+            images[:, :, 2] = 7
+        case "an empty class":
+            labels[labels == 1] = 2
+        case "a single class":
+            labels[:] = 0
+        case "one example":
+            images, labels = images[:1], labels[:1]
+        case "two examples":
+            images, labels = images[:2], labels[:2]
+        case "fewer labels than images":
+            labels = labels[:-1]
+        case "a negative label":
+            labels[5] = -1
+        case "all pixels alike":
+            images[:] = 7
+        case "pixels that are not finite":
+            images = np.full((60, 6, 6), np.nan)
+        case "no examples":
+            images, labels = images[:0], labels[:0]
+    return {"images": images, "labels": labels}
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        (0, "a constant column"),
+        (0, "an empty class"),
+        (0, "a single class"),
+        (3, "one example"),
+        (0, "two examples"),
+        (3, "fewer labels than images"),
+        (3, "a negative label"),
+        (3, "all pixels alike"),
+        (3, "pixels that are not finite"),
+        (3, "no examples"),
+    ],
+)
+def test_odd_data_are_trained_on_or_refused_in_words(jaxquard, code, name):
+    np.savez("odd.npz", **odd_data(name))
+    said = jaxquard(
+        "train", "--dataset", "odd.npz", "--batch-size", 1, "--epochs", 1, "--hidden", 4, "--json", "--quiet"
+    )
+    assert said.code == code, said
+    if code:
+        assert re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err)
+        assert not Path("runs").exists()
+    else:
+        document = said.document
+        assert np.isfinite([document["train_loss"], document["test_loss"], document["test_accuracy"]]).all()
+        evaluated = jaxquard("evaluate", document["run"], "--json", "--quiet").document
+        assert evaluated["accuracy"] == document["test_accuracy"]
+        assert np.sum(evaluated["confusion"]) == evaluated["n"]

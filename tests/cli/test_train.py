@@ -1,0 +1,229 @@
+"""The verb `train`: what it says of epochs, results, sweeps and stops, and its JSON."""
+
+import os
+import re
+from contextlib import nullcontext
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxquard import api
+from jaxquard.cli import training
+from jaxquard.display import TrainingDisplay
+from jaxquard.runs.directory import Run
+from jaxquard.runs.interrupts import Interrupts
+from jaxquard.runs.lock import locked
+
+
+def test_train_says_an_epoch_a_line_and_ends_with_a_table(jaxquard, npz, quick):
+    said = jaxquard("train", "--dataset", npz, *quick, "--name", "x")
+    assert said.code == 0
+    lines = said.err.splitlines()
+    assert lines[0] == "run x: 203 parameters"
+    assert [line[:11] for line in lines[1:]] == ["epoch 1/2  ", "epoch 2/2  "]
+    assert all(re.search(r"loss \d\.\d{4}   accuracy +\d+\.\d\d %   \d+\.\d\d s$", line) for line in lines[1:])
+    assert re.search(r"^test accuracy +\d+\.\d\d %$", said.out, re.MULTILINE)
+    assert "runs/x" in said.out
+    assert "jaxquard evaluate x" in said.out
+
+
+def test_train_json(jaxquard, npz, quick):
+    said = jaxquard("train", "--dataset", npz, *quick, "--name", "x", "--json", "--quiet")
+    assert (said.code, said.err) == (0, "")
+    document = said.document
+    assert list(document) == [
+        *("run", "recipe", "dataset", "parameters", "epochs", "seed"),
+        *("train_loss", "test_loss", "test_accuracy", "tta", "seconds", "diverged"),
+    ]
+    assert (document["run"], document["recipe"], document["parameters"], document["epochs"]) == ("x", None, 203, 2)
+    assert 0 <= document["test_accuracy"] <= 1
+    assert document["diverged"] is False
+    assert document["tta"] is None
+    assert list(document["seconds"]) == ["total", "data", "compile", "train", "evaluate"]
+    again = jaxquard("train", "--resume", "x", "--json", "--quiet").document
+    assert {**again, "seconds": 0} == {**document, "seconds": 0}
+
+
+def test_train_json_with_several_networks(jaxquard, npz, quick):
+    arguments = ["--dataset", npz, *quick, "--seeds", 2, "--seed", 3, "--sweep", "learning_rate=0.1,1e30"]
+    with np.errstate(all="ignore"):
+        said = jaxquard("train", *arguments, "--validation", 20, "--json", "--quiet")
+    document = said.document
+    assert said.code == 0
+    assert document["seeds"] == [3, 4, 3, 4]
+    assert document["sweep"] == {"learning_rate": [0.1, 1e30]}
+    assert document["diverged"] == [2, 3]
+    for name in ("train_loss", "test_loss", "test_accuracy"):
+        figure = document[name]
+        assert figure["values"][2:] == [None, None]
+        assert figure["mean"] == pytest.approx(np.mean(figure["values"][:2]), rel=1e-12)
+        assert figure["std"] == pytest.approx(np.std(figure["values"][:2], ddof=1), rel=1e-9, abs=1e-15)
+
+
+def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz, quick):
+    arguments = ["--dataset", npz, *quick, "--seeds", 2, "--sweep", "learning_rate=0.001,0.3", "--validation", 20]
+    document = jaxquard("train", *arguments, "--name", "x", "--json", "--quiet").document
+    ranked = document["ranking"]
+    assert [row["settings"]["learning_rate"] for row in ranked] == [0.3, 0.001]
+    assert [row["networks"] for row in ranked] == [["x@2", "x@3"], ["x@0", "x@1"]]
+    assert ranked[0]["val_accuracy"]["mean"] >= ranked[1]["val_accuracy"]["mean"]
+    assert "over 2 seeds" in document["verdict"]
+    shown = jaxquard("train", *arguments, "--quiet")
+    assert document["verdict"] in shown.out
+    assert "test accuracy" not in shown.out  # a mean over different learning rates would say nothing
+
+
+def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):
+    clock = iter((3.0, 7.0, 12.0, 18.0))
+    monkeypatch.setattr(training, "_since_start", lambda: next(clock))
+    arguments = ["--dataset", npz, *quick[:2], "--epochs", 1, "--validation", 20]
+    swept = ["--batch-size", 20, "--sweep", "hidden=3,4-2", "--sweep", "optimizer=sgd,adam"]
+    document = jaxquard("train", *arguments, *swept, "--json", "--quiet").document
+    made = [Run(Path("runs") / one["run"]).config for one in document["runs"]]
+    assert [(config.hidden, config.optimizer) for config in made] == [
+        ((3,), "sgd"),
+        ((3,), "adam"),
+        ((4, 2), "sgd"),
+        ((4, 2), "adam"),
+    ]
+    assert len(document["ranking"]) == 4
+    assert [one["seconds"]["total"] for one in document["runs"]] == [3.0, 4.0, 5.0, 6.0]  # each run's own
+    assert "one seed cannot tell" in document["verdict"]
+
+
+def test_a_sweep_in_a_file_is_told_apart_in_the_ranking_of_shapes(jaxquard, npz):
+    Path("sweep.toml").write_text("epochs = 1\nbatch_size = 20\n[sweep]\nlearning_rate = [0.001, 0.3]\n")
+    arguments = ["--config", "sweep.toml", "--dataset", npz, "--validation", 20, "--sweep", "hidden=3,4"]
+    ranked = jaxquard("train", *arguments, "--json", "--quiet").document["ranking"]
+    assert sorted((row["settings"]["hidden"], row["settings"]["learning_rate"]) for row in ranked) == [
+        ([3], 0.001), ([3], 0.3), ([4], 0.001), ([4], 0.3),
+    ]  # fmt: skip
+
+
+def test_what_a_sweep_found_is_told_though_one_of_its_settings_is_impossible(jaxquard, npz):
+    swept = ["--epochs", 1, "--validation", 20, "--sweep", "batch_size=20,40,5000"]
+    said = jaxquard("train", "--dataset", npz, *swept, "--json", "--quiet")
+    assert said.code == 2
+    assert "batch_size: 5000 is more than" in said.err
+    assert [len(said.document[key]) for key in ("runs", "ranking")] == [2, 2]
+
+
+def test_a_setting_without_effect_is_said_to_have_none(jaxquard, npz, quick):
+    said = jaxquard("train", "--dataset", npz, *quick, "--momentum", 0.5, "--stem", 2)
+    notes = [line for line in said.err.splitlines() if line.startswith("note: ")]
+    assert notes == [
+        "note: stem has no effect here: it needs model to be cnn",
+        "note: momentum has no effect here: it needs optimizer to be momentum or nesterov or muon",
+    ]
+    assert "note: " not in jaxquard("train", "--dataset", npz, *quick, "--optimizer", "momentum").err
+
+
+@pytest.mark.parametrize("place", ["in the training", "after it"])
+def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monkeypatch, place, quick):
+    asked = Interrupts()
+    owner, name = (api, "train") if place == "in the training" else (TrainingDisplay, "__exit__")
+    real = getattr(owner, name)
+
+    def at_its_end(*arguments, **options):
+        result = real(*arguments, **options)
+        asked.asked = True
+        return result
+
+    monkeypatch.setattr(training, "interruptible", lambda: nullcontext(asked))
+    monkeypatch.setattr(owner, name, at_its_end)
+    said = jaxquard("train", "--dataset", npz, *quick, "--validation", 20, "--sweep", "activation=relu,tanh", "--quiet")
+    (run,) = Path("runs").iterdir()
+    assert said.code == 130
+    assert f"kept in        runs/{run.name}" in said.out
+    assert said.err == f"jaxquard: interrupted after {run.name}; the rest of the sweep was not begun\n"
+    assert Run(run).status() == "finished"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--sweep", "batch_siz=10,20"], "batch_siz: no such setting; did you mean batch_size?"),
+        (["--sweep", "batch_size"], "write it as setting=value,value"),
+        (["--sweep", "batch_size=10,"], "write it as setting=value,value"),
+        (["--sweep", "batch_size=10,ten"], "batch_size: must be a whole number"),
+        (["--sweep", "learning_rate=0.1,fast"], "learning_rate: must be a finite number"),
+        (["--sweep", "batch_size=10,20", "--name", "x"], "leave it out"),
+        (["--sweep", "batch_size=10,20", "--validation", 0], "validation: a sweep chooses by validation data"),
+        (["--sweep", "hidden=8-4,8-x"], "write layers as 128-64, not 8-x"),
+        (["--sweep", "learning_rate=0.1", "--sweep", "learning-rate=0.2"], "a setting appears twice"),
+        (["--sweep", "learning_rate=0.1,0.10", "--validation", 20], "has a value twice"),
+        (["--sweep", "hidden=8-4,9,8-4"], "has a value twice"),
+        (["--sweep", "seed=1,2"], "seeds are not compared"),
+        (["--sweep", "momentum=0.5,0.9"], "it needs optimizer to be momentum or nesterov or muon"),
+        (["--sweep", "temperature=1,2"], "it needs a teacher"),
+        (["--sweep", "validation=20,0"], "validation: a sweep chooses by validation data"),
+    ],
+)
+def test_a_sweep_that_makes_no_sense(jaxquard, npz, arguments, says):
+    said = jaxquard("train", "--dataset", npz, *arguments)
+    assert (said.code, said.out) == (2, "")
+    assert says in said.err
+    assert said.err.count("\n") == 1
+    assert not Path("runs").exists()
+
+
+def test_a_sweep_of_shapes_says_which_runs_diverged(jaxquard, npz):
+    arguments = ["--dataset", npz, "--batch-size", 20, "--learning-rate", 1e30, "--validation", 20]
+    with np.errstate(all="ignore"):
+        said = jaxquard("train", *arguments, "--sweep", "activation=relu,leaky_relu", "--json")
+    assert said.code == 4
+    assert [one["diverged"] for one in said.document["runs"]] == [True, True]
+    assert said.err.count("diverged: loss not finite") == 3  # each of the two, and the error
+
+
+def test_another_data_set_is_not_standardised_by_the_first_ones_pixels(jaxquard, npz, tmp_path, quick):
+    jaxquard("train", "--dataset", npz, *quick, "--name", "first", "--quiet")
+    with np.load(npz) as arrays:
+        np.savez(tmp_path / "dark.npz", **{name: a // 2 if a.ndim == 3 else a for name, a in arrays.items()})
+    config = ["--config", "runs/first/config.toml", "--patience", 1, "--validation", 20]
+    said = jaxquard("train", *config, "--dataset", tmp_path / "dark.npz", "--name", "second")
+    assert said.err.count("is measured anew, for other images are trained on") == 2
+    first, second = (Run(Path("runs") / name).config for name in ("first", "second"))
+    assert second.pixel_mean == pytest.approx(first.pixel_mean / 2, abs=0.005)
+
+
+def test_divergence_is_exit_4_with_its_document(jaxquard, npz):
+    diverging = ["--dataset", npz, "--batch-size", 20, "--learning-rate", 1e30, "--name", "x"]
+    with np.errstate(all="ignore"):
+        said = jaxquard("train", *diverging, "--json", "--quiet")
+    assert said.code == 4
+    assert said.document["diverged"] is True
+    assert said.document["test_accuracy"] is None
+    assert re.match(r"jaxquard: diverged: loss not finite at step \d+; try a smaller learning rate\n", said.err)
+    assert said.err.count("\n") == 2
+
+
+def test_until_then_resume(jaxquard, npz, quick):
+    part = jaxquard("train", "--dataset", npz, *quick, "--name", "x", "--until", 1)
+    assert part.code == 0
+    assert "jaxquard train --resume x" in part.out
+    rest = jaxquard("train", "--resume", "x", "--json")
+    assert rest.document["epochs"] == 2
+    assert rest.err.splitlines()[0] == "run x: 203 parameters, from step 6"
+
+
+def test_a_recipe_changed_is_no_longer_that_recipe(jaxquard, npz):
+    first = ["train", "--until", 1, "--quiet", "--json", "--epochs", 2, "--batch-size", 20, "--dataset", npz]
+    assert jaxquard(*first, "--name", "x").document["recipe"] is None
+    assert jaxquard(*first, "--name", "y", "--recipe", "seed").document["recipe"] == "seed"
+
+
+def test_a_runs_own_config_is_where_another_can_start(jaxquard, root):
+    said = jaxquard("train", "--config", root / "one" / "config.toml", "--seed", 1, "--name", "x", "--json", "--quiet")
+    config = Run(Path("runs/x")).config
+    assert said.code == 0
+    assert config == Run(root / "one").config.replace(seed=1)
+
+
+def test_the_second_in_a_run_directory_is_refused_before_it_loads_jax(jaxquard, root, npz, quick):
+    jaxquard("train", "--dataset", npz, *quick, "--name", "x", "--until", 1, "--quiet")
+    with locked(Path("runs/x")):
+        said = jaxquard("train", "--resume", "x")
+    assert said.code == 5
+    assert f"in use by process {os.getpid()}" in said.err

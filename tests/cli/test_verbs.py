@@ -1,0 +1,100 @@
+"""The verbs that look at what there is, their tables and their JSON."""
+
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def test_evaluate(jaxquard, root):
+    said = jaxquard("evaluate", "one", "--runs", root)
+    assert said.code == 0
+    assert said.out.splitlines()[0] == "one on stripes, test set, 40 images"
+    document = jaxquard("evaluate", "one", "--runs", root, "--json").document
+    assert list(document)[:6] == ["model", "dataset", "split", "n", "accuracy", "loss"]
+    assert (document["model"], document["dataset"], document["split"], document["n"]) == ("one", "stripes", "test", 40)
+    assert np.sum(document["confusion"]) == 40
+    assert [one["class"] for one in document["per_class"]] == ["0", "1", "2"]
+
+
+def test_evaluating_on_other_data_says_so_first(jaxquard, root):
+    images = np.random.default_rng(0).integers(0, 255, (24, 6, 6)).astype(np.uint8)
+    np.savez("other.npz", images=images, labels=np.arange(24) % 3)
+    said = jaxquard("evaluate", "one", "--runs", root, "--dataset", "other.npz")
+    assert said.err == "note: one was trained on stripes, which this is not\n"
+    assert jaxquard("evaluate", "one", "--runs", root, "--dataset", "other.npz", "--quiet", "--json").err == ""
+
+
+def test_predict(jaxquard, root, picture):
+    said = jaxquard("predict", "one", picture, picture, "--runs", root)
+    assert said.code == 0
+    assert said.out.count(picture.name) == 2
+    assert "light background: inverted" in said.err
+    said = jaxquard("predict", "one", picture, "--runs", root, "--json", "--quiet")
+    assert said.err == ""
+    (document,) = said.document
+    assert list(document) == ["file", "label", "class_index", "probability", "probabilities"]
+    assert document["file"] == str(picture)
+    assert document["label"] == str(document["class_index"])
+    assert document["probability"] == max(document["probabilities"].values())
+    assert sum(document["probabilities"].values()) == pytest.approx(1)
+
+
+def test_runs(jaxquard, root):
+    said = jaxquard("runs", "--runs", root)
+    assert re.search(r"^one +finished +2 ", said.out, re.MULTILINE)
+    (document,) = jaxquard("runs", "--runs", root, "--json").document
+    assert (document["run"], document["status"], document["epochs"]) == ("one", "finished", 2)
+    assert jaxquard("runs", "--json").document == []
+    assert "no runs in runs yet" in jaxquard("runs").out
+
+
+@pytest.mark.parametrize("name", ["config.toml", "journal.jsonl", "evaluations.jsonl"])
+def test_runs_lists_a_damaged_run_as_damaged(jaxquard, root, name):
+    shutil.copytree(root / "one", "runs/bad")
+    shutil.copytree(root / "one", "runs/good")
+    Path("runs/bad", name).write_bytes(b"\xff\n")
+    found = {document["run"]: document["status"] for document in jaxquard("runs", "--json").document}
+    assert found == {"bad": "damaged", "good": "finished"}
+    assert jaxquard("runs").code == 0
+
+
+def test_compare(jaxquard, root, npz, quick):
+    jaxquard("train", "--dataset", npz, *quick, "--seed", 1, "--name", "two", "--runs", root, "--quiet")
+    said = jaxquard("compare", "one", "two", "--runs", root, "--chart", "chart.svg")
+    lines = [line.split() for line in said.out.splitlines()]
+    assert lines[0] == ["one", "two"]
+    assert lines[1] == ["seed", "0", "1"]
+    assert lines[2][:2] == ["epochs", "run"]
+    again = ["compare", "one", "two", "--runs", root, "--chart", "chart.svg"]
+    assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
+    assert Path("chart.svg").read_text().startswith("<svg")
+    documents = jaxquard("compare", "one", "two", "--runs", root, "--json").document
+    assert [document["settings"] for document in documents] == [{"seed": 0}, {"seed": 1}]
+    paths = [root / "one", shutil.copytree(root / "two", Path("elsewhere/one"))]
+    assert jaxquard("compare", *paths, "--chart", "paths.svg").code == 0  # of the same name, and not in ./runs
+    assert "elsewhere/one: training" in Path("paths.svg").read_text()
+
+
+def test_recipes(jaxquard):
+    assert re.search(r"^seed ", jaxquard("recipes").out, re.MULTILINE)
+    found = {document["name"]: document for document in jaxquard("recipes", "--json").document}
+    assert found["seed"]["config"]["hidden"] == [128, 64]
+    assert set(found["seed"]) == {"name", "purpose", "config", "result"}
+
+
+def test_data(jaxquard, npz, tmp_path):
+    said = jaxquard("data", "--json", "--data-dir", tmp_path)
+    assert {row["name"]: row["state"] for row in said.document}["fashion-mnist"] == "absent"
+    facts = jaxquard("data", npz, "--json").document
+    assert (facts["train"], facts["test"], facts["image_shape"]) == (120, 40, [6, 6, 1])
+    assert "training images" in jaxquard("data", npz).out
+
+
+def test_doctor(jaxquard, tmp_path):
+    document = jaxquard("doctor", "--json", "--data-dir", tmp_path).document
+    assert isinstance(document["healthy"], bool)
+    assert all(set(check) == {"name", "ok", "detail", "remedy"} for check in document["checks"])
+    assert re.search(r"^ok +Python", jaxquard("doctor", "--data-dir", tmp_path).out, re.MULTILINE)
