@@ -17,6 +17,7 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import UsageError
 from jaxquard.runs import directory
+from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.figures import figures
 from jaxquard.runs.lock import refuse_if_in_use
 
@@ -138,7 +139,7 @@ def choose_split(model: "TrainedModel", dataset: Dataset, split: Split) -> tuple
 
 def is_other_data(model: "TrainedModel", dataset: Dataset) -> bool:
     """Whether a model is judged on data that its training did not know as its own."""
-    return model.dataset["sha256"] != dict(dataset.sha256)
+    return not is_same_data(model.dataset, dataset)
 
 
 def predict(

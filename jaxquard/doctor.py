@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -18,6 +17,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+
+from jaxquard.files import existing, is_writable
 
 OLDEST_PYTHON = (3, 11)
 WRONG_JAXLIB = {  # release -> what is wrong with it
@@ -188,7 +189,7 @@ def check_compilation_cache() -> Iterator[Check]:
     folder = Path(chosen)
     sizes = [file.stat().st_size for file in folder.glob("*") if file.is_file()]
     kept = f"{len(sizes)} files, {_size(sum(sizes))} in {folder}"
-    if _writable(folder):
+    if is_writable(folder):
         yield Check("compiled programs", True, kept)
     else:
         yield Check("compiled programs", None, f"{kept}, which cannot be written", "set JAX_COMPILATION_CACHE_DIR")
@@ -213,7 +214,7 @@ def check_data_folder(data_dir: Path | None = None) -> Iterator[Check]:
     from jaxquard.data.cache import home
 
     folder = home(data_dir)
-    if _writable(folder):
+    if is_writable(folder):
         yield Check("data folder", True, f"{folder} can be written")
     else:
         remedy = "choose another with --data-dir or JAXQUARD_DATA (what is there already can still be read)"
@@ -225,7 +226,7 @@ def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
     from jaxquard.data.cache import home
 
     for name, folder in {"disk for data": home(data_dir), "disk for runs": runs.absolute()}.items():
-        free = shutil.disk_usage(_existing(folder)).free
+        free = shutil.disk_usage(existing(folder)).free
         ok = free >= ENOUGH
         yield Check(name, ok, f"{_size(free)} free at {folder}", None if ok else f"free {_size(ENOUGH)} there")
 
@@ -262,20 +263,6 @@ def check_extras() -> Iterator[Check]:
             yield Check(f"extra: {extra}", None, f"not installed ({', '.join(missing)})", remedy)
         else:
             yield Check(f"extra: {extra}", True, "installed")
-
-
-def _writable(folder: Path) -> bool:
-    """Whether a file can be made in the folder, or the folder be made. Leaves nothing behind."""
-    try:
-        with tempfile.TemporaryFile(dir=_existing(folder)):
-            return True
-    except OSError:
-        return False
-
-
-def _existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def _size(count: int) -> str:

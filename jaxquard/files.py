@@ -7,6 +7,7 @@ is recognised by that name and swept away by the next one.
 import contextlib
 import os
 import shutil
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -24,6 +25,20 @@ def explained(path: Path, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise JaxquardError(f"{path}: cannot {doing}: {error.strerror or error}") from error
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether a file can be made in the folder, or the folder be made. Leaves nothing behind."""
+    try:
+        with tempfile.TemporaryFile(dir=existing(folder)):
+            return True
+    except OSError:
+        return False
+
+
+def existing(folder: Path) -> Path:
+    """The folder, or the nearest one above it that exists."""
+    return next(place for place in (folder, *folder.parents) if place.exists())
 
 
 def temporary(path: Path) -> Path:

@@ -10,8 +10,8 @@ from cyclopts import Parameter
 
 from jaxquard import compilation
 from jaxquard.cli.options import COMMON, SOURCE, Common, Shared, Sourced, data_options, print_json
-from jaxquard.errors import UsageError
-from jaxquard.files import explained
+from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.files import is_writable
 from jaxquard.lessons import find, listing
 
 if TYPE_CHECKING:
@@ -88,8 +88,8 @@ def _bench(name: str, chosen: "Lesson", mine: Path, common: Common) -> None:
 
 def _check_free(folder: Path, name: str, overwrite: bool) -> None:
     """Better now than after two minutes of training."""
-    with explained(folder, "write"):
-        folder.mkdir(parents=True, exist_ok=True)
+    if not is_writable(folder):
+        raise JaxquardError(f"{folder}: cannot write there; choose another folder with --out")
     taken = [path for path in folder.glob(f"{name}*") if path.suffix in (".json", ".md", ".svg", ".png")]
     if taken and not overwrite:
         raise UsageError(f"{taken[0]}: already there; choose another folder with --out or add --overwrite")

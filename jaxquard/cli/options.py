@@ -59,6 +59,7 @@ Sourced = Annotated[Source, Parameter(name="*", group="Data")]
 
 
 def data_options(source: Source, common: Common) -> dict[str, Any]:
+    """Where data come from and what is said on the way, as `data.load` takes it."""
     from jaxquard.display import Fetching, say
 
     silent = {"report": None, "progress": None}
@@ -67,4 +68,5 @@ def data_options(source: Source, common: Common) -> dict[str, Any]:
 
 
 def print_json(document: Any) -> None:
+    """The one JSON document, on one line."""
     print(json.dumps(document, allow_nan=False))

@@ -24,7 +24,7 @@ def train(
     *,
     recipe: Annotated[str | None, Parameter(help="Start from a named recipe (default: seed, the mission's).")] = None,
     config: Annotated[Path | None, Parameter(help="Start from a TOML file, such as a run's config.toml.")] = None,
-    settings: Annotated[Settings, Parameter(name="*")] = SETTINGS,  # type: ignore[valid-type]
+    settings: Annotated[Settings, Parameter(name="*")] = SETTINGS,  # type: ignore[valid-type]  # a class made at run time
     sweep: Annotated[
         tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01 or hidden=128-64,256. May be repeated.")
     ] = (),

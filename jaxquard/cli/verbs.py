@@ -100,22 +100,19 @@ def compare(
     """Put runs side by side: only the settings that differ, and one chart."""
     if len(names) < 2:
         raise UsageError("compare: name two runs or more")
-    from jaxquard import api
+    from jaxquard import api, charts
     from jaxquard.display import comparison_table
 
     if chart:
-        from jaxquard.charts import paths_of
-
-        paths_of(chart, overwrite=overwrite)
+        charts.paths_of(chart, overwrite=overwrite)
     documents = api.compare(names, runs=common.runs)
     if chart:
-        from jaxquard.charts import learning_curves, save
         from jaxquard.runs.directory import find, runs_directory
 
         found = [find(name, runs_directory(common.runs)) for name in names]
         unique = len({run.id for run in found}) == len(found)
         epochs = {run.id if unique else name: run.epochs() for name, run in zip(names, found, strict=True)}
-        save(learning_curves(epochs, metric=metric), chart, overwrite=overwrite)
+        charts.save(charts.learning_curves(epochs, metric=metric), chart, overwrite=overwrite)
     if common.json:
         print_json(documents)
     else:

@@ -19,6 +19,7 @@ import platformdirs
 from jaxquard.data import idx
 from jaxquard.data.catalogue import Entry
 from jaxquard.errors import DataError
+from jaxquard.files import sync_directory
 
 _MANIFEST = "manifest.json"
 _PART = ".part"
@@ -80,7 +81,7 @@ def store(folder: Path, cached: Cached) -> None:
         name: {"sha256": cached.sha256[name], "crc32": idx.crc32(values)} for name, values in cached.arrays.items()
     }
     _write(folder / _MANIFEST, json.dumps({"source": cached.source, "files": files}, indent=1).encode())
-    _sync_folder(folder)
+    sync_directory(folder)
 
 
 def _write(path: Path, *parts: bytes | memoryview) -> None:
@@ -105,13 +106,3 @@ def _sweep(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - part.stat().st_mtime > _STALE_SECONDS:
                 part.unlink()
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the renames themselves durable (where the system lets a folder be opened)."""
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

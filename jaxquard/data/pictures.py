@@ -23,12 +23,12 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
+from jaxquard.data.statistics import MIDDLE
 from jaxquard.errors import DataError, UsageError
 
 MAX_BYTES = 64 * 2**20
 MAX_PIXELS = 50_000_000
 CLOSE = 0.05 * 255  # as close to the background's grey as the paper calls background
-MIDDLE = 127.5  # a background brighter than this is light
 UNEVEN = 5 * CLOSE  # corners further apart than this do not all show the same background
 WORKING_EDGE = 1024  # larger pictures are reduced to this first: plenty to find an object in
 

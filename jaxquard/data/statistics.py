@@ -1,14 +1,18 @@
-"""The two numbers that standardising needs, exactly and without a second copy of the images."""
+"""What training images are like: the two numbers that standardising needs, and whether their background is light."""
 
 import numpy as np
 
 from jaxquard.errors import DataError
 
+MIDDLE = 127.5  # a background brighter than this is light
 _CHUNK = 1 << 16  # bytes at a time: the squares, as uint16, stay in the processor's cache
 
 
 def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of the pixels in [0, 1] of uint8 images. Raises DataError where all are the same."""
+    """Mean and standard deviation of the pixels in [0, 1] of uint8 images, exactly and without a second copy of them.
+
+    Raises DataError where all pixels are the same.
+    """
     pixels = images.reshape(-1)
     total, squares = int(pixels.sum(dtype=np.uint64)), 0
     for first in range(0, pixels.size, _CHUNK):
@@ -19,3 +23,8 @@ def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
     if variance == 0:
         raise DataError("every pixel of every training image has the same value: there is nothing to learn from")
     return total / pixels.size / 255, variance**0.5 / 255
+
+
+def has_light_background(images: np.ndarray) -> bool:
+    """Whether most corners of uint8 images (n, h, w, c) are light: then a picture to be judged has to be, too."""
+    return bool(np.median(images[:, [0, 0, -1, -1], [0, -1, 0, -1]]) > MIDDLE)

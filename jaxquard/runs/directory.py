@@ -62,7 +62,7 @@ def parted(model: str) -> tuple[str, str, str]:
 
 
 def free_path(root: Path, name: str) -> Path:
-    """Where a new run of this name goes; RunError where the name is taken."""
+    """Where a new run of this name goes; RunError where it is taken, UsageError where none can be called so."""
     path = root / checked_name(name)
     if name in shipped():
         raise UsageError(f"run name {name!r}: a model that comes with Jaxquard has it; choose another")

@@ -13,6 +13,7 @@ from jaxquard.data import Dataset
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import tensors
 from jaxquard.runs.directory import Run
+from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.models import TrainedModel, load_model
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import mean_over_views
@@ -33,7 +34,7 @@ def ask(
         )
     if model.class_names != dataset.class_names:
         warn(f"{config.teacher} has other names for its classes: {', '.join(model.class_names)}; their order counts")
-    if model.dataset["sha256"] == dict(dataset.sha256) and model.config.held_out < config.held_out:
+    if is_same_data(model.dataset, dataset) and model.config.held_out < config.held_out:
         warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
     logits = mean_over_views(model.answers, np.asarray(data.images), "mirror" if config.flip else "none")
     facts = {"name": config.teacher, "sha256": fingerprint(model)}

@@ -145,8 +145,7 @@ def resume(
 
 
 def _check_same_data(run: Run, dataset: Dataset) -> None:
-    then = run.environment["dataset"]
-    if then["sha256"] != dict(dataset.sha256):
+    if not environment.is_same_data(run.environment["dataset"], dataset):
         raise RunError(f"{run.path}: was trained on other data than {dataset.name} as it is now; resume needs the same")
 
 

@@ -115,7 +115,7 @@ class Shelf:
         if name in directory.shipped():
             return None, load_model(name, self._runs)
         for run in directory.every(self._runs):
-            if run.id == name.partition("@")[0]:
+            if run.id == directory.parted(name)[0]:
                 stamp = _stamp(run)  # before the weights: should these change meanwhile, they are read again next time
                 for model in models_of_run(run):
                     if model.name == name:
@@ -166,7 +166,7 @@ def _networks(path: Path, made: int) -> list[dict[str, Any]]:
 
 def describe(name: str, config: Config, facts: dict[str, Any], shipped: bool = False) -> dict[str, Any]:
     """A line of the list: `facts` is what its run knows of its data set."""
-    run, at, number = name.partition("@")
+    run, at, number = directory.parted(name)
     return {
         "model": name,
         "title": f"{run}, network {number} (seed {config.seed})" if at else name,

@@ -9,7 +9,6 @@ the last hidden layer is no judge: distances there passed over most noise (docs/
 import base64
 import binascii
 import functools
-import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -117,8 +116,8 @@ def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
     subjects = [shelf.take(name) for name in question.models]
     forms = [(one.model.image_shape, one.model.light_background) for one in subjects]
     seen = {form: see(question, *form) for form in dict.fromkeys(forms)}
-    answered = (predictions_of(one, seen[form].images) for one, form in zip(subjects, forms, strict=True))
-    predictions = list(itertools.chain.from_iterable(answered))
+    asked = zip(subjects, forms, strict=True)
+    predictions = [line for one, form in asked for line in predictions_of(one, seen[form].images)]
     first = seen[forms[0]]
     return {
         "predictions": predictions,

@@ -169,7 +169,7 @@ def check_amounts(config: Config, train: int) -> None:
 
 def is_known(model: str, runs: Container[str]) -> bool:
     """Whether this names a run, one network of a run (RUN@k) or a shipped model, and nothing else."""
-    run, at, number = model.partition("@")
+    run, at, number = directory.parted(model)
     return model in directory.shipped() or (run in runs and (not at or (number.isascii() and number.isdecimal())))
 
 

@@ -2,7 +2,6 @@
 
 import copy
 
-import numpy as np
 import pytest
 
 from jaxquard.runs import environment
@@ -23,15 +22,6 @@ def test_describes_the_machine_and_the_data(stripes):
     environment.check_facts(found["dataset"])
     del found["dataset"]["light_background"]  # as of runs made before it was said
     environment.check_facts(found["dataset"])
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_light_background_is_known_by_most_corners(channels):
-    images = np.full((9, 5, 4, channels), 255, np.uint8)
-    images[:, 1:4, 1:3] = 0
-    images[:4] = 0
-    assert environment.has_light_background(images)
-    assert not environment.has_light_background(255 - images)
 
 
 def test_says_what_may_change_bits_and_nothing_else():

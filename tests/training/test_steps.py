@@ -267,9 +267,9 @@ def test_a_diagnosis_is_that_of_the_whole_batch(case: Case):
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "step"])
-def test_a_diagnosed_update_is_made_with_the_learning_rate_told(schedule: str, train: Callable):
+def test_a_diagnosed_update_is_made_with_the_learning_rate_told(schedule: Any, train: Callable):
     """Of plain SGD it is η times the gradient, though the schedule has another η for the next step."""
-    config = Config(hidden=(6,), batch_size=50, epochs=3, schedule=schedule, decay_every=1.0)  # type: ignore[arg-type]
+    config = Config(hidden=(6,), batch_size=50, epochs=3, schedule=schedule, decay_every=1.0)
     for record in train(config).records:
         for name, norm in record["grad_norm"].items():
             assert record["update_norm"][name] == pytest.approx(record["learning_rate"] * norm, rel=1e-4)

@@ -3,7 +3,7 @@
 import { h, clear } from "../dom.js";
 import { chip } from "./status.js";
 
-const OPEN = new Set(["queued", "running", "pausing", "paused", "stopping"]);
+const OPEN = new Set(["queued", "running", "pausing", "paused", "stopping", "failed"]);
 
 export class Queue {
   /** `watch(run)` shows a run; `act(run, what)` steers one. */
@@ -15,7 +15,7 @@ export class Queue {
   }
 
   show(jobs, watched) {
-    const open = jobs.filter((job) => job.job !== watched && (OPEN.has(job.status) || job.error));
+    const open = jobs.filter((job) => job.job !== watched && OPEN.has(job.status));
     const said = JSON.stringify(open);
     if (said === this.said) return; // a button is not taken from under the finger
     this.said = said;

@@ -74,7 +74,7 @@ export class Sheet {
     else if (dx || dy) this.moveTo(this.pen.x + dx, this.pen.y + dy);
     else return;
     event.preventDefault();
-    if (event.key !== "Delete" && (event.key === " " || this.pen.down)) this.drawn();
+    if (event.key !== "Delete" && (event.key === " " || this.pen.down)) this.drawn(); // on a new sheet nothing is yet
   }
 
   /** The pen is put down, which leaves a dot, or lifted. */
