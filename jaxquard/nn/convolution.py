@@ -18,7 +18,7 @@ from jaxquard.nn.initializers import Initializer, he_normal
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
-CHUNK = 8  # images per partial sum of the weight gradient, at most: few enough for their copies to stay in cache
+CHUNK = 16  # images per partial sum of the weight gradient, at most: few enough for their copies to stay in cache
 
 
 def init_conv2d(
@@ -77,9 +77,10 @@ def _input_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads:
 
 
 def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads: Pads) -> jax.Array:
-    """∂C/∂w[i,j,c,o] = Σ x[n, s·p+i, s·q+j, c] · g[n,p,q,o] over n, p, q: for each i one matrix product an image.
+    """∂C/∂w[i,j,c,o] = Σ x[n, s·p+i, s·q+j, c] · g[n,p,q,o] over n, p, q: for each i one matrix product gᵀx.
 
-    A product's left side is x shifted by each j, side by side, so that it is kw·in wide.
+    Its right side is x shifted by each j, side by side, so that it is kw·in wide. A chunk's images are two products,
+    a half each, side by side: what is divided between cores is the products.
     """
     kh, kw, n_in, n_out = w.shape
     rows, columns = ((m - 1) * stride + 1 for m in g.shape[1:3])
@@ -88,10 +89,12 @@ def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads
         x, g = chunk
         x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
         wide = jnp.concatenate([x[:, :, j : j + columns : stride] for j in range(kw)], axis=-1)
-        parts = [wide[:, i : i + rows : stride].reshape(size, -1, kw * n_in) for i in range(kh)]
-        g = g.reshape(size, -1, n_out)
-        return total + jnp.stack([jnp.einsum("npc,npo->nco", part, g).sum(axis=0) for part in parts]), None
+        parts = [wide[:, i : i + rows : stride].reshape(halves, -1, kw * n_in) for i in range(kh)]
+        g = g.reshape(halves, -1, n_out)
+        return total + jnp.stack([jnp.einsum("npo,npc->noc", g, part).sum(axis=0) for part in parts]), None
 
     size = math.gcd(len(x), CHUNK)
+    halves = math.gcd(size, 2)
     chunks = tuple(a.reshape(-1, size, *a.shape[1:]) for a in (x, g))
-    return lax.scan(partial_sum, jnp.zeros((kh, kw * n_in, n_out)), chunks)[0].reshape(w.shape)
+    total = lax.scan(partial_sum, jnp.zeros((kh, n_out, kw * n_in)), chunks)[0]
+    return total.reshape(kh, n_out, kw, n_in).transpose(0, 2, 3, 1)
