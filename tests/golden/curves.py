@@ -2,7 +2,8 @@
 
 Nothing else would tell when an upgrade, or a change meant to be harmless, moves the numbers. Rounding differs between
 processors, and grows from step to step: hence the tolerances. A curve that this release recorded on this platform must
-agree within SAME. Where there is none, the nearest one must agree within OTHER: nothing is ever left uncompared.
+agree within SAME. Where there is none, the nearest one must agree within OTHER: nothing is ever left uncompared. Of a
+CNN's few steps, the test loss counts a tenth: batch normalisation's running statistics are far from settled.
 """
 
 import json
@@ -22,6 +23,7 @@ FILE = Path(__file__).with_name("curves.json")
 SAME, OTHER = 0.005, 0.02  # of the loss; a learning rate 1 % larger moves the mission's curve by 0.009
 EPOCHS = {"mlp": 5, "cnn": 2}
 EXAMPLES = {"mlp": 5120, "cnn": 1280}
+TEST_COUNTS = {"mlp": 1.0, "cnn": 0.1}  # between two processors, `cnn`'s differs by 0.016
 TESTED = 500
 HELD_OUT = 256
 
@@ -136,8 +138,12 @@ def compare(name: str, curve: Curve, recorded: dict[str, Any], where: str | None
         raise LookupError(f"{name} is new or has changed: record its curve with `python tests/golden {name}`")
     key = nearest(list(entry["curves"]), where)
     a, b = np.array(curve), np.array(entry["curves"][key])
-    deviation = float(np.max(np.abs(a / b - 1))) if a.shape == b.shape and np.isfinite(a).all() else np.inf
-    return Comparison(name, key, deviation, SAME if key == where else OTHER)
+    tolerance = SAME if key == where else OTHER
+    if a.shape != b.shape or not np.isfinite(a).all():
+        return Comparison(name, key, np.inf, tolerance)
+    off = np.abs(a / b - 1)
+    off[-1] *= TEST_COUNTS[recipes.find(name).config.model]
+    return Comparison(name, key, float(off.max()), tolerance)
 
 
 def nearest(recorded: list[str], where: str) -> str:

@@ -39,9 +39,9 @@ CURVE = [2.0, 1.0, 1.5]
 HERE, PLATFORM = "jax 0.12.0 cpu x86_64", "cpu x86_64"
 
 
-def recorded(*keys: str, config: Config | None = None) -> dict:
-    config = config or curves.shortened(recipes.find("seed").config)
-    return {"seed": {"settings": curves.distinctive(config), "curves": dict.fromkeys(keys, CURVE)}}
+def recorded(*keys: str, config: Config | None = None, name: str = "seed") -> dict:
+    config = config or curves.shortened(recipes.find(name).config)
+    return {name: {"settings": curves.distinctive(config), "curves": dict.fromkeys(keys, CURVE)}}
 
 
 @pytest.mark.parametrize(
@@ -72,6 +72,16 @@ def test_a_release_that_was_not_recorded_has_the_wider_tolerance() -> None:
     curve = [loss * (1 + (curves.SAME + curves.OTHER) / 2) for loss in CURVE]
     assert not curves.compare("seed", curve, recorded(HERE), HERE).agrees
     assert curves.compare("seed", curve, recorded("jax 0.12.1 cpu x86_64"), HERE).agrees
+
+
+def test_the_test_loss_of_a_cnn_counts_a_tenth() -> None:
+    def agrees(*factors: float) -> bool:
+        curve = [loss * factor for loss, factor in zip(CURVE, factors, strict=True)]
+        return curves.compare("cnn", curve, recorded(HERE, name="cnn"), HERE).agrees
+
+    assert agrees(1, 1, 1 + 9 * curves.SAME)
+    assert not agrees(1, 1, 1 + 11 * curves.SAME)
+    assert not agrees(1, 1 + 2 * curves.SAME, 1)
 
 
 def test_a_recipe_without_its_curve_says_how_to_record_it() -> None:
