@@ -18,7 +18,7 @@ from jaxquard.nn.initializers import Initializer, he_normal
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
-CHUNK = 16  # images per partial sum of the weight gradient, at most: few enough for their copies to stay in cache
+CHUNK = 32  # images per partial sum of the weight gradient, at most: few enough for their copies to stay in cache
 
 
 def init_conv2d(
@@ -77,24 +77,28 @@ def _input_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads:
 
 
 def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads: Pads) -> jax.Array:
-    """∂C/∂w[i,j,c,o] = Σ x[n, s·p+i, s·q+j, c] · g[n,p,q,o] over n, p, q: for each i one matrix product gᵀx.
+    """∂C/∂w[i,j,c,o] = Σ x[n, s·p+i, s·q+j, c] · g[n,p,q,o] over n, p, q: one matrix product for all i and j.
 
-    Its right side is x shifted by each j, side by side, so that it is kw·in wide. A chunk's images are two products,
-    a half each, side by side: what is divided between cores is the products.
+    Its left side is x moved by each j, side by side, kw·in wide; its right side g moved by each i, kh·out wide, which
+    is the same as moving x the other way. A chunk's images are two products, a half each: what is divided between
+    cores is the products.
     """
     kh, kw, n_in, n_out = w.shape
+    (top, _), sides = pads
+    height = x.shape[1]
     rows, columns = ((m - 1) * stride + 1 for m in g.shape[1:3])
 
     def partial_sum(total, chunk):
         x, g = chunk
-        x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+        x = jnp.pad(x, ((0, 0), (0, 0), sides, (0, 0)))
         wide = jnp.concatenate([x[:, :, j : j + columns : stride] for j in range(kw)], axis=-1)
-        parts = [wide[:, i : i + rows : stride].reshape(halves, -1, kw * n_in) for i in range(kh)]
-        g = g.reshape(halves, -1, n_out)
-        return total + jnp.stack([jnp.einsum("npo,npc->noc", g, part).sum(axis=0) for part in parts]), None
+        moves = [(i - top, height - rows - (i - top), stride - 1) for i in range(kh)]
+        deep = jnp.concatenate([lax.pad(g, 0.0, ((0, 0, 0), move, (0, 0, 0), (0, 0, 0))) for move in moves], axis=-1)
+        wide, deep = (a.reshape(halves, -1, a.shape[-1]) for a in (wide, deep))
+        return total + jnp.einsum("npc,npo->nco", wide, deep), None
 
     size = math.gcd(len(x), CHUNK)
     halves = math.gcd(size, 2)
     chunks = tuple(a.reshape(-1, size, *a.shape[1:]) for a in (x, g))
-    total = lax.scan(partial_sum, jnp.zeros((kh, n_out, kw * n_in)), chunks)[0]
-    return total.reshape(kh, n_out, kw, n_in).transpose(0, 2, 3, 1)
+    total = lax.scan(partial_sum, jnp.zeros((halves, kw * n_in, kh * n_out)), chunks)[0].sum(axis=0)
+    return total.reshape(kw, n_in, kh, n_out).transpose(2, 0, 1, 3)
