@@ -9,6 +9,7 @@ The ideas are those of Michael Nielsen's "Neural Networks and Deep Learning", ch
 """
 
 import functools
+import os
 import sys
 import time
 from itertools import pairwise
@@ -131,8 +132,8 @@ if __name__ == "__main__":
     app.default(main)
     try:
         app(exit_on_error=False, print_error=False)
-    except KeyboardInterrupt:
-        sys.exit(130)
+    except (KeyboardInterrupt, BrokenPipeError):  # stopped, or nobody reads on
+        os._exit(130)
     except (JaxquardError, cyclopts.CycloptsError) as error:
         print(f"mlp_fashion_mnist: {error}", file=sys.stderr)
         sys.exit(getattr(error, "exit_code", UsageError.exit_code))

@@ -1,5 +1,6 @@
 """`mlp_fashion_mnist.py`: the algorithm on one screen is the package's own training, and it speaks in single lines."""
 
+import os
 import re
 import subprocess
 import sys
@@ -198,6 +199,16 @@ def test_the_command_itself_refuses_without_a_traceback():
     done = subprocess.run([sys.executable, SCRIPT, "--epochs", "-3"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "mlp_fashion_mnist: epochs: must be at least 1 and at most 1000000, not -3\n"
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as gone:
+        command = [sys.executable, SCRIPT, "--epochs", "1"]
+        done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 130
+    assert "Error" not in done.stderr
 
 
 def test_it_fits_on_a_screen_and_stays_on_nn_and_data():

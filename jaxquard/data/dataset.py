@@ -28,6 +28,10 @@ class Dataset:
     sha256: dict[str, str]
     source: str
 
+    def __repr__(self) -> str:
+        size, train, test = _size(self.train_images), len(self.train_images), len(self.test_images)
+        return f"<Dataset {self.name}: {train:,} training and {test:,} test images of {size}, {self.classes} classes>"
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of every image."""

@@ -132,7 +132,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
 def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
     """Expected calibration error: the mean gap between confidence and accuracy over equal-width bins, weighted by
     how many examples fall in each (Guo et al., 2017, arXiv 1706.04599, eq. 3)."""
-    number = np.minimum((confidence * bins).astype(int), bins - 1)
+    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
     counts = np.bincount(number, minlength=bins)
     gaps = np.abs(np.bincount(number, right, bins) - np.bincount(number, confidence, bins))
     return float(gaps.sum() / counts.sum())

@@ -33,6 +33,10 @@ def test_a_dataset_is_what_the_rest_expects() -> None:
         dataset.train_images[0] = 0
 
 
+def test_a_dataset_introduces_itself_in_a_line() -> None:
+    assert repr(made()) == "<Dataset made: 7 training and 2 test images of 2×3×1, 3 classes>"
+
+
 def test_colour_stays_colour() -> None:
     colour = np.zeros((7, 2, 3, 3), np.uint8)
     assert made(train_images=colour, test_images=colour[:2]).image_shape == (2, 3, 3)

@@ -82,6 +82,8 @@ def test_calibration_error_at_the_extremes():
     assert calibration_error(np.ones(8), np.zeros(8, bool)) == 1
     assert calibration_error(np.full(4, 0.75), np.array([True, True, True, False])) == 0
     assert calibration_error(np.zeros(3), np.zeros(3, bool)) == 0
+    at_the_edge = calibration_error(np.array([0.5, 0.4]), np.array([True, False]), bins=2)
+    assert at_the_edge == pytest.approx(0.05)  # bins are closed on the right, as in the charts: both in the first
 
 
 def test_mistakes_are_the_wrong_ones_most_confident_first():
