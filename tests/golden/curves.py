@@ -23,7 +23,7 @@ FILE = Path(__file__).with_name("curves.json")
 SAME, OTHER = 0.005, 0.02  # of the loss; a learning rate 1 % larger moves the mission's curve by 0.009
 EPOCHS = {"mlp": 5, "cnn": 2}
 EXAMPLES = {"mlp": 5120, "cnn": 1280}
-TEST_COUNTS = {"mlp": 1.0, "cnn": 0.1}  # between two processors, `cnn`'s differs by 0.016
+TEST_COUNTS = {"mlp": 1.0, "cnn": 0.1}  # between two processors, an earlier `cnn`'s differed by 0.016
 TESTED = 500
 HELD_OUT = 256
 
