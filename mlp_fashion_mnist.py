@@ -27,6 +27,7 @@ from jaxquard.nn.activations import relu
 from jaxquard.nn.layers import dense, init_dense, standardize
 from jaxquard.nn.losses import cross_entropy
 from jaxquard.nn.model import count_parameters
+from jaxquard.nn.permutation import permutation
 
 
 @functools.partial(jax.jit, static_argnames="sizes")
@@ -58,7 +59,7 @@ def train_step(params, x, y, learning_rate):
 def create_batches(key, n, batch_size):
     """A fresh shuffle of 0 … n-1, cut into whole batches: (steps, batch_size)."""
     steps = n // batch_size
-    return jax.random.permutation(key, n)[: steps * batch_size].reshape(steps, batch_size)
+    return permutation(key, n)[: steps * batch_size].reshape(steps, batch_size)
 
 
 @functools.partial(jax.jit, donate_argnums=0)

@@ -113,7 +113,7 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
         result = training.resume(run, dataset, observer=observer)
     else:
         result = training.train(config, dataset, runs=runs, name=name, observer=observer)
-    accuracies = result.test_accuracy if recipe.seeds > 1 else [result.test_accuracy]
+    accuracies = np.ravel(result.test_accuracy).tolist()  # of one network it is a number
     if None in accuracies:
         raise RunError(f"{result.run.path}: {accuracies.count(None)} of its networks diverged: no figures")
     first = models_of_run(result.run)[0]
@@ -128,7 +128,7 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     mean = float(np.mean(accuracies))
     return {
         "test_accuracy": spread(accuracies),
-        "tta": result.tta and {"name": result.tta["name"]} | spread(result.tta["accuracy"]),
+        "tta": result.tta and {"name": result.tta["name"]} | spread(np.ravel(result.tta["accuracy"]).tolist()),
         "n": recipe.seeds,
         "seeds": [network.seed for network in config.networks()],
         "parameters": result.parameters,

@@ -6,6 +6,8 @@ number of it, which is why a run resumed anywhere goes on with the very bits it 
 
 import jax
 
+from jaxquard.nn.permutation import permutation
+
 INIT, ORDER, AUGMENT, DROPOUT = range(4)
 
 
@@ -16,4 +18,4 @@ def stream(key: jax.Array, purpose: int, index: int | jax.Array = 0) -> jax.Arra
 
 def epoch_order(key: jax.Array, epoch: int | jax.Array, examples: int) -> jax.Array:
     """The order in which epoch number `epoch` visits the examples: (examples,) int32, each exactly once."""
-    return jax.random.permutation(stream(key, ORDER, epoch), examples)
+    return permutation(stream(key, ORDER, epoch), examples)
