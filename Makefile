@@ -89,4 +89,4 @@ docs-cli: $(VENV)/.dev  ## docs/cli.md, from the help texts
 	$(BIN)/python tests/cli_page.py > docs/cli.md
 
 clean:
-	rm -rf $(VENV) $(VENV)-newest build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-bench build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

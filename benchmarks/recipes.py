@@ -22,6 +22,7 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import App, Parameter
 
+from benchmarks.report import replace_section
 from jaxquard import recipes
 from jaxquard.charts import (
     confusion_matrix,
@@ -191,7 +192,7 @@ def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) ->
     """The README's picture: how the mission's networks learned, and what the first of them sees and says."""
     from jaxquard.runs import tensors
 
-    start = run.path / "snapshots" / "epoch-000000.safetensors"
+    start = run.snapshot(0)
     before = tensors.from_bytes(start.read_bytes(), str(start))["0/0/w"][0]  # parameters, first layer, first network
     card = training_card(
         run.epochs(),
@@ -209,9 +210,13 @@ def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) ->
 
 def write_tables(results: dict[str, Any], root: Path) -> None:
     """The table in README.md and docs/RESULTS.md, between their markers, and the chart of all recipes."""
-    replace_between(root / "README.md", "results", accuracy_table(results))
-    replace_between(root / "docs" / "RESULTS.md", "results", whole(results))
-    replace_between(root / "jaxquard" / "models" / "README.md", "models", model_table(results))
+    tables = {
+        root / "README.md": ("results", accuracy_table(results)),
+        root / "docs" / "RESULTS.md": ("results", whole(results)),
+        root / "jaxquard" / "models" / "README.md": ("models", model_table(results)),
+    }
+    for page, (name, text) in tables.items():
+        page.write_text(replace_section(page.read_text(encoding="utf-8"), name, text), encoding="utf-8")
     rows = [
         {"name": name, "values": [100 * value for value in entry["test_accuracy"]["values"]]}
         for name, entry in reversed(ranked(results))
@@ -296,14 +301,6 @@ def details(results: dict[str, Any]) -> str:
 def percent(share: float | None, digits: int = 1) -> str:
     """A share for people."""
     return "–" if share is None else f"{100 * share:.{digits}f} %"
-
-
-def replace_between(file: Path, marker: str, text: str) -> None:
-    """Put `text` between `<!-- marker -->` and `<!-- /marker -->`."""
-    content = file.read_text(encoding="utf-8")
-    before, rest = content.split(f"<!-- {marker} -->", 1)
-    after = rest.split(f"<!-- /{marker} -->", 1)[1]
-    file.write_text(f"{before}<!-- {marker} -->\n{text}\n<!-- /{marker} -->{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def replace_section(page: str, name: str, text: str) -> str:
 
 
 def draw(row: Summary, path: Path) -> None:
-    """A row as a chart (PNG and SVG beside `path`), ours and the peers', best first."""
+    """A row as a chart at `path`, ours and the peers', best first."""
     from jaxquard.charts import dot_plot, save
 
     systems = {"Jaxquard": row["ours"], **row["peers"]}

@@ -26,10 +26,10 @@ ARROWS: dict[str, set[str]] = {
     "recipes": {"config"},
     "sweeps": {"config"},
     "api": {"data", "config", "recipes", "runs", "training"},
-    "doctor": {"data", "compilation", "files"},
-    "lessons": {"api", "charts", "config", "data", "files", "nn", "recipes", "runs", "training"},
+    "doctor": {"data", "files"},
+    "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "lessons", "nn", "recipes", "runs", "training"},
-    "display": {"config", "data", "doctor", "lessons", "recipes", "runs", "training"},
+    "display": {"config", "data", "doctor", "recipes", "runs", "training"},
     "cli": {"api", "charts", "compilation", "config", "data", "display", "doctor", "files", "lessons", "recipes"}
     | {"runs", "studio", "sweeps"},
     "__init__": {"api", "config", "data"},

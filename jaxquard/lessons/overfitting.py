@@ -41,13 +41,7 @@ def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
 
 def stopped(plain: Arm) -> np.ndarray:
     """Accuracy in % at the epoch after which the *other* seeds' held-out loss was lowest."""
-    return tuned_by(-np.array(plain["loss"]).T, 100 * np.array(plain["accuracy"]).T)
-
-
-def tuned_by(merit: np.ndarray, figures: np.ndarray) -> np.ndarray:
-    """Each seed's figure where the other seeds' merit is greatest: two of (settings, seeds) -> (seeds,)."""
-    others = merit.sum(axis=1, keepdims=True) - merit
-    return np.take_along_axis(figures, others.argmax(axis=0)[None], axis=0)[0]
+    return tuned(100 * np.array(plain["accuracy"]).T, merit=-np.array(plain["loss"]).T)
 
 
 def accuracies(measured: Measured) -> dict[str, np.ndarray]:

@@ -115,10 +115,13 @@ def at_an_end(figures: Mapping[str, Sequence[Sequence[float]] | np.ndarray]) -> 
     return f"At an end of the range that was tried, and perhaps better beyond it, is the best for: {'; '.join(named)}."
 
 
-def tuned(figures: np.ndarray) -> np.ndarray:
+def tuned(figures: np.ndarray, merit: np.ndarray | None = None) -> np.ndarray:
     """What each seed gets at the setting that is best on average for the *other* seeds: (settings, seeds) -> (seeds,).
+
+    Best by the figures themselves, or by a `merit` of the same shape.
 
     To choose a setting by the very figures that are then reported would flatter whoever has more to choose from.
     """
-    others = figures.sum(axis=1, keepdims=True) - figures
+    merit = figures if merit is None else merit
+    others = merit.sum(axis=1, keepdims=True) - merit
     return np.take_along_axis(figures, others.argmax(axis=0)[None], axis=0)[0]

@@ -28,6 +28,7 @@ from jaxquard.runs.journal import Line
 
 STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+SNAPSHOT = re.compile(r"epoch-(\d{6,})\.safetensors", re.ASCII)
 
 
 def runs_directory(given: Path | None = None) -> Path:
@@ -135,6 +136,15 @@ class Run:
         """The folder of weights kept for looking back."""
         return self.path / "snapshots"
 
+    def snapshot(self, epoch: int) -> Path:
+        """The file of the weights after an epoch; 0 is the start."""
+        return self.snapshots / f"epoch-{epoch:06d}.safetensors"
+
+    def snapshot_epochs(self) -> list[int]:
+        """The epochs whose weights were kept; a file of another name is nobody's snapshot."""
+        found = (SNAPSHOT.fullmatch(file.name) for file in self.snapshots.iterdir()) if self.snapshots.is_dir() else ()
+        return sorted(int(match[1]) for match in found if match)
+
     def journal(self) -> list[Line]:
         """All lines, as if never interrupted."""
         return journal.read(self.journal_file)
@@ -146,6 +156,10 @@ class Run:
     def evaluations(self) -> list[Line]:
         """Every evaluation on the test set, oldest first."""
         return journal.read_lines(self.evaluations_file)
+
+    def own_evaluation(self) -> Line:
+        """Training's own evaluation at its end, the last if a killed run made it again; {} while there is none."""
+        return next((line for line in reversed(self.evaluations()) if line.get("by") == "train"), {})
 
     def record_evaluation(self, by: str, why: str, **found: Any) -> None:
         """Put a look at the data on record: by whom and why, and what was found."""

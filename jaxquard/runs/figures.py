@@ -59,15 +59,14 @@ def _of(figure: Any, k: int) -> Any:
 
 def figures(run: Run) -> dict[str, Any]:
     """How far a run came and how good it is, from its journal and its own evaluation on the test set."""
-    epochs, evaluations, held_out = run.epochs(), run.evaluations(), held_out_accuracy(run)
+    epochs, test, held_out = run.epochs(), run.own_evaluation(), held_out_accuracy(run)
     last = epochs[-1] if epochs else {}
-    test = next((line for line in reversed(evaluations) if line.get("by") == "train"), {})
     return {
         "status": run.status(),
         "epochs": len(epochs),
         "train_loss": summary(last.get("train_loss")),
         "val_accuracy": summary(held_out if len(held_out) > 1 else held_out[0]),
         "test_accuracy": summary(test.get("accuracy")),
-        "test_evaluations": len(evaluations),
+        "test_evaluations": len(run.evaluations()),
         "seconds": round(sum(line.get("seconds", 0.0) for line in epochs), 3),
     }

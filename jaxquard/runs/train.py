@@ -269,8 +269,7 @@ class Keeper:
             best = plain(event.state.stopping.best_epoch)
             self._note("stopped", event.step, reason="patience", best_epoch=best)
         if is_snapshot_epoch(event.epoch):
-            file = self.run.snapshots / f"epoch-{event.epoch:06d}.safetensors"
-            write_atomically(file, tensors.to_bytes(event.state.current))
+            write_atomically(self.run.snapshot(event.epoch), tensors.to_bytes(event.state.current))
 
     def _keep_divergence(self, event: Event) -> None:
         record = event.record or {}
@@ -356,11 +355,11 @@ def result_of_finished(run: Run) -> TrainResult | None:
     finished = run.finished()
     if not finished or checkpoint.newest(run.checkpoints, run.last_step())[1]:
         return None
-    tests = [line for line in run.evaluations() if line.get("by") == "train"]
+    test = run.own_evaluation()
     try:
-        figures = (_last_train_loss(run), tests[-1]["loss"], tests[-1]["accuracy"])
+        figures = (_last_train_loss(run), test["loss"], test["accuracy"])
         seconds = Seconds(**finished["seconds"])
         counts = (finished["parameters"], finished["epochs"])
-        return TrainResult(run, *counts, *figures, seconds, finished["diverged"], tests[-1].get("tta"))
-    except (IndexError, KeyError, TypeError) as error:
+        return TrainResult(run, *counts, *figures, seconds, finished["diverged"], test.get("tta"))
+    except (KeyError, TypeError) as error:
         raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error

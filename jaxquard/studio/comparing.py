@@ -66,7 +66,7 @@ def by_test(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Rows as `ranking` makes them, from each run's own evaluation on the test set at its end."""
     rows = []
     for run in runs:
-        judged = next((line["accuracy"] for line in run.evaluations() if line.get("by") == "train"), None)
+        judged = run.own_evaluation().get("accuracy")
         if judged is not None:
             values = judged if isinstance(judged, list) else [judged]
             rows.append({"networks": [run.id], "val_accuracy": summary(values)})

@@ -82,7 +82,7 @@ def summarised(sight: Sight) -> Summary:
 def parameters(run: Run, networks: int) -> int | None:
     """How many numbers one network of a run learns, from the header of its first snapshot; None if that is damaged."""
     try:
-        with open(run.snapshots / "epoch-000000.safetensors", "rb") as file:
+        with open(run.snapshot(0), "rb") as file:
             size = int.from_bytes(file.read(8), "little")
             header = strict_json.loads(file.read(min(size, 1 << 20)))
         learned = [tensor for name, tensor in header.items() if name.startswith("0/")]  # 1/… is the layers' own state

@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from jaxquard.charts import pictures
+from jaxquard.errors import RunError
 from jaxquard.runs.directory import Run
 from jaxquard.studio.watch import Sight
 
@@ -21,7 +22,7 @@ def weights(sight: Sight, network: int) -> dict[str, Any]:
     run = sight.run
     if not 0 <= network < len(run.config.networks()):
         raise HTTPException(422, "this run has no network of that number")
-    epochs = sorted(int(path.stem.removeprefix("epoch-")) for path in run.snapshots.glob("epoch-*.safetensors"))
+    epochs = run.snapshot_epochs()
     if not epochs:
         raise HTTPException(404, "this run has kept no snapshots")
     start, now = snapshot(run, epochs[0], network), snapshot(run, epochs[-1], network)
@@ -39,8 +40,11 @@ def snapshot(run: Run, epoch: int, network: int) -> dict[str, np.ndarray]:
     """One network's weights (no biases) after an epoch, first layer first. RunError where they are damaged."""
     from jaxquard.runs import tensors  # with JAX
 
-    file = run.snapshots / f"epoch-{epoch:06d}.safetensors"
-    arrays = tensors.from_bytes(file.read_bytes(), str(file))
+    file = run.snapshot(epoch)
+    try:
+        arrays = tensors.from_bytes(file.read_bytes(), str(file))
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read: {error.strerror}") from error
     names = [name for name in arrays if name.startswith("0/") and name.endswith("/w")]  # 1/… is the layers' own state
     names.sort(key=lambda name: [int(part) if part.isdecimal() else part for part in name.split("/")])
     several = len(run.config.networks()) > 1

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from benchmarks.baselines import BASELINES
-from benchmarks.recipes import accuracy_table, measure, replace_between, whole
+from benchmarks.recipes import accuracy_table, measure, whole
+from benchmarks.report import replace_section
 from jaxquard import recipes
 from jaxquard.config import Config
 from jaxquard.errors import RunError, UsageError
@@ -75,16 +76,7 @@ def test_the_documents_show_what_was_measured() -> None:
     shown = {"README.md": accuracy_table(RESULTS), "docs/RESULTS.md": whole(RESULTS)}
     for name, table in shown.items():
         text = (ROOT / name).read_text(encoding="utf-8")
-        found = re.search(r"<!-- results -->\n(.*)\n<!-- /results -->", text, re.DOTALL)
-        assert found is not None
-        assert found[1] == table, f"{name}: make results"
-
-
-def test_a_table_replaces_only_what_is_between_its_markers(tmp_path: Path) -> None:
-    file = tmp_path / "page.md"
-    file.write_text("before <!-- t -->old<!-- /t --> after", encoding="utf-8")
-    replace_between(file, "t", "new")
-    assert file.read_text(encoding="utf-8") == "before <!-- t -->\nnew\n<!-- /t --> after"
+        assert text == replace_section(text, "results", table), f"{name}: make results"
 
 
 @pytest.mark.parametrize("page", ["README.md", "docs/RESULTS.md"])

@@ -4,7 +4,7 @@ import pytest
 
 from jaxquard.runs import journal
 from jaxquard.runs.directory import Run
-from jaxquard.studio.comparing import AMOUNTS, SAME, SEEDS, word
+from jaxquard.studio.comparing import AMOUNTS, SAME, SEEDS, by_test, word
 
 
 def test_two_runs(get):
@@ -44,6 +44,15 @@ def noted(root, name: str, *accuracies: float, split: str = "val") -> Run:
 def test_a_difference_larger_than_the_noise(root):
     runs = [noted(root, "slow", 0.80, 0.81), noted(root, "fast", 0.90, 0.911)]
     assert word(runs, ["learning_rate"]).endswith("over 2 seeds: larger than the noise.")
+
+
+def test_an_evaluation_made_again_counts_for_the_first(root):
+    """As `figures` has it: a run that was killed at its end is judged once more."""
+    run = noted(root, "slow", 0.9, 0.8, split="test")
+    journal.append(run.evaluations_file, {"by": "train", "accuracy": [0.5, 0.4]})
+    journal.append(run.evaluations_file, {"by": "evaluate", "accuracy": [0.1, 0.1]})
+    [row] = by_test([run])
+    assert row["val_accuracy"]["values"] == [0.5, 0.4]
 
 
 def test_a_difference_within_the_noise(root):

@@ -43,6 +43,19 @@ def test_a_damaged_snapshot_is_said_to_be_one(ask, root):
     assert str(root) not in answer.json["error"]
 
 
+def test_a_folder_in_a_snapshots_place_is_said_to_be_no_file(ask, root):
+    (root / "slow" / "snapshots" / "epoch-000004.safetensors").mkdir()
+    answer = ask("GET", "/api/runs/slow/weights")
+    assert answer.status == 409
+    assert "epoch-000004.safetensors" in answer.json["error"]
+
+
+@pytest.mark.parametrize("name", ["epoch-000009 copy.safetensors", "epoch-9.safetensors", "epoch-.safetensors", "x"])
+def test_a_file_of_another_name_is_no_snapshot(get, root, name):
+    (root / "slow" / "snapshots" / name).write_bytes(b"x")
+    assert get("/api/runs/slow/weights")["epochs_with_snapshot"] == [0, 1, 2, 3]
+
+
 def test_layers_come_in_order_and_convolutions_as_their_kernels(root):
     arrays = {f"0/{k}/w": np.zeros((3, 3, 1, 2), np.float32) for k in (0, 1, 2, 10, 11)}
     (root / "part" / "snapshots" / "epoch-000009.safetensors").write_bytes(tensors.to_bytes(arrays))

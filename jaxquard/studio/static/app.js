@@ -31,9 +31,18 @@ function announce(sentence) {
 /** `#/look/seed-1@0?x=1` -> ["look", ["seed-1@0"] with query {x: 1}]; anything unknown is the first view. */
 function where() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
-  const [name, ...params] = path.split("/").filter(Boolean).map(decodeURIComponent);
+  const [name, ...params] = path.split("/").filter(Boolean).map(decoded);
   params.query = new URLSearchParams(query);
-  return name in VIEWS ? [name, params] : ["train", Object.assign([], { query: new URLSearchParams() })];
+  return Object.hasOwn(VIEWS, name) ? [name, params] : ["train", Object.assign([], { query: new URLSearchParams() })];
+}
+
+/** A part of an address as it was meant; where it is written wrongly, as it stands. */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 /** Show the view that the address names. `moved`: the reader came by a link, and goes on in the new view. */
@@ -74,8 +83,9 @@ function navigation(current) {
 
 function connection() {
   const banner = document.getElementById("connection");
-  events.on("lost", () => {
-    banner.textContent = "The studio’s server does not answer. A training under way goes on without it; trying again…";
+  events.on("lost", ({ said }) => {
+    const why = said ?? "The studio’s server does not answer. A training under way goes on without it";
+    banner.textContent = `${why}; trying again…`;
     banner.hidden = false;
   });
   events.on("back", () => {

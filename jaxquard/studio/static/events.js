@@ -25,31 +25,31 @@ export class Events {
     return () => this.#listeners.get(type).delete(listener);
   }
 
-  /** Reads for as long as the page lives. Besides the server's events there are `lost` and `back`. */
+  /** Reads for as long as the page lives. Besides the server's events there are `lost`, with why, and `back`. */
   async listen() {
     for (;;) {
       while (document.hidden) await turned();
-      let wait = DELAYS[Math.min(this.#failures, DELAYS.length - 1)];
-      try {
-        wait = (await this.#read()) ?? wait;
-      } catch {
-        // the server went away, or fell silent: said below, tried again
-      }
+      // undefined where the server went away, or fell silent
+      const refused = await this.#read().catch(() => undefined);
       if (document.hidden) continue;
-      this.#connected(false);
+      this.#connected(false, refused?.said);
+      const wait = refused?.wait ?? DELAYS[Math.min(this.#failures, DELAYS.length - 1)];
       this.#failures += 1;
       await new Promise((resolve) => setTimeout(resolve, wait));
     }
   }
 
-  /** Reads one stream to its end; gives the time to wait (ms) where the server says that it is full. */
+  /** Reads one stream to its end; where the server refuses, gives what it said and the time to wait (ms). */
   async #read() {
     const end = new AbortController();
     document.addEventListener("visibilitychange", () => end.abort(), { signal: end.signal });
     try {
       const headers = this.#last === null ? {} : { "Last-Event-ID": this.#last };
       const response = await request("/api/events", { headers, signal: end.signal });
-      if (!response.ok) return 1000 * Number(response.headers.get("Retry-After") ?? 2);
+      if (!response.ok) {
+        const { error } = await response.json().catch(() => ({}));
+        return { said: error, wait: 1000 * Number(response.headers.get("Retry-After") ?? 2) };
+      }
       return await this.#hear(response.body.pipeThrough(new TextDecoderStream()).getReader(), end);
     } finally {
       end.abort();
@@ -68,9 +68,9 @@ export class Events {
     }
   }
 
-  #connected(up) {
+  #connected(up, said) {
     if (up) this.#failures = 0;
-    if (up !== this.#up) this.#emit(up ? "back" : "lost", {});
+    if (up !== this.#up) this.#emit(up ? "back" : "lost", { said });
     this.#up = up;
   }
 

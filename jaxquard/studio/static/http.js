@@ -43,12 +43,10 @@ async function json(path, options) {
   return answer;
 }
 
-/** `options.signal` aborts. */
-export const get = (path, options = {}) => json(path, options);
+export const get = (path) => json(path);
 
-/** `body` goes as JSON, or as it is when it is a Blob (its type goes with it). */
-export function post(path, body = {}, options = {}) {
-  const blob = body instanceof Blob;
-  const headers = { "Content-Type": blob ? body.type : "application/json" };
-  return json(path, { ...options, method: "POST", headers, body: blob ? body : JSON.stringify(body) });
+/** `body` goes as JSON. */
+export function post(path, body = {}) {
+  const headers = { "Content-Type": "application/json" };
+  return json(path, { method: "POST", headers, body: JSON.stringify(body) });
 }

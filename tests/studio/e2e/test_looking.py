@@ -94,6 +94,13 @@ def test_compare_two_runs(page, shoot):
     shoot("compare")
 
 
+@pytest.mark.parametrize("address", ["%", "look/50%", "toString", "__proto__"])
+def test_an_address_that_makes_no_sense_still_leads_somewhere(page, address):
+    page.goto(f"/#/{address}")
+    expect(page.locator("#view h1")).to_be_visible()
+    expect(page.locator("#views a")).not_to_have_count(0)
+
+
 def test_a_run_that_is_gone_is_no_longer_compared(page):
     page.goto("/#/compare?run=gone&run=careful&run=hasty")
     expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()

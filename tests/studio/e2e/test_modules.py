@@ -237,3 +237,18 @@ def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
 )
 def test_figures_are_told_to_four_digits(ask, value, text):
     assert ask("return modules.chart.shown(given)", "chart", given=value) == text
+
+
+def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
+    said = ask(
+        """
+        const refusal = JSON.stringify({ error: "as many pages are open as there can be" });
+        window.fetch = async () => new Response(refusal, { status: 503, headers: { "Retry-After": "60" } });
+        const events = new modules.events.Events();
+        const lost = new Promise((resolve) => events.on("lost", resolve));
+        events.listen();
+        return (await lost).said;
+        """,
+        "events",
+    )
+    assert said == "as many pages are open as there can be"

@@ -202,3 +202,19 @@ def test_only_what_was_copied_is_said_to_be(ask):
         "views/train",
     )
     assert said == ["Selected: press Ctrl-C.", "Selected: press Ctrl-C.", "Copied."]
+
+
+def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
+    listening = ask(
+        """
+        let listening = 0;
+        const events = { on: () => ((listening += 1), () => (listening -= 1)) };
+        const http = { get: () => Promise.reject(new Error("away")) };
+        const params = { query: new URLSearchParams("run=a") };
+        const opened = modules["views/runs"].show(document.createElement("div"), params, { http, events });
+        await opened.catch(() => {});
+        return listening;
+        """,
+        "views/runs",
+    )
+    assert listening == 0

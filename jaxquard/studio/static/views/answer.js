@@ -1,6 +1,6 @@
 // What one or two models say about a picture, and every step by which it became what they received.
 
-import { h } from "../dom.js";
+import { h, scrolling } from "../dom.js";
 import { picture, SILENT } from "./gallery.js";
 import { percent } from "./status.js";
 
@@ -36,7 +36,7 @@ function probabilities(predictions, title) {
   };
   const head = ({ model }) => h("th", { scope: "col" }, title(model));
   const row = (name) => h("tr", {}, h("th", { scope: "row" }, name), predictions.map(cell(name)));
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Probabilities" },
+  return scrolling("Probabilities",
     h("table", { class: "probabilities" },
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "class"), predictions.map(head))),
       h("tbody", {}, [...classes].map(row))));

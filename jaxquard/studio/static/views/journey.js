@@ -1,6 +1,6 @@
 // One image's way through a network: what each layer makes of it, the answer worked out in numbers, and why.
 
-import { h } from "../dom.js";
+import { h, scrolling } from "../dom.js";
 import { cells } from "./cells.js";
 import { gallery, picture, verdict } from "./gallery.js";
 import { layerTitle } from "./models.js";
@@ -82,7 +82,7 @@ function softmaxTable({ softmax, largest, sum, predicted }) {
     ),
   );
   const heads = ["class", "logit z", "z − largest", "e to that", "÷ sum = p"];
-  return h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "Softmax in numbers" },
+  return scrolling("Softmax in numbers",
     h("table", { class: "numbers" },
       h("caption", {}, `The largest logit is ${decimal(largest)}; the sum of the fourth column is ${decimal(sum)}.`),
       h("thead", {}, h("tr", {}, heads.map((head) => h("th", { scope: "col" }, head)), h("td"))),

@@ -7,7 +7,6 @@ const FIRST = new Set([
   "dataset", "validation", "model", "hidden", "widths", "activation", "initializer", "dropout", "loss", "l2",
   "optimizer", "learning_rate", "momentum", "schedule", "batch_size", "epochs", "seeds",
 ]);
-const HIDDEN = new Set(["recipe", "sweep"]); // the first has a field of its own, the second is the command line's
 const HELP = { dataset: "The images to learn from." }; // where the package's own sentence speaks of the command line
 const VALIDATION = 5000; // so that there is a curve on images the network never learned from; of few images, a sixth
 
@@ -16,7 +15,7 @@ export class Knobs {
   constructor(info, changed) {
     this.recipes = new Map(info.recipes.map((recipe) => [recipe.name, recipe]));
     this.sizes = new Map(info.datasets.map(({ name, train }) => [name, train ?? Infinity]));
-    this.settings = info.settings.filter((setting) => !HIDDEN.has(setting.name));
+    this.settings = info.settings;
     this.fields = new Map(this.settings.map((setting) => [setting.name, new Field(setting, info.datasets)]));
     this.about = h("p", { class: "help", id: "recipe-help" });
     const options = [...this.recipes.keys()].map((name) => h("option", { value: name }, name));

@@ -34,7 +34,7 @@ export class Live {
   async load() {
     const turn = ++this.asked;
     const answer = await this.http.get(this.path).catch((error) => ({ failure: error.message }));
-    if (turn !== this.asked) return; // asked again meanwhile
+    if (this.ended || turn !== this.asked) return; // left, or asked again, meanwhile
     if (answer.failure) this.say(answer.failure);
     else this.take(answer);
   }

@@ -19,16 +19,20 @@ export async function show(root, [name], { http, go }) {
   const { model } = models.find((one) => one.model === name) ?? models[0];
   const charts = [h("div"), h("div"), h("div")];
   const judged = h("div", { class: "view" });
+  const here = { left: false };
   root.append(modelChoice(models, model, (chosen) => go(link("mistakes", chosen))), judged);
   await fill(judged, async () => {
     const summary = await http.get(address(model, "summary"));
     return [
       confusion(model, summary, http),
       h("div", { class: "grid" }, calibration(summary, charts[0]), abstention(summary, charts[1])),
-      robustness(model, charts[2], http),
+      robustness(model, charts[2], http, here),
     ];
   });
-  return () => charts.forEach(erase);
+  return () => {
+    here.left = true;
+    charts.forEach(erase);
+  };
 }
 
 function confusion(model, summary, http) {
@@ -80,12 +84,12 @@ function abstention({ abstention: trade, charts, n }, place) {
   return section("What if it may decline to answer?", field, told, place);
 }
 
-function robustness(model, chart, http) {
+function robustness(model, chart, http, here) {
   const place = h("div");
   const load = (kind) =>
     fill(place, async () => {
       const { charts } = await http.get(`${address(model, "robustness")}?kind=${kind}`);
-      await draw(chart, charts[0]);
+      if (!here.left) await draw(chart, charts[0]);
       return chart;
     });
   const choices = DISTURBANCES.map((kind, i) => {

@@ -5,6 +5,7 @@ import { draw, erase, shown, tableOf } from "../chart.js";
 import { chip, mean, percent } from "./status.js";
 
 const WHAT = "Tick two runs or more. Runs of several seeds tell a difference from noise; runs of one seed cannot.";
+const WHEN = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
 const SOON = 300; // ms: a burst of events asks for the table once
 
 export async function show(root, params, tools) {
@@ -15,7 +16,7 @@ export async function show(root, params, tools) {
 
 class Page {
   constructor(root, chosen, { http, events, announce }) {
-    Object.assign(this, { root, http, events, announce, chosen: new Set(chosen), asked: 0, charts: [] });
+    Object.assign(this, { root, http, events, announce, chosen: new Set(chosen), runs: [], asked: 0, charts: [] });
     this.filter = h("input", { id: "filter", type: "search", autocomplete: "off", oninput: () => this.list() });
     this.table = scrolling("Runs");
     this.result = h("div", { class: "comparison" });
@@ -28,8 +29,8 @@ class Page {
       h("section", { class: "card" },
         h("div", { class: "filter" }, labelled("Show only runs whose name contains", this.filter)), this.table),
       this.result);
-    this.offs = ["runs", "hello"].map((type) => this.events.on(type, () => this.loadSoon()));
     await this.load();
+    this.offs = ["runs", "hello"].map((type) => this.events.on(type, () => this.loadSoon()));
     this.compare();
   }
 
@@ -70,7 +71,7 @@ class Page {
   async compare() {
     const turn = ++this.asked;
     const shown = this.chosen.size < 2 ? null : await this.answer();
-    if (turn !== this.asked) return; // another box was ticked meanwhile
+    if (turn !== this.asked) return; // another box was ticked meanwhile, or the view left
     this.charts.forEach(erase);
     this.charts = [];
     clear(this.result, shown && this.comparison(shown));
@@ -98,8 +99,9 @@ class Page {
   }
 
   close() {
+    this.asked += 1; // an answer that is still to come is for nobody
     clearTimeout(this.timer);
-    this.offs?.forEach((off) => off());
+    this.offs.forEach((off) => off());
     this.charts.forEach(erase);
   }
 }
@@ -120,7 +122,7 @@ const COLUMNS = [
   ["parameters", (run) => run.parameters?.toLocaleString("en")],
   ["validation", (run) => accuracy(run.val_accuracy)],
   ["test", (run) => accuracy(run.test_accuracy)],
-  ["started", (run) => started(run.started)],
+  ["started", (run) => WHEN.format(1000 * run.started)],
 ];
 const NUMBERS = new Set(["epochs", "networks", "parameters", "validation", "test"]);
 
@@ -146,12 +148,6 @@ function accuracy(figure) {
   if (middle === null) return "–";
   if (typeof figure?.std !== "number") return percent(middle, 2);
   return `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}`;
-}
-
-function started(time) {
-  if (time === null || time === undefined) return "–";
-  const date = new Date(typeof time === "number" ? 1000 * time : time);
-  return date.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
 function written(value) {
