@@ -168,11 +168,9 @@ def draw(recipe: Recipe, epochs: list[dict[str, Any]], found: Any, dataset: Data
     """The recipe's charts, as SVG."""
     folder.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {"overwrite": True}
-    save(
-        learning_curves({recipe.name: epochs}, title=f"{recipe.name}: accuracy by epoch"),
-        folder / f"{recipe.name}-curves.svg",
-        **options,
-    )
+    if len(epochs) > 1:
+        curves = learning_curves({recipe.name: epochs}, title=f"{recipe.name}: training accuracy by epoch")
+        save(curves, folder / f"{recipe.name}-curves.svg", **options)
     matrix = confusion_matrix(found.confusion, dataset.class_names, title=f"{recipe.name}: what is taken for what")
     save(matrix, folder / f"{recipe.name}-confusion.svg", **options)
     right = found.probabilities.argmax(axis=-1) == dataset.test_labels
@@ -287,7 +285,7 @@ def details(results: dict[str, Any]) -> str:
             f"\n## `{name}`: {entry['class']}\n",
             f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
             f"looks of these networks at the test set: {entry['test_evaluations']}.\n",
-            f"![Accuracy by epoch](results/{name}-curves.svg)\n",
+            *([f"![Training accuracy by epoch](results/{name}-curves.svg)\n"] if learns_on(name) else []),
             f"The first network: loss {first['loss']:.4f}, calibration error {percent(first['calibration_error'])}.\n",
             "| class | precision | recall |\n|---|--:|--:|",
             *(f"| {c['class']} | {percent(c['precision'])} | {percent(c['recall'])} |" for c in first["per_class"]),
@@ -296,6 +294,11 @@ def details(results: dict[str, Any]) -> str:
             f"![Where it was surest, and wrong](results/{name}-mistakes.svg)",
         ]
     return "\n".join(parts)
+
+
+def learns_on(name: str) -> bool:
+    """Whether a recipe has more than one epoch: a curve, not a point."""
+    return recipes.find(name).config.epochs > 1
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -36,6 +36,15 @@ def figure(value: Any, *, percent: bool = False) -> str:
     return f"{100 * value:.2f} %" if percent else f"{value:.4f}"
 
 
+def between(values: Sequence[float | None], *, percent: bool = False) -> str:
+    """The least and the greatest of what has no common mean: `80.90 … 86.41 %`."""
+    sound = [value for value in values if value is not None]
+    if not sound:
+        return "–"
+    low, high = (figure(end, percent=percent).removesuffix(" %") for end in (min(sound), max(sound)))
+    return f"{low} … {high}{' %' if percent else ''}"
+
+
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> None:
     """A table on stdout; columns but the first and those of `words` are set to the right. No names, no header."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
@@ -79,6 +88,7 @@ class TrainingDisplay:
     def __init__(self, config: Config, *, quiet: bool = False) -> None:
         self.epochs = config.epochs
         self.several = len(config.networks()) > 1
+        self.swept = bool(config.sweep)
         self.quiet = quiet
         self.bar: Progress | None = None
         self.task: Any = None
@@ -134,17 +144,25 @@ class TrainingDisplay:
 
     def epoch_line(self, epoch: int, record: dict[str, Any]) -> str:
         """`epoch  3/20   loss 0.4611   accuracy 83.60 %   validation 84.10 %   0.29 s`, the seconds spent stepping."""
+
+        def told(name: str, *, percent: bool) -> str:
+            value = record[name]
+            return between(value, percent=percent) if self.swept else figure(summary(value), percent=percent)
+
         parts = [f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"]
-        parts.append(f"loss {figure(summary(record['train_loss'])):>6}")
-        parts.append(f"accuracy {figure(summary(record['train_accuracy']), percent=True):>8}")
+        parts.append(f"loss {told('train_loss', percent=False):>6}")
+        parts.append(f"accuracy {told('train_accuracy', percent=True):>8}")
         if "val_accuracy" in record:
-            parts.append(f"validation {figure(summary(record['val_accuracy']), percent=True):>8}")
+            parts.append(f"validation {told('val_accuracy', percent=True):>8}")
         return "   ".join([*parts, f"{self.seconds:.2f} s"])
 
 
-def training_table(result: "TrainResult", total_seconds: float, *, swept: bool = False) -> None:
-    """How a training ended, and what to type next. Figures of a sweep have no common mean: its ranking shows them."""
+def training_table(result: "TrainResult", total_seconds: float, *, swept: bool = False, best: str = "") -> None:
+    """How a training ended, and what to type next. Figures of a sweep have no common mean: its ranking shows them,
+    and `best` is the network that came first in it.
+    """
     seconds, run = result.seconds, result.run.id
+    judged = best if best.startswith(f"{run}@") else run
     parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling"
     figures = [
         ("training loss", figure(summary(result.train_loss))),
@@ -157,7 +175,7 @@ def training_table(result: "TrainResult", total_seconds: float, *, swept: bool =
         *([] if swept else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),
         ("kept in", str(result.run.path)),
-        ("next", f"jaxquard evaluate {run}" if result.test_loss is not None else f"jaxquard train --resume {run}"),
+        ("next", f"jaxquard evaluate {judged}" if result.test_loss is not None else f"jaxquard train --resume {run}"),
     ]
     for name, value in rows:
         print(f"{name:15}{value}")
@@ -228,7 +246,12 @@ def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
 
 
 def _figures(document: dict[str, Any]) -> tuple[str, ...]:
-    accuracies = (figure(document[name], percent=True) for name in ("val_accuracy", "test_accuracy"))
+    found = [document[name] for name in ("val_accuracy", "test_accuracy")]
+    swept = document.get("sweep")
+    accuracies = (
+        between(one["values"], percent=True) if swept and isinstance(one, dict) else figure(one, percent=True)
+        for one in found
+    )
     return str(document["epochs"]), *accuracies, f"{document['seconds']:.1f}"
 
 
@@ -245,6 +268,8 @@ def comparison_table(documents: Sequence[dict[str, Any]]) -> None:
 def _setting(value: Any) -> str:
     if isinstance(value, list):
         return "-".join(map(str, value)) or "none"
+    if isinstance(value, float):
+        return f"{value:.6g}"
     return "–" if value is None else str(value)
 
 

@@ -62,7 +62,7 @@ def lesson(
     compilation.keep_compiled_programs()
     from jaxquard import data
     from jaxquard.lessons import page
-    from jaxquard.lessons.run import guess, run
+    from jaxquard.lessons.run import guess, run, shipped
 
     dataset = data.load("fashion-mnist", **data_options(source, common))
     with _bar(len(chosen.configs(chosen.scales[scale_name])), common.quiet) as tick:
@@ -72,7 +72,7 @@ def lesson(
     if common.json:
         print_json(result)
     else:
-        print(page.summary(result))
+        print(page.summary(result, chosen, (shipped(name) or {}).get("verdict")))
         print("written: " + ", ".join(str(path) for path in written))
 
 

@@ -97,7 +97,8 @@ def _report_training(
         print_json(document)
     elif not all_lost:
         for result, seconds in zip(results, spent, strict=True):
-            training_table(result, seconds, swept=bool(result.run.config.sweep))
+            best = ranked[0]["networks"][0] if ranked else ""
+            training_table(result, seconds, swept=bool(result.run.config.sweep), best=best)
         if ranked:
             ranking_table(ranked, verdict(ranked))
 

@@ -103,6 +103,7 @@ def compare(
     from jaxquard import api, charts
     from jaxquard.display import comparison_table
 
+    written: list[Path] = []
     if chart:
         charts.paths_of(chart, overwrite=overwrite)
     documents = api.compare(names, runs=common.runs)
@@ -112,11 +113,13 @@ def compare(
         found = [find(name, runs_directory(common.runs)) for name in names]
         unique = len({run.id for run in found}) == len(found)
         epochs = {run.id if unique else name: run.epochs() for name, run in zip(names, found, strict=True)}
-        charts.save(charts.learning_curves(epochs, metric=metric), chart, overwrite=overwrite)
+        written = charts.save(charts.learning_curves(epochs, metric=metric), chart, overwrite=overwrite)
     if common.json:
         print_json(documents)
     else:
         comparison_table(documents)
+        if written:
+            print("written: " + ", ".join(map(str, written)))
 
 
 def list_recipes(*, common: Shared = COMMON) -> None:

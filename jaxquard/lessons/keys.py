@@ -120,7 +120,7 @@ def judge(measured: Measured) -> Finding:
     found = {name: 100 * np.array(measured[name]) for name in TRAINED}
     costs = {name: found["fresh"] - values for name, values in found.items() if name != "fresh"}
     differing = np.array(measured["differing"])
-    same = "one less the number of weights that are not the same bits, in any seed, after training twice from it"
+    same = "1 less the number of weights that differ, in any seed, after training twice from it"
     parts = [
         above(same, np.full(len(differing), 1 - differing.max()), 0.5, "weights"),
         *(above(f"a key for everything less {TRAINED[name]}", cost, HARM) for name, cost in costs.items()),

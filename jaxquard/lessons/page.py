@@ -1,6 +1,7 @@
 """A result as files: JSON, charts and a Markdown page whose every number comes from the JSON. Trains nothing."""
 
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from jaxquard.charts import Chart, data_table, save
@@ -13,7 +14,7 @@ RULE = (
     "the claim *holds* if the whole 99 % t interval of its mean lies above the margin, *does not hold* if it lies "
     "below, and otherwise this many seeds *cannot tell*. A claim of several parts holds only if all of them do, and "
     "one that fails is enough for *does not hold*. The interval covers the luck of the seed, not that of the images: "
-    "all networks learn from and are judged by the same ones."
+    "all networks learn from and are judged by the same ones. In the text, a ± b is a mean and half its 99 % interval."
 )
 SAID = {"holds": "it holds", "does not hold": "it does not hold", "cannot tell": "cannot tell at this n"}
 NO_TEST = "No lesson looks at the test set."
@@ -119,13 +120,16 @@ def provenance(result: Result) -> str:
     )
 
 
-def summary(result: Result) -> str:
-    """The claim beside what was measured, for a terminal."""
+def summary(result: Result, lesson: Lesson, in_full: str | None = None) -> str:
+    """The claim beside what was measured and what to take home, for a terminal; `in_full`: the full run's verdict."""
     lines = [f"{result['number']}. {result['question']}", "", f"The claim: {result['claim']}", ""]
     for part in result["comparisons"]:
         mean, low, high, margin = (show(part[key]) for key in ("mean", "low", "high", "margin"))
         measured = f"{mean} {part['unit']}".rstrip()
         lines.append(f"  {part['what']}: {measured}, 99 % interval {low} to {high} (n = {part['n']})")
         lines.append(f"    must be above {margin}: {part['verdict']}")
-    lines += ["", f"The verdict: {SAID[result['verdict']]}.", _prediction(result)]
-    return "\n".join(lines).rstrip()
+    lines += ["", *filter(None, [f"The verdict: {SAID[result['verdict']]}.", _prediction(result)])]
+    home = filled(lesson.take_home.get(result["verdict"], CANNOT_TELL), facts_of(result))
+    if in_full and result["scale"]["name"] != "full":
+        home += f"\n\nThis was the {result['scale']['name']} run. In full (`--full`): {SAID[in_full]}."
+    return "\n\n".join(["\n".join(lines), *(fill(paragraph, 100) for paragraph in home.split("\n\n"))])

@@ -141,8 +141,8 @@ difference of exactly 0.3 points.
 Between seeds the accuracy varies with a standard deviation of {std} points. The two recipes reach {first} % and
 {second} % and differ on average by {difference} points, but a single run of each picks the wrong one in {wrong} % of
 cases; at a difference of exactly 0.3, noise of this size does it in {expected} %. Ten runs of each bring that down to
-{ten} %, and one case in a hundred takes {needed} runs of each. A difference without the number of seeds behind it says
-little.
+{ten} %; to be wrong only once in a hundred takes {needed} runs of each. A difference without the number of seeds behind
+it says little.
 """,
         "holds": """
 Here it does: seeds differ by only {std} points (standard deviation), the recipes ({first} % and {second} %) on average

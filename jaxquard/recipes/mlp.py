@@ -3,8 +3,8 @@
     jaxquard train --recipe mlp
 
 The teacher is the convolutional network that ships with the package (`cnn-small`), trained on the same images: nine
-tenths of each target are its answer. That is worth half a point on 5,000 held-out training images, on which all this
-but the temperature was chosen, and so is Muon in AdamW's place: docs/LOG.md.
+tenths of each target are its answer. It is worth half a point on 5,000 held-out training images, and so is Muon in
+AdamW's place. All but the temperature was chosen on those images: docs/LOG.md.
 """
 
 from jaxquard.config import Config

@@ -1,4 +1,4 @@
-"""The same network, and the fewest seconds to 88.87 %, the best figure published for its size (docs/RESULTS.md).
+"""The mission's network in the fewest seconds to 88.87 %, the best figure published for its size (docs/RESULTS.md).
 
     jaxquard train --recipe quick-8887
 

@@ -58,10 +58,13 @@ def _of(figure: Any, k: int) -> Any:
 
 
 def figures(run: Run) -> dict[str, Any]:
-    """How far a run came and how good it is, from its journal and its own evaluation on the test set."""
+    """How far a run came and how good it is, from its journal and its own evaluation on the test set; and what it
+    swept, if it did: a mean over that says little.
+    """
     epochs, test, held_out = run.epochs(), run.own_evaluation(), held_out_accuracy(run)
     last = epochs[-1] if epochs else {}
-    return {
+    swept = {"sweep": {name: list(values) for name, values in run.config.sweep}} if run.config.sweep else {}
+    return swept | {
         "status": run.status(),
         "epochs": len(epochs),
         "train_loss": summary(last.get("train_loss")),

@@ -53,5 +53,6 @@ def verdict(rows: Sequence[dict[str, Any]]) -> str:
         return "too many networks diverged to tell a win from noise"
     mean, error = statistics.fmean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5
     t = t_quantile(CONFIDENCE, len(pairs) - 1)
-    said = f"the best leads the next by {100 * mean:.2f} ± {100 * t * error:.2f} points over {len(pairs)} seeds"
+    lead = f"{100 * mean:.2f} ± {100 * t * error:.2f} points (95 % interval)"
+    said = f"the best leads the next by {lead} over {len(pairs)} seeds"
     return f"{said}: {'larger than the noise' if mean > t * error else 'within the noise, not a win'}"

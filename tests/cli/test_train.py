@@ -69,9 +69,17 @@ def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz, quic
     assert [row["networks"] for row in ranked] == [["x@2", "x@3"], ["x@0", "x@1"]]
     assert ranked[0]["val_accuracy"]["mean"] >= ranked[1]["val_accuracy"]["mean"]
     assert "over 2 seeds" in document["verdict"]
-    shown = jaxquard("train", *arguments, "--quiet")
+    shown = jaxquard("train", *arguments, "--name", "y")
     assert document["verdict"] in shown.out
-    assert "test accuracy" not in shown.out  # a mean over different learning rates would say nothing
+    assert "jaxquard evaluate y@2\n" in shown.out  # the one that came first
+    # a mean over different learning rates would say nothing
+    assert "test accuracy" not in shown.out
+    assert "±" not in shown.err
+    values = [100 * value for row in ranked for value in row["val_accuracy"]["values"]]
+    assert f"validation {min(values):.2f} … {max(values):.2f} %" in shown.err
+    (line, _) = re.findall(r"^[xy] .*", jaxquard("runs").out, re.MULTILINE)
+    assert "±" not in line
+    assert " … " in line
 
 
 def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):

@@ -72,7 +72,7 @@ def test_the_page_takes_its_numbers_from_the_result():
 def test_a_note_stands_by_the_rule():
     warned = dataclasses.replace(LESSON, judge=lambda measured: dataclasses.replace(judge(measured), note="Beware."))
     result = judged(warned, RAW)
-    assert "by the same ones.\n\nBeware.\n\n" in page.markdown(result, warned, [], [])
+    assert f"{page.RULE}\n\nBeware.\n\n" in page.markdown(result, warned, [], [])
 
 
 def test_another_result_gives_another_page():
@@ -107,8 +107,17 @@ def test_a_prediction_is_judged(answer, letter: str, right, said: str):
     result = judged(LESSON, RAW) | {"answer": answer}
     result["prediction"] = guess(result, LESSON, letter)
     assert result["prediction"]["right"] is right
-    assert said in page.summary(result)
+    assert said in page.summary(result, LESSON)
     assert said in page.markdown(result, LESSON, LESSON.draw(result["measured"]), ["x.svg"])
+
+
+def test_a_summary_ends_with_what_to_take_home_and_what_came_out_in_full():
+    result = judged(LESSON, RAW)
+    assert page.summary(result, LESSON).endswith("The verdict: it holds.\n\nIt is: 88.2 ± 0.3.")
+    said = page.summary(result, LESSON, "does not hold")
+    assert said.endswith("It is: 88.2 ± 0.3.\n\nThis was the default run. In full (`--full`): it does not hold.")
+    full = result | {"scale": result["scale"] | {"name": "full"}}
+    assert page.summary(full, LESSON, "does not hold") == page.summary(full, LESSON)
 
 
 def test_written_and_read_again(tmp_path):

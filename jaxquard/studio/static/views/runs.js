@@ -120,8 +120,8 @@ const COLUMNS = [
   ["epochs", (run) => `${run.epoch} of ${run.epochs}`],
   ["networks", (run) => run.networks],
   ["parameters", (run) => run.parameters?.toLocaleString("en")],
-  ["validation", (run) => accuracy(run.val_accuracy)],
-  ["test", (run) => accuracy(run.test_accuracy)],
+  ["validation", (run) => accuracy(run.val_accuracy, run.sweep)],
+  ["test", (run) => accuracy(run.test_accuracy, run.sweep)],
   ["started", (run) => WHEN.format(1000 * run.started)],
 ];
 const NUMBERS = new Set(["epochs", "networks", "parameters", "validation", "test"]);
@@ -142,10 +142,14 @@ function runsTable(runs, chosen, choose) {
     h("tbody", {}, runs.map((run) => line("td", row(run)))));
 }
 
-/** `88.71 %`, or `88.71 ± 0.12 %` over several networks. */
-function accuracy(figure) {
+/** `88.71 %`, or `88.71 ± 0.12 %` over several networks; those of a sweep have no common mean: `80.90 … 86.41 %`. */
+function accuracy(figure, sweep) {
   const middle = mean(figure);
   if (middle === null) return "–";
+  if (sweep && figure.values) {
+    const sound = figure.values.filter((value) => value !== null);
+    return `${(100 * Math.min(...sound)).toFixed(2)} … ${percent(Math.max(...sound), 2)}`;
+  }
   if (typeof figure?.std !== "number") return percent(middle, 2);
   return `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}`;
 }
