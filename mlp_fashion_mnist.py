@@ -30,7 +30,7 @@ from jaxquard.nn.model import count_parameters
 from jaxquard.nn.permutation import permutation
 
 
-@functools.partial(jax.jit, static_argnames="sizes")
+@functools.partial(jax.jit, static_argnames="sizes", compiler_options={"xla_backend_optimization_level": 0})  # run once
 def init_params(key, sizes):
     """For each pair of neighbouring sizes: weights of mean 0 and standard deviation 1/√n_in, biases of 0."""
     keys = jax.random.split(key, len(sizes) - 1)

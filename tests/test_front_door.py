@@ -43,7 +43,7 @@ def dataset() -> Dataset:
 def test_it_is_the_packages_own_training(dataset: Dataset):
     """The same key gives the same parameters, and two epochs over the same batches the same again, to rounding.
 
-    Not to the bit: the package has its initialiser compiled in haste, and mean and deviation as constants.
+    Not to the bit: the package has mean and deviation as constants.
     """
     config, data = prepare(Config(hidden=(8, 5), batch_size=32, learning_rate=0.1, epochs=2), dataset)
     task, program = make_run(config, data)
