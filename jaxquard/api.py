@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def train(
     config: Config | str | None = None,
     *,
     resume: str | None = None,
-    runs: Path | None = None,
+    runs: str | Path | None = None,
     name: str | None = None,
     until: int | None = None,
     checkpoint_every: int | None = None,
@@ -49,8 +49,8 @@ def train(
     if resume is not None and (config is not None or name is not None):
         raise UsageError("resume goes on with a run as it is: give no config and no name")
     for option, value in (("until", until), ("checkpoint_every", checkpoint_every)):
-        if value is not None and value < 1:
-            raise UsageError(f"{option}: must be at least 1, not {value}")
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise UsageError(f"{option}: must be a whole number, at least 1, not {value!r}")
     began, where = time.perf_counter(), directory.runs_directory(runs)
     run = directory.find(resume, where) if resume is not None else None
     if run:
@@ -91,12 +91,12 @@ def _from_anywhere(model: str, where: Path) -> str:
 
 
 def evaluate(
-    model: str,
+    model: str | Path,
     *,
     dataset: str | None = None,
     split: Split = "test",
     why: str = "asked for",
-    runs: Path | None = None,
+    runs: str | Path | None = None,
     data_dir: Path | None = None,
     offline: bool | None = None,
     report: "Report | None" = None,
@@ -105,6 +105,9 @@ def evaluate(
     from jaxquard.runs.models import load_models
     from jaxquard.training.evaluation import judge
 
+    if split not in get_args(Split):
+        raise UsageError(f"split: {split!r} is none of {', '.join(get_args(Split))}")
+    model = os.fspath(model)
     models = load_models(model, directory.runs_directory(runs))
     loaded = data.load(dataset or models[0].config.dataset, data_dir=data_dir, offline=offline, report=report)
     images, labels = choose_split(models[0], loaded, split)
@@ -143,23 +146,27 @@ def is_other_data(model: "TrainedModel", dataset: Dataset) -> bool:
 
 
 def predict(
-    model: str, pictures: Sequence[Path], *, runs: Path | None = None
+    model: str | Path, pictures: Sequence[str | Path], *, runs: str | Path | None = None
 ) -> tuple["TrainedModel", list["Picture"], np.ndarray]:
     """What a model makes of pictures of any size: the model, each picture as it saw it, probabilities (n, classes)."""
+    if isinstance(pictures, str | Path):
+        raise UsageError("predict: give the pictures as a list, even a single one")
     if not pictures:
         raise UsageError("predict: which picture? jaxquard predict MODEL IMAGE…")
     from jaxquard.data.pictures import read_picture
     from jaxquard.runs.models import load_model
     from jaxquard.training.evaluation import log_probabilities
 
-    loaded = load_model(model, directory.runs_directory(runs))
-    seen = (read_picture(path, image_shape=loaded.image_shape, light=loaded.light_background) for path in pictures)
+    loaded = load_model(os.fspath(model), directory.runs_directory(runs))
+    seen = (
+        read_picture(Path(path), image_shape=loaded.image_shape, light=loaded.light_background) for path in pictures
+    )
     read = [dataclasses.replace(picture, steps=()) for picture in seen]  # of a photograph, megabytes
     logits = loaded.answers(np.stack([picture.image for picture in read]))
     return loaded, read, np.exp(log_probabilities(logits))
 
 
-def compare(names: Sequence[str], *, runs: Path | None = None) -> list[dict[str, Any]]:
+def compare(names: Sequence[str], *, runs: str | Path | None = None) -> list[dict[str, Any]]:
     """Runs side by side: for each its id, the settings that are not the same in all of them, and its figures."""
     found = [directory.find(name, directory.runs_directory(runs)) for name in names]
     settings = [run.config.to_dict() for run in found]

@@ -8,6 +8,7 @@ import hashlib
 import os
 import warnings
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
@@ -36,8 +37,8 @@ def keep_compiled_programs() -> None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import jax
 
-    chosen = getattr(jax.config, "jax_compilation_cache_dir", None)
-    if chosen or os.environ.get("JAX_ENABLE_COMPILATION_CACHE", "").lower() in ("0", "false"):
+    settings: Any = jax.config
+    if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
         return
     try:
         place = folder()

@@ -7,6 +7,7 @@ state and can be swept without compiling again. Knows no jax, so that `--help` i
 import dataclasses
 import difflib
 import math
+import numbers
 import operator
 import sys
 import tomllib
@@ -282,6 +283,8 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
 
 
 def _number(name: str, kind: type, value: Any) -> Any:
+    if not isinstance(value, bool | int | float) and isinstance(value, numbers.Real):  # NumPy's, made plain
+        value = int(value) if isinstance(value, numbers.Integral) else float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     # a scalar is what it is to the network, which computes in single precision: there 0.999999999 is 1, and 1e-50 is 0
     seen = array("f", [value])[0] if number and _FIELDS[name].metadata["scalar"] else value

@@ -1,6 +1,7 @@
 """The verbs as functions: what the command line does, without it."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +131,27 @@ def test_predict_gives_probabilities_that_sum_to_one(root, tmp_path):
 def test_predict_wants_a_picture(root):
     with pytest.raises(UsageError, match="which picture"):
         api.predict("one", [], runs=root)
+    for single in ("a.png", Path("a.png")):
+        with pytest.raises(UsageError, match="as a list"):
+            api.predict("one", single, runs=root)
+
+
+def test_a_path_may_be_text_and_a_model_a_path(root):
+    _, _, (found,) = api.evaluate(root / "one", runs=str(root))
+    assert found.n == 40
+    assert api.compare(["one", "two"], runs=str(root))
+
+
+def test_another_split_is_refused(root):
+    with pytest.raises(UsageError, match="split: 'tset' is none of test, validation, train"):
+        api.evaluate("one", split="tset", runs=root)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("option", ["until", "checkpoint_every"])
+@pytest.mark.parametrize("value", [0, 2.5, "1"])
+def test_steps_and_epochs_are_whole_numbers(root, option, value):
+    with pytest.raises(UsageError, match=f"{option}: must be a whole number, at least 1"):
+        api.train(Config(), runs=root, **{option: value})
 
 
 def test_pictures_are_brought_into_the_form_that_the_network_learned_from(npz, tmp_path):

@@ -41,4 +41,5 @@ def test_a_folder_that_cannot_be_made_is_no_obstacle(tmp_path: Path) -> None:
 def test_the_users_own_choice_stands(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     assert compiled(tmp_path, JAX_COMPILATION_CACHE_DIR=str(mine))[0] == str(mine)
-    assert compiled(tmp_path, JAX_ENABLE_COMPILATION_CACHE="false")[0] == "none"
+    for no in ("false", "off", "0"):
+        assert compiled(tmp_path, JAX_ENABLE_COMPILATION_CACHE=no)[0] == "none"

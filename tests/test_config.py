@@ -134,6 +134,12 @@ def test_numbers_take_the_type_of_their_setting():
     assert (type(config.learning_rate), config.hidden) == (float, (3, 4))
 
 
+def test_numbers_may_be_numpys():
+    config = Config(epochs=np.int64(3), seed=np.uint8(7), learning_rate=np.float32(0.5))  # type: ignore[arg-type]
+    assert [type(value) for value in (config.epochs, config.seed, config.learning_rate)] == [int, int, float]
+    assert config == Config(epochs=3, seed=7, learning_rate=0.5)
+
+
 @pytest.mark.parametrize("name", CHOICES)
 def test_choices(name: str):
     for value in CHOICES[name]:

@@ -55,7 +55,7 @@ def lines(
             _band(points, axis_y),
             _line(points, axis_y | {"axis": {"tickCount": 6}, "title": y_title or y}, looks),
             _marks(points, axis_y, looks),
-            *_labels(drawn, axis_y, looks, _gap(domain, height, log_y), log_y),
+            *_labels(drawn, axis_y, looks, domain[0], _gap(domain, height, log_y), log_y),
         ],
     }
     columns = [c for c in (series, x, y, *(band or ())) if c]
@@ -107,8 +107,9 @@ def _gap(domain: list[float], height: int, log: bool) -> float:
     return 16 * (high - low) / height
 
 
-def spread(positions: Sequence[float], gap: float) -> list[float]:
-    """Move positions as little as possible (least squares) so that neighbours are at least `gap` apart.
+def spread(positions: Sequence[float], gap: float, least: float = -math.inf) -> list[float]:
+    """Move positions as little as possible (least squares) so that neighbours are at least `gap` apart, none below
+    `least`.
 
     Less the room its predecessors need, each position may only stay or rise: isotonic regression, by pooling.
     """
@@ -119,7 +120,7 @@ def spread(positions: Sequence[float], gap: float) -> list[float]:
         while len(pools) > 1 and _mean(pools[-2]) > _mean(pools[-1]):
             last = pools.pop()
             pools[-1] += last
-    level = [_mean(pool) for pool in pools for _ in pool]
+    level = [max(_mean(pool), least) for pool in pools for _ in pool]
     placed = {i: level[rank] + rank * gap for rank, i in enumerate(order)}
     return [placed[i] for i in range(len(positions))]
 
@@ -184,14 +185,21 @@ def _marks(points: list[dict[str, Any]], axis_y: dict[str, Any], looks: Mapping[
 
 
 def _labels(
-    ends: Mapping[str, dict[str, Any]], axis_y: dict[str, Any], looks: Mapping[str, Style], gap: float, log: bool
+    ends: Mapping[str, dict[str, Any]],
+    axis_y: dict[str, Any],
+    looks: Mapping[str, Style],
+    bottom: float,
+    gap: float,
+    log: bool,
 ) -> list[dict[str, Any]]:
-    """Each line's name at its end, those that end together moved apart; on a halo of paper where it crosses a line."""
+    """Each line's name at its end, those that end together moved apart; on a halo of paper where it crosses a line.
+    The lowest stands on the bottom of the chart, not below it, where the axis has its numbers.
+    """
     into, out = (math.log, math.exp) if log else (float, float)
     rows = []
     for x in {end["x"] for end in ends.values()}:
         here = [name for name in ends if ends[name]["x"] == x and looks[name].label]
-        heights = spread([into(ends[name]["y"]) for name in here], gap)
+        heights = spread([into(ends[name]["y"]) for name in here], gap, into(bottom))
         rows += [{"x": x, "y": out(h), "label": looks[n].label} for n, h in zip(here, heights, strict=True)]
     at = {"y": {"field": "y", "type": "quantitative", **axis_y}, "text": {"field": "label"}}
     text = {"type": "text", "align": "left", "dx": 9}

@@ -85,7 +85,7 @@ def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads
     """
     kh, kw, n_in, n_out = w.shape
     (top, _), sides = pads
-    height = x.shape[1]
+    height, zero = x.shape[1], jnp.zeros((), g.dtype)
     rows, columns = ((m - 1) * stride + 1 for m in g.shape[1:3])
 
     def partial_sum(total, chunk):
@@ -93,12 +93,12 @@ def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads
         x = jnp.pad(x, ((0, 0), (0, 0), sides, (0, 0)))
         wide = jnp.concatenate([x[:, :, j : j + columns : stride] for j in range(kw)], axis=-1)
         moves = [(i - top, height - rows - (i - top), stride - 1) for i in range(kh)]
-        deep = jnp.concatenate([lax.pad(g, 0.0, ((0, 0, 0), move, (0, 0, 0), (0, 0, 0))) for move in moves], axis=-1)
+        deep = jnp.concatenate([lax.pad(g, zero, ((0, 0, 0), move, (0, 0, 0), (0, 0, 0))) for move in moves], axis=-1)
         wide, deep = (a.reshape(halves, -1, a.shape[-1]) for a in (wide, deep))
         return total + jnp.einsum("npc,npo->nco", wide, deep), None
 
     size = math.gcd(len(x), CHUNK)
     halves = math.gcd(size, 2)
     chunks = tuple(a.reshape(-1, size, *a.shape[1:]) for a in (x, g))
-    total = lax.scan(partial_sum, jnp.zeros((halves, kw * n_in, kh * n_out)), chunks)[0].sum(axis=0)
+    total = lax.scan(partial_sum, jnp.zeros((halves, kw * n_in, kh * n_out), w.dtype), chunks)[0].sum(axis=0)
     return total.reshape(kw, n_in, kh, n_out).transpose(2, 0, 1, 3)

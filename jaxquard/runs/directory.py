@@ -31,9 +31,9 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 SNAPSHOT = re.compile(r"epoch-(\d{6,})\.safetensors", re.ASCII)
 
 
-def runs_directory(given: Path | None = None) -> Path:
+def runs_directory(given: str | Path | None = None) -> Path:
     """Where runs live: what was given, else $JAXQUARD_RUNS, else ./runs."""
-    return given or Path(os.environ.get("JAXQUARD_RUNS") or "runs")
+    return Path(given or os.environ.get("JAXQUARD_RUNS") or "runs")
 
 
 def checked_name(name: str) -> str:

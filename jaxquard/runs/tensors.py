@@ -13,6 +13,7 @@ import safetensors.numpy
 
 from jaxquard.errors import RunError
 from jaxquard.runs import strict_json
+from jaxquard.training.randomness import IMPLEMENTATION
 
 MAX_HEADER = 1 << 20  # bytes; a network of a thousand layers needs a tenth of it
 
@@ -79,4 +80,4 @@ def _leaf(arrays: dict[str, np.ndarray], leaf_name: str, like: Any, name: str) -
     if array.shape != shape or array.dtype != dtype:
         raise RunError(f"{name}: {leaf_name} is {array.dtype}{list(array.shape)}, should be {dtype}{list(shape)}")
     # jnp.array copies: a leaf that shared the file's buffer could not be donated
-    return jax.random.wrap_key_data(jax.numpy.array(array)) if key else jax.numpy.array(array)
+    return jax.random.wrap_key_data(jax.numpy.array(array), impl=IMPLEMENTATION) if key else jax.numpy.array(array)

@@ -146,7 +146,8 @@ def _end_epoch(
     record: dict[str, Any] = {"epoch": epoch + 1, "step": _first(ts.step)}
     seen = np.asarray(ts.totals.examples, np.float64)
     record["train_loss"] = np.asarray(ts.totals.loss, np.float64) / seen
-    record["train_accuracy"] = np.asarray(ts.totals.correct, np.float64) / seen
+    lost = ~np.isfinite(record["train_loss"])
+    record["train_accuracy"] = np.where(lost, 0.0, np.asarray(ts.totals.correct, np.float64) / seen)
     if len(data.val_labels):
         logits = all_logits(lambda images: program.logits(*ts.current, images), data.val_images)
         val_loss = mean_loss(logits, data.val_labels)

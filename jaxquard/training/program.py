@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.config import Config
+from jaxquard.errors import UsageError
 from jaxquard.nn.model import Params, State
 from jaxquard.training import steps
 from jaxquard.training.randomness import epoch_order
@@ -37,7 +38,9 @@ class Program(NamedTuple):
 
 @functools.lru_cache(maxsize=128)
 def make_program(task: Task, many: bool) -> Program:
-    """Every function a training needs, compiled when first called."""
+    """Every function a training needs, compiled when first called. UsageError where JAX has double precision on."""
+    if jnp.zeros(()).dtype != jnp.float32:
+        raise UsageError("JAX computes in double precision here (jax_enable_x64), Jaxquard in single: turn it off")
 
     def run_steps(pair: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array, *rest: Any) -> TrainState:
         ts, order = pair

@@ -8,6 +8,7 @@ import jax
 
 from jaxquard.nn.permutation import permutation
 
+IMPLEMENTATION = "threefry2x32"  # JAX's default, but not to be changed by an environment: the bits hang on it
 INIT, ORDER, AUGMENT, DROPOUT = range(4)
 
 

@@ -21,7 +21,7 @@ from jaxquard.nn.model import Model, Params, State, pre_activations
 from jaxquard.optim import schedules
 from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, is_matrix
-from jaxquard.training.randomness import AUGMENT, DROPOUT, INIT, stream
+from jaxquard.training.randomness import AUGMENT, DROPOUT, IMPLEMENTATION, INIT, stream
 from jaxquard.training.state import Stopping, Totals, TrainState
 
 Hyper = dict[str, jax.Array]
@@ -138,7 +138,7 @@ def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax
 
 def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
     """The TrainState of one network before its first step; all of it follows from the seed and the scalars."""
-    key = jax.random.key(seed)
+    key = jax.random.key(seed, impl=IMPLEMENTATION)
     params, state = make_model(task, hyper).init(stream(key, INIT))
     copy = functools.partial(jax.tree.map, jnp.copy)  # donated buffers must all be different ones
     best = Stopping(jnp.float32(jnp.inf), jnp.int32(-1), jnp.int32(0), copy(params), copy(state))
@@ -185,9 +185,10 @@ def train_step(
 
 
 def average(ts: TrainState, params: Params, state: State) -> Tree:
-    """The exponential moving average of weights and model state: ē ← d·ē + (1 - d)·e (Polyak & Juditsky, 1992).
+    """The exponential moving average of weights and model state: ē ← d·ē + (1 - d)·e.
 
-    d grows as (1 + step)/(10 + step) up to `ema`, so that the start is soon forgotten.
+    A cousin of the plain average of all steps (Polyak & Juditsky, 1992). d grows as (1 + step)/(10 + step) up to `ema`,
+    as in TensorFlow's ExponentialMovingAverage, so that the start is soon forgotten.
     """
     if ts.ema == ():
         return ()

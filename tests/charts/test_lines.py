@@ -61,6 +61,7 @@ def test_lines_that_end_together_get_labels_apart():
 
 def test_spread_keeps_the_middle_of_a_crowd():
     assert spread([0.0, 0.0, 10.0], 1.0) == [-0.5, 0.5, 10.0]
+    assert spread([0.0, 0.0, 0.1, 10.0], 1.0, least=-0.25) == [-0.25, 0.75, 1.75, 10.0]
 
 
 @given(st.lists(st.floats(-1e3, 1e3), max_size=12), st.floats(0.01, 100))

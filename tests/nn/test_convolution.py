@@ -55,6 +55,15 @@ def test_value_and_gradients_are_autodiffs(shape, kernel, stride, padding):
     jax.tree.map(close, *both(params, x))
 
 
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
+def test_half_precision_has_gradients_of_its_own_kind(dtype):
+    x, w = normal(0, 4, 6, 6, 2), normal(1, 3, 3, 2, 3)
+    whole = jax.grad(lambda w, x: jnp.sum(conv2d({"w": w}, x) ** 2), argnums=(0, 1))
+    for half, exact in zip(whole(w.astype(dtype), x.astype(dtype)), whole(w, x), strict=True):
+        assert half.dtype == dtype
+        np.testing.assert_allclose(half.astype(jnp.float32), exact, rtol=0.05, atol=0.02 * jnp.max(jnp.abs(exact)))
+
+
 def loss(w: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.sum(jnp.sin(conv2d({"w": w}, x, stride=2)))
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -173,6 +174,13 @@ def test_a_run_killed_between_evaluation_and_end_goes_on_to_finish(small, stripe
     assert [line["step"] for line in run.evaluations()] == [18, 18]  # two looks, two lines
     journal.append(run.evaluations_file, run.evaluations()[-1] | {"accuracy": 0.25})
     assert figures(run)["test_accuracy"] == train.resume(run, stripes).test_accuracy == 0.25  # the last one counts
+
+
+def test_another_generator_in_the_environment_changes_nothing(small, stripes, tmp_path, trained):
+    with jax.default_prng_impl("rbg"):
+        run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
+        result = train.resume(run, stripes)
+    assert (result.test_accuracy, result.train_loss) == (trained.test_accuracy, trained.train_loss)
 
 
 def test_other_data_is_refused(small, stripes, tmp_path):

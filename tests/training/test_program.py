@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxquard.config import Config
+from jaxquard.errors import UsageError
 from jaxquard.training import program as programs
 from jaxquard.training import steps
 from jaxquard.training.data import prepare
@@ -43,6 +44,11 @@ def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
     np.testing.assert_array_equal(jax.random.key_data(ts.key), expected)
     np.testing.assert_allclose(ts.hyper["learning_rate"], [0.1, 0.1, 0.2, 0.2])
     assert ts.step.tolist() == [0, 0, 0, 0]
+
+
+def test_double_precision_is_refused_in_a_sentence(prepared: Any):
+    with jax.enable_x64(True), pytest.raises(UsageError, match="double precision"):
+        make_program.__wrapped__(prepared[2], False)
 
 
 def test_each_network_has_its_own_order(prepared: Any):

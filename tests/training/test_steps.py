@@ -38,6 +38,7 @@ class Case:
     data: TrainingData
 
     def __init__(self, config: Config, dataset: Any) -> None:
+        self.dataset = dataset
         self.config, self.data = prepare(config, dataset)
         self.task, self.program = make_run(self.config, self.data)
 
@@ -220,6 +221,43 @@ def test_early_stopping_remembers_the_best(losses: list[float], best_epoch: int,
     assert (int(stopping.best_epoch), int(stopping.waited)) == (best_epoch, waited)
     assert float(stopping.params[0]["w"][0]) == best_epoch
     assert float(stopping.best_loss) == (losses[best_epoch - 1] if best_epoch > 0 else np.inf)
+
+
+def test_early_stopping_keeps_the_averaged_weights_where_they_are_averaged(case: Case):
+    """What was judged by the validation loss, not the weights that are being trained."""
+    averaged = Case(CONFIG.replace(ema=0.9, patience=2), case.dataset)
+    ts = averaged.run(averaged.start(), 0, 3)
+    ts = steps.end_epoch(ts, jnp.float32(1), jnp.int32(1), jnp.int32(2))
+    jax.tree.map(np.testing.assert_array_equal, (ts.stopping.params, ts.stopping.state), ts.ema)
+    assert not np.array_equal(ts.ema[0][0]["w"], ts.params[0]["w"])
+
+
+def losses_of_a_batch(case: Case, **settings: Any) -> list[float]:
+    """The loss of one batch at three steps that move nothing."""
+    still = Case(CONFIG.replace(optimizer="sgd", learning_rate=1e-30, dropout=0.0, **settings), case.dataset)
+    ts, batch, found = still.start(), (still.data.images[:50], still.data.labels[:50]), []
+    for _ in range(3):
+        before = float(ts.totals.loss)
+        ts = steps.train_step(still.task, ts, *batch)
+        found.append((float(ts.totals.loss) - before) / 50)
+    return found
+
+
+@pytest.mark.parametrize("setting", ["flip", "shift", "cutout", "erasing", "mixup"])
+def test_images_are_moved_anew_at_every_step(case: Case, setting: str):
+    plain = losses_of_a_batch(case)
+    assert np.ptp(plain) < 1e-5
+    moved = losses_of_a_batch(case, **{setting: {"flip": True, "shift": 1, "cutout": 3}.get(setting, 0.5)})
+    assert min(abs(a - b) for a, b in ((moved[0], moved[1]), (moved[1], moved[2]), (moved[0], plain[0]))) > 1e-4
+
+
+@pytest.mark.parametrize("setting", ["beta1", "beta2", "epsilon"])
+def test_adams_own_settings_reach_it(case: Case, setting: str):
+    def weights(**settings: Any) -> np.ndarray:
+        adam = Case(CONFIG.replace(optimizer="adam", learning_rate=0.01, **settings), case.dataset)
+        return np.asarray(adam.run(adam.start(), 0, 3).params[0]["w"])
+
+    assert not np.allclose(weights(), weights(**{setting: 0.5}), atol=1e-4)
 
 
 def test_only_what_a_network_uses_is_active():
