@@ -50,7 +50,7 @@ def train(
         raise UsageError("resume goes on with a run as it is: give no config and no name")
     for option, value in (("until", until), ("checkpoint_every", checkpoint_every)):
         if value is not None and (not isinstance(value, int) or value < 1):
-            raise UsageError(f"{option}: must be a whole number, at least 1, not {value!r}")
+            raise UsageError(f"{option}: must be at least 1, and a whole number, not {value!r}")
     began, where = time.perf_counter(), directory.runs_directory(runs)
     run = directory.find(resume, where) if resume is not None else None
     if run:

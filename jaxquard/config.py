@@ -279,6 +279,8 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
         return _number(name, kind, value)
     if not isinstance(value, kind):
         raise UsageError(f"{name}: must be {'true or false' if kind is bool else 'text'}, not {_shown(value)}")
+    if kind is str and not value.isascii() and value.encode(errors="replace").decode() != value:
+        raise UsageError(f"{name}: {_shown(value)} has characters that cannot be written down as UTF-8")
     return value
 
 

@@ -13,6 +13,7 @@ from rich.text import Text
 
 from jaxquard.config import Config
 from jaxquard.runs.figures import summary
+from jaxquard.streams import say, telling
 
 if TYPE_CHECKING:
     from jaxquard.data import Dataset, Status
@@ -60,11 +61,6 @@ def stdout() -> Console:
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
 
 
-def say(line: str) -> None:
-    """One line on stderr."""
-    print(line, file=sys.stderr, flush=True)
-
-
 class Fetching:
     """Downloads as they go: a bar on a terminal, nothing but the lines of `report` otherwise."""
 
@@ -79,7 +75,8 @@ class Fetching:
             self.shown = time.monotonic()
             of = f" of {total / 1e6:.1f}" if total else ""
             end = "\n" if received == total else ""
-            print(f"\r  {file}: {received / 1e6:.1f}{of} MB", end=end, file=sys.stderr, flush=True)
+            with telling():
+                print(f"\r  {file}: {received / 1e6:.1f}{of} MB", end=end, file=sys.stderr, flush=True)
 
 
 class TrainingDisplay:
@@ -98,18 +95,21 @@ class TrainingDisplay:
         if sys.stderr.isatty() and not self.quiet:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            self.bar.start()
+            with telling():
+                self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.bar:
-            self.bar.stop()
+            with telling():
+                self.bar.stop()
             say("")
 
     def line(self, text: str) -> None:
         """A line that stays, above the bar where there is one."""
         if self.bar:
-            self.bar.console.print(text, highlight=False, markup=False)
+            with telling():
+                self.bar.console.print(text, highlight=False, markup=False)
         elif not self.quiet:
             say(text)
 

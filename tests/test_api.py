@@ -150,7 +150,7 @@ def test_another_split_is_refused(root):
 @pytest.mark.parametrize("option", ["until", "checkpoint_every"])
 @pytest.mark.parametrize("value", [0, 2.5, "1"])
 def test_steps_and_epochs_are_whole_numbers(root, option, value):
-    with pytest.raises(UsageError, match=f"{option}: must be a whole number, at least 1"):
+    with pytest.raises(UsageError, match=f"{option}: must be at least 1, and a whole number"):
         api.train(Config(), runs=root, **{option: value})
 
 

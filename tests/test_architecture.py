@@ -17,6 +17,7 @@ ARROWS: dict[str, set[str]] = {
     "nn": set(),
     "optim": set(),
     "files": set(),
+    "streams": set(),
     "data": {"files"},
     "config": set(),
     "compilation": set(),
@@ -29,9 +30,9 @@ ARROWS: dict[str, set[str]] = {
     "doctor": {"data", "files"},
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "lessons", "nn", "recipes", "runs", "training"},
-    "display": {"config", "data", "doctor", "recipes", "runs", "training"},
+    "display": {"config", "data", "doctor", "recipes", "runs", "streams", "training"},
     "cli": {"api", "charts", "compilation", "config", "data", "display", "doctor", "files", "lessons", "recipes"}
-    | {"runs", "studio", "sweeps"},
+    | {"runs", "streams", "studio", "sweeps"},
     "__init__": {"api", "config", "data"},
 }
 

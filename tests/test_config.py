@@ -134,6 +134,12 @@ def test_numbers_take_the_type_of_their_setting():
     assert (type(config.learning_rate), config.hidden) == (float, (3, 4))
 
 
+@pytest.mark.parametrize("name", ["dataset", "teacher", "recipe"])
+def test_text_that_is_no_utf8_is_refused(name: str):
+    with pytest.raises(UsageError, match=f"^{name}: .* cannot be written down as UTF-8"):
+        Config(**{name: "n\udcff.npz"})
+
+
 def test_numbers_may_be_numpys():
     config = Config(epochs=np.int64(3), seed=np.uint8(7), learning_rate=np.float32(0.5))  # type: ignore[arg-type]
     assert [type(value) for value in (config.epochs, config.seed, config.learning_rate)] == [int, int, float]

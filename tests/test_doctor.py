@@ -86,6 +86,13 @@ def test_every_known_answer_is_right_here():
     assert only(doctor.check_arithmetic()) == Check("arithmetic", True, "every known answer is right")
 
 
+def test_double_precision_is_no_wrong_answer():
+    with jax.enable_x64(True):
+        check = only(doctor.check_arithmetic())
+    assert (check.ok, check.remedy) == (False, "unset JAX_ENABLE_X64")
+    assert "double precision" in check.detail
+
+
 def test_a_wrong_answer_is_named_with_both_numbers(monkeypatch):
     right_bits = jax.random.bits
     monkeypatch.setattr(jax.random, "bits", lambda key: right_bits(key) + 1)

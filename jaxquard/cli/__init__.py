@@ -16,6 +16,7 @@ from jaxquard.cli.training import train
 from jaxquard.cli.verbs import compare, data, doctor, evaluate, list_recipes, list_runs, predict, studio
 from jaxquard.errors import JaxquardError
 from jaxquard.runs.interrupts import SIGNALS, leave
+from jaxquard.streams import make_usable, say, silence
 
 app = App(
     name="jaxquard",
@@ -42,6 +43,9 @@ app.command(lesson)
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a verb; every error becomes one line on stderr and its exit code."""
+    make_usable()
+    if os.environ.get("COLUMNS", "1").strip("0") == "":
+        del os.environ["COLUMNS"]  # a width of 0 is none
     for number in SIGNALS:
         signal.signal(number, leave)
     try:
@@ -52,7 +56,7 @@ def main(arguments: list[str] | None = None) -> None:
     except JaxquardError as error:
         _fail(str(error), error.exit_code)
     except BrokenPipeError:  # the reader of our output has gone: nobody to tell
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence(sys.stdout)
         sys.exit(1)
     except OSError as error:
         _fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
@@ -64,5 +68,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str, code: int) -> None:
-    print(f"jaxquard: {message}", file=sys.stderr)
+    say(f"jaxquard: {message}")
     sys.exit(code)

@@ -13,6 +13,7 @@ from jaxquard.cli.options import COMMON, SOURCE, Common, Shared, Sourced, data_o
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.files import is_writable
 from jaxquard.lessons import find, listing
+from jaxquard.streams import say
 
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Tick
@@ -124,8 +125,6 @@ def _bar(parts: int, quiet: bool) -> "Iterator[Tick]":
     """A progress bar on a terminal, a line for each part of the experiment elsewhere, or nothing."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-
-    from jaxquard.display import say
 
     seen: dict[str, None] = {}
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from cyclopts import Parameter
 
 from jaxquard.config import Config
+from jaxquard.streams import say
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -60,7 +61,7 @@ Sourced = Annotated[Source, Parameter(name="*", group="Data")]
 
 def data_options(source: Source, common: Common) -> dict[str, Any]:
     """Where data come from and what is said on the way, as `data.load` takes it."""
-    from jaxquard.display import Fetching, say
+    from jaxquard.display import Fetching
 
     silent = {"report": None, "progress": None}
     spoken = {"report": say, "progress": Fetching()}

@@ -13,6 +13,7 @@ from jaxquard.cli.options import COMMON, SETTINGS, SOURCE, Common, Settings, Sha
 from jaxquard.config import Config, read_toml, why_no_effect
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.runs.interrupts import interruptible
+from jaxquard.streams import say
 
 if TYPE_CHECKING:
     from jaxquard.runs.train import TrainResult
@@ -47,7 +48,6 @@ def train(
         raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
     options |= {"checkpoint_every": checkpoint_every} | data_options(source, common)
-    from jaxquard.display import say
 
     for note in _notes(base, given, configs) if base and not common.quiet else ():
         say(f"note: {note}")

@@ -8,6 +8,7 @@ from cyclopts import Parameter
 from jaxquard import compilation
 from jaxquard.cli.options import COMMON, SOURCE, Shared, Sourced, data_options, print_json
 from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.streams import say
 
 
 def evaluate(
@@ -22,7 +23,7 @@ def evaluate(
 ) -> None:
     """Judge a model: accuracy, loss, confusion, precision and recall, calibration, its most confident mistakes."""
     from jaxquard import api
-    from jaxquard.display import evaluation_tables, say
+    from jaxquard.display import evaluation_tables
 
     compilation.keep_compiled_programs()
     options = data_options(source, common)
@@ -49,7 +50,7 @@ def predict(
 ) -> None:
     """Say what is in pictures, with probabilities."""
     from jaxquard import api
-    from jaxquard.display import prediction_lines, say
+    from jaxquard.display import prediction_lines
 
     compilation.keep_compiled_programs()
     loaded, read, probabilities = api.predict(model, pictures, runs=common.runs)

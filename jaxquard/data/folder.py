@@ -49,7 +49,7 @@ def _class_names(path: Path) -> list[str] | None:
     if not os.path.isfile(path):
         return None
     try:
-        with path.open(encoding="utf-8") as stream:
+        with path.open(encoding="utf-8-sig") as stream:
             lines = stream.read(1 << 16).splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read ({error})") from None

@@ -5,6 +5,7 @@ A checkpoint appears whole, by rename. One that is damaged is noticed, named, an
 
 import hashlib
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from jaxquard.errors import RunError
 from jaxquard.files import explained, write_directory
 from jaxquard.runs import strict_json, tensors
 
+NAME = re.compile(r"step-\d{9,}", re.ASCII)
 STATE, MANIFEST = "state.safetensors", "manifest.json"
 
 
@@ -47,8 +49,8 @@ def write(folder: Path, step: int, tree: Any, seconds: float = 0.0) -> None:
 
 
 def listed(folder: Path) -> list[Path]:
-    """The checkpoints there are, oldest first."""
-    return sorted(path for path in folder.glob("step-*") if path.is_dir())
+    """The checkpoints there are, oldest first; a folder of another name is nobody's checkpoint, and is left alone."""
+    return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name) and path.is_dir())
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

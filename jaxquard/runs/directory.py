@@ -4,6 +4,7 @@ config.toml, environment.json, journal.jsonl, evaluations.jsonl, checkpoints/, s
 with its step-0 checkpoint already inside.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -116,6 +117,15 @@ class Run:
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
 
+    def check_config_is_its_own(self) -> None:
+        """RunError if config.toml is not, to the byte, what it was when the run began (older runs do not say)."""
+        then = self.environment.get("config_sha256")
+        if then and then != hashlib.sha256((self.path / "config.toml").read_bytes()).hexdigest():
+            raise RunError(
+                f"{self.path}: its config.toml was changed, but a run goes on as it began; for other settings start "
+                f"another: jaxquard train --config {self.path / 'config.toml'}"
+            )
+
     @property
     def journal_file(self) -> Path:
         """One line an epoch, one an event."""
@@ -190,8 +200,10 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
     from jaxquard.runs import checkpoint, tensors  # with JAX, which listing runs can do without
 
     path = free_path(root, name or new_name(config))
+    written = tomli_w.dumps(config.to_dict()).encode()
+    environment = environment | {"config_sha256": hashlib.sha256(written).hexdigest()}
     files = {
-        "config.toml": tomli_w.dumps(config.to_dict()).encode(),
+        "config.toml": written,
         "environment.json": json.dumps(environment, indent=1).encode(),
         "journal.jsonl": b"",
         "evaluations.jsonl": b"",
@@ -211,7 +223,7 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
 def find(name: str, root: Path) -> Run:
     """A run by id (in `root`) or by path; RunError, with the nearest id, if there is none."""
     for path in (root / name, Path(name)):
-        if name and (path / "config.toml").is_file():
+        if name and os.path.isfile(path / "config.toml"):  # False, too, for what must not or cannot be looked at
             return Run(path)
     raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
 
@@ -220,4 +232,4 @@ def every(root: Path) -> Iterator[Run]:
     """All runs in a directory, oldest name first."""
     if root.is_dir():
         paths = sorted(path for path in root.iterdir() if NAME.fullmatch(path.name))
-        yield from (Run(path) for path in paths if (path / "config.toml").is_file())
+        yield from (Run(path) for path in paths if os.path.isfile(path / "config.toml"))

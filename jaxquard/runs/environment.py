@@ -56,6 +56,7 @@ def machine() -> dict[str, Any]:
 
     import jaxquard
 
+    settings: Any = jax.config
     return {
         "jaxquard": jaxquard.__version__,
         "python": platform.python_version(),
@@ -66,6 +67,7 @@ def machine() -> dict[str, Any]:
         "processor": processor(),
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "devices": [str(device.device_kind) for device in jax.devices()],
+        "partitionable_random_bits": settings.jax_threefry_partitionable,
     }
 
 
@@ -83,5 +85,6 @@ def processor() -> str:
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What changed that may change bits, as phrases such as "jaxlib 0.10.1 → 0.12.0"."""
-    names = ("jax", "jaxlib", "processor", "threads", "devices")
+    names = ("jax", "jaxlib", "processor", "threads", "devices", "partitionable_random_bits")
+    then = {"partitionable_random_bits": True} | then  # JAX's default; older runs do not say
     return [f"{name} {then.get(name)} → {now.get(name)}" for name in names if then.get(name) != now.get(name)]

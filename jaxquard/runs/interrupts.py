@@ -1,4 +1,5 @@
-"""What Ctrl-C and SIGTERM do: a training saves a checkpoint and stops, within two seconds whatever it is doing.
+"""What Ctrl-C, SIGTERM and a terminal that closes do: a training saves a checkpoint and stops, within two seconds
+whatever it is doing.
 
 Python runs a signal's handler only between two of its own instructions, and a training spends its time in long calls
 into compiled code. Nor may a handler raise KeyboardInterrupt: where JAX is being imported, traces or compiles, that is
@@ -7,7 +8,9 @@ or a second signal comes, it ends the process there and then, which loses no mor
 While nothing is being trained there is nothing to lose at all.
 """
 
+import contextlib
 import os
+import select
 import signal
 import socket
 import sys
@@ -19,7 +22,9 @@ from dataclasses import dataclass
 PATIENCE = 1.5  # seconds
 INTERRUPTED = 130  # the exit code
 AT_ONCE = "stopped at once; the newest checkpoint is from before"
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+HANGUP = getattr(signal, "SIGHUP", None)  # not every system has it, and under nohup it is to be ignored
+HANGUPS = (HANGUP,) if HANGUP and signal.getsignal(HANGUP) is not signal.SIG_IGN else ()
+SIGNALS = (signal.SIGINT, signal.SIGTERM, *HANGUPS)
 
 
 @dataclass
@@ -31,15 +36,19 @@ class Interrupts:
 
 
 def leave(*_: object, message: str = "interrupted") -> None:
-    """End the process at once; also a signal handler, where nothing needs to be saved."""
-    cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a progress bar hides it
-    os.write(2, f"{cursor}jaxquard: {message}\n".encode())
+    """End the process at once, whether or not anybody can be told; also a signal handler, where nothing needs to be
+    saved.
+    """
+    with contextlib.suppress(Exception):
+        cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a progress bar hides it
+        if select.select([], [2], [], 0)[1]:  # else a pipe that is full, which would hold us up
+            os.write(2, f"{cursor}jaxquard: {message}\n".encode())
     os._exit(INTERRUPTED)
 
 
 @contextmanager
 def interruptible() -> Iterator[Interrupts]:
-    """Watch for SIGINT and SIGTERM while the body runs. For the main thread only."""
+    """Watch for SIGNALS while the body runs. For the main thread only."""
     interrupts = Interrupts()
     ours, systems = socket.socketpair()
     systems.setblocking(False)

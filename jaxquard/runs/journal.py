@@ -21,7 +21,7 @@ def append(path: Path, line: Line) -> None:
     A torn line, which only a killed writer leaves behind, is cut off first.
     """
     data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-    with explained(path, "write"), open(path, "a+b", buffering=0) as file:
+    with explained(path, "write"), open(path, "a+b", buffering=0, opener=_itself) as file:
         _await_other_writers(file)
         end = _end_of_last_whole_line(file)
         try:
@@ -32,6 +32,11 @@ def append(path: Path, line: Line) -> None:
         except OSError:
             file.truncate(end)
             raise
+
+
+def _itself(path: str, flags: int) -> int:
+    """Open the file, and not one that a link of its name points to: a run directory may be from somebody else."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _await_other_writers(file: io.FileIO) -> None:
@@ -73,6 +78,7 @@ def _line(path: Path, number: int, text: bytes) -> Line:
         for name in _FIGURES:
             if not _is_figure(line.get(name)):
                 raise ValueError(f"{name} is not a figure")
+        _check_views(line.get("tta"))
     except ValueError as error:
         raise RunError(f"{path}: line {number} is damaged ({str(error)[:100]})") from error
     return line
@@ -80,6 +86,14 @@ def _line(path: Path, number: int, text: bytes) -> Line:
 
 _NUMBERS = {"step": int, "epoch": int, "network": int, "seconds": (int, float)}  # an event's seconds are a table
 _FIGURES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "accuracy", "loss")
+
+
+def _check_views(tta: Any) -> None:
+    """None, or which views there were and what they came to."""
+    if tta is None:
+        return
+    if not (isinstance(tta, dict) and isinstance(tta.get("name"), str) and _is_figure(tta.get("accuracy"))):
+        raise ValueError("tta is not a figure over views")
 
 
 def _is_figure(value: Any) -> bool:

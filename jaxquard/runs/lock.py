@@ -12,7 +12,7 @@ from typing import Any
 import filelock
 
 from jaxquard.errors import RunError
-from jaxquard.files import explained
+from jaxquard.files import explained, write_atomically
 from jaxquard.runs import strict_json
 
 
@@ -21,8 +21,7 @@ def locked(run: Path) -> Iterator[None]:
     """Hold a run's lock, or say at once who does."""
     lock, holder = _acquired(run), run / "holder.json"
     try:
-        with explained(holder, "write"):
-            holder.write_text(json.dumps(_myself()), encoding="utf-8")
+        write_atomically(holder, json.dumps(_myself()).encode())
         yield
     finally:
         with contextlib.suppress(OSError):  # whoever comes next will write it anew

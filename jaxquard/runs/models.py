@@ -101,6 +101,8 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
     if name.endswith(".safetensors"):
         return [load_file(Path(name), Path(name).stem)]
     run_name, at, number = directory.parted(name)
+    if run_name in directory.shipped():
+        raise RunError(f"{name}: {run_name} is a single network; leave out @{number}")
     try:
         models = models_of_run(directory.find(run_name, root))
     except RunError as error:

@@ -6,9 +6,12 @@ from typing import Any
 
 
 def loads(data: bytes) -> Any:
-    """The one value that UTF-8 `data` holds. ValueError for anything else: duplicate keys, NaN, infinities, depth."""
+    """The one value that UTF-8 `data` holds. ValueError for anything else: duplicate keys, NaN, infinities, depth,
+    whole numbers of more than 64 bits.
+    """
     try:
-        return json.loads(data.decode(), object_pairs_hook=_object, parse_float=_finite, parse_constant=_finite)
+        read = {"parse_int": _whole, "parse_float": _finite, "parse_constant": _finite}
+        return json.loads(data.decode(), object_pairs_hook=_object, **read)
     except RecursionError:
         raise ValueError("nested too deeply") from None
 
@@ -19,6 +22,12 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         names = [name for name, _ in pairs]
         raise ValueError(f"the key {next(name for name in names if names.count(name) > 1)!r} appears twice")
     return found
+
+
+def _whole(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**63:
+        raise ValueError(f"{text[:20]} has too many digits")
+    return int(text)
 
 
 def _finite(text: str) -> float:

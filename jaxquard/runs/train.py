@@ -128,6 +128,7 @@ def resume(
             return finished
         for folder in (run.path, run.checkpoints, run.snapshots):
             sweep(folder)
+        run.check_config_is_its_own()
         _check_same_data(run, dataset)
         began = time.perf_counter()
         config, data = prepare(run.config, dataset)
@@ -231,7 +232,8 @@ def finite_weights(ts: TrainState) -> np.ndarray:
 def _diverged(run: Run) -> str:
     last = next(line for line in reversed(run.journal()) if line.get("event") == "diverged")
     return (
-        f"diverged: {last['quantity']} not finite at step {last['bad_step']}; try a smaller learning rate\n"
+        f"diverged: {last.get('quantity', 'loss')} not finite at step {last.get('bad_step', last.get('step'))}; "
+        "try a smaller learning rate\n"
         f"(the last good checkpoint is kept in {run.path})"
     )
 
@@ -341,7 +343,7 @@ def _finish(
     epochs = len(lines)
     if not is_lost.all():
         finished = {"event": "finished", "step": step, "epochs": epochs, "parameters": parameters, "diverged": diverged}
-        stepping = sum(line["seconds"] for line in lines)  # before it was resumed, too
+        stepping = sum(line.get("seconds", 0.0) for line in lines)  # before it was resumed, too
         whole = vars(seconds) | {"train": round(stepping, 6)}
         journal.append(run.journal_file, finished | {"seconds": whole, "time": time.time()})
     figures = (_last_train_loss(run), test["loss"], test["accuracy"])
@@ -358,8 +360,8 @@ def result_of_finished(run: Run) -> TrainResult | None:
     test = run.own_evaluation()
     try:
         figures = (_last_train_loss(run), test["loss"], test["accuracy"])
-        seconds = Seconds(**finished["seconds"])
+        seconds = Seconds(**{name: float(value) for name, value in finished["seconds"].items()})
         counts = (finished["parameters"], finished["epochs"])
         return TrainResult(run, *counts, *figures, seconds, finished["diverged"], test.get("tta"))
-    except (KeyError, TypeError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error

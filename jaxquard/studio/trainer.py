@@ -162,9 +162,10 @@ class Trainer:
         studio = self.studio
         places = ["--runs", str(studio.runs), *(["--data-dir", str(studio.data_dir)] if studio.data_dir else [])]
         words = ["train", "--json", "--quiet", *places, *(["--offline"] if studio.offline else []), *job.words]
-        job.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _conclude; a pipe would break when the studio is killed
         nowhere = subprocess.DEVNULL
         try:
+            # closed by _conclude; a pipe would break when the studio is killed
+            job.said = tempfile.TemporaryFile()  # noqa: SIM115
             job.process = subprocess.Popen(
                 [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, start_new_session=True
             )
@@ -172,7 +173,8 @@ class Trainer:
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else "its settings are nothing to call a program with"
             job.status, job.error = "failed", f"cannot be started: {reason}"
-            job.said.close()
+            if job.said:
+                job.said.close()
 
     def _terminate(self, job: Job) -> None:
         if job.process:

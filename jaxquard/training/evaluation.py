@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-CHUNKS = (1, 32, 1000)  # images at a time: few sizes, because each is a program of its own
+CHUNKS = (1, 32, 256, 1000)  # images at a time: few sizes, because each is a program of its own
 
 
 def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:

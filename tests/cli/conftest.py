@@ -10,6 +10,7 @@ import pytest
 from PIL import Image
 
 from jaxquard import cli
+from jaxquard.runs.interrupts import SIGNALS
 
 
 class Said(NamedTuple):
@@ -32,7 +33,7 @@ def _here(tmp_path, monkeypatch):
     """Each test in a directory of its own, with nothing kept outside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxquard.compilation.keep_compiled_programs", lambda: None)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in SIGNALS}
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)

@@ -24,7 +24,7 @@ def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
 LONG = ["--hidden", "5", "--batch-size", "2", "--epochs", "1000000", "--learning-rate", "0.001", "--name", "x"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_a_checkpoint_and_stops(npz, tmp_path, number):
     with start("train", "--dataset", npz, *LONG) as process:
         assert process.stderr is not None

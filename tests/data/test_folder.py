@@ -46,6 +46,8 @@ def test_classes_can_be_named(tiny, tmp_path: Path) -> None:
     folder = tiny.put(tmp_path / "mine")
     (folder / "classes.txt").write_text("cat\ndog\n\n  Vögel \n", encoding="utf-8")
     assert load_folder(folder).class_names == ("cat", "dog", "Vögel")
+    (folder / "classes.txt").write_text("cat\ndog\nbird\n", encoding="utf-8-sig")  # with a byte-order mark
+    assert load_folder(folder).class_names == ("cat", "dog", "bird")
     (folder / "classes.txt").write_text("cat\ndog\n")
     with pytest.raises(DataError, match=r"label 2 at index \d+ is out of range: 0 to 1"):
         load_folder(folder)

@@ -33,6 +33,19 @@ def test_keeps_the_newest_two(tmp_path):
     assert kept == [[0], [0, 10], [10, 20], [20, 30]]
 
 
+@pytest.mark.parametrize("name", ["step-000000020-keep", "step-20", "step-backup", "step-00000002x"])
+def test_a_folder_of_another_name_is_left_alone(tmp_path, name):
+    mine = tmp_path / name / "notes.txt"
+    mine.parent.mkdir()
+    mine.write_text("precious")
+    for step in (0, 10, 20):
+        checkpoint.write(tmp_path, step, TREE)
+    checkpoint.drop_newer(tmp_path, 10)
+    assert steps(tmp_path) == [10]
+    assert checkpoint.newest(tmp_path)[1] == []
+    assert mine.read_text() == "precious"
+
+
 def test_writing_a_step_again_changes_nothing(tmp_path):
     checkpoint.write(tmp_path, 3, TREE)
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}

@@ -125,6 +125,11 @@ def test_found_by_id_by_path_and_not_at_all(trained):
         directory.find("", root)
 
 
+def test_a_name_longer_than_any_file_s_is_that_of_no_run(tmp_path):
+    with pytest.raises(RunError, match="no such run"):
+        directory.find("x" * 300, tmp_path)
+
+
 def test_a_run_knows_its_name_from_inside(trained, monkeypatch):
     monkeypatch.chdir(trained.run.path)
     assert directory.find(".", trained.run.path / "runs").id == "whole"

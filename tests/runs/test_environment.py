@@ -27,6 +27,11 @@ def test_describes_the_machine_and_the_data(stripes):
 def test_says_what_may_change_bits_and_nothing_else():
     then = environment.machine()
     assert environment.differences(then, environment.machine()) == []
+    older = {name: value for name, value in then.items() if name != "partitionable_random_bits"}
+    assert environment.differences(older, environment.machine()) == []
+    assert environment.differences(older, then | {"partitionable_random_bits": False}) == [
+        "partitionable_random_bits True → False"
+    ]
     now = then | {"jaxlib": "9.9.9", "threads": 99, "python": "2.7", "platform": "elsewhere"}
     assert environment.differences(then, now) == [
         f"jaxlib {then['jaxlib']} → 9.9.9",

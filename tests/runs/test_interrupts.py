@@ -1,5 +1,6 @@
 """A training asked to stop does so by itself, or is stopped; a second signal waits for nothing."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -44,6 +45,34 @@ def test_one_that_does_not_listen_is_stopped():
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err == "jaxquard: stopped at once; the newest checkpoint is from before\n"
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_it_is_stopped_though_nobody_can_be_told(full):
+    """The reader of stderr has gone, or reads no more, and the pipe is full."""
+    script = UNWILLING.replace(
+        "    end", "    import os, sys; os.write(2, b' ' * 65536 * sys.argv.count('full'))\n    end"
+    )
+    reader, writer = os.pipe()
+    command = [sys.executable, "-c", script, *(["full"] if full else [])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=writer, text=True)
+    os.close(writer)
+    if not full:
+        os.close(reader)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(0.2)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 130
+    if full:
+        os.close(reader)
+
+
+def test_under_nohup_a_hangup_stays_ignored():
+    code = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    code += "from jaxquard.runs.interrupts import SIGNALS; print(signal.SIGHUP in SIGNALS)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_a_second_signal_waits_for_nothing():

@@ -43,6 +43,15 @@ def test_a_first_line_that_was_torn_leaves_nothing(tmp_path):
     assert journal.read_lines(path) == [epoch(1, 10)]
 
 
+def test_a_link_is_not_written_through(tmp_path):
+    other = tmp_path / "other"
+    other.write_bytes(b"of somebody else, with no newline")
+    (tmp_path / "journal.jsonl").symlink_to(other)
+    with pytest.raises(JaxquardError, match=r"journal\.jsonl: cannot write: "):
+        journal.append(tmp_path / "journal.jsonl", epoch(1, 10))
+    assert other.read_bytes() == b"of somebody else, with no newline"
+
+
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "journal.jsonl"
     journal.append(path, epoch(1, 10))
@@ -115,6 +124,10 @@ def test_a_resumed_line_takes_back_what_came_after_its_step(tmp_path):
         b'{"epoch": 1, "step": 1, "train_loss": 1e999}',
         b'{"epoch": 1, "step": 1, "train_loss": {"mean": 1}}',
         b'{"epoch": 1, "step": 1, "val_accuracy": ["high"]}',
+        b'{"by": "train", "tta": 3}',
+        b'{"by": "train", "tta": {"name": 1, "accuracy": 0.5}}',
+        b'{"by": "train", "tta": {"name": "mirror", "accuracy": "high"}}',
+        b'{"epoch": 1, "step": 1, "seconds": ' + b"1" * 400 + b"}",
         b'{"epoch": 1, "epoch": 2}',
         b'{"event": "resumed", "step": "ten"}',
         b'{"event": "diverged", "network": [1]}',

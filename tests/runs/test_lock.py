@@ -26,6 +26,15 @@ def test_a_lock_is_held_by_one_and_then_free(tmp_path):
     assert not (tmp_path / "holder.json").exists()
 
 
+def test_a_holder_that_is_a_link_is_replaced_not_followed(tmp_path):
+    other = tmp_path / "other"
+    other.write_text("precious")
+    (tmp_path / "holder.json").symlink_to(other)
+    with locked(tmp_path):
+        assert not (tmp_path / "holder.json").is_symlink()
+    assert other.read_text() == "precious"
+
+
 def test_an_error_inside_frees_the_lock(tmp_path):
     with pytest.raises(KeyError), locked(tmp_path):
         raise KeyError

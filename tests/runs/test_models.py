@@ -54,6 +54,11 @@ def test_a_number_there_is_not_is_refused(several, name):
         models.load_models(name, several.path.parent)
 
 
+def test_a_shipped_model_has_no_numbers(tmp_path):
+    with pytest.raises(RunError, match=r"^mlp@0: mlp is a single network; leave out @0$"):
+        models.load_models("mlp@0", tmp_path)
+
+
 def test_where_one_is_wanted_several_must_say_which(several):
     with pytest.raises(RunError, match="holds 3 networks: name one, three@0 to three@2"):
         models.load_model("three", several.path.parent)

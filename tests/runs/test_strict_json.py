@@ -6,6 +6,7 @@ from jaxquard.runs import strict_json
 
 
 def test_reads_what_json_allows():
+    assert strict_json.loads(b"[9223372036854775807, -9223372036854775808]") == [2**63 - 1, -(2**63)]
     assert strict_json.loads('{"a": [1, 2.5, null, true, "é"]}'.encode()) == {"a": [1, 2.5, None, True, "é"]}
 
 
@@ -23,6 +24,8 @@ def test_reads_what_json_allows():
         b"-1e999",
         b"[" * 100_000,
         b"9" * 10_000,
+        b"9223372036854775808",  # 2⁶³
+        b"-" + b"1" * 30,
         b'"\xff"',
         "{}".encode("utf-16"),
         b"\xef\xbb\xbf{}",

@@ -176,6 +176,19 @@ def test_a_run_killed_between_evaluation_and_end_goes_on_to_finish(small, stripe
     assert figures(run)["test_accuracy"] == train.resume(run, stripes).test_accuracy == 0.25  # the last one counts
 
 
+@pytest.mark.parametrize("change", [b"learning_rate = 5.0", b"learning_rate = 0.1  # the same, but touched"])
+def test_a_config_changed_by_hand_is_refused(small, stripes, tmp_path, change):
+    run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run
+    file = run.path / "config.toml"
+    text = file.read_bytes()
+    file.write_bytes(text.replace(b"learning_rate = 0.1", change))
+    assert file.read_bytes() != text
+    with pytest.raises(RunError, match=r"its config\.toml was changed"):
+        train.resume(Run(run.path), stripes)
+    file.write_bytes(text)
+    assert train.resume(Run(run.path), stripes).test_accuracy is not None
+
+
 def test_another_generator_in_the_environment_changes_nothing(small, stripes, tmp_path, trained):
     with jax.default_prng_impl("rbg"):
         run = train.train(small, stripes, runs=tmp_path, name="run", until=1).run

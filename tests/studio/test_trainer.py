@@ -258,6 +258,15 @@ def test_a_training_that_cannot_be_started(trainer, order, monkeypatch):
     assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No such file or directory"
 
 
+def test_a_training_is_not_started_where_its_words_have_no_place(trainer, order, monkeypatch):
+    def full():
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.tempfile, "TemporaryFile", full)
+    trainer.start(Config(), "x")
+    assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No space left on device"
+
+
 def test_names(root, trainer):
     with pytest.raises(RunError, match="already there"):
         trainer.start(Config(), "part")

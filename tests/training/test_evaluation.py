@@ -30,7 +30,8 @@ def made_up(n: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.nda
 
 
 @pytest.mark.parametrize(
-    ("n", "size"), [(1, 1), (2, 32), (32, 32), (33, 1000), (999, 1000), (1000, 1000), (1001, 1000), (2500, 1000)]
+    ("n", "size"),
+    [(1, 1), (2, 32), (32, 32), (33, 256), (257, 1000), (999, 1000), (1000, 1000), (1001, 1000), (2500, 1000)],
 )
 def test_logits_of_any_number_of_images_come_through_one_shape(n: int, size: int):
     images = np.random.default_rng(n).integers(0, 256, (n, 2, 2, 1), dtype=np.uint8)
