@@ -1,6 +1,6 @@
 """A neural network that learns to tell ten kinds of clothing apart: the whole algorithm, in pure JAX, on one screen.
 
-    python mlp_fashion_mnist.py            # 784-128-64-10, 20 epochs, some ten seconds; --help for every setting
+    python mlp_fashion_mnist.py            # 784-128-64-10, 20 epochs, some ten seconds; --help lists the settings
 
 An image goes in as 784 numbers x. Each layer computes z = aW + b from the activations a before it, and hidden layers
 apply ReLU, a = max(0, z). Softmax turns the last z into ten probabilities. The loss is how surprised they are by the

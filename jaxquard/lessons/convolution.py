@@ -81,8 +81,15 @@ def draw(measured: Measured) -> list[Chart]:
 def _pictures_chart(measured: Measured) -> Chart:
     title = "Images as they are, and with all pixels shuffled"
     said = "The order is the same for every image, so not a grey level is lost, only who is next to whom."
+    told = f"{SHOWN} images of clothing, and below them the same with their pixels shuffled: noise to the eye."
     return montage(
-        np.array(measured["pictures"], np.uint8), columns=SHOWN, invert=True, size=84, title=title, subtitle=said
+        np.array(measured["pictures"], np.uint8),
+        columns=SHOWN,
+        invert=True,
+        size=84,
+        title=title,
+        subtitle=said,
+        description=told,
     )
 
 

@@ -6,16 +6,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 CHUNKS = (1, 32, 256, 1000)  # images at a time: few sizes, because each is a program of its own
 
 
-def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:
+def all_logits(apply: Callable[[Any], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:
     """Logits of every image, float64 (..., n, classes), in chunks of one size: the least of CHUNKS that holds n.
 
-    `apply` maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blank images.
+    `apply`, compiled, maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blank images.
     """
     images = np.asarray(images)
     size = next((size for size in CHUNKS if size >= len(images)), CHUNKS[-1])
@@ -24,7 +23,7 @@ def all_logits(apply: Callable[[jax.Array], jax.Array], images: jax.Array | np.n
         chunk = images[first : first + size]
         if len(chunk) < size:
             chunk = np.concatenate([chunk, np.zeros_like(chunk, shape=(size - len(chunk), *chunk.shape[1:]))])
-        parts.append(np.asarray(apply(jnp.asarray(chunk)), np.float64))
+        parts.append(np.asarray(apply(chunk), np.float64))
     return np.concatenate(parts, axis=-2)[..., : len(images), :]
 
 
