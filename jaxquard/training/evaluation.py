@@ -14,7 +14,7 @@ CHUNKS = (1, 32, 256, 1000)  # images at a time: few sizes, because each is a pr
 def all_logits(apply: Callable[[Any], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:
     """Logits of every image, float64 (..., n, classes), in chunks of one size: the least of CHUNKS that holds n.
 
-    `apply`, compiled, maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blank images.
+    `apply`, compiled, maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blanks.
     """
     images = np.asarray(images)
     size = next((size for size in CHUNKS if size >= len(images)), CHUNKS[-1])
