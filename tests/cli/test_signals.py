@@ -1,24 +1,39 @@
 """Signals: a checkpoint and a line, at whatever moment they come."""
 
+import contextlib
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
 
-def start(*arguments: object, **environment: str) -> subprocess.Popen[str]:
-    """The command in a process of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-c", "from jaxquard.cli import main; main()", *map(str, arguments)],
+COMMAND = """
+import signal
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
+from jaxquard.cli import main
+main()
+"""
+
+
+@contextlib.contextmanager
+def start(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """The command in a process of its own, which hears of a hangup also where the tests themselves run under nohup."""
+    with subprocess.Popen(
+        [sys.executable, "-c", COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         env=os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "0"} | environment,
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()  # of no effect where it has ended, as it should have
 
 
 LONG = ["--hidden", "5", "--batch-size", "2", "--epochs", "1000000", "--learning-rate", "0.001", "--name", "x"]
