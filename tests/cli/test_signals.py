@@ -11,7 +11,6 @@ from collections.abc import Iterator
 
 import pytest
 
-
 COMMAND = """
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
