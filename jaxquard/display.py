@@ -25,25 +25,22 @@ if TYPE_CHECKING:
     from jaxquard.training.fit import Event
 
 
-def figure(value: Any, *, percent: bool = False) -> str:
-    """A number for people: `87.03 %`, or `87.03 ± 0.21 %` where there are several networks."""
+def figure(value: Any, *, percent: bool = False, swept: bool = False) -> str:
+    """A number for people: `87.03 %`; `87.03 ± 0.21 %` where there are several networks; `80.90 … 86.41 %`, the least
+    and the greatest, where a setting was swept over them, for these have no common mean.
+    """
     if isinstance(value, dict):
         mean, std = value["mean"], value["std"]
         if mean is None or std is None:
             return figure(mean, percent=percent)
+        if swept:
+            sound = [one for one in value["values"] if one is not None]
+            low, high = (figure(end, percent=percent) for end in (min(sound), max(sound)))
+            return f"{low.removesuffix(' %')} … {high}"
         return f"{100 * mean:.2f} ± {100 * std:.2f} %" if percent else f"{mean:.4f} ± {std:.4f}"
     if value is None:
         return "–"
     return f"{100 * value:.2f} %" if percent else f"{value:.4f}"
-
-
-def between(values: Sequence[float | None], *, percent: bool = False) -> str:
-    """The least and the greatest of what has no common mean: `80.90 … 86.41 %`."""
-    sound = [value for value in values if value is not None]
-    if not sound:
-        return "–"
-    low, high = (figure(end, percent=percent).removesuffix(" %") for end in (min(sound), max(sound)))
-    return f"{low} … {high}{' %' if percent else ''}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> None:
@@ -146,8 +143,7 @@ class TrainingDisplay:
         """`epoch  3/20   loss 0.4611   accuracy 83.60 %   validation 84.10 %   0.29 s`, the seconds spent stepping."""
 
         def told(name: str, *, percent: bool) -> str:
-            value = record[name]
-            return between(value, percent=percent) if self.swept else figure(summary(value), percent=percent)
+            return figure(summary(record[name]), percent=percent, swept=self.swept)
 
         parts = [f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"]
         parts.append(f"loss {told('train_loss', percent=False):>6}")
@@ -246,12 +242,8 @@ def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
 
 
 def _figures(document: dict[str, Any]) -> tuple[str, ...]:
-    found = [document[name] for name in ("val_accuracy", "test_accuracy")]
-    swept = document.get("sweep")
-    accuracies = (
-        between(one["values"], percent=True) if swept and isinstance(one, dict) else figure(one, percent=True)
-        for one in found
-    )
+    swept = "sweep" in document
+    accuracies = (figure(document[name], percent=True, swept=swept) for name in ("val_accuracy", "test_accuracy"))
     return str(document["epochs"]), *accuracies, f"{document['seconds']:.1f}"
 
 

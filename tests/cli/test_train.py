@@ -82,6 +82,14 @@ def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz, quic
     assert " … " in line
 
 
+def test_a_sweep_over_a_single_value_is_one_network(jaxquard, npz, quick):
+    arguments = ["--dataset", npz, *quick, "--sweep", "learning_rate=0.3", "--validation", 20, "--name", "x"]
+    said = jaxquard("train", *arguments)
+    assert said.code == 0
+    assert re.search(r"validation +\d+\.\d\d %", said.err)
+    assert re.search(r"^x +finished +2 +\d+\.\d\d % +\d+\.\d\d %$", jaxquard("runs").out.rstrip(), re.MULTILINE)
+
+
 def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):
     clock = iter((3.0, 7.0, 12.0, 18.0))
     monkeypatch.setattr(training, "_since_start", lambda: next(clock))
