@@ -172,11 +172,10 @@ def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterat
 
 
 def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:
-    from jaxquard.runs.figures import summary
+    from jaxquard.runs.figures import summary, swept
 
     config = result.run.config
     seeds = {"seeds": [network.seed for network in config.networks()]} if len(config.networks()) > 1 else {}
-    swept = {"sweep": {name: list(values) for name, values in config.sweep}} if config.sweep else {}
     return {
         "run": result.run.id,
         "recipe": config.recipe,
@@ -185,7 +184,7 @@ def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:
         "epochs": result.epochs,
         "seed": config.seed,
         **seeds,
-        **swept,
+        **swept(config),
         "train_loss": summary(result.train_loss),
         "test_loss": summary(result.test_loss),
         "test_accuracy": summary(result.test_accuracy),

@@ -167,10 +167,6 @@ class Run:
         """Every evaluation on the test set, oldest first."""
         return journal.read_lines(self.evaluations_file)
 
-    def own_evaluation(self) -> Line:
-        """Training's own evaluation at its end, the last if a killed run made it again; {} while there is none."""
-        return next((line for line in reversed(self.evaluations()) if line.get("by") == "train"), {})
-
     def record_evaluation(self, by: str, why: str, **found: Any) -> None:
         """Put a look at the data on record: by whom and why, and what was found."""
         journal.append(self.evaluations_file, {"time": time.time(), "by": by, "why": why} | found)

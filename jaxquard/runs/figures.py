@@ -5,8 +5,10 @@ import statistics
 from array import array
 from typing import Any
 
+from jaxquard.config import Config
 from jaxquard.errors import RunError
 from jaxquard.runs.directory import Line, Run
+from jaxquard.runs.journal import own_evaluation
 
 
 def summary(values: Any) -> Any:
@@ -57,19 +59,23 @@ def _of(figure: Any, k: int) -> Any:
     return figure[k] if isinstance(figure, list) else figure
 
 
+def swept(config: Config) -> dict[str, Any]:
+    """`{"sweep": {setting: values}}`, or {} where nothing was swept."""
+    return {"sweep": {name: list(values) for name, values in config.sweep}} if config.sweep else {}
+
+
 def figures(run: Run) -> dict[str, Any]:
     """How far a run came and how good it is, from its journal and its own evaluation on the test set; and what it
     swept, if it did: a mean over that says little.
     """
-    epochs, test, held_out = run.epochs(), run.own_evaluation(), held_out_accuracy(run)
-    last = epochs[-1] if epochs else {}
-    swept = {"sweep": {name: list(values) for name, values in run.config.sweep}} if run.config.sweep else {}
-    return swept | {
+    epochs, evaluations, held_out = run.epochs(), run.evaluations(), held_out_accuracy(run)
+    last, test = epochs[-1] if epochs else {}, own_evaluation(evaluations)
+    return swept(run.config) | {
         "status": run.status(),
         "epochs": len(epochs),
         "train_loss": summary(last.get("train_loss")),
         "val_accuracy": summary(held_out if len(held_out) > 1 else held_out[0]),
         "test_accuracy": summary(test.get("accuracy")),
-        "test_evaluations": len(run.evaluations()),
+        "test_evaluations": len(evaluations),
         "seconds": round(sum(line.get("seconds", 0.0) for line in epochs), 3),
     }

@@ -114,3 +114,8 @@ def read(path: Path) -> list[Line]:
 def epochs(path: Path) -> list[Line]:
     """The epoch lines alone, in order."""
     return [line for line in read(path) if "epoch" in line and "event" not in line]
+
+
+def own_evaluation(evaluations: list[Line]) -> Line:
+    """Training's own evaluation at its end, the last if a killed run made it again; {} while there is none."""
+    return next((line for line in reversed(evaluations) if line.get("by") == "train"), {})

@@ -357,7 +357,7 @@ def result_of_finished(run: Run) -> TrainResult | None:
     finished = run.finished()
     if not finished or checkpoint.newest(run.checkpoints, run.last_step())[1]:
         return None
-    test = run.own_evaluation()
+    test = journal.own_evaluation(run.evaluations())
     try:
         figures = (_last_train_loss(run), test["loss"], test["accuracy"])
         seconds = Seconds(**{name: float(value) for name, value in finished["seconds"].items()})

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from jaxquard import api
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import summary
+from jaxquard.runs.journal import own_evaluation
 from jaxquard.runs.ranking import place, ranking, verdict
 from jaxquard.studio import curves
 from jaxquard.studio.runs import Reader
@@ -66,7 +67,7 @@ def by_test(runs: Sequence[Run]) -> list[dict[str, Any]]:
     """Rows as `ranking` makes them, from each run's own evaluation on the test set at its end."""
     rows = []
     for run in runs:
-        judged = run.own_evaluation().get("accuracy")
+        judged = own_evaluation(run.evaluations()).get("accuracy")
         if judged is not None:
             values = judged if isinstance(judged, list) else [judged]
             rows.append({"networks": [run.id], "val_accuracy": summary(values)})
