@@ -35,15 +35,18 @@ const SLACK = 12; // pixels of the width that may stay empty
 const dark = matchMedia("(prefers-color-scheme: dark)");
 let usual = 120; // pixels for axis and labels beside a plot, as last measured: the first guess for the next one
 const figures = new Map();
+const gone = new WeakSet(); // elements that were let go of: what is drawn late, for a view that was left, is for nobody
 
 /** `chart`: {spec, sentence, table: {columns, rows}}; spec is Vega-Lite, its title becomes the page's own heading. */
 export async function draw(element, chart) {
+  if (gone.has(element)) return;
   if (!figures.has(element)) figures.set(element, new Figure(element));
   await figures.get(element).show(chart);
 }
 
-/** Lets go of what `draw` put into `element`. */
+/** Lets go of what `draw` put into `element`, for good. */
 export function erase(element) {
+  gone.add(element);
   figures.get(element)?.end();
   figures.delete(element);
 }

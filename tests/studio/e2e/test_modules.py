@@ -252,3 +252,22 @@ def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
         "events",
     )
     assert said == "as many pages are open as there can be"
+
+
+def test_what_is_drawn_too_late_is_for_nobody(ask):
+    """The answer to a question that was asked by a view which the reader has left."""
+    drawn = ask(
+        """
+        const chart = { name: "x", spec: { title: "T" }, sentence: "S", table: { columns: [], rows: [] } };
+        const place = () => document.querySelector("main").appendChild(document.createElement("div"));
+        const [kept, left, never] = [place(), place(), place()];
+        modules.chart.draw(kept, chart);
+        modules.chart.draw(left, chart);
+        [left, never].forEach(modules.chart.erase);
+        left.replaceChildren();
+        [left, never].forEach((element) => modules.chart.draw(element, chart));
+        return [kept, left, never].map((element) => element.childElementCount);
+        """,
+        "chart",
+    )
+    assert drawn == [1, 0, 0]

@@ -19,20 +19,16 @@ export async function show(root, [name], { http, go }) {
   const { model } = models.find((one) => one.model === name) ?? models[0];
   const charts = [h("div"), h("div"), h("div")];
   const judged = h("div", { class: "view" });
-  const here = { left: false };
   root.append(modelChoice(models, model, (chosen) => go(link("mistakes", chosen))), judged);
   await fill(judged, async () => {
     const summary = await http.get(address(model, "summary"));
     return [
       confusion(model, summary, http),
       h("div", { class: "grid" }, calibration(summary, charts[0]), abstention(summary, charts[1])),
-      robustness(model, charts[2], http, here),
+      robustness(model, charts[2], http),
     ];
   });
-  return () => {
-    here.left = true;
-    charts.forEach(erase);
-  };
+  return () => charts.forEach(erase);
 }
 
 function confusion(model, summary, http) {
@@ -84,12 +80,12 @@ function abstention({ abstention: trade, charts, n }, place) {
   return section("What if it may decline to answer?", field, told, place);
 }
 
-function robustness(model, chart, http, here) {
+function robustness(model, chart, http) {
   const place = h("div");
   const load = (kind) =>
     fill(place, async () => {
       const { charts } = await http.get(`${address(model, "robustness")}?kind=${kind}`);
-      if (!here.left) await draw(chart, charts[0]);
+      await draw(chart, charts[0]);
       return chart;
     });
   const choices = DISTURBANCES.map((kind, i) => {
