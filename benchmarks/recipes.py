@@ -280,12 +280,12 @@ def details(results: dict[str, Any]) -> str:
     for name, entry in results.items():
         if "first_network" not in entry:
             continue  # a baseline
-        first = entry["first_network"]
+        first, curve = entry["first_network"], recipes.find(name).config.epochs > 1  # of one epoch it is a point
         parts += [
             f"\n## `{name}`: {entry['class']}\n",
             f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
             f"looks of these networks at the test set: {entry['test_evaluations']}.\n",
-            *([f"![Training accuracy by epoch](results/{name}-curves.svg)\n"] if learns_on(name) else []),
+            *([f"![Training accuracy by epoch](results/{name}-curves.svg)\n"] if curve else []),
             f"The first network: loss {first['loss']:.4f}, calibration error {percent(first['calibration_error'])}.\n",
             "| class | precision | recall |\n|---|--:|--:|",
             *(f"| {c['class']} | {percent(c['precision'])} | {percent(c['recall'])} |" for c in first["per_class"]),
@@ -294,11 +294,6 @@ def details(results: dict[str, Any]) -> str:
             f"![Where it was surest, and wrong](results/{name}-mistakes.svg)",
         ]
     return "\n".join(parts)
-
-
-def learns_on(name: str) -> bool:
-    """Whether a recipe has more than one epoch: a curve, not a point."""
-    return recipes.find(name).config.epochs > 1
 
 
 def percent(share: float | None, digits: int = 1) -> str:

@@ -141,7 +141,8 @@ def test_text_that_is_no_utf8_is_refused(name: str):
 
 
 def test_numbers_may_be_numpys():
-    config = Config(epochs=np.int64(3), seed=np.uint8(7), learning_rate=np.float32(0.5))  # type: ignore[arg-type]
+    given: Any = {"epochs": np.int64(3), "seed": np.uint8(7), "learning_rate": np.float32(0.5)}
+    config = Config(**given)
     assert [type(value) for value in (config.epochs, config.seed, config.learning_rate)] == [int, int, float]
     assert config == Config(epochs=3, seed=7, learning_rate=0.5)
 

@@ -164,8 +164,8 @@ class Trainer:
         words = ["train", "--json", "--quiet", *places, *(["--offline"] if studio.offline else []), *job.words]
         nowhere = subprocess.DEVNULL
         try:
-            # closed by _conclude; a pipe would break when the studio is killed
-            job.said = tempfile.TemporaryFile()  # noqa: SIM115
+            # no pipe, which would break when the studio is killed
+            job.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _conclude
             job.process = subprocess.Popen(
                 [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, start_new_session=True
             )
