@@ -74,8 +74,10 @@ def _attempt(name: str, group: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
         return list(group())
     except Exception as fault:  # a doctor that falls ill at the sight of the patient helps nobody
-        told = " ".join(str(fault).split())
-        return [Check(name, False, f"could not be checked: {type(fault).__name__}: {told}"[:300], REINSTALL)]
+        told = ": ".join(filter(None, ["could not be checked", type(fault).__name__, " ".join(str(fault).split())]))
+        asked = os.environ.get("JAX_PLATFORMS", "cpu")
+        remedy = REINSTALL if asked == "cpu" else f"unset JAX_PLATFORMS, which asks for {asked}; or, {REINSTALL}"
+        return [Check(name, False, told[:300], remedy)]
 
 
 def check_python() -> Iterator[Check]:

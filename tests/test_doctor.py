@@ -60,6 +60,18 @@ def test_a_check_that_crashes_has_failed_and_the_others_go_on(monkeypatch, tmp_p
     assert checks[-1].name.startswith("extra")
 
 
+def test_a_device_that_is_not_there_is_a_matter_of_the_environment_not_of_the_installation(monkeypatch, tmp_path):
+    def crash():
+        raise AssertionError  # what JAX 0.10 says of JAX_PLATFORMS=cuda where there is none
+        yield
+
+    monkeypatch.setattr(doctor, "check_devices", crash)
+    monkeypatch.setenv("JAX_PLATFORMS", "cuda")
+    check = only(check for check in doctor.run_checks(tmp_path, tmp_path / "runs") if check.name == "devices")
+    assert (check.ok, check.detail) == (False, "could not be checked: AssertionError")
+    assert check.remedy is not None and check.remedy.startswith("unset JAX_PLATFORMS, which asks for cuda; or, ")
+
+
 @pytest.mark.parametrize("release", ["0.10.2", "0.11.0"])
 def test_releases_known_to_be_wrong(monkeypatch, release):
     monkeypatch.setattr(doctor, "version", lambda _: release)

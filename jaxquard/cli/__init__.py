@@ -63,8 +63,8 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("JAXQUARD_DEBUG"):
             raise
-        first = (str(error).strip().splitlines() or [""])[0][:300]
-        _fail(f"{type(error).__name__}: {first} (JAXQUARD_DEBUG=1 shows where)", 1)
+        told = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
+        _fail(f"{told} (jaxquard doctor may know why, JAXQUARD_DEBUG=1 shows where)", 1)
 
 
 def _fail(message: str, code: int) -> None:

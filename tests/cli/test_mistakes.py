@@ -71,7 +71,7 @@ def test_an_unforeseen_error_is_still_one_line(jaxquard, monkeypatch, root):
     monkeypatch.setattr(figures, "figures", fail)
     said = jaxquard("runs", "--runs", root)
     assert said.code == 1
-    assert said.err == "jaxquard: RuntimeError: one (JAXQUARD_DEBUG=1 shows where)\n"
+    assert said.err == "jaxquard: RuntimeError: one (jaxquard doctor may know why, JAXQUARD_DEBUG=1 shows where)\n"
 
 
 HOSTILE = {
