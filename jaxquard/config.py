@@ -63,13 +63,13 @@ class Config:
     recipe: str | None = setting(None, "The recipe this started from.", group="Run")
     dataset: str = setting("fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", group="Data")
     validation: int | None = setting(
-        None, f"Training images held out; {DEFAULT_VALIDATION} where something is chosen by them.", group="Data", low=0
+        None, f"Training images held out (none; {DEFAULT_VALIDATION} for patience or a sweep).", group="Data", low=0
     )
     pixel_mean: float | None = setting(
-        None, "Mean of the pixels in [0, 1]; measured on the training images.", group="Data", low=0, high=1
+        None, "Mean of the pixels in [0, 1] (measured on the training images).", group="Data", low=0, high=1
     )
     pixel_std: float | None = setting(
-        None, "Standard deviation of the pixels; measured on the training images.", group="Data", above=0, high=1
+        None, "Standard deviation of the pixels (measured on the training images).", group="Data", above=0, high=1
     )
     flip: bool = setting(False, "Mirror half of the training images.", group="Data")
     shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)

@@ -10,9 +10,11 @@ from jaxquard.cli.options import COMMON, SOURCE, Shared, Sourced, data_options, 
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.streams import say
 
+MODEL = "A run, RUN@k for one of its networks (k from 0), a .safetensors file, or a model shipped here."
+
 
 def evaluate(
-    model: Annotated[str, Parameter(help="A run, RUN@k, a .safetensors file, or a model shipped here.")],
+    model: Annotated[str, Parameter(help=MODEL)],
     /,
     *,
     dataset: Annotated[str | None, Parameter(help="Judge on this data (default: what it was trained on).")] = None,
@@ -43,7 +45,7 @@ def evaluate(
 
 
 def predict(
-    model: Annotated[str, Parameter(help="A run, RUN@k, a .safetensors file, or a model shipped here.")],
+    model: Annotated[str, Parameter(help=MODEL)],
     /,
     *pictures: Annotated[Path, Parameter(help="PNG, JPEG or WebP, of any size.")],
     common: Shared = COMMON,

@@ -150,9 +150,11 @@ LESSON = Lesson(
     background="""
 A gradient has one entry for every weight. To find one entry by trying, nudge its weight up and down and see what the
 cost does; for a hundred thousand weights that takes two hundred thousand forward passes. Back-propagation takes one
-forward and one backward pass for all of them. With δˡ for the slope of the cost in layer l's weighted inputs z:
+forward and one backward pass for all of them. Write δˡ = ∂C/∂zˡ for the slopes of the cost C with respect to layer
+l's weighted inputs z; a = σ(z) for its outputs and σ′ for the slope of σ; L for the last layer, ∇ₐC for the slopes of C
+with respect to the outputs, and ⊙ for the product entry by entry:
 
-BP1, at the output: δᴸ = ∇ₐC ⊙ σ′(zᴸ). BP2, from each layer to the one before: δˡ = (wˡ⁺¹)ᵀ δˡ⁺¹ ⊙ σ′(zˡ). BP3, for
+BP1, at the output: δᴸ = ∇ₐC ⊙ σ′(zᴸ). BP2, from each layer to the one before: δˡ = ((wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ). BP3, for
 the biases: ∂C/∂bˡ = δˡ. BP4, for the weights: ∂C/∂wˡ = δˡ (aˡ⁻¹)ᵀ, each weight's input times its output's δ.
 """,
     method="""

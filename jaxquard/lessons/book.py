@@ -20,11 +20,11 @@ INTRODUCTION = """# Lessons: claims put to the test
 Each of these pages takes a claim about training neural networks, from Michael Nielsen's *Neural Networks and Deep
 Learning* or from the README that this project grew out of (“the mission”), and puts it to the test on Fashion-MNIST:
 several networks for each side, one rule for every verdict, and a figure with its error bars. A claim can hold, not
-hold, or be left open by this many seeds; one of several parts holds only if all of them do, and each page says which
+hold, or be left open by this many seeds; a claim of several parts holds only if all of them do, and its page says which
 fail. They can be read in order.
 
-`jaxquard lesson NAME` repeats one in two minutes at most, and asks first what you expect. It draws charts, which needs
-`pip install '.[charts]'`.
+`jaxquard lesson NAME` runs one on a part of the data, in two minutes at most (`--full` repeats the run shown here), and
+asks first what you expect. It draws charts, which needs `pip install '.[charts]'`.
 """
 
 

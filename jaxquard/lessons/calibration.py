@@ -196,40 +196,41 @@ LESSON = Lesson(
     draw=draw,
     background="""
 Softmax makes numbers that are positive and sum to one. That makes them look like probabilities; it does not make them
-true. Whether they are can be measured: gather all predictions made with about 80 % confidence, and count. The
-*expected calibration error* is the gap between confidence and truth, averaged over all predictions. Cross-entropy
-rewards honest probabilities, but on the training images; and there a network that has learned them by heart is right,
-and sure.
+true. Whether they are can be measured: gather all predictions made with about 80 % confidence, and count; and so for
+every range of confidence. The *expected calibration error* is the gap between mean confidence and share of right
+answers in each range, averaged, each range counting by its number of predictions. Cross-entropy rewards honest
+probabilities, but on the training images; and there a network that has learned them by heart is right, and sure.
 """,
     method="""
 The mission's network trains for {epochs} epochs twice: with its own rate of 0.01, and with 0.1, which fits the
 training images far better. Confidence is then compared with truth on {validation} held-out images. The claim holds if
-the calibration error is below two points for both. Then the second network's surest mistakes are looked at, and
-{seeds} networks of its kind are shown held-out images that were turned or made noisy, as none were in training.
+the calibration error is below two points for both. Then, of the {seeds} networks trained at 0.1, the mistakes that all
+make with the same answer are looked at, the surest first; and they are shown 2,000 held-out images turned or made
+noisy, as none were in training.
 """,
     take_home={
         "does not hold": """
 Not always. With η = 0.01 the calibration error is {mission_error} points (right in {mission_right} %), with η = 0.1
 {thorough_error} (right in {thorough_right} %). Confidence exceeds truth by {mission_excess} and {thorough_excess}
 points (below zero it is too modest, above zero too sure). And on images unlike any it has learned from: turned by
-{turned_at}°, the second is right in {turned_right} % and sure of {turned_sure} %; under noise of {noisy_at} grey
-levels, {noisy_right} % and {noisy_sure} %.
+{turned_at}°, the networks trained at 0.1 are right on {turned_right} % of them, at a mean confidence of {turned_sure}
+%; under noise of {noisy_at} grey levels, on {noisy_right} % at {noisy_sure} %.
 
 Not every mistake is one. Of a network's mistakes, {shared} % are shared by all networks, with the same answer; look at
 the surest of them, and decide for yourself who is wrong, network or label.
 """,
         "holds": """
 On images like those it has learned from, yes: the calibration error is {mission_error} points with η = 0.01 (right in
-{mission_right} %) and {thorough_error} with η = 0.1 (right in {thorough_right} %). But turned by {turned_at}°, it is
-right in {turned_right} % and sure of {turned_sure} %; under noise of {noisy_at} grey levels, {noisy_right} % and
-{noisy_sure} %. Of a network's mistakes, {shared} % are shared by all networks: look at the surest, and decide who is
-wrong, network or label.
+{mission_right} %) and {thorough_error} with η = 0.1 (right in {thorough_right} %). But where they are turned by
+{turned_at}°, the networks trained at 0.1 are right on {turned_right} % of them, at a mean confidence of {turned_sure}
+%; under noise of {noisy_at} grey levels, on {noisy_right} % at {noisy_sure} %. Of a network's mistakes, {shared} % are
+shared by all networks: look at the surest, and decide who is wrong, network or label.
 """,
         "cannot tell": """
 The calibration errors, {mission_error} points with η = 0.01 and {thorough_error} with η = 0.1, are not both clearly on
 one side of two points with {seeds} seeds; confidence exceeds truth by {mission_excess} and {thorough_excess}. What is
-plain: turned by {turned_at}°, the second is right in {turned_right} % and sure of {turned_sure} %. Of a network's
-mistakes, {shared} % are shared by all.
+plain: on images turned by {turned_at}°, the networks trained at 0.1 are right in {turned_right} %, at a mean confidence
+of {turned_sure} %. Of a network's mistakes, {shared} % are shared by all.
 """,
     },
     try_next="""

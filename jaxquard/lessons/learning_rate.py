@@ -128,14 +128,16 @@ The mission's network (784–128–64–10, ReLU, plain SGD, batches of 128) tra
 from far too small to far too large. “The best rate” is chosen, for each seed, by the *other* seeds, so that luck is not
 taken for merit. To hold, the claim may fall short of it by half a point. The range test takes five updates at each
 rate, on the same 640 images over and over, and then raises it by a fifth; the advice it gives here is half the rate at
-which the loss was lowest (Nielsen's factor of two below the threshold).
+which the loss was lowest (Nielsen's factor of two below the threshold), found for each seed by itself and then averaged
+on the logarithmic scale.
 """,
     take_home={
         "does not hold": """
 0.01 is not the balance: it ends at {mission} %, while the best rate for the other seeds (on average {best}) ends at
 {tuned} % in the same time. At the two ends of the range, the smallest rate gets {smallest} % and the largest {largest}
-% (a network that diverges counts as 0). The range test, for a fraction of the work, advises {advice}; the nearest rate
-in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size and number of epochs.
+% (a network that diverges counts as 0). The range test, for a fraction of the work, advises {advice} on average; the
+nearest rate in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size and number of
+epochs.
 """,
         "holds": """
 0.01 ends at {mission} %, the best rate for the other seeds (on average {best}) at {tuned} %. At the two ends of the

@@ -142,8 +142,9 @@ on another. *More data* shows each image mirrored and moved by up to two pixels,
 The mission's network trains for {epochs} epochs on the same {train} images, in batches of 32, without a cure and with
 each of them. L2 and dropout have four strengths each; what counts for a seed is the one that was best for the *other*
 seeds, and in the same way it stops after the epoch at which the others' held-out loss was lowest. The claim holds if
-the network does overfit (its held-out loss rises by more than 0.05 nats) and each cure ends with a higher accuracy
-than none. Seeds differ in first weights and order of images, not in which thousand images they are.
+the network does overfit (its held-out loss rises by more than 0.05 nats, the unit of a loss by natural logarithms) and
+each cure ends with a higher accuracy than none. Seeds differ in first weights and order of images, not in which
+thousand images they are.
 """,
     take_home={
         "holds": """
@@ -166,6 +167,6 @@ all.
     },
     try_next="""
 The best cure is more data of the true kind. In the lesson on the number of epochs there is a curve of accuracy against
-the number of images: how many real images are the mirrored and moved ones worth?
+the number of images: how many more real images would gain as much as the best cure here?
 """,
 )

@@ -72,7 +72,7 @@ def judge(measured: Measured) -> Finding:
     found = accuracies(measured)
     parts = [
         above("powers of ten that ‖δ‖ loses over eight sigmoid layers", sigmoid, 2, "decades"),
-        above("powers of ten less that it loses over eight ReLU layers", sigmoid - relu, 1, "decades"),
+        above("the same, less those that it loses over eight ReLU layers", sigmoid - relu, 1, "decades"),
         above("sigmoid: one hidden layer less eight", found["sigmoid", 1] - found["sigmoid", deepest], 1),
     ]
     facts = {f"{name}_{depth}": spread(values) for (name, depth), values in found.items()}
@@ -149,7 +149,7 @@ the best of six, up to 10.
 It vanishes: through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by
 {shrinks_relu}. And it costs: with sigmoids, one hidden layer gets {sigmoid_1} %, eight get {sigmoid_8} %; with ReLUs
 {relu_1} % and {relu_8} %. None of the rates mends it: one rate must do for layers whose gradients are orders of
-magnitude apart. “Mitigates” is the right word for ReLU: from this start it loses too.
+magnitude apart. ReLU makes it milder and does not cure it: from this start it loses too.
 """,
         "does not hold": """
 Through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by {shrinks_relu}.
