@@ -76,9 +76,9 @@ def train_epoch(params, images, labels, batches, learning_rate, mean, std):
 
 @jax.jit
 def accuracy(params, images, labels, mean, std):
-    """Share of images whose largest logit is the right one."""
+    """Share of images whose largest logit is the right one; NaN if a logit is."""
     logits = predict(params, standardize(images, mean, std).reshape(len(images), -1))
-    return jnp.mean(jnp.argmax(logits, axis=-1) == labels)
+    return jnp.where(jnp.isnan(logits).any(), jnp.nan, jnp.mean(jnp.argmax(logits, axis=-1) == labels))
 
 
 def main(
@@ -119,6 +119,8 @@ def main(
         print(f"{epoch:5}  {loss:.4f}  {seconds:9.2f}{'  with compilation' if epoch == 1 else ''}", flush=True)
 
     correct = accuracy(params, jnp.asarray(data.test_images), jnp.asarray(data.test_labels), mean, std)
+    if jnp.isnan(correct):
+        raise DivergedError("the last update broke the network: try a smaller learning rate")
     print(f"\nfinal training loss   {loss:.4f}\ntest accuracy         {correct:.2%}\n")
     print("Next: jaxquard train --seeds 5    the same with error bars, kept in a run directory")
     print("      jaxquard --help             judge it, use it on your own pictures, try other settings")

@@ -28,6 +28,7 @@ Views = Literal["none", "mirror", "mirror_and_shift"]
 
 DEFAULT_VALIDATION = 5000
 MAX_NETWORKS = 1024
+MAX_SEED = 2**31 - 1
 
 # What these settings need to have an effect: another one, with one of these values (none named: any but None).
 NEEDS: dict[str, tuple[str, ...]] = {
@@ -58,7 +59,7 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A run, complete: the same config and seed give the same bits on the same machine. Defaults are the mission's."""
+    """A run, complete: the same config and seed give the same bits on the same CPUs. Defaults are the mission's."""
 
     recipe: str | None = setting(None, "The recipe this started from.", group="Run")
     dataset: str = setting("fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", group="Data")
@@ -142,7 +143,7 @@ class Config:
         0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0, high=10**6
     )
     tta: Views = setting("none", "Views of a test image to average over, for a second figure.", group="Run")
-    seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=2**31 - 1)
+    seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=MAX_SEED)
     seeds: int = setting(1, "Networks trained at once, on consecutive seeds.", group="Run", low=1, high=MAX_NETWORKS)
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
         (), "Scalars to try, each with its values: learning_rate=0.01,0.03.", group="Run"
@@ -152,7 +153,10 @@ class Config:
         for name, kind in _TYPES.items():
             object.__setattr__(self, name, _checked(name, kind, getattr(self, name)))
         if self.optimizer == "adamw" and not self.weight_decay and "weight_decay" not in dict(self.sweep):
-            raise UsageError("optimizer: adamw without weight_decay is adam; give a weight_decay, such as 0.01")
+            raise UsageError(
+                "optimizer: adamw without weight_decay is adam; give a weight_decay, such as 0.01, "
+                "or, to compare with 0, sweep it under adam"
+            )
         if self.warmup and self.schedule == "one_cycle":
             raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
         if self.warmup >= self.epochs and self.warmup:
@@ -337,4 +341,6 @@ def _check_networks(config: Config) -> None:
     count = config.seeds * math.prod(len(values) for _, values in config.sweep)
     if count > MAX_NETWORKS:
         raise UsageError(f"sweep: {count} networks are more than the {MAX_NETWORKS} that can train at once")
+    if config.seed + config.seeds > MAX_SEED + 1:
+        raise UsageError(f"seeds: {config.seeds} of them from {config.seed} on go beyond the last one, {MAX_SEED}")
     config.networks()

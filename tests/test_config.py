@@ -169,7 +169,7 @@ def test_choices(name: str):
         ({"hidden": "12"}, "hidden"),
         ({"hidden": (True,)}, "hidden"),
         ({"recipe": 3}, "recipe"),
-        ({"seed": 2**31 - 1, "seeds": 2}, "seed"),
+        ({"seed": 2**31 - 1, "seeds": 2}, "seeds"),
         ({"sweep": (("l2", (0.0, 1.0)),), "seeds": 513}, "sweep"),
         ({"sweep": (("warmup", (0.0, 25.0)),)}, "warmup"),
         ({"sweep": (("warmup", (0.0, 1.0)),), "schedule": "one_cycle"}, "warmup"),
@@ -227,6 +227,12 @@ def test_a_swept_decay_is_a_decay():
     assert tuple(network.weight_decay for network in config.networks()) == decays
     with pytest.raises(UsageError, match="adamw without weight_decay is adam"):
         config.replace(sweep=(("weight_decay", (0.0, 0.1)),))
+
+
+def test_the_last_seed_is_named_by_what_was_asked_for():
+    Config(seed=2**31 - 2, seeds=2)
+    with pytest.raises(UsageError, match=r"^seeds: 2 of them from 2147483647 on go beyond the last one, 2147483647$"):
+        Config(seed=2**31 - 1, seeds=2)
 
 
 def test_networks_are_every_combination_under_every_seed_seeds_innermost():

@@ -129,6 +129,11 @@ def test_the_same_seed_prints_the_same_figures_and_another_does_not(run: Any):
         ({"epochs": 0}, UsageError, "^epochs: must be at least 1"),
         ({"batch_size": 206}, UsageError, "^batch_size: 206 is more than the 205 training images$"),
         ({"learning_rate": 1e30}, DivergedError, "^the loss is not finite in epoch 1: try a smaller learning rate$"),
+        (
+            {"learning_rate": 1e30, "batch_size": 205, "epochs": 1},
+            DivergedError,
+            "^the last update broke the network: ",
+        ),
     ],
 )
 def test_what_cannot_work_is_said(run: Any, settings: dict[str, Any], error: type[JaxquardError], message: str):

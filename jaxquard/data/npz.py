@@ -129,6 +129,8 @@ def _header(stream: IO[bytes], where: str) -> tuple[np.dtype, bool, tuple[int, .
 def _pixels(values: np.ndarray, where: str) -> np.ndarray:
     if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (1, 3)) or 0 in values.shape:
         raise DataError(f"{where}: shape {values.shape}, expected (n, height, width) or (n, height, width, 1 or 3)")
+    if values.dtype == bool:
+        values = values * np.uint8(255)  # off and on
     if values.min() < 0 or values.max() > 255:
         raise DataError(f"{where}: values from {values.min()} to {values.max()}, expected 0 to 255")
     return np.ascontiguousarray(values, np.uint8)

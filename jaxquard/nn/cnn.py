@@ -36,8 +36,9 @@ def cnn(
     `{"w", "b"}` last; `state` the layers' running `{"mean", "var"}`. UsageError if the image has too few pixels.
     """
     height, width, channels = image_shape
-    if min(height, width) < stem * 2 ** (len(widths) - 1):
-        raise UsageError(f"widths: {len(widths)} stages halve an image of {height}×{width} to nothing; take fewer")
+    height, width = (-(-size // stem) for size in (height, width))
+    if min(height, width) < 2 ** (len(widths) - 1):
+        raise UsageError(f"widths: {len(widths)} stages halve {height}×{width} pixels to nothing; take fewer")
     depth = 1 + 2 * blocks if blocks else 2
     sizes = [stem**2 * channels] + [size for size in widths for _ in range(depth)]
 

@@ -15,7 +15,7 @@ def permutation(key: jax.Array, n: int) -> jax.Array:
     order = jnp.arange(n, dtype=jnp.int32)
     for _ in range(math.ceil(3 * math.log(max(1, n)) / math.log(2**32 - 1))):
         key, subkey = jax.random.split(key)
-        bits = jax.random.bits(subkey, (n,))
+        bits = jax.random.bits(subkey, (n,), jnp.uint32)
         with jax.enable_x64(True):
             packed = (bits.astype(jnp.uint64) << 32) | jnp.arange(n, dtype=jnp.uint64)
             positions = jnp.sort(packed).astype(jnp.uint32)

@@ -31,7 +31,10 @@ def cosine(learning_rate: Scalar, total: Scalar) -> Schedule:
 
 
 def linear_warmup(schedule: Schedule, peak: Scalar, steps: Scalar) -> Schedule:
-    """From 0 to `peak` in equal increments over `steps`, then `schedule` from its own step 0 (Goyal et al., 2017)."""
+    """From 0 to `peak` in equal increments over `steps`, then `schedule` from its own step 0.
+
+    Goyal et al. (2017, arXiv 1706.02677) start from a small rate instead: here the very first update moves nothing.
+    """
 
     def warmed(step: jax.Array) -> Scalar:
         ramp = peak * step / jnp.maximum(steps, 1)

@@ -56,7 +56,7 @@ def clip_by_global_norm(limit: Scalar) -> GradientTransformation:
 
     def clip(grads: Tree, params: Tree) -> Tree:
         norm = global_norm(grads)
-        scale = jnp.where(norm > limit, limit / norm, 1.0)
+        scale = jnp.where(norm <= limit, 1.0, limit / norm)  # a norm that is NaN spoils every leaf, as it should
         return jax.tree.map(lambda g: g * scale, grads)
 
     return stateless(clip)

@@ -27,7 +27,7 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
 
 
 def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
-    """Whether what was recorded of a data set is of this one, byte by byte, whatever either is called."""
+    """Whether what was recorded of a data set is of this one: the same arrays from files of the same names."""
     return facts["sha256"] == dict(dataset.sha256)
 
 
@@ -68,6 +68,8 @@ def machine() -> dict[str, Any]:
         "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "devices": [str(device.device_kind) for device in jax.devices()],
         "partitionable_random_bits": settings.jax_threefry_partitionable,
+        "matmul_precision": settings.jax_default_matmul_precision,
+        "xla_flags": os.environ.get("XLA_FLAGS", ""),
     }
 
 
@@ -85,6 +87,7 @@ def processor() -> str:
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """What changed that may change bits, as phrases such as "jaxlib 0.10.1 → 0.12.0"."""
-    names = ("jax", "jaxlib", "processor", "threads", "devices", "partitionable_random_bits")
-    then = {"partitionable_random_bits": True} | then  # JAX's default; older runs do not say
+    defaults = {"partitionable_random_bits": True, "matmul_precision": None, "xla_flags": ""}
+    names = ("jax", "jaxlib", "processor", "threads", "devices", *defaults)
+    then = defaults | then  # JAX's own; older runs do not say
     return [f"{name} {then.get(name)} → {now.get(name)}" for name in names if then.get(name) != now.get(name)]

@@ -28,16 +28,30 @@ def t_quantile(confidence: float, degrees: int) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
+def _judged(run: Run, name: str) -> list[Any]:
+    """Each network's figure of that name in the epoch whose weights are judged: the newest or, under early stopping,
+    its own best one. None where there is none."""
+    lines, patience = run.epochs(), run.config.patience
+    if not lines or name not in lines[-1]:
+        return [None for _ in run.config.networks()]
+    chosen = [_best(lines, k, patience) if patience else lines[-1] for k in range(len(run.config.networks()))]
+    return [None if line is None else _of(line[name], k) for k, line in enumerate(chosen)]
+
+
 def held_out_accuracy(run: Run) -> list[float | None]:
-    """Each network's validation accuracy with the weights that are judged: the newest epoch's or, under early stopping,
-    its best one's. None for a network that diverged, or where nothing is held out."""
-    lines, networks = run.epochs(), range(len(run.config.networks()))
-    if not lines or "val_accuracy" not in lines[-1]:
-        return [None for _ in networks]
+    """Each network's validation accuracy with the weights that are judged. None for a network that diverged, or where
+    nothing is held out."""
     lost = run.diverged()
-    judged = [_best(lines, k, run.config.patience) if run.config.patience else lines[-1] for k in networks]
-    kept = zip(networks, judged, strict=True)
-    return [None if k in lost or line is None else _of(line["val_accuracy"], k) for k, line in kept]
+    return [None if k in lost else value for k, value in enumerate(_judged(run, "val_accuracy"))]
+
+
+def train_loss(run: Run) -> Any:
+    """The training loss of the epoch whose weights are judged: a number or, of several networks, a list."""
+    return _plain(_judged(run, "train_loss"))
+
+
+def _plain(values: list[Any]) -> Any:
+    return values if len(values) > 1 else values[0]
 
 
 def _best(lines: list[Line], k: int, patience: int) -> Line | None:
@@ -68,13 +82,13 @@ def figures(run: Run) -> dict[str, Any]:
     """How far a run came and how good it is, from its journal and its own evaluation on the test set; and what it
     swept, if it did: a mean over that says little.
     """
-    epochs, evaluations, held_out = run.epochs(), run.evaluations(), held_out_accuracy(run)
-    last, test = epochs[-1] if epochs else {}, own_evaluation(evaluations)
+    epochs, evaluations = run.epochs(), run.evaluations()
+    test = own_evaluation(evaluations)
     return swept(run.config) | {
         "status": run.status(),
         "epochs": len(epochs),
-        "train_loss": summary(last.get("train_loss")),
-        "val_accuracy": summary(held_out if len(held_out) > 1 else held_out[0]),
+        "train_loss": summary(train_loss(run)),
+        "val_accuracy": summary(_plain(held_out_accuracy(run))),
         "test_accuracy": summary(test.get("accuracy")),
         "test_evaluations": len(evaluations),
         "seconds": round(sum(line.get("seconds", 0.0) for line in epochs), 3),

@@ -17,6 +17,7 @@ from jaxquard.files import sweep, write_atomically
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory, environment, journal, teacher, tensors
 from jaxquard.runs.directory import Run
+from jaxquard.runs.figures import train_loss
 from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
@@ -185,7 +186,7 @@ def _continue(
             keeper.save(event)
             raise Interrupted(f"interrupted at step {event.step}; go on with: jaxquard train --resume {run.id}")
     assert event is not None
-    unfinished = TrainResult(run, parameters, len(run.epochs()), _last_train_loss(run), None, None, seconds)
+    unfinished = TrainResult(run, parameters, len(run.epochs()), train_loss(run), None, None, seconds)
     if event.kind != "diverged":
         keeper.save(event)
         if event.epoch < config.epochs and not has_stopped(config, event.state):
@@ -299,11 +300,6 @@ def is_snapshot_epoch(epoch: int) -> bool:
     return epoch % 2 ** max(0, (epoch - 1).bit_length() - 3) == 0
 
 
-def _last_train_loss(run: Run) -> Any:
-    lines = run.epochs()
-    return lines[-1]["train_loss"] if lines else None
-
-
 def _finish(
     keeper: Keeper,
     config: Config,
@@ -346,7 +342,7 @@ def _finish(
         stepping = sum(line.get("seconds", 0.0) for line in lines)  # before it was resumed, too
         whole = vars(seconds) | {"train": round(stepping, 6)}
         journal.append(run.journal_file, finished | {"seconds": whole, "time": time.time()})
-    figures = (_last_train_loss(run), test["loss"], test["accuracy"])
+    figures = (train_loss(run), test["loss"], test["accuracy"])
     return TrainResult(run, parameters, epochs, *figures, seconds, diverged, test.get("tta"))
 
 
@@ -359,7 +355,7 @@ def result_of_finished(run: Run) -> TrainResult | None:
         return None
     test = journal.own_evaluation(run.evaluations())
     try:
-        figures = (_last_train_loss(run), test["loss"], test["accuracy"])
+        figures = (train_loss(run), test["loss"], test["accuracy"])
         seconds = Seconds(**{name: float(value) for name, value in finished["seconds"].items()})
         counts = (finished["parameters"], finished["epochs"])
         return TrainResult(run, *counts, *figures, seconds, finished["diverged"], test.get("tta"))

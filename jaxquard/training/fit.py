@@ -71,7 +71,7 @@ def fit(
         return checkpoint_every is not None and step % checkpoint_every == 0
 
     heartbeat = HEARTBEAT if len(config.networks()) == 1 else OF_SEVERAL
-    chunk, seconds, last_epoch = 1, 0.0, min(until or config.epochs, config.epochs)
+    chunk, seconds, last_epoch = 1, 0.0, config.epochs if until is None else min(until, config.epochs)
 
     began = time.perf_counter()
     here = step % per_epoch

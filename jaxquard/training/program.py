@@ -36,12 +36,15 @@ class Program(NamedTuple):
     logits: Callable[[Params, State, jax.Array], jax.Array]
 
 
-@functools.lru_cache(maxsize=128)
 def make_program(task: Task, many: bool) -> Program:
     """Every function a training needs, compiled when first called. UsageError where JAX has double precision on."""
     if jnp.zeros(()).dtype != jnp.float32:
         raise UsageError("JAX computes in double precision here (jax_enable_x64), Jaxquard in single: turn it off")
+    return _program(task, many)
 
+
+@functools.lru_cache(maxsize=128)
+def _program(task: Task, many: bool) -> Program:
     def run_steps(pair: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array, *rest: Any) -> TrainState:
         ts, order = pair
         return steps.run_steps(task, ts, images, labels, order, *rest)
@@ -94,18 +97,23 @@ def _taking_turns(task: Task) -> Callable[..., TrainState]:
 
     Convolutions leave a core idle half of the time, so two CNNs run side by side; MLPs would only slow each other down.
     """
+    alone = make_program(task, many=False).run
     at_once = 2 if task.config.model == "cnn" else 1
     take = jax.jit(lambda stacked, k: jax.tree.map(lambda leaf: leaf[k], stacked))
     put = jax.jit(lambda stacked, k, one: jax.tree.map(lambda s, o: s.at[k].set(o), stacked, one), donate_argnums=0)
 
-    def run(ts: TrainState, orders: jax.Array, *rest: Any) -> TrainState:
+    def run(
+        ts: TrainState, orders: jax.Array, images: jax.Array, labels: jax.Array, start: int, stop: int, *rest: Any
+    ) -> TrainState:
         def trained(k: int) -> TrainState:
-            return jax.block_until_ready(make_program(task, many=False).run(*take((ts, orders), k), *rest))
+            return jax.block_until_ready(alone(*take((ts, orders), k), images, labels, start, stop, *rest))
 
         with ThreadPoolExecutor(at_once) as threads:  # what one thread dispatches runs in order
+            # Without a step to run the program is only compiled, which two threads would both do.
+            each = threads.map if at_once > 1 and start < stop else map
             for first in range(0, len(orders), at_once):
                 numbers = range(first, min(first + at_once, len(orders)))
-                for k, one in zip(numbers, list(threads.map(trained, numbers)), strict=True):
+                for k, one in zip(numbers, list(each(trained, numbers)), strict=True):
                     ts = put(ts, k, one)
         return ts
 

@@ -89,6 +89,12 @@ def test_other_layouts_of_the_same_images(convert, tmp_path: Path) -> None:
     np.testing.assert_array_equal(dataset.train_images[..., 0], IMAGES)
 
 
+def test_masks_are_black_and_white(tmp_path: Path) -> None:
+    masks = {"x_train": IMAGES > 100, "x_test": IMAGES[:2] > 100}
+    dataset = load_npz(npz(tmp_path, **FOUR | masks))
+    np.testing.assert_array_equal(dataset.train_images[..., 0], np.where(IMAGES > 100, 255, 0))
+
+
 def test_uncompressed_members_and_a_column_of_labels(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", images=IMAGES, labels=LABELS[:, np.newaxis])
     assert load_npz(tmp_path / "some.npz").train_labels.shape == (10,)

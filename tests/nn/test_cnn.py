@@ -44,9 +44,12 @@ def test_odd_images_any_stem_and_batch_one(stem):
 
 
 def test_an_image_too_small_for_so_many_stages_is_refused():
-    with pytest.raises(UsageError, match="6 stages halve an image of 28×28 to nothing"):
+    with pytest.raises(UsageError, match="6 stages halve 28×28 pixels to nothing"):
         cnn((8,) * 6)
     cnn((8,) * 5)
+    with pytest.raises(UsageError, match="4 stages halve 4×4 pixels to nothing"):
+        cnn((8,) * 4, stem=8)  # of 28×28, rounded up
+    cnn((8,) * 3, stem=8)
 
 
 def test_a_residual_block_with_scale_zero_lets_its_input_through():

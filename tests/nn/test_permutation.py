@@ -18,6 +18,12 @@ def test_a_permutation_is_that_of_jax(n: int):
         np.testing.assert_array_equal(ours, jax.jit(permutation, static_argnums=1)(key, n))
 
 
+def test_the_same_where_numbers_have_64_bits():
+    with jax.enable_x64(True):
+        key = jax.random.key(3)
+        np.testing.assert_array_equal(permutation(key, 2000), jax.random.permutation(key, 2000))
+
+
 def test_permutations_under_vmap_are_those_of_each_key():
     keys = jax.random.split(jax.random.key(5), 3)
     together = jax.vmap(lambda key: permutation(key, 2000))(keys)

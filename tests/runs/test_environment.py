@@ -2,6 +2,7 @@
 
 import copy
 
+import jax
 import pytest
 
 from jaxquard.runs import environment
@@ -24,14 +25,22 @@ def test_describes_the_machine_and_the_data(stripes):
     environment.check_facts(found["dataset"])
 
 
-def test_says_what_may_change_bits_and_nothing_else():
+def test_says_what_may_change_bits_and_nothing_else(monkeypatch):
+    monkeypatch.delenv("XLA_FLAGS", raising=False)
     then = environment.machine()
     assert environment.differences(then, environment.machine()) == []
-    older = {name: value for name, value in then.items() if name != "partitionable_random_bits"}
+    added = ("partitionable_random_bits", "matmul_precision", "xla_flags")
+    older = {name: value for name, value in then.items() if name not in added}
     assert environment.differences(older, environment.machine()) == []
     assert environment.differences(older, then | {"partitionable_random_bits": False}) == [
         "partitionable_random_bits True → False"
     ]
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
+    with jax.default_matmul_precision("highest"):
+        assert environment.differences(older, environment.machine()) == [
+            "matmul_precision None → highest",
+            "xla_flags  → --xla_cpu_enable_fast_math=true",
+        ]
     now = then | {"jaxlib": "9.9.9", "threads": 99, "python": "2.7", "platform": "elsewhere"}
     assert environment.differences(then, now) == [
         f"jaxlib {then['jaxlib']} → 9.9.9",

@@ -16,8 +16,8 @@ from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
 from jaxquard.runs.lock import locked
 from jaxquard.runs.train import Interrupted, is_snapshot_epoch
+from jaxquard.training import program as programs
 from jaxquard.training import steps
-from jaxquard.training.program import make_program
 
 KINDS = {
     "sgd": {},
@@ -283,10 +283,10 @@ def test_a_gradient_that_is_not_finite_is_noticed_in_its_epoch(
         return cross_entropy(logits, targets) + jnp.sqrt(0 * logits[:, 0])  # a finite value, a slope that is not
 
     monkeypatch.setitem(steps.LOSSES, "cross_entropy", broken)
-    make_program.cache_clear()
+    programs._program.cache_clear()
     with np.errstate(all="ignore"), pytest.raises(DivergedError, match=notice):
         train.train(small.replace(batch_size=batch_size), stripes, runs=tmp_path, name="run")
-    make_program.cache_clear()
+    programs._program.cache_clear()
     epochs = Run(tmp_path / "run").epochs()
     assert [line["epoch"] for line in epochs] == []
 
@@ -379,6 +379,8 @@ def test_what_becomes_of_a_network_after_it_was_stopped_is_nothing_to_it(small, 
     assert ts["totals/bad_step"][0] > 0  # it did break, later
     assert both.diverged == []
     assert both.test_accuracy[0] == alone.test_accuracy
+    assert both.train_loss[0] == alone.train_loss  # of the epoch whose weights are judged
+    assert figures(both.run)["train_loss"]["values"][0] == figures(alone.run)["train_loss"]
 
 
 def test_early_stopping_does_not_pass_off_an_untrained_start(small, stripes, tmp_path):

@@ -1,5 +1,7 @@
 """One program for every run that fits; several networks are the single one, mapped."""
 
+import functools
+import threading
 from typing import Any
 
 import jax
@@ -47,8 +49,9 @@ def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
 
 
 def test_double_precision_is_refused_in_a_sentence(prepared: Any):
+    make_program(prepared[2], False)  # also where it was made before
     with jax.enable_x64(True), pytest.raises(UsageError, match="double precision"):
-        make_program.__wrapped__(prepared[2], False)
+        make_program(prepared[2], False)
 
 
 def test_each_network_has_its_own_order(prepared: Any):
@@ -65,7 +68,7 @@ def test_side_by_side_is_one_after_the_other(prepared: Any, monkeypatch: pytest.
     config, data, task = prepared
     one_by_one = make_program(task, True)
     monkeypatch.setattr(programs.jax, "default_backend", lambda: "gpu")
-    side_by_side = make_program.__wrapped__(task, True)
+    side_by_side = programs._program.__wrapped__(task, True)
     found = []
     for program in (one_by_one, side_by_side):
         ts = start(one_by_one, task, config.networks())
@@ -99,6 +102,19 @@ def test_other_seeds_rates_and_lengths_are_no_reason_to_compile(prepared: Any):
             ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, first, stop)
         sizes.append([function._cache_size() for function in program])  # type: ignore[attr-defined]
     assert sizes[0] == sizes[1]
+
+
+def test_networks_that_train_side_by_side_are_compiled_once(dataset: Any, monkeypatch: pytest.MonkeyPatch):
+    config, data = prepare(CONFIG.replace(model="cnn", widths=(2,), dropout=0.0, seeds=2), dataset)
+    task, traced = steps.make_task(config, (8, 8, 1), data.classes, len(data.images)), []
+    plain = steps.run_steps
+    monkeypatch.setattr(steps, "run_steps", lambda *args: traced.append(threading.get_ident()) or plain(*args))
+    monkeypatch.setattr(programs, "_program", functools.lru_cache(programs._program.__wrapped__))
+    program = make_program(task, True)
+    ts = start(program, task, config.networks())
+    for stop in (0, 2):
+        ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, 0, stop)
+    assert traced == [threading.get_ident()]
 
 
 def test_a_state_that_was_given_away_is_gone(prepared: Any):
