@@ -49,6 +49,7 @@ class Seconds:
 class TrainResult:
     """What a training came to. With several networks each figure is a list, and `diverged` the list of those that did.
 
+    All are of the weights that are judged; under early stopping `train_loss`, too, is the best epoch's, not the last's.
     Test figures are None where the training did not come to its end. `tta` is the accuracy over the config's views.
     """
 
