@@ -101,6 +101,8 @@ class Run:
             return Config.from_dict(values)
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror}") from error
+        except UnicodeDecodeError as error:
+            raise RunError(f"{file}: damaged (no UTF-8)") from error
         except (ValueError, RecursionError, UsageError) as error:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
 

@@ -12,6 +12,8 @@ def loads(data: bytes) -> Any:
     try:
         read = {"parse_int": _whole, "parse_float": _finite, "parse_constant": _finite}
         return json.loads(data.decode(), object_pairs_hook=_object, **read)
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise ValueError("no JSON in UTF-8") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

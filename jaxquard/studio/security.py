@@ -1,7 +1,7 @@
 """Who may speak to the studio, and how much at once: every request passes here before anything else sees it.
 
 Any page in the same browser can send requests to 127.0.0.1, and with DNS rebinding read the answers. So the Host must
-be ours to the letter, on every route and method; what is neither GET nor HEAD must come from our own page (or from no
+be ours to the letter, on every route and method; all but the page itself must be asked for by our own page (or by no
 browser: curl sends no Origin); and at an address that others can reach, all but the page itself needs a token.
 """
 
@@ -10,6 +10,7 @@ import json
 import os
 import re
 import sys
+from pathlib import Path
 from typing import Any
 
 from starlette.datastructures import Headers
@@ -85,11 +86,10 @@ class Guard:
         if len(hosts) != 1 or hosts[0] not in self.hosts:
             return 403, "this is not one of the studio's own addresses"
         public = scope["path"] == "/" or scope["path"].startswith("/static/")  # without it nobody could type the token
-        foreign = any(site in ELSEWHERE for site in sites)
-        if scope["method"] not in SAFE:
-            foreign = any(site != "same-origin" for site in sites)
-            foreign |= any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin"))
-        if foreign and not (public and scope["method"] in SAFE):
+        safe = scope["method"] in SAFE
+        foreign = any(site in ELSEWHERE if safe else site != "same-origin" for site in sites)
+        foreign |= any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin"))
+        if foreign and not (public and safe):
             return 403, "only the studio's own page may ask for this"
         if self.token and not public and not self._knows(headers.getlist(TOKEN)):
             return 401, "the token that the studio printed in its terminal is needed"
@@ -144,6 +144,8 @@ def is_deep(value: Any) -> bool:
     return bool(level)
 
 
-def without_paths(text: str) -> str:
-    """One of our own error messages, where files keep their names and lose their folders."""
-    return re.sub(r"(?<![\w.:/])/(?:[^\s/]+/)+", "", text)
+def without_paths(text: str, *roots: Path | None) -> str:
+    """One of our own error messages, where files keep their names and lose their folders: of `roots` and the user's
+    home even those with a space in their name, at which any other seems to end."""
+    known = [re.escape(f"{root}/") for root in (*roots, os.path.expanduser("~")) if root]
+    return re.sub(rf"(?<![\w.:/])(?:{'|'.join(known)}|/[^\s/]+/)(?:[^\s/]+/)*", "", text)

@@ -127,7 +127,8 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 async def on_our_error(request: Request, error: Exception) -> JSONResponse:
     """One of the package's own sentences, without the folders in it; and the setting that it is about, if any."""
     status = {UsageError: 422, DataError: 422, RunError: 409}.get(type(error), 503)
-    said = without_paths(str(error)).replace("\n", " ")
+    studio: Studio = request.app.state.studio
+    said = without_paths(str(error), studio.runs, studio.data_dir).replace("\n", " ")
     named = said.partition(":")[0]
     return JSONResponse({"error": said} | ({"setting": named} if named in settings.FIELDS else {}), status)
 

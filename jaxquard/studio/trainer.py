@@ -201,7 +201,7 @@ class Trainer:
         came_to = None
         with contextlib.suppress(RunError):  # damaged: then what its process said is all there is
             came_to = status_of(sight) if sight else None
-        said = _last_words(job.said) if job.said else None
+        said = self._last_words(job.said) if job.said else None
         if job.process:
             code = job.process.returncode
             saved = code in (0, INTERRUPTED) and said != AT_ONCE
@@ -216,14 +216,15 @@ class Trainer:
             job.status, job.error = "failed", said or ("the training diverged" if came_to == "diverged" else LOST)
         job.process = job.said = None
 
-
-def _last_words(file: IO[bytes]) -> str | None:
-    """The sentence with which a training ended, without a library's words in it."""
-    with file:
-        file.seek(0)
-        text = file.read(100_000).decode(errors="replace")
-    ours = [line.removeprefix("jaxquard: ") for line in text.splitlines() if line.startswith("jaxquard: ")]
-    return without_paths(ours[-1]) if ours and "JAXQUARD_DEBUG" not in ours[-1] else None
+    def _last_words(self, file: IO[bytes]) -> str | None:
+        """The sentence with which a training ended, without a library's words in it."""
+        with file:
+            file.seek(0)
+            text = file.read(100_000).decode(errors="replace")
+        ours = [line.removeprefix("jaxquard: ") for line in text.splitlines() if line.startswith("jaxquard: ")]
+        if not ours or "JAXQUARD_DEBUG" in ours[-1]:
+            return None
+        return without_paths(ours[-1], self.studio.runs, self.studio.data_dir)
 
 
 async def list_jobs(request: Request) -> JSONResponse:

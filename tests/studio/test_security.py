@@ -1,6 +1,7 @@
 """The guard by itself: what it refuses, what it adds, and that no error text gets past it."""
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -126,3 +127,18 @@ def test_depth(depth):
 )
 def test_an_error_names_files_without_their_folders(said, shown):
     assert without_paths(said).replace("'a b/c'", "'b/c'") == shown
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/disk/my runs/x/journal.jsonl: damaged", "journal.jsonl: damaged"),
+        ("no such run in /home/a b/runs, nor in /disk/c d/e", "no such run in runs, nor in c d/e"),
+        ("cannot fetch https://example.org/a/b.gz", "cannot fetch https://example.org/a/b.gz"),
+    ],
+)
+def test_of_known_folders_nothing_is_left_even_with_a_space_in_their_name(monkeypatch, said, shown):
+    monkeypatch.setenv("HOME", "/home/a b")
+    assert without_paths(said, Path("/disk/my runs"), None) == shown
+    monkeypatch.setenv("HOME", "/")
+    assert without_paths("see https://example.org/a and /b/c") == "see https://example.org/a and c"
