@@ -6,7 +6,7 @@ import functools
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -159,17 +159,21 @@ def _networks(path: Path, made: int) -> list[dict[str, Any]]:
     try:
         networks, facts = run.config.networks(), run.environment["dataset"]
         names = [run.id] if len(networks) == 1 else [f"{run.id}@{k}" for k in range(len(networks))]
-        return [describe(name, network, facts) for name, network in zip(names, networks, strict=True)]
+        swept = [name for name, _ in run.config.sweep]
+        return [describe(name, network, facts, swept=swept) for name, network in zip(names, networks, strict=True)]
     except JaxquardError:
         return []
 
 
-def describe(name: str, config: Config, facts: dict[str, Any], shipped: bool = False) -> dict[str, Any]:
-    """A line of the list: `facts` is what its run knows of its data set."""
+def describe(
+    name: str, config: Config, facts: dict[str, Any], *, swept: Sequence[str] = (), shipped: bool = False
+) -> dict[str, Any]:
+    """A line of the list: `facts` is what its run knows of its data set, `swept` the settings that it tried out."""
     run, at, number = directory.parted(name)
+    own = ", ".join(f"{setting} {getattr(config, setting)}" for setting in ("seed", *swept))
     return {
         "model": name,
-        "title": f"{run}, network {number} (seed {config.seed})" if at else name,
+        "title": f"{run}, network {number} ({own})" if at else name,
         "dataset": facts["name"],
         "parameters": parameters(make_task(config, tuple(facts["image_shape"]), len(facts["class_names"]))),
         "classes": facts["class_names"],

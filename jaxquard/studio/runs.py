@@ -66,6 +66,7 @@ def summarised(sight: Sight) -> Summary:
             "epoch": found["epochs"],
             "epochs": config.epochs,
             "networks": networks,
+            "sweep": found.get("sweep"),
             "parameters": parameters(run, networks),
             "train_loss": found["train_loss"],
             "val_accuracy": found["val_accuracy"],
@@ -75,8 +76,9 @@ def summarised(sight: Sight) -> Summary:
             "error": None,
         }
     except RunError as error:
-        nothing = dict.fromkeys(("recipe", "dataset", "epochs", "parameters", "val_accuracy", "test_accuracy"))
-        return begun | nothing | {"status": "damaged", "epoch": 0, "networks": 0, "error": without_paths(str(error))}
+        unknown = ("recipe", "dataset", "epochs", "sweep", "parameters", "val_accuracy", "test_accuracy")
+        said = without_paths(str(error), run.path.parent)
+        return begun | dict.fromkeys(unknown) | {"status": "damaged", "epoch": 0, "networks": 0, "error": said}
 
 
 def parameters(run: Run, networks: int) -> int | None:

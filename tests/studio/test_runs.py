@@ -4,7 +4,8 @@ import shutil
 
 import pytest
 
-from jaxquard.runs import journal
+from jaxquard.config import Config
+from jaxquard.runs import journal, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.lock import locked
 from jaxquard.studio import runs, watch
@@ -24,8 +25,19 @@ def test_the_list(get):
     assert (part["status"], part["epoch"], part["epochs"], part["networks"]) == ("stopped", 1, 3, 1)
     assert slow["parameters"] == part["parameters"] == 36 * 5 + 5 + 5 * 3 + 3
     assert set(slow["test_accuracy"]) == {"mean", "std", "values"}
+    assert slow["sweep"] is None
     assert part["test_accuracy"] is None
     assert part["job"] is None
+
+
+def test_a_sweep_says_so(get, root, stripes, npz):
+    sweep = (("learning_rate", (0.01, 0.1)),)
+    config = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=1, validation=20, sweep=sweep)
+    train.train(config, stripes, runs=root, name="swept")
+    swept = next(one for one in get("/api/runs")["runs"] if one["run"] == "swept")
+    assert (swept["networks"], swept["sweep"]) == (2, {"learning_rate": [0.01, 0.1]})
+    titles = [one["title"] for one in get("/api/models")["models"] if one["model"].startswith("swept")]
+    assert titles == [f"swept, network {k} (seed 0, learning_rate {rate})" for k, rate in enumerate((0.01, 0.1))]
 
 
 def test_the_newest_comes_first(get, root):
@@ -62,6 +74,8 @@ def test_a_damaged_run_does_not_hide_the_others(get, ask, root, name):
     }
     assert name in found["slow"]["error"]
     assert str(root) not in found["slow"]["error"]
+    assert "codec" not in found["slow"]["error"]
+    assert found["slow"]["sweep"] is None
     answers = [
         ask("GET", path) for path in ("/api/runs/slow", "/api/runs/slow/charts", "/api/compare?run=slow&run=fast")
     ]
