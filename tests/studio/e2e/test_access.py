@@ -61,6 +61,21 @@ def test_with_the_keyboard_alone(page):
     expect(page.locator(".cell-images h3")).to_contain_text("taken for")
 
 
+@pytest.mark.parametrize("size", [(1280, 900), (360, 740)])
+def test_the_bar_beneath_the_form_hides_no_field_that_has_the_focus(page, size):
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+    page.goto("/#/train")
+    expect(page.locator("#command")).not_to_be_empty()
+    page.get_by_label("Recipe to start from").focus()
+    seen = 0
+    while page.locator(".knobs :focus").count():
+        field, bar = page.locator(":focus").bounding_box(), page.locator(".launch").bounding_box()
+        assert field["y"] + field["height"] <= bar["y"], page.locator(":focus").get_attribute("id")
+        page.keyboard.press("Tab")
+        seen += 1
+    assert seen > 15
+
+
 def press_until(page: Page, key: str, words: str) -> None:
     """Press a key until what has the focus says these words."""
     for _ in range(60):

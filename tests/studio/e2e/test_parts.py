@@ -31,6 +31,60 @@ def test_how_a_training_ended_is_said_and_time_left_only_while_it_goes_on(ask, s
     assert ("about 6.0 s left" in how) == (status == "running")
 
 
+def test_of_a_sweep_the_ends_are_shown_and_no_mean(ask):
+    shown = ask(
+        """
+        const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, () => {});
+        const networks = [{ seed: 0, l2: 0 }, { seed: 0, l2: 1 }, { seed: 0, l2: 2 }];
+        const journal = [{ epoch: 1, seconds: 2, val_accuracy: [0.8, null, 0.9] }];
+        const detail = { status: "finished", epoch: 1, epochs: 1, parameters: 5, networks, journal };
+        live.take({ ...detail, sweep: { l2: [0, 1, 2] } });
+        return [live.figures, live.how].map((element) => element.textContent);
+        """,
+        "views/live",
+    )
+    assert shown[0] == "validation accuracy80.0 % … 90.0 %"
+    assert shown[1].endswith("3 networks, from the least to the greatest")
+
+
+def test_a_damaged_run_says_what_is_wrong_and_makes_up_no_figure(ask):
+    seen = ask(
+        """
+        const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, () => {});
+        const error = "evaluations.jsonl: line 1 is damaged";
+        const unknown = { epoch: 0, epochs: null, parameters: null, journal: [] };
+        live.take({ ...unknown, status: "damaged", networks: [{ seed: 0 }], error });
+        return [live.progress.hidden, ...[live.status, live.words, live.how].map((element) => element.textContent)];
+        """,
+        "views/live",
+    )
+    assert seen == [True, "damaged", "evaluations.jsonl: line 1 is damaged", ""]
+
+
+def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refusal_is_said_there(ask):
+    seen = ask(
+        """
+        const refuse = async () => { throw new Error("mine: is trained on another machine"); };
+        const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, refuse);
+        document.querySelector("main").append(live.element);
+        const networks = [{ seed: 0 }];
+        live.jobIs({ job: "mine", status: "running" });
+        live.take({ status: "running", epoch: 1, epochs: 3, parameters: 5, networks, journal: [] });
+        live.buttons.firstElementChild.focus();
+        live.buttons.firstElementChild.click();
+        await Promise.resolve();
+        const places = [];
+        for (const status of ["pausing", "paused"]) {
+          live.jobIs({ job: "mine", status });
+          places.push(document.activeElement === live.buttons ? "the row" : document.activeElement.textContent);
+        }
+        return [...places, live.fault.textContent, live.fault.getAttribute("role")];
+        """,
+        "views/live",
+    )
+    assert seen == ["the row", "Continue", "mine: is trained on another machine", "alert"]
+
+
 def test_the_newest_weights_say_from_when_they_are(ask):
     text = ask(
         """
@@ -130,28 +184,65 @@ def test_the_queue_leaves_its_buttons_under_the_finger(ask):
     assert outcome == [True, "Take out: b"]
 
 
+def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(ask):
+    seen = ask(
+        """
+        const asked = [];
+        const refuse = async (...what) => { asked.push(what); throw new Error("a: is not training"); };
+        const queue = new modules["views/queue"].Queue(() => {}, refuse);
+        const job = (name, status) => ({ job: name, run: null, command: name, status, error: null });
+        queue.show([job("a", "running")], null);
+        queue.list.querySelector("button").click();
+        await new Promise((resolve) => setTimeout(resolve));
+        queue.show([job("a", "stopping"), job("b", "queued")], null);
+        return [asked, queue.fault.textContent];
+        """,
+        "views/queue",
+    )
+    assert seen == [[["a", "stop"]], "a: is not training"]
+
+
+def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
+    ask(
+        """
+        const setting = { name: "epochs", type: "int", default: 3, group: "Training", help: "", scalar: false };
+        const info = { recipes: [{ name: "seed", config: {} }], settings: [setting], datasets: [] };
+        window.knobs = new modules["views/knobs"].Knobs(info, () => {});
+        document.querySelector("main").append(knobs.element);
+        """,
+        "views/knobs",
+    )
+    page.locator("#set-epochs").press_sequentially("e")
+    assert page.evaluate("knobs.chosen.settings") == {"epochs": "not a number"}
+
+
 # The Train view: `old` trains, `new` is the newest run; every check of the form waits in `checks` for its answer.
 TRAIN = """
 const heard = {}, said = [], checks = [];
 const job = { job: "old", run: "old", command: "jaxquard train", status: "running", error: null };
 const detail = { status: "running", epoch: 0, epochs: 3, parameters: 5, networks: [{ seed: 0 }], journal: [] };
+const checked = () => new Promise((resolve) => checks.push((command) => resolve({ command })));
+let posted = async () => ({});
+const epochs = { name: "epochs", type: "int", default: 3, group: "Training", help: "", scalar: false };
 const answers = {
-  "/api/info": { recipes: [], settings: [], datasets: [] },
+  "/api/info": { recipes: [], settings: [epochs], datasets: [] },
   "/api/jobs": { jobs: [job] },
   "/api/runs": { runs: [{ run: "new" }, { run: "old" }] },
 };
 const tools = {
   http: {
     get: async (path) => (path.endsWith("/charts") ? { charts: [] } : answers[path] ?? detail),
-    post: () => new Promise((resolve) => checks.push((command) => resolve({ command }))),
+    post: (path) => (path === "/api/settings/check" ? checked() : posted(path)),
   },
   events: { on: (type, listener) => ((heard[type] = listener), () => {}) },
   announce: (sentence) => said.push(sentence),
 };
 const root = document.createElement("section");
 document.querySelector("main").replaceChildren(root);
+const words = () => root.querySelector(".panel").textContent;
+const begin = () => root.querySelector("form button.primary").click();
 const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
-await modules["views/train"].show(root, [], tools);
+const leave = await modules["views/train"].show(root, [], tools);
 """
 
 
@@ -167,6 +258,144 @@ def test_a_run_that_is_to_pause_stays_in_view(ask):
         "views/train",
     )
     assert shown == ["old", "old"]
+
+
+def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const { get } = tools.http;
+        let answer;
+        const late = new Promise((resolve) => (answer = resolve));
+        tools.http.get = (path) => (path === "/api/jobs" ? late : get(path));
+        heard.job({ ...job, job: "gone", run: null, status: "queued" });
+        heard.hello();
+        heard.job({ ...job, run: null, status: "stopping" });
+        answer({ jobs: [job, { ...job, job: "next", run: null, command: "next", status: "queued" }] });
+        await settled();
+        return [words(), root.querySelector(".queue").textContent];
+        """,
+        "views/train",
+    )
+    assert seen == [
+        "oldstoppingReads the data and compiles the network; the first epoch follows.",
+        "waitingnextTake out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "stops"),
+    [
+        ("queued", "Reads the data", True),  # nothing else trains: it begins at once
+        ("running", "Reads the data", True),
+        ("stopping", "Reads the data", False),
+        ("stopped", "It ended before it had begun", False),
+        ("finished", "It ended before it had begun", False),
+    ],
+)
+def test_a_training_without_a_directory_says_where_it_stands(ask, status, said, stops):
+    seen = ask(
+        TRAIN
+        + """
+        const asked = [];
+        posted = async (path) => asked.push(path);
+        heard.job({ ...job, status: "stopped" });
+        root.querySelector("#watched").dispatchEvent(new Event("change"));
+        heard.job({ ...job, run: null, status: given });
+        const stop = [...root.querySelectorAll(".panel button")].find((button) => button.textContent === "Stop");
+        stop?.focus();
+        stop?.click();
+        heard.job({ ...job, run: null, status: given });
+        return [words(), asked, !stop || document.activeElement === stop];
+        """,
+        "views/train",
+        given=status,
+    )
+    assert said in seen[0]
+    assert seen[1:] == [["/api/jobs/old/stop"] if stops else [], True]
+
+
+def test_a_training_that_was_asked_for_is_shown_as_the_server_has_it(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const mine = { job: "mine", run: null, command: "mine", status: "queued", error: null };
+        heard.job({ ...job, status: "stopped" });
+        posted = async () => mine;
+        begin();
+        await settled();
+        const first = words();
+        const next = { ...mine, job: "next" };
+        posted = async () => (heard.job({ ...next, status: "failed", error: "full" }), next);
+        begin();
+        await settled();
+        return [first, words()];
+        """,
+        "views/train",
+    )
+    assert seen[0].startswith("minewaitingReads the data")
+    assert seen[1] == "nextfailedfull"
+
+
+def test_a_double_click_starts_one_training(ask):
+    started = ask(
+        TRAIN
+        + """
+        const started = [];
+        posted = async (path) => (started.push(path), { ...job, job: "mine", run: null });
+        for (const detail of [1, 2]) {
+          const click = new MouseEvent("click", { detail, bubbles: true, cancelable: true });
+          root.querySelector("form button.primary").dispatchEvent(click);
+          await settled();
+        }
+        return started;
+        """,
+        "views/train",
+    )
+    assert started == ["/api/jobs"]
+
+
+def test_why_a_training_was_refused_outlives_the_next_check_and_the_field_has_the_focus(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const refuse = (words, details) => {
+          posted = () => Promise.reject(Object.assign(new Error(words), { details }));
+        };
+        refuse("100 trainings are waiting already", {});
+        begin();
+        await settled();
+        checks[0]("jaxquard train");
+        await settled();
+        const told = [...root.querySelectorAll(".launch .error")].map((element) => element.textContent);
+        refuse("epochs: must be more", { setting: "epochs" });
+        begin();
+        await settled();
+        return [told, document.activeElement.id, root.querySelector("#set-epochs-error").textContent];
+        """,
+        "views/train",
+    )
+    assert seen == [["", "100 trainings are waiting already"], "set-epochs", "epochs: must be more"]
+
+
+def test_what_comes_after_the_view_was_left_is_for_nobody(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const asked = [];
+        const { get } = tools.http;
+        tools.http.get = (path) => (asked.push(path), get(path));
+        heard.hello();
+        posted = async () => ({ job: "mine", run: null, command: "", status: "queued", error: null });
+        begin();
+        leave();
+        root.remove();
+        await settled();
+        return [asked, said, words().includes("mine")];
+        """,
+        "views/train",
+    )
+    assert seen == [["/api/jobs", "/api/runs"], [], False]
 
 
 def test_the_command_is_that_of_the_form_as_it_stands(ask):

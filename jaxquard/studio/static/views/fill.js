@@ -2,6 +2,15 @@
 
 import { clear, h } from "../dom.js";
 
+/** Where `attempt` says what goes wrong. */
+export const fault = () => h("p", { class: "error", role: "alert" });
+
+/** Do `work`; what goes wrong is said in `place` until the next attempt. */
+export async function attempt(place, work) {
+  place.textContent = "";
+  await work().catch((error) => (place.textContent = error.message));
+}
+
 const latest = new WeakMap();
 
 /**
@@ -12,6 +21,7 @@ export async function fill(place, load) {
   const turn = Symbol("turn");
   latest.set(place, turn);
   place.setAttribute("aria-busy", "true");
+  if (!place.hasChildNodes()) place.append(h("p", { class: "muted" }, "Working…"));
   const content = await load().catch((error) => h("p", { class: "error", role: "alert" }, error.message));
   if (latest.get(place) !== turn) return false;
   clear(place, content);

@@ -80,12 +80,12 @@ export class Knobs {
     return { recipe: this.recipe.value || null, settings };
   }
 
-  /** Puts the server's sentence beside the setting it is about; without one, false. */
+  /** Puts the server's sentence beside the setting it is about: its control, if there is one. */
   refuse(name, sentence) {
     for (const field of this.fields.values()) field.refuse(field.setting.name === name ? sentence : "");
     const field = this.fields.get(name);
     if (field) field.element.closest("details")?.setAttribute("open", "");
-    return Boolean(field);
+    return field?.input;
   }
 }
 
@@ -113,6 +113,7 @@ class Field {
     const { type } = this.setting;
     const text = this.input.value.trim();
     if (type === "bool") return this.input.checked;
+    if (this.input.validity.badInput) return "not a number"; // the server says so in its own words
     if (text === "") return type === "ints" ? [] : null;
     if (type === "ints") return text.split(/[\s,]+/).filter(Boolean).map(Number);
     return type === "int" || type === "float" ? Number(text) : text;

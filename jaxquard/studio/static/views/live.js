@@ -3,28 +3,30 @@
 import { h, clear } from "../dom.js";
 import { draw, erase } from "../chart.js";
 import { Lazy, REST } from "../lazy.js";
-import { chip, duration, mean, percent } from "./status.js";
+import { attempt, fault } from "./fill.js";
+import { chip, duration, ends, mean, percent } from "./status.js";
 import { Weights } from "./weights.js";
 
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
 
 export class Live {
-  /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page. */
+  /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page; rejects where it cannot be. */
   constructor(run, { http, announce }, act) {
     Object.assign(this, { run, http, announce, act, job: null, spoken: 0, asked: 0 });
     this.path = `/api/runs/${encodeURIComponent(run)}`;
     this.status = h("span");
-    this.progress = h("progress", { "aria-label": "Epochs trained" });
+    this.progress = h("progress", { "aria-label": "Epochs trained", hidden: true });
     this.how = h("p", { class: "muted" });
     this.figures = h("dl", { class: "figures" });
     this.words = h("p", { class: "said", role: "status" });
-    this.buttons = h("div", { class: "row" });
+    this.buttons = h("div", { class: "row", tabindex: -1 });
+    this.fault = fault();
     this.charts = h("div", { class: "grid" });
     this.elements = new Map(); // a chart's name -> its element
     const head = h("div", { class: "row spread" }, h("h2", { class: "run" }, run), this.status);
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
-      head, this.progress, this.how, this.figures, this.words, this.buttons);
+      head, this.progress, this.how, this.figures, this.words, this.buttons, this.fault);
     this.element = h("div", { class: "watched" }, card, this.charts);
     this.facts = new Lazy(card, () => (this.show(), painted()), REST);
     this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)), REST);
@@ -73,12 +75,14 @@ export class Live {
   }
 
   show() {
-    const { epoch, epochs, status } = this.detail;
+    const { epoch, epochs, status, sweep, error } = this.detail;
     clear(this.status, chip(this.job?.status in STEERED || hasFailed(status, this.job) ? this.job.status : status));
+    if (status === "damaged") return this.say(error); // how far it came and how good it is are not known
+    this.progress.hidden = false;
     this.progress.max = epochs;
     this.progress.value = epoch;
     this.how.textContent = [`Epoch ${epoch} of ${epochs}`, ...this.time(), ...size(this.detail)].join(" · ");
-    clear(this.figures, FIGURES.map(([name, key, how]) => figure(name, this.lines.at(-1)?.[key], how)));
+    clear(this.figures, FIGURES.map(([name, key, how]) => figure(name, this.lines.at(-1)?.[key], how, sweep)));
     this.controls();
   }
 
@@ -95,10 +99,14 @@ export class Live {
     this.say(sentence);
     if (actions.join() === this.offered) return; // a button is not taken from under the finger
     this.offered = actions.join();
-    const held = document.activeElement?.dataset.act; // the keyboard's place outlives the change of buttons
-    const button = (name) => h("button", { "data-act": name, onclick: () => this.act(name) }, ACTIONS[name]);
+    const { activeElement } = document;
+    const held = this.buttons.contains(activeElement); // the keyboard's place outlives the change of buttons
+    if (held) this.buttons.focus(); // and, for as long as there are none, is theirs
+    const steer = (name) => attempt(this.fault, () => this.act(name));
+    const button = (name) => h("button", { "data-act": name, onclick: () => steer(name) }, ACTIONS[name]);
     clear(this.buttons, actions.map(button));
-    if (held) (this.buttons.querySelector(`[data-act="${held}"]`) ?? this.buttons.firstElementChild)?.focus();
+    const same = this.buttons.querySelector(`[data-act="${activeElement?.dataset.act}"]`);
+    if (held) (same ?? this.buttons.firstElementChild)?.focus({ preventScroll: true }); // they read on below
   }
 
   say(sentence) {
@@ -109,8 +117,8 @@ export class Live {
     const now = Date.now();
     if (now - this.spoken < QUIET && line.epoch < this.detail.epochs) return;
     this.spoken = now;
-    const accuracy = mean(line.val_accuracy ?? line.train_accuracy);
-    this.announce(`Epoch ${line.epoch} of ${this.detail.epochs}: ${percent(accuracy)} right.`);
+    const accuracy = told(line.val_accuracy ?? line.train_accuracy, percent, this.detail.sweep) ?? "–";
+    this.announce(`Epoch ${line.epoch} of ${this.detail.epochs}: ${accuracy} right.`);
   }
 
   async drawAll() {
@@ -147,14 +155,22 @@ const FIGURES = [
   ["training loss", "train_loss", (value) => value.toFixed(3)],
 ];
 
-function figure(name, value, how) {
-  const middle = mean(value);
-  return middle === null ? null : h("div", {}, h("dt", {}, name), h("dd", {}, how(middle)));
+function figure(name, value, how, sweep) {
+  const text = told(value, how, sweep);
+  return text === null ? null : h("div", {}, h("dt", {}, name), h("dd", {}, text));
 }
 
-function size({ parameters, networks }) {
+/** A figure in words: of several networks the mean, of those of a sweep the least and the greatest. */
+function told(value, how, sweep) {
+  const middle = mean(value);
+  if (middle === null) return null;
+  return sweep && Array.isArray(value) ? ends(value).map((end) => how(end)).join(" … ") : how(middle);
+}
+
+function size({ parameters, networks, sweep }) {
   const each = parameters === null ? [] : [`${parameters.toLocaleString("en")} parameters`];
-  return networks.length > 1 ? [...each, `${networks.length} networks, whose mean is shown`] : each;
+  const shown = sweep ? "from the least to the greatest" : "whose mean is shown";
+  return networks.length > 1 ? [...each, `${networks.length} networks, ${shown}`] : each;
 }
 
 const ACTIONS = {

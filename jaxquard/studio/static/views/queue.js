@@ -1,6 +1,7 @@
 // The trainings beside the one that is watched: under way, wherever they were started, or waiting their turn.
 
 import { h, clear } from "../dom.js";
+import { attempt, fault } from "./fill.js";
 import { chip } from "./status.js";
 
 const OPEN = new Set(["queued", "running", "pausing", "paused", "stopping", "failed"]);
@@ -11,7 +12,8 @@ export class Queue {
     Object.assign(this, { watch, act });
     this.list = h("ol", { class: "queue" });
     this.said = "[]";
-    this.element = h("section", { class: "card", hidden: true }, h("h2", {}, "Queue"), this.list);
+    this.fault = fault();
+    this.element = h("section", { class: "card", hidden: true }, h("h2", {}, "Queue"), this.list, this.fault);
   }
 
   show(jobs, watched) {
@@ -29,10 +31,12 @@ export class Queue {
     const name = job.run ?? job.command;
     const button = (word, onclick) =>
       h("button", { class: "small", id: `${word} ${job.job}`, onclick, "aria-label": `${word}: ${name}` }, word);
+    const act = (word, what) => button(word, () => attempt(this.fault, () => this.act(job.job, what)));
     const buttons = [
       job.run && button("Watch", () => this.watch(job.run)),
-      (job.status === "queued" || (job.status === "failed" && !job.run)) && button("Take out", () => this.act(job.job, "stop")),
-      job.status === "failed" && job.run && button("Resume", () => this.act(job.job, "resume")),
+      (job.status === "queued" || (job.status === "failed" && !job.run)) && act("Take out", "stop"),
+      job.status === "running" && !job.run && act("Stop", "stop"),
+      job.status === "failed" && job.run && act("Resume", "resume"),
     ];
     const failure = job.error && h("p", { class: "error" }, job.error);
     return h("li", {}, h("div", { class: "row" }, chip(job.status), h("code", {}, name), buttons), failure);

@@ -17,6 +17,9 @@ const LOOKS = {
   failed: ["bad", "failed"],
 };
 
+/** What a job is while its process lives. */
+export const ACTIVE = ["running", "pausing", "stopping"];
+
 export function chip(status) {
   const [look, word] = LOOKS[status] ?? ["", status];
   return h("span", { class: `chip ${look}` }, word);
@@ -33,6 +36,12 @@ export function duration(seconds) {
   if (seconds < 90) return `${Math.round(seconds)} s`;
   if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
   return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+/** The least and the greatest of a figure over a sweep's networks, which have no common mean. */
+export function ends(values) {
+  const sound = values.filter((value) => typeof value === "number");
+  return [Math.min(...sound), Math.max(...sound)];
 }
 
 /** One figure of one network or of several (a number, a list, or {mean, …}): its mean, null where there is none. */

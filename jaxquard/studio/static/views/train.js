@@ -1,13 +1,15 @@
 // Train: choose, start, watch. What is started here is an ordinary run, and runs of other terminals show up like it.
 
 import { h, clear, labelled } from "../dom.js";
+import { attempt, fault } from "./fill.js";
 import { Knobs } from "./knobs.js";
 import { Live } from "./live.js";
 import { Queue } from "./queue.js";
-import { chip } from "./status.js";
+import { ACTIVE, chip } from "./status.js";
 
 const WAITS = "It waits for the training before it.";
 const BEGINS = "Reads the data and compiles the network; the first epoch follows.";
+const OVER = "It ended before it had begun, or its folder is gone.";
 const PAUSE = 250; // ms without a keystroke before the server is asked what it thinks of the settings
 
 export async function show(root, params, tools) {
@@ -19,16 +21,17 @@ export async function show(root, params, tools) {
 class Page {
   constructor(root, tools, run) {
     Object.assign(this, { root, tools, http: tools.http, pinned: run, jobs: [], runs: [], live: null, asked: 0 });
-    this.panel = h("div", { class: "panel" });
+    this.panel = h("div", { class: "panel", tabindex: -1 });
     this.queue = new Queue((run) => this.pin(run), (run, what) => this.act(run, what));
     this.chooser = h("select", { id: "watched", onchange: () => this.pin(this.chooser.value) });
     this.command = h("code", { class: "command", id: "command", tabindex: "0" });
-    this.error = h("p", { class: "error", role: "alert" });
-    this.startButton = h("button", { class: "primary" }, "Start training");
+    [this.doubt, this.error] = [fault(), fault()]; // on the settings as they stand, and why Start was refused
+    const once = (event) => event.detail > 1 && event.preventDefault(); // the second click of a double one
+    this.startButton = h("button", { class: "primary", onclick: once }, "Start training");
   }
 
   async open() {
-    const [info] = await Promise.all([this.http.get("/api/info"), this.fetchAll()]);
+    const [info] = await Promise.all([this.http.get("/api/info"), this.fetchJobs(), this.fetchRuns()]);
     this.knobs = new Knobs(info, () => this.checkSoon());
     const watching = h("div", { class: "watching" }, labelled("Watching", this.chooser));
     this.root.append(
@@ -52,18 +55,26 @@ class Page {
       h("h2", {}, "What to train"), this.knobs.element,
       h("div", { class: "launch" },
         h("div", { class: "row spread" }, h("span", { class: "help" }, "The same in a terminal"), copy),
-        this.command, this.error, this.startButton));
+        this.command, this.doubt, this.error, this.startButton));
   }
 
-  async fetchAll() {
-    const [{ jobs }, { runs }] = await Promise.all([this.http.get("/api/jobs"), this.http.get("/api/runs")]);
-    Object.assign(this, { jobs, runs });
+  /** Every job as the server lists it, and what was heard of them while it answered. */
+  async fetchJobs() {
+    const heard = (this.heard = new Map());
+    const { jobs } = await this.http.get("/api/jobs");
+    if (heard !== this.heard) return; // asked again meanwhile
+    this.jobs = jobs;
+    heard.forEach((job) => this.put(job));
+  }
+
+  async fetchRuns() {
+    this.runs = (await this.http.get("/api/runs")).runs;
   }
 
   /** What the server knows now: at the start of every connection. */
   async again() {
     try {
-      await this.fetchAll();
+      await Promise.all([this.fetchJobs(), this.fetchRuns()]);
       this.update();
       await this.live?.load();
     } catch (error) {
@@ -80,14 +91,28 @@ class Page {
   }
 
   jobIs(job) {
-    this.jobs = [...this.jobs.filter((old) => old.job !== job.job), job];
+    this.heard.set(job.job, job);
+    this.put(job);
     this.update();
+  }
+
+  /** A job in its place; one that is queued, once more perhaps, comes last. */
+  put(job) {
+    const known = this.jobs.findIndex((old) => old.job === job.job);
+    const others = this.jobs.filter((old) => old.job !== job.job);
+    this.jobs = known < 0 || job.status === "queued" ? [...others, job] : this.jobs.with(known, job);
+  }
+
+  get busy() {
+    return this.jobs.some((job) => ACTIVE.includes(job.status));
   }
 
   /** Which run is shown: the one that was asked for, else the one in training, else the one shown, else the newest. */
   update() {
+    if (!this.root.isConnected) return; // the reader went elsewhere meanwhile
     const training = this.jobs.find((job) => job.status === "running");
-    const run = this.pinned ?? training?.job ?? this.live?.run ?? this.runs[0]?.run ?? null;
+    const run = this.pinned ?? training?.job ?? this.run ?? this.runs[0]?.run ?? null;
+    this.run = run;
     const job = this.jobs.findLast((other) => other.job === run) ?? null;
     this.offer(run);
     this.queue.show(this.jobs, run);
@@ -107,15 +132,27 @@ class Page {
 
   watch(run, job) {
     const starting = job !== null && job.run === null; // no directory yet: data are read, programs compiled
-    if (starting || run === null) {
-      this.leave();
-      clear(this.panel, starting ? beginning(job) : empty());
-    } else if (run !== this.live?.run) {
-      this.leave();
-      this.live = new Live(run, this.tools, (what) => this.act(run, what));
-      clear(this.panel, this.live.element);
-      this.live.load();
-    }
+    const shown = starting ? JSON.stringify([job, this.busy]) : run;
+    if (shown === this.shown) return; // a button is not taken from under the finger
+    this.shown = shown;
+    this.leave();
+    if (!starting && run !== null) this.live = new Live(run, this.tools, (what) => this.act(run, what));
+    const held = this.panel.contains(document.activeElement);
+    clear(this.panel, this.live?.element ?? (starting ? this.beginning(job) : empty()));
+    if (held) (this.panel.querySelector("button") ?? this.panel).focus({ preventScroll: true });
+    this.live?.load();
+  }
+
+  /** A job without a directory: it waits, reads data and compiles, or came to an end before there was one. */
+  beginning({ job, status, error }) {
+    const [waits, active] = [status === "queued", ACTIVE.includes(status)];
+    const words = waits && this.busy ? WAITS : waits || active ? BEGINS : OVER;
+    const place = fault();
+    const stop = () => attempt(place, () => this.act(job, "stop"));
+    return h("section", { class: "card" },
+      h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
+      error ? h("p", { class: "error" }, error) : h("p", { role: "status" }, words), place,
+      (waits || status === "running") && h("div", { class: "row" }, h("button", { onclick: stop }, "Stop")));
   }
 
   leave() {
@@ -132,31 +169,30 @@ class Page {
     event.preventDefault();
     if (this.starting) return; // a second click before the first has its answer
     this.starting = true;
-    await this.tryTo(async () => {
-      const busy = this.jobs.some((job) => job.status === "running");
-      const { job } = await this.http.post("/api/jobs", this.knobs.chosen);
-      this.pinned = busy ? null : job;
-      this.jobIs({ job, run: null, status: busy ? "queued" : "running", error: null }); // until the server says more
-      this.panel.scrollIntoView({ block: "nearest" }); // on a small screen it is far below the form
-      this.tools.announce(busy ? WAITS : BEGINS);
-    });
+    this.error.textContent = "";
+    const { busy } = this;
+    const job = await this.http.post("/api/jobs", this.knobs.chosen).catch((error) => ({ refusal: error }));
     this.starting = false;
+    if (!this.root.isConnected) return; // the reader went elsewhere meanwhile
+    if (job.refusal) return void this.refuse(job.refusal, this.error)?.focus();
+    this.pinned = busy ? null : job.job;
+    if (this.jobs.some((other) => other.job === job.job)) this.update(); // an event was faster, and knows more
+    else this.jobIs(job);
+    this.panel.scrollIntoView({ block: "nearest" }); // on a small screen it is far below the form
+    this.tools.announce(busy ? WAITS : BEGINS);
   }
 
   /** `what`: pause, continue, one-epoch, stop or resume. A job has its run's name. */
   act(run, what) {
-    if (what === "resume") return this.tryTo(() => this.http.post("/api/jobs/resume", { run }));
-    return this.tryTo(() => this.http.post(`/api/jobs/${encodeURIComponent(run)}/${what}`));
+    if (what === "resume") return this.http.post("/api/jobs/resume", { run });
+    return this.http.post(`/api/jobs/${encodeURIComponent(run)}/${what}`);
   }
 
-  async tryTo(work) {
-    this.error.textContent = "";
-    try {
-      await work();
-    } catch (error) {
-      const beside = error.details?.setting && this.knobs.refuse(error.details.setting, error.message);
-      if (!beside) this.error.textContent = error.message;
-    }
+  /** What is wrong, beside the field that it is about (and that is returned), else in `place`. */
+  refuse(error, place) {
+    const field = error.details?.setting && this.knobs.refuse(error.details.setting, error.message);
+    if (!field) place.textContent = error.message;
+    return field;
   }
 
   checkSoon() {
@@ -169,12 +205,10 @@ class Page {
     const turn = ++this.asked;
     const answer = await this.http.post("/api/settings/check", this.knobs.chosen).catch((error) => ({ error }));
     if (turn !== this.asked) return; // the form says something else by now
-    clear(this.command);
-    await this.tryTo(() => {
-      if (answer.error) throw answer.error;
-      this.knobs.refuse(null, "");
-      clear(this.command, answer.command.split(/ (?=--)/).map((part) => [h("span", { class: "part" }, part), " "]));
-    });
+    [this.command, this.doubt].forEach((place) => clear(place));
+    if (answer.error) return void this.refuse(answer.error, this.doubt);
+    this.knobs.refuse(null, "");
+    clear(this.command, answer.command.split(/ (?=--)/).map((part) => [h("span", { class: "part" }, part), " "]));
   }
 
   async copy() {
@@ -192,13 +226,6 @@ class Page {
     this.offs?.forEach((off) => off());
     this.leave();
   }
-}
-
-function beginning({ job, status, error }) {
-  const words = status === "queued" ? WAITS : BEGINS;
-  return h("section", { class: "card" },
-    h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
-    error ? h("p", { class: "error" }, error) : h("p", { role: "status" }, words));
 }
 
 function empty() {
