@@ -121,7 +121,8 @@ class Figure {
     this.form = null;
     console.error(error);
     clear(this.plot, h("p", { class: "muted" }, "This could not be drawn. The figures are below."));
-    this.details.open = true;
+    if (!this.failed) this.details.open = true; // once: it may have been closed since
+    this.failed = true;
   }
 
   end() {
@@ -139,10 +140,13 @@ window.addEventListener("resize", () => {
   resized = setTimeout(redraw, 150);
 });
 
-/** vegaEmbed, fetched when the first chart is drawn. */
+/** vegaEmbed, fetched when the first chart is drawn; after a failure, when the next one is. */
 let loading = null;
 function library() {
-  loading ??= import("/static/vega.js").then((module) => module.vegaEmbed);
+  loading ??= import("/static/vega.js").then((module) => module.vegaEmbed).catch((error) => {
+    loading = null;
+    throw error;
+  });
   return loading;
 }
 

@@ -32,6 +32,34 @@ def test_one_image_and_one_neuron(page, shoot):
     assert page.url != address
 
 
+def test_confidence_is_asked_for_in_per_cent(page):
+    page.goto("/#/look/careful@0")
+    found = page.locator("#view").get_by_text(re.compile(r"of \d+ images"))
+    expect(found).to_have_text("1–48 of 200 images")
+    least = page.get_by_label("Confidence from, %")
+    with page.expect_request("**/images?*") as asked:
+        least.fill("29")
+        least.press("Enter")
+    assert "min=0.29&" in asked.value.url
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    least.fill("129")
+    least.press("Enter")
+    assert page.evaluate("() => document.querySelector('form').checkValidity()") is False
+    expect(least).to_be_focused()
+    assert requests == []
+
+
+def test_the_images_do_not_wait_for_the_neurons(page):
+    held: list[Route] = []
+    page.route("**/neurons", lambda route: held.append(route))
+    page.goto("/#/look/careful@0")
+    expect(page.locator(".gallery button").first).to_be_visible()
+    expect(page.get_by_role("region", name="One neuron")).to_be_hidden()
+    held[0].continue_()
+    expect(page.get_by_role("region", name="One neuron")).to_be_visible()
+
+
 def test_the_keyboard_turns_the_pages(page):
     page.goto("/#/look/careful@0")
     further = page.get_by_role("button", name="Next")

@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from playwright.sync_api import expect
 
 from jaxquard.studio import curves
 
@@ -271,3 +272,30 @@ def test_what_is_drawn_too_late_is_for_nobody(ask):
         "chart",
     )
     assert drawn == [1, 0, 0]
+
+
+def test_a_chart_library_that_did_not_come_is_asked_for_again_and_figures_that_were_closed_stay_closed(page, ask):
+    page.route("**/static/vega.js*", lambda route: route.abort())
+    chart = curves.of_run(journal(3, 1))[0]
+    failed = ask(
+        """
+        window.place = document.createElement("div");
+        document.querySelector("main").replaceChildren(place);
+        console.error = () => {}; // it is told of, and this time that is no fault
+        window.again = () => modules.chart.draw(place, given);
+        again();
+        const details = place.querySelector("details");
+        const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+        while (!place.textContent.includes("could not be drawn")) await wait(20);
+        const first = details.open;
+        details.open = false;
+        await again();
+        return [first, details.open];
+        """,
+        "chart",
+        given=chart,
+    )
+    assert failed == [True, False]
+    page.unroute("**/static/vega.js*")
+    page.evaluate("again()")
+    expect(page.locator(".plot svg")).to_be_visible()

@@ -447,3 +447,167 @@ def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
         "views/runs",
     )
     assert listening == 0
+
+
+# The Compare view over one run of a sweep and one that is damaged; `events` are told by `heard`.
+COMPARE = """
+const heard = {};
+const several = { mean: 0.85, std: 0.07, values: [0.8, null, 0.9] };
+const facts = { started: 1, networks: 3, parameters: 5, dataset: "a", error: null };
+const sound = { ...facts, run: "sound", status: "finished", epoch: 1, epochs: 1, val_accuracy: several };
+const lost = { run: "lost", status: "damaged", epoch: 0, networks: 0, started: 1, error: "line 1 is damaged" };
+const unknown = { epochs: null, parameters: null, dataset: null, val_accuracy: null, sweep: null };
+const runs = [{ ...sound, sweep: { l2: [0, 1, 2] } }, { ...lost, ...unknown }];
+const http = { get: async () => ({ runs }) };
+const events = { on: (type, listener) => ((heard[type] = listener), () => {}) };
+const root = document.createElement("section");
+document.querySelector("main").replaceChildren(root);
+const settled = () => new Promise((resolve) => setTimeout(resolve, 400));
+const tools = { http, events, announce() {} };
+"""
+
+
+def test_the_table_of_runs(ask):
+    rows = ask(
+        COMPARE
+        + """
+        await modules["views/runs"].show(root, { query: new URLSearchParams() }, tools);
+        const link = () => root.querySelector("tbody a");
+        const first = link();
+        first.focus();
+        heard.runs();
+        await settled();
+        const rows = [...root.querySelectorAll("tbody tr")];
+        const cells = rows.map((row) => [...row.cells].map((cell) => cell.textContent));
+        return [...cells, link() !== first && document.activeElement === link()];
+        """,
+        "views/runs",
+    )
+    assert rows[0][2:8] == ["finished", "a", "1 of 1", "3", "5", "80.00 … 90.00 %"]
+    assert rows[1][1:5] == ["lost", "damagedline 1 is damaged", "–", "–"]
+    assert rows[2] is True
+
+
+def test_a_table_that_comes_after_the_view_was_left_changes_no_address(ask):
+    addresses = ask(
+        COMPARE
+        + """
+        const before = location.href;
+        const params = { query: new URLSearchParams("run=gone") };
+        const opened = modules["views/runs"].show(root, params, tools);
+        root.remove();
+        await opened;
+        return [before, location.href];
+        """,
+        "views/runs",
+    )
+    assert addresses[0] == addresses[1]
+
+
+def test_logits_that_are_not_finite_have_no_difference(ask):
+    text = ask(
+        """
+        const layer = { name: "1", shape: [2], units: 2, values: [0, 1], limit: 1, sentence: "" };
+        const unknown = { exp: null, probability: null };
+        const softmax = [{ ...unknown, class: "a", logit: null }, { ...unknown, class: "b", logit: 2 }];
+        const image = { index: 0, label: "a", predicted: null, png: "data:,", saliency: { png: "data:," } };
+        const parts = { ...image, neighbours: [], layers: [layer], softmax, largest: null, sum: null };
+        const made = modules["views/journey"].journey(parts, { open() {}, neuron() {} });
+        const root = document.createElement("div");
+        root.append(...made);
+        return [...root.querySelectorAll(".numbers tbody tr")].map((row) => row.cells[2].textContent);
+        """,
+        "views/journey",
+    )
+    assert text == ["–", "–"]
+
+
+def test_while_a_part_waits_for_its_first_content_it_says_so(ask):
+    seen = ask(
+        """
+        const place = document.createElement("div");
+        const seen = [];
+        for (const words of ["first", "second"]) {
+          const filled = modules["views/fill"].fill(place, async () => words);
+          seen.push(place.textContent);
+          await filled;
+        }
+        return [...seen, place.textContent];
+        """,
+        "views/fill",
+    )
+    assert seen == ["Working…", "first", "second"]
+
+
+def test_the_cell_that_was_clicked_is_the_tab_stop(ask):
+    stops = ask(
+        """
+        const confusion = [[1, 2], [3, 4]];
+        const table = modules["views/confusion"].confusionTable({ confusion, classes: ["a", "b"] }, () => {});
+        document.querySelector("main").append(table);
+        const stops = () => [...table.querySelectorAll("[tabindex='0']")].map((button) => button.textContent);
+        const [first, , , last] = table.querySelectorAll("button");
+        const before = stops();
+        last.focus();
+        const then = stops();
+        last.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+        return [before, then, stops()];
+        """,
+        "views/confusion",
+    )
+    assert stops == [["1"], ["4"], ["2"]]
+
+
+# A sheet whose drawings come when `finish` is called.
+SHEET = """
+const drawn = [], late = [];
+const sheet = new modules["views/sheet"].Sheet((blob) => drawn.push(blob));
+document.querySelector("main").append(sheet.element);
+sheet.canvas.setPointerCapture = () => {};
+sheet.canvas.toBlob = (done) => late.push(done);
+const point = (type, pointerId, more) =>
+  sheet.canvas.dispatchEvent(new PointerEvent(type, { pointerId, isPrimary: true, buttons: 1, ...more }));
+const key = (key, more) => {
+  const event = new KeyboardEvent("keydown", { key, cancelable: true, ...more });
+  sheet.canvas.dispatchEvent(event);
+  return event.defaultPrevented;
+};
+"""
+
+
+def test_one_pointer_draws(ask):
+    seen = ask(
+        SHEET
+        + """
+        point("pointerdown", 1, { button: 2, buttons: 2 });
+        point("pointerdown", 2, { isPrimary: false });
+        const before = sheet.pen.down;
+        point("pointerdown", 3);
+        const { x } = sheet.pen;
+        point("pointermove", 2, { clientX: 99, isPrimary: false });
+        point("pointermove", 3, { clientX: 99, buttons: 2 });
+        point("lostpointercapture", 2);
+        const during = [sheet.pen.down, sheet.pen.x === x, late.length];
+        point("lostpointercapture", 3);
+        return [before, during, sheet.pen.down, late.length];
+        """,
+        "views/sheet",
+    )
+    assert seen == [False, [True, True, 0], False, 1]
+
+
+def test_a_drawing_that_comes_after_a_new_sheet_was_taken_is_dropped_and_the_browsers_keys_are_its_own(ask):
+    seen = ask(
+        SHEET
+        + """
+        const others = ["altKey", "ctrlKey", "metaKey"].map((held) => key("ArrowLeft", { [held]: true }));
+        key(" ");
+        key("Delete");
+        late[0]("old");
+        key("ArrowLeft");
+        late[1]("new");
+        return [others, drawn];
+        """,
+        "views/sheet",
+    )
+    assert seen == [[False, False, False], [None, "new"]]

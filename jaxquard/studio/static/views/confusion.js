@@ -7,22 +7,27 @@ const MOVES = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 /** `confusion[i][j]`: how many of class i were taken for class j. A choice calls `open(truth, predicted, count)`. */
 export function confusionTable({ confusion, classes }, open) {
   const cells = confusion.map((row, i) => row.map((count, j) => cell(count, row, classes[i], classes[j], open)));
-  cells[0][0].tabIndex = 0;
+  let stop = cells[0][0];
+  const stopAt = (button) => {
+    stop.tabIndex = -1;
+    stop = button;
+    stop.tabIndex = 0;
+  };
+  stop.tabIndex = 0;
   const move = (event) => {
     const by = MOVES[event.key];
     const i = cells.findIndex((row) => row.includes(event.target));
     const next = by && cells[i + by[0]]?.[cells[i].indexOf(event.target) + by[1]];
     if (!next) return;
     event.preventDefault();
-    event.target.tabIndex = -1;
-    next.tabIndex = 0;
     next.focus();
   };
+  const onfocusin = ({ target }) => stopAt(target); // by an arrow key or by the mouse
   const head = (name) => h("th", { scope: "col" }, h("span", {}, name));
   const row = (buttons, i) =>
     h("tr", {}, h("th", { scope: "row" }, classes[i]), buttons.map((button) => h("td", {}, button)));
   return h("div", { class: "scroll" },
-    h("table", { class: "confusion", onkeydown: move, "aria-label": "Confusion matrix" },
+    h("table", { class: "confusion", onkeydown: move, onfocusin, "aria-label": "Confusion matrix" },
       h("thead", {}, h("tr", {}, h("td"), classes.map(head))),
       h("tbody", {}, cells.map(row))));
 }

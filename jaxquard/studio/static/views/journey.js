@@ -75,7 +75,7 @@ function softmaxTable({ softmax, largest, sum, predicted }) {
       { class: row.class === predicted && "chosen" },
       h("th", { scope: "row" }, row.class),
       h("td", {}, decimal(row.logit)),
-      h("td", {}, decimal(row.logit - largest)),
+      h("td", {}, decimal(row.logit === null || largest === null ? null : row.logit - largest)),
       h("td", {}, decimal(row.exp)),
       h("td", {}, row.probability?.toFixed(4)),
       h("td", {}, h("meter", { value: row.probability ?? 0, "aria-label": `probability of ${row.class}` })),

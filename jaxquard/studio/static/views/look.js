@@ -17,21 +17,22 @@ export async function show(root, [asked, index], { http, go, announce }) {
   if (!models.length) return root.append(noModels());
   const { model: name, classes } = models.find(({ model }) => model === asked) ?? models[0];
   const way = h("section", { class: "card journey", tabindex: -1, "aria-label": "One image" });
+  const neuron = async (...unit) => (await panel).show(...unit);
   const open = async (image) => {
-    await fill(way, async () => journey(await http.get(address(name, "images", image)), { open, neuron: neuron.show }));
+    await fill(way, async () => journey(await http.get(address(name, "images", image)), { open, neuron }));
     if (!way.isConnected) return; // the reader went elsewhere meanwhile
     history.replaceState(null, "", link("look", name, image)); // a copy of the address leads to this image
     way.focus();
   };
-  const neuron = await neuronPanel(name, { http, open, announce });
+  const panel = neuronPanel(name, { http, open, announce });
   root.append(
     modelChoice(models, name, (chosen) => go(link("look", chosen))),
     imagesPanel(name, classes, { http, open, announce }),
     way,
-    neuron.element,
   );
-  if (index !== undefined) return open(index);
-  way.append(h("p", { class: "muted" }, "Choose an image above: its way through the network appears here."));
+  if (index !== undefined) open(index);
+  else way.append(h("p", { class: "muted" }, "Choose an image above: its way through the network appears here."));
+  root.append((await panel).element);
 }
 
 /** The test images that a form lets through, a page at a time. */
@@ -39,8 +40,9 @@ function imagesPanel(model, classes, { http, open, announce }) {
   const found = h("div", { class: "stack" });
   let [offset, total] = [0, 0];
   const load = async () => {
+    if (!form.reportValidity()) return;
     const won = await fill(found, async () => {
-      const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value));
+      const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value).map(asFraction));
       const answer = await http.get(`${address(model, "images")}?${asked}&offset=${offset}&limit=${PAGE}`);
       const { images } = answer;
       total = answer.total;
@@ -70,6 +72,11 @@ function imagesPanel(model, classes, { http, open, announce }) {
     h("div", { class: "stack" }, found, h("p", { class: "row" }, previous, next)));
 }
 
+/** What was given in per cent, as the server takes it. */
+function asFraction([name, value]) {
+  return [name, name === "min" || name === "max" ? value / 100 : value];
+}
+
 /** The form whose fields are the server's own names for what it can filter by. */
 function filters(classes, onchange) {
   const field = (label, control) => h("label", { class: "field" }, label, control);
@@ -77,7 +84,7 @@ function filters(classes, onchange) {
   const choice = (label, name, options) => field(label, h("select", { name }, options.map(option)));
   const any = [["", "any"]];
   const named = [...any, ...classes.map((name) => [name, name])];
-  const number = { type: "number", min: 0, max: 1, step: "any", placeholder: "any" };
+  const number = { type: "number", min: 0, max: 100, step: "any", placeholder: "any" };
   const share = (label, name) => field(label, h("input", { name, ...number }));
   return h(
     "form",
@@ -85,8 +92,8 @@ function filters(classes, onchange) {
     choice("True class", "true", named),
     choice("Predicted class", "predicted", named),
     choice("Answer", "correct", [...any, ["1", "right"], ["0", "wrong"]]),
-    share("Confidence from", "min"),
-    share("Confidence to", "max"),
+    share("Confidence from, %", "min"),
+    share("Confidence to, %", "max"),
     choice("Order", "order", ORDERS),
   );
 }

@@ -2,7 +2,7 @@
 
 import { h, clear, labelled, scrolling } from "../dom.js";
 import { draw, erase, shown, tableOf } from "../chart.js";
-import { chip, mean, percent } from "./status.js";
+import { chip, ends, mean, percent } from "./status.js";
 
 const WHAT = "Tick two runs or more. Runs of several seeds tell a difference from noise; runs of one seed cannot.";
 const WHEN = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
@@ -40,7 +40,9 @@ class Page {
   }
 
   async load() {
-    this.runs = (await this.http.get("/api/runs")).runs;
+    const { runs } = await this.http.get("/api/runs");
+    if (!this.root.isConnected) return; // the reader went elsewhere meanwhile
+    this.runs = runs;
     const there = new Set(this.runs.map((run) => run.run));
     const gone = [...this.chosen].filter((run) => !there.has(run)); // they have no box to untick
     gone.forEach((run) => this.chosen.delete(run));
@@ -50,10 +52,10 @@ class Page {
 
   list() {
     const wanted = this.runs.filter((run) => run.run.includes(this.filter.value.trim()));
-    const held = document.activeElement?.id;
+    const held = this.table.contains(document.activeElement) && document.activeElement.id;
     const none = h("p", { class: "muted" }, "No such run yet.");
     clear(this.table, wanted.length ? runsTable(wanted, this.chosen, (run, on) => this.choose(run, on)) : none);
-    if (held?.startsWith("pick-")) document.getElementById(held)?.focus();
+    if (held) document.getElementById(held)?.focus();
   }
 
   choose(run, on) {
@@ -114,10 +116,10 @@ function differences(settings, runs) {
 }
 
 const COLUMNS = [
-  ["run", (run) => h("a", { href: `#/train/${encodeURIComponent(run.run)}` }, run.run)],
-  ["status", (run) => chip(run.status)],
+  ["run", (run) => h("a", { id: `watch-${run.run}`, href: `#/train/${encodeURIComponent(run.run)}` }, run.run)],
+  ["status", (run) => [chip(run.status), run.error && h("p", { class: "error" }, run.error)]],
   ["data", (run) => run.dataset],
-  ["epochs", (run) => `${run.epoch} of ${run.epochs}`],
+  ["epochs", (run) => run.epochs && `${run.epoch} of ${run.epochs}`],
   ["networks", (run) => run.networks],
   ["parameters", (run) => run.parameters?.toLocaleString("en")],
   ["validation", (run) => accuracy(run.val_accuracy, run.sweep)],
@@ -147,8 +149,8 @@ function accuracy(figure, sweep) {
   const middle = mean(figure);
   if (middle === null) return "–";
   if (sweep && figure.values) {
-    const sound = figure.values.filter((value) => value !== null);
-    return `${(100 * Math.min(...sound)).toFixed(2)} … ${percent(Math.max(...sound), 2)}`;
+    const [least, greatest] = ends(figure.values);
+    return `${(100 * least).toFixed(2)} … ${percent(greatest, 2)}`;
   }
   if (typeof figure?.std !== "number") return percent(middle, 2);
   return `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}`;

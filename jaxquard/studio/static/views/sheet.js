@@ -19,6 +19,7 @@ export class Sheet {
     this.width = h("input", { type: "range", min: 4, max: 80, value: 24 });
     this.rub = h("input", { type: "checkbox" });
     this.pen = { x: SIDE / 2, y: SIDE / 2, down: false };
+    this.sheets = 0;
     this.element = h("div", { class: "stack" },
       h("div", { class: "sheet" }, this.canvas, this.cursor),
       h("p", { id: "sheet-help", class: "muted" }, HELP),
@@ -33,15 +34,19 @@ export class Sheet {
 
   listen() {
     this.canvas.addEventListener("pointerdown", (event) => {
+      if (!event.isPrimary || event.button !== 0) return; // a second finger, another button
+      this.pointer = event.pointerId;
       this.canvas.setPointerCapture(event.pointerId);
       this.put(false);
       this.follow(event);
       this.put(true);
     });
     this.canvas.addEventListener("pointermove", (event) => {
-      if (event.buttons) (event.getCoalescedEvents?.() ?? [event]).forEach((one) => this.follow(one));
+      if (!(event.buttons & 1) || event.pointerId !== this.pointer) return;
+      (event.getCoalescedEvents?.() ?? [event]).forEach((one) => this.follow(one));
     });
-    this.canvas.addEventListener("lostpointercapture", () => {
+    this.canvas.addEventListener("lostpointercapture", (event) => {
+      if (event.pointerId !== this.pointer) return;
       this.put(false);
       this.drawn();
     });
@@ -54,12 +59,14 @@ export class Sheet {
   }
 
   anew() {
+    this.sheets += 1;
     this.clear();
     this.ondrawn(null);
   }
 
   drawn() {
-    this.canvas.toBlob(this.ondrawn);
+    const sheet = this.sheets;
+    this.canvas.toBlob((blob) => sheet === this.sheets && this.ondrawn(blob)); // of an older sheet: too late
   }
 
   /** The pen goes where a pointer is. */
@@ -68,6 +75,7 @@ export class Sheet {
   }
 
   key(event) {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
     const [dx, dy] = (MOVES[event.key] ?? [0, 0]).map((by) => by * STEP * (event.shiftKey ? 4 : 1));
     if (event.key === " ") this.put(!this.pen.down);
     else if (event.key === "Delete") this.anew();
