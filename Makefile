@@ -26,8 +26,10 @@ check: $(VENV)/.dev check-newest chromium  ## the longer checks: < 45 minutes
 	$(PYTEST) -m check
 	$(MAKE) results-quick
 
-# The newest supported Python that is on this machine, if it is not the one of $(VENV).
+# The newest supported Python that is on this machine, if it is newer than the one of $(VENV).
+OWN := $(shell $(BIN)/python -V 2>/dev/null || $(PYTHON) -V)
 NEWEST := $(shell for v in 3.14 3.13 3.12; do \
+	echo '$(OWN)' | grep -q "Python $$v\." && break; \
 	p=$$(command -v python$$v) && "$$p" -c 'import ensurepip, venv' 2>/dev/null && echo "$$p" && break; \
 	ls -d $(HOME)/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -1 | grep . && break; done)
 
@@ -47,7 +49,7 @@ chromium:
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -r requirements.txt
+	$(BIN)/python -m pip install --quiet --editable .
 	touch $@
 
 $(VENV)/.dev: pyproject.toml
