@@ -1,6 +1,8 @@
 """What every test shares: no test leaves a file behind or reads this machine's settings."""
 
+import atexit
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -10,8 +12,11 @@ import pytest
 
 from jaxquard.data import Dataset, load
 
-# hypothesis keeps constants it found in the code in ./.hypothesis, even without a database
-os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", tempfile.mkdtemp(prefix="hypothesis-"))
+# hypothesis keeps constants it found in the code in ./.hypothesis, even without a database. Workers inherit the folder;
+# who made it removes it.
+if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
+    os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="hypothesis-")
+    atexit.register(shutil.rmtree, os.environ["HYPOTHESIS_STORAGE_DIRECTORY"], ignore_errors=True)
 # As the command line does before it imports JAX (jaxquard/compilation.py): once a test has turned the compilation cache
 # on in this process, XLA of JAX 0.10 writes to stderr in whichever test next loads a program from it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,8 +27,8 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables that Jaxquard listens to are unset, unless the test sets them."""
-    for name in ("JAXQUARD_RUNS", "JAXQUARD_OFFLINE", "JAXQUARD_DEBUG"):
+    """The variables that Jaxquard listens to, and one that colours what it prints, are unset unless the test sets them."""
+    for name in ("JAXQUARD_RUNS", "JAXQUARD_OFFLINE", "JAXQUARD_DEBUG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
 

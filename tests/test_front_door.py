@@ -206,11 +206,22 @@ def test_the_command_itself_refuses_without_a_traceback():
     assert done.stderr == "mlp_fashion_mnist: epochs: must be at least 1 and at most 1000000, not -3\n"
 
 
+ON_MADE_UP_DATA = """
+import runpy, sys
+import numpy as np
+import jaxquard.data
+x, y = np.arange(4096, dtype=np.uint8).reshape(64, 8, 8, 1), np.arange(64, dtype=np.int32) % 3
+jaxquard.data.load = lambda name, **_: jaxquard.data.Dataset("m", x, y, x, y, ("a", "b", "c"), {}, "made up")
+del sys.argv[0]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
 def test_a_reader_that_has_gone_is_no_traceback():
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w") as gone:
-        command = [sys.executable, SCRIPT, "--epochs", "1"]
+        command = [sys.executable, "-c", ON_MADE_UP_DATA, SCRIPT, "--epochs", "1", "--batch-size", "32"]
         done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 130
     assert "Error" not in done.stderr

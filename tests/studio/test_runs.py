@@ -1,5 +1,6 @@
 """Runs as the page gets them: what they say of themselves, and that nothing of it is made up or out of date."""
 
+import shlex
 import shutil
 
 import pytest
@@ -89,7 +90,7 @@ def test_one_run(get, npz):
     assert found["steps_per_epoch"] == 5
     assert [line["epoch"] for line in found["journal"] if "event" not in line] == [1, 2, 3]
     assert found["config"]["learning_rate"] == 0.01
-    assert found["command"].startswith(f"jaxquard train --dataset {npz} --validation 20 ")
+    assert found["command"].startswith(f"jaxquard train --dataset {shlex.quote(str(npz))} --validation 20 ")
     assert found["error"] is None
 
 

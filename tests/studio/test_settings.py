@@ -1,5 +1,7 @@
 """The form, what a choice comes to, and the command line that says the same."""
 
+import shlex
+
 import pytest
 
 from jaxquard import cli, recipes, sweeps
@@ -113,7 +115,7 @@ def test_check(post, npz):
     answer = post("/api/settings/check", {"recipe": "seed", "settings": settings})
     assert answer.status == 200
     assert answer.json["parameters"] == 36 * 4 + 4 + 4 * 3 + 3  # the shape of the data is known from a run
-    assert answer.json["command"].startswith("jaxquard train --recipe seed --dataset /")
+    assert answer.json["command"].startswith(f"jaxquard train --recipe seed --dataset {shlex.quote(str(npz))} ")
     assert answer.json["config"]["hidden"] == [4]
 
 
