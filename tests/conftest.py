@@ -27,7 +27,7 @@ hypothesis.settings.load_profile("patient")
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables that Jaxquard listens to, and one that colours what it prints, are unset unless the test sets them."""
+    """The variables that Jaxquard listens to, and rich's for colours, are unset, unless the test sets them."""
     for name in ("JAXQUARD_RUNS", "JAXQUARD_OFFLINE", "JAXQUARD_DEBUG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 

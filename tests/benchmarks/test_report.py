@@ -1,8 +1,11 @@
 """The page's table is written from the JSON and from nothing else."""
 
+import json
+
 import pytest
 
-from benchmarks import report
+from benchmarks import growth, report
+from benchmarks.bench import MEASURES, PAGE, RESULTS, path, read
 from benchmarks.rows import Bound, Row, Spread
 
 MACHINE = {
@@ -83,3 +86,14 @@ def test_the_section_says_when_and_where_it_was_measured():
     assert "2026-01-31" in text
     assert "a processor, 2 cores" in text
     assert "jax 0.10.1" in text
+
+
+def test_the_page_in_the_docs_is_drawn_from_the_results():
+    page = PAGE.read_text(encoding="utf-8")
+    rows = [row for name in MEASURES for row in read(path(RESULTS, name))]
+    assert rows == read(RESULTS / "summary.json")
+    assert report.replace_section(page, "measures", report.section(rows)) == page
+    curves = json.loads((RESULTS / "growth.json").read_text(encoding="utf-8"))["curves"]
+    assert report.replace_section(page, "growth", growth.table(curves)) == page
+    _, last = report.markers("studio")
+    assert f"\n\n{report.verdicts(read(path(RESULTS, 'studio')))}\n\n{last}" in page

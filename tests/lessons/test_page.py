@@ -9,10 +9,10 @@ import pytest
 
 from jaxquard.charts import dot_plot
 from jaxquard.errors import DataError, JaxquardError
-from jaxquard.lessons import book, page
+from jaxquard.lessons import NAMES, book, find, page
 from jaxquard.lessons.arms import arm_names, as_data, final, make_arms
 from jaxquard.lessons.lesson import Finding, Lesson, scales
-from jaxquard.lessons.run import guess, judged, read, to_json
+from jaxquard.lessons.run import guess, judged, read, shipped, to_json
 from jaxquard.lessons.verdict import above
 from jaxquard.lessons.words import filled, show, spread
 
@@ -150,6 +150,16 @@ def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch
         links = re.findall(r"\]\(([^)]+)\)", text)
         assert links
         assert set(links) <= names
+
+
+def test_the_book_in_the_docs_is_drawn_from_the_results_that_come_along(tmp_path, monkeypatch):
+    """`make lessons` draws it anew, and trains nothing where only words were changed."""
+    monkeypatch.setattr(book, "save", lambda chart, path, **options: path.touch())
+    lessons = [(name, *find(name)) for name in NAMES]
+    book.bind([judged(lesson, (shipped(name) or {}) | {"number": k}) for name, k, lesson in lessons], tmp_path)
+    assert {file.name for file in tmp_path.iterdir()} == {file.name for file in book.DOCS.iterdir()}
+    for file in tmp_path.glob("*.md"):
+        assert file.read_text(encoding="utf-8") == (book.DOCS / file.name).read_text(encoding="utf-8"), file.name
 
 
 def test_a_result_of_another_definition_is_not_kept(tmp_path, monkeypatch, clothes):

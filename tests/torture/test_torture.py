@@ -10,7 +10,8 @@ import pytest
 
 from . import table
 
-HERE, DOCS = Path(__file__).parent, Path(__file__).parents[2] / "docs"
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 
 
 @pytest.mark.check
@@ -38,6 +39,25 @@ def test_every_row_is_complete_and_has_a_script_that_repeats_it() -> None:
         assert "measure" in {
             node.name for node in ast.parse(script.read_text()).body if isinstance(node, ast.FunctionDef)
         }
+
+
+def test_every_word_of_the_proofs_still_names_a_test() -> None:
+    """By reading, which is cheaper than collecting: a test that was renamed proves nothing any more."""
+    body = ast.parse((HERE / "proofs.py").read_text(encoding="utf-8")).body
+    proofs = next(
+        node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PROOFS"
+    )
+    for promise, files, words in ast.literal_eval(proofs):
+        names = [name for place in files.split() for name in names_of_tests(ROOT / place)]
+        for word in words.split(" or "):
+            assert any(word in name for name in names), (promise, word)
+
+
+def names_of_tests(place: Path) -> list[str]:
+    """The names of the tests in a file, or in every file of a folder."""
+    files = place.rglob("test_*.py") if place.is_dir() else [place]
+    nodes = (node for file in files for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
+    return [node.name for node in nodes if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")]
 
 
 def test_a_measure_replaces_its_own_rows_and_no_others(tmp_path, monkeypatch) -> None:
