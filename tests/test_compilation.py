@@ -5,11 +5,16 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from jaxquard import compilation
+
 CODE = """
 from jaxquard.compilation import folder, keep_compiled_programs
 keep_compiled_programs()
 import jax, jax.numpy as jnp
 print(jax.config.jax_compilation_cache_dir or "none")
+print(jax.config.jax_persistent_cache_min_compile_time_secs)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 print(jax.jit(lambda x: jnp.tanh(x @ x).sum())(jnp.eye(64)))
 """
@@ -25,12 +30,25 @@ def compiled(cache: Path, **environment: str) -> list[str]:
 
 
 def test_a_second_process_finds_the_first_ones_programs(tmp_path: Path) -> None:
-    where, first = compiled(tmp_path)
+    where, least, first = compiled(tmp_path)
     kept = {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")}
     assert Path(where).is_relative_to(tmp_path)
     assert kept
-    assert compiled(tmp_path) == [where, first]
+    assert least == "0.05"  # seconds: what took less to compile is not kept
+    assert compiled(tmp_path) == [where, least, first]
     assert {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")} == kept
+
+
+def test_another_processor_or_another_jaxlib_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    def folder(processor: str, jaxlib: str = "1.2.3") -> Path:
+        monkeypatch.setattr(Path, "read_text", lambda *_, **__: processor)
+        monkeypatch.setattr("importlib.metadata.version", lambda _: jaxlib)
+        return compilation.folder()
+
+    ours = "model name\t: loom\ncpu MHz\t\t: 2000.0\nflags\t\t: avx2\n\nmodel name\t: loom"
+    others = {folder(ours), folder(ours, "1.2.4"), folder(ours.replace("loom", "jenny"))}
+    assert len(others | {folder(ours.replace("avx2", "avx2 avx512f"))}) == 4
+    assert folder(ours.replace("2000", "3000")) == folder(ours)  # the same one, at another moment
 
 
 def test_a_folder_that_cannot_be_made_is_no_obstacle(tmp_path: Path) -> None:

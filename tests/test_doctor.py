@@ -134,6 +134,24 @@ def test_an_accelerator_that_jax_does_not_see(monkeypatch):
     assert only(doctor.check_devices()).ok is True
 
 
+@pytest.mark.parametrize(
+    ("device", "driver", "found"),
+    [
+        ("nvidia0", False, "an NVIDIA GPU"),
+        ("null", True, "an NVIDIA GPU"),
+        ("kfd", False, "an AMD GPU"),
+        ("accel0", False, "a TPU"),
+        ("null", False, None),
+    ],
+)
+def test_accelerators_are_known_by_their_devices_or_their_driver(monkeypatch, tmp_path, device, driver, found):
+    (tmp_path / "dev").mkdir()
+    (tmp_path / "dev" / device).touch()
+    monkeypatch.setattr(doctor, "Path", lambda path: tmp_path / path.lstrip("/"))
+    monkeypatch.setattr(doctor, "_runs", lambda *command: driver and command == ("nvidia-smi", "-L"))
+    assert doctor._accelerator() == found
+
+
 def test_a_program_that_is_missing_fails_or_says_nothing_shows_no_accelerator():
     assert doctor._runs("echo", "GPU 0")
     assert not doctor._runs("true")

@@ -141,6 +141,19 @@ def test_what_cannot_work_is_said(run: Any, settings: dict[str, Any], error: typ
         run(**settings)
 
 
+def test_where_data_come_from_is_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    def load(name: str, **options: Any) -> Dataset:
+        told.append((name, options["data_dir"], options["offline"]))
+        raise DataError("nowhere")
+
+    told: list[tuple[Any, ...]] = []
+    monkeypatch.setattr(front_door, "load", load)
+    for options in ({"data_dir": tmp_path, "offline": True}, {}):
+        with pytest.raises(DataError, match="nowhere"):
+            front_door.main(**options)
+    assert told == [("fashion-mnist", tmp_path, True), ("fashion-mnist", None, None)]  # None: as the environment says
+
+
 # cyclopts warns of a test that lets it read sys.argv by mistake; here it is on purpose
 from_argv = pytest.mark.filterwarnings("ignore:Cyclopts application invoked:UserWarning")
 

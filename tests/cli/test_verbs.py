@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxquard.errors import DataError
+
 
 def test_evaluate(jaxquard, root):
     said = jaxquard("evaluate", "one", "--runs", root)
@@ -91,6 +93,32 @@ def test_data(jaxquard, npz, tmp_path):
     facts = jaxquard("data", npz, "--json").document
     assert (facts["train"], facts["test"], facts["image_shape"]) == (120, 40, [6, 6, 1])
     assert "training images" in jaxquard("data", npz).out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("train", "--hidden", "5"),
+        ("train", "--resume", "part"),
+        ("data", "fashion-mnist"),
+        ("evaluate", "part"),
+        ("lesson", "baselines", "--no-predict"),
+    ],
+    ids=" ".join,
+)
+def test_where_data_come_from_is_handed_on(jaxquard, npz, quick, tmp_path, monkeypatch, arguments):
+    jaxquard("train", "--dataset", npz, *quick, "--until", 1, "--name", "part", "--quiet")
+    told = []
+
+    def load(name: str, **options: object) -> None:
+        told.append((options["data_dir"], options["offline"]))
+        raise DataError("nowhere")
+
+    monkeypatch.setattr("jaxquard.data.load", load)
+    said = jaxquard(*arguments, "--offline", "--data-dir", tmp_path / "data")
+    assert (said.code, said.err) == (3, "jaxquard: nowhere\n")
+    assert jaxquard(*arguments).code == 3
+    assert told == [(tmp_path / "data", True), (None, None)]  # None: as the environment says
 
 
 def test_doctor(jaxquard, tmp_path):

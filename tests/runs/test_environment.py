@@ -48,6 +48,13 @@ def test_says_what_may_change_bits_and_nothing_else(monkeypatch):
     ]
 
 
+@pytest.mark.parametrize("name", ["jax", "jaxlib", "processor", "threads", "devices"])
+def test_each_difference_is_told_by_itself(name):
+    then = environment.machine()
+    assert then[name]
+    assert environment.differences(then, then | {name: "other"}) == [f"{name} {then[name]} → other"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

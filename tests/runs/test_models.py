@@ -6,8 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
+from jaxquard.data.catalogue import CATALOGUE
 from jaxquard.errors import RunError, UsageError
-from jaxquard.runs import models, tensors, train
+from jaxquard.runs import directory, models, tensors, train
 from jaxquard.runs.directory import Run
 
 
@@ -155,3 +156,8 @@ def test_a_file_that_is_missing_or_a_directory_is_named(tmp_path):
     for name in ("none.safetensors", "."):
         with pytest.raises(RunError, match="cannot be read"):
             models.load_file(tmp_path / name, "x")
+
+
+@pytest.mark.parametrize("name", directory.shipped())
+def test_the_classes_of_the_models_that_come_along_are_called_as_the_data_set_calls_them(name, tmp_path):
+    assert models.load_model(name, tmp_path).class_names == CATALOGUE["fashion-mnist"].class_names

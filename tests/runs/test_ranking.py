@@ -1,5 +1,6 @@
 """Ranking a sweep: best first, the diverged last, and a win smaller than the noise is called that."""
 
+import numpy as np
 import pytest
 from scipy import stats
 
@@ -97,6 +98,15 @@ def test_all_diverged_comes_last() -> None:
 )
 def test_a_win_smaller_than_the_noise_is_called_that(best: list, second: list, says: str) -> None:
     assert says in ranking.verdict(rows(best, second))
+
+
+@pytest.mark.parametrize("seeds", [2, 3, 5, 10])
+def test_the_interval_of_a_lead_is_students(seeds: int) -> None:
+    best, second = np.random.default_rng(seeds).uniform(0.8, 0.9, (2, seeds))
+    lead = 100 * (best - second)
+    low, high = stats.t.interval(0.95, seeds - 1, np.mean(lead), stats.sem(lead))
+    said = ranking.verdict(rows(best.tolist(), second.tolist()))
+    assert f" {(low + high) / 2:.2f} ± {(high - low) / 2:.2f} points (95 % interval) over {seeds} seeds" in said
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.99])

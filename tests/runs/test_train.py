@@ -1,7 +1,9 @@
 """Training into a run directory: stopped anywhere and resumed, it is the run that was never stopped, bit for bit."""
 
 import json
+import os
 import shutil
+import time
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +13,7 @@ import pytest
 from jaxquard.errors import DivergedError, RunError
 from jaxquard.files import temporary
 from jaxquard.nn.losses import cross_entropy
-from jaxquard.runs import checkpoint, journal, train
+from jaxquard.runs import checkpoint, directory, journal, models, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
 from jaxquard.runs.lock import locked
@@ -162,6 +164,16 @@ def test_leftovers_of_a_killed_process_are_swept(small, stripes, tmp_path, train
     train.resume(run, stripes)
     assert not list(run.path.rglob(".tmp-*"))
     assert_same_run(run, trained.run)
+
+
+def test_what_somebody_left_who_died_before_their_run_appeared_is_swept_by_the_next(small, stripes, tmp_path):
+    young, old = temporary(tmp_path / "young"), temporary(tmp_path / "old")
+    for folder, age in ((young, directory.STALE - 100), (old, directory.STALE + 100)):
+        folder.mkdir()
+        os.utime(folder, (0, time.time() - age))
+    train.train(small, stripes, runs=tmp_path, name="run", until=1)
+    assert young.exists()
+    assert not old.exists()
 
 
 def test_a_run_killed_between_evaluation_and_end_goes_on_to_finish(small, stripes, tmp_path, trained):
@@ -324,6 +336,14 @@ def test_the_test_set_is_looked_at_once_and_that_is_written_down(trained):
     (line,) = trained.run.evaluations()
     assert (line["by"], line["split"], line["n"], line["step"]) == ("train", "test", 40, 18)
     assert line["accuracy"] == trained.test_accuracy
+
+
+def test_the_figure_over_views_is_that_of_the_views(small, stripes, tmp_path):
+    result = train.train(small.replace(tta="mirror"), stripes, runs=tmp_path, name="run")
+    model, images = models.load_model("run", tmp_path), stripes.test_images
+    said = (model.logits(images) + model.logits(images[:, :, ::-1])).argmax(axis=-1)
+    assert result.tta == {"name": "mirror", "accuracy": np.mean(said == stripes.test_labels)}
+    assert result.tta["accuracy"] != result.test_accuracy
 
 
 def test_snapshots_grow_sparser():

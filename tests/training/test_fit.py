@@ -1,9 +1,11 @@
 """The training loop: what it yields, that it can be cut anywhere, and that it learns what plain NumPy learns."""
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Callable
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -176,6 +178,18 @@ def test_events_come_in_order_and_hold_the_state_of_their_step(train: Callable):
         assert event.epoch == event.step // 5
         assert event.seconds >= 0
     assert all(a.step <= b.step for a, b in pairwise(trained.events))
+
+
+@pytest.mark.parametrize(("seeds", "seconds", "steps"), [(1, 0.125, [1, 4, 8]), (3, 0.5, [1, 3, 9])])
+def test_it_speaks_up_about_as_often_as_it_should(
+    train: Callable, monkeypatch: pytest.MonkeyPatch, seeds: int, seconds: float, steps: list[int]
+):
+    """Aimed at: 0.4 s between events, 1.2 s with several networks. Here a call takes as long, however far it goes."""
+    clock = SimpleNamespace(perf_counter=itertools.count(0.0, seconds).__next__)
+    monkeypatch.setattr("jaxquard.training.fit.time", clock)
+    trained = train(PLAIN.replace(seeds=seeds), diagnostics=False)
+    assert [event.step for event in trained.events if event.kind == "progress"] == steps
+    assert [event.seconds for event in trained.events] == [seconds] * len(trained.events)
 
 
 def test_until_stops_early_without_touching_the_schedule(train: Callable, assert_same_bits: Callable):
