@@ -1,6 +1,7 @@
 """Whole or not at all: what a write that fails, or a writer that dies, leaves behind."""
 
 import os
+import stat
 import time
 
 import pytest
@@ -24,6 +25,20 @@ def test_a_file_is_replaced_whole(tmp_path):
     write_atomically(path, b"new")
     assert path.read_bytes() == b"new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_is_synced_before_it_takes_the_name_and_its_folder_after(tmp_path, monkeypatch):
+    done = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real_fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", lambda a, b: (done.append("rename"), real_replace(a, b)))
+    write_atomically(tmp_path / "file", b"1")
+    assert done == ["file", "rename", "folder"]
 
 
 @pytest.mark.parametrize("fails", ["fsync", "replace"])

@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,31 @@ def test_stored_and_loaded(tiny, folder: Path, cached: Cached) -> None:
     for name, values in cached.arrays.items():
         np.testing.assert_array_equal(loaded.arrays[name], values)
     assert sorted(os.listdir(folder)) == ["manifest.json", *sorted(cached.arrays)]
+
+
+def test_every_file_is_synced_before_it_takes_its_name_and_the_folder_at_the_end(
+    folder: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = []
+    real_fsync, real_replace = os.fsync, os.replace
+
+    def fsync(descriptor: int) -> None:
+        done.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
+        real_fsync(descriptor)
+
+    def replace(source: str, target: Path) -> None:
+        done.append(target.name)
+        real_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", replace)
+    cache.store(folder, cached)
+    renames = [step for name in (*cached.arrays, "manifest.json") for step in ("file", name)]
+    assert done == [*renames, "folder"]
+
+
+def test_others_may_read_what_is_cached(folder: Path) -> None:
+    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o644}
 
 
 def test_the_files_are_plain_idx(tiny, folder: Path) -> None:

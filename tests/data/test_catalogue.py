@@ -43,3 +43,10 @@ def test_an_unknown_name_suggests_the_likeliest_first() -> None:
 def test_emnist_has_the_classes_its_paper_counts() -> None:
     classes = {name.removeprefix("emnist-"): len(entry.class_names) for name, entry in CATALOGUE.items()}
     assert (classes["balanced"], classes["bymerge"], classes["byclass"], classes["letters"]) == (47, 47, 62, 26)
+
+
+def test_only_emnist_lies_on_its_side_and_only_its_letters_begin_at_one() -> None:
+    assert {name for name, entry in CATALOGUE.items() if entry.transposed} == {
+        name for name in CATALOGUE if name.startswith("emnist-")
+    }
+    assert {name: entry.first_label for name, entry in CATALOGUE.items() if entry.first_label} == {"emnist-letters": 1}

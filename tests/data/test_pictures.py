@@ -184,6 +184,14 @@ def test_where_the_networks_images_are_dark_on_light_pictures_end_so_too(negativ
         np.testing.assert_array_equal(picture.steps[-1][1], picture.image[..., 0])
 
 
+def test_pictures_are_sharpened():
+    page = np.full((40, 40), 255, np.uint8)
+    page[6:34, 13:18] = page[29:34, 13:27] = 48  # an L as tall as the frame: nothing is resized
+    image = read_picture(saved(page)).image
+    assert image.max() > 215  # along the edges; the ink itself is 207
+    assert np.median(image[image > 0]) == 207
+
+
 def test_notes_warn_of_what_cannot_work():
     gradient = np.tile(np.linspace(0, 255, 200).astype(np.uint8), (100, 1))
     assert "almost one colour" in " ".join(read_picture(saved(np.full((90, 90), 200, np.uint8))).notes)

@@ -72,6 +72,16 @@ def test_erasing_changes_one_rectangle_of_the_right_size_in_the_right_share_of_i
     assert erased[:, :, [0, -1]].any(0).all()
 
 
+def test_erasing_fills_with_noise_of_every_value_alike():
+    white = jnp.full((MANY, 20, 30, 1), 300.0)
+    erased = np.asarray(jax.jit(random_erasing)(KEY, white))
+    values, counts = np.unique(erased[erased != 300], return_counts=True)
+    np.testing.assert_array_equal(values, np.arange(256))
+    expected, n = counts.sum() / 256, counts.sum()
+    assert np.abs(counts - expected).max() <= 5 * expected**0.5
+    assert abs((values * counts).sum() / n - 127.5) <= 5 * (256**2 / 12 / n) ** 0.5
+
+
 def test_mixup_blends_pictures_and_targets_alike():
     x = jax.random.randint(KEY, (6, 4, 4, 1), 0, 256).astype(jnp.uint8)
     y = jnp.eye(6)
