@@ -28,29 +28,30 @@ def t_quantile(confidence: float, degrees: int) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
-def _judged(run: Run, name: str) -> list[Any]:
+def _judged(run: Run, epochs: list[Line], name: str) -> list[Any]:
     """Each network's figure of that name in the epoch whose weights are judged: the newest or, under early stopping,
     its own best one. None where there is none."""
-    lines, patience = run.epochs(), run.config.patience
-    if not lines or name not in lines[-1]:
-        return [None for _ in run.config.networks()]
-    chosen = [_best(lines, k, patience) if patience else lines[-1] for k in range(len(run.config.networks()))]
+    networks, patience = range(len(run.config.networks())), run.config.patience
+    if not epochs or name not in epochs[-1]:
+        return [None for _ in networks]
+    chosen = [_best(epochs, k, patience) if patience else epochs[-1] for k in networks]
     return [None if line is None else _of(line[name], k) for k, line in enumerate(chosen)]
 
 
-def held_out_accuracy(run: Run) -> list[float | None]:
+def held_out_accuracy(run: Run, epochs: list[Line]) -> list[float | None]:
     """Each network's validation accuracy with the weights that are judged. None for a network that diverged, or where
-    nothing is held out."""
+    nothing is held out. `epochs` are the run's."""
     lost = run.diverged()
-    return [None if k in lost else value for k, value in enumerate(_judged(run, "val_accuracy"))]
+    return [None if k in lost else value for k, value in enumerate(_judged(run, epochs, "val_accuracy"))]
 
 
-def train_loss(run: Run) -> Any:
-    """The training loss of the epoch whose weights are judged: a number or, of several networks, a list."""
-    return _plain(_judged(run, "train_loss"))
+def train_loss(run: Run, epochs: list[Line]) -> Any:
+    """The training loss of the epoch whose weights are judged: a number or, of several networks, a list. `epochs` are
+    the run's."""
+    return _one_or_all(_judged(run, epochs, "train_loss"))
 
 
-def _plain(values: list[Any]) -> Any:
+def _one_or_all(values: list[Any]) -> Any:
     return values if len(values) > 1 else values[0]
 
 
@@ -87,8 +88,8 @@ def figures(run: Run) -> dict[str, Any]:
     return swept(run.config) | {
         "status": run.status(),
         "epochs": len(epochs),
-        "train_loss": summary(train_loss(run)),
-        "val_accuracy": summary(_plain(held_out_accuracy(run))),
+        "train_loss": summary(train_loss(run, epochs)),
+        "val_accuracy": summary(_one_or_all(held_out_accuracy(run, epochs))),
         "test_accuracy": summary(test.get("accuracy")),
         "test_evaluations": len(evaluations),
         "seconds": round(sum(line.get("seconds", 0.0) for line in epochs), 3),

@@ -19,7 +19,7 @@ def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
         configs = run.config.networks()
-        values = held_out_accuracy(run)
+        values = held_out_accuracy(run, run.epochs())
         for k, config in enumerate(configs):
             settings = {name: getattr(config, name) for name in swept}
             row = rows.setdefault(tuple(settings.values()), {"settings": settings, "values": [], "networks": []})

@@ -187,7 +187,8 @@ def _continue(
             keeper.save(event)
             raise Interrupted(f"interrupted at step {event.step}; go on with: jaxquard train --resume {run.id}")
     assert event is not None
-    unfinished = TrainResult(run, parameters, len(run.epochs()), train_loss(run), None, None, seconds)
+    lines = run.epochs()
+    unfinished = TrainResult(run, parameters, len(lines), train_loss(run, lines), None, None, seconds)
     if event.kind != "diverged":
         keeper.save(event)
         if event.epoch < config.epochs and not has_stopped(config, event.state):
@@ -343,7 +344,7 @@ def _finish(
         stepping = sum(line.get("seconds", 0.0) for line in lines)  # before it was resumed, too
         whole = vars(seconds) | {"train": round(stepping, 6)}
         journal.append(run.journal_file, finished | {"seconds": whole, "time": time.time()})
-    figures = (train_loss(run), test["loss"], test["accuracy"])
+    figures = (train_loss(run, lines), test["loss"], test["accuracy"])
     return TrainResult(run, parameters, epochs, *figures, seconds, diverged, test.get("tta"))
 
 
@@ -356,7 +357,7 @@ def result_of_finished(run: Run) -> TrainResult | None:
         return None
     test = journal.own_evaluation(run.evaluations())
     try:
-        figures = (train_loss(run), test["loss"], test["accuracy"])
+        figures = (train_loss(run, run.epochs()), test["loss"], test["accuracy"])
         seconds = Seconds(**{name: float(value) for name, value in finished["seconds"].items()})
         counts = (finished["parameters"], finished["epochs"])
         return TrainResult(run, *counts, *figures, seconds, finished["diverged"], test.get("tta"))
