@@ -109,7 +109,8 @@ def _taking_turns(task: Task) -> Callable[..., TrainState]:
             return jax.block_until_ready(alone(*take((ts, orders), k), images, labels, start, stop, *rest))
 
         with ThreadPoolExecutor(at_once) as threads:  # what one thread dispatches runs in order
-            # Without a step to run the program is only compiled, which two threads would both do.
+            # In this thread where one is enough, as JAX's settings may be its own; and where there is no step to run:
+            # then the program is only compiled, which two threads would both do.
             each = threads.map if at_once > 1 and start < stop else map
             for first in range(0, len(orders), at_once):
                 numbers = range(first, min(first + at_once, len(orders)))

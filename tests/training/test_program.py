@@ -104,6 +104,19 @@ def test_other_seeds_rates_and_lengths_are_no_reason_to_compile(prepared: Any):
     assert sizes[0] == sizes[1]
 
 
+def test_settings_that_are_the_threads_own_hold_for_several_networks_too(prepared: Any):
+    """Dropout draws by them: each of three is what it is alone."""
+    _, data, task = prepared
+    with jax.threefry_partitionable(False):
+        alone, several = (make_program(task, many) for many in (False, True))
+        networks = prepared[0].networks()
+        found = []
+        for program, chosen in ((alone, networks[:1]), (several, networks)):
+            ts = start(program, task, chosen)
+            found.append(program.run(ts, program.orders(ts.key, 0), data.images, data.labels, 0, 3).params)
+    jax.tree.map(lambda one, all: np.testing.assert_array_equal(one, all[0]), *found)
+
+
 def test_networks_that_train_side_by_side_are_compiled_once(dataset: Any, monkeypatch: pytest.MonkeyPatch):
     config, data = prepare(CONFIG.replace(model="cnn", widths=(2,), dropout=0.0, seeds=2), dataset)
     task, traced = steps.make_task(config, (8, 8, 1), data.classes, len(data.images)), []
