@@ -75,7 +75,7 @@ def _attempt(name: str, group: Callable[[], Iterator[Check]]) -> list[Check]:
         return list(group())
     except Exception as fault:  # a doctor that falls ill at the sight of the patient helps nobody
         told = ": ".join(filter(None, ["could not be checked", type(fault).__name__, " ".join(str(fault).split())]))
-        asked = os.environ.get("JAX_PLATFORMS", "cpu")
+        asked = os.environ.get("JAX_PLATFORMS") or "cpu"  # empty: whatever there is
         remedy = REINSTALL if asked == "cpu" else f"unset JAX_PLATFORMS, which asks for {asked}; or, {REINSTALL}"
         return [Check(name, False, told[:300], remedy)]
 
