@@ -1,6 +1,6 @@
 // The shell: which view the address names, the navigation, the connection's state, the token's form.
 
-import { h, clear, labelled } from "./dom.js";
+import { h, clear, fault, labelled } from "./dom.js";
 import { Events } from "./events.js";
 import * as http from "./http.js";
 
@@ -70,7 +70,7 @@ async function show(name, section, params, mine) {
     return await view.show(section, params, tools);
   } catch (error) {
     console.error(error);
-    clear(section, h("h1", {}, VIEWS[name]), h("p", { class: "error", role: "alert" }, error.message));
+    clear(section, h("h1", {}, VIEWS[name]), fault(error.message));
     mine.failed = true;
     return null;
   }
@@ -107,7 +107,7 @@ function askForToken(again) {
       { "aria-labelledby": "token-title", oncancel: (event) => event.preventDefault() },
       h("form", { method: "dialog", class: "card", onsubmit: give },
         h("h2", { id: "token-title" }, "This studio asks for its token"),
-        again && h("p", { class: "error", role: "alert" }, "That was not it."),
+        again && fault("That was not it."),
         h("p", { class: "muted" }, "It stands in the terminal where the studio was started."),
         labelled("Token", field),
         h("button", { class: "primary" }, "Open"),

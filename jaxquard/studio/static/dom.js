@@ -22,6 +22,11 @@ export function labelled(words, control, ...beneath) {
   return h("div", { class: "field" }, h("label", { for: control.id }, words), control, beneath);
 }
 
+/** What went wrong, or where it is said as soon as something does. */
+export function fault(...words) {
+  return h("p", { class: "error", role: "alert" }, words);
+}
+
 /** What may be wider than the screen, and can be scrolled by keyboard too. */
 export function scrolling(name, ...children) {
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": name }, children);

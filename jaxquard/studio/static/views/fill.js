@@ -1,9 +1,6 @@
 // A part of a view that is filled from the server: marked busy meanwhile, and what goes wrong is said in its place.
 
-import { clear, h } from "../dom.js";
-
-/** Where `attempt` says what goes wrong. */
-export const fault = () => h("p", { class: "error", role: "alert" });
+import { clear, fault, h } from "../dom.js";
 
 /** Do `work`; what goes wrong is said in `place` until the next attempt. */
 export async function attempt(place, work) {
@@ -22,7 +19,7 @@ export async function fill(place, load) {
   latest.set(place, turn);
   place.setAttribute("aria-busy", "true");
   if (!place.hasChildNodes()) place.append(h("p", { class: "muted" }, "Working…"));
-  const content = await load().catch((error) => h("p", { class: "error", role: "alert" }, error.message));
+  const content = await load().catch((error) => fault(error.message));
   if (latest.get(place) !== turn) return false;
   clear(place, content);
   place.removeAttribute("aria-busy");

@@ -1,9 +1,9 @@
 // One run, as it is and as it learns: how far, how good, its charts, its weights, and what can be done with it now.
 
-import { h, clear } from "../dom.js";
+import { h, clear, fault } from "../dom.js";
 import { draw, erase } from "../chart.js";
 import { Lazy, REST } from "../lazy.js";
-import { attempt, fault } from "./fill.js";
+import { attempt } from "./fill.js";
 import { chip, duration, ends, mean, percent } from "./status.js";
 import { Weights } from "./weights.js";
 

@@ -1,7 +1,7 @@
 // The trainings beside the one that is watched: under way, wherever they were started, or waiting their turn.
 
-import { h, clear } from "../dom.js";
-import { attempt, fault } from "./fill.js";
+import { h, clear, fault } from "../dom.js";
+import { attempt } from "./fill.js";
 import { chip } from "./status.js";
 
 const OPEN = new Set(["queued", "running", "pausing", "paused", "stopping", "failed"]);

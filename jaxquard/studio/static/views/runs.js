@@ -1,6 +1,6 @@
 // Compare: all runs in one table; two or more side by side, with what differs and whether it is more than noise.
 
-import { h, clear, labelled, scrolling } from "../dom.js";
+import { h, clear, fault, labelled, scrolling } from "../dom.js";
 import { draw, erase, shown, tableOf } from "../chart.js";
 import { chip, ends, mean, percent } from "./status.js";
 
@@ -88,7 +88,7 @@ class Page {
   }
 
   comparison({ error, verdict, settings, runs, charts }) {
-    if (error) return h("p", { class: "error", role: "alert" }, error.message);
+    if (error) return fault(error.message);
     this.announce(verdict);
     this.charts = charts.map(() => h("section", { class: "card" }));
     charts.forEach((chart, i) => draw(this.charts[i], chart));

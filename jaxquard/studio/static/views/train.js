@@ -1,7 +1,7 @@
 // Train: choose, start, watch. What is started here is an ordinary run, and runs of other terminals show up like it.
 
-import { h, clear, labelled } from "../dom.js";
-import { attempt, fault } from "./fill.js";
+import { h, clear, fault, labelled } from "../dom.js";
+import { attempt } from "./fill.js";
 import { Knobs } from "./knobs.js";
 import { Live } from "./live.js";
 import { Queue } from "./queue.js";
