@@ -76,9 +76,9 @@ def summarised(sight: Sight) -> Summary:
             "error": None,
         }
     except RunError as error:
-        unknown = ("recipe", "dataset", "epochs", "sweep", "parameters", "val_accuracy", "test_accuracy")
+        unknown = ("recipe", "dataset", "epochs", "networks", "sweep", "parameters", "val_accuracy", "test_accuracy")
         said = without_paths(str(error), run.path.parent)
-        return begun | dict.fromkeys(unknown) | {"status": "damaged", "epoch": 0, "networks": 0, "error": said}
+        return begun | dict.fromkeys(unknown) | {"status": "damaged", "epoch": 0, "error": said}
 
 
 def parameters(run: Run, networks: int) -> int | None:

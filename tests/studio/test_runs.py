@@ -76,7 +76,7 @@ def test_a_damaged_run_does_not_hide_the_others(get, ask, root, name):
     assert name in found["slow"]["error"]
     assert str(root) not in found["slow"]["error"]
     assert "codec" not in found["slow"]["error"]
-    assert found["slow"]["sweep"] is None
+    assert found["slow"]["sweep"] is found["slow"]["networks"] is None
     answers = [
         ask("GET", path) for path in ("/api/runs/slow", "/api/runs/slow/charts", "/api/compare?run=slow&run=fast")
     ]

@@ -202,6 +202,20 @@ def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(as
     assert seen == [[["a", "stop"]], "a: is not training"]
 
 
+def test_what_was_paused_before_it_had_a_run_can_go_on_or_be_taken_out(ask):
+    asked = ask(
+        """
+        const asked = [];
+        const queue = new modules["views/queue"].Queue(() => {}, (...what) => asked.push(what));
+        queue.show([{ job: "a", run: null, command: "a", status: "paused", error: null }], null);
+        queue.list.querySelectorAll("button").forEach((button) => button.click());
+        return asked;
+        """,
+        "views/queue",
+    )
+    assert asked == [["a", "continue"], ["a", "stop"]]
+
+
 def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
     ask(
         """
@@ -238,7 +252,7 @@ const heard = {};
 const several = { mean: 0.85, std: 0.07, values: [0.8, null, 0.9] };
 const facts = { started: 1, networks: 3, parameters: 5, dataset: "a", error: null };
 const sound = { ...facts, run: "sound", status: "finished", epoch: 1, epochs: 1, val_accuracy: several };
-const lost = { run: "lost", status: "damaged", epoch: 0, networks: 0, started: 1, error: "line 1 is damaged" };
+const lost = { run: "lost", status: "damaged", epoch: 0, networks: null, started: 1, error: "line 1 is damaged" };
 const unknown = { epochs: null, parameters: null, dataset: null, val_accuracy: null, sweep: null };
 const runs = [{ ...sound, sweep: { l2: [0, 1, 2] } }, { ...lost, ...unknown }];
 const http = { get: async () => ({ runs }) };
@@ -268,6 +282,7 @@ def test_the_table_of_runs(ask):
     )
     assert rows[0][2:8] == ["finished", "a", "1 of 1", "3", "5", "80.00 … 90.00 %"]
     assert rows[1][1:5] == ["lost", "damagedline 1 is damaged", "–", "–"]
+    assert rows[1][5:8] == ["–", "–", "–"]
     assert rows[2] is True
 
 

@@ -72,16 +72,18 @@ def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
 
 
 @pytest.mark.parametrize(
-    ("status", "said", "stops"),
+    ("status", "said", "offered"),
     [
-        ("queued", "Reads the data", True),  # nothing else trains: it begins at once
-        ("running", "Reads the data", True),
-        ("stopping", "Reads the data", False),
-        ("stopped", "It ended before it had begun", False),
-        ("finished", "It ended before it had begun", False),
+        ("queued", "Reads the data", ["stop"]),  # nothing else trains: it begins at once
+        ("running", "Reads the data", ["stop"]),
+        ("pausing", "Reads the data", []),
+        ("paused", "It was paused before it had begun", ["continue", "stop"]),
+        ("stopping", "Reads the data", []),
+        ("stopped", "It ended before it had begun", []),
+        ("finished", "It ended before it had begun", []),
     ],
 )
-def test_a_training_without_a_directory_says_where_it_stands(ask, status, said, stops):
+def test_a_training_without_a_directory_says_where_it_stands_and_what_can_be_done(ask, status, said, offered):
     seen = ask(
         TRAIN
         + """
@@ -90,17 +92,16 @@ def test_a_training_without_a_directory_says_where_it_stands(ask, status, said, 
         heard.job({ ...job, status: "stopped" });
         root.querySelector("#watched").dispatchEvent(new Event("change"));
         heard.job({ ...job, run: null, status: given });
-        const stop = [...root.querySelectorAll(".panel button")].find((button) => button.textContent === "Stop");
-        stop?.focus();
-        stop?.click();
+        const buttons = [...root.querySelectorAll(".panel button")];
+        buttons.forEach((button) => (button.focus(), button.click()));
         heard.job({ ...job, run: null, status: given });
-        return [words(), asked, !stop || document.activeElement === stop];
+        return [words(), asked, !buttons.length || document.activeElement === buttons.at(-1)];
         """,
         "views/train",
         given=status,
     )
     assert said in seen[0]
-    assert seen[1:] == [["/api/jobs/old/stop"] if stops else [], True]
+    assert seen[1:] == [[f"/api/jobs/old/{what}" for what in offered], True]
 
 
 def test_a_training_that_was_asked_for_is_shown_as_the_server_has_it(ask):

@@ -34,7 +34,8 @@ export class Queue {
     const act = (word, what) => button(word, () => attempt(this.fault, () => this.act(job.job, what)));
     const buttons = [
       job.run && button("Watch", () => this.watch(job.run)),
-      (job.status === "queued" || (job.status === "failed" && !job.run)) && act("Take out", "stop"),
+      job.status === "paused" && !job.run && act("Continue", "continue"),
+      (job.status === "queued" || (["paused", "failed"].includes(job.status) && !job.run)) && act("Take out", "stop"),
       job.status === "running" && !job.run && act("Stop", "stop"),
       job.status === "failed" && job.run && act("Resume", "resume"),
     ];

@@ -9,6 +9,7 @@ import { ACTIVE, chip } from "./status.js";
 
 const WAITS = "It waits for the training before it.";
 const BEGINS = "Reads the data and compiles the network; the first epoch follows.";
+const PAUSED = "It was paused before it had begun.";
 const OVER = "It ended before it had begun, or its folder is gone.";
 const PAUSE = 250; // ms without a keystroke before the server is asked what it thinks of the settings
 
@@ -146,13 +147,17 @@ class Page {
   /** A job without a directory: it waits, reads data and compiles, or came to an end before there was one. */
   beginning({ job, status, error }) {
     const [waits, active] = [status === "queued", ACTIVE.includes(status)];
-    const words = waits && this.busy ? WAITS : waits || active ? BEGINS : OVER;
+    const words = waits && this.busy ? WAITS : waits || active ? BEGINS : status === "paused" ? PAUSED : OVER;
     const place = fault();
-    const stop = () => attempt(place, () => this.act(job, "stop"));
+    const button = (word, what) => h("button", { onclick: () => attempt(place, () => this.act(job, what)) }, word);
+    const buttons = [
+      status === "paused" && button("Continue", "continue"),
+      (waits || status === "running" || status === "paused") && button("Stop", "stop"),
+    ];
     return h("section", { class: "card" },
       h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
       error ? h("p", { class: "error" }, error) : h("p", { role: "status" }, words), place,
-      (waits || status === "running") && h("div", { class: "row" }, h("button", { onclick: stop }, "Stop")));
+      buttons.some(Boolean) && h("div", { class: "row" }, buttons));
   }
 
   leave() {
