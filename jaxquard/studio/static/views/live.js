@@ -173,7 +173,7 @@ function size({ parameters, networks, sweep }) {
   return networks.length > 1 ? [...each, `${networks.length} networks, ${shown}`] : each;
 }
 
-const ACTIONS = {
+export const ACTIONS = {
   pause: "Pause",
   continue: "Continue",
   "one-epoch": "One more epoch",

@@ -3,7 +3,7 @@
 import { h, clear, fault, labelled } from "../dom.js";
 import { attempt } from "./fill.js";
 import { Knobs } from "./knobs.js";
-import { Live } from "./live.js";
+import { ACTIONS, Live } from "./live.js";
 import { Queue } from "./queue.js";
 import { ACTIVE, chip } from "./status.js";
 
@@ -146,18 +146,14 @@ class Page {
 
   /** A job without a directory: it waits, reads data and compiles, or came to an end before there was one. */
   beginning({ job, status, error }) {
-    const [waits, active] = [status === "queued", ACTIVE.includes(status)];
-    const words = waits && this.busy ? WAITS : waits || active ? BEGINS : status === "paused" ? PAUSED : OVER;
+    const [words, actions] = unbegun(status, this.busy);
     const place = fault();
-    const button = (word, what) => h("button", { onclick: () => attempt(place, () => this.act(job, what)) }, word);
-    const buttons = [
-      status === "paused" && button("Continue", "continue"),
-      (waits || status === "running" || status === "paused") && button("Stop", "stop"),
-    ];
+    const steer = (what) => attempt(place, () => this.act(job, what));
+    const button = (what) => h("button", { onclick: () => steer(what) }, ACTIONS[what]);
     return h("section", { class: "card" },
       h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
       error ? h("p", { class: "error" }, error) : h("p", { role: "status" }, words), place,
-      buttons.some(Boolean) && h("div", { class: "row" }, buttons));
+      actions.length > 0 && h("div", { class: "row" }, actions.map(button)));
   }
 
   leave() {
@@ -231,6 +227,14 @@ class Page {
     this.offs?.forEach((off) => off());
     this.leave();
   }
+}
+
+/** What there is to say of a job without a directory, and what can be done. */
+function unbegun(status, busy) {
+  if (status === "queued") return [busy ? WAITS : BEGINS, ["stop"]];
+  if (status === "running") return [BEGINS, ["stop"]];
+  if (status === "paused") return [PAUSED, ["continue", "stop"]];
+  return [ACTIVE.includes(status) ? BEGINS : OVER, []];
 }
 
 function empty() {
