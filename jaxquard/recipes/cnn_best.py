@@ -1,8 +1,9 @@
-"""`cnn`, trained for twice as long as its class allows: the best figure here, for 70 minutes a network.
+"""`cnn` for twice as many epochs, in a class without a limit of time: 70 minutes a network, the best figure here.
 
     jaxquard train --recipe cnn-best
 
-Nothing but the epochs is new, and they are what an evening of two CPU cores allowed, chosen by no figure: docs/LOG.md.
+Nothing but the epochs is new: as many as three networks could be given in three and a half hours on two CPU cores.
+docs/LOG.md has what was known of them before.
 """
 
 from jaxquard.config import Config
