@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-PATIENCE = 1.5  # seconds
+PATIENCE = 1.75  # seconds
 INTERRUPTED = 130  # the exit code
 AT_ONCE = "stopped at once; the newest checkpoint is from before"
 HANGUP = getattr(signal, "SIGHUP", None)  # not every system has it, and under nohup it is to be ignored

@@ -20,7 +20,7 @@ from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
 
 HEARTBEAT = 0.4  # seconds between events at most, roughly
-OF_SEVERAL = 1.3  # the same for several networks, as calls of a single step cost CNNs a tenth; Ctrl-C waits 1.5
+OF_SEVERAL = 1.45  # the same for several networks, as calls of a single step cost CNNs a tenth; Ctrl-C waits 1.5
 DIAGNOSED = 256  # training images looked at for gradient norms and dead units
 
 
