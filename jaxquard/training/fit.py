@@ -20,7 +20,7 @@ from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
 
 HEARTBEAT = 0.4  # seconds between events at most, roughly
-OF_SEVERAL = 1.45  # the same for several networks, as calls of a single step cost CNNs a tenth; Ctrl-C waits 1.5
+LONG = 1.45  # the same of CNNs, as calls of a single step cost them a tenth, and of several networks; a stop waits 1.75
 DIAGNOSED = 256  # training images looked at for gradient norms and dead units
 
 
@@ -70,7 +70,7 @@ def fit(
     def asked(step: int) -> bool:
         return checkpoint_every is not None and step % checkpoint_every == 0
 
-    heartbeat = HEARTBEAT if len(config.networks()) == 1 else OF_SEVERAL
+    heartbeat = HEARTBEAT if config.model == "mlp" and len(config.networks()) == 1 else LONG
     chunk, seconds, last_epoch = 1, 0.0, config.epochs if until is None else min(until, config.epochs)
 
     began = time.perf_counter()
