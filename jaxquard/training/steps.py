@@ -118,7 +118,10 @@ def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array
 
 
 def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks."""
+    """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks.
+
+    Flips that alternate by epoch are not made here: `run_steps` knows which images these are.
+    """
     config = task.config
     if not (config.flip or config.shift or config.cutout or {"erasing", "mixup"} & task.active):
         return x, targets
