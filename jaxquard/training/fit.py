@@ -16,11 +16,12 @@ from jaxquard.errors import UsageError
 from jaxquard.training import steps
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, none_if_nan
-from jaxquard.training.program import Program, make_program, start
+from jaxquard.training.program import Program, in_turns, make_program, start
 from jaxquard.training.state import TrainState
 
 HEARTBEAT = 0.4  # seconds between events at most, roughly
 LONG = 1.45  # the same of CNNs, as calls of a single step cost them a tenth, and of several networks; a stop waits 1.75
+AT_A_TURN = 8  # steps of one of several networks, if that many are not longer than LONG: fewer are slower
 DIAGNOSED = 256  # training images looked at for gradient norms and dead units
 
 
@@ -28,9 +29,10 @@ DIAGNOSED = 256  # training images looked at for gradient norms and dead units
 class Event:
     """Something worth knowing. `state` is valid until the next event: its buffers are then reused.
 
-    `compiled`: ready to step. `progress`: still stepping. `checkpoint`: a step that was asked for. `epoch`: an epoch
-    ended, `record` is its journal line. `diverged`: a loss was not finite; `record` says which network and step.
-    `stopped`: early stopping. `seconds` is the time spent stepping since the last event.
+    `compiled`: ready to step. `progress`: still stepping; between the turns of several networks, step and state are
+    those before all of these turns. `checkpoint`: a step that was asked for. `epoch`: an epoch ended, `record` is its
+    journal line. `diverged`: a loss was not finite; `record` says which network and step. `stopped`: early stopping.
+    `seconds` is the time spent stepping since the last event.
     """
 
     kind: Literal["compiled", "progress", "checkpoint", "epoch", "diverged", "stopped"]
@@ -84,11 +86,20 @@ def fit(
         order = program.orders(ts.key, epoch)
         while step < (epoch + 1) * per_epoch:
             stop = _next_stop(step, chunk, per_epoch, checkpoint_every)
-            began, first = time.perf_counter(), epoch * per_epoch
-            ts = program.run(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
+            here, there, seconds, took = step % per_epoch, stop - epoch * per_epoch, 0.0, list[float]()
+            turns = in_turns(task, ts, order, data.images, data.labels, here, there, data.teacher)
+            began = time.perf_counter()
+            for after in turns:
+                took.append(time.perf_counter() - began)
+                seconds += took[-1]
+                if after is not None:
+                    ts = after
+                elif seconds + took[-1] > heartbeat:
+                    yield Event("progress", ts, epoch, step, seconds)
+                    seconds = 0.0
+                began = time.perf_counter()
+            chunk = _chunk(heartbeat, stop - step, took)
             bad_steps = np.atleast_1d(ts.totals.bad_step)
-            seconds = time.perf_counter() - began
-            chunk = max(1, int(heartbeat * (stop - step) / seconds))
             lost = (bad_steps >= 0) & ~safely_stopped(config, ts, per_epoch)
             newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop and lost[k]]
             step = stop
@@ -124,6 +135,15 @@ def safely_stopped(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray
     best, waited = np.atleast_1d(ts.stopping.best_epoch), np.atleast_1d(ts.stopping.waited)
     ended = (best + config.patience) * per_epoch  # the step at which it was stopped
     return (waited >= config.patience) & (best > 0) & ((bad < 0) | (bad >= ended))
+
+
+def _chunk(heartbeat: float, steps: int, took: list[float]) -> int:
+    """How many steps to run next: the networks' together take no longer than `heartbeat`, or else the slowest's alone.
+
+    `took`: the seconds of each turn of the `steps` just run.
+    """
+    together, alone = (int(heartbeat * steps / seconds) for seconds in (sum(took), max(took)))
+    return max(1, together, min(alone, AT_A_TURN))
 
 
 def _next_stop(step: int, chunk: int, per_epoch: int, checkpoint_every: int | None) -> int:

@@ -1,14 +1,13 @@
 """The steps, compiled: once per task and number of networks, shared by every run that fits.
 
 Several networks are the single-network functions mapped over a stacked TrainState. On an accelerator that is `vmap`,
-all at once. On a CPU the networks take turns (CNNs in pairs), so that each has the caches to itself; their steps are
-then the very program that trains one network alone, which a map inside a program would slow down by a tenth.
+all at once. On a CPU the networks take turns, so that each has the caches to itself; their steps are then the very
+program that trains one network alone, which a map inside a program would slow down by a tenth.
 """
 
 import functools
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -64,12 +63,17 @@ def _program(task: Task, many: bool) -> Program:
         ),
         donate_argnums=0,
     )
+
+    def run_in_turns(*arguments: Any) -> TrainState:
+        (*_, trained) = _one_after_the_other(task, *arguments)
+        return cast(TrainState, trained)
+
     end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest))
     judge = over(logits)
     return Program(
         init=jax.jit(lambda seed, hyper: init((seed, hyper)), compiler_options=FOR_ONE_USE),
         orders=jax.jit(orders),
-        run=_taking_turns(task) if many and jax.default_backend() == "cpu" else run,
+        run=run_in_turns if many and jax.default_backend() == "cpu" else run,
         end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),
         diagnose=jax.jit(over(functools.partial(steps.diagnose, task))),
         logits=jax.jit(lambda params, state, images: judge((params, state), images)),
@@ -92,33 +96,38 @@ def _over_networks(function: Callable[..., Any]) -> Callable[..., Any]:
     return mapped
 
 
-def _taking_turns(task: Task) -> Callable[..., TrainState]:
-    """`run` for several networks on a CPU: each in turn by the program of one, its state copied out and back.
+def in_turns(task: Task, ts: TrainState, orders: jax.Array, *rest: Any) -> Iterator[TrainState | None]:
+    """`run`, with a pause (None) after each network that others wait for; the new state comes last.
 
-    Convolutions leave a core idle half of the time, so two CNNs run side by side; MLPs would only slow each other down.
+    In a pause `ts` is still what it was, so whoever stops there has lost this round, and nothing else.
     """
-    alone = make_program(task, many=False).run
-    at_once = 2 if task.config.model == "cnn" else 1
-    take = jax.jit(lambda stacked, k: jax.tree.map(lambda leaf: leaf[k], stacked))
-    put = jax.jit(lambda stacked, k, one: jax.tree.map(lambda s, o: s.at[k].set(o), stacked, one), donate_argnums=0)
+    many = ts.step.ndim > 0
+    if many and jax.default_backend() == "cpu":
+        yield from _one_after_the_other(task, ts, orders, *rest)
+    else:
+        yield jax.block_until_ready(make_program(task, many).run(ts, orders, *rest))
 
-    def run(
-        ts: TrainState, orders: jax.Array, images: jax.Array, labels: jax.Array, start: int, stop: int, *rest: Any
-    ) -> TrainState:
-        def trained(k: int) -> TrainState:
-            return jax.block_until_ready(alone(*take((ts, orders), k), images, labels, start, stop, *rest))
 
-        with ThreadPoolExecutor(at_once) as threads:  # what one thread dispatches runs in order
-            # In this thread where one is enough, as JAX's settings may be its own; and where there is no step to run:
-            # then the program is only compiled, which two threads would both do.
-            each = threads.map if at_once > 1 and start < stop else map
-            for first in range(0, len(orders), at_once):
-                numbers = range(first, min(first + at_once, len(orders)))
-                for k, one in zip(numbers, list(each(trained, numbers)), strict=True):
-                    ts = put(ts, k, one)
-        return ts
+def _one_after_the_other(task: Task, ts: TrainState, orders: jax.Array, *rest: Any) -> Iterator[TrainState | None]:
+    """Each network by the program of one, its state copied out and, when all have had their turn, back."""
+    alone, trained = make_program(task, many=False).run, list[TrainState]()
+    for k in range(len(orders)):
+        if trained:
+            yield None
+        trained.append(jax.block_until_ready(alone(*_take((ts, orders), k), *rest)))
+    for k, one in enumerate(trained):
+        ts = _put(ts, k, one)
+    yield ts
 
-    return run
+
+@jax.jit
+def _take(stacked: Any, k: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[k], stacked)
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def _put(stacked: TrainState, k: int, one: TrainState) -> TrainState:
+    return jax.tree.map(lambda all, own: all.at[k].set(own), stacked, one)
 
 
 def start(program: Program, task: Task, networks: list[Config]) -> TrainState:

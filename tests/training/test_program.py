@@ -1,7 +1,6 @@
 """One program for every run that fits; several networks are the single one, mapped."""
 
 import functools
-import threading
 from typing import Any
 
 import jax
@@ -15,7 +14,7 @@ from jaxquard.training import program as programs
 from jaxquard.training import steps
 from jaxquard.training.data import prepare
 from jaxquard.training.evaluation import all_logits
-from jaxquard.training.program import make_program, start
+from jaxquard.training.program import in_turns, make_program, start
 from jaxquard.training.randomness import epoch_order
 
 # as in test_fit.py, so that it is compiled once; 253 images are left to train on, 5 steps an epoch
@@ -77,6 +76,20 @@ def test_side_by_side_is_one_after_the_other(prepared: Any, monkeypatch: pytest.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), *found)
 
 
+def test_between_turns_the_state_is_what_it_was(prepared: Any):
+    config, data, task = prepared
+    program = make_program(task, True)
+    ts, same = (start(program, task, config.networks()) for _ in range(2))
+    rest = (program.orders(ts.key, 0), data.images, data.labels, 0, 5)
+    turns = in_turns(task, ts, *rest)
+    for _ in range(2):
+        assert next(turns) is None
+        jax.tree.map(np.testing.assert_array_equal, ts.params, same.params)
+    (trained,) = turns
+    assert trained
+    jax.tree.map(np.testing.assert_array_equal, trained.params, program.run(same, *rest).params)
+
+
 def test_logits_are_those_of_the_network_written_out(prepared: Any):
     config, data, task = prepared
     program = make_program(task, False)
@@ -117,17 +130,17 @@ def test_settings_that_are_the_threads_own_hold_for_several_networks_too(prepare
     jax.tree.map(lambda one, all: np.testing.assert_array_equal(one, all[0]), *found)
 
 
-def test_networks_that_train_side_by_side_are_compiled_once(dataset: Any, monkeypatch: pytest.MonkeyPatch):
+def test_networks_that_take_turns_are_compiled_once(dataset: Any, monkeypatch: pytest.MonkeyPatch):
     config, data = prepare(CONFIG.replace(model="cnn", widths=(2,), dropout=0.0, seeds=2), dataset)
     task, traced = steps.make_task(config, (8, 8, 1), data.classes, len(data.images)), []
     plain = steps.run_steps
-    monkeypatch.setattr(steps, "run_steps", lambda *args: traced.append(threading.get_ident()) or plain(*args))
+    monkeypatch.setattr(steps, "run_steps", lambda *args: traced.append(True) or plain(*args))
     monkeypatch.setattr(programs, "_program", functools.lru_cache(programs._program.__wrapped__))
     program = make_program(task, True)
     ts = start(program, task, config.networks())
     for stop in (0, 2):
         ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, 0, stop)
-    assert traced == [threading.get_ident()]
+    assert traced == [True]
 
 
 def test_a_state_that_was_given_away_is_gone(prepared: Any):
