@@ -13,7 +13,8 @@ This page is what `jaxquard --help` and `jaxquard VERB --help` print; `make docs
 
 Results go to stdout, everything else to stderr. `--json` makes stdout one JSON document on one line. Exit codes:
 0 done, 1 anything not named here, 2 wrong usage, 3 data or a picture missing or damaged, 4 the training diverged,
-5 a run directory missing, in use, already there or damaged, 130 interrupted after saving a checkpoint.
+5 a run directory missing, in use, already there or damaged, 130 interrupted: a training saves a checkpoint first, if
+there is time.
 """
 
 

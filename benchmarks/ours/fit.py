@@ -16,7 +16,7 @@ def measure(config: Config, folder: Path, steps: int | None) -> dict[str, list]:
     seconds, epoch_seconds, train_loss, images_per_second = 0.0, [], [], []
     step = 0
     for event in fit(config, data, diagnostics=False):
-        if event.kind == "compiled":
+        if event.kind in ("compiled", "turn"):
             continue
         images_per_second.append((event.step - step) * config.batch_size / event.seconds)
         seconds, step = seconds + event.seconds, event.step

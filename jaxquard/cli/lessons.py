@@ -38,7 +38,7 @@ def lesson(
     predict: Annotated[str | None, Parameter(help="Your prediction, a letter; asked for on a terminal.")] = None,
     no_predict: Annotated[bool, Parameter(negative="", help="Do not ask for a prediction.")] = False,
     quick: Annotated[bool, Parameter(negative="", help="Seconds, on a corner of the data.")] = False,
-    full: Annotated[bool, Parameter(negative="", help="All of it, as for the pages in the docs.")] = False,
+    full: Annotated[bool, Parameter(negative="", help="More images and seeds, as for the pages in the docs.")] = False,
     out: Annotated[Path | None, Parameter(help="Where results, charts and page go (default: ./lessons/NAME).")] = None,
     overwrite: Annotated[bool, Parameter(negative="", help="Replace what is there.")] = False,
     mine: Annotated[Path | None, Parameter(help="backprop only: check the function in this file of yours.")] = None,

@@ -143,6 +143,10 @@ LESSON = Lesson(
     },
     scales=scales(epochs=5, quick=5),
     configs=configs,
+    amount="""
+The network learns from {train} images; the gradients are those of its first 50. {seeds} seeds, each with its own first
+weights and its own order of images.
+""",
     measure=measure,
     judge=judge,
     draw=draw,

@@ -181,6 +181,7 @@ LESSON = Lesson(
         "full": Scale(train=50_000, validation=10_000, epochs=1, seeds=20),
     },
     configs=configs,
+    amount="{train} images, {seeds} repetitions; nothing is judged by accuracy.",
     measure=measure,
     judge=judge,
     draw=draw,

@@ -135,9 +135,10 @@ nothing else: same images, same network, same number of weights.
     method="""
 The mission's MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters}, from He's start; six 3 × 3
 convolutions with batch normalisation, after every 2 × 2 pixels have become one of four channels) train for {epochs}
-epochs with Adam and a cosine schedule, in batches of 64, on the images as they are and on the same with all pixels put
-into one random order. The claim holds if the CNN is ahead on the images as they are, behind on the shuffled ones, and
-if shuffling costs the MLP, for which it should make no difference, less than half a point.
+epochs with Adam, at a rate that falls from 0.003 to 0 by half a cosine, in batches of 64, on the images as they are and
+on the same with all pixels put into one random order. The claim holds if the CNN is ahead on the images as they are,
+behind on the shuffled ones, and if shuffling costs the MLP, for which it should make no difference, less than half a
+point.
 """,
     take_home={
         "holds": """

@@ -104,8 +104,9 @@ the hidden layers lose less width than one would think.
 """,
     method="""
 Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, from
-He's start, at four rates each; a seed's rate is the one that was best for the *other* seeds. To be fair to depth, “the
-deeper networks” may choose, in the same way, their depth as well. The claim holds if they end above one hidden layer.
+He's start, at four rates each, of which those at which some network stays below 50 % are not shown; a seed's rate is
+the one that was best for the *other* seeds. To be fair to depth, “the deeper networks” may choose, in the same way,
+their depth as well. The claim holds if they end above one hidden layer.
 """,
     take_home={
         "holds": """

@@ -133,16 +133,16 @@ on the logarithmic scale.
 """,
     take_home={
         "does not hold": """
-0.01 is not the balance: it ends at {mission} %, while the best rate for the other seeds (on average {best}) ends at
-{tuned} % in the same time. At the two ends of the range, the smallest rate gets {smallest} % and the largest {largest}
-% (a network that diverges counts as 0). The range test, for a fraction of the work, advises {advice} on average; the
-nearest rate in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size and number of
-epochs.
+0.01 is not the balance: it ends at {mission} %, while the rate that was best for the other seeds ({best} has the best
+mean) ends at {tuned} % in the same time. At the two ends of the range, the smallest rate gets {smallest} % and the
+largest {largest} % (a network that diverges counts as 0). The range test, for a fraction of the work, advises {advice}
+on average; the nearest rate in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size
+and number of epochs.
 """,
         "holds": """
-0.01 ends at {mission} %, the best rate for the other seeds (on average {best}) at {tuned} %. At the two ends of the
-range, the smallest gets {smallest} % and the largest {largest} % (a network that diverges counts as 0). The range test
-advises {advice}.
+0.01 ends at {mission} %, the rate that was best for the other seeds ({best} has the best mean) at {tuned} %. At the two
+ends of the range, the smallest gets {smallest} % and the largest {largest} % (a network that diverges counts as 0). The
+range test advises {advice}.
 """,
     },
     try_next="""

@@ -27,7 +27,7 @@ class Scale:
 
 
 def scales(epochs: int, *, quick: int = 20, full: int | None = None) -> dict[ScaleName, Scale]:
-    """The usual three: seconds on a corner of the data, at most two minutes on a part, and all of it."""
+    """The usual three: seconds on a corner of the data, at most two minutes on a part, and most or all of it."""
     return {
         "quick": Scale(train=1_000, validation=1_000, epochs=quick, seeds=5),
         "default": Scale(train=10_000, validation=5_000, epochs=epochs, seeds=5),
@@ -62,6 +62,7 @@ class Lesson:
 
     `configs` describes the experiment at a scale; `measure` carries it out and returns plain data; `judge` and `draw`
     see nothing but that data. In the texts, {braces} stand for facts that `judge` found, or fields of the scale.
+    `amount` says what was used, where that is not training images judged by held-out ones.
     """
 
     question: str
@@ -76,5 +77,6 @@ class Lesson:
     method: str
     take_home: Mapping[Verdict, str]
     try_next: str
+    amount: str = ""
     measure: Callable[["Lab", dict[str, Config]], Measured] = train_all
     bench: Callable[[Path], dict[str, Any]] | None = None

@@ -57,7 +57,7 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
         filled(lesson.background, facts),
         "## What was done",
         filled(lesson.method, facts),
-        amount(result),
+        amount(result, lesson),
         "## What came out",
         *(figure(chart, picture) for chart, picture in zip(charts, pictures, strict=True)),
         f"## The verdict: {SAID[result['verdict']]}",
@@ -76,13 +76,15 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
-def amount(result: Result) -> str:
+def amount(result: Result, lesson: Lesson) -> str:
     """How much was used, and that it was not all of it where it was not."""
     scale, data = result["scale"], result["environment"]["dataset"]
     part = "" if scale["train"] + scale["validation"] >= data["train"] else f" of {data['train']:,}"
     seeds = f"{scale['seeds']} seeds, each with its own first weights and its own order of images"
-    judged = f"judged by {scale['validation']:,} others of them that were held out"
     where = "" if scale["name"] == "full" else f" This is the *{scale['name']}* run; `--full` uses more."
+    if lesson.amount:
+        return f"{filled(lesson.amount, facts_of(result))}{where} {NO_TEST}"
+    judged = f"judged by {scale['validation']:,} others of them that were held out"
     return f"{scale['train']:,}{part} training images of {data['name']}, {judged}; {seeds}.{where} {NO_TEST}"
 
 

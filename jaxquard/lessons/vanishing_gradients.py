@@ -149,7 +149,7 @@ the best of six, up to 10.
 It vanishes: through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by
 {shrinks_relu}. And it costs: with sigmoids, one hidden layer gets {sigmoid_1} %, eight get {sigmoid_8} %; with ReLUs
 {relu_1} % and {relu_8} %. None of the rates mends it: one rate must do for layers whose gradients are orders of
-magnitude apart. ReLU makes it milder and does not cure it: from this start it loses too.
+magnitude apart. ReLU makes it milder and does not cure it: δ shrinks there, too.
 """,
         "does not hold": """
 Through eight sigmoid layers δ shrinks by a factor of {shrinks_sigmoid}, through eight ReLU layers by {shrinks_relu}.

@@ -104,7 +104,7 @@ def bracket(
 
 
 def at_an_end(figures: Mapping[str, Sequence[Sequence[float]] | np.ndarray]) -> str:
-    """A sentence naming those whose best setting on average is the first or last: name -> (settings, seeds).
+    """A sentence naming those whose best setting, by its mean, is the first or last: name -> (settings, seeds).
 
     Who might have done better still with other settings has not been treated quite fairly. Empty if nobody's is.
     """
@@ -112,7 +112,8 @@ def at_an_end(figures: Mapping[str, Sequence[Sequence[float]] | np.ndarray]) -> 
     named = [name for name, (number, settings) in chosen.items() if number in (0, settings - 1)]
     if not named:
         return ""
-    return f"At an end of the range that was tried, and perhaps better beyond it, is the best for: {'; '.join(named)}."
+    settings = "setting was the first or last that was tried, so one beyond it might do better"
+    return f"For some the best {settings}: {'; '.join(named)}."
 
 
 def tuned(figures: np.ndarray, merit: np.ndarray | None = None) -> np.ndarray:

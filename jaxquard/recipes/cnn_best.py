@@ -12,5 +12,5 @@ from jaxquard.recipes.cnn import CONFIG as CNN
 CONFIG: Config = CNN.replace(alternate_flips=False, epochs=38)
 CLASS = "any network, any time"
 SEEDS = 3
-BEATS = 0.9640
+BEATS = 0.9691
 GOAL = 0.960

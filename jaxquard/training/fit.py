@@ -16,12 +16,12 @@ from jaxquard.errors import UsageError
 from jaxquard.training import steps
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, none_if_nan
-from jaxquard.training.program import Program, in_turns, make_program, start
+from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
 
 HEARTBEAT = 0.4  # seconds between events at most, roughly
-LONG = 1.45  # the same of CNNs, as calls of a single step cost them a tenth, and of several networks; a stop waits 1.75
-AT_A_TURN = 8  # steps of one of several networks, if that many are not longer than LONG: fewer are slower
+LONG = 1.45  # the same of CNNs and of several networks; with a checkpoint it must fit into `runs.interrupts.PATIENCE`
+AT_A_TURN = 8  # steps: where several networks' together take too long, each makes so many, or what fits into LONG
 DIAGNOSED = 256  # training images looked at for gradient norms and dead units
 
 
@@ -29,13 +29,13 @@ DIAGNOSED = 256  # training images looked at for gradient norms and dead units
 class Event:
     """Something worth knowing. `state` is valid until the next event: its buffers are then reused.
 
-    `compiled`: ready to step. `progress`: still stepping; between the turns of several networks, step and state are
-    those before all of these turns. `checkpoint`: a step that was asked for. `epoch`: an epoch ended, `record` is its
+    `compiled`: ready to step. `progress`: still stepping. `turn`: one of several networks has taken its steps; step and
+    state are still those before. `checkpoint`: a step that was asked for. `epoch`: an epoch ended, `record` is its
     journal line. `diverged`: a loss was not finite; `record` says which network and step. `stopped`: early stopping.
-    `seconds` is the time spent stepping since the last event.
+    `seconds` is the time that the steps since the last event took.
     """
 
-    kind: Literal["compiled", "progress", "checkpoint", "epoch", "diverged", "stopped"]
+    kind: Literal["compiled", "progress", "turn", "checkpoint", "epoch", "diverged", "stopped"]
     state: TrainState
     epoch: int
     step: int
@@ -86,19 +86,19 @@ def fit(
         order = program.orders(ts.key, epoch)
         while step < (epoch + 1) * per_epoch:
             stop = _next_stop(step, chunk, per_epoch, checkpoint_every)
-            here, there, seconds, took = step % per_epoch, stop - epoch * per_epoch, 0.0, list[float]()
-            turns = in_turns(task, ts, order, data.images, data.labels, here, there, data.teacher)
+            first, silent, took = epoch * per_epoch, 0.0, list[float]()
+            turns = program.turns(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
             began = time.perf_counter()
             for after in turns:
                 took.append(time.perf_counter() - began)
-                seconds += took[-1]
+                silent += took[-1]
                 if after is not None:
                     ts = after
-                elif seconds + took[-1] > heartbeat:
-                    yield Event("progress", ts, epoch, step, seconds)
-                    seconds = 0.0
+                elif silent + took[-1] > heartbeat:
+                    yield Event("turn", ts, epoch, step, 0.0)
+                    silent = 0.0
                 began = time.perf_counter()
-            chunk = _chunk(heartbeat, stop - step, took)
+            seconds, chunk = sum(took), _chunk(heartbeat, stop - step, took)
             bad_steps = np.atleast_1d(ts.totals.bad_step)
             lost = (bad_steps >= 0) & ~safely_stopped(config, ts, per_epoch)
             newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop and lost[k]]
@@ -138,9 +138,9 @@ def safely_stopped(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray
 
 
 def _chunk(heartbeat: float, steps: int, took: list[float]) -> int:
-    """How many steps to run next: the networks' together take no longer than `heartbeat`, or else the slowest's alone.
+    """How many steps to run next, from the seconds that each network's turn of the last `steps` `took`.
 
-    `took`: the seconds of each turn of the `steps` just run.
+    As many as the networks together make within `heartbeat`, or AT_A_TURN if that is more and the slowest alone does.
     """
     together, alone = (int(heartbeat * steps / seconds) for seconds in (sum(took), max(took)))
     return max(1, together, min(alone, AT_A_TURN))

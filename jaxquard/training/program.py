@@ -7,7 +7,7 @@ program that trains one network alone, which a map inside a program would slow d
 
 import functools
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,11 +25,16 @@ FOR_ONE_USE: Any = {"xla_backend_optimization_level": 0}
 
 
 class Program(NamedTuple):
-    """Compiled functions of stacked (many networks) or plain (one) TrainStates; the shapes are those of `steps`."""
+    """Compiled functions of stacked (many networks) or plain (one) TrainStates; the shapes are those of `steps`.
+
+    `turns` is `run`, with a pause (None) after each network that others wait for; the new state comes last. In a pause
+    the old one is still what it was, so whoever stops there has lost this round, and nothing else.
+    """
 
     init: Callable[[jax.Array, Any], TrainState]
     orders: Callable[[jax.Array, int], jax.Array]
     run: Callable[..., TrainState]
+    turns: Callable[..., Iterator[TrainState | None]]
     end_epoch: Callable[[TrainState, jax.Array, int, int], TrainState]
     diagnose: Callable[[TrainState, jax.Array, jax.Array], steps.Diagnosis]
     logits: Callable[[Params, State, jax.Array], jax.Array]
@@ -64,16 +69,17 @@ def _program(task: Task, many: bool) -> Program:
         donate_argnums=0,
     )
 
-    def run_in_turns(*arguments: Any) -> TrainState:
-        (*_, trained) = _one_after_the_other(task, *arguments)
-        return cast(TrainState, trained)
-
+    turns = functools.partial(_at_once, run)
+    if many and jax.default_backend() == "cpu":
+        turns = functools.partial(_one_after_the_other, make_program(task, many=False).run)
+        run = functools.partial(_to_the_end, turns)
     end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest))
     judge = over(logits)
     return Program(
         init=jax.jit(lambda seed, hyper: init((seed, hyper)), compiler_options=FOR_ONE_USE),
         orders=jax.jit(orders),
-        run=run_in_turns if many and jax.default_backend() == "cpu" else run,
+        run=run,
+        turns=turns,
         end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),
         diagnose=jax.jit(over(functools.partial(steps.diagnose, task))),
         logits=jax.jit(lambda params, state, images: judge((params, state), images)),
@@ -96,21 +102,21 @@ def _over_networks(function: Callable[..., Any]) -> Callable[..., Any]:
     return mapped
 
 
-def in_turns(task: Task, ts: TrainState, orders: jax.Array, *rest: Any) -> Iterator[TrainState | None]:
-    """`run`, with a pause (None) after each network that others wait for; the new state comes last.
-
-    In a pause `ts` is still what it was, so whoever stops there has lost this round, and nothing else.
-    """
-    many = ts.step.ndim > 0
-    if many and jax.default_backend() == "cpu":
-        yield from _one_after_the_other(task, ts, orders, *rest)
-    else:
-        yield jax.block_until_ready(make_program(task, many).run(ts, orders, *rest))
+def _at_once(run: Callable[..., TrainState], *arguments: Any) -> Iterator[TrainState | None]:
+    yield jax.block_until_ready(run(*arguments))
 
 
-def _one_after_the_other(task: Task, ts: TrainState, orders: jax.Array, *rest: Any) -> Iterator[TrainState | None]:
+def _to_the_end(turns: Callable[..., Iterator[TrainState | None]], *arguments: Any) -> TrainState:
+    *_, trained = turns(*arguments)
+    assert trained is not None
+    return trained
+
+
+def _one_after_the_other(
+    alone: Callable[..., TrainState], ts: TrainState, orders: jax.Array, *rest: Any
+) -> Iterator[TrainState | None]:
     """Each network by the program of one, its state copied out and, when all have had their turn, back."""
-    alone, trained = make_program(task, many=False).run, list[TrainState]()
+    trained = list[TrainState]()
     for k in range(len(orders)):
         if trained:
             yield None

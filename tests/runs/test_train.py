@@ -1,9 +1,11 @@
 """Training into a run directory: stopped anywhere and resumed, it is the run that was never stopped, bit for bit."""
 
+import itertools
 import json
 import os
 import shutil
 import time
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -374,6 +376,25 @@ def test_the_seconds_of_an_epoch_cut_in_two_are_those_of_both_parts(small, strip
     seconds = [line["seconds"] for line in run.epochs()]
     assert seconds[0] > 100 > seconds[1]
     assert run.finished()["seconds"]["train"] == pytest.approx(sum(seconds))
+
+
+@pytest.mark.parametrize(("step", "into_epoch"), [(6, 0.0), (8, 6.0)])
+def test_stopped_between_two_networks_turns_it_loses_that_round_and_nothing_else(
+    small, stripes, tmp_path, monkeypatch, assert_same_run, step, into_epoch
+):
+    clock = SimpleNamespace(perf_counter=itertools.count(0.0, 1.0).__next__)  # so that every network's turn takes 1 s
+    monkeypatch.setattr("jaxquard.training.fit.time", clock)
+    config, seen = small.replace(seeds=3), []
+    whole = train.train(config, stripes, runs=tmp_path, name="whole").run
+    observer = train.Observer(event=seen.append, should_stop=lambda: (seen[-1].kind, seen[-1].step) == ("turn", step))
+    with pytest.raises(Interrupted, match=f"interrupted at step {step};"):
+        train.train(config, stripes, runs=tmp_path, name="stopped", observer=observer)
+    run = Run(tmp_path / "stopped")
+    assert checkpoint.listed(run.checkpoints)[-1].name == checkpoint.directory_name(step)
+    assert checkpoint.seconds_into_epoch(run.checkpoints) == into_epoch
+    train.resume(run, stripes)
+    assert_same_run(run, whole)
+    assert [line["seconds"] for line in run.epochs()] == [line["seconds"] for line in whole.epochs()] == [18.0] * 3
 
 
 def test_a_network_that_diverged_has_no_figures_though_early_stopping_kept_its_start(small, stripes, tmp_path):

@@ -1,5 +1,5 @@
-"""SIGINT or SIGTERM at a random moment of a training of one network or three, every fourth time followed by a second
-signal; then the run is resumed, and compared with one that was never stopped.
+"""SIGINT or SIGTERM at a random moment of a training of one network, three, or three CNNs, every fourth time followed
+by a second signal; then the run is resumed, and compared with one that was never stopped.
 """
 
 import itertools
@@ -15,14 +15,15 @@ from jaxquard import cli
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import INTERRUPTED
 
-KINDS = {"one": (), "three": ("--seeds", "3")}
-SETTINGS = ("--hidden", "7", "--batch-size", "20", "--epochs", "150", "--optimizer", "adam", "--learning-rate", "0.001")
+MLP = "--hidden 7 --batch-size 20 --epochs 150 --optimizer adam --learning-rate 0.001"
+CNN = "--model cnn --widths 128 --widths 256 --batch-size 140 --epochs 6 --optimizer adam"
+KINDS = {"one": MLP, "three": f"{MLP} --seeds 3", "CNNs": f"{CNN} --seeds 3"}
 
 
 def train(kind: str, name: str) -> None:
     """Start or resume, as a person would."""
     root = HOME / "signals"
-    new = ["--dataset", str(made_up_data()), *SETTINGS, *KINDS[kind], "--name", name]
+    new = ["--dataset", str(made_up_data()), *KINDS[kind].split(), "--name", name]
     words = ["--resume", name] if (root / name).exists() else new
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     cli.main(["train", *words, "--runs", str(root), "--quiet"])
@@ -34,8 +35,8 @@ def everything(name: str) -> dict:
 
 
 def measure(short: bool = False) -> list[Row]:
-    """60 trainings stopped (short: 4), every fourth by two signals; one that ends before its signal does not count."""
-    signals, rng = 4 if short else 60, random.Random(13)
+    """60 trainings stopped (short: 6), every fourth by two signals; one that ends before its signal does not count."""
+    signals, rng = 6 if short else 60, random.Random(13)
     seconds: dict[str, float] = {}
     for kind in KINDS:
         for name in (f"compiling-{kind}", f"truth-{kind}"):
@@ -44,11 +45,11 @@ def measure(short: bool = False) -> list[Row]:
             seconds[kind] = time.monotonic() - began
     exact, took, tries = 0, {1: [0.0], 2: [0.0]}, itertools.count()
     while sum(map(len, took.values())) - 2 < signals:
-        name, kind = f"victim-{(number := next(tries))}", list(KINDS)[number % 2]
+        name, kind = f"victim-{(number := next(tries))}", list(KINDS)[number % 3]
         began, child = time.monotonic(), Child.doing(partial(train, kind, name))
         if child.wait(rng.uniform(0.4, 1.0) * seconds[kind]) is not None:  # the machine is quicker than it was
             seconds[kind] = time.monotonic() - began
-        sent, stopped = stop(child, rng, twice=number % 8 in (2, 3))
+        sent, stopped = stop(child, rng, twice=number % 4 == 2)
         assert Child.doing(partial(train, kind, name)).wait() == 0
         if child.code == INTERRUPTED:
             took[sent].append(stopped)
