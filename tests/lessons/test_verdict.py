@@ -99,4 +99,4 @@ def test_tuned_is_not_flattered_by_choice():
 def test_a_best_setting_at_an_end_is_named():
     inside, last = [[1, 1], [3, 2], [2, 2]], np.array([[1, 1], [2, 2], [3, 1.5]])
     assert at_an_end({"a": inside, "b": inside}) == ""
-    assert at_an_end({"a": inside, "b": last, "c": last[::-1]}).endswith("for: b; c.")
+    assert at_an_end({"a": inside, "b": last, "c": last[::-1]}).endswith("better: b; c.")
