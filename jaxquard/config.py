@@ -34,7 +34,7 @@ MAX_SEED = 2**31 - 1
 NEEDS: dict[str, tuple[str, ...]] = {
     "alternate_flips": ("flip",),
     **dict.fromkeys(("hidden", "batch_norm"), ("model", "mlp")),
-    **dict.fromkeys(("widths", "blocks", "stem"), ("model", "cnn")),
+    **dict.fromkeys(("widths", "blocks", "stem", "half_size_epochs"), ("model", "cnn")),
     **dict.fromkeys(("teacher_share", "temperature"), ("teacher",)),
     "momentum": ("optimizer", "momentum", "nesterov", "muon"),
     **dict.fromkeys(("beta1", "beta2", "epsilon"), ("optimizer", "adam", "adamw", "muon")),
@@ -93,6 +93,9 @@ class Config:
         "Side of the squares of pixels that the CNN takes as one, for speed (1: each by itself).",
         group="Network",
         low=1,
+    )
+    half_size_epochs: int = setting(
+        0, "Epochs at first that show the CNN images of half the size, for speed.", group="Network", low=0, high=10**6
     )
     activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network")
     initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network")
@@ -163,6 +166,10 @@ class Config:
             raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
         if self.warmup >= self.epochs and self.warmup:
             raise UsageError(f"warmup: {self.warmup:g} epochs of warm-up leave none of the {self.epochs} to train in")
+        if self.half_size_epochs >= self.epochs and self.matters("half_size_epochs"):
+            raise UsageError(
+                f"half_size_epochs: {self.half_size_epochs} of {self.epochs} epochs leave none at full size"
+            )
         if self.validation == 0 and (self.patience or self.sweep):
             raise UsageError("validation: early stopping and sweeps choose by validation data; it cannot be 0")
         if self.sweep or self.seeds > 1:
@@ -196,7 +203,7 @@ class Config:
         """
         scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
         rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
-        rest |= {"teacher": None, "tta": "none"}
+        rest |= {"teacher": None, "tta": "none", "half_size_epochs": 0}
         return self.replace(**scalars, **rest, patience=min(self.patience, 1))
 
     def replace(self, **changes: Any) -> "Config":

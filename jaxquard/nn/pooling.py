@@ -17,6 +17,14 @@ def max_pool(x: jax.Array, window: int = 2) -> jax.Array:
     return reduce(jnp.maximum, [rows[:, :, j::window] for j in range(window)])
 
 
+def avg_pool(x: jax.Array, window: int = 2) -> jax.Array:
+    """The mean of each window × window block, rows and columns left over cut: (n, h, w, c) -> (n, ⌊h/window⌋, …, c)."""
+    n, h, w, c = x.shape
+    rows, columns = h // window, w // window
+    blocks = x[:, : rows * window, : columns * window].reshape(n, rows, window, columns, window, c)
+    return jnp.mean(blocks, axis=(2, 4), dtype=jnp.float32)
+
+
 def global_avg_pool(x: jax.Array) -> jax.Array:
     """The mean over all pixels: (n, h, w, c) -> (n, c) (Lin et al., 2013, arXiv 1312.4400, section 3.2)."""
     return jnp.mean(x, axis=(1, 2))

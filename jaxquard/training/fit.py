@@ -44,9 +44,15 @@ class Event:
 
 
 def make_run(config: Config, data: TrainingData) -> tuple[steps.Task, Program]:
-    """The task of a resolved config and its compiled program."""
+    """The task of a resolved config and its compiled program. UsageError if images of half the size are too small."""
     task = steps.make_task(config, data.images.shape[1:], data.classes, len(data.images))
+    if _half_size_epochs(config):
+        steps.make_model(task._replace(half_size=True), {})
     return task, make_program(task, len(config.networks()) > 1)
+
+
+def _half_size_epochs(config: Config) -> int:
+    return config.half_size_epochs if config.matters("half_size_epochs") else 0
 
 
 def fit(
@@ -61,13 +67,19 @@ def fit(
     """Train from `train_state` (None: from the start) to the end of the config's epochs, or of epoch `until`.
 
     The config must be resolved (`prepare`). The state passed in is used up. Stopping and starting again anywhere gives
-    the same bits as never having stopped.
+    the same bits as never having stopped. The first `half_size_epochs` have a program of their own (progressive
+    resizing: Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4).
     """
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: its answers are not in the data; jaxquard.runs.teacher.ask puts them there")
     task, program = make_run(config, data)
     ts = start(program, task, config.networks()) if train_state is None else train_state
     step, per_epoch = _first(ts.step), task.steps_per_epoch
+
+    def training(epoch: int) -> Program:
+        if epoch >= _half_size_epochs(config):
+            return program
+        return make_program(task._replace(half_size=True), len(config.networks()) > 1)
 
     def asked(step: int) -> bool:
         return checkpoint_every is not None and step % checkpoint_every == 0
@@ -76,8 +88,9 @@ def fit(
     chunk, seconds, last_epoch = 1, 0.0, config.epochs if until is None else min(until, config.epochs)
 
     began = time.perf_counter()
-    here = step % per_epoch
-    ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, here, here, data.teacher)
+    here, order = step % per_epoch, program.orders(ts.key, 0)
+    for needed in {training(step // per_epoch), program}:
+        ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher)
     jax.block_until_ready(ts)
     yield Event("compiled", ts, step // per_epoch, step, time.perf_counter() - began)
 
@@ -87,7 +100,7 @@ def fit(
         while step < (epoch + 1) * per_epoch:
             stop = _next_stop(step, chunk, per_epoch, checkpoint_every)
             first, silent, took = epoch * per_epoch, 0.0, list[float]()
-            turns = program.turns(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
+            turns = training(epoch).turns(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
             began = time.perf_counter()
             for after in turns:
                 took.append(time.perf_counter() - began)

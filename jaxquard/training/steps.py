@@ -18,6 +18,7 @@ from jaxquard.nn.initializers import INITIALIZERS
 from jaxquard.nn.losses import LOSSES, learn_from, one_hot, smooth_labels
 from jaxquard.nn.mlp import mlp
 from jaxquard.nn.model import Model, Params, State, pre_activations
+from jaxquard.nn.pooling import avg_pool
 from jaxquard.optim import schedules
 from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, is_matrix
@@ -35,6 +36,7 @@ class Task(NamedTuple):
     image_shape: tuple[int, ...]
     classes: int
     examples: int
+    half_size: bool = False  # of the images while training
 
     @property
     def steps_per_epoch(self) -> int:
@@ -58,8 +60,9 @@ def make_hyper(task: Task, config: Config) -> Hyper:
 def make_model(task: Task, hyper: Hyper) -> Model:
     """The network that the config describes."""
     config = task.config
+    height, width, channels = task.image_shape
     shared = {
-        "image_shape": task.image_shape,
+        "image_shape": (height // 2, width // 2, channels) if task.half_size else task.image_shape,
         "classes": task.classes,
         "activation": ACTIVATIONS[config.activation],
         "initializer": INITIALIZERS[config.initializer],
@@ -166,6 +169,7 @@ def train_step(
     loss = LOSSES[task.config.loss]
     targets = make_targets(task, ts.hyper, labels, teacher)
     x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), images, targets)
+    x = avg_pool(x) if task.half_size else x
 
     def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array, jax.Array]]:
         key = stream(ts.key, DROPOUT, ts.step)

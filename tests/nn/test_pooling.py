@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxquard.nn.pooling import global_avg_pool, max_pool, space_to_depth
+from jaxquard.nn.pooling import avg_pool, global_avg_pool, max_pool, space_to_depth
 
 
 def images(*shape: int) -> jax.Array:
@@ -35,6 +35,16 @@ def test_pixels_that_share_the_maximum_share_its_gradient():
 
 def test_a_nan_is_not_pooled_away():
     assert jnp.isnan(max_pool(jnp.zeros((1, 2, 2, 1)).at[0, 1, 0].set(jnp.nan))).all()
+
+
+@pytest.mark.parametrize(("shape", "window"), [((2, 6, 6, 3), 2), ((1, 7, 9, 2), 2), ((3, 5, 8, 1), 3)], ids=str)
+def test_the_mean_of_blocks_is_that_of_reduce_window(shape, window):
+    x = jnp.round(100 + 50 * images(*shape)).astype(jnp.uint8)
+    size = (1, window, window, 1)
+    sums = lax.reduce_window(x.astype(jnp.float32), 0.0, lax.add, size, size, "VALID")
+    means = avg_pool(x, window)
+    assert means.dtype == jnp.float32  # not the bytes' own, which have no fractions
+    np.testing.assert_allclose(means, sums / window**2, rtol=1e-6)
 
 
 def test_the_global_pool():

@@ -39,6 +39,7 @@ EVERYTHING = PLAIN.replace(
     l2=1e-3,
     patience=2,
 )
+SMALL = PLAIN.replace(model="cnn", widths=(2, 3), half_size_epochs=1)
 TRAINERS = {
     "sgd": PLAIN,
     "momentum": MOMENTUM,
@@ -51,6 +52,7 @@ TRAINERS = {
     "cnn": PLAIN.replace(
         model="cnn", widths=(2, 3), flip=True, alternate_flips=True, ema=0.9, optimizer="muon", learning_rate=0.01
     ),
+    "half size": SMALL.replace(seeds=2),
 }
 
 
@@ -233,6 +235,35 @@ def test_stopped_between_two_networks_turns_is_never_stopped(
     assert len(turns) == 2 * 10
     for state in (turns[0], turns[7], turns[-1]):
         assert_same_bits(train(config, state).state, whole.state)
+
+
+def test_the_first_epochs_are_of_images_of_half_the_size(train: Callable, dataset: Any):
+    """On images that were small from the start and then made twice as large, such an epoch is one on the small ones."""
+    tiny = dataclasses.replace(dataset, train_images=dataset.train_images[:, ::2, ::2])
+    large = dataclasses.replace(tiny, train_images=tiny.train_images.repeat(2, axis=1).repeat(2, axis=2))
+    (of_half, *_), (of_tiny,), (of_large,) = (
+        [event.record for event in events if event.kind == "epoch"]
+        for events in (
+            fit(*prepare(SMALL, large), diagnostics=False),
+            fit(*prepare(SMALL.replace(half_size_epochs=0, epochs=1), tiny), diagnostics=False),
+            fit(*prepare(SMALL.replace(half_size_epochs=0, epochs=1), large), diagnostics=False),
+        )
+    )
+    assert of_half["train_loss"] == pytest.approx(of_tiny["train_loss"], rel=1e-5)
+    assert of_half["train_loss"] != pytest.approx(of_large["train_loss"], rel=1e-3)
+
+
+def test_after_them_comes_the_program_of_whole_images(train: Callable, assert_same_bits: Callable):
+    trained = train(SMALL)
+    after_one = trained.states[trained.kinds.index("epoch")]
+    assert int(after_one.step) == 5
+    assert_same_bits(train(SMALL.replace(half_size_epochs=0), after_one).state, trained.state)
+
+
+def test_half_of_a_small_image_is_too_small_for_many_stages(dataset: Any):
+    config, data = prepare(SMALL.replace(widths=(2, 2, 2, 2)), dataset)  # 8×8 pixels are enough, 4×4 are not
+    with pytest.raises(UsageError, match="4 stages halve 4×4 pixels to nothing"):
+        make_run(config, data)
 
 
 def test_until_stops_early_without_touching_the_schedule(train: Callable, assert_same_bits: Callable):
