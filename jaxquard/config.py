@@ -30,9 +30,8 @@ DEFAULT_VALIDATION = 5000
 MAX_NETWORKS = 1024
 MAX_SEED = 2**31 - 1
 
-# What these settings need to have an effect: another one, with one of these values (none named: in use at all).
+# What these settings need to have an effect: another one, with one of these values (none named: any but None).
 NEEDS: dict[str, tuple[str, ...]] = {
-    "alternate_flips": ("flip",),
     **dict.fromkeys(("hidden", "batch_norm"), ("model", "mlp")),
     **dict.fromkeys(("widths", "blocks", "stem", "half_size_epochs"), ("model", "cnn")),
     **dict.fromkeys(("teacher_share", "temperature"), ("teacher",)),
@@ -74,7 +73,6 @@ class Config:
         None, "Standard deviation of the pixels (measured on the training images).", group="Data", above=0, high=1
     )
     flip: bool = setting(False, "Mirror half of the training images.", group="Data")
-    alternate_flips: bool = setting(False, "Mirror each image in every second epoch, not at random.", group="Data")
     shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)
     cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0, high=65536)
     erasing: float = setting(
@@ -225,7 +223,7 @@ class Config:
         if name not in NEEDS:
             return True
         other, *values = NEEDS[name]
-        return getattr(self, other) in values if values else bool(getattr(self, other))
+        return getattr(self, other) in values if values else getattr(self, other) is not None
 
     def in_effect(self) -> dict[str, Any]:
         """As `to_dict`, but only what has an effect: the same for configs that make the same networks."""

@@ -60,7 +60,7 @@ CHOICES = {
     "schedule": ["constant", "step", "cosine", "one_cycle"],
     "tta": ["none", "mirror", "mirror_and_shift"],
 }
-SIMPLE = {"recipe", "dataset", "flip", "alternate_flips", "batch_norm", "teacher", "sweep"}
+SIMPLE = {"recipe", "dataset", "flip", "batch_norm", "teacher", "sweep"}
 WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "half_size_epochs", "batch_size", "epochs", "patience"]
 WHOLE += ["seed", "seeds"]
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
@@ -260,9 +260,9 @@ def test_what_the_compiler_need_not_know_is_blank():
     assert hash(same.blank(active)) == hash(config.blank(active))
     for change in [
         {"hidden": (3,)}, {"widths": (3,)}, {"blocks": 2}, {"model": "cnn"}, {"activation": "tanh"}, {"flip": True},
-        {"alternate_flips": True}, {"shift": 1}, {"cutout": 1}, {"loss": "squared_error_softmax"}, {"stem": 2},
-        {"optimizer": "adam"}, {"schedule": "cosine"}, {"initializer": "zeros"}, {"batch_size": 3}, {"patience": 0},
-        {"pixel_mean": 0.5}, {"pixel_std": 0.5}, {"batch_norm": True},
+        {"shift": 1}, {"cutout": 1}, {"loss": "squared_error_softmax"}, {"optimizer": "adam"}, {"schedule": "cosine"},
+        {"initializer": "zeros"}, {"batch_size": 3}, {"patience": 0}, {"pixel_mean": 0.5}, {"pixel_std": 0.5},
+        {"batch_norm": True}, {"stem": 2},
     ]:  # fmt: skip
         assert config.replace(**change).blank(active) != config.blank(active)
     assert config.blank(active - {"dropout"}) != config.blank(active)
@@ -276,7 +276,6 @@ def test_what_the_compiler_need_not_know_is_blank():
         ("stem", {}, {"model": "cnn"}),
         ("half_size_epochs", {"half_size_epochs": 99}, {"model": "cnn"}),
         ("temperature", {}, {"teacher": "cnn-small"}),
-        ("alternate_flips", {"alternate_flips": True}, {"flip": True}),
         ("momentum", {"optimizer": "adam"}, {"optimizer": "muon"}),
         ("beta2", {"optimizer": "nesterov"}, {"optimizer": "muon"}),
         ("decay_factor", {"schedule": "cosine"}, {"schedule": "step"}),

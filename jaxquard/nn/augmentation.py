@@ -1,7 +1,7 @@
 """Augmentation: each image a little different every time it is seen, inside the compiled step.
 
 Each function is pure, `(key, x) -> x`, on images (n, h, w, channels) with pixels 0…255, uint8 or float, and draws
-for every image by itself. Alternating flips are drawn for a whole data set, so there the two halves are apart.
+for every image by itself.
 """
 
 import jax
@@ -12,21 +12,8 @@ Side = int | jax.Array  # one for all images, or one for each (n,)
 
 def random_flip(key: jax.Array, x: jax.Array) -> jax.Array:
     """Mirror an image left to right, or not: a shoe may point either way (Krizhevsky et al., 2012, section 4.1)."""
-    return mirror(x, jax.random.bernoulli(key, 0.5, (len(x),)))
-
-
-def alternating_flips(key: jax.Array, n: int, epoch: jax.Array) -> jax.Array:
-    """Which of a data set's images are mirrored in this epoch (n,): half of them by `key`, in the next one the others.
-
-    So two epochs show both sides of every image; of random flips, every other image shows the same side twice
-    (Jordan, 2024, arXiv 2404.00498, section 3.6).
-    """
-    return jax.random.bernoulli(key, 0.5, (n,)) ^ (epoch % 2 == 1)
-
-
-def mirror(x: jax.Array, which: jax.Array) -> jax.Array:
-    """Images left to right where `which` (n,) says so."""
-    return jnp.where(which[:, None, None, None], x[:, :, ::-1], x)
+    mirrored = jax.random.bernoulli(key, 0.5, (len(x), 1, 1, 1))
+    return jnp.where(mirrored, x[:, :, ::-1], x)
 
 
 def random_shift(key: jax.Array, x: jax.Array, pixels: int) -> jax.Array:

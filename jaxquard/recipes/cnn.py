@@ -15,7 +15,6 @@ CONFIG = Config(
     blocks=1,
     activation="gelu",
     flip=True,
-    alternate_flips=True,
     shift=1,
     cutout=8,
     label_smoothing=0.1,

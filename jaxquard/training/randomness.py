@@ -9,7 +9,7 @@ import jax
 from jaxquard.nn.permutation import permutation
 
 IMPLEMENTATION = "threefry2x32"  # JAX's default, but not to be changed by an environment: the bits hang on it
-INIT, ORDER, AUGMENT, DROPOUT, FLIP = range(5)
+INIT, ORDER, AUGMENT, DROPOUT = range(4)
 
 
 def stream(key: jax.Array, purpose: int, index: int | jax.Array = 0) -> jax.Array:

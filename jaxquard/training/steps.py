@@ -22,7 +22,7 @@ from jaxquard.nn.pooling import avg_pool
 from jaxquard.optim import schedules
 from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, is_matrix
-from jaxquard.training.randomness import AUGMENT, DROPOUT, FLIP, IMPLEMENTATION, INIT, stream
+from jaxquard.training.randomness import AUGMENT, DROPOUT, IMPLEMENTATION, INIT, stream
 from jaxquard.training.state import Stopping, Totals, TrainState
 
 Hyper = dict[str, jax.Array]
@@ -121,15 +121,12 @@ def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array
 
 
 def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks.
-
-    Flips that alternate by epoch are not made here: `run_steps` knows which images these are.
-    """
+    """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks."""
     config = task.config
     if not (config.flip or config.shift or config.cutout or {"erasing", "mixup"} & task.active):
         return x, targets
     flip, shift, cut, mix, erase = jax.random.split(key, 5)
-    if config.flip and not config.alternate_flips:
+    if config.flip:
         x = augmentation.random_flip(flip, x)
     if config.shift:
         x = augmentation.random_shift(shift, x, config.shift)
@@ -229,14 +226,10 @@ def run_steps(
     batch = task.config.batch_size
     fresh = Totals.zero(ts.totals.bad_step)
     ts = ts._replace(totals=jax.tree.map(lambda zero, sofar: jnp.where(start == 0, zero, sofar), fresh, ts.totals))
-    mirrored = None
-    if task.config.flip and task.config.alternate_flips:
-        mirrored = augmentation.alternating_flips(stream(ts.key, FLIP), len(images), ts.step // task.steps_per_epoch)
 
     def body(number: jax.Array, ts: TrainState) -> TrainState:
         rows = jax.lax.dynamic_slice(order, (number * batch,), (batch,))
-        x = images[rows] if mirrored is None else augmentation.mirror(images[rows], mirrored[rows])
-        return train_step(task, ts, x, labels[rows], None if teacher is None else teacher[rows])
+        return train_step(task, ts, images[rows], labels[rows], None if teacher is None else teacher[rows])
 
     return jax.lax.fori_loop(start, stop, body, ts)
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.nn.augmentation import alternating_flips, cutout, mixup, random_erasing, random_flip, random_shift
+from jaxquard.nn.augmentation import cutout, mixup, random_erasing, random_flip, random_shift
 
 KEY = jax.random.key(0)
 MANY = 2000
@@ -36,14 +36,6 @@ def expect_uniform(frequencies: dict[bytes, float], expected: list[np.ndarray]):
 
 def test_flip_mirrors_half_of_them():
     expect_uniform(outcomes(random_flip), [TINY, TINY[:, ::-1]])
-
-
-def test_alternating_flips_are_the_other_half_in_the_next_epoch():
-    first, second, third = (np.asarray(alternating_flips(KEY, MANY, jnp.int32(epoch))) for epoch in (4, 5, 6))
-    assert abs(first.mean() - 0.5) <= 5 * (0.25 / MANY) ** 0.5
-    np.testing.assert_array_equal(second, ~first)
-    np.testing.assert_array_equal(third, first)
-    assert 0.4 < (first == alternating_flips(jax.random.key(1), MANY, jnp.int32(4))).mean() < 0.6
 
 
 def test_shift_moves_every_way_alike_and_black_comes_in():

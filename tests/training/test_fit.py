@@ -49,9 +49,7 @@ TRAINERS = {
     "seeds": MOMENTUM.replace(seeds=3),
     "sweep": SWEPT,
     "augmented": PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True),
-    "cnn": PLAIN.replace(
-        model="cnn", widths=(2, 3), flip=True, alternate_flips=True, ema=0.9, optimizer="muon", learning_rate=0.01
-    ),
+    "cnn": PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="muon", learning_rate=0.01),
     "half size": SMALL.replace(seeds=2),
 }
 

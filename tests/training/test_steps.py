@@ -251,29 +251,6 @@ def test_images_are_moved_anew_at_every_step(case: Case, setting: str):
     assert min(abs(a - b) for a, b in ((moved[0], moved[1]), (moved[1], moved[2]), (moved[0], plain[0]))) > 1e-4
 
 
-def test_alternating_flips_show_both_sides_of_every_image_in_two_epochs(case: Case):
-    """Of a network that learns nothing the losses of two epochs are those of all images and of all their mirrors."""
-    still = CONFIG.replace(optimizer="sgd", learning_rate=1e-30, dropout=0.0, batch_size=23, flip=True)  # 11 · 23 = 253
-    moved = Case(still.replace(alternate_flips=True), case.dataset)
-    plain = Case(still.replace(flip=False), case.dataset)
-    other = plain.data._replace(images=plain.data.images[:, :, ::-1])
-
-    def losses(case: Case, data: TrainingData, epochs: int) -> list[float]:
-        ts, found = case.start(), []
-        for epoch in range(epochs):
-            order = case.program.orders(ts.key, epoch)
-            for segment in ((0, 4), (4, 11)):
-                ts = case.program.run(ts, order, data.images, data.labels, *segment)
-            found.append(float(ts.totals.loss))
-        return found
-
-    first, second, third = losses(moved, moved.data, 3)
-    as_they_are, mirrored = losses(plain, plain.data, 1) + losses(plain, other, 1)
-    assert first + second == pytest.approx(as_they_are + mirrored, rel=1e-5)
-    assert third == pytest.approx(first, rel=1e-5)
-    assert min(abs(first - known) for known in (second, as_they_are, mirrored)) > 1e-4 * first
-
-
 @pytest.mark.parametrize("setting", ["beta1", "beta2", "epsilon"])
 def test_adams_own_settings_reach_it(case: Case, setting: str):
     def weights(**settings: Any) -> np.ndarray:

@@ -70,7 +70,7 @@ export class Knobs {
   matters({ needs = [] }) {
     const [other, ...values] = needs;
     const value = this.fields.get(other)?.value;
-    return !other || (values.length ? values.includes(value) : Boolean(value));
+    return !other || (values.length ? values.includes(value) : value !== null);
   }
 
   /** What a request says of this run: the recipe, and the settings that differ from it. */
