@@ -79,6 +79,9 @@ class Config:
         0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scalar=True
     )
     mixup: float = setting(0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scalar=True)
+    unaugmented_epochs: int = setting(
+        0, "Epochs at last without all this, but for flips.", group="Data", low=0, high=10**6
+    )
 
     model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network")
     hidden: tuple[int, ...] = setting(
@@ -164,10 +167,9 @@ class Config:
             raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
         if self.warmup >= self.epochs and self.warmup:
             raise UsageError(f"warmup: {self.warmup:g} epochs of warm-up leave none of the {self.epochs} to train in")
-        if self.half_size_epochs >= self.epochs and self.matters("half_size_epochs"):
-            raise UsageError(
-                f"half_size_epochs: {self.half_size_epochs} of {self.epochs} epochs leave none at full size"
-            )
+        for name in ("half_size_epochs", "unaugmented_epochs"):
+            if (part := getattr(self, name)) >= self.epochs and self.matters(name):
+                raise UsageError(f"{name}: {part} epochs leave none of the {self.epochs} to train otherwise in")
         if self.validation == 0 and (self.patience or self.sweep):
             raise UsageError("validation: early stopping and sweeps choose by validation data; it cannot be 0")
         if self.sweep or self.seeds > 1:
@@ -201,7 +203,7 @@ class Config:
         """
         scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
         rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
-        rest |= {"teacher": None, "tta": "none", "half_size_epochs": 0}
+        rest |= {"teacher": None, "tta": "none", "half_size_epochs": 0, "unaugmented_epochs": 0}
         return self.replace(**scalars, **rest, patience=min(self.patience, 1))
 
     def replace(self, **changes: Any) -> "Config":

@@ -46,13 +46,8 @@ class Event:
 def make_run(config: Config, data: TrainingData) -> tuple[steps.Task, Program]:
     """The task of a resolved config and its compiled program. UsageError if images of half the size are too small."""
     task = steps.make_task(config, data.images.shape[1:], data.classes, len(data.images))
-    if _half_size_epochs(config):
-        steps.make_model(task._replace(half_size=True), {})
+    steps.make_model(steps.task_of_epoch(task, config, 0), {})
     return task, make_program(task, len(config.networks()) > 1)
-
-
-def _half_size_epochs(config: Config) -> int:
-    return config.half_size_epochs if config.matters("half_size_epochs") else 0
 
 
 def fit(
@@ -67,8 +62,7 @@ def fit(
     """Train from `train_state` (None: from the start) to the end of the config's epochs, or of epoch `until`.
 
     The config must be resolved (`prepare`). The state passed in is used up. Stopping and starting again anywhere gives
-    the same bits as never having stopped. The first `half_size_epochs` have a program of their own (progressive
-    resizing: Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4).
+    the same bits as never having stopped.
     """
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: its answers are not in the data; jaxquard.runs.teacher.ask puts them there")
@@ -77,9 +71,7 @@ def fit(
     step, per_epoch = _first(ts.step), task.steps_per_epoch
 
     def training(epoch: int) -> Program:
-        if epoch >= _half_size_epochs(config):
-            return program
-        return make_program(task._replace(half_size=True), len(config.networks()) > 1)
+        return make_program(steps.task_of_epoch(task, config, epoch), len(config.networks()) > 1)
 
     def asked(step: int) -> bool:
         return checkpoint_every is not None and step % checkpoint_every == 0
@@ -88,11 +80,11 @@ def fit(
     chunk, seconds, last_epoch = 1, 0.0, config.epochs if until is None else min(until, config.epochs)
 
     began = time.perf_counter()
-    here, order = step % per_epoch, program.orders(ts.key, 0)
-    for needed in {training(step // per_epoch), program}:
+    epoch, here, order = step // per_epoch, step % per_epoch, program.orders(ts.key, 0)
+    for needed in {training(at) for at in (epoch, max(epoch, config.half_size_epochs), last_epoch - 1)}:
         ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher)
     jax.block_until_ready(ts)
-    yield Event("compiled", ts, step // per_epoch, step, time.perf_counter() - began)
+    yield Event("compiled", ts, epoch, step, time.perf_counter() - began)
 
     while step < last_epoch * per_epoch and not has_stopped(config, ts):
         epoch = step // per_epoch

@@ -51,6 +51,19 @@ def make_task(config: Config, image_shape: tuple[int, ...], classes: int, exampl
     return Task(config.blank(active), active, image_shape, classes, examples)
 
 
+def task_of_epoch(task: Task, config: Config, epoch: int) -> Task:
+    """What an epoch's steps are compiled for: at first images of half the size, at last images as they are.
+
+    Progressive resizing (Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4), and
+    no augmentation that puts a gap between training and test (He et al., 2019, arXiv 1909.09148): flips stay.
+    """
+    if config.matters("half_size_epochs") and epoch < config.half_size_epochs:
+        task = task._replace(half_size=True)
+    if config.epochs - config.unaugmented_epochs <= epoch < config.epochs:
+        task = task._replace(config=task.config.replace(shift=0, cutout=0), active=task.active - {"erasing", "mixup"})
+    return task
+
+
 def make_hyper(task: Task, config: Config) -> Hyper:
     """One network's scalars as traced values, and how long it will train, which schedules need."""
     hyper = {name: jnp.float32(getattr(config, name)) for name in sorted(task.active)}
@@ -132,9 +145,9 @@ def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax
         x = augmentation.random_shift(shift, x, config.shift)
     if config.cutout:
         x = augmentation.cutout(cut, x, config.cutout)
-    if "erasing" in hyper:
+    if "erasing" in task.active:
         x = augmentation.random_erasing(erase, x, hyper["erasing"])
-    if "mixup" in hyper:
+    if "mixup" in task.active:
         x, targets = augmentation.mixup(mix, x, targets, hyper["mixup"])
     return x, targets
 

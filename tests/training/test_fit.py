@@ -40,6 +40,7 @@ EVERYTHING = PLAIN.replace(
     patience=2,
 )
 SMALL = PLAIN.replace(model="cnn", widths=(2, 3), half_size_epochs=1)
+AUGMENTED = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True)
 TRAINERS = {
     "sgd": PLAIN,
     "momentum": MOMENTUM,
@@ -48,7 +49,7 @@ TRAINERS = {
     "early stopping": PATIENT.replace(patience=1, learning_rate=0.5),
     "seeds": MOMENTUM.replace(seeds=3),
     "sweep": SWEPT,
-    "augmented": PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True),
+    "augmented": AUGMENTED.replace(unaugmented_epochs=1),
     "cnn": PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="muon", learning_rate=0.01),
     "half size": SMALL.replace(seeds=2),
 }
@@ -256,6 +257,15 @@ def test_after_them_comes_the_program_of_whole_images(train: Callable, assert_sa
     after_one = trained.states[trained.kinds.index("epoch")]
     assert int(after_one.step) == 5
     assert_same_bits(train(SMALL.replace(half_size_epochs=0), after_one).state, trained.state)
+
+
+def test_the_last_epochs_are_of_images_as_they_are_but_for_flips(train: Callable, assert_same_bits: Callable):
+    trained = train(TRAINERS["augmented"])
+    first = trained.states[trained.kinds.index("epoch")]
+    assert_same_bits(train(AUGMENTED, until=1).state, first)
+    flipped = PLAIN.replace(flip=True, batch_norm=True)
+    unblended = first._replace(hyper={name: first.hyper[name] for name in train(flipped, until=0).state.hyper})
+    assert_same_bits(train(flipped, unblended).state.params, trained.state.params)
 
 
 def test_half_of_a_small_image_is_too_small_for_many_stages(dataset: Any):
