@@ -274,9 +274,10 @@ def test_what_the_compiler_need_not_know_is_blank():
     ("name", "without", "with_it"),
     [
         ("hidden", {"model": "cnn"}, {}),
-        ("batch_norm", {"model": "cnn"}, {}),
+        ("batch_norm", {"batch_norm": True, "model": "cnn"}, {"batch_norm": True}),
         ("stem", {}, {"model": "cnn"}),
-        ("half_size_epochs", {"half_size_epochs": 99}, {"model": "cnn"}),
+        ("half_size_epochs", {"half_size_epochs": 9}, {"half_size_epochs": 9, "model": "cnn"}),
+        ("half_size_epochs", {"model": "cnn"}, {"half_size_epochs": 9, "model": "cnn"}),
         ("temperature", {}, {"teacher": "cnn-small"}),
         ("momentum", {"optimizer": "adam"}, {"optimizer": "muon"}),
         ("beta2", {"optimizer": "nesterov"}, {"optimizer": "muon"}),
