@@ -2,8 +2,8 @@
 
     jaxquard train --recipe cnn
 
-Widths, schedule, shift and the two phases were chosen on held-out training images, cutout was a bet; the epochs are what
-fits into the class's time: docs/LOG.md.
+Widths, schedule, shift, the two phases and weights without an average were chosen on held-out training images, cutout was
+a bet; the epochs are what fits into the class's time: docs/LOG.md.
 """
 
 from jaxquard.config import Config
@@ -25,7 +25,6 @@ CONFIG = Config(
     momentum=0.95,
     weight_decay=0.05,
     schedule="one_cycle",
-    ema=0.999,
     batch_size=128,
     epochs=25,
     tta="mirror",
