@@ -228,7 +228,7 @@ class Config:
         return getattr(self, other) in values if values else getattr(self, other) is not None
 
     def in_effect(self) -> dict[str, Any]:
-        """As `to_dict`, but only what has an effect and is not off: the same for configs that make the same networks."""
+        """As `to_dict`, but only what is on and has an effect: the same for configs that make the same networks."""
         return {name: value for name, value in self.to_dict().items() if value and self.matters(name)}
 
     @classmethod

@@ -2,8 +2,8 @@
 
     jaxquard train --recipe cnn
 
-Widths, schedule, shift, the two phases and weights without an average were chosen on held-out training images, cutout was
-a bet; the epochs are what fits into the class's time: docs/LOG.md.
+Widths, schedule, shift, the two phases and weights without an average were chosen on held-out training images, cutout
+was a bet; the epochs are what fits into the class's time: docs/LOG.md.
 """
 
 from jaxquard.config import Config

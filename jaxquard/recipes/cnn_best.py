@@ -2,8 +2,8 @@
 
     jaxquard train --recipe cnn-best
 
-Unlike `cnn` now, it averages its weights. The epochs are as many as three networks could be given in three and a half hours on two CPU
-cores; docs/LOG.md has what was known of them before.
+Unlike `cnn` now, it averages its weights. The epochs are as many as three networks could be given in three and a half
+hours on two CPU cores; docs/LOG.md has what was known of them before.
 """
 
 from jaxquard.config import Config
