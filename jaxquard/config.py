@@ -33,7 +33,7 @@ MAX_SEED = 2**31 - 1
 # What these settings need to have an effect: another one, with one of these values (none named: any but None).
 NEEDS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("hidden", "batch_norm"), ("model", "mlp")),
-    **dict.fromkeys(("widths", "blocks", "stem", "half_size_epochs"), ("model", "cnn")),
+    **dict.fromkeys(("widths", "blocks", "stem", "half_size_share"), ("model", "cnn")),
     **dict.fromkeys(("teacher_share", "temperature"), ("teacher",)),
     "momentum": ("optimizer", "momentum", "nesterov", "muon"),
     **dict.fromkeys(("beta1", "beta2", "epsilon"), ("optimizer", "adam", "adamw", "muon")),
@@ -79,8 +79,8 @@ class Config:
         0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scalar=True
     )
     mixup: float = setting(0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scalar=True)
-    unaugmented_epochs: int = setting(
-        0, "Epochs at last without all this, but for flips.", group="Data", low=0, high=10**6
+    unaugmented_share: float = setting(
+        0.0, "Share of the epochs, the last ones, without all this but flips.", group="Data", low=0, below=1
     )
 
     model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network")
@@ -95,8 +95,8 @@ class Config:
         group="Network",
         low=1,
     )
-    half_size_epochs: int = setting(
-        0, "Epochs at first that show the CNN images of half the size, for speed.", group="Network", low=0, high=10**6
+    half_size_share: float = setting(
+        0.0, "Share of the epochs, the first ones, on images of half the size.", group="Network", low=0, below=1
     )
     activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network")
     initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network")
@@ -167,9 +167,6 @@ class Config:
             raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
         if self.warmup >= self.epochs and self.warmup:
             raise UsageError(f"warmup: {self.warmup:g} epochs of warm-up leave none of the {self.epochs} to train in")
-        for name in ("half_size_epochs", "unaugmented_epochs"):
-            if (part := getattr(self, name)) >= self.epochs and self.matters(name):
-                raise UsageError(f"{name}: {part} epochs leave none of the {self.epochs} to train otherwise in")
         if self.validation == 0 and (self.patience or self.sweep):
             raise UsageError("validation: early stopping and sweeps choose by validation data; it cannot be 0")
         if self.sweep or self.seeds > 1:
@@ -203,7 +200,7 @@ class Config:
         """
         scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
         rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
-        rest |= {"teacher": None, "tta": "none", "half_size_epochs": 0, "unaugmented_epochs": 0}
+        rest |= {"teacher": None, "tta": "none", "half_size_share": 0.0, "unaugmented_share": 0.0}
         return self.replace(**scalars, **rest, patience=min(self.patience, 1))
 
     def replace(self, **changes: Any) -> "Config":

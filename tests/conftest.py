@@ -1,10 +1,13 @@
 """What every test shares: no test leaves a file behind or reads this machine's settings."""
 
 import atexit
+import itertools
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
@@ -30,6 +33,17 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """The variables that Jaxquard listens to, and rich's for colours, are unset, unless the test sets them."""
     for name in ("JAXQUARD_RUNS", "JAXQUARD_OFFLINE", "JAXQUARD_DEBUG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def every_turn_takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """`every_turn_takes(seconds)`: whatever `fit` measures takes this long."""
+
+    def clock(seconds: float) -> None:
+        counter = itertools.count(0.0, seconds)
+        monkeypatch.setattr("jaxquard.training.fit.time", SimpleNamespace(perf_counter=counter.__next__))
+
+    return clock
 
 
 @pytest.fixture(scope="session")

@@ -24,12 +24,12 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "cutout": ([0], [-1]),
     "erasing": ([0, 1], [-0.1, 1.1]),
     "mixup": ([0, 100], [-0.1]),
-    "unaugmented_epochs": ([0, 19], [-1, 10**6 + 1]),
+    "unaugmented_share": ([0, 0.999], [-0.1, 1]),
     "hidden": ([(), (1,), (65536, 1)], [(0,), (3, -1), (65537,)]),
     "widths": ([(1,), (65536,)], [(0,), (65537,)]),
     "blocks": ([0, 1000], [-1, 1001]),
     "stem": ([1, 4], [0]),
-    "half_size_epochs": ([0, 10**6], [-1, 10**6 + 1]),
+    "half_size_share": ([0, 0.999], [-0.1, 1]),
     "dropout": ([0, 0.999], [-0.1, 1, 0.999999999]),
     "label_smoothing": ([0, 0.999], [-0.1, 1]),
     "teacher_share": ([0, 1], [-0.1, 1.1]),
@@ -62,8 +62,7 @@ CHOICES = {
     "tta": ["none", "mirror", "mirror_and_shift"],
 }
 SIMPLE = {"recipe", "dataset", "flip", "batch_norm", "teacher", "sweep"}
-WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "half_size_epochs", "batch_size", "epochs", "patience"]
-WHOLE += ["unaugmented_epochs", "seed", "seeds"]
+WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "batch_size", "epochs", "patience", "seed", "seeds"]
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
 
 
@@ -167,8 +166,6 @@ def test_choices(name: str):
         ({"warmup": 20.0}, "warmup"),
         ({"optimizer": "adamw"}, "optimizer"),
         ({"warmup": 1.0, "schedule": "one_cycle"}, "warmup"),
-        ({"model": "cnn", "half_size_epochs": 20}, "half_size_epochs"),
-        ({"unaugmented_epochs": 20}, "unaugmented_epochs"),
         ({"validation": 0, "patience": 1}, "validation"),
         ({"validation": 0, "sweep": (("l2", (0.0, 1.0)),)}, "validation"),
         ({"hidden": "12"}, "hidden"),
@@ -256,7 +253,7 @@ def test_what_the_compiler_need_not_know_is_blank():
     scalars = {name: getattr(config, name) / 3 for name in SCALARS}
     same = config.replace(
         **scalars, seed=4, seeds=2, epochs=7, patience=9, dataset="digits", recipe="r", validation=3, sweep={"l2": [1]},
-        teacher="cnn", tta="mirror", half_size_epochs=6, unaugmented_epochs=5,
+        teacher="cnn", tta="mirror", half_size_share=0.6, unaugmented_share=0.5,
     )  # fmt: skip
     assert same.blank(active) == config.blank(active)
     assert hash(same.blank(active)) == hash(config.blank(active))
@@ -276,8 +273,8 @@ def test_what_the_compiler_need_not_know_is_blank():
         ("hidden", {"model": "cnn"}, {}),
         ("batch_norm", {"batch_norm": True, "model": "cnn"}, {"batch_norm": True}),
         ("stem", {}, {"model": "cnn"}),
-        ("half_size_epochs", {"half_size_epochs": 9}, {"half_size_epochs": 9, "model": "cnn"}),
-        ("half_size_epochs", {"model": "cnn"}, {"half_size_epochs": 9, "model": "cnn"}),
+        ("half_size_share", {"half_size_share": 0.9}, {"half_size_share": 0.9, "model": "cnn"}),
+        ("half_size_share", {"model": "cnn"}, {"half_size_share": 0.9, "model": "cnn"}),
         ("temperature", {}, {"teacher": "cnn-small"}),
         ("momentum", {"optimizer": "adam"}, {"optimizer": "muon"}),
         ("beta2", {"optimizer": "nesterov"}, {"optimizer": "muon"}),
@@ -327,8 +324,6 @@ def configs(draw: st.DrawFn) -> Config:
     settings |= {name: draw(st.sampled_from(CHOICES[name])) for name in CHOICES if draw(st.booleans())}
     settings |= {name: draw(st.lists(st.integers(1, 65536), max_size=4)) for name in ("hidden", "widths")}
     settings |= {"dataset": draw(st.text()), "flip": draw(st.booleans()), "recipe": draw(st.none() | st.text())}
-    for name in ("half_size_epochs", "unaugmented_epochs"):
-        settings[name] = min(settings.get(name, 0), settings.get("epochs", 20) - 1)
     swept = draw(st.lists(st.sampled_from(["l2", "ema", "learning_rate"]), unique=True))
     settings["sweep"] = {
         name: draw(st.lists(numbers(name), min_size=1, max_size=2, unique_by=np.float32)) for name in swept

@@ -3,7 +3,7 @@ the TrainState it yields: whoever consumes the events decides what to show, keep
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -77,11 +77,12 @@ def fit(
         return checkpoint_every is not None and step % checkpoint_every == 0
 
     heartbeat = HEARTBEAT if config.model == "mlp" and len(config.networks()) == 1 else LONG
-    chunk, seconds, last_epoch = 1, 0.0, config.epochs if until is None else min(until, config.epochs)
+    stepping, chunk, last_epoch = None, 1, config.epochs if until is None else min(until, config.epochs)
 
     began = time.perf_counter()
     epoch, here, order = step // per_epoch, step % per_epoch, program.orders(ts.key, 0)
-    for needed in {training(at) for at in (epoch, max(epoch, config.half_size_epochs), last_epoch - 1)}:
+    whole, _ = steps.phases(config)
+    for needed in {training(at) for at in (epoch, max(epoch, whole), last_epoch - 1)}:
         ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher)
     jax.block_until_ready(ts)
     yield Event("compiled", ts, epoch, step, time.perf_counter() - began)
@@ -89,20 +90,12 @@ def fit(
     while step < last_epoch * per_epoch and not has_stopped(config, ts):
         epoch = step // per_epoch
         order = program.orders(ts.key, epoch)
+        if (needed := training(epoch)) is not stepping:
+            stepping, chunk = needed, 1  # how long its steps take is not known yet
         while step < (epoch + 1) * per_epoch:
-            stop = _next_stop(step, chunk, per_epoch, checkpoint_every)
-            first, silent, took = epoch * per_epoch, 0.0, list[float]()
-            turns = training(epoch).turns(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
-            began = time.perf_counter()
-            for after in turns:
-                took.append(time.perf_counter() - began)
-                silent += took[-1]
-                if after is not None:
-                    ts = after
-                elif silent + took[-1] > heartbeat:
-                    yield Event("turn", ts, epoch, step, 0.0)
-                    silent = 0.0
-                began = time.perf_counter()
+            stop, here = _next_stop(step, chunk, per_epoch, checkpoint_every), step % per_epoch
+            turns = stepping.turns(ts, order, data.images, data.labels, here, here + stop - step, data.teacher)
+            ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), heartbeat)
             seconds, chunk = sum(took), _chunk(heartbeat, stop - step, took)
             bad_steps = np.atleast_1d(ts.totals.bad_step)
             lost = (bad_steps >= 0) & ~safely_stopped(config, ts, per_epoch)
@@ -123,6 +116,24 @@ def fit(
         if has_stopped(config, ts):
             record = {"reason": "patience", "best_epoch": plain(ts.stopping.best_epoch)}
             yield Event("stopped", ts, epoch + 1, step, 0.0, record)
+
+
+def _take_turns(
+    turns: Iterator[TrainState | None], between: Event, heartbeat: float
+) -> Generator[Event, None, tuple[TrainState, list[float]]]:
+    """The state after all networks' turns, and the seconds of each; `between` two of them where it is time for it."""
+    after, took, silent = between.state, list[float](), 0.0
+    began = time.perf_counter()
+    for done in turns:
+        took.append(time.perf_counter() - began)
+        silent += took[-1]
+        if done is not None:
+            after = done
+        elif silent + took[-1] > heartbeat:
+            yield between
+            silent = 0.0
+        began = time.perf_counter()
+    return after, took
 
 
 def has_stopped(config: Config, ts: TrainState) -> bool:

@@ -51,15 +51,25 @@ def make_task(config: Config, image_shape: tuple[int, ...], classes: int, exampl
     return Task(config.blank(active), active, image_shape, classes, examples)
 
 
+def phases(config: Config) -> tuple[int, int]:
+    """The epochs from which on images are whole, and not augmented. Shares are rounded, but never to all epochs."""
+
+    def part(name: str) -> int:
+        return min(round(getattr(config, name) * config.epochs), config.epochs - 1) if config.matters(name) else 0
+
+    return part("half_size_share"), config.epochs - part("unaugmented_share")
+
+
 def task_of_epoch(task: Task, config: Config, epoch: int) -> Task:
     """What an epoch's steps are compiled for: at first images of half the size, at last images as they are.
 
     Progressive resizing (Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4), and
     no augmentation that puts a gap between training and test (He et al., 2019, arXiv 1909.09148): flips stay.
     """
-    if config.matters("half_size_epochs") and epoch < config.half_size_epochs:
+    whole, plain = phases(config)
+    if epoch < whole:
         task = task._replace(half_size=True)
-    if config.epochs - config.unaugmented_epochs <= epoch < config.epochs:
+    if plain <= epoch < config.epochs:
         task = task._replace(config=task.config.replace(shift=0, cutout=0), active=task.active - {"erasing", "mixup"})
     return task
 

@@ -1,11 +1,9 @@
 """The training loop: what it yields, that it can be cut anywhere, and that it learns what plain NumPy learns."""
 
 import dataclasses
-import itertools
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -20,6 +18,7 @@ from jaxquard.training.fit import _chunk, fit, make_run, plain
 from jaxquard.training.program import make_program, start
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
+from jaxquard.training.steps import phases
 
 # 253 images left to train on, 5 steps an epoch. Tests share these where they can: compiling takes the time.
 PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
@@ -39,7 +38,7 @@ EVERYTHING = PLAIN.replace(
     l2=1e-3,
     patience=2,
 )
-SMALL = PLAIN.replace(model="cnn", widths=(2, 3), half_size_epochs=1)
+SMALL = PLAIN.replace(model="cnn", widths=(2, 3), half_size_share=0.5)
 AUGMENTED = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True)
 TRAINERS = {
     "sgd": PLAIN,
@@ -49,7 +48,7 @@ TRAINERS = {
     "early stopping": PATIENT.replace(patience=1, learning_rate=0.5),
     "seeds": MOMENTUM.replace(seeds=3),
     "sweep": SWEPT,
-    "augmented": AUGMENTED.replace(unaugmented_epochs=1),
+    "augmented": AUGMENTED.replace(unaugmented_share=0.5),
     "cnn": PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="muon", learning_rate=0.01),
     "half size": SMALL.replace(seeds=2),
 }
@@ -184,27 +183,24 @@ def test_events_come_in_order_and_hold_the_state_of_their_step(train: Callable):
     assert all(a.step <= b.step for a, b in pairwise(trained.events))
 
 
-def every_turn_takes(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Whatever `fit` measures takes this long."""
-    clock = SimpleNamespace(perf_counter=itertools.count(0.0, seconds).__next__)
-    monkeypatch.setattr("jaxquard.training.fit.time", clock)
-
-
 @pytest.mark.parametrize(
     ("settings", "seconds", "told"),
     [
         ({}, 0.125, [(1, 1), (4, 1), (5, 1), (8, 1), (10, 1)]),
         ({"model": "cnn", "widths": (2, 3)}, 0.625, [(1, 1), (3, 1), (5, 1), (9, 1), (10, 1)]),
+        # how long a step takes is found out anew where the images become larger
+        ({"model": "cnn", "widths": (2, 3)}, 0.125, [(1, 1), (5, 1), (10, 1)]),
+        ({"model": "cnn", "widths": (2, 3), "half_size_share": 0.5}, 0.125, [(1, 1), (5, 1), (6, 1), (10, 1)]),
         # three whose turns are short share a call; where they are long, each has one, and the step is that of them all
         ({"seeds": 3}, 0.125, [(1, 3), (5, 3), (10, 3)]),
         ({"seeds": 3}, 0.625, [(0, 0), (1, 3), (1, 0), (3, 3), (3, 0), (5, 3), (5, 0), (9, 3), (9, 0), (10, 3)]),
     ],
 )
 def test_it_speaks_up_about_as_often_as_it_should(
-    train: Callable, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any], seconds: float, told: Any
+    train: Callable, every_turn_takes: Callable, settings: dict[str, Any], seconds: float, told: Any
 ):
     """Aimed at: 0.4 s between events, 1.45 s with CNNs or several networks. Here any turn takes as long as another."""
-    every_turn_takes(monkeypatch, seconds)
+    every_turn_takes(seconds)
     _, *events = train(PLAIN.replace(**settings), diagnostics=False).events
     assert [(event.step, event.seconds / seconds) for event in events] == told
     assert [event.seconds for event in events if event.kind == "turn"] == [took for _, took in told if not took]
@@ -218,12 +214,12 @@ def test_steps_at_a_turn_are_as_many_as_are_fast_but_no_longer_than_a_stop_can_w
 
 
 def test_stopped_between_two_networks_turns_is_never_stopped(
-    train: Callable, assert_same_bits: Callable, monkeypatch: pytest.MonkeyPatch
+    train: Callable, assert_same_bits: Callable, every_turn_takes: Callable
 ):
     """Then the round under way is lost, and its state is the one that it began with."""
     config = MOMENTUM.replace(seeds=3)
     whole = train(config)
-    every_turn_takes(monkeypatch, 1.0)
+    every_turn_takes(1.0)
     trained = train(config)
     assert_same_bits(trained.state, whole.state)
     of_step = dict[int, TrainState]()
@@ -244,8 +240,8 @@ def test_the_first_epochs_are_of_images_of_half_the_size(train: Callable, datase
         [event.record for event in events if event.kind == "epoch"]
         for events in (
             fit(*prepare(SMALL, large), diagnostics=False),
-            fit(*prepare(SMALL.replace(half_size_epochs=0, epochs=1), tiny), diagnostics=False),
-            fit(*prepare(SMALL.replace(half_size_epochs=0, epochs=1), large), diagnostics=False),
+            fit(*prepare(SMALL.replace(half_size_share=0.0, epochs=1), tiny), diagnostics=False),
+            fit(*prepare(SMALL.replace(half_size_share=0.0, epochs=1), large), diagnostics=False),
         )
     )
     assert of_half["train_loss"] == pytest.approx(of_tiny["train_loss"], rel=1e-5)
@@ -256,7 +252,7 @@ def test_after_them_comes_the_program_of_whole_images(train: Callable, assert_sa
     trained = train(SMALL)
     after_one = trained.states[trained.kinds.index("epoch")]
     assert int(after_one.step) == 5
-    assert_same_bits(train(SMALL.replace(half_size_epochs=0), after_one).state, trained.state)
+    assert_same_bits(train(SMALL.replace(half_size_share=0.0), after_one).state, trained.state)
 
 
 def test_the_last_epochs_are_of_images_as_they_are_but_for_flips(train: Callable, assert_same_bits: Callable):
@@ -266,6 +262,21 @@ def test_the_last_epochs_are_of_images_as_they_are_but_for_flips(train: Callable
     flipped = PLAIN.replace(flip=True, batch_norm=True)
     unblended = first._replace(hyper={name: first.hyper[name] for name in train(flipped, until=0).state.hyper})
     assert_same_bits(train(flipped, unblended).state.params, trained.state.params)
+
+
+@pytest.mark.parametrize(
+    ("settings", "starts"),
+    [
+        ({}, (0, 2)),
+        ({"epochs": 25, "half_size_share": 0.32, "unaugmented_share": 0.12}, (8, 22)),
+        ({"half_size_share": 0.32, "unaugmented_share": 0.12}, (1, 2)),
+        ({"half_size_share": 0.9, "unaugmented_share": 0.9}, (1, 1)),  # never all of them
+        ({"epochs": 1, "half_size_share": 0.9, "unaugmented_share": 0.9}, (0, 1)),
+        ({"model": "mlp", "half_size_share": 0.5, "unaugmented_share": 0.5}, (0, 1)),
+    ],
+)
+def test_shares_of_the_epochs_are_rounded(settings: dict[str, Any], starts: tuple[int, int]):
+    assert phases(PLAIN.replace(**{"model": "cnn"} | settings)) == starts
 
 
 def test_half_of_a_small_image_is_too_small_for_many_stages(dataset: Any):
