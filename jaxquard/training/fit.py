@@ -77,12 +77,13 @@ def fit(
         return checkpoint_every is not None and step % checkpoint_every == 0
 
     heartbeat = HEARTBEAT if config.model == "mlp" and len(config.networks()) == 1 else LONG
-    stepping, chunk, last_epoch = None, 1, config.epochs if until is None else min(until, config.epochs)
+    last_epoch = config.epochs if until is None else min(until, config.epochs)
+    stepping, chunk, seconds = program, 1, 0.0
 
     began = time.perf_counter()
     epoch, here, order = step // per_epoch, step % per_epoch, program.orders(ts.key, 0)
     whole, _ = steps.phases(config)
-    for needed in {training(at) for at in (epoch, max(epoch, whole), last_epoch - 1)}:
+    for needed in {training(at) for at in (epoch, max(epoch, whole), max(epoch, last_epoch - 1))}:
         ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher)
     jax.block_until_ready(ts)
     yield Event("compiled", ts, epoch, step, time.perf_counter() - began)

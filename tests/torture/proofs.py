@@ -26,7 +26,7 @@ PROOFS = (
     ),
     (
         "NaN or infinity in data, loss, gradient or weights is refused, or noticed by the next step, named, exit 4",
-        "tests/runs/test_train.py tests/training/test_fit.py tests/training/test_evaluation.py tests/cli",
+        "tests/runs/test_divergence.py tests/training/test_fit.py tests/training/test_evaluation.py tests/cli",
         "diverge or divergence or not_finite or _lost or all_nan",
     ),
     (

@@ -8,7 +8,8 @@ from proofs import outcomes
 
 def measure(short: bool = False) -> list[Row]:
     """The tests of it (short: those of `make test`)."""
-    passed, total = outcomes("tests/runs/test_train.py", "never_stopped or alike_wherever", longer=not short)
+    files = "tests/runs/test_train.py tests/runs/test_divergence.py"
+    passed, total = outcomes(files, "never_stopped or alike_wherever", longer=not short)
     promise = "A training stopped at any step and resumed is, bit for bit, the one that was never stopped"
     figure = f"{passed} of {total} kinds of training, each stopped at every one of its steps"
     return [Row(promise, figure, "every kind", passed == total > 0)]
