@@ -80,7 +80,11 @@ class Config:
     )
     mixup: float = setting(0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scalar=True)
     unaugmented_share: float = setting(
-        0.0, "Share of the epochs, the last ones, without all this but flips.", group="Data", low=0, below=1
+        0.0,
+        "Share of the epochs, the last ones, without shift, cutout, erasing, mixup.",
+        group="Data",
+        low=0,
+        below=1,
     )
 
     model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network")
@@ -167,6 +171,11 @@ class Config:
             raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
         if self.warmup >= self.epochs and self.warmup:
             raise UsageError(f"warmup: {self.warmup:g} epochs of warm-up leave none of the {self.epochs} to train in")
+        if self.patience and self.half_size_share and self.matters("half_size_share"):
+            raise UsageError(
+                "half_size_share: early stopping would judge those epochs by whole images, which are new to the "
+                "network then; leave it or patience at 0"
+            )
         if self.validation == 0 and (self.patience or self.sweep):
             raise UsageError("validation: early stopping and sweeps choose by validation data; it cannot be 0")
         if self.sweep or self.seeds > 1:
@@ -225,7 +234,7 @@ class Config:
         return getattr(self, other) in values if values else getattr(self, other) is not None
 
     def in_effect(self) -> dict[str, Any]:
-        """As `to_dict`, but only what is on and has an effect: the same for configs that make the same networks."""
+        """As `to_dict`, but only what is on (not None, false, 0 or empty) and has an effect."""
         return {name: value for name, value in self.to_dict().items() if value and self.matters(name)}
 
     @classmethod

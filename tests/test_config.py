@@ -167,6 +167,7 @@ def test_choices(name: str):
         ({"optimizer": "adamw"}, "optimizer"),
         ({"warmup": 1.0, "schedule": "one_cycle"}, "warmup"),
         ({"validation": 0, "patience": 1}, "validation"),
+        ({"model": "cnn", "patience": 1, "half_size_share": 0.5}, "half_size_share"),
         ({"validation": 0, "sweep": (("l2", (0.0, 1.0)),)}, "validation"),
         ({"hidden": "12"}, "hidden"),
         ({"hidden": (True,)}, "hidden"),
@@ -324,6 +325,8 @@ def configs(draw: st.DrawFn) -> Config:
     settings |= {name: draw(st.sampled_from(CHOICES[name])) for name in CHOICES if draw(st.booleans())}
     settings |= {name: draw(st.lists(st.integers(1, 65536), max_size=4)) for name in ("hidden", "widths")}
     settings |= {"dataset": draw(st.text()), "flip": draw(st.booleans()), "recipe": draw(st.none() | st.text())}
+    if settings.get("patience"):
+        settings["half_size_share"] = 0.0
     swept = draw(st.lists(st.sampled_from(["l2", "ema", "learning_rate"]), unique=True))
     settings["sweep"] = {
         name: draw(st.lists(numbers(name), min_size=1, max_size=2, unique_by=np.float32)) for name in swept

@@ -1,10 +1,9 @@
-"""`cnn` as it was, for 38 epochs all alike: 70 minutes a network, in a class without a limit of time.
+"""The network of `cnn`, its weights averaged, for 38 epochs all alike: 70 minutes, in a class without a limit of time.
 
     jaxquard train --recipe cnn-best
 
-Unlike `cnn` now, it averages its weights, and every epoch is like the others; `cnn` has since become as good in less
-than half the time. The epochs are as many as three networks could be given in three and a half hours on two CPU cores;
-docs/LOG.md has what was known of them before.
+No longer the best: `cnn` has become as good in less than half the time. The epochs are as many as three networks could
+be given in three and a half hours on two CPU cores; docs/LOG.md has what was known of them before.
 """
 
 from jaxquard.config import Config

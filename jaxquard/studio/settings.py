@@ -108,6 +108,7 @@ def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> in
 
     network = config.networks()[0]
     task = steps.make_task(network, image_shape, classes, network.batch_size)
+    steps.check(task, network)
     shapes = jax.eval_shape(lambda: steps.init_state(task, jax.numpy.int32(0), steps.make_hyper(task, network)).params)
     count = count_parameters(shapes)
     if count * len(config.networks()) > MAX_NUMBERS:

@@ -46,7 +46,7 @@ class Event:
 def make_run(config: Config, data: TrainingData) -> tuple[steps.Task, Program]:
     """The task of a resolved config and its compiled program. UsageError if images of half the size are too small."""
     task = steps.make_task(config, data.images.shape[1:], data.classes, len(data.images))
-    steps.make_model(steps.task_of_epoch(task, config, 0), {})
+    steps.check(task, config)
     return task, make_program(task, len(config.networks()) > 1)
 
 
@@ -82,8 +82,8 @@ def fit(
 
     began = time.perf_counter()
     epoch, here, order = step // per_epoch, step % per_epoch, program.orders(ts.key, 0)
-    whole, _ = steps.phases(config)
-    for needed in {training(at) for at in (epoch, max(epoch, whole), max(epoch, last_epoch - 1))}:
+    to_come = {training(at) for at in (epoch, *steps.phases(config)) if epoch <= at < last_epoch}
+    for needed in to_come or {training(epoch)}:
         ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher)
     jax.block_until_ready(ts)
     yield Event("compiled", ts, epoch, step, time.perf_counter() - began)

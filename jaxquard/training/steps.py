@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.config import SCALARS, Config
+from jaxquard.errors import UsageError
 from jaxquard.nn import augmentation
 from jaxquard.nn.activations import ACTIVATIONS, Activation
 from jaxquard.nn.cnn import cnn
@@ -72,6 +73,15 @@ def task_of_epoch(task: Task, config: Config, epoch: int) -> Task:
     if plain <= epoch < config.epochs:
         task = task._replace(config=task.config.replace(shift=0, cutout=0), active=task.active - {"erasing", "mixup"})
     return task
+
+
+def check(task: Task, config: Config) -> None:
+    """UsageError if the images are too small for the network, whole or, where the config asks for it, half the size."""
+    make_model(task, {})
+    try:
+        make_model(task_of_epoch(task, config, 0), {})
+    except UsageError as error:
+        raise UsageError(f"half_size_share: too small for the first epochs ({error}, or no half_size_share)") from None
 
 
 def make_hyper(task: Task, config: Config) -> Hyper:
@@ -269,7 +279,7 @@ def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: j
 class Diagnosis(NamedTuple):
     """η of the last update; and by layer name: the norm of the gradient, of the update it would cause with that η, and
     the share of dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no
-    dropout; batch normalisation by its running statistics.
+    dropout; batch normalisation by its running statistics; images of their whole size.
     """
 
     learning_rate: jax.Array

@@ -25,11 +25,13 @@ KINDS = {
 MORE_KINDS = {
     "nesterov": {"optimizer": "nesterov", "schedule": "step", "l2": 0.01},
     "sweep": {"sweep": (("learning_rate", (0.1, 0.3)), ("weight_decay", (0.0, 0.1))), "validation": 20},
-    "augmented": {"flip": True, "shift": 1, "cutout": 2, "erasing": 0.3, "mixup": 0.2, "label_smoothing": 0.1},
+    "augmented": {"flip": True, "shift": 1, "cutout": 2, "erasing": 0.3, "mixup": 0.2, "label_smoothing": 0.1}
+    | {"unaugmented_share": 0.4},
     "normalised": {"batch_norm": True, "tta": "mirror"},
     "cnn": {
         "model": "cnn",
         "widths": (4, 4),
+        "half_size_share": 0.4,
         "optimizer": "adamw",
         "weight_decay": 0.1,
         "ema": 0.9,

@@ -1,6 +1,7 @@
 """The training loop: what it yields, that it can be cut anywhere, and that it learns what plain NumPy learns."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -232,16 +233,21 @@ def test_stopped_between_two_networks_turns_is_never_stopped(
         assert_same_bits(train(config, state).state, whole.state)
 
 
-def test_the_first_epochs_are_of_images_of_half_the_size(train: Callable, dataset: Any):
-    """On images that were small from the start and then made twice as large, such an epoch is one on the small ones."""
-    tiny = dataclasses.replace(dataset, train_images=dataset.train_images[:, ::2, ::2])
-    large = dataclasses.replace(tiny, train_images=tiny.train_images.repeat(2, axis=1).repeat(2, axis=2))
+def test_the_first_epochs_are_of_images_of_half_the_size(dataset: Any):
+    """Where every pixel became four with the same mean, such an epoch is one on the images before."""
+    tiny = dataclasses.replace(dataset, train_images=dataset.train_images[:, ::2, ::2].clip(30, 225))
+    pixels = tiny.train_images.repeat(2, axis=1).repeat(2, axis=2)
+    pixels[:, ::2, ::2] += 30
+    pixels[:, 1::2, ::2] -= 20
+    pixels[:, ::2, 1::2] -= 10
+    large = dataclasses.replace(tiny, train_images=pixels)
+    small = SMALL.replace(pixel_mean=0.4, pixel_std=0.3)
     (of_half, *_), (of_tiny,), (of_large,) = (
         [event.record for event in events if event.kind == "epoch"]
         for events in (
-            fit(*prepare(SMALL, large), diagnostics=False),
-            fit(*prepare(SMALL.replace(half_size_share=0.0, epochs=1), tiny), diagnostics=False),
-            fit(*prepare(SMALL.replace(half_size_share=0.0, epochs=1), large), diagnostics=False),
+            fit(*prepare(small, large), diagnostics=False),
+            fit(*prepare(small.replace(half_size_share=0.0, epochs=1), tiny), diagnostics=False),
+            fit(*prepare(small.replace(half_size_share=0.0, epochs=1), large), diagnostics=False),
         )
     )
     assert of_half["train_loss"] == pytest.approx(of_tiny["train_loss"], rel=1e-5)
@@ -279,9 +285,32 @@ def test_shares_of_the_epochs_are_rounded(settings: dict[str, Any], starts: tupl
     assert phases(PLAIN.replace(**{"model": "cnn"} | settings)) == starts
 
 
+@pytest.mark.parametrize(("shares", "until"), [((0.25, 0.25), 4), ((0.75, 0.75), 4), ((0.5, 0.25), 1), ((0, 0), 4)])
+def test_whatever_will_be_run_is_compiled_before_the_first_step(
+    dataset: Any, monkeypatch: pytest.MonkeyPatch, shares: tuple[float, float], until: int
+):
+    """And nothing else, so that no step waits for the compiler, nor the user for what is not needed."""
+    config = SMALL.replace(epochs=4, shift=1, half_size_share=shares[0], unaugmented_share=shares[1])
+    asked = list[bool]()
+
+    def noted(task: Any, many: bool) -> Any:
+        program = make_program(task, many)
+        return program._replace(
+            run=lambda *rest: (asked.append(False), warm.add(task), program.run(*rest))[-1],
+            turns=lambda *rest: (asked.append(True), used.add(task), program.turns(*rest))[-1],
+        )
+
+    warm, used = set[Any](), set[Any]()
+    monkeypatch.setattr("jaxquard.training.fit.make_program", functools.lru_cache(noted))
+    for _ in fit(*prepare(config, dataset), until=until, diagnostics=False):
+        pass
+    assert warm == used
+    assert asked == sorted(asked)
+
+
 def test_half_of_a_small_image_is_too_small_for_many_stages(dataset: Any):
     config, data = prepare(SMALL.replace(widths=(2, 2, 2, 2)), dataset)  # 8×8 pixels are enough, 4×4 are not
-    with pytest.raises(UsageError, match="4 stages halve 4×4 pixels to nothing"):
+    with pytest.raises(UsageError, match="half_size_share: too small for the first epochs"):
         make_run(config, data)
 
 
