@@ -67,16 +67,17 @@ def fit(
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: its answers are not in the data; jaxquard.runs.teacher.ask puts them there")
     task, program = make_run(config, data)
-    ts = start(program, task, config.networks()) if train_state is None else train_state
+    networks = config.networks()
+    ts = start(program, task, networks) if train_state is None else train_state
     step, per_epoch = _first(ts.step), task.steps_per_epoch
 
     def training(epoch: int) -> Program:
-        return make_program(steps.task_of_epoch(task, config, epoch), len(config.networks()) > 1)
+        return make_program(steps.task_of_epoch(task, config, epoch), len(networks) > 1)
 
     def asked(step: int) -> bool:
         return checkpoint_every is not None and step % checkpoint_every == 0
 
-    heartbeat = HEARTBEAT if config.model == "mlp" and len(config.networks()) == 1 else LONG
+    heartbeat = HEARTBEAT if config.model == "mlp" and len(networks) == 1 else LONG
     last_epoch = config.epochs if until is None else min(until, config.epochs)
     stepping, chunk, seconds = program, 1, 0.0
 

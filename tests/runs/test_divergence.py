@@ -19,7 +19,7 @@ def test_divergence_keeps_the_last_good_checkpoint_and_says_what_and_when(small,
         train.train(small.replace(learning_rate=1e30), stripes, runs=tmp_path, name="run", checkpoint_every=1)
     run = Run(tmp_path / "run")
     assert run.status() == "diverged"
-    assert caught.value.result.diverged is True  # type: ignore[attr-defined]
+    assert caught.value.result.diverged is True
     arrays, _ = checkpoint.newest(run.checkpoints)
     assert all(np.isfinite(arrays[name]).all() for name in arrays if name.startswith("params"))
     last = run.journal()[-1]

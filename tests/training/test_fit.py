@@ -1,7 +1,6 @@
 """The training loop: what it yields, that it can be cut anywhere, and that it learns what plain NumPy learns."""
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -19,7 +18,6 @@ from jaxquard.training.fit import _chunk, fit, make_run, plain
 from jaxquard.training.program import make_program, start
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
-from jaxquard.training.steps import phases
 
 # 253 images left to train on, 5 steps an epoch. Tests share these where they can: compiling takes the time.
 PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
@@ -39,8 +37,6 @@ EVERYTHING = PLAIN.replace(
     l2=1e-3,
     patience=2,
 )
-SMALL = PLAIN.replace(model="cnn", widths=(2, 3), half_size_share=0.5)
-AUGMENTED = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True)
 TRAINERS = {
     "sgd": PLAIN,
     "momentum": MOMENTUM,
@@ -49,9 +45,11 @@ TRAINERS = {
     "early stopping": PATIENT.replace(patience=1, learning_rate=0.5),
     "seeds": MOMENTUM.replace(seeds=3),
     "sweep": SWEPT,
-    "augmented": AUGMENTED.replace(unaugmented_share=0.5),
+    "augmented": PLAIN.replace(
+        flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True, unaugmented_share=0.5
+    ),
     "cnn": PLAIN.replace(model="cnn", widths=(2, 3), ema=0.9, optimizer="muon", learning_rate=0.01),
-    "half size": SMALL.replace(seeds=2),
+    "half size": PLAIN.replace(model="cnn", widths=(2, 3), half_size_share=0.5, seeds=2),
 }
 
 
@@ -231,87 +229,6 @@ def test_stopped_between_two_networks_turns_is_never_stopped(
     assert len(turns) == 2 * 10
     for state in (turns[0], turns[7], turns[-1]):
         assert_same_bits(train(config, state).state, whole.state)
-
-
-def test_the_first_epochs_are_of_images_of_half_the_size(dataset: Any):
-    """Where every pixel became four with the same mean, such an epoch is one on the images before."""
-    tiny = dataclasses.replace(dataset, train_images=dataset.train_images[:, ::2, ::2].clip(30, 225))
-    pixels = tiny.train_images.repeat(2, axis=1).repeat(2, axis=2)
-    pixels[:, ::2, ::2] += 30
-    pixels[:, 1::2, ::2] -= 20
-    pixels[:, ::2, 1::2] -= 10
-    large = dataclasses.replace(tiny, train_images=pixels)
-    small = SMALL.replace(pixel_mean=0.4, pixel_std=0.3)
-    (of_half, *_), (of_tiny,), (of_large,) = (
-        [event.record for event in events if event.kind == "epoch"]
-        for events in (
-            fit(*prepare(small, large), diagnostics=False),
-            fit(*prepare(small.replace(half_size_share=0.0, epochs=1), tiny), diagnostics=False),
-            fit(*prepare(small.replace(half_size_share=0.0, epochs=1), large), diagnostics=False),
-        )
-    )
-    assert of_half["train_loss"] == pytest.approx(of_tiny["train_loss"], rel=1e-5)
-    assert of_half["train_loss"] != pytest.approx(of_large["train_loss"], rel=1e-3)
-
-
-def test_after_them_comes_the_program_of_whole_images(train: Callable, assert_same_bits: Callable):
-    trained = train(SMALL)
-    after_one = trained.states[trained.kinds.index("epoch")]
-    assert int(after_one.step) == 5
-    assert_same_bits(train(SMALL.replace(half_size_share=0.0), after_one).state, trained.state)
-
-
-def test_the_last_epochs_are_of_images_as_they_are_but_for_flips(train: Callable, assert_same_bits: Callable):
-    trained = train(TRAINERS["augmented"])
-    first = trained.states[trained.kinds.index("epoch")]
-    assert_same_bits(train(AUGMENTED, until=1).state, first)
-    flipped = PLAIN.replace(flip=True, batch_norm=True)
-    unblended = first._replace(hyper={name: first.hyper[name] for name in train(flipped, until=0).state.hyper})
-    assert_same_bits(train(flipped, unblended).state.params, trained.state.params)
-
-
-@pytest.mark.parametrize(
-    ("settings", "starts"),
-    [
-        ({}, (0, 2)),
-        ({"epochs": 25, "half_size_share": 0.32, "unaugmented_share": 0.12}, (8, 22)),
-        ({"half_size_share": 0.32, "unaugmented_share": 0.12}, (1, 2)),
-        ({"half_size_share": 0.9, "unaugmented_share": 0.9}, (1, 1)),  # never all of them
-        ({"epochs": 1, "half_size_share": 0.9, "unaugmented_share": 0.9}, (0, 1)),
-        ({"model": "mlp", "half_size_share": 0.5, "unaugmented_share": 0.5}, (0, 1)),
-    ],
-)
-def test_shares_of_the_epochs_are_rounded(settings: dict[str, Any], starts: tuple[int, int]):
-    assert phases(PLAIN.replace(**{"model": "cnn"} | settings)) == starts
-
-
-@pytest.mark.parametrize(("shares", "until"), [((0.25, 0.25), 4), ((0.75, 0.75), 4), ((0.5, 0.25), 1), ((0, 0), 4)])
-def test_whatever_will_be_run_is_compiled_before_the_first_step(
-    dataset: Any, monkeypatch: pytest.MonkeyPatch, shares: tuple[float, float], until: int
-):
-    """And nothing else, so that no step waits for the compiler, nor the user for what is not needed."""
-    config = SMALL.replace(epochs=4, shift=1, half_size_share=shares[0], unaugmented_share=shares[1])
-    asked = list[bool]()
-
-    def noted(task: Any, many: bool) -> Any:
-        program = make_program(task, many)
-        return program._replace(
-            run=lambda *rest: (asked.append(False), warm.add(task), program.run(*rest))[-1],
-            turns=lambda *rest: (asked.append(True), used.add(task), program.turns(*rest))[-1],
-        )
-
-    warm, used = set[Any](), set[Any]()
-    monkeypatch.setattr("jaxquard.training.fit.make_program", functools.lru_cache(noted))
-    for _ in fit(*prepare(config, dataset), until=until, diagnostics=False):
-        pass
-    assert warm == used
-    assert asked == sorted(asked)
-
-
-def test_half_of_a_small_image_is_too_small_for_many_stages(dataset: Any):
-    config, data = prepare(SMALL.replace(widths=(2, 2, 2, 2)), dataset)  # 8×8 pixels are enough, 4×4 are not
-    with pytest.raises(UsageError, match="half_size_share: too small for the first epochs"):
-        make_run(config, data)
 
 
 def test_until_stops_early_without_touching_the_schedule(train: Callable, assert_same_bits: Callable):
