@@ -68,7 +68,7 @@ def judged(lesson: Lesson, raw: Result) -> Result:
 
 
 def definition(lesson: Lesson, scale_name: ScaleName) -> str:
-    """A hash of what decides the figures: the configs, the scale, and how is measured. Words may change freely."""
+    """A hash of what decides the figures: the configs, the scale and the measuring code. Words may change freely."""
     from jaxquard.lessons.lab import Lab
 
     scale = lesson.scales[scale_name]
@@ -77,17 +77,18 @@ def definition(lesson: Lesson, scale_name: ScaleName) -> str:
     return hashlib.sha256(described.encode()).hexdigest()[:16]
 
 
-def used(*things: Any) -> dict[str, str]:
-    """The source of functions and classes, and of all that they use of these lessons; of constants, the value."""
-    found, waiting = {}, list(things)
+def used(*things: Any) -> dict[str, Any]:
+    """The syntax of functions and classes, and of all that they use of these lessons; of constants, the value."""
+    found, waiting = dict[str, Any](), list(things)
     while waiting:
         thing = waiting.pop()
         name = f"{thing.__module__}.{thing.__qualname__}"
         if name in found:
             continue
-        found[name] = inspect.getsource(thing)
+        tree = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+        found[name] = syntax(tree)
         around = vars(sys.modules[thing.__module__])
-        for node in ast.walk(ast.parse(textwrap.dedent(found[name]))):
+        for node in ast.walk(tree):
             value = around.get(node.id) if isinstance(node, ast.Name) else None
             if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
                 value = getattr(around.get(node.value.id), node.attr, None)  # a function of a module
@@ -96,6 +97,20 @@ def used(*things: Any) -> dict[str, str]:
             elif (getattr(value, "__module__", None) or "").startswith("jaxquard.lessons"):
                 waiting.append(value)
     return found
+
+
+def syntax(node: Any) -> Any:
+    """A syntax tree as plain data, without comments, layout and docstrings; the same on every version of Python."""
+    if isinstance(node, list):
+        return [syntax(item) for item in node if not _is_docstring(item)]
+    if isinstance(node, ast.AST):
+        fields = ast.iter_fields(node)
+        return {type(node).__name__: {name: syntax(value) for name, value in fields if value not in (None, [])}}
+    return repr(node)
+
+
+def _is_docstring(node: Any) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
 def guess(result: Result, lesson: Lesson, letter: str) -> dict[str, Any]:

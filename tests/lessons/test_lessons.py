@@ -91,6 +91,27 @@ def test_the_definition_knows_what_measuring_uses(monkeypatch):
         assert definition(module.LESSON, "full") != before
 
 
+@pytest.mark.parametrize(
+    ("changed", "same"),
+    [
+        ('def f(x, y):\n    """Other words."""\n    return x + 2 * y', True),
+        ("def f(x, y):  # a comment\n\n    return x + 2 * y", True),
+        ("def f(\n    x, y\n):\n    return (\n        x\n        + 2 * y\n    )", True),
+        ("def f(x, y):\n    return x + 3 * y", False),
+        ("def f(x, y):\n    return x + 2.0 * y", False),
+        ("def f(y, x):\n    return x + 2 * y", False),
+        ("@cache\ndef f(x, y):\n    return x + 2 * y", False),
+    ],
+)
+def test_the_definition_reads_code_and_not_words(changed, same):
+    import ast
+
+    from jaxquard.lessons.run import syntax
+
+    code = 'def f(x, y):\n    """Words."""\n    return x + 2 * y'
+    assert (syntax(ast.parse(changed)) == syntax(ast.parse(code))) is same
+
+
 def test_more_images_than_there_are_is_said(clothes):
     number, lesson = find("baselines")
     with pytest.raises(UsageError, match="needs 15,000 training images, and clothes has 2,000"):
