@@ -158,9 +158,7 @@ def predict(
     from jaxquard.training.evaluation import log_probabilities
 
     loaded = load_model(os.fspath(model), directory.runs_directory(runs))
-    seen = (
-        read_picture(Path(path), image_shape=loaded.image_shape, light=loaded.light_background) for path in pictures
-    )
+    seen = (read_picture(Path(path), image_shape=loaded.image_shape, framing=loaded.framing) for path in pictures)
     read = [dataclasses.replace(picture, steps=()) for picture in seen]  # of a photograph, megabytes
     logits = loaded.answers(np.stack([picture.image for picture in read]))
     return loaded, read, np.exp(log_probabilities(logits))

@@ -165,7 +165,7 @@ def test_pictures_are_brought_into_the_form_that_the_network_learned_from(npz, t
         paths.append(tmp_path / f"{k}.png")
         Image.fromarray(image).save(paths[-1])
     model, pictures, _ = api.predict("light", paths, runs=tmp_path)
-    assert model.light_background
+    assert model.framing.background == "light"
     np.testing.assert_array_equal(np.stack([picture.image[..., 0] for picture in pictures]), images)
 
 

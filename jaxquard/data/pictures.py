@@ -13,11 +13,13 @@ Where the network's own images are dark on light, the last step negates once mor
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageFilter
 
 from jaxquard.data.decoding import MAX_PIXELS, decode
+from jaxquard.data.framing import USUAL, Framing
 from jaxquard.data.statistics import MIDDLE
 from jaxquard.errors import UsageError
 
@@ -32,7 +34,8 @@ class Picture:
     image: np.ndarray  # uint8 (height, width, 1): bright object on black, or the negative of that
     steps: tuple[tuple[str, np.ndarray], ...]  # (name, uint8 (H, W) or RGBA (H, W, 4)), in order
     inverted: bool  # whether it arrives as its own negative
-    notes: tuple[str, ...]  # plain sentences for the person whose picture it is
+    notes: tuple[str, ...]  # what was done, in plain sentences
+    warnings: tuple[str, ...]  # why the answer may be wrong, in plain sentences
 
 
 def read_picture(
@@ -40,12 +43,15 @@ def read_picture(
     *,
     name: str | None = None,
     image_shape: tuple[int, ...] = (28, 28, 1),
-    light: bool = False,
+    framing: Framing = USUAL,
+    as_is: bool = False,
+    background: Literal["auto", "light", "dark"] = "auto",
     max_pixels: int = MAX_PIXELS,
 ) -> Picture:
     """Read a PNG, JPEG or WebP picture of any size and colour into a grey image of `image_shape`.
 
-    `light` says whether the network's images have a light background; what the picture's is, its corners decide. A
+    `framing` says what the network's images look like. `background` is the picture's; "auto" looks at it. `as_is`
+    leaves out the search for an object, and inverts nothing: the whole picture is resized. A
     picture that has the network's size already is not cropped: an image of the test set comes through bit for bit, and
     so does its negative. `name` stands for the picture in messages. Raises DataError for whatever is wrong with the
     picture.
@@ -54,22 +60,27 @@ def read_picture(
     if len(size) != 2 or channels != 1:
         raise UsageError(f"only grey images can be made of pictures; this network takes {image_shape}")
     decoded, notes = decode(source, name=name, max_pixels=max_pixels)
-    grey, background, flaws = _flatten(decoded)
-    steps = [("decoded", decoded), ("grey", grey)]
-    is_light = background > MIDDLE
+    grey, ground, flaws = _flatten(decoded)
+    steps, warnings = [("decoded", decoded), ("grey", grey)], []
+    light = framing.background == "light"
+    is_light = ground > MIDDLE if background == "auto" else background == "light"
+    if as_is or framing.background == "both":
+        is_light = light
     if is_light != light:
         notes.append(f"{'light' if is_light else 'dark'} background: inverted")
     if is_light:
-        grey, background = 255 - grey, 255 - background
+        grey, ground = 255 - grey, 255 - ground
         steps.append(("inverted", grey))
     if grey.shape == tuple(size):
         notes.append(f"already {size[1]} x {size[0]} pixels: neither cropped nor resized")
+    elif as_is:
+        steps.append(("fitted", _fit(grey, ground, (size[0], size[1]))))
     else:
-        steps += _frame(grey, background, (size[0], size[1]))
-        notes += flaws
+        steps += _frame(grey, ground, (size[0], size[1]))
+        warnings += flaws
     if light:
         steps.append(("inverted back" if is_light else "inverted", 255 - steps[-1][1]))
-    return Picture(steps[-1][1][..., None], tuple(steps), is_light != light, tuple(notes))
+    return Picture(steps[-1][1][..., None], tuple(steps), is_light != light, tuple(notes), tuple(warnings))
 
 
 def _flatten(decoded: np.ndarray) -> tuple[np.ndarray, float, list[str]]:

@@ -1,4 +1,4 @@
-"""What training images are like: the two numbers that standardising needs, and whether their background is light."""
+"""What training images are like: the two numbers that standardising needs."""
 
 import numpy as np
 
@@ -23,8 +23,3 @@ def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
     if variance == 0:
         raise DataError("every pixel of every training image has the same value: there is nothing to learn from")
     return total / pixels.size / 255, variance**0.5 / 255
-
-
-def has_light_background(images: np.ndarray) -> bool:
-    """Whether most corners of uint8 images (n, h, w, c) are light: then a picture to be judged has to be, too."""
-    return bool(np.median(images[:, [0, 0, -1, -1], [0, -1, 0, -1]]) > MIDDLE)

@@ -5,7 +5,7 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from jaxquard.data.statistics import has_light_background
+from jaxquard.data.framing import Framing, measure
 
 if TYPE_CHECKING:
     from jaxquard.data import Dataset
@@ -20,7 +20,7 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "image_shape": list(dataset.train_images.shape[1:]),
             "train": len(dataset.train_images),
             "test": len(dataset.test_images),
-            "light_background": has_light_background(dataset.train_images),
+            "framing": measure(dataset.train_images).to_dict(),
             "sha256": dict(dataset.sha256),
         }
     }
@@ -37,7 +37,6 @@ def check_facts(dataset: Any) -> None:
     sound = (
         isinstance(dataset["name"], str)
         and isinstance(dataset["sha256"], dict)
-        and isinstance(dataset.get("light_background", False), bool)  # runs of before 2026-11-25 do not say
         and isinstance(names, list)
         and len(names) > 0
         and all(isinstance(name, str) for name in names)
@@ -48,6 +47,7 @@ def check_facts(dataset: Any) -> None:
     )
     if not sound:
         raise ValueError("the facts of the data set are not what they should be")
+    Framing.from_dict(dataset.get("framing", {}))  # runs of before 2026-11-29 do not say
 
 
 def machine() -> dict[str, Any]:

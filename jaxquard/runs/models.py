@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxquard.config import Config, suggestion
+from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import write_atomically
 from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
@@ -48,9 +49,9 @@ class TrainedModel:
         return height, width, channels
 
     @property
-    def light_background(self) -> bool:
-        """Whether the images it was trained on are dark on light; of a run that does not say, no."""
-        return self.dataset.get("light_background", False)
+    def framing(self) -> Framing:
+        """What the images it was trained on look like; of a run that does not say, as Fashion-MNIST's do."""
+        return Framing.from_dict(self.dataset.get("framing", {}))
 
     @functools.cached_property
     def _apply(self) -> Callable[[jax.Array], jax.Array]:

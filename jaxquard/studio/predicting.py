@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from jaxquard.charts.pictures import data_uri
 from jaxquard.data.dataset import shuffled
+from jaxquard.data.framing import Framing
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.studio.models import Shelf, Subject, learned
@@ -79,11 +80,11 @@ def _checked_names(names: Any) -> list[str]:
     raise UsageError(f"name a model, or a list of up to {MODELS} as models")
 
 
-def see(question: Question, image_shape: tuple[int, int, int], light: bool) -> Seen:
+def see(question: Question, image_shape: tuple[int, int, int], framing: Framing) -> Seen:
     """The question's pictures as a network of such images receives them. Raises UsageError or DataError."""
     if question.picture is None:
         return Seen(as_images(question.pixels, image_shape), [], [])
-    picture = read_picture(question.picture, image_shape=image_shape, light=light, max_pixels=MAX_PIXELS)
+    picture = read_picture(question.picture, image_shape=image_shape, framing=framing, max_pixels=MAX_PIXELS)
     steps = [{"name": name, "png": thumbnail(pixels)} for name, pixels in picture.steps]
     return Seen(picture.image[None], steps, list(picture.notes))
 
@@ -114,7 +115,7 @@ def thumbnail(pixels: np.ndarray) -> str:
 def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
     """What each model says of each picture, how the first received it, and a warning where it is like nothing known."""
     subjects = [shelf.take(name) for name in question.models]
-    forms = [(one.model.image_shape, one.model.light_background) for one in subjects]
+    forms = [(one.model.image_shape, one.model.framing) for one in subjects]
     seen = {form: see(question, *form) for form in dict.fromkeys(forms)}
     asked = zip(subjects, forms, strict=True)
     predictions = [line for one, form in asked for line in predictions_of(one, seen[form].images)]

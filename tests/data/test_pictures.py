@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from jaxquard.data.framing import Framing
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import UsageError
 
@@ -140,9 +141,9 @@ def test_the_steps_are_kept_in_order_and_end_in_the_image():
 @pytest.mark.parametrize("negative", [False, True])
 def test_where_the_networks_images_are_dark_on_light_pictures_end_so_too(negative):
     image = 255 - dressed_noise()
-    same = read_picture(saved(255 - image if negative else image), light=True)
+    same = read_picture(saved(255 - image if negative else image), framing=Framing("light"))
     np.testing.assert_array_equal(same.image[..., 0], image)
-    page = read_picture(saved(255 - PAGE if negative else PAGE), light=True)
+    page = read_picture(saved(255 - PAGE if negative else PAGE), framing=Framing("light"))
     np.testing.assert_array_equal(page.image, 255 - read_picture(saved(PAGE)).image)
     for picture in (same, page):
         assert picture.inverted is negative
@@ -161,7 +162,7 @@ def test_pictures_are_sharpened():
 
 def test_notes_warn_of_what_cannot_work():
     gradient = np.tile(np.linspace(0, 255, 200).astype(np.uint8), (100, 1))
-    assert "almost one colour" in " ".join(read_picture(saved(np.full((90, 90), 200, np.uint8))).notes)
-    assert "not plain" in " ".join(read_picture(saved(gradient)).notes)
-    assert "neither light nor dark" in " ".join(read_picture(saved(drawing(paper=120))).notes)
+    assert "almost one colour" in " ".join(read_picture(saved(np.full((90, 90), 200, np.uint8))).warnings)
+    assert "not plain" in " ".join(read_picture(saved(gradient)).warnings)
+    assert "neither light nor dark" in " ".join(read_picture(saved(drawing(paper=120))).warnings)
     assert read_picture(saved(drawing(ink=240, paper=0))).notes == ()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from jaxquard.data.statistics import has_light_background, pixel_statistics
+from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DataError
 
 
@@ -46,12 +46,3 @@ def test_nothing_is_written_to():
     images = np.random.default_rng(0).integers(0, 256, (6, 5, 4, 1), dtype=np.uint8)
     images.flags.writeable = False
     pixel_statistics(images)
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_light_background_is_known_by_most_corners(channels):
-    images = np.full((9, 5, 4, channels), 255, np.uint8)
-    images[:, 1:4, 1:3] = 0
-    images[:4] = 0
-    assert has_light_background(images)
-    assert not has_light_background(255 - images)

@@ -5,6 +5,7 @@ import copy
 import jax
 import pytest
 
+from jaxquard.data.framing import measure
 from jaxquard.runs import environment
 
 
@@ -17,11 +18,11 @@ def test_describes_the_machine_and_the_data(stripes):
         "image_shape": [6, 6, 1],
         "train": 120,
         "test": 40,
-        "light_background": False,
+        "framing": measure(stripes.train_images).to_dict(),
         "sha256": dict(stripes.sha256),
     }
     environment.check_facts(found["dataset"])
-    del found["dataset"]["light_background"]  # as of runs made before it was said
+    del found["dataset"]["framing"]  # as of runs made before it was said
     environment.check_facts(found["dataset"])
 
 
@@ -72,7 +73,7 @@ def test_each_difference_is_told_by_itself(name):
         {"train": 0},
         {"test": None},
         {"sha256": "0"},
-        {"light_background": "yes"},
+        {"framing": {"fill": 2}},
         {"name": 1},
     ],
 )

@@ -68,7 +68,7 @@ def test_a_large_picture_s_steps_are_small(ask):
     page = np.full((900, 700, 1), 255, np.uint8)
     page[300:600, 200:500] = 40
     found = ask("POST", "/api/predict?model=part&model=slow@0", {"content-type": "image/png"}, [png_of(page)]).json
-    assert [step["name"] for step in found["steps"]] == ["decoded", "grey", "inverted", "cropped", "fitted"]
+    assert [step["name"] for step in found["steps"]] == ["decoded", "grey", "cropped", "fitted"]
     for step in found["steps"]:
         shown = Image.open(io.BytesIO(base64.b64decode(step["png"].partition(",")[2])))
         assert max(shown.size) <= 256

@@ -246,7 +246,7 @@ def environment(sound: bytes) -> Iterator[Case]:
     """The facts of the data set, each absent or of another type."""
     whole = json.loads(sound)
     for key in whole["dataset"]:
-        if key != "light_background":  # which runs of before it was written down have not
+        if key != "framing":  # which runs of before it was written down have not
             left = {k: v for k, v in whole["dataset"].items() if k != key}
             yield f"no {key}", json.dumps(whole | {"dataset": left}).encode()
         for value in (None, True, -1, 0, 1.5, [], [None], {"a": []}, 2**40):

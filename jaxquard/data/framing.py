@@ -1,0 +1,92 @@
+"""How training images show their objects: on which background, how large, where. A picture is framed in the same way.
+
+Fashion-MNIST's clothes fill the frame and sit in its middle; MNIST's digits fill 20 of 28 pixels, and their centre of
+mass is in the middle; CIFAR's are photographs, where nothing stands out from a background. A network knows one of
+these and answers badly about the others, so this is measured once, on the images that the network learns from.
+"""
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+Background = Literal["light", "dark", "both"]
+Centre = Literal["box", "mass"]
+MEASURED = 2000  # images
+DIFFERENT = 0.1  # of white, from the background's grey: object
+PLAIN = 0.6  # share of an image's border that has to look like background if an object stands out from one
+FEW = 0.02  # share of images with the other background that may be mistakes
+FULL = 0.8  # of white: how far an object's most different pixel is from the background, where contrast says nothing
+
+
+@dataclass(frozen=True)
+class Framing:
+    """What a picture has to look like for a network. The defaults are Fashion-MNIST's."""
+
+    background: Background = "dark"  # "both": some images light, others dark
+    fill: float = 1.0  # the object's longer edge as a share of the frame's, (0, 1]
+    centre: Centre = "box"  # what is in the middle of the frame: the object's box, or its centre of mass
+    stands_out: bool = True  # False: photographs, which are resized and not searched for an object
+    full_contrast: bool = True  # every object reaches white (or black); False: its contrast says what it is
+    white: int = 255  # the brightest pixel of all: 1 in images of zeros and ones
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_dict(cls, facts: Any) -> "Framing":
+        """The inverse of `to_dict`; what is absent has its default. ValueError if `measure` could not have said so."""
+        found = cls(**facts) if isinstance(facts, dict) and set(facts) <= set(cls.__annotations__) else None
+        sound = (
+            found
+            and found.background in get_args(Background)
+            and found.centre in get_args(Centre)
+            and all(isinstance(value, bool) for value in (found.stands_out, found.full_contrast))
+            and type(found.fill) in (int, float)
+            and 0 < found.fill <= 1
+            and type(found.white) is int
+            and 0 < found.white <= 255
+        )
+        if not found or not sound:
+            raise ValueError("the facts of the framing are not what they should be")
+        return found
+
+
+USUAL = Framing()
+
+
+def measure(images: np.ndarray) -> Framing:
+    """The framing of uint8 images (n, h, w, c), from at most MEASURED of them."""
+    images = images[:: -(-len(images) // MEASURED)]
+    white = max(1, int(images.max()))
+    grey = images.mean(axis=-1, dtype=np.float32) / white
+    paper = np.median(grey[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)
+    light = float(np.mean(paper > 0.5))
+    background: Background = "both" if FEW < light < 1 - FEW else "light" if light > 0.5 else "dark"
+    difference = np.abs(grey - paper[:, None, None])
+    mask = difference > DIFFERENT
+    plain = 1 - np.concatenate([mask[:, [0, -1]], mask[:, :, [0, -1]].swapaxes(1, 2)], axis=2).mean(axis=(1, 2))
+    seen = mask.any(axis=(1, 2))
+    if np.median(plain) < PLAIN or not seen.any():
+        return Framing(background, stands_out=False, white=white)
+    full = bool(np.percentile(difference.max(axis=(1, 2)), 100 * FEW) >= FULL)
+    fill, centre = _placed(mask[seen], difference[seen])
+    return Framing(background, fill, centre, full_contrast=full, white=white)
+
+
+def _placed(mask: np.ndarray, difference: np.ndarray) -> tuple[float, Centre]:
+    """How much of the frame objects fill that are where `mask` (n, h, w) is, and by what they are centred."""
+    edges, boxes, masses = [], [], []
+    for axis in (1, 2):
+        length = mask.shape[axis]
+        along = mask.any(axis=3 - axis)
+        first, last = along.argmax(axis=1), length - along[:, ::-1].argmax(axis=1)
+        edges.append((last - first) / length)
+        boxes.append((first + last) / 2 / length)
+        weight = difference.sum(axis=3 - axis)
+        masses.append((weight @ (np.arange(length) + 0.5)) / weight.sum(axis=1) / length)
+    spread_of_boxes, spread_of_masses = (np.std(places, axis=1).sum() for places in (boxes, masses))
+    fill = round(float(np.median(np.max(edges, axis=0))), 3)
+    return fill, "mass" if spread_of_masses < spread_of_boxes else "box"
