@@ -66,8 +66,9 @@ def train(
             return finished
     config = run.config if run else config or Config()
     dataset = data.load(config.dataset, data_dir=data_dir, offline=offline, report=report, progress=progress)
-    if catalogue.find(config.dataset) is None:  # a path, which is to be found from any directory
-        config = config.replace(dataset=os.path.abspath(os.path.expanduser(config.dataset)))
+    known = catalogue.find(config.dataset)  # else a path, which is to be found from any directory
+    path = os.path.abspath(os.path.expanduser(config.dataset))
+    config = config.replace(dataset=known.name if known else path)
     loading = time.perf_counter() - began
 
     from jaxquard.runs import train as training

@@ -6,13 +6,15 @@ state and can be swept without compiling again. Knows no jax, so that `--help` i
 
 import dataclasses
 import difflib
+import functools
 import math
 import numbers
 import operator
+import re
 import sys
 import tomllib
 from array import array
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
@@ -116,7 +118,9 @@ class Config:
         0.0, "Share of each label spread over all classes.", group="Objective", low=0, below=1, scalar=True
     )
     teacher: str | None = setting(
-        None, "A trained model whose answers are targets beside the labels (distillation).", group="Objective"
+        None,
+        "A trained model whose answers are targets beside the labels (distillation); none: no teacher.",
+        group="Objective",
     )
     teacher_share: float = setting(
         0.9, "Share of the target that is the teacher's.", group="Objective", low=0, high=1, scalar=True
@@ -240,9 +244,6 @@ class Config:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
         """The inverse of `to_dict`; an unknown name is an error that suggests the nearest one."""
-        for name in values:
-            if name not in _TYPES:
-                raise UsageError(f"{name[:60]}: no such setting{suggestion(name, _TYPES)}")
         return cls(**values)
 
 
@@ -266,13 +267,91 @@ def read_toml(path: Path) -> Config:
         raise UsageError(f"{path}: {error}") from error
 
 
+# Our name, and what scikit-learn, Keras, PyTorch and others call the same thing. Case, - and _ do not matter.
+SYNONYMS = {
+    "dataset": "data ds data_name",
+    "validation": "val val_size val_split valid validation_split validation_fraction validation_size",
+    "flip": "hflip horizontal_flip mirror random_flip",
+    "shift": "translate translation random_crop crop_padding",
+    "erasing": "random_erasing",
+    "mixup": "mixup_alpha",
+    "model": "arch architecture net network model_name",
+    "hidden": "hidden_dim hidden_dims hidden_layer_sizes hidden_layers hidden_size hidden_sizes layers units",
+    "widths": "channels filters num_filters",
+    "activation": "act activation_fn nonlinearity",
+    "initializer": "init kernel_initializer weight_init",
+    "batch_norm": "bn batch_normalization use_bn",
+    "dropout": "drop drop_rate dropout_p dropout_rate",
+    "loss": "criterion loss_fn loss_function objective",
+    "label_smoothing": "smoothing",
+    "temperature": "tau",
+    "l2": "alpha l2_reg lambda lmbda reg regularization weight_l2",
+    "optimizer": "algorithm optim opt solver",
+    "learning_rate": "lr eta base_lr init_lr initial_lr learning_rate_init max_lr step_size",
+    "momentum": "mom mu",
+    "beta1": "b1 beta_1",
+    "beta2": "b2 beta_2",
+    "epsilon": "eps",
+    "weight_decay": "wd decay",
+    "clip_norm": "clip clip_grad_norm clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm max_norm",
+    "schedule": "lr_schedule lr_scheduler sched scheduler learning_rate_schedule",
+    "warmup": "warmup_epochs",
+    "decay_every": "lr_step lr_step_size",
+    "decay_factor": "gamma lr_decay lr_gamma",
+    "ema": "ema_decay",
+    "batch_size": "batch bs batch_sz mini_batch mini_batch_size train_batch_size",
+    "epochs": "e max_epochs max_iter n_epochs nb_epoch num_epochs num_train_epochs",
+    "patience": "early_stopping early_stopping_patience early_stopping_rounds n_iter_no_change",
+    "tta": "test_time_augmentation",
+    "seed": "random_seed random_state rng_seed",
+    "seeds": "ensemble n_models n_seeds num_seeds",
+    "sweep": "grid param_grid search",
+    "name": "exp experiment exp_name run run_name",
+    "resume": "checkpoint ckpt continue resume_from",
+    "checkpoint_every": "checkpoint_freq save_every save_freq save_steps",
+    "runs": "log_dir logdir out_dir output output_dir runs_dir save_dir",
+    "data_dir": "data_path data_root root",
+    "quiet": "silent",
+}
+
+
+def _letters(name: str) -> str:
+    return re.sub("[-_ ]", "", name).lower()
+
+
+_MEANT = {_letters(word): name for name, words in SYNONYMS.items() for word in words.split()}
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: what other libraries call it, or a mistyped one."""
+    known, meant = list(known), _MEANT.get(_letters(name))
+    close = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
+    return close[0] if close else None
+
+
 def suggestion(name: object, known: Iterable[str]) -> str:
-    """ "; did you mean …?" for a mistyped name, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1) if isinstance(name, str) else []
-    return f"; did you mean {close[0]}?" if close else ""
+    """ "; did you mean …?" for a name that is not known, or nothing."""
+    close = nearest(name, known) if isinstance(name, str) else None
+    return f"; did you mean {close}?" if close else ""
 
 
 _TYPES: dict[str, Any] = get_type_hints(Config)
+
+
+def _naming_what_is_unknown(init: Callable[..., None]) -> Callable[..., None]:
+    """Config's `__init__`, with an error of ours where a setting's name is unknown."""
+
+    @functools.wraps(init)
+    def checked(self: Config, **values: Any) -> None:
+        for name in values:
+            if name not in _TYPES:
+                raise UsageError(f"{name[:60]}: no such setting{suggestion(name, _TYPES)}")
+        init(self, **values)
+
+    return checked
+
+
+Config.__init__ = _naming_what_is_unknown(Config.__init__)
 _FIELDS = {f.name: f for f in dataclasses.fields(Config)}
 SCALARS = tuple(name for name, f in _FIELDS.items() if f.metadata["scalar"])
 
@@ -283,7 +362,7 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
         return _checked_sweep(value)
     options = [option for option in get_args(kind) if option is not type(None)] or [kind]
     if type(None) in get_args(kind):
-        if value is None:
+        if value is None or (isinstance(value, str) and value.lower() in ("", "none")):  # TOML has no word for it
             return None
         kind = options[0]
     if get_origin(kind) is Literal:

@@ -70,6 +70,11 @@ def test_data_given_by_a_path_is_found_from_anywhere(npz, tmp_path, monkeypatch)
     assert api.train(resume=run.id, runs=tmp_path / "runs").epochs == 2
 
 
+def test_a_data_set_is_recorded_by_its_one_name(tmp_path):
+    config = Config(dataset="DIGITS", hidden=(), epochs=1)
+    assert api.train(config, runs=tmp_path, until=1).run.config.dataset == "digits"
+
+
 def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
     _, _, (before,) = api.evaluate("one", runs=root)
     models, dataset, (judged,) = api.evaluate("one", runs=root, why="a second look")

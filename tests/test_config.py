@@ -12,7 +12,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxquard.config import NEEDS, SCALARS, Config, read_toml
+from jaxquard.config import NEEDS, SCALARS, SYNONYMS, Config, read_toml
 from jaxquard.errors import UsageError
 
 # setting: (values at the very edge of what is allowed, values just beyond it)
@@ -212,6 +212,28 @@ def test_unknown_names_and_near_ones():
         Config.from_dict({"zzz": 1})
     with pytest.raises(UsageError, match="did you mean learning_rate"):
         Config(sweep=(("learning_rte", (0.1,)),))
+
+
+def test_every_synonym_means_one_setting_or_option():
+    words = [word for name in SYNONYMS for word in (*SYNONYMS[name].split(), name)]
+    assert len(words) == len(set(words))
+    options = {"name", "resume", "checkpoint_every", "runs", "data_dir", "quiet"}
+    assert SYNONYMS.keys() <= Config.__annotations__.keys() | options
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"), [("lr", "learning_rate"), ("valSplit", "validation"), ("n-epochs", "epochs")]
+)
+def test_another_librarys_name_is_known(given: str, meant: str):
+    for make in (Config.from_dict, lambda values: Config(**values), lambda values: Config().replace(**values)):
+        with pytest.raises(UsageError, match=f"^{given}: no such setting; did you mean {meant}\\?$"):
+            make({given: 1})
+
+
+@pytest.mark.parametrize("none", [None, "none", "None", ""])
+def test_a_teacher_can_be_taken_away(none: str | None):
+    assert Config(teacher="cnn").replace(teacher=none).teacher is None
+    assert Config.from_dict({"teacher": none, "pixel_mean": none}) == Config()
 
 
 def test_held_out():

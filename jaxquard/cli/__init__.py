@@ -14,6 +14,7 @@ from jaxquard import __version__
 from jaxquard.cli.lessons import lesson, list_lessons
 from jaxquard.cli.training import train
 from jaxquard.cli.verbs import compare, data, doctor, evaluate, list_recipes, list_runs, predict, studio
+from jaxquard.config import nearest
 from jaxquard.errors import JaxquardError
 from jaxquard.runs.interrupts import SIGNALS, leave
 from jaxquard.streams import make_usable, say, silence
@@ -51,6 +52,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
+    except cyclopts.UnknownOptionError as error:
+        _fail(_unknown_option(error), 2)
     except cyclopts.CycloptsError as error:
         _fail(str(error), 2)
     except JaxquardError as error:
@@ -65,6 +68,15 @@ def main(arguments: list[str] | None = None) -> None:
             raise
         told = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
         _fail(f"{told} (jaxquard doctor may know why, JAXQUARD_DEBUG=1 shows where)", 1)
+
+
+def _unknown_option(error: cyclopts.UnknownOptionError) -> str:
+    """What was given, and the option that was probably meant."""
+    given = (error.token.keyword or error.token.value).partition("=")[0]
+    names = (name for argument in error.argument_collection for name in argument.names)
+    options = {name.removeprefix("--").replace("-", "_"): name for name in names if name.startswith("--")}
+    meant = nearest(given.lstrip("-").replace("-", "_"), options)
+    return f"unknown option {given}" + (f"; did you mean {options[meant]}?" if meant else "")
 
 
 def _fail(message: str, code: int) -> None:

@@ -1,6 +1,7 @@
 """The data sets known by name: their files, the hashes these must have, their classes, and where they are served."""
 
 import difflib
+import re
 import string
 from dataclasses import dataclass
 
@@ -49,8 +50,12 @@ class Entry:
 
 
 def find(name: str) -> Entry | None:
-    """The data set of this name, underscores and capitals allowed, or None."""
-    return CATALOGUE.get(name.lower().replace("_", "-"))
+    """The data set of this name or title, or None. Capitals, hyphens, underscores and spaces make no difference."""
+    return _SPELLINGS.get(_letters(name))
+
+
+def _letters(name: str) -> str:
+    return re.sub("[-_ ]", "", name).lower()
 
 
 def unknown(name: str) -> UsageError:
@@ -182,3 +187,4 @@ _ENTRIES = (
 )
 
 CATALOGUE = {entry.name: entry for entry in _ENTRIES}
+_SPELLINGS = {_letters(name): entry for entry in _ENTRIES for name in (entry.title, entry.name)}

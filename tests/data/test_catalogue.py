@@ -28,9 +28,14 @@ def test_fashion_mnist_has_several_ways_to_come() -> None:
     assert entry.class_names[9] == "Ankle boot"
 
 
-@pytest.mark.parametrize("name", ["fashion-mnist", "fashion_mnist", "Fashion-MNIST"])
+@pytest.mark.parametrize("name", ["fashion-mnist", "fashion_mnist", "Fashion-MNIST", "FashionMNIST", "fashion mnist"])
 def test_names_are_forgiving(name: str) -> None:
     assert catalogue.find(name) is CATALOGUE["fashion-mnist"]
+
+
+@pytest.mark.parametrize("path", ["./mnist", "mnist/", "mnist.npz", "data/mnist"])
+def test_a_path_is_no_name(path: str) -> None:
+    assert catalogue.find(path) is None
 
 
 def test_an_unknown_name_suggests_the_likeliest_first() -> None:
