@@ -16,9 +16,9 @@ from jaxquard import data, recipes
 from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import UsageError
-from jaxquard.runs import directory
+from jaxquard.runs import comparing, directory
+from jaxquard.runs.comparing import Comparison
 from jaxquard.runs.environment import is_same_data
-from jaxquard.runs.figures import figures
 from jaxquard.runs.lock import refuse_if_in_use
 
 if TYPE_CHECKING:
@@ -165,13 +165,9 @@ def predict(
     return loaded, read, np.exp(log_probabilities(logits))
 
 
-def compare(names: Sequence[str], *, runs: str | Path | None = None) -> list[dict[str, Any]]:
-    """Runs side by side: for each its id, the settings that are not the same in all of them, and its figures."""
-    found = [directory.find(name, directory.runs_directory(runs)) for name in names]
-    settings = [run.config.to_dict() for run in found]
-    keys = dict.fromkeys(key for one in settings for key in one)
-    differing = [key for key in keys if any(one.get(key) != settings[0].get(key) for one in settings)]
-    return [
-        {"run": run.id, "settings": {key: one.get(key) for key in differing}} | figures(run)
-        for run, one in zip(found, settings, strict=True)
-    ]
+def compare(names: Sequence[str | Path], *, runs: str | Path | None = None) -> Comparison:
+    """Two runs or more side by side: what differs between their settings, their figures, and which is better."""
+    if isinstance(names, str | Path) or len(names) < 2:
+        raise UsageError("compare: name two runs or more")
+    root = directory.runs_directory(runs)
+    return comparing.compare([directory.find(os.fspath(name), root) for name in names])

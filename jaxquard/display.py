@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from jaxquard.config import Config
+from jaxquard.config import SCALARS, Config
 from jaxquard.runs.figures import summary
 from jaxquard.streams import say, telling
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from jaxquard.data import Dataset, Status
     from jaxquard.doctor import Check
     from jaxquard.recipes import Recipe
+    from jaxquard.runs.comparing import Comparison
     from jaxquard.runs.directory import Run
     from jaxquard.runs.train import TrainResult
     from jaxquard.training.evaluation import Evaluation
@@ -244,22 +245,34 @@ def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
 def _figures(document: dict[str, Any]) -> tuple[str, ...]:
     swept = "sweep" in document
     accuracies = (figure(document[name], percent=True, swept=swept) for name in ("val_accuracy", "test_accuracy"))
-    return str(document["epochs"]), *accuracies, f"{document['seconds']:.1f}"
+    return str(document["epochs"]), *accuracies, f"{document['seconds']:.1f} s"
 
 
-def comparison_table(documents: Sequence[dict[str, Any]]) -> None:
-    """Runs as columns, what differs between them as rows."""
-    rows = [
-        (name, *(_setting(document["settings"][name]) for document in documents)) for name in documents[0]["settings"]
-    ]
-    names = ("epochs run", "validation accuracy", "test accuracy", "seconds")
-    rows += zip(names, *(_figures(document) for document in documents), strict=True)
-    table(("", *(document["run"] for document in documents)), rows)
+def comparison_table(found: "Comparison") -> None:
+    """A line for each run, a line for each setting that differs, and which run is better."""
+    numbers = range(1, len(found.runs) + 1)
+    rows = [(str(number), one.run.id, *_figures(one.figures)) for number, one in zip(numbers, found.runs, strict=True)]
+    table(("", "run", "epochs", "validation", "test", "time"), rows, words=("run",))
+    if settings := list(found.runs[0].settings):
+        print()
+        table(
+            ("setting", "value (runs)"), [(name, _by_value(name, found)) for name in settings], words=("value (runs)",)
+        )
+    stdout().print(f"\n{found.verdict}", markup=False, soft_wrap=not sys.stdout.isatty())
 
 
-def _setting(value: Any) -> str:
+def _by_value(name: str, found: "Comparison") -> str:
+    """`0.1 (1, 3)   0.3 (2)`: each value of a setting with the numbers of the runs that have it."""
+    runs: dict[str, list[str]] = {}
+    for number, one in enumerate(found.runs, 1):
+        runs.setdefault(_setting(name, one.settings[name]), []).append(str(number))
+    return "   ".join(f"{value} ({', '.join(numbers)})" for value, numbers in runs.items())
+
+
+def _setting(name: str, value: Any) -> str:
     if isinstance(value, list):
-        return "-".join(map(str, value)) or "none"
+        values = [_setting("", one) for one in value]
+        return " or ".join(values) if name in SCALARS else "-".join(values) or "none"
     if isinstance(value, float):
         return f"{value:.6g}"
     return "–" if value is None else str(value)

@@ -175,9 +175,17 @@ def test_pictures_are_brought_into_the_form_that_the_network_learned_from(npz, t
 
 
 def test_compare_shows_the_settings_that_differ_and_no_others(root):
-    one, two = api.compare(["one", "two"], runs=root)
+    found = api.compare(["one", root / "two"], runs=root)
+    one, two = found.to_dicts()
     assert one["settings"] == {"learning_rate": 0.3, "seeds": 1}
     assert two["settings"] == {"learning_rate": 0.1, "seeds": 2}
     assert isinstance(one["test_accuracy"], float)
     assert len(two["test_accuracy"]["values"]) == 2
-    assert [document["settings"] for document in api.compare(["one", "one"], runs=root)] == [{}, {}]
+    assert {one["verdict"], two["verdict"]} == {found.verdict}
+    assert [one.settings for one in api.compare(["one", "one"], runs=root).runs] == [{}, {}]
+
+
+@pytest.mark.parametrize("names", [[], ["one"], "one", Path("one")])
+def test_compare_wants_two_runs(root, names):
+    with pytest.raises(UsageError, match="two runs or more"):
+        api.compare(names, runs=root)

@@ -7,7 +7,7 @@ from cyclopts import Parameter
 
 from jaxquard import compilation
 from jaxquard.cli.options import COMMON, SOURCE, Shared, Sourced, data_options, print_json
-from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.errors import JaxquardError, RunError
 from jaxquard.streams import say
 
 MODEL = "A run, RUN@k for one of its networks (k from 0), a .safetensors file, or a model shipped here."
@@ -100,27 +100,23 @@ def compare(
     overwrite: Annotated[bool, Parameter(negative="", help="Replace the chart if it exists.")] = False,
     common: Shared = COMMON,
 ) -> None:
-    """Put runs side by side: only the settings that differ, and one chart."""
-    if len(names) < 2:
-        raise UsageError("compare: name two runs or more")
+    """Put runs side by side: their figures, the settings that differ, which is better, and one chart."""
     from jaxquard import api, charts
     from jaxquard.display import comparison_table
 
     written: list[Path] = []
     if chart:
         charts.paths_of(chart, overwrite=overwrite)
-    documents = api.compare(names, runs=common.runs)
+    found = api.compare(names, runs=common.runs)
     if chart:
-        from jaxquard.runs.directory import find, runs_directory
-
-        found = [find(name, runs_directory(common.runs)) for name in names]
-        unique = len({run.id for run in found}) == len(found)
-        epochs = {run.id if unique else name: run.epochs() for name, run in zip(names, found, strict=True)}
+        runs = [one.run for one in found.runs]
+        unique = len({run.id for run in runs}) == len(runs)
+        epochs = {run.id if unique else name: run.epochs() for name, run in zip(names, runs, strict=True)}
         written = charts.save(charts.learning_curves(epochs, metric=metric), chart, overwrite=overwrite)
     if common.json:
-        print_json(documents)
+        print_json(found.to_dicts())
     else:
-        comparison_table(documents)
+        comparison_table(found)
         if written:
             print("written: " + ", ".join(map(str, written)))
 

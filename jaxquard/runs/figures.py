@@ -21,7 +21,7 @@ def summary(values: Any) -> Any:
     return {"mean": mean, "std": std, "values": values}
 
 
-def t_quantile(confidence: float, degrees: int) -> float:
+def t_quantile(confidence: float, degrees: float) -> float:
     """Student's t: what a share `confidence` of its values stays within, either side of 0."""
     from scipy.special import stdtrit
 

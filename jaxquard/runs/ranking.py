@@ -1,58 +1,97 @@
-"""Who won a sweep, and whether the win is larger than the noise between seeds."""
+"""Who won a sweep or a comparison, and whether the win is larger than the noise between seeds."""
 
 import statistics
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
+from jaxquard.errors import RunError
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import held_out_accuracy, summary, t_quantile
+from jaxquard.runs.journal import own_evaluation
 
 CONFIDENCE = 0.95
+Measure = Literal["validation", "test"]
+KEYS = {"validation": "val_accuracy", "test": "test_accuracy"}
 
 
-def ranking(runs: Sequence[Run], swept: Sequence[str]) -> list[dict[str, Any]]:
-    """Every combination of the `swept` settings with its validation accuracy over seeds, best first.
+def accuracies(run: Run, measure: Measure) -> list[float | None]:
+    """Each network's accuracy on held-out images, or in the run's own evaluation on the test set at its end. None for a
+    network that diverged or has not been judged."""
+    if measure == "validation":
+        return held_out_accuracy(run, run.epochs())
+    judged, networks = own_evaluation(run.evaluations()).get("accuracy"), len(run.config.networks())
+    values = judged if isinstance(judged, list) else [judged] * networks
+    if len(values) != networks:
+        raise RunError(f"{run.path}: damaged: it evaluated {len(values)} networks, it trains {networks}")
+    return values
 
-    Each row: `settings`, `val_accuracy` (mean, std, values by seed; None where a network diverged), `networks` (RUN or
-    RUN@k). The smaller the share of its networks that diverged, the better a combination is; then its mean counts.
+
+def ranking(runs: Sequence[Run], swept: Sequence[str], measure: Measure = "validation") -> list[dict[str, Any]]:
+    """Every combination of the `swept` settings with its accuracy over seeds, best first.
+
+    Each row: `settings`, `val_accuracy` or `test_accuracy` (mean, std, values by seed; None where a network diverged),
+    `seeds`, `networks` (RUN or RUN@k). The smaller the share of its networks that diverged, the better a combination
+    is; then its mean counts.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
         configs = run.config.networks()
-        values = held_out_accuracy(run, run.epochs())
-        for k, config in enumerate(configs):
+        for k, (config, value) in enumerate(zip(configs, accuracies(run, measure), strict=True)):
             settings = {name: getattr(config, name) for name in swept}
-            row = rows.setdefault(tuple(settings.values()), {"settings": settings, "values": [], "networks": []})
-            row["values"].append(values[k])
+            row = {"settings": settings, KEYS[measure]: [], "seeds": [], "networks": []}
+            row = rows.setdefault(tuple(settings.values()), row)
+            row[KEYS[measure]].append(value)
+            row["seeds"].append(config.seed)
             row["networks"].append(f"{run.id}@{k}" if len(configs) > 1 else run.id)
-    ranked = [
-        {"settings": r["settings"], "val_accuracy": summary(r["values"]), "networks": r["networks"]}
-        for r in rows.values()
-    ]
-    return sorted(ranked, key=place)
+    ranked = [row | {KEYS[measure]: summary(row[KEYS[measure]])} for row in rows.values()]
+    return sorted(ranked, key=lambda row: _place(row[KEYS[measure]]))
 
 
-def place(row: dict[str, Any]) -> tuple[float, float]:
-    """What rows are sorted by, best first: the share of its networks that diverged, then the mean of the others."""
-    mean, values = row["val_accuracy"]["mean"], row["val_accuracy"]["values"]
-    return values.count(None) / len(values), -(mean or 0.0)
+def _place(figure: Mapping[str, Any]) -> tuple[float, float]:
+    """What rows are sorted by, best first: the share of networks that diverged, then the mean of the others."""
+    return figure["values"].count(None) / len(figure["values"]), -(figure["mean"] or 0.0)
 
 
-def verdict(rows: Sequence[dict[str, Any]]) -> str:
+def verdict(rows: Sequence[Mapping[str, Any]], measure: Measure = "validation") -> str:
     """In a sentence: is the best combination really better than the next, or is that within the noise?
 
-    A 95 % t interval of the difference, paired by seed: members of a sweep share their start and their batches.
+    A 95 % t interval of the difference. Networks of the same seed share their start and their batches and are compared
+    in pairs; where no two seeds are shared, the means are compared (Welch).
     """
     if len(rows) < 2:
         return "nothing to compare"
-    best, second = (row["val_accuracy"]["values"] for row in rows[:2])
-    pairs = [a - b for a, b in zip(best, second, strict=False) if a is not None and b is not None]
-    if min(len(best), len(second)) < 2:
+    seeds = [set(row["seeds"]) for row in rows[:2]]
+    best, second = (_by_seed(row, measure) for row in rows[:2])
+    if not best:
+        return "every network diverged"
+    if min(map(len, seeds)) < 2:
         return "one seed cannot tell a win from noise: add --seeds 5"
-    if len(pairs) < 2:
+    shared = best.keys() & second.keys()
+    if min(len(best), len(second)) < 2 or (len(shared) < 2 and seeds[0] & seeds[1]):
         return "too many networks diverged to tell a win from noise"
-    mean, error = statistics.fmean(pairs), statistics.stdev(pairs) / len(pairs) ** 0.5
-    t = t_quantile(CONFIDENCE, len(pairs) - 1)
-    lead = f"{100 * mean:.2f} ± {100 * t * error:.2f} points (95 % interval)"
-    said = f"the best leads the next by {lead} over {len(pairs)} seeds"
-    return f"{said}: {'larger than the noise' if mean > t * error else 'within the noise, not a win'}"
+    lead, half = _paired([best[k] - second[k] for k in sorted(shared)]) if len(shared) > 1 else _welch(best, second)
+    over = f"{len(shared)} seeds" if len(shared) > 1 else f"{len(best)} and {len(second)} different seeds"
+    said = f"the best leads the next by {100 * lead:.2f} ± {100 * half:.2f} points (95 % interval) over {over}"
+    return f"{said}: {'larger than the noise' if lead > half else 'within the noise, not a win'}"
+
+
+def _by_seed(row: Mapping[str, Any], measure: Measure) -> dict[int, float]:
+    values = zip(row["seeds"], row[KEYS[measure]]["values"], strict=True)
+    return {seed: value for seed, value in values if value is not None}
+
+
+def _paired(differences: list[float]) -> tuple[float, float]:
+    """Mean of the differences, and half of its interval."""
+    error = statistics.stdev(differences) / len(differences) ** 0.5
+    return statistics.fmean(differences), t_quantile(CONFIDENCE, len(differences) - 1) * error
+
+
+def _welch(best: Mapping[int, float], second: Mapping[int, float]) -> tuple[float, float]:
+    """Difference of two means, and half of its interval: Welch's, by the degrees of freedom of Satterthwaite."""
+    sides = [list(side.values()) for side in (best, second)]
+    errors = [statistics.variance(side) / len(side) for side in sides]
+    lead, error = statistics.fmean(sides[0]) - statistics.fmean(sides[1]), sum(errors)
+    if not error:
+        return lead, 0.0
+    degrees = error**2 / sum(e**2 / (len(side) - 1) for e, side in zip(errors, sides, strict=True))
+    return lead, t_quantile(CONFIDENCE, degrees) * error**0.5

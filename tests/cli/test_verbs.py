@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rich.console import Console
 
 from jaxquard.errors import DataError
 
@@ -67,9 +68,9 @@ def test_compare(jaxquard, root, npz, quick):
     jaxquard("train", "--dataset", npz, *quick, "--seed", 1, "--name", "two", "--runs", root, "--quiet")
     said = jaxquard("compare", "one", "two", "--runs", root, "--chart", "chart.svg")
     lines = [line.split() for line in said.out.splitlines()]
-    assert lines[0] == ["one", "two"]
-    assert lines[1] == ["seed", "0", "1"]
-    assert lines[2][:2] == ["epochs", "run"]
+    assert [line[:3] for line in lines[1:3]] == [["1", "one", "2"], ["2", "two", "2"]]
+    assert lines[5] == ["seed", "0", "(1)", "1", "(2)"]
+    assert lines[7] == ["They", "differ", "by", "chance", "alone:", "the", "same", "settings,", "other", "seeds."]
     again = ["compare", "one", "two", "--runs", root, "--chart", "chart.svg"]
     assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
     assert Path("chart.svg").read_text().startswith("<svg")
@@ -78,6 +79,20 @@ def test_compare(jaxquard, root, npz, quick):
     paths = [root / "one", shutil.copytree(root / "two", Path("elsewhere/one"))]
     assert jaxquard("compare", *paths, "--chart", "paths.svg").code == 0  # of the same name, and not in ./runs
     assert "elsewhere/one: training" in Path("paths.svg").read_text()
+
+
+def test_ten_runs_side_by_side_fit_a_terminal(jaxquard, root, monkeypatch):
+    for k in range(10):
+        copy = shutil.copytree(root / "one", Path(f"runs/mlp-fashion-mnist-20261129-17185{k}-66f4"))
+        config = (copy / "config.toml").read_text()
+        (copy / "config.toml").write_text(config.replace("learning_rate = 0.3", f"learning_rate = 0.12345{k}"))
+    monkeypatch.setattr("jaxquard.display.stdout", lambda: Console(width=80, highlight=False))
+    said = jaxquard("compare", *sorted(Path("runs").iterdir()))
+    *lines, verdict = said.out.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert verdict.startswith("mlp-fashion-mnist")
+    assert [line.split()[1:3] for line in lines[1:11]] == [[path.name, "2"] for path in sorted(Path("runs").iterdir())]
+    assert "0.123450 (1)" in said.out.replace("0.12345 ", "0.123450 ")
 
 
 def test_recipes(jaxquard):

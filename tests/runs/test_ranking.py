@@ -28,7 +28,7 @@ class Made(Run):
 
 
 def rows(*columns: list[float | None]) -> list[dict]:
-    return [{"val_accuracy": {"values": list(values)}} for values in columns]
+    return [{"val_accuracy": {"values": list(values)}, "seeds": range(len(values))} for values in columns]
 
 
 def test_combinations_are_ranked_by_their_mean_over_seeds() -> None:
@@ -107,6 +107,15 @@ def test_the_interval_of_a_lead_is_students(seeds: int) -> None:
     low, high = stats.t.interval(0.95, seeds - 1, np.mean(lead), stats.sem(lead))
     said = ranking.verdict(rows(best.tolist(), second.tolist()))
     assert f" {(low + high) / 2:.2f} ± {(high - low) / 2:.2f} points (95 % interval) over {seeds} seeds" in said
+
+
+def test_the_interval_of_means_is_welchs() -> None:
+    best, second = [0.90, 0.92, 0.95], [0.80, 0.85]
+    interval = stats.ttest_ind(best, second, equal_var=False).confidence_interval(0.95)
+    half = 50 * (interval.high - interval.low)
+    [first, other] = rows(best, second)
+    said = ranking.verdict([first, other | {"seeds": [7, 8]}])
+    assert f" ± {half:.2f} points (95 % interval) over 3 and 2 different seeds" in said
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.99])

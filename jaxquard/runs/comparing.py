@@ -1,0 +1,111 @@
+"""Runs side by side: the settings that differ, their figures, and one plain sentence on which is better."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jaxquard.config import Config
+from jaxquard.runs.directory import Run
+from jaxquard.runs.figures import figures
+from jaxquard.runs.ranking import Measure, accuracies, ranking, verdict
+
+LABELS = {"recipe", "dataset"}  # what a run or its data are called changes nothing
+CHANCE = {"seed", "seeds"}
+SAME = "Nothing tells them apart: the same settings and the same seeds."
+SEEDS = "They differ by chance alone: the same settings, other seeds."
+AMOUNTS = "They hold out different numbers of images, so they did not learn from the same ones."
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One of several runs. `settings` are those that differ between them, a list of values where it swept one;
+    `figures` are its status, epochs, losses and accuracies (see `runs.figures`).
+    """
+
+    run: Run
+    settings: dict[str, Any]
+    figures: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs in the order given, and in `verdict` whether one of them is better than chance explains."""
+
+    runs: tuple[Compared, ...]
+    verdict: str
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Plain data for JSON: a dictionary for each run, with the verdict on all of them."""
+        return [
+            {"run": one.run.id, "settings": one.settings} | one.figures | {"verdict": self.verdict} for one in self.runs
+        ]
+
+
+def compare(runs: Sequence[Run]) -> Comparison:
+    """Put runs side by side. RunError where one of them is damaged."""
+    described = [_settings(run.config) for run in runs]
+    differing = [
+        name
+        for name in dict.fromkeys(name for one in described for name in one)
+        if any(one.get(name) != described[0].get(name) for one in described)
+        and any(run.config.matters(name) for run in runs)
+    ]
+    compared = [
+        Compared(run, {name: one.get(name) for name in differing}, figures(run))
+        for run, one in zip(runs, described, strict=True)
+    ]
+    return Comparison(tuple(compared), _verdict(runs, differing))
+
+
+def _settings(config: Config) -> dict[str, Any]:
+    """A config's settings; of one that is swept, its values. Holding out nothing is the same in every spelling."""
+    settings = config.to_dict() | {"validation": config.held_out}
+    settings.pop("sweep", None)
+    return settings | {name: values[0] if len(values) == 1 else list(values) for name, values in config.sweep}
+
+
+def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
+    """Is the best really better than the next, or may that be chance?
+
+    Decided by held-out images or, where a run held none out, by the test set. Runs on different data, or with networks
+    of different settings, have no winner.
+    """
+    data = [run.environment["dataset"] for run in runs]
+    if any(one["sha256"] != data[0]["sha256"] for one in data):
+        names = ", ".join(dict.fromkeys(one["name"] for one in data))
+        return f"No winner: they were trained on different data ({names})."
+    for run in runs:
+        if swept := [name for name, values in run.config.sweep if len(values) > 1]:
+            return f"No winner: {run.id} swept {' and '.join(swept)}, so its networks differ by more than chance."
+    chosen = sorted(set(differing) - LABELS - CHANCE)
+    if not chosen:
+        return SEEDS if CHANCE & set(differing) else SAME
+    nothing = [run.id for run in runs if not run.config.held_out]
+    measure: Measure = "test" if nothing else "validation"
+    waiting = [run.id for run in runs if not _is_judged(run, measure)]
+    if waiting:
+        return f"No winner yet: {_and(waiting)} {_has(waiting)} no {measure} accuracy."
+    rows = ranking(runs, chosen, measure)
+    first = list(dict.fromkeys(network.partition("@")[0] for network in rows[0]["networks"]))
+    leads = f"{_and(first)} {'comes' if len(first) == 1 else 'come'} first"
+    unfinished = [run.id for run in runs if run.status() == "unfinished"]
+    said = [
+        f"{_and(nothing)} held nothing out, so the test set decides, and choosing by it uses it up." if nothing else "",
+        f"By {measure} accuracy, {leads}; {verdict(rows, measure)}.",
+        AMOUNTS if "validation" in chosen else "",
+        f"{_and(unfinished)} {_has(unfinished)} not finished." if unfinished else "",
+    ]
+    return " ".join(filter(None, said))
+
+
+def _is_judged(run: Run, measure: Measure) -> bool:
+    """Whether a run has a figure, or never will because every network diverged."""
+    return run.status() == "diverged" or any(value is not None for value in accuracies(run, measure))
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _has(names: Sequence[str]) -> str:
+    return "has" if len(names) == 1 else "have"
