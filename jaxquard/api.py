@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from jaxquard import data, recipes
-from jaxquard.config import Config
+from jaxquard.config import Config, checked_number
 from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import UsageError
 from jaxquard.runs import comparing, directory
@@ -48,9 +48,10 @@ def train(
     """Train a config (or a recipe, by name), or go on with the run `resume`, and evaluate it on the test set once."""
     if resume is not None and (config is not None or name is not None):
         raise UsageError("resume goes on with a run as it is: give no config and no name")
-    for option, value in (("until", until), ("checkpoint_every", checkpoint_every)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise UsageError(f"{option}: must be at least 1, and a whole number, not {value!r}")
+    until, checkpoint_every = (
+        None if value is None else checked_number(option, int, value, low=1)
+        for option, value in (("until", until), ("checkpoint_every", checkpoint_every))
+    )
     began, where = time.perf_counter(), directory.runs_directory(runs)
     run = directory.find(resume, where) if resume is not None else None
     if run:
@@ -133,7 +134,7 @@ def choose_split(model: "TrainedModel", dataset: Dataset, split: Split) -> tuple
     """The images and labels of one split, cut as the model's own training cut them."""
     if split == "test":
         return dataset.test_images, dataset.test_labels
-    images, labels, val_images, val_labels = data.split(dataset, model.config.held_out)
+    images, labels, val_images, val_labels = data.split(dataset, model.config.held_out(len(dataset.train_labels)))
     if split == "train":
         return images, labels
     if not len(val_labels):

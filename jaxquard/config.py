@@ -65,8 +65,12 @@ class Config:
 
     recipe: str | None = setting(None, "The recipe this started from.", group="Run")
     dataset: str = setting("fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", group="Data")
-    validation: int | None = setting(
-        None, f"Training images held out (none; {DEFAULT_VALIDATION} for patience or a sweep).", group="Data", low=0
+    validation: float | Literal["auto"] | None = setting(
+        None,
+        f"Training images held out: a count, or a share below 1 (none; for patience or a sweep auto: "
+        f"{DEFAULT_VALIDATION}, or a sixth if that is fewer).",
+        group="Data",
+        low=0,
     )
     pixel_mean: float | None = setting(
         None, "Mean of the pixels in [0, 1] (measured on the training images).", group="Data", low=0, high=1
@@ -186,11 +190,18 @@ class Config:
             _check_networks(self)
 
     @property
-    def held_out(self) -> int:
-        """Training images that this run holds out for validation."""
+    def validates(self) -> float | Literal["auto"]:
+        """What is held out as far as that is known without the data: a count, a share of the images, or "auto"."""
         if self.validation is None:
-            return DEFAULT_VALIDATION if self.patience or self.sweep else 0
+            return "auto" if self.patience or self.sweep else 0
         return self.validation
+
+    def held_out(self, images: int) -> int:
+        """How many of so many training images are held out: of a share at least one, and never all."""
+        wanted = self.validates
+        if wanted == "auto":
+            return max(1, min(DEFAULT_VALIDATION, images // 6))
+        return max(1, min(round(wanted * images), images - 1)) if 0 < wanted < 1 else int(wanted)
 
     def networks(self) -> list[Self]:
         """The single-network configs this run trains: every swept combination under every seed, seeds innermost."""
@@ -198,7 +209,7 @@ class Config:
         for name, values in self.sweep:
             combinations = [{**chosen, name: value} for chosen in combinations for value in values]
         # what a sweep implies (held-out data) stays with each of its members
-        validation = self.held_out if self.sweep else self.validation
+        validation = self.validates if self.sweep else self.validation
         alone: dict[str, Any] = {"validation": validation, "sweep": (), "seeds": 1}
         return [
             dataclasses.replace(self, **alone, seed=seed, **chosen)
@@ -335,6 +346,16 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     return f"; did you mean {close}?" if close else ""
 
 
+_NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def number(text: str) -> int | float:
+    """The number that a text is: ASCII digits, a sign, a point, an exponent. ValueError if it is none."""
+    if not _NUMERAL.fullmatch(text):
+        raise ValueError(text[:60])
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
+
+
 _TYPES: dict[str, Any] = get_type_hints(Config)
 
 
@@ -365,6 +386,8 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
         if value is None or (isinstance(value, str) and value.lower() in ("", "none")):  # TOML has no word for it
             return None
         kind = options[0]
+    if name == "validation":
+        return _checked_validation(value)
     if get_origin(kind) is Literal:
         if value not in options:
             raise UsageError(f"{name}: {_shown(value)} is none of {', '.join(options)}{suggestion(value, options)}")
@@ -383,16 +406,23 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
 
 
 def _number(name: str, kind: type, value: Any) -> Any:
+    return checked_number(name, kind, value, _FIELDS[name].metadata["scalar"], **_FIELDS[name].metadata["bounds"])
+
+
+def checked_number(name: str, kind: type, value: Any, single: bool = False, **bounds: float | None) -> Any:
+    """`value` as `kind` (int or float) within `bounds` (as `setting` has them), seen in single precision if `single`;
+    UsageError otherwise. The one rule for numbers, wherever they come from: 3.0 is a whole number, 3.5 is none.
+    """
     if not isinstance(value, bool | int | float) and isinstance(value, numbers.Real):  # NumPy's, made plain
         value = int(value) if isinstance(value, numbers.Integral) else float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     # a scalar is what it is to the network, which computes in single precision: there 0.999999999 is 1, and 1e-50 is 0
-    seen = array("f", [value])[0] if number and _FIELDS[name].metadata["scalar"] else value
+    seen = array("f", [value])[0] if number and single else value
     if not number or math.isinf(seen) or (kind is int and value != int(value)):
         raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {_shown(value)}")
-    bounds = {b: bound for b, bound in _FIELDS[name].metadata["bounds"].items() if bound is not None}
-    if not all(_BOUNDS[b][1](seen, bound) for b, bound in bounds.items()):
-        needs = " and ".join(f"{_BOUNDS[b][0]} {bound}" for b, bound in bounds.items())
+    limits = {b: bound for b, bound in bounds.items() if bound is not None}
+    if not all(_BOUNDS[b][1](seen, bound) for b, bound in limits.items()):
+        needs = " and ".join(f"{_BOUNDS[b][0]} {bound}" for b, bound in limits.items())
         raise UsageError(f"{name}: must be {needs}, not {_shown(value)}")
     return kind(value)
 
@@ -412,6 +442,17 @@ def _shown(value: object) -> str:
     except ValueError:
         text = "a number of thousands of digits"
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+def _checked_validation(value: Any) -> Any:
+    if isinstance(value, str) and value == "auto":
+        return value
+    share = isinstance(value, numbers.Real) and 0 < float(min(value, 1)) < 1  # of a huge int there is no float
+    try:
+        return _number("validation", float if share else int, value)
+    except UsageError:
+        wanted = "a whole number of images, a share of them below 1, or auto"
+        raise UsageError(f"validation: must be {wanted}, not {_shown(value)}") from None
 
 
 def _checked_sweep(swept: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jaxquard.config import DEFAULT_VALIDATION, SCALARS, Config, suggestion, why_no_effect
+from jaxquard.config import SCALARS, Config, checked_number, number, suggestion, why_no_effect
 from jaxquard.errors import UsageError
 
 _SETTINGS = Config.__annotations__.keys() - {"recipe", "sweep"}
@@ -37,7 +37,7 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
         if len(set(values)) < len(values):
             raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
     if shapes:
-        given = {"validation": DEFAULT_VALIDATION if base.validation is None else base.validation, **given}
+        given = {"validation": "auto" if base.validation is None else base.validation, **given}
         if 0 in (given["validation"], *shapes.get("validation", ())):
             raise UsageError("validation: a sweep chooses by validation data; it cannot be 0")
     if scalars:
@@ -52,7 +52,7 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
 
 def _changed(base: Config, changes: dict[str, Any]) -> Config:
     config = base.replace(**changes)
-    if (config.dataset, config.held_out) == (base.dataset, base.held_out):
+    if (config.dataset, config.validates) == (base.dataset, base.validates):
         return config
     measured = {"pixel_mean", "pixel_std"} - changes.keys()  # on other images
     return config.replace(**dict.fromkeys(measured))
@@ -69,16 +69,14 @@ def _parsed(text: str) -> tuple[str, tuple[Any, ...]]:
 
 def _layers(text: str) -> tuple[int, ...]:
     try:
-        return tuple(int(part) for part in text.split("-"))
-    except ValueError:
+        return tuple(checked_number("", int, number(part)) for part in text.split("-"))
+    except (ValueError, UsageError):
         raise UsageError(f"--sweep: write layers as 128-64, not {text}") from None
 
 
 def _value(text: str) -> Any:
     """A number, true or false, or a word: what it looks like."""
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return {"true": True, "false": False}.get(text, text)
+    try:
+        return number(text)
+    except ValueError:
+        return {"true": True, "false": False}.get(text, text)

@@ -12,12 +12,12 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxquard.config import NEEDS, SCALARS, SYNONYMS, Config, read_toml
+from jaxquard.config import NEEDS, SCALARS, SYNONYMS, Config, number, read_toml
 from jaxquard.errors import UsageError
 
 # setting: (values at the very edge of what is allowed, values just beyond it)
 BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
-    "validation": ([0, None], [-1]),
+    "validation": ([0, 0.5, "auto", None], [-1, 1.5]),
     "pixel_mean": ([0, 1, None], [-1e-9, 1.0001]),
     "pixel_std": ([1e-9, 1, None], [0, -1, 1.0001]),
     "shift": ([0, 1000], [-1, 1001]),
@@ -75,7 +75,7 @@ def test_the_defaults_are_the_missions():
     assert (config.dataset, config.model, config.hidden) == ("fashion-mnist", "mlp", (128, 64))
     assert (config.activation, config.initializer, config.loss) == ("relu", "scaled_normal", "cross_entropy")
     assert (config.optimizer, config.learning_rate, config.schedule) == ("sgd", 0.01, "constant")
-    assert (config.batch_size, config.epochs, config.seed, config.seeds, config.held_out) == (128, 20, 0, 1, 0)
+    assert (config.batch_size, config.epochs, config.seed, config.seeds, config.validates) == (128, 20, 0, 1, 0)
     off = ["flip", "shift", "cutout", "mixup", "dropout", "label_smoothing", "l2", "weight_decay", "clip_norm", "ema"]
     assert not any(getattr(config, name) for name in off)
 
@@ -117,17 +117,17 @@ def test_a_refusal_names_setting_fault_and_what_is_allowed():
     "value", [True, "3", math.nan, math.inf, -math.inf, 10**400, 10**5000, [1], {}, 1j], ids=lambda v: type(v).__name__
 )
 def test_what_is_no_number_is_refused(name: str, value: Any):
-    kind = "whole" if name in WHOLE else "finite"
-    with pytest.raises(UsageError, match=f"^{name}: must be a {kind} number, not ") as caught:
+    kind = "whole number.*" if name in WHOLE else "finite number"
+    with pytest.raises(UsageError, match=f"^{name}: must be a {kind}, not ") as caught:
         Config(**{name: value})
-    assert len(str(caught.value)) < 120
+    assert len(str(caught.value)) < 160
 
 
 @pytest.mark.parametrize("name", WHOLE)
 def test_whole_numbers_may_come_as_floats_but_not_as_fractions(name: str):
     value = getattr(Config(**{name: 1.0}), name)
     assert (value, type(value)) == (1, int)
-    with pytest.raises(UsageError, match=f"^{name}: must be a whole number, not 1.5"):
+    with pytest.raises(UsageError, match=f"^{name}: must be a whole number.*, not 1.5"):
         Config(**{name: 1.5})
 
 
@@ -238,12 +238,35 @@ def test_a_teacher_can_be_taken_away(none: str | None):
 
 def test_held_out():
     swept = (("l2", (0.0, 1.0)),)
-    assert Config().held_out == 0
-    assert Config(validation=7).held_out == 7
-    assert Config(patience=1).held_out == Config(sweep=swept).held_out == 5000
-    assert Config(patience=1, validation=9).held_out == 9
-    assert [network.held_out for network in Config(sweep=swept).networks()] == [5000, 5000]
-    assert Config(seeds=3).held_out == 0
+    assert Config().held_out(60_000) == Config(seeds=3).held_out(60_000) == 0
+    assert Config(validation=7).held_out(5) == 7  # the split refuses it
+    config = Config(sweep=swept)
+    for implied in (config, *config.networks(), Config(patience=1), Config(validation="auto")):
+        assert [implied.held_out(n) for n in (60_000, 30_006, 1497, 6, 2)] == [5000, 5000, 249, 1, 1]
+    assert Config(patience=1, validation=9).held_out(60_000) == 9
+
+
+def test_a_share_is_resolved_to_a_count():
+    counts = {0.1: 24, 0.999999: 239, 1e-300: 1, np.float32(0.5): 120, 1: 1, 240: 240, 0.0: 0}
+    assert {share: Config(validation=share).held_out(240) for share in counts} == counts
+
+
+@pytest.mark.parametrize("value", [2.5, -0.1, "0.1", "all"])
+def test_what_is_neither_a_count_nor_a_share_is_refused(value):
+    with pytest.raises(UsageError, match=r"^validation: must be a whole number of images, a share of them below 1"):
+        Config(validation=value)
+
+
+@pytest.mark.parametrize("text", ["1_0", " 3", "3 ", "٣", "", "0x10", "1e", ".", "--1", "nan", "inf", "9" * 5000])
+def test_what_is_no_number_in_ascii_is_none(text):
+    with pytest.raises(ValueError, match=r"\A"):
+        number(text)
+
+
+def test_numbers_as_they_are_written():
+    texts = {"3": 3, "-3": -3, "+3": 3, "03": 3, "3.": 3.0, ".5": 0.5, "1e1": 10.0, "1E-2": 0.01, "-.5e+1": -5.0}
+    assert {text: number(text) for text in texts} == texts
+    assert isinstance(number("3"), int)
 
 
 def test_a_swept_decay_is_a_decay():

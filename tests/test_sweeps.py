@@ -23,7 +23,7 @@ def test_scalars_are_networks_and_shapes_are_runs():
     assert [(c.hidden, c.activation) for c in configs] == [
         ((4,), "relu"), ((4,), "tanh"), ((8,), "relu"), ((8,), "tanh"),
     ]  # fmt: skip
-    assert {(c.epochs, c.sweep, c.held_out) for c in configs} == {(3, (("l2", (0.0, 0.9)),), 5000)}
+    assert {(c.epochs, c.sweep, c.validates) for c in configs} == {(3, (("l2", (0.0, 0.9)),), "auto")}
 
 
 def test_nothing_swept_is_the_one_config():
@@ -49,6 +49,7 @@ def test_nothing_held_out_is_nothing_to_choose_by():
         ({"dataset": "mnist"}, {}, (None, None)),
         ({"validation": 70}, {}, (None, None)),
         ({"validation": 70, "pixel_mean": 0.1}, {}, (0.1, None)),
+        ({"validation": 0.1}, {}, (None, None)),
         ({}, {"learning_rate": (0.1, 0.2)}, (None, None)),  # a sweep holds images out
     ],
 )

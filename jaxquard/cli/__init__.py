@@ -12,6 +12,7 @@ from cyclopts import App, Parameter
 
 from jaxquard import __version__
 from jaxquard.cli.lessons import lesson, list_lessons
+from jaxquard.cli.options import from_text
 from jaxquard.cli.training import train
 from jaxquard.cli.verbs import compare, data, doctor, evaluate, list_recipes, list_runs, predict, studio
 from jaxquard.config import nearest
@@ -25,7 +26,9 @@ app = App(
     version=__version__,
     help_format="plaintext",  # reading Markdown would take a fifth of the time in which --help must be there
     default_parameter=Parameter(
-        negative_iterable=(), show_default=lambda value: value if value not in (False, ()) else None
+        converter=from_text,
+        negative_iterable=(),
+        show_default=lambda value: value if value not in (False, ()) else None,
     ),
     result_action="return_value",
 )

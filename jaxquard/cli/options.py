@@ -5,10 +5,31 @@ import json
 from pathlib import Path
 from typing import Annotated, Any
 
+import cyclopts
 from cyclopts import Parameter
 
-from jaxquard.config import Config
+from jaxquard.config import Config, checked_number, number
+from jaxquard.errors import UsageError
 from jaxquard.streams import say
+
+
+def from_text(kind: Any, tokens: Any) -> Any:
+    """What the words of the command line mean for an option of this type. Cyclopts' own rule but for numbers, which it
+    rounds, and for the word none, which it takes for an option that isn't given.
+    """
+    return cyclopts.convert(kind, tokens, converter=_from_word)
+
+
+def _from_word(kind: type, word: str) -> Any:
+    if kind not in (int, float, type(None)):
+        return cyclopts.convert(kind, [word])
+    try:
+        if kind in (int, float):
+            return number(word) if kind is float else checked_number("", int, number(word))
+    except (ValueError, UsageError):
+        pass
+    words = {int: "must be a whole number", float: "must be a number"}.get(kind)
+    raise cyclopts.CoercionError(msg=words and f"{words}, not {word[:60]!r}")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -41,7 +62,8 @@ def _settings_class() -> type:
                 consume_multiple=True,
                 negative_iterable="no-" if field.name == "hidden" else (),  # --no-hidden: softmax regression
             )
-            fields.append((field.name, Annotated[_types[field.name] | None, parameter], None))
+            kind = float | str if field.name == "validation" else _types[field.name]  # Config says what is no number
+            fields.append((field.name, Annotated[kind | None, parameter], None))
     return dataclasses.make_dataclass("Settings", fields, kw_only=True, namespace={"__module__": __name__})
 
 

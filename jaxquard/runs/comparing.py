@@ -59,7 +59,7 @@ def compare(runs: Sequence[Run]) -> Comparison:
 
 def _settings(config: Config) -> dict[str, Any]:
     """A config's settings; of one that is swept, its values. Holding out nothing is the same in every spelling."""
-    settings = config.to_dict() | {"validation": config.held_out}
+    settings = config.to_dict() | {"validation": config.validates}
     settings.pop("sweep", None)
     return settings | {name: values[0] if len(values) == 1 else list(values) for name, values in config.sweep}
 
@@ -80,7 +80,7 @@ def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
     chosen = sorted(set(differing) - LABELS - CHANCE)
     if not chosen:
         return SEEDS if CHANCE & set(differing) else SAME
-    nothing = [run.id for run in runs if not run.config.held_out]
+    nothing = [run.id for run in runs if not run.config.validates]
     measure: Measure = "test" if nothing else "validation"
     waiting = [run.id for run in runs if not _is_judged(run, measure)]
     if waiting:

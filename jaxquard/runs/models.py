@@ -73,7 +73,7 @@ class TrainedModel:
 
 
 def _task(config: Config, dataset: dict[str, Any]) -> steps.Task:
-    examples = dataset["train"] - config.held_out
+    examples = dataset["train"] - config.held_out(dataset["train"])
     return steps.make_task(config, tuple(dataset["image_shape"]), len(dataset["class_names"]), examples)
 
 

@@ -34,7 +34,8 @@ def ask(
         )
     if model.class_names != dataset.class_names:
         warn(f"{config.teacher} has other names for its classes: {', '.join(model.class_names)}; their order counts")
-    if is_same_data(model.dataset, dataset) and model.config.held_out < config.held_out:
+    images = len(dataset.train_labels)
+    if is_same_data(model.dataset, dataset) and model.config.held_out(images) < config.held_out(images):
         warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
     logits = mean_over_views(model.answers, np.asarray(data.images), "mirror" if config.flip else "none")
     facts = {"name": config.teacher, "sha256": fingerprint(model)}

@@ -72,7 +72,8 @@ def learned(subject: Subject, most: int) -> np.ndarray:
     """The indices of training images that the model learned from: at most so many, at random, the same every time."""
     dataset = subject.dataset
     numbered = dataclasses.replace(dataset, train_images=np.arange(len(dataset.train_images)))
-    indices = split(numbered, subject.model.config.held_out)[0]  # numbers in the place of images: split as training did
+    held_out = subject.model.config.held_out(len(dataset.train_labels))
+    indices = split(numbered, held_out)[0]  # numbers in the place of images: split as training did
     return np.sort(indices[shuffled(len(indices))[: max(1, most)]])
 
 

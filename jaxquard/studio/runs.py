@@ -98,11 +98,11 @@ def details(reader: Reader, name: str) -> dict[str, Any]:
     sight = reader.find(name)
     run, config = sight.run, sight.run.config
     swept = [name for name, _ in config.sweep]
-    images = run.environment["dataset"]["train"] - config.held_out
+    images = run.environment["dataset"]["train"]
     return reader.summary(sight) | {
         "config": config.to_dict(),
         "command": shlex.join(["jaxquard", "train", *arguments(config)]),
-        "steps_per_epoch": images // config.batch_size,
+        "steps_per_epoch": (images - config.held_out(images)) // config.batch_size,
         "networks": [{key: getattr(one, key) for key in ("seed", *swept)} for one in config.networks()],
         "journal": run.journal(),
     }

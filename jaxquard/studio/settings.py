@@ -162,10 +162,11 @@ def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
 
 def check_amounts(config: Config, train: int) -> None:
     """UsageError unless so many training images are enough for what is held out and for one batch of the others."""
-    if config.held_out >= train:
+    held_out = config.held_out(train)
+    if held_out >= train:
         raise UsageError(f"validation: of the {train:,} training images, at most {train - 1:,} can be held out")
-    if config.batch_size > train - config.held_out:
-        raise UsageError(f"batch_size: {config.batch_size:,} is more than the {train - config.held_out:,} images left")
+    if config.batch_size > train - held_out:
+        raise UsageError(f"batch_size: {config.batch_size:,} is more than the {train - held_out:,} images left")
 
 
 def is_known(model: str, runs: Container[str]) -> bool:

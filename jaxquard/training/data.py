@@ -27,12 +27,13 @@ class TrainingData(NamedTuple):
 
 
 def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
-    """The resolved config (pixel statistics filled in) and the data it will train on."""
-    images, labels, val_images, val_labels = split(dataset, config.held_out)
+    """The resolved config (images held out counted, pixel statistics filled in) and the data it will train on."""
+    images, labels, val_images, val_labels = split(dataset, config.held_out(len(dataset.train_labels)))
     if config.batch_size > len(images):
         raise UsageError(f"batch_size: {config.batch_size} is more than the {len(images)} training images")
     mean, std = pixel_statistics(images)
     config = config.replace(
+        validation=len(val_labels) or config.validation,
         pixel_mean=mean if config.pixel_mean is None else config.pixel_mean,
         pixel_std=std if config.pixel_std is None else config.pixel_std,
     )

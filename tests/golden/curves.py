@@ -73,7 +73,7 @@ def made_up_data(examples: int) -> Dataset:
 
 def shortened(config: Config) -> Config:
     """A recipe as its golden run trains it: few epochs of few images, one network, the rest as it is."""
-    epochs, held_out = EPOCHS[config.model], HELD_OUT if config.held_out else 0
+    epochs, held_out = EPOCHS[config.model], HELD_OUT if config.validates else 0
     batch_size, warmup = min(config.batch_size, EXAMPLES[config.model] // 4), min(config.warmup, epochs / 4)
     return config.replace(
         dataset="golden",

@@ -36,7 +36,7 @@ def test_holds_what_the_design_says(trained, stripes):
     config = tomllib.loads((run.path / "config.toml").read_text())
     assert Config.from_dict(config) == run.config
     assert run.config.pixel_mean is not None
-    assert (run.config.validation, run.config.held_out) == (None, 0)
+    assert (run.config.validation, run.config.validates) == (None, 0)
     assert run.environment["dataset"]["sha256"] == dict(stripes.sha256)
 
 

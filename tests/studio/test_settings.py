@@ -123,7 +123,7 @@ def test_check(post, npz):
     ("settings", "said"),
     [
         ({"validation": 1497}, "validation: of the 1,497 training images, at most 1,496 can be held out"),
-        ({"patience": 3}, "validation: of the 1,497 training images, at most 1,496 can be held out"),
+        ({"validation": 0.95}, "batch_size: 128 is more than the 75 images left"),
         ({"validation": 1400}, "batch_size: 128 is more than the 97 images left"),
     ],
 )

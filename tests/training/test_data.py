@@ -19,7 +19,7 @@ def test_everything_is_on_the_device_and_nothing_is_lost(dataset: Dataset):
     np.testing.assert_array_equal(data.images, dataset.train_images)
     np.testing.assert_array_equal(data.labels, dataset.train_labels)
     assert (len(data.val_images), len(data.val_labels), data.classes) == (0, 0, 4)
-    assert config.held_out == 0
+    assert config.validates == 0
 
 
 def test_the_split_is_the_data_sets_own_and_only_what_is_left_is_measured(dataset: Dataset):
@@ -32,8 +32,12 @@ def test_the_split_is_the_data_sets_own_and_only_what_is_left_is_measured(datase
     assert config.pixel_mean != prepare(CONFIG, dataset)[0].pixel_mean
 
 
-def test_resolving_twice_changes_nothing(dataset: Dataset):
-    config, _ = prepare(CONFIG.replace(validation=60), dataset)
+@pytest.mark.parametrize(
+    ("name", "value", "count"), [("validation", 60, 60), ("validation", 0.2, 61), ("patience", 3, 50)]
+)
+def test_what_is_held_out_is_resolved_to_a_count_and_resolving_twice_changes_nothing(dataset, name, value, count):
+    config, data = prepare(CONFIG.replace(**{name: value}), dataset)
+    assert (config.validation, len(data.val_labels)) == (count, count)
     assert prepare(config, dataset)[0] == config
 
 
