@@ -1,13 +1,12 @@
 """What there is to beat without a hidden layer: measured once, into the same table as the recipes.
 
-    python -m benchmarks.baselines          # all that are not in docs/results.json yet; the SVM takes ten minutes
+    python -m benchmarks.baselines          # all that have no results yet; the SVM takes ten minutes
     python -m benchmarks.baselines svm      # these, again
 
 Guessing, average darkness and the nearest class mean are from chapter 1 of Nielsen's book; SVM and nearest neighbours
 are scikit-learn's. Their settings are customary ones, fixed beforehand: nothing here was chosen on the test set.
 """
 
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +16,7 @@ import numpy as np
 from cyclopts import App
 
 from benchmarks.recipes import ROOT, spread, write_results, write_tables
+from jaxquard import recipes
 from jaxquard.data import Dataset, load
 from jaxquard.errors import UsageError
 from jaxquard.lessons import simple
@@ -76,17 +76,16 @@ def main(*names: str) -> None:
     """Measure, write."""
     if unknown := set(names) - BASELINES.keys():
         raise UsageError(f"{sorted(unknown)[0]}: none of {', '.join(BASELINES)}")
-    file = ROOT / "docs" / "results.json"
-    done = json.loads(file.read_text(encoding="utf-8"))
+    done = recipes.results()
     data = load("fashion-mnist", report=lambda line: print(line, file=sys.stderr))
     for name in names or [name for name in BASELINES if name not in done]:
         print(name, file=sys.stderr, flush=True)
         write_results(name, measure(name, data), ROOT)
-    write_tables(json.loads(file.read_text(encoding="utf-8")), ROOT)
+    write_tables(recipes.results(), ROOT)
 
 
 def measure(name: str, data: Dataset) -> dict[str, Any]:
-    """One baseline, as an entry of docs/results.json: mean and deviation over its seeds, and nothing to beat."""
+    """One baseline, as an entry of the results: mean and deviation over its seeds, and nothing to beat."""
     what, predict, seeds = BASELINES[name]
     began = time.perf_counter()
     values = [float(np.mean(predict(data, seed) == data.test_labels)) for seed in range(seeds)]

@@ -5,14 +5,13 @@
     python -m benchmarks.recipes --draw         # train nothing, write the tables and the chart of all again
     python -m benchmarks.recipes --trial        # minutes: a fraction of the data into a temporary folder
 
-`docs/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the chart of all recipes, are
-made from it. A recipe's own charts are drawn when it has been trained.
+`jaxquard/recipes/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the chart of all
+recipes, are made from it. A recipe's own charts are drawn when it has been trained.
 The first seed's network of some recipes becomes the model of that name in jaxquard/models/, which the package carries.
 """
 
 import dataclasses
 import json
-import shutil
 import sys
 import tempfile
 import time
@@ -60,11 +59,11 @@ def main(
             return measure_all(chosen, Path(scratch) / "runs", Path(scratch), trial=True)
     if not draw:
         measure_all(chosen, runs, ROOT, trial=False)
-    write_tables(json.loads((ROOT / "docs" / "results.json").read_text(encoding="utf-8")), ROOT)
+    write_tables(recipes.results(), ROOT)
 
 
 def measure_all(chosen: list[Recipe], runs: Path, root: Path, *, trial: bool) -> None:
-    """Each recipe in turn; docs/results.json is brought up to date after each."""
+    """Each recipe in turn; the file of results is brought up to date after each."""
     keep_compiled_programs()
     for recipe in chosen:
         dataset = load(recipe.config.dataset, report=lambda line: print(line, file=sys.stderr))
@@ -73,14 +72,11 @@ def measure_all(chosen: list[Recipe], runs: Path, root: Path, *, trial: bool) ->
 
 
 def write_results(name: str, entry: dict[str, Any], root: Path) -> None:
-    """One entry more in docs/results.json; what docs/ has, the package has too."""
-    file, copy = root / "docs" / "results.json", root / "jaxquard" / "recipes" / "results.json"
+    """Add or replace one entry of the package's results."""
+    file = root / "jaxquard" / "recipes" / "results.json"
     results = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
-    results[name] = entry
-    for each in (file, copy):
-        each.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    shutil.copyfile(file, copy)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(results | {name: entry}, indent=1) + "\n", encoding="utf-8")
 
 
 def shortened(recipe: Recipe) -> Recipe:
