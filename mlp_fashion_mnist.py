@@ -91,7 +91,7 @@ def main(
     data_dir: Path | None = None,
     offline: bool = False,
 ) -> None:
-    """Train the mission's network on Fashion-MNIST and report what it learned."""
+    """Train the original network on Fashion-MNIST and report what it learned."""
     Config(hidden=hidden, learning_rate=learning_rate, batch_size=batch_size, epochs=epochs, seed=seed)  # checks them
     report = functools.partial(print, file=sys.stderr)
     data = load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=report)

@@ -22,7 +22,7 @@ FILES = {
 @dataclass(frozen=True)
 class Arena:
     """`scratch` is emptied when the benchmark ends; `rounds` is how often everything is repeated, `epochs` how long
-    the mission's run takes (20 unless somebody is trying the harness out)."""
+    the original training takes (20 unless somebody is trying the harness out)."""
 
     scratch: Path
     rounds: int = 5

@@ -14,7 +14,7 @@ from benchmarks import report
 from benchmarks.arena import Arena, machine, write_raw_files
 from benchmarks.process import ROOT
 
-MEASURES = ("mission", "accuracy", "cnn", "several", "prediction", "help")
+MEASURES = ("original", "accuracy", "cnn", "several", "prediction", "help")
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "PERFORMANCE.md"
 
@@ -41,7 +41,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="keep the measures that already have a result")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of everything")
     parser.add_argument(
-        "--epochs", type=int, default=20, help="of the mission's run; fewer only to try the harness out"
+        "--epochs", type=int, default=20, help="of the original training; fewer only to try the harness out"
     )
     parser.add_argument("--results", type=Path, default=RESULTS, help="elsewhere, docs/PERFORMANCE.md is left alone")
     return parser.parse_args()
@@ -81,7 +81,7 @@ def publish(rows: list[report.Summary], results: Path) -> None:
     """The summary, the chart and the table; the page in docs only from the results that belong there."""
     write(results / "summary.json", rows)
     print(report.verdicts(rows))
-    for row in read(path(results, "mission"))[:1]:
+    for row in read(path(results, "original"))[:1]:
         report.draw(row, results / "epoch.svg")
     if results == RESULTS:
         page = report.replace_section(PAGE.read_text(encoding="utf-8"), "measures", report.section(rows))

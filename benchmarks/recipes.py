@@ -116,8 +116,8 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     first = models_of_run(result.run)[0]
     found = judge(first.logits(dataset.test_images), dataset.test_labels)
     draw(recipe, result.run.epochs(), found, dataset, root / "docs" / "results")
-    if recipe.name == "seed":
-        draw_card(result.run, first, found, dataset, root / "docs" / "results" / "seed-card.svg")
+    if recipe.name == "original":
+        draw_card(result.run, first, found, dataset, root / "docs" / "results" / "original-card.svg")
     if recipe.name in SHIPPED:
         models = root / "jaxquard" / "models"
         models.mkdir(parents=True, exist_ok=True)
@@ -183,7 +183,7 @@ def draw(recipe: Recipe, epochs: list[dict[str, Any]], found: Any, dataset: Data
 
 
 def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) -> None:
-    """The README's picture: how the mission's networks learned, and what the first of them sees and says."""
+    """The README's picture: how the original networks learned, and what the first of them sees and says."""
     from jaxquard.runs import tensors
 
     start = run.snapshot(0)

@@ -1,6 +1,6 @@
 """What the studio costs, and how quick it is while a network trains: `make bench-studio`, some ten minutes.
 
-The mission's network trains in a process of its own, by turns alone and with three pages watching in headless Chromium,
+The original network trains in a process of its own, by turns alone and with three pages watching in headless Chromium,
 which draws without a graphics card, on the same cores. All else is asked of the server over HTTP.
 """
 
@@ -65,7 +65,7 @@ def studio(runs: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 
 def training(runs: Path, name: str, epochs: int) -> subprocess.Popen[bytes]:
-    """The mission's network, with some images held out so that there is something to watch."""
+    """The original network, with some images held out so that there is something to watch."""
     words = ["train", "--json", "--quiet", "--validation", "5000", "--epochs", str(epochs), "--name", name]
     return subprocess.Popen([*JAXQUARD, *words, "--runs", str(runs)], stdout=subprocess.PIPE)
 

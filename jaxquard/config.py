@@ -61,7 +61,7 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A run, complete: the same config and seed give the same bits on the same CPUs. Defaults are the mission's."""
+    """A run, complete: the same config and seed give the same bits on the same CPUs. Defaults are the original's."""
 
     recipe: str | None = setting(None, "The recipe this started from.", group="Run")
     dataset: str = setting("fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", group="Data")

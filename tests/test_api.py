@@ -40,7 +40,7 @@ def test_a_finished_run_needs_no_data_to_say_what_it_came_to(npz, tmp_path):
 
 
 def test_resume_takes_no_config_and_no_name(root):
-    for given in ({"config": Config()}, {"config": "seed"}, {"name": "x"}):
+    for given in ({"config": Config()}, {"config": "original"}, {"name": "x"}):
         with pytest.raises(UsageError, match="resume"):
             api.train(resume="one", runs=root, **given)
 

@@ -70,7 +70,7 @@ def test_every_setting_is_looked_at_here():
     assert set(Config.__dataclass_fields__) == BOUNDS.keys() | CHOICES.keys() | SIMPLE
 
 
-def test_the_defaults_are_the_missions():
+def test_the_defaults_are_the_original_networks():
     config = Config()
     assert (config.dataset, config.model, config.hidden) == ("fashion-mnist", "mlp", (128, 64))
     assert (config.activation, config.initializer, config.loss) == ("relu", "scaled_normal", "cross_entropy")

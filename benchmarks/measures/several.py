@@ -3,7 +3,7 @@
 import json
 
 from benchmarks.arena import Arena
-from benchmarks.measures.mission import best_gflops, epoch_seconds, gflop_an_epoch
+from benchmarks.measures.original import best_gflops, epoch_seconds, gflop_an_epoch
 from benchmarks.process import interleave
 from benchmarks.rows import Bound, Row
 

@@ -1,4 +1,4 @@
-"""The mission's run, epoch by epoch: the functions of `mlp_fashion_mnist.py` under the peers' clock."""
+"""The original training, epoch by epoch: the functions of `mlp_fashion_mnist.py` under the peers' clock."""
 
 from pathlib import Path
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import mlp_fashion_mnist as door
-from benchmarks.measures.mission import gflop_an_epoch
+from benchmarks.measures.original import gflop_an_epoch
 from jaxquard.data import load
 
 REPEATS = 5
@@ -40,7 +40,7 @@ def main() -> None:
 
 
 def parse() -> argparse.Namespace:
-    """The command line: the mission's network by default."""
+    """The command line: the original network by default."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--hidden", type=int, nargs="+", default=[128, 64])

@@ -68,7 +68,7 @@ def _settings_class() -> type:
 
 
 def _default(value: Any) -> str:
-    """What a setting is in the mission's recipe, for its help."""
+    """What a setting is in the original recipe, for its help."""
     if value is None or isinstance(value, bool):
         return ""
     return f" [default: {' '.join(map(str, value)) if isinstance(value, tuple) else value}]"

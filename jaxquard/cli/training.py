@@ -23,7 +23,7 @@ STARTED = time.time()
 
 def train(
     *,
-    recipe: Annotated[str | None, Parameter(help="Start from a named recipe (default: seed, the mission's).")] = None,
+    recipe: Annotated[str | None, Parameter(help="Start from a named recipe (default: original).")] = None,
     config: Annotated[Path | None, Parameter(help="Start from a TOML file, such as a run's config.toml.")] = None,
     settings: Annotated[Settings, Parameter(name="*")] = SETTINGS,  # type: ignore[valid-type]  # a class made at run time
     sweep: Annotated[
@@ -148,7 +148,7 @@ def _base(recipe: str | None, file: Path | None) -> Config:
         return read_toml(file)
     from jaxquard import recipes
 
-    return recipes.find(recipe or "seed").config
+    return recipes.find(recipe or "original").config
 
 
 def _chosen_configs(

@@ -2,7 +2,8 @@
 
 How to write one. A lesson is a module here that binds `LESSON = Lesson(...)` (see `lesson.py`, `baselines.py`):
 
-- `question`, `claim`, `source`: in your own words; the source is Nielsen's chapter and section, or the mission.
+- `question`, `claim`, `source`: in your own words; the source is Nielsen's chapter and section, or the original README
+  (docs/ORIGINAL.md).
 - `choices`: what a learner may predict, `{"A": "…", "B": "…"}`.
 - `scales`: `scales(epochs=…)` for the usual quick, default (≤ 2 min on 2 cores) and full.
 - `configs(scale) -> {label: Config}`: the experiment. `Config(seeds=scale.seeds, …)` is one batched run; with `sweep`

@@ -91,7 +91,7 @@ def _chart(measured: Measured, depth: int) -> Chart:
 LESSON = Lesson(
     question="Which activation?",
     claim="Rectified linear units often learn better than sigmoid ones.",
-    source="Nielsen, chapter 3, “Other models of artificial neuron”; the mission, “Activation Functions”",
+    source="Nielsen, chapter 3, “Other models of artificial neuron”; the original README, “Activation Functions”",
     choices={
         name: f"With four hidden layers, {text} is clearly ahead of all the others."
         for name, text in zip("ABCDE", NAMES.values(), strict=True)

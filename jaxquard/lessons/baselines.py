@@ -26,7 +26,7 @@ NAMES = {
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """No hidden layer at all is softmax regression; the other is the mission's network."""
+    """No hidden layer at all is softmax regression; the other is the original network."""
     return {
         "softmax": Config(hidden=(), seeds=scale.seeds, epochs=scale.epochs),
         "mlp": Config(seeds=scale.seeds, epochs=scale.epochs),
@@ -106,7 +106,7 @@ towards the right answer whenever they are wrong.
     method="""
 Each method learns from the same images and is judged by the same others. The simple ones have no randomness of their
 own, so each seed gives them its own draw, with replacement, from the training images. Softmax regression and, for
-comparison, the mission's network (hidden layers of 128 and 64 units) train for {epochs} epochs by plain SGD.
+comparison, the original network (hidden layers of 128 and 64 units) train for {epochs} epochs by plain SGD.
 """,
     take_home={
         "does not hold": """

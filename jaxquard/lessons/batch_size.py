@@ -15,7 +15,7 @@ from jaxquard.lessons.words import spread
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Lab
 
-MISSION = 128
+ORIGINAL = 128
 SIZES = (16, 32, 64, 128, 256, 512)
 RATES = (0.01, 0.03, 0.1, 0.3)
 LARGE_RATES = (*RATES, 1.0)  # for batches of 128 and more, which bear larger steps
@@ -24,12 +24,12 @@ GROUPS = {"A": (16, 32), "B": (64, 128, 256), "C": (512,)}
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network at every batch size and rate, for equal epochs; and for as many updates as 128 makes."""
+    """The original network at every batch size and rate, for equal epochs; and for as many updates as 128 makes."""
     sized = {
         size: Config(batch_size=size, seeds=scale.seeds, sweep=(("learning_rate", rates(size)),)) for size in SIZES
     }
-    updates = scale.epochs * (scale.train // MISSION)
-    lengths = {size: max(1, round(updates / (scale.train // size))) for size in EQUAL_UPDATES if size != MISSION}
+    updates = scale.epochs * (scale.train // ORIGINAL)
+    lengths = {size: max(1, round(updates / (scale.train // size))) for size in EQUAL_UPDATES if size != ORIGINAL}
     return {
         **{f"epochs {size}": config.replace(epochs=scale.epochs) for size, config in sized.items()},
         **{f"updates {size}": sized[size].replace(epochs=epochs) for size, epochs in lengths.items()},
@@ -37,7 +37,7 @@ def configs(scale: Scale) -> dict[str, Config]:
 
 
 def rates(size: int) -> tuple[float, ...]:
-    return LARGE_RATES if size >= MISSION else RATES
+    return LARGE_RATES if size >= ORIGINAL else RATES
 
 
 def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
@@ -51,7 +51,7 @@ def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
 
 def accuracies(measured: Measured, kind: str) -> dict[int, np.ndarray]:
     """Held-out accuracy in %, by batch size, at the rate that is best for the other seeds."""
-    alike = measured | {f"updates {MISSION}": measured[f"epochs {MISSION}"]}
+    alike = measured | {f"updates {ORIGINAL}": measured[f"epochs {ORIGINAL}"]}
     sizes = SIZES if kind == "epochs" else EQUAL_UPDATES
     return {size: tuned(np.array(alike[f"{kind} {size}"]["accuracy"])) for size in sizes}
 
@@ -73,10 +73,10 @@ def seconds(measured: Measured, size: int) -> np.ndarray:
 def judge(measured: Measured) -> Finding:
     found, updates = accuracies(measured, "epochs"), accuracies(measured, "updates")
     anything = tuned(np.concatenate([measured[f"epochs {size}"]["accuracy"] for size in SIZES]))
-    faster = seconds(measured, SIZES[0]) / seconds(measured, MISSION)
+    faster = seconds(measured, SIZES[0]) / seconds(measured, ORIGINAL)
     parts = [
         above(
-            "batches of 128 less the best size for the other seeds, at equal epochs", found[MISSION] - anything, -0.5
+            "batches of 128 less the best size for the other seeds, at equal epochs", found[ORIGINAL] - anything, -0.5
         ),
         above("how many times faster an epoch is with 128 than with 16 (n: epochs)", faster, 2, "times"),
     ]
@@ -85,7 +85,7 @@ def judge(measured: Measured) -> Finding:
     facts |= {"anything": spread(anything), "faster": spread(faster)}
     few, many = (len(measured[f"updates {size}"]["seconds"]) for size in (EQUAL_UPDATES[0], EQUAL_UPDATES[-1]))
     facts["times"] = f"{many / few:.3g}"
-    facts["faster_512"] = spread(seconds(measured, MISSION) / seconds(measured, SIZES[-1]))
+    facts["faster_512"] = spread(seconds(measured, ORIGINAL) / seconds(measured, SIZES[-1]))
     note = at_an_end(
         {f"equal {label.replace(' ', ', batches of ')}": arm["accuracy"] for label, arm in measured.items()}
     )
@@ -119,7 +119,10 @@ def _time_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="How many images to a step?",
     claim="Batches of 128 are a good trade-off between the accuracy of the gradient and speed.",
-    source="the mission, “Hyperparameters”; Nielsen, chapter 3, “How to choose a neural network's hyper-parameters?”",
+    source=(
+        "the original README, “Hyperparameters”; "
+        "Nielsen, chapter 3, “How to choose a neural network's hyper-parameters?”"
+    ),
     choices={
         "A": "After equal epochs, each at its own best rate, batches of 16 or 32 are clearly the most accurate.",
         "B": "Batches of 64 to 256 are.",
@@ -137,7 +140,7 @@ rough ones. What speaks for large batches is the machine: it multiplies large ma
 small ones.
 """,
     method="""
-The mission's network, with batches from 16 to 512 images, plain SGD. At equal epochs ({epochs}) every size sees every
+The original network, with batches from 16 to 512 images, plain SGD. At equal epochs ({epochs}) every size sees every
 image equally often, and small batches make more updates; at equal updates the large ones see more images. A larger
 batch bears a larger step, so each size gets, for each seed, the best of four rates for the other seeds, from 0.01 to
 0.3, and from 128 on the best of five, up to 1. “A good trade-off” is taken to mean: at most half a point less accurate

@@ -18,7 +18,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "lessons"
 INTRODUCTION = """# Lessons: claims put to the test
 
 Each of these pages takes a claim about training neural networks, from Michael Nielsen's *Neural Networks and Deep
-Learning* or from the README that this project grew out of (“the mission”), and puts it to the test on Fashion-MNIST:
+Learning* or from [the README that this project implements](../ORIGINAL.md), and puts it to the test on Fashion-MNIST:
 several networks for each side, one rule for every verdict, and a figure with its error bars. A claim can hold, not
 hold, or be left open by this many seeds; a claim of several parts holds only if all of them do, and its page says which
 fail. They can be read in order.

@@ -15,7 +15,7 @@ from jaxquard.lessons.words import show, spread
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Lab
 
-RATES = {"mission": 0.01, "thorough": 0.1}
+RATES = {"original": 0.01, "thorough": 0.1}
 TOLERATED = 2.0  # points of expected calibration error
 BINS = 15
 SHOWN = 10  # images whose labels are doubtful
@@ -25,7 +25,7 @@ NOISES = (0, 10, 20, 30, 45, 60)  # standard deviation, in the grey levels 0 to 
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network, and the same with a rate at which it learns its images far more thoroughly."""
+    """The original network, and the same with a rate at which it learns its images far more thoroughly."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs)
     return {name: shared.replace(learning_rate=rate) for name, rate in RATES.items()}
 
@@ -33,11 +33,11 @@ def configs(scale: Scale) -> dict[str, Config]:
 def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
     _, data = lab.prepare(configs["thorough"])
     images, labels = np.asarray(data.val_images), data.val_labels
-    mission, thorough = (predictor(lab, name, configs[name]) for name in RATES)
+    original, thorough = (predictor(lab, name, configs[name]) for name in RATES)
     p = thorough(images)
     few, known = images[:DISTURBED], labels[:DISTURBED]
     return {
-        "mission": bins(mission(images), labels),
+        "original": bins(original(images), labels),
         "thorough": bins(p, labels),
         "doubtful": doubtful(p, labels, images) | {"names": lab.dataset.class_names},
         "turned": [sureness(thorough(turned(few, angle)), known) for angle in ANGLES],
@@ -183,7 +183,7 @@ LESSON = Lesson(
         "What comes out of softmax are probabilities. Taken at their word: of the predictions made with 80 % "
         "confidence, 80 % are right."
     ),
-    source="Nielsen, chapter 3, “Softmax”; the mission, “Softmax for Output”",
+    source="Nielsen, chapter 3, “Softmax”; the original README, “Softmax for Output”",
     choices={
         "A": "Trained thoroughly, the network is less sure than it should be, by more than a point.",
         "B": "It is as sure as it should be, within a point.",
@@ -202,7 +202,7 @@ answers in each range, averaged, each range counting by its number of prediction
 probabilities, but on the training images; and there a network that has learned them by heart is right, and sure.
 """,
     method="""
-The mission's network trains for {epochs} epochs twice: with its own rate of 0.01, and with 0.1, which fits the
+The original network trains for {epochs} epochs twice: with its own rate of 0.01, and with 0.1, which fits the
 training images far better. Confidence is then compared with truth on {validation} held-out images. The claim holds if
 the calibration error is below two points for both. Then, of the {seeds} networks trained at 0.1, the mistakes that all
 make with the same answer are looked at, the surest first; and they are shown 2,000 held-out images turned or made
@@ -210,8 +210,8 @@ noisy, as none were in training.
 """,
     take_home={
         "does not hold": """
-Not always. With η = 0.01 the calibration error is {mission_error} points (right in {mission_right} %), with η = 0.1
-{thorough_error} (right in {thorough_right} %). Confidence exceeds truth by {mission_excess} and {thorough_excess}
+Not always. With η = 0.01 the calibration error is {original_error} points (right in {original_right} %), with η = 0.1
+{thorough_error} (right in {thorough_right} %). Confidence exceeds truth by {original_excess} and {thorough_excess}
 points (below zero it is too modest, above zero too sure). And on images unlike any it has learned from: turned by
 {turned_at}°, the networks trained at 0.1 are right on {turned_right} % of them, at a mean confidence of {turned_sure}
 %; under noise of {noisy_at} grey levels, on {noisy_right} % at {noisy_sure} %.
@@ -220,15 +220,15 @@ Not every mistake is one. Of a network's mistakes, {shared} % are shared by all 
 the surest of them, and decide for yourself who is wrong, network or label.
 """,
         "holds": """
-On images like those it has learned from, yes: the calibration error is {mission_error} points with η = 0.01 (right in
-{mission_right} %) and {thorough_error} with η = 0.1 (right in {thorough_right} %). But where they are turned by
+On images like those it has learned from, yes: the calibration error is {original_error} points with η = 0.01 (right in
+{original_right} %) and {thorough_error} with η = 0.1 (right in {thorough_right} %). But where they are turned by
 {turned_at}°, the networks trained at 0.1 are right on {turned_right} % of them, at a mean confidence of {turned_sure}
 %; under noise of {noisy_at} grey levels, on {noisy_right} % at {noisy_sure} %. Of a network's mistakes, {shared} % are
 shared by all networks: look at the surest, and decide who is wrong, network or label.
 """,
         "cannot tell": """
-The calibration errors, {mission_error} points with η = 0.01 and {thorough_error} with η = 0.1, are not both clearly on
-one side of two points with {seeds} seeds; confidence exceeds truth by {mission_excess} and {thorough_excess}. What is
+The calibration errors, {original_error} points with η = 0.01 and {thorough_error} with η = 0.1, are not both clearly on
+one side of two points with {seeds} seeds; confidence exceeds truth by {original_excess} and {thorough_excess}. What is
 plain: on images turned by {turned_at}°, the networks trained at 0.1 are right in {turned_right} %, at a mean confidence
 of {turned_sure} %. Of a network's mistakes, {shared} % are shared by all.
 """,

@@ -17,8 +17,8 @@ from jaxquard.lessons.words import show, spread
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Lab
 
-MISSION = 128  # its batch size
-BATCHES = (16, 64, MISSION, 512)
+ORIGINAL = 128  # its batch size
+BATCHES = (16, 64, ORIGINAL, 512)
 WAYS = ("interpreted", "jitted step", "compiled epoch", "many networks")
 UPDATES = {"interpreted": 5, "jitted step": 40}  # timed at a time; the others run through the whole epoch
 Way = Callable[[], int]  # makes some updates, and says how many
@@ -26,7 +26,7 @@ LOGARITHMIC = f"{BAND.replace('seeds', 'repetitions')} Both axes are logarithmic
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network in batches of four sizes; each seed is one repetition of every timing."""
+    """The original network in batches of four sizes; each seed is one repetition of every timing."""
     return {f"batch {size}": Config(batch_size=size, epochs=1, seeds=scale.seeds) for size in BATCHES}
 
 
@@ -111,7 +111,7 @@ def make_ways(lab: "Lab", config: Config) -> dict[str, Callable[[int], Way]]:
     }
 
 
-def ratios(measured: Measured, slow: str, fast: str, size: int = MISSION) -> np.ndarray:
+def ratios(measured: Measured, slow: str, fast: str, size: int = ORIGINAL) -> np.ndarray:
     """How many times as long one way takes as another, by repetition."""
     found = measured[f"batch {size}"]
     return np.array(found[slow]) / np.array(found[fast])
@@ -123,7 +123,7 @@ def judge(measured: Measured) -> Finding:
         above("time of an interpreted step over a jitted one, on this machine", gain, 10, "times"),
         above("100 less that", 100 - gain, 0, "times"),
     ]
-    found = measured[f"batch {MISSION}"]
+    found = measured[f"batch {ORIGINAL}"]
     facts = {name.replace(" ", "_"): spread(found[name], 2) for name in WAYS}
     facts |= {
         "gain": spread(gain),
@@ -168,7 +168,7 @@ def _ratios_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="What does the compiler buy?",
     claim="A jitted training step is 10 to 100 times as fast as the same step interpreted.",
-    source="the mission, “JIT Compilation”",
+    source="the original README, “JIT Compilation”",
     choices={
         "A": "On this machine, less than twice as fast.",
         "B": "2 to 10 times as fast.",
@@ -195,7 +195,7 @@ how much arithmetic hides behind each operation.
 There is more to compile than a step: the whole epoch, so that Python is called once; or the steps of many networks.
 """,
     method="""
-The same update of the mission's network is timed in four ways, in turns, {seeds} times each, with batches from 16 to
+The same update of the original network is timed in four ways, in turns, {seeds} times each, with batches from 16 to
 512: every operation on its own; the step compiled; the epoch compiled; and {seeds} networks at once (on a CPU they take
 turns, each by the program of one), the time counted for one. Compiling is not counted, nor is making the first weights
 and the order of the images. The claim holds if, with batches of 128, the ratio of the first two lies between 10 and

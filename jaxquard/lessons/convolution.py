@@ -28,7 +28,7 @@ SHUFFLE = 1  # the seed of the one order in which all images' pixels are put
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's MLP and a small plain CNN, both with Adam under a cosine. Shuffled or not is the data's affair."""
+    """The original MLP and a small plain CNN, both with Adam under a cosine. Shuffled or not is the data's affair."""
     shared = Config(optimizer="adam", learning_rate=0.003, schedule="cosine", batch_size=64)
     mlp = shared.replace(seeds=scale.seeds, epochs=scale.epochs)
     cnn = mlp.replace(model="cnn", widths=(8, 16, 32), blocks=0, stem=2, initializer="he_normal")
@@ -108,7 +108,7 @@ def _epochs_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="What does a convolution know that an MLP does not?",
     claim="Convolutional networks are better at images because they use which pixels are neighbours.",
-    source="Nielsen, chapter 6, “Introducing convolutional networks”; the mission, “Future Improvements”",
+    source="Nielsen, chapter 6, “Introducing convolutional networks”; the original README, “Future Improvements”",
     choices={
         "A": "With all pixels shuffled, the CNN is still ahead of the MLP.",
         "B": "It falls behind it by less than five points.",
@@ -133,7 +133,7 @@ Is that why CNNs are better? They differ from MLPs in other ways, too. But shuff
 nothing else: same images, same network, same number of weights.
 """,
     method="""
-The mission's MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters}, from He's start; six 3 × 3
+The original MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters}, from He's start; six 3 × 3
 convolutions with batch normalisation, after every 2 × 2 pixels have become one of four channels) train for {epochs}
 epochs with Adam, at a rate that falls from 0.003 to 0 by half a cosine, in batches of 64, on the images as they are and
 on the same with all pixels put into one random order. The claim holds if the CNN is ahead on the images as they are,

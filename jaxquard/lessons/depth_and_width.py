@@ -14,7 +14,7 @@ DEPTHS = (1, 2, 3, 5, 8)
 RATES = (0.02, 0.06, 0.2, 0.6)
 PIXELS, CLASSES = 784, 10
 LEARNED = 50.0  # %: a rate at which some network gets less is off the chart, though not out of the comparison
-BUDGET = 110_000  # parameters, as many as the mission's network has, rounded up
+BUDGET = 110_000  # parameters, as many as the original network has, rounded up
 
 
 def parameters(width: int, depth: int) -> int:
@@ -82,7 +82,7 @@ LESSON = Lesson(
     question="Many thin layers, or one wide one?",
     claim="Deeper networks are better, even with no more parameters.",
     source=(
-        "the mission, “Future Improvements”; Nielsen, chapter 5, “Why are deep neural networks hard to train?” "
+        "the original README, “Future Improvements”; Nielsen, chapter 5, “Why are deep neural networks hard to train?” "
         "(“with no more parameters” is this lesson's sharpening)"
     ),
     choices={

@@ -15,19 +15,18 @@ from jaxquard.lessons.words import spread
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Lab
 
-MISSION = 20
+ORIGINAL = 20
 PARTS = (64, 32, 16, 8, 4, 2, 1)  # of the training images: a 64th, a 32nd, …
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network, twice as long as the mission; and on parts of the images, for as many updates as 20 epochs
-    of all of them make."""
+    """The original network for twice its epochs; and on parts of the images, for as many updates as 20 epochs make."""
     network = Config(seeds=scale.seeds)
-    updates = MISSION * (scale.train // network.batch_size)
+    updates = ORIGINAL * (scale.train // network.batch_size)
     parts = [scale.train // part for part in PARTS if scale.train // part >= network.batch_size]
     lengths = {size: max(1, round(updates / (size // network.batch_size))) for size in parts}
     sized = {f"images {size}": network.replace(epochs=epochs) for size, epochs in lengths.items()}
-    return {"long": network.replace(epochs=2 * MISSION), **sized}
+    return {"long": network.replace(epochs=2 * ORIGINAL), **sized}
 
 
 def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
@@ -67,7 +66,7 @@ def _epochs_chart(measured: Measured) -> Chart:
     long, y = measured["long"], "accuracy (%)"
     curves = {"held out": "accuracy", "training": "train_accuracy"}
     rows = [row for name, curve in curves.items() for row in by_epoch(long, y, curve, images=name)]
-    title = "Accuracy by epoch, for twice as long as the mission trains"
+    title = "Accuracy by epoch, for twice the original number of epochs"
     return lines(rows, "epoch", y, series="images", band=("low", "high"), title=title, subtitle=BAND)
 
 
@@ -82,7 +81,7 @@ def _sizes_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="How many epochs are enough?",
     claim="Ten epochs are sufficient, but twenty improve the score.",
-    source="the mission, “Hyperparameters”",
+    source="the original README, “Hyperparameters”",
     choices={
         "A": "From epoch 10 to 20 the held-out accuracy rises by more than 1 point.",
         "B": "It rises by 0.2 to 1 point.",
@@ -90,9 +89,9 @@ LESSON = Lesson(
         "D": "It falls: the network has begun to overfit.",
     },
     scales={
-        "quick": Scale(train=1_000, validation=1_000, epochs=2 * MISSION, seeds=5),
-        "default": Scale(train=10_000, validation=5_000, epochs=2 * MISSION, seeds=5),
-        "full": Scale(train=50_000, validation=10_000, epochs=2 * MISSION, seeds=10),
+        "quick": Scale(train=1_000, validation=1_000, epochs=2 * ORIGINAL, seeds=5),
+        "default": Scale(train=10_000, validation=5_000, epochs=2 * ORIGINAL, seeds=5),
+        "full": Scale(train=50_000, validation=10_000, epochs=2 * ORIGINAL, seeds=10),
     },
     configs=configs,
     measure=measure,
@@ -106,7 +105,7 @@ and the learning rate, and only held-out images show it: the accuracy on trainin
 The same question can be asked of the data: would more images help, or have those that there are said all they can?
 """,
     method="""
-The mission's network at its own settings (plain SGD, rate 0.01, batches of 128) trains for {epochs} epochs.
+The original network at its own settings (plain SGD, rate 0.01, batches of 128) trains for {epochs} epochs.
 “Sufficient” is taken to mean within one point of 20 epochs, “improve” more than 0.2 points. Then the same network
 learns from ever smaller parts of the images. Fewer images make fewer updates an epoch, so the small parts are shown
 more often: all networks make as many updates as 20 epochs of everything.

@@ -21,7 +21,7 @@ DEEP = (128,) * 7
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network from each start."""
+    """The original network from each start."""
     return {start: Config(initializer=start, seeds=scale.seeds, epochs=scale.epochs) for start in STARTS}  # type: ignore[arg-type]
 
 
@@ -91,7 +91,7 @@ def _variance_chart(measured: Measured) -> Chart:
 def _accuracy_chart(measured: Measured) -> Chart:
     y = "accuracy (%)"
     rows = [row for start, name in STARTS.items() for row in by_epoch(measured[start], y, start=name)]
-    title = "Held-out accuracy of the mission's network from each start"
+    title = "Held-out accuracy of the original network from each start"
     return lines(rows, "epoch", y, series="start", band=("low", "high"), title=title, subtitle=BAND)
 
 
@@ -101,7 +101,7 @@ LESSON = Lesson(
         "With 784 inputs and weights from N(0, 1), the variance of z explodes to 784, the softmax saturates and the "
         "network learns badly; dividing the weights by √n keeps the variance near 1 from layer to layer."
     ),
-    source="the mission, “Weight Initialisation: Scaled Gaussian”; Nielsen, chapter 3, “Weight initialization”",
+    source="the original README, “Weight Initialisation: Scaled Gaussian”; Nielsen, chapter 3, “Weight initialization”",
     choices={
         "A": "With 1/√n, Var(z) in the third layer is below 0.4.",
         "B": "It is between 0.4 and 0.8.",
@@ -123,23 +123,23 @@ start doubles v to make up for that; Glorot's takes the average of the layer's i
 """,
     method="""
 Before any training, {seeds} networks from each start look at 1,000 images: the variance of z over images and units,
-layer by layer, in the mission's network (784–128–64–10) and in one with seven hidden layers; how sure the softmax is;
-how long the gradient is. Then the mission's network trains for {epochs} epochs from each, all at the mission's rate of
+layer by layer, in the original network (784–128–64–10) and in one with seven hidden layers; how sure the softmax is;
+how long the gradient is. Then the original network trains for {epochs} epochs from each, all at the original rate of
 0.01, which may suit one start better than another. “Near 1” is taken to mean above 0.8 in each of the three layers.
 """,
     take_home={
         "does not hold": """
 The table says which parts hold. From N(0, 1), Var(z) is {exploded} in the first layer; the untrained softmax is on
 average {surest_standard_normal} % sure of whatever it says, and the gradient of the last layer has length
-{gradient_standard_normal}, where from 1/√n it has {gradient_scaled_normal}. The mission expects a saturated softmax to
-make gradients vanish; these figures say what it does at the output. After training, N(0, 1) is at
+{gradient_standard_normal}, where from 1/√n it has {gradient_scaled_normal}. The original README expects a saturated
+softmax to make gradients vanish; these figures say what it does at the output. After training, N(0, 1) is at
 {accuracy_standard_normal} %, 1/√n at {accuracy_scaled_normal} %.
 
 But 1/√n keeps the variance at 1 only where nothing is cut off. After the first layer comes the ReLU: {z1}, {z2} and
 {z3} in the three layers; after seven hidden layers it is {deep_scaled_normal}. What the next layer's variance comes
 from is the mean square of its inputs, and a ReLU leaves about half of it. He's √(2/n) makes up for that: Var(z) is
 about 2 from the first layer on, and is meant to stay there ({deep_he_normal} at the end of the deep network). The
-mission's network, which is shallow, reaches {accuracy_he_normal} % with it.
+original network, which is shallow, reaches {accuracy_he_normal} % with it.
 """,
         "holds": """
 From N(0, 1), Var(z) is {exploded} in the first layer, and training ends at {accuracy_standard_normal} %. From 1/√n the

@@ -143,7 +143,7 @@ def draw(measured: Measured) -> list[Chart]:
 LESSON = Lesson(
     question="What are keys for?",
     claim="Explicit keys make training reproducible, to the bit; and a key that is used twice does harm.",
-    source="the mission, “Functional Random Number Generation”",
+    source="the original README, “Functional Random Number Generation”",
     choices={
         "A": "If all units of a layer draw their first weights from one key, it costs less than half a point.",
         "B": "It costs half a point to ten points.",
@@ -164,7 +164,7 @@ So results no longer depend on the order in which things were computed. But the 
 randomness used to make runs differ, and now makes steps alike. Nothing warns, and the loss still falls.
 """,
     method="""
-The mission's network, with half of the hidden units dropped, trains for {epochs} epochs by plain SGD at a rate of 0.1
+The original network, with half of the hidden units dropped, trains for {epochs} epochs by plain SGD at a rate of 0.1
 over {seeds} seeds: with keys as they should be, and then with three mistakes, one at a time. The epoch is not folded
 into the key of the order, so that every epoch has the same order. The step is not folded into the key of dropout, so
 that the first image of every batch always meets the same mask, and the second another, and so on. And all units of a

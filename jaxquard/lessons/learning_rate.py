@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from jaxquard.lessons.lab import Lab
 
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
-MISSION = 0.01
+ORIGINAL = 0.01
 FIRST, FACTOR, RISES = 1e-5, 1.2, 76  # the range test climbs from FIRST to FIRST · FACTOR⁷⁵ ≈ 9
 UPDATES = 5  # at each rate of the range test
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network at every rate; and once with a rate that only rises, a notch after each short epoch."""
+    """The original network at every rate; and once with a rate that only rises, a notch after each short epoch."""
     rising = Config(schedule="step", learning_rate=FIRST, decay_every=1, decay_factor=FACTOR, epochs=RISES)
     return {
         "sweep": Config(seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),)),
@@ -58,13 +58,13 @@ def suggested(measured: Measured) -> np.ndarray:
 
 def judge(measured: Measured) -> Finding:
     found, rates = accuracies(measured), np.array(RATES)
-    mission = found[RATES.index(MISSION)]
+    original = found[RATES.index(ORIGINAL)]
     best = rates[found.argmax(axis=0)]
-    part = above(f"η = {MISSION:g} less the best rate for the other seeds", mission - tuned(found), -0.5)
+    part = above(f"η = {ORIGINAL:g} less the best rate for the other seeds", original - tuned(found), -0.5)
     advice = 10 ** np.mean(np.log10(suggested(measured)))
     nearest = np.abs(np.log10(rates / advice)).argmin()
     facts = {
-        "mission": spread(mission),
+        "original": spread(original),
         "tuned": spread(tuned(found)),
         "best": f"{rates[found.mean(axis=1).argmax()]:g}",
         "smallest": spread(found[0]),
@@ -74,7 +74,7 @@ def judge(measured: Measured) -> Finding:
         "advised": spread(found[nearest]),
     }
     answer = bracket(np.log10(best), np.log10([0.005, 0.02]), "ABC")
-    return Finding([part], answer, facts, at_an_end({"the mission's network": found}))
+    return Finding([part], answer, facts, at_an_end({"the original network": found}))
 
 
 def draw(measured: Measured) -> list[Chart]:
@@ -104,7 +104,10 @@ def _range_chart(rates: np.ndarray, losses: np.ndarray) -> Chart:
 LESSON = Lesson(
     question="How large should a step be?",
     claim="A learning rate of 0.01 is a good balance between speed and stability.",
-    source="the mission, “Hyperparameters”; Nielsen, chapter 3, “How to choose a neural network's hyper-parameters?”",
+    source=(
+        "the original README, “Hyperparameters”; "
+        "Nielsen, chapter 3, “How to choose a neural network's hyper-parameters?”"
+    ),
     choices={
         "A": "The best rate for this network is smaller than 0.005.",
         "B": "It lies between 0.005 and 0.02.",
@@ -124,7 +127,7 @@ A shortcut is the *range test*: train once, with a rate that rises all the time,
 and at some rate shoots up.
 """,
     method="""
-The mission's network (784–128–64–10, ReLU, plain SGD, batches of 128) trains for {epochs} epochs at each of ten rates
+The original network (784–128–64–10, ReLU, plain SGD, batches of 128) trains for {epochs} epochs at each of ten rates
 from far too small to far too large. “The best rate” is chosen, for each seed, by the *other* seeds, so that luck is not
 taken for merit. To hold, the claim may fall short of it by half a point. The range test takes five updates at each
 rate, on the same 640 images over and over, and then raises it by a fifth; the advice it gives here is half the rate at
@@ -133,16 +136,16 @@ on the logarithmic scale.
 """,
     take_home={
         "does not hold": """
-0.01 is not the balance: it ends at {mission} %, while the rate that was best for the other seeds ({best} has the best
+0.01 is not the balance: it ends at {original} %, while the rate that was best for the other seeds ({best} has the best
 mean) ends at {tuned} % in the same time. At the two ends of the range, the smallest rate gets {smallest} % and the
 largest {largest} % (a network that diverges counts as 0). The range test, for a fraction of the work, advises {advice}
 on average; the nearest rate in the sweep, {nearest}, gets {advised} %. A rate is only good for its network, batch size
 and number of epochs.
 """,
         "holds": """
-0.01 ends at {mission} %, the rate that was best for the other seeds ({best} has the best mean) at {tuned} %. At the two
-ends of the range, the smallest gets {smallest} % and the largest {largest} % (a network that diverges counts as 0). The
-range test advises {advice}.
+0.01 ends at {original} %, the rate that was best for the other seeds ({best} has the best mean) at {tuned} %. At the
+two ends of the range, the smallest gets {smallest} % and the largest {largest} % (a network that diverges counts as 0).
+The range test advises {advice}.
 """,
     },
     try_next="""

@@ -8,7 +8,7 @@ from jaxquard.lessons.lesson import Finding, Lesson, Measured, Scale, scales
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 from jaxquard.lessons.words import spread
 
-SHARED = 0.01  # the mission's rate, which all three try
+SHARED = 0.01  # the original rate, which all three try
 RATES = {
     "sgd": (0.01, 0.03, 0.1, 0.3, 1.0),
     "momentum": (0.001, 0.003, 0.01, 0.03, 0.1),
@@ -20,7 +20,7 @@ LEFT_OUT = f"{BAND} Left out: rates at which a network stays below {LEARNED:.0f}
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network under each optimiser, at five rates around where each of them works."""
+    """The original network under each optimiser, at five rates around where each of them works."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs)
     return {name: shared.replace(optimizer=name, sweep=(("learning_rate", rates),)) for name, rates in RATES.items()}
 
@@ -69,7 +69,9 @@ def _epochs_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="Are momentum and Adam better than plain SGD?",
     claim="Momentum and Adam are improvements on plain SGD.",
-    source="the mission, “Future Improvements”; Nielsen, chapter 3, “Variations on stochastic gradient descent”",
+    source=(
+        "the original README, “Future Improvements”; Nielsen, chapter 3, “Variations on stochastic gradient descent”"
+    ),
     choices={
         "A": "At its best rate, Adam ends behind plain SGD at its own.",
         "B": "It ends ahead, by less than one point.",
@@ -89,7 +91,7 @@ So the same η means three different things, and to compare optimisers at one sh
 rate happens to suit them. It is the commonest mistake in such comparisons.
 """,
     method="""
-The mission's network trains for {epochs} epochs in batches of 128 with each optimiser at five rates, chosen so that the
+The original network trains for {epochs} epochs in batches of 128 with each optimiser at five rates, chosen so that the
 best one lies inside; a rate at which some network stays below 50 % is compared but not shown. The rate that counts for
 a seed is the one that was best for the *other* seeds. Momentum keeps 0.9; Adam has its usual β₁ = 0.9, β₂ = 0.999. The
 claim holds if both end above plain SGD.

@@ -139,7 +139,7 @@ on another. *More data* shows each image mirrored and moved by up to two pixels,
 *Early stopping* takes the network as it was before the loss rose.
 """,
     method="""
-The mission's network trains for {epochs} epochs on the same {train} images, in batches of 32 at a rate of 0.03, without
+The original network trains for {epochs} epochs on the same {train} images, in batches of 32 at a rate of 0.03, without
 a cure and with each of them. L2 and dropout have four strengths each; what counts for a seed is the one that was best
 for the *other* seeds, and in the same way it stops after the epoch at which the others' held-out loss was lowest. The
 claim holds if the network does overfit (its held-out loss rises by more than 0.05 nats, the unit of a loss by natural

@@ -21,7 +21,7 @@ POINTS = 41  # at which a schedule is drawn
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The mission's network under each schedule, at four peak rates. The step schedule drops twice, to a fifth."""
+    """The original network under each schedule, at four peak rates. The step schedule drops twice, to a fifth."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),))
     shared = shared.replace(decay_every=scale.epochs / 3, decay_factor=0.2)
     return {name: shared.replace(schedule=name) for name in SCHEDULES}
@@ -101,7 +101,7 @@ def _shapes_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="Should the learning rate fall while the network learns?",
     claim="A learning rate that falls over time ends better than one that stays.",
-    source="the mission, “Future Improvements”; Nielsen, chapter 3, on choosing the learning rate",
+    source="the original README, “Future Improvements”; Nielsen, chapter 3, on choosing the learning rate",
     choices={
         "A": "The constant rate ends best.",
         "B": "The step schedule ends best.",
@@ -121,7 +121,7 @@ curve between: *step* drops suddenly, *cosine* glides to zero, and *one-cycle* f
 run, so that it can afford a higher peak.
 """,
     method="""
-The mission's network trains for {epochs} epochs by plain SGD under each schedule at four peak rates; what counts for a
+The original network trains for {epochs} epochs by plain SGD under each schedule at four peak rates; what counts for a
 seed is the peak that was best for the *other* seeds. So the constant rate, too, is a well-chosen one. The step schedule
 drops to a fifth at each third of the run. The claim holds if all three falling schedules end above the constant one.
 """,

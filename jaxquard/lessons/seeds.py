@@ -24,7 +24,7 @@ GAPS = np.linspace(0, 2, 21)[1:]
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Two recipes that differ a little: the mission's network, and one with fewer hidden units."""
+    """Two recipes that differ a little: the original network, and one with fewer hidden units."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs, learning_rate=0.1)
     return {name: shared.replace(hidden=hidden) for name, hidden in RECIPES.items()}
 
@@ -107,7 +107,10 @@ def _chances_chart(std: float) -> Chart:
 LESSON = Lesson(
     question="Why convince yourself with seeds?",
     claim="One run of each shows which of two recipes is better, even when they differ by only some tenths of a point.",
-    source="how results are usually told: the mission reports one run, 85.9 %; Nielsen, chapter 3, one run a figure",
+    source=(
+        "how results are usually reported: the original README gives one run, 85.9 %; "
+        "Nielsen, chapter 3, one run a figure"
+    ),
     choices={
         "A": "Single runs pick the wrong winner less often than once in twenty times.",
         "B": "They do so in 5 to 20 % of cases.",

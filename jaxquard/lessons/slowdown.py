@@ -105,7 +105,7 @@ def _network_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="Does squared error learn slowly when it is badly wrong?",
     claim="A network that is badly wrong learns slowly with squared error, and fast with cross-entropy.",
-    source="Nielsen, chapter 3, “The cross-entropy cost function”; the mission, “Why not Mean Squared Error?”",
+    source="Nielsen, chapter 3, “The cross-entropy cost function”; the original README, “Why not Mean Squared Error?”",
     choices={
         "A": "From N(0, 1), with sigmoid outputs, cross-entropy is soon more than 5 points ahead.",
         "B": "It is half a point to 5 points ahead.",

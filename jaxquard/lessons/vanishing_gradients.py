@@ -121,7 +121,7 @@ def _accuracy_chart(measured: Measured) -> Chart:
 LESSON = Lesson(
     question="Does the gradient vanish on its way back?",
     claim="In deep sigmoid networks the gradient vanishes towards the first layers, and it costs; less so with ReLU.",
-    source="Nielsen, chapter 5, “The vanishing gradient problem”; the mission, “Activation Functions”",
+    source="Nielsen, chapter 5, “The vanishing gradient problem”; the original README, “Activation Functions”",
     choices={
         "A": "Through eight sigmoid layers the error shrinks less than tenfold.",
         "B": "It shrinks ten- to a thousandfold.",

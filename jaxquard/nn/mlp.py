@@ -1,4 +1,4 @@
-"""The fully connected network, of any depth and width; the mission's is 784-128-64-10 with ReLU."""
+"""The fully connected network, of any depth and width; the original network is 784-128-64-10 with ReLU."""
 
 import math
 from itertools import pairwise

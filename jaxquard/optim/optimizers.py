@@ -32,7 +32,7 @@ def optimizer(
 ) -> GradientTransformation:
     """Clip, precondition, decay, step downhill.
 
-    - `sgd`: θ ← θ - η∇L, the mission's (Nielsen, eq. 20 and 21)
+    - `sgd`: θ ← θ - η∇L (Nielsen, eq. 20 and 21)
     - `momentum`: v ← momentum·v + ∇L; θ ← θ - ηv (Nielsen, chapter 3: friction is 1 - momentum); `nesterov` looks ahead
     - `adam`: momentum, each parameter's step divided by its gradient's running size; `adamw` is its name with decay
     - `muon`: Nesterov's momentum, its matrices made orthogonal; Adam for all that is no matrix

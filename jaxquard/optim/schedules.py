@@ -13,7 +13,7 @@ Schedule = Callable[[jax.Array], Scalar]
 
 
 def constant(learning_rate: Scalar) -> Schedule:
-    """η, always: the mission's."""
+    """η, always."""
     return lambda step: learning_rate
 
 

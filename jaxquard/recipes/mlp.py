@@ -1,4 +1,4 @@
-"""The mission's network, 109,386 parameters, as far as it goes: with GELU, Muon, images moved and mirrored, a teacher.
+"""The original network, 109,386 parameters, as far as it goes: with GELU, Muon, images moved and mirrored, a teacher.
 
     jaxquard train --recipe mlp
 

@@ -1,4 +1,4 @@
-"""The mission's network in the fewest seconds to 85.9 %: one epoch of Nesterov momentum under one learning-rate cycle.
+"""The original network in the fewest seconds to 85.9 %: one epoch of Nesterov momentum under one learning-rate cycle.
 
     jaxquard train --recipe quick
 
@@ -10,7 +10,7 @@ from jaxquard.config import Config
 CONFIG = Config(
     dataset="fashion-mnist", optimizer="nesterov", learning_rate=0.1, schedule="one_cycle", batch_size=128, epochs=1
 )
-CLASS = "the mission's network, the fewest seconds to 85.9 %"
+CLASS = "the original network, the fewest seconds to 85.9 %"
 SEEDS = 10
 BEATS = 0.859
 GOAL = 0.859

@@ -1,4 +1,4 @@
-"""The mission's network in the fewest seconds to 88.87 %, the best figure published for its size (docs/RESULTS.md).
+"""The original network in the fewest seconds to 88.87 %, the best figure published for its size (docs/RESULTS.md).
 
     jaxquard train --recipe quick-8887
 
@@ -16,7 +16,7 @@ CONFIG = Config(
     batch_size=256,
     epochs=10,
 )
-CLASS = "the mission's network, the fewest seconds to 88.87 %"
+CLASS = "the original network, the fewest seconds to 88.87 %"
 SEEDS = 10
 BEATS = 0.8887
 GOAL = 0.8887

@@ -1,4 +1,4 @@
-"""No hidden layer at all: softmax regression, trained as the mission's network is.
+"""No hidden layer at all: softmax regression, trained as the original network is.
 
     jaxquard train --recipe softmax
 

@@ -26,7 +26,7 @@ from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain, safe
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
 
-CHECKPOINT_SECONDS = 10.0  # a checkpoint of the mission's network takes some 5 ms: 0.05 % of the time
+CHECKPOINT_SECONDS = 10.0  # a checkpoint of the original network takes some 5 ms: 0.05 % of the time
 
 
 class Interrupted(JaxquardError):

@@ -63,7 +63,7 @@ def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
         raise UsageError("recipe: must be a name, and settings an object")
     if "recipe" in settings:
         raise UsageError("recipe: belongs beside the settings, not among them")
-    base = recipes.find(name[:100] if name else "seed").config
+    base = recipes.find(name[:100] if name else "original").config
     config = Config.from_dict(base.to_dict() | settings)
     if config.dataset not in datasets:
         raise UsageError(f"dataset: the studio trains on {', '.join(datasets)}, and on what runs here were trained on")
@@ -77,7 +77,7 @@ def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
 
 
 def arguments(config: Config) -> list[str]:
-    """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the mission's."""
+    """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the defaults."""
     base = recipes.find(config.recipe).config if config.recipe in recipes.names() else Config()
     differing = [name for name in FIELDS if getattr(config, name) != getattr(base, name)]
     if any(getattr(config, name) is None for name in differing):  # which no flag can say, but Config() does

@@ -17,14 +17,14 @@ MISTAKES = [
     (2, "none of the recipes", "train --recipe nope"),
     (2, "unknown data set 'nope'", "train --dataset nope"),
     (2, "run name", "train --name ../x --dataset DATA"),
-    (2, "give one of the two", "train --recipe seed --config x.toml"),
+    (2, "give one of the two", "train --recipe original --config x.toml"),
     (2, "cannot be read", "train --config none.toml"),
     (2, "--sweep", "train --sweep learning_rate"),
     (2, "--sweep depth: no such setting", "train --sweep depth=1,2"),
     (2, "until: must be at least 1", "train --until 0 --dataset DATA"),
     (2, "checkpoint_every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
     (2, "no other setting", "train --resume one --learning-rate 0.1 --runs ROOT"),
-    (2, "no other setting", "train --resume one --recipe seed --runs ROOT"),
+    (2, "no other setting", "train --resume one --recipe original --runs ROOT"),
     (2, "--epochs: must be a whole number, not 'three'", "train --epochs three"),
     (2, "--seeds: must be a whole number, not '1.6'", "train --seeds 1.6"),
     (2, "--hidden: must be a whole number, not '12.7'", "train --hidden 12 12.7"),
@@ -151,7 +151,7 @@ def test_a_hostile_file_wherever_one_is_taken_is_never_a_traceback(jaxquard, roo
         said = jaxquard(*verb)
         assert (said.code, said.out) == (code, ""), (verb, said)
         assert re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err)
-    if data.strip():  # an empty file is a config like any other: the mission's
+    if data.strip():  # an empty file is a config like any other: the defaults
         assert jaxquard("train", "--config", "file.toml", "--dataset", "file.npz").code in (2, 3)
     assert not Path("runs").exists()
 

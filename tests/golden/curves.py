@@ -20,7 +20,7 @@ from jaxquard.data import Dataset
 from jaxquard.data.dataset import build
 
 FILE = Path(__file__).with_name("curves.json")
-SAME, OTHER = 0.005, 0.02  # of the loss; a learning rate 1 % larger moves the mission's curve by 0.009
+SAME, OTHER = 0.005, 0.02  # of the loss; a learning rate 1 % larger moves the original recipe's curve by 0.009
 EPOCHS = {"mlp": 5, "cnn": 2}
 EXAMPLES = {"mlp": 5120, "cnn": 1280}
 TEST_COUNTS = {"mlp": 1.0, "cnn": 0.1}  # between two processors, an earlier `cnn`'s differed by 0.016

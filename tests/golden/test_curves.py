@@ -39,7 +39,7 @@ CURVE = [2.0, 1.0, 1.5]
 HERE, PLATFORM = "jax 0.12.0 cpu x86_64", "cpu x86_64"
 
 
-def recorded(*keys: str, config: Config | None = None, name: str = "seed") -> dict:
+def recorded(*keys: str, config: Config | None = None, name: str = "original") -> dict:
     config = config or curves.shortened(recipes.find(name).config)
     return {name: {"settings": curves.distinctive(config), "curves": dict.fromkeys(keys, CURVE)}}
 
@@ -56,22 +56,22 @@ def recorded(*keys: str, config: Config | None = None, name: str = "seed") -> di
 )
 def test_the_nearest_recording_is_compared_with(keys: list[str], nearest: str) -> None:
     assert curves.nearest(keys, HERE) == nearest
-    comparison = curves.compare("seed", CURVE, recorded(*keys), HERE)
+    comparison = curves.compare("original", CURVE, recorded(*keys), HERE)
     assert (comparison.recorded, comparison.deviation) == (nearest, 0)
     assert comparison.tolerance == (curves.SAME if nearest == HERE else curves.OTHER)
 
 
 @pytest.mark.parametrize("worse", [[2.0, 1.0], [2.0, 1.0, float("nan")], [2.0, 1.0, float("inf")], [2.1, 1.0, 1.5]])
 def test_another_curve_does_not_agree(worse: list[float]) -> None:
-    comparison = curves.compare("seed", worse, recorded("jax 0.10.1 cpu x86_64"), HERE)
+    comparison = curves.compare("original", worse, recorded("jax 0.10.1 cpu x86_64"), HERE)
     assert not comparison.agrees
     assert "IS NOT THAT OF jax 0.10.1" in str(comparison)
 
 
 def test_a_release_that_was_not_recorded_has_the_wider_tolerance() -> None:
     curve = [loss * (1 + (curves.SAME + curves.OTHER) / 2) for loss in CURVE]
-    assert not curves.compare("seed", curve, recorded(HERE), HERE).agrees
-    assert curves.compare("seed", curve, recorded("jax 0.12.1 cpu x86_64"), HERE).agrees
+    assert not curves.compare("original", curve, recorded(HERE), HERE).agrees
+    assert curves.compare("original", curve, recorded("jax 0.12.1 cpu x86_64"), HERE).agrees
 
 
 def test_the_test_loss_of_a_cnn_counts_a_tenth() -> None:
@@ -85,19 +85,19 @@ def test_the_test_loss_of_a_cnn_counts_a_tenth() -> None:
 
 
 def test_a_recipe_without_its_curve_says_how_to_record_it() -> None:
-    changed = curves.shortened(recipes.find("seed").config).replace(learning_rate=0.02)
+    changed = curves.shortened(recipes.find("original").config).replace(learning_rate=0.02)
     for known in ({}, recorded(HERE, config=changed)):
         with pytest.raises(LookupError, match="python tests/golden seed"):
-            curves.compare("seed", CURVE, known, HERE)
+            curves.compare("original", CURVE, known, HERE)
 
 
 def test_recording_keeps_other_releases_until_the_recipe_changes(tmp_path, monkeypatch) -> None:
     file, other = tmp_path / "curves.json", "jax 0.10.1 cpu x86_64"
     monkeypatch.setattr(curves, "here", lambda: HERE)
     file.write_text(json.dumps(recorded(other)))
-    curves.record("seed", CURVE, file)
-    assert list(curves.known(file)["seed"]["curves"]) == [other, HERE]
-    changed = curves.shortened(recipes.find("seed").config).replace(learning_rate=0.02)
+    curves.record("original", CURVE, file)
+    assert list(curves.known(file)["original"]["curves"]) == [other, HERE]
+    changed = curves.shortened(recipes.find("original").config).replace(learning_rate=0.02)
     file.write_text(json.dumps(recorded(other, config=changed)))
-    curves.record("seed", CURVE, file)
-    assert list(curves.known(file)["seed"]["curves"]) == [HERE]
+    curves.record("original", CURVE, file)
+    assert list(curves.known(file)["original"]["curves"]) == [HERE]

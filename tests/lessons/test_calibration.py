@@ -20,11 +20,11 @@ def predictions(sure: float, right: float, n: int = 20_000, seeds: int = 5) -> t
     return p, labels
 
 
-def results(mission: tuple[float, float], thorough: tuple[float, float]) -> dict:
+def results(original: tuple[float, float], thorough: tuple[float, float]) -> dict:
     curve = {"right": np.full(5, 50.0), "sure": np.full(5, 80.0)}
     p, labels = predictions(*thorough)
     return {
-        "mission": bins(*predictions(*mission)),
+        "original": bins(*predictions(*original)),
         "thorough": bins(p, labels),
         "doubtful": doubtful(p, labels, np.zeros((len(labels), 4, 4, 1), np.uint8)) | {"names": NAMES},
         "turned": [curve for _ in ANGLES],
@@ -33,15 +33,15 @@ def results(mission: tuple[float, float], thorough: tuple[float, float]) -> dict
 
 
 @pytest.mark.parametrize(
-    ("mission", "thorough", "verdict", "answer"),
+    ("original", "thorough", "verdict", "answer"),
     [
         ((0.8, 0.8), (0.9, 0.905), "holds", "B"),
         ((0.8, 0.8), (0.95, 0.85), "does not hold", "C"),
         ((0.7, 0.85), (0.8, 0.9), "does not hold", "A"),
     ],
 )
-def test_honest_over_confident_and_modest(told, mission, thorough, verdict, answer):
-    found = told(LESSON, results(mission, thorough))
+def test_honest_over_confident_and_modest(told, original, thorough, verdict, answer):
+    found = told(LESSON, results(original, thorough))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 

@@ -23,7 +23,7 @@ def test_every_lesson_says_all_there_is_to_say(name: str):
     assert len(lesson.choices) >= 2
     assert {"holds", "does not hold"} <= set(lesson.take_home)
     assert list(lesson.scales) == ["quick", "default", "full"]
-    assert "Nielsen" in lesson.source or "mission" in lesson.source
+    assert "Nielsen" in lesson.source or "original" in lesson.source
 
 
 @pytest.mark.parametrize("name", NAMES)

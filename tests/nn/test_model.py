@@ -21,7 +21,7 @@ def logits(params, images=IMAGES, **kwargs) -> jax.Array:
     return jax.jit(lambda params, images: MODEL.apply(params, {}, images, **kwargs)[0])(params, images)
 
 
-def test_the_missions_network_has_109_386_parameters():
+def test_the_original_network_has_109_386_parameters():
     params, _ = jax.eval_shape(mlp().init, jax.random.key(0))
     assert count_parameters(params) == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10 == 109_386
 

@@ -30,16 +30,16 @@ def test_a_recipe_says_what_it_is_for_and_how_to_repeat_it(name: str) -> None:
     assert recipe.goal is None or 0.5 < recipe.goal < 1
 
 
-def test_the_mission_is_the_default() -> None:
-    seed = recipes.find("seed").config
-    assert seed.replace(recipe=None) == Config()
-    assert (seed.hidden, seed.activation, seed.initializer) == ((128, 64), "relu", "scaled_normal")
-    assert (seed.optimizer, seed.learning_rate, seed.batch_size, seed.epochs) == ("sgd", 0.01, 128, 20)
+def test_the_original_network_is_the_default() -> None:
+    original = recipes.find("original").config
+    assert original.replace(recipe=None) == Config()
+    assert (original.hidden, original.activation, original.initializer) == ((128, 64), "relu", "scaled_normal")
+    assert (original.optimizer, original.learning_rate, original.batch_size, original.epochs) == ("sgd", 0.01, 128, 20)
 
 
 def test_an_unknown_recipe_is_named_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"'sead' is none of .*did you mean seed\?"):
-        recipes.find("sead")
+    with pytest.raises(UsageError, match=r"'orginal' is none of .*did you mean original\?"):
+        recipes.find("orginal")
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS.keys() - BASELINES.keys()))
@@ -56,10 +56,10 @@ def test_a_result_agrees_with_itself_and_with_its_recipe(name: str) -> None:
 
 def test_what_another_config_trained_is_not_taken_for_a_recipes_run(tmp_path: Path) -> None:
     unread: Any = None  # it is refused before any data are looked at
-    (tmp_path / "results-seed").mkdir()
-    (tmp_path / "results-seed" / "config.toml").write_text('recipe = "seed"\nseeds = 10\nepochs = 19\n')
-    with pytest.raises(RunError, match="results-seed: of another config than seed has now"):
-        measure(recipes.find("seed"), unread, tmp_path, tmp_path)
+    (tmp_path / "results-original").mkdir()
+    (tmp_path / "results-original" / "config.toml").write_text('recipe = "original"\nseeds = 10\nepochs = 19\n')
+    with pytest.raises(RunError, match="results-original: of another config than original has now"):
+        measure(recipes.find("original"), unread, tmp_path, tmp_path)
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS.keys() & BASELINES.keys()))

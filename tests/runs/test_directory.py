@@ -74,7 +74,7 @@ def test_the_number_of_a_network_is_behind_the_last_at_sign_of_the_last_name():
 
 
 def test_new_names_say_what_is_trained():
-    assert directory.new_name(Config(recipe="seed")).startswith("seed-20")
+    assert directory.new_name(Config(recipe="original")).startswith("original-20")
     assert directory.new_name(Config(dataset="/data/my set.npz", model="cnn")).startswith("cnn-myset-20")
     assert directory.new_name(Config(dataset="/data/日本/")).startswith("mlp-data-20")
     for awkward in (Config(dataset=f"/data/{'a' * 200}.npz"), Config(recipe="my idea, " * 20), Config(recipe="日本")):

@@ -22,7 +22,7 @@ CONFIGS = [
     Config(schedule="cosine", warmup=0.5, patience=3, batch_size=256, activation="gelu", initializer="he_normal"),
     *(recipes.find(name).config for name in recipes.names()),
     *(recipes.find(name).config.replace(seed=1, hidden=(9, 9, 9)) for name in recipes.names()),
-    recipes.find("seed").config.replace(recipe="a recipe that is no more", epochs=2),
+    recipes.find("original").config.replace(recipe="a recipe that is no more", epochs=2),
 ]
 
 
@@ -39,13 +39,13 @@ def test_the_command_makes_the_very_config(config):
 
 
 def test_a_setting_that_only_the_defaults_leave_open_is_left_open(monkeypatch):
-    held_out = recipes.find("seed").config.replace(validation=5000)
+    held_out = recipes.find("original").config.replace(validation=5000)
     monkeypatch.setattr(recipes, "find", lambda name: recipes.Recipe(name, "", held_out, "", 1, None, None, None))
     assert arguments(held_out.replace(validation=None, epochs=3)) == ["--epochs", "3"]
 
 
 def test_a_choice_is_what_the_command_line_would_make_of_it():
-    assert chosen({}, KNOWN) == recipes.find("seed").config
+    assert chosen({}, KNOWN) == recipes.find("original").config
     assert chosen({"recipe": "quick"}, KNOWN) == recipes.find("quick").config
     changed = chosen({"recipe": "quick", "settings": {"epochs": 3, "validation": None}}, KNOWN)
     assert changed == recipes.find("quick").config.replace(epochs=3, validation=None)
@@ -112,10 +112,10 @@ def test_info(get, root):
 
 def test_check(post, npz):
     settings = {"dataset": str(npz), "hidden": [4], "batch_size": 20}
-    answer = post("/api/settings/check", {"recipe": "seed", "settings": settings})
+    answer = post("/api/settings/check", {"recipe": "original", "settings": settings})
     assert answer.status == 200
     assert answer.json["parameters"] == 36 * 4 + 4 + 4 * 3 + 3  # the shape of the data is known from a run
-    assert answer.json["command"].startswith(f"jaxquard train --recipe seed --dataset {shlex.quote(str(npz))} ")
+    assert answer.json["command"].startswith(f"jaxquard train --recipe original --dataset {shlex.quote(str(npz))} ")
     assert answer.json["config"]["hidden"] == [4]
 
 

@@ -21,8 +21,8 @@ IMAGES, SHAPE, CLASSES = 60_000, (28, 28, 1), 10
 
 
 def measure(short: bool = False) -> list[Row]:
-    """20 checkpoints each (short: 3 of the mission's alone)."""
-    names, times = (["seed"], 3) if short else (recipes.names(), 20)
+    """20 checkpoints each (short: 3 of the original recipe alone)."""
+    names, times = (["original"], 3) if short else (recipes.names(), 20)
     shares = {}
     for name in names:
         config = recipes.find(name).config

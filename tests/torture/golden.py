@@ -14,8 +14,8 @@ import curves
 
 
 def measure(short: bool = False) -> list[Row]:
-    """Every recipe (short: the mission's)."""
-    names = ["seed"] if short else recipes.names()
+    """Every recipe (short: the original one)."""
+    names = ["original"] if short else recipes.names()
     found = [curves.Comparison(*one) for one in in_child(lambda: [compared(name) for name in names])]
     for comparison in found:
         print(comparison)

@@ -114,7 +114,7 @@ def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_
           { ...field, name: "validation", type: "int", low: 0, default: null },
         ];
         const datasets = [["large", 60000], ["small", 1497]].map(([name, train]) => ({ name, title: name, train }));
-        const recipes = [{ name: "seed", config: {} }];
+        const recipes = [{ name: "original", config: {} }];
         const knobs = new modules["views/knobs"].Knobs({ recipes, settings, datasets }, () => {});
         document.querySelector("main").append(knobs.element);
         const set = (name, value) => {
@@ -141,7 +141,7 @@ def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
           { ...field, name: "teacher" },
           { ...field, name: "temperature", needs: ["teacher"] },
         ];
-        const info = { recipes: [{ name: "seed", config: {} }], settings, datasets: [] };
+        const info = { recipes: [{ name: "original", config: {} }], settings, datasets: [] };
         const knobs = new modules["views/knobs"].Knobs(info, () => {});
         document.querySelector("main").append(knobs.element);
         const set = (name, value) => {
@@ -220,7 +220,7 @@ def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
     ask(
         """
         const setting = { name: "epochs", type: "int", default: 3, group: "Training", help: "", scalar: false };
-        const info = { recipes: [{ name: "seed", config: {} }], settings: [setting], datasets: [] };
+        const info = { recipes: [{ name: "original", config: {} }], settings: [setting], datasets: [] };
         window.knobs = new modules["views/knobs"].Knobs(info, () => {});
         document.querySelector("main").append(knobs.element);
         """,

@@ -24,7 +24,7 @@ export class Knobs {
     const groups = [...new Set(this.settings.map((setting) => setting.group))].map((name) => this.group(name));
     const recipe = labelled("Recipe to start from", this.recipe, this.about);
     this.element = h("div", { class: "knobs", oninput: () => this.touched(changed) }, recipe, groups);
-    if (this.recipes.size) this.choose(this.recipes.has("seed") ? "seed" : options[0].value);
+    if (this.recipes.size) this.choose(this.recipes.has("original") ? "original" : options[0].value);
   }
 
   group(name) {

@@ -1,4 +1,4 @@
-"""The mission's run by everyone: an epoch, the whole script, its memory, and how far from the machine's limit."""
+"""The original training by everyone: an epoch, the whole script, its memory, and how far from the machine's limit."""
 
 import statistics
 from collections.abc import Sequence
@@ -62,7 +62,7 @@ def contestants(arena: Arena) -> dict[str, Contestant]:
 
 def front_door(arena: Arena, k: int) -> Outcome:
     """The command that the README names first, in round k's own folder."""
-    folder = arena.fresh("mission", k)
+    folder = arena.fresh("original", k)
     command = ("mlp_fashion_mnist.py", "--data-dir", folder / "data", "--offline", "--epochs", str(arena.epochs))
     return run(command, folder / "cache")
 
@@ -89,7 +89,7 @@ def epoch_rows(outcomes: Outcomes) -> list[Row]:
         ahead_of_each({name: peers[name] for name in OTHER_JAX}, "ahead of Keras, Flax and Equinox"),
     )
     return [
-        Row("One epoch of the mission's MLP, after the first", "s", epoch_seconds(outcomes["ours"]), peers, bounds),
+        Row("One epoch of the original MLP, after the first", "s", epoch_seconds(outcomes["ours"]), peers, bounds),
         Row("The same through `jaxquard.training.fit`", "s", epoch_seconds(outcomes["fit"]), peers, bounds),
     ]
 
@@ -117,7 +117,7 @@ def script_rows(outcomes: Outcomes) -> list[Row]:
     """Process start to result, all epochs: nothing cached, and once more."""
     peers = {name: wall_seconds(outcomes[name]) for name in PEERS}
     ahead = ahead_of_each(peers, "ahead of every peer's script")
-    measure = "Process start → result of the mission's run"
+    measure = "Process start → result of the original training"
     return [
         Row(f"{measure}, nothing cached", "s", wall_seconds(outcomes["cold"]), peers, (ahead, Bound("≤ 9 s", 9.0))),
         Row(f"{measure}, caches warm", "s", wall_seconds(outcomes["warm"]), peers, (ahead, Bound("≤ 7.5 s", 7.5))),
@@ -133,4 +133,4 @@ def memory_row(outcomes: Outcomes) -> Row:
     """The most memory that the process held."""
     peers = {name: Spread.of(outcome.peak_mb for outcome in outcomes[name]) for name in PEERS}
     ours = Spread.of(outcome.peak_mb for outcome in outcomes["cold"])
-    return Row("Peak memory of the mission's run", "MB", ours, peers, (ahead_of_each(peers, "below every peer's"),))
+    return Row("Peak memory of the original training", "MB", ours, peers, (ahead_of_each(peers, "below every peer's"),))

@@ -1,14 +1,14 @@
-"""The goals of the mission's rows are drawn from the right peers, and only the same work is compared."""
+"""The goals of the original network's rows are drawn from the right peers, and only the same work is compared."""
 
 import pytest
 
-from benchmarks.measures import mission
+from benchmarks.measures import original
 from benchmarks.process import Outcome
 
-SECONDS = dict.fromkeys(("ours", "batch 512", "fit", "cold", "warm", *mission.PEERS), 1.0)
+SECONDS = dict.fromkeys(("ours", "batch 512", "fit", "cold", "warm", *original.PEERS), 1.0)
 
 
-def outcomes(loss: float = 0.4, **changed: float) -> mission.Outcomes:
+def outcomes(loss: float = 0.4, **changed: float) -> original.Outcomes:
     """One process each, its first epoch not to be counted; the floor of 272 GFLOP/s is a tenth of a second an epoch."""
     seconds = SECONDS | changed
     made = {
@@ -22,7 +22,7 @@ def outcomes(loss: float = 0.4, **changed: float) -> mission.Outcomes:
 def test_an_epoch_is_27_gflop_of_matrix_products():
     forward = 784 * 128 + 128 * 64 + 64 * 10
     backward = forward + 128 * 64 + 64 * 10
-    assert mission.gflop_an_epoch() == pytest.approx(2 * (forward + backward) * 468 * 128 / 1e9)
+    assert original.gflop_an_epoch() == pytest.approx(2 * (forward + backward) * 468 * 128 / 1e9)
 
 
 @pytest.mark.parametrize(
@@ -36,25 +36,25 @@ def test_an_epoch_is_27_gflop_of_matrix_products():
     ],
 )
 def test_the_epochs_goals_are_set_by_pytorch_scikit_learn_and_the_jax_libraries(changed, kept):
-    row, _ = mission.epoch_rows(outcomes(**changed))
+    row, _ = original.epoch_rows(outcomes(**changed))
     assert [row.keeps(bound) for bound in row.bounds] == kept
 
 
 def test_the_floor_is_the_best_product_of_the_run():
-    small, large = mission.floor_rows(outcomes(**{"ours": 0.15, "batch 512": 0.16}))
+    small, large = original.floor_rows(outcomes(**{"ours": 0.15, "batch 512": 0.16}))
     assert small.ours.median == pytest.approx(1.5, rel=1e-3)
     assert (small.holds, large.holds) == (True, False)
 
 
 def test_a_script_must_be_ahead_of_every_peers():
-    cold, warm = mission.script_rows(outcomes(cold=0.6, warm=0.4, Equinox=0.5))
+    cold, warm = original.script_rows(outcomes(cold=0.6, warm=0.4, Equinox=0.5))
     assert (cold.holds, warm.holds) == (False, True)
 
 
 @pytest.mark.parametrize(("loss", "same"), [(0.4, True), (0.41, True), (0.39, True), (0.43, False), (0.37, False)])
 def test_a_peer_with_another_loss_did_other_work(loss, same):
     if same:
-        mission.check_same_work(outcomes(loss))
+        original.check_same_work(outcomes(loss))
     else:
-        with pytest.raises(mission.DifferentWork, match="Keras"):
-            mission.check_same_work(outcomes(loss))
+        with pytest.raises(original.DifferentWork, match="Keras"):
+            original.check_same_work(outcomes(loss))

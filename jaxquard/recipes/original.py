@@ -1,4 +1,4 @@
-"""The mission's network: 784-128-64-10, plain SGD at 0.01, batches of 128, 20 epochs.
+"""The original network: 784-128-64-10, plain SGD at 0.01, batches of 128, 20 epochs.
 
     jaxquard train --recipe seed
 
@@ -8,7 +8,7 @@ The same training as `python mlp_fashion_mnist.py`, whose steps a test holds equ
 from jaxquard.config import Config
 
 CONFIG = Config(dataset="fashion-mnist")
-CLASS = "the mission's network and training"
+CLASS = "the original network and training"
 SEEDS = 10
 BEATS = 0.859
 GOAL = 0.868
