@@ -1,6 +1,6 @@
 """The original network: 784-128-64-10, plain SGD at 0.01, batches of 128, 20 epochs.
 
-    jaxquard train --recipe seed
+    jaxquard train --recipe original
 
 The same training as `python mlp_fashion_mnist.py`, whose steps a test holds equal to these, with keys of its own.
 """

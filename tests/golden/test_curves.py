@@ -87,7 +87,7 @@ def test_the_test_loss_of_a_cnn_counts_a_tenth() -> None:
 def test_a_recipe_without_its_curve_says_how_to_record_it() -> None:
     changed = curves.shortened(recipes.find("original").config).replace(learning_rate=0.02)
     for known in ({}, recorded(HERE, config=changed)):
-        with pytest.raises(LookupError, match="python tests/golden seed"):
+        with pytest.raises(LookupError, match="python tests/golden original"):
             curves.compare("original", CURVE, known, HERE)
 
 
