@@ -120,6 +120,7 @@ def evaluate(
     if run and split == "test":
         accuracies, losses = [one.accuracy for one in judged], [one.loss for one in judged]
         found = {"n": len(labels), "accuracy": _one_or_all(accuracies), "loss": _one_or_all(losses)}
+        found["steps"] = [one.step for one in models]
         run.record_evaluation("evaluate", why, model=model, dataset=loaded.name, split=split, **found)
     return models, loaded, judged
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jaxquard.recipes import Recipe
     from jaxquard.runs.comparing import Comparison
     from jaxquard.runs.directory import Run
+    from jaxquard.runs.models import TrainedModel
     from jaxquard.runs.train import TrainResult
     from jaxquard.training.evaluation import Evaluation
     from jaxquard.training.fit import Event
@@ -194,25 +195,62 @@ def ranking_table(rows: Sequence[dict[str, Any]], verdict: str) -> None:
     print(verdict)
 
 
-def evaluation_tables(document: dict[str, Any], found: "Evaluation", dataset: "Dataset", split: str) -> None:
-    """Accuracy and loss; each class with its precision, recall and usual confusion; the most confident mistakes."""
-    print(f"{document['model']} on {dataset.name}, {split} set, {found.n:,} images")
-    print(f"accuracy {100 * found.accuracy:.2f} %   loss {found.loss:.4f}   ", end="")
-    print(f"calibration error {100 * found.calibration_error:.2f} %\n")
-    table(("class", "precision", "recall", "most often taken for"), [
-        (one["class"], figure(one["precision"], percent=True), figure(one["recall"], percent=True), confused)
-        for one, confused in zip(document["per_class"], _confusions(found, dataset.class_names), strict=True)
-    ])  # fmt: skip
+def evaluation_tables(
+    documents: Sequence[dict[str, Any]], judged: "Sequence[Evaluation]", models: "Sequence[TrainedModel]",
+    dataset: "Dataset", split: str,
+) -> None:  # fmt: skip
+    """How good a model is; of a run's several networks together, then each in a line."""
+    from jaxquard.runs.models import after
+
+    run = models[0].run
+    name = documents[0]["model"] if len(documents) == 1 or not run else f"{run.id} ({len(documents)} networks)"
+    when = f", {after(models)}" if run else ""
+    print(f"{name} on {dataset.name}, {split} set, {judged[0].n:,} images{when}")
+    swept = bool(run and run.config.sweep) and len(documents) > 1
+
+    def over_networks(key: str, *, percent: bool = False) -> str:
+        values = [document[key] for document in documents]
+        return figure(summary(values if len(values) > 1 else values[0]), percent=percent, swept=swept)
+
+    print(f"accuracy {over_networks('accuracy', percent=True)}   loss {over_networks('loss')}   ", end="")
+    print(f"calibration error {over_networks('calibration_error', percent=True)}\n")
+    if len(documents) > 1:
+        _networks_table(documents, judged, dataset)
+        print(f"\nfor its classes and mistakes name one network, such as {documents[0]['model']}")
+    else:
+        _classes_table(documents[0], judged[0], dataset, split)
+
+
+def _networks_table(documents: Sequence[dict[str, Any]], judged: "Sequence[Evaluation]", dataset: "Dataset") -> None:
+    rows = []
+    for document, found in zip(documents, judged, strict=True):
+        figures = (figure(document[key], percent=key == "accuracy") for key in ("accuracy", "loss"))
+        worst = max(enumerate(_confusions(found, dataset.class_names)), key=lambda one: one[1][1])
+        true, (guess, count) = dataset.class_names[worst[0]], worst[1]
+        confused = f"{true} taken for {guess} ({count})" if count else "–"
+        rows.append((document["model"], str(document["epoch"]), *figures, confused))
+    columns = ("network", "epoch", "accuracy", "loss", "most often confused")
+    table(columns, rows, words=("most often confused",))
+
+
+def _classes_table(document: dict[str, Any], found: "Evaluation", dataset: "Dataset", split: str) -> None:
+    """Each class with its precision, recall and usual confusion; the most confident mistakes."""
+    rows = []
+    for one, (guess, count) in zip(document["per_class"], _confusions(found, dataset.class_names), strict=True):
+        figures = (figure(one[key], percent=True) for key in ("precision", "recall"))
+        rows.append((one["class"], *figures, f"{guess} ({count})" if count else "–"))
+    table(("class", "precision", "recall", "most often taken for"), rows)
     if split == "test" and len(found.mistakes):
         print("\nmost confident mistakes")
         table(("image", "true", "predicted", "confidence"), [_mistake(found, dataset, i) for i in found.mistakes[:10]])
 
 
-def _confusions(found: "Evaluation", class_names: Sequence[str]) -> list[str]:
+def _confusions(found: "Evaluation", class_names: Sequence[str]) -> list[tuple[str, int]]:
+    """For each class the one it is most often taken for, and how often."""
     off_diagonal = found.confusion.copy()
     for k in range(len(class_names)):
         off_diagonal[k, k] = 0
-    return [f"{class_names[row.argmax()]} ({row.max()})" if row.max() else "–" for row in off_diagonal]
+    return [(class_names[int(row.argmax())], int(row.max())) for row in off_diagonal]
 
 
 def _mistake(found: "Evaluation", dataset: "Dataset", image: int) -> tuple[str, ...]:

@@ -1,14 +1,18 @@
 """The verbs that look at what there is: models, runs, recipes, data, the studio and the installation. Thin."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import Parameter
 
 from jaxquard import compilation
-from jaxquard.cli.options import COMMON, SOURCE, Shared, Sourced, data_options, print_json
+from jaxquard.cli.options import COMMON, SOURCE, Common, Shared, Sourced, data_options, print_json
 from jaxquard.errors import JaxquardError, RunError
 from jaxquard.streams import say
+
+if TYPE_CHECKING:
+    from jaxquard.runs.models import TrainedModel
 
 MODEL = "A run, RUN@k for one of its networks (k from 0), a .safetensors file, or a model shipped here."
 
@@ -33,15 +37,24 @@ def evaluate(
     models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
     if api.is_other_data(models[0], loaded) and not common.quiet:
         say(f"note: {models[0].name} was trained on {models[0].dataset['name']}, which this is not")
+    _note_unfinished(models, common)
     documents = [
-        {"model": one.name, "dataset": loaded.name, "split": split} | found.as_dict(loaded.class_names)
+        {"model": one.name, "dataset": loaded.name, "split": split}
+        | found.as_dict(loaded.class_names)
+        | {"step": one.step, "epoch": one.epoch}
         for one, found in zip(models, judged, strict=True)
     ]
     if common.json:
         print_json(documents[0] if len(documents) == 1 else documents)
     else:
-        for document, found in zip(documents, judged, strict=True):
-            evaluation_tables(document, found, loaded, split)
+        evaluation_tables(documents, judged, models, loaded, split)
+
+
+def _note_unfinished(models: "Sequence[TrainedModel]", common: Common) -> None:
+    from jaxquard.runs.models import unfinished
+
+    if (note := unfinished(models)) and not common.quiet:
+        say(f"note: {note}")
 
 
 def predict(
@@ -63,9 +76,12 @@ def predict(
             "class_index": int(row.argmax()),
             "probability": float(row.max()),
             "probabilities": dict(zip(loaded.class_names, row.tolist(), strict=True)),
+            "step": loaded.step,
+            "epoch": loaded.epoch,
         }
         for path, row in zip(pictures, probabilities, strict=True)
     ]
+    _note_unfinished([loaded], common)
     for path, picture in zip(pictures, read, strict=True):
         for note in picture.notes if not common.quiet else ():
             say(f"{path}: {note}")

@@ -223,7 +223,17 @@ def find(name: str, root: Path) -> Run:
     for path in (root / name, Path(name)):
         if name and os.path.isfile(path / "config.toml"):  # False, too, for what must not or cannot be looked at
             return Run(path)
+    refuse_part_of_run(name, root)
     raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
+
+
+def refuse_part_of_run(name: str, root: Path) -> None:
+    """RunError naming the run where `name` is a file or a folder of one, such as a checkpoint."""
+    for path in (root / name, Path(name)):
+        run = next((folder for folder in path.parents if os.path.isfile(folder / "config.toml")), None)
+        if run and path.exists():
+            asked = run.name if run.parent == root else run
+            raise RunError(f"{name}: part of a run, no model of its own; name the run instead: {asked}")
 
 
 def every(root: Path) -> Iterator[Run]:

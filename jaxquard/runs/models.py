@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -20,6 +20,7 @@ from jaxquard.runs.directory import Run
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.program import make_program, shapes
+from jaxquard.training.state import TrainState
 
 FORMAT = "jaxquard-model-1"
 
@@ -28,7 +29,8 @@ FORMAT = "jaxquard-model-1"
 class TrainedModel:
     """A network with its weights and what is needed to use it. `logits` maps uint8 images (n, h, w, c) to (n, classes).
 
-    `dataset` is what environment.json says of the training data; `run` is None for a weights file.
+    `dataset` is what environment.json says of the training data. The weights are those after `step` updates, in which
+    `epoch` epochs were completed; of a weights file, which does not say, these and `run` are None.
     """
 
     name: str
@@ -36,6 +38,8 @@ class TrainedModel:
     dataset: dict[str, Any]
     weights: Any
     run: Run | None
+    step: int | None = None
+    epoch: int | None = None
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -86,13 +90,38 @@ def models_of_run(run: Run) -> list[TrainedModel]:
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     if faults:  # the one before it may be much younger: not to be taken for this
         raise RunError(f"{faults[0]}; to train again what was lost: jaxquard train --resume {run.id}")
-    weights = tensors.restore(arrays, like, str(run.checkpoints)).judged
-    if len(networks) == 1:
-        return [TrainedModel(run.id, config, dataset, weights, run)]
-    return [
-        TrainedModel(f"{run.id}@{k}", network, dataset, jax.tree.map(lambda leaf, k=k: leaf[k], weights), run)
-        for k, network in enumerate(networks)
-    ]
+    ts = tensors.restore(arrays, like, str(run.checkpoints))
+    models = []
+    for k, (network, step) in enumerate(zip(networks, _steps(ts, task), strict=True)):
+        weights = jax.tree.map(lambda leaf, k=k: leaf[k], ts.judged) if len(networks) > 1 else ts.judged
+        name = f"{run.id}@{k}" if len(networks) > 1 else run.id
+        models.append(TrainedModel(name, network, dataset, weights, run, step, step // task.steps_per_epoch))
+    return models
+
+
+def _steps(ts: TrainState, task: steps.Task) -> list[int]:
+    """After how many steps each network had the weights that are judged: under early stopping its best epoch's."""
+    if ts.stopping != ():
+        return [max(0, int(best)) * task.steps_per_epoch for best in np.ravel(ts.stopping.best_epoch)]
+    return [int(step) for step in np.ravel(ts.step)]
+
+
+def unfinished(models: Sequence[TrainedModel]) -> str | None:
+    """A line on which weights these are where their run has not finished, else None."""
+    run = models[0].run
+    if run is None or run.status() == "finished":
+        return None
+    why = "diverged" if run.status() == "diverged" else "is unfinished"
+    came = len(run.epochs())
+    further = f", while it came to epoch {came}" if any(came != model.epoch for model in models) else ""
+    return f"{run.id} {why}: these are its weights {after(models)} of {run.config.epochs}{further}"
+
+
+def after(models: Sequence[TrainedModel]) -> str:
+    """`after step 936, epoch 2`; of several networks the least and the greatest where they differ."""
+    taken = sorted((model.step or 0, model.epoch or 0) for model in models)
+    steps, epochs = (list(dict.fromkeys((low, high))) for low, high in zip(taken[0], taken[-1], strict=True))
+    return f"after step {' to '.join(f'{n:,}' for n in steps)}, epoch {' to '.join(map(str, epochs))}"
 
 
 def load_models(name: str, root: Path) -> list[TrainedModel]:
@@ -100,7 +129,11 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
     if name in directory.shipped():
         return [load_file(Path(str(resources.files("jaxquard") / "models" / f"{name}.safetensors")), name)]
     if name.endswith(".safetensors"):
-        return [load_file(Path(name), Path(name).stem)]
+        try:
+            return [load_file(Path(name), Path(name).stem)]
+        except RunError:
+            directory.refuse_part_of_run(name, root)
+            raise
     run_name, at, number = directory.parted(name)
     if run_name in directory.shipped():
         raise RunError(f"{name}: {run_name} is a single network; leave out @{number}")

@@ -14,12 +14,40 @@ from jaxquard.errors import DataError
 def test_evaluate(jaxquard, root):
     said = jaxquard("evaluate", "one", "--runs", root)
     assert said.code == 0
-    assert said.out.splitlines()[0] == "one on stripes, test set, 40 images"
+    assert said.out.splitlines()[0] == "one on stripes, test set, 40 images, after step 12, epoch 2"
     document = jaxquard("evaluate", "one", "--runs", root, "--json").document
     assert list(document)[:6] == ["model", "dataset", "split", "n", "accuracy", "loss"]
     assert (document["model"], document["dataset"], document["split"], document["n"]) == ("one", "stripes", "test", 40)
     assert np.sum(document["confusion"]) == 40
     assert [one["class"] for one in document["per_class"]] == ["0", "1", "2"]
+    assert (document["step"], document["epoch"]) == (12, 2)
+
+
+def test_several_networks_begin_with_what_they_have_in_common(jaxquard, npz, quick):
+    jaxquard("train", "--dataset", npz, *quick, "--seeds", 3, "--name", "three", "--quiet")
+    jaxquard(
+        "train", "--dataset", npz, *quick, "--sweep", "learning_rate=0.1,0.3", "--validation", 20, "--name", "swept"
+    )
+    said = jaxquard("evaluate", "three").out.splitlines()
+    assert said[0] == "three (3 networks) on stripes, test set, 40 images, after step 12, epoch 2"
+    assert re.match(
+        r"accuracy [\d.]+ ± [\d.]+ %   loss [\d.]+ ± [\d.]+   calibration error [\d.]+ ± [\d.]+ %$", said[1]
+    )
+    assert [line.split()[:2] for line in said[4:7]] == [["three@0", "2"], ["three@1", "2"], ["three@2", "2"]]
+    assert len(said) == 9
+    documents = jaxquard("evaluate", "three", "--json").document
+    assert [document["model"] for document in documents] == ["three@0", "three@1", "three@2"]
+    assert " … " in jaxquard("evaluate", "swept").out.splitlines()[1]  # no mean over a setting
+
+
+def test_an_unfinished_run_says_which_weights_these_are(jaxquard, npz, quick, picture):
+    jaxquard("train", "--dataset", npz, *quick, "--name", "part", "--until", 1, "--quiet")
+    note = "note: part is unfinished: these are its weights after step 6, epoch 1 of 2\n"
+    for verb in (["evaluate", "part"], ["predict", "part", picture]):
+        assert note in jaxquard(*verb).err
+        said = jaxquard(*verb, "--json", "--quiet")
+        [document] = said.document if verb[0] == "predict" else [said.document]
+        assert (document["step"], document["epoch"], said.err) == (6, 1, "")
 
 
 def test_evaluating_on_other_data_says_so_first(jaxquard, root):
@@ -38,7 +66,7 @@ def test_predict(jaxquard, root, picture):
     said = jaxquard("predict", "one", picture, "--runs", root, "--json", "--quiet")
     assert said.err == ""
     (document,) = said.document
-    assert list(document) == ["file", "label", "class_index", "probability", "probabilities"]
+    assert list(document) == ["file", "label", "class_index", "probability", "probabilities", "step", "epoch"]
     assert document["file"] == str(picture)
     assert document["label"] == str(document["class_index"])
     assert document["probability"] == max(document["probabilities"].values())

@@ -95,6 +95,50 @@ def test_older_weights_do_not_pass_for_those_that_were_lost(trained, stripes, tm
     assert again.logits(stripes.test_images).tobytes() == sound.logits(stripes.test_images).tobytes()
 
 
+def test_a_model_says_after_which_step_its_weights_are_taken(trained, several, stripes, small, tmp_path):
+    finished = models.load_models("whole", trained.run.path.parent)
+    assert (finished[0].step, finished[0].epoch, models.unfinished(finished)) == (18, 3, None)
+    assert [(one.step, one.epoch) for one in models.load_models("three", several.path.parent)] == [(6, 1)] * 3
+    run = train.train(small, stripes, runs=tmp_path, name="part", until=2).run
+    part = models.load_models("part", tmp_path)
+    assert models.unfinished(part) == "part is unfinished: these are its weights after step 12, epoch 2 of 3"
+    shutil.rmtree(run.checkpoints / "step-000000012")  # as if it had been killed before this was written
+    part = models.load_models("part", tmp_path)
+    assert (part[0].step, part[0].epoch) == (0, 0)
+    said = "part is unfinished: these are its weights after step 0, epoch 0 of 3, while it came to epoch 2"
+    assert models.unfinished(part) == said
+
+
+def test_under_early_stopping_the_weights_are_those_of_the_best_epoch(small, stripes, tmp_path):
+    config = small.replace(seeds=3, epochs=8, patience=8, validation=20, learning_rate=0.5, optimizer="adam")
+    run = train.train(config, stripes, runs=tmp_path, name="early").run
+    best = (np.argmin([line["val_loss"] for line in run.epochs()], axis=0) + 1).tolist()
+    found = models.load_models("early", tmp_path)
+    assert [(one.step, one.epoch) for one in found] == [(5 * epoch, epoch) for epoch in best]
+    for k, model in enumerate(found):
+        snapshot = tensors.from_bytes(run.snapshot(best[k]).read_bytes(), "")
+        weights = tensors.from_bytes(tensors.to_bytes(model.weights), "")
+        assert all(np.array_equal(snapshot[name][k], weights[name]) for name in weights)
+    low, high = min(best), max(best)
+    assert low < high
+    assert models.after(found) == f"after step {5 * low} to {5 * high}, epoch {low} to {high}"
+
+
+@pytest.mark.parametrize(
+    "part", ["snapshots/epoch-000001.safetensors", "checkpoints/step-000000018/state.safetensors", "checkpoints"]
+)
+def test_a_part_of_a_run_names_the_run(trained, monkeypatch, part):
+    root = trained.run.path.parent
+    monkeypatch.chdir(root.parent)
+    for name, meant in ((f"whole/{part}", "whole"), (f"{root.name}/whole/{part}", f"{root.name}/whole")):
+        for load in (models.load_models, directory.find):
+            if load is models.load_models or not part.endswith("safetensors"):
+                with pytest.raises(
+                    RunError, match=f"part of a run, no model of its own; name the run instead: {meant}$"
+                ):
+                    load(name, root)
+
+
 @pytest.fixture(scope="module")
 def file(trained, tmp_path_factory):
     """A sound model file: its arrays, its metadata."""
