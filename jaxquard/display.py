@@ -343,8 +343,9 @@ def dataset_table(facts: dict[str, Any]) -> None:
         ("image", shape),
         ("classes", ", ".join(facts["classes"])),
         ("source", facts["source"]),
+        *(("note", note) for note in facts["notes"]),
     ]
-    table((facts["name"], ""), rows)
+    table((facts["name"], ""), rows, words=("",))
 
 
 def check_table(checks: Sequence["Check"]) -> None:

@@ -6,6 +6,7 @@ Nothing here raises, downloads or changes anything: a check that cannot be made 
 """
 
 import importlib.util
+import math
 import os
 import shutil
 import subprocess
@@ -23,12 +24,13 @@ from jaxquard.files import existing, is_writable
 OLDEST_PYTHON = (3, 11)
 WRONG_JAXLIB = {  # release -> what is wrong with it
     "0.10.2": "computes some reductions wrongly (jax-ml/jax#39103) and crashes on others (#39257, #40412)",
-    "0.11.0": "crashes or hangs on some reductions (jax-ml/jax#39257)",
+    "0.11.0": "computes some reductions wrongly (jax-ml/jax#39741) and crashes or hangs on others (#39257)",
 }
 EXTRAS = {  # extra of pyproject.toml -> the modules that it brings
     "charts": ("vl_convert",),
     "studio": ("starlette", "uvicorn"),
 }
+REPEATS = 200  # of one sum: enough to notice a fault in a call of fifty, in less than half a second
 ENOUGH = 10**9  # bytes, of memory and of disk
 REINSTALL = "in Jaxquard's folder, with its Python: pip install --upgrade -r requirements.txt"
 
@@ -167,6 +169,10 @@ def _answers() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
     yield "a matrix product", np.asarray(jax.jit(jnp.matmul)(x, w)), exact
     yield "a sum", np.asarray(jax.jit(jnp.sum)(x)), np.asarray(integers[:64].sum())
+    for shape in ((4, 512, 512), (8, 512, 256)):  # jax-ml/jax#39741: threads race, and a call in fifty or so is wrong
+        total = jax.jit(lambda column, shape=shape: jnp.sum(jnp.broadcast_to(column, shape)))
+        sums = jax.device_get([total(np.ones((512, 1), np.float32)) for _ in range(REPEATS)])
+        yield f"the same sum, {REPEATS} times", np.asarray(sums), np.full(REPEATS, math.prod(shape))
     slope = jax.jit(jax.grad(lambda w: jnp.sum((x @ w) ** 2) / 2))(w)
     yield "a gradient", np.asarray(slope), integers[:64].T @ exact
 

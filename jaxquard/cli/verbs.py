@@ -175,6 +175,7 @@ def data(
         "image_shape": list(loaded.image_shape),
         "classes": list(loaded.class_names),
         "source": loaded.source,
+        "notes": list(loaded.notes),
         "sha256": loaded.sha256,
     }
     print_json(facts) if common.json else dataset_table(facts)

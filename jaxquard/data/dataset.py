@@ -1,10 +1,11 @@
 """What every data set becomes, whatever it was read from: four consistent arrays and the names of the classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from jaxquard.data import oddities
 from jaxquard.errors import DataError, UsageError
 
 NDIM = {"train_images": 3, "train_labels": 1, "test_images": 3, "test_labels": 1}  # by role, in an IDX file
@@ -17,6 +18,8 @@ class Dataset:
 
     Images are uint8 `(n, height, width, channels)`, labels int32 `(n,)` in 0 … classes − 1.
     `sha256` maps each file to the hash of its decoded bytes; `source` says in a phrase where they came from.
+    `notes` are what is unusual about them, in plain sentences. `scaled_from` is the value that was made 255: that
+    of white in the files. The last `own_validation` training images are held out before any other.
     """
 
     name: str
@@ -27,6 +30,9 @@ class Dataset:
     class_names: tuple[str, ...]
     sha256: dict[str, str]
     source: str
+    notes: tuple[str, ...] = ()
+    scaled_from: int = 255
+    own_validation: int = 0
 
     def __repr__(self) -> str:
         size, train, test = _size(self.train_images), len(self.train_images), len(self.test_images)
@@ -52,26 +58,45 @@ def build(
     sha256: dict[str, str],
     source: str,
     class_names: Sequence[str] | None = None,
+    notes: Iterable[str] = (),
+    own_validation: int = 0,
 ) -> Dataset:
     """Check the four arrays against one another and make a Dataset of them.
 
     arrays: by role (the keys of NDIM); images uint8 `(n, height, width[, channels])`, labels any integers `(n,)`.
     called: what errors call each array: the file, or the member of an archive, that it was read from.
-    class_names: default "0" … "k − 1", where k − 1 is the largest label for training. Raises DataError.
+    class_names: default "0" … "k − 1", where k − 1 is the largest label for training. notes: what was noticed before.
+    Raises DataError.
     """
     if class_names is None:
-        class_names = numbered(arrays["train_labels"])
+        class_names = numbered(arrays["train_labels"], called["train_labels"])
     for part in ("train", "test"):
         _check_part(part, arrays, called, len(class_names))
     train, test = arrays["train_images"], arrays["test_images"]
     if train.shape[1:] != test.shape[1:]:
         raise DataError(f"{called['test_images']}: images of {_size(test)}, but of {_size(train)} for training")
-    ready = {role: _frozen(values) for role, values in arrays.items()}
-    return Dataset(name=name, **ready, class_names=tuple(class_names), sha256=sha256, source=source)
+    white = oddities.brightest(arrays, called)
+    notes = [
+        *notes,
+        *oddities.about_classes(arrays["train_labels"], arrays["test_labels"], class_names),
+        *oddities.about_pixels(arrays, white),
+    ]
+    ready = {role: _frozen(values, white) for role, values in arrays.items()}
+    return Dataset(
+        name=name,
+        **ready,
+        class_names=tuple(class_names),
+        sha256=sha256,
+        source=source,
+        notes=tuple(notes),
+        scaled_from=white,
+        own_validation=own_validation,
+    )
 
 
-def numbered(labels: np.ndarray) -> list[str]:
-    """Names for classes of which only the labels are known: "0" up to the largest label."""
+def numbered(labels: np.ndarray, where: str) -> list[str]:
+    """Names for classes of which only the labels, read from `where`, are known: "0" up to the largest. DataError."""
+    oddities.check_gaps(labels, where)
     return [str(k) for k in range(1 + int(labels.max(initial=0)))]
 
 
@@ -79,7 +104,8 @@ def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np
     """Hold out `validation` training examples: (train images, train labels, validation images, validation labels).
 
     The examples held out are the last of a shuffle that is the same for every run and seed, so that figures measured
-    on them can be compared. 0 holds out nothing and leaves the training set in its own order. Raises UsageError.
+    on them can be compared; those that the data set itself has for validation come last. 0 holds out nothing and leaves
+    the training set in its own order. Raises UsageError.
     """
     images, labels = dataset.train_images, dataset.train_labels
     if not 0 <= validation < len(labels):
@@ -87,7 +113,9 @@ def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np
         raise UsageError(f"validation {validation}: of {dataset.name}'s training examples, 0 to {most} can be held out")
     if validation == 0:
         return images, labels, images[:0], labels[:0]
-    kept, held = np.split(shuffled(len(labels)), [len(labels) - validation])
+    own = len(labels) - dataset.own_validation
+    order = np.concatenate([shuffled(own), own + shuffled(dataset.own_validation)])
+    kept, held = np.split(order, [len(labels) - validation])
     return images[kept], labels[kept], images[held], labels[held]
 
 
@@ -124,11 +152,12 @@ def _size(images: np.ndarray) -> str:
     return "×".join(str(n) for n in images.shape[1:])
 
 
-def _frozen(values: np.ndarray) -> np.ndarray:
-    """Images with their channel axis, labels as int32; read-only, for they are shared."""
+def _frozen(values: np.ndarray, white: int) -> np.ndarray:
+    """Images from 0 to 255 with their channel axis, labels as int32; read-only, for they are shared."""
     if values.ndim == 1:
         values = values.astype(np.int32)
-    elif values.ndim == 3:
-        values = values[..., np.newaxis]
+    else:
+        values = oddities.whitened(values, white)
+        values = values[..., np.newaxis] if values.ndim == 3 else values
     values.flags.writeable = False
     return values

@@ -56,4 +56,6 @@ def _class_names(path: Path) -> list[str] | None:
     names = [line.strip() for line in lines if line.strip()]
     if not names or len(set(names)) < len(names) or not all(name.isprintable() for name in names):
         raise DataError(f"{path}: expected a different, printable name on each line")
+    if len(names) > 256:
+        raise DataError(f"{path}: {len(names):,} classes, but labels of one byte tell 256 apart")
     return names

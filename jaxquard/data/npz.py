@@ -13,6 +13,7 @@ import numpy as np
 
 from jaxquard.data import idx
 from jaxquard.data.dataset import NDIM, Dataset, build, hold_out_test, numbered
+from jaxquard.data.oddities import MAX_CLASSES, RENUMBER
 from jaxquard.errors import DataError
 
 # What people call the arrays; the first spelling found is taken.
@@ -23,11 +24,19 @@ _SPELLINGS = {
     "test_labels": ("test_labels", "y_test", "Y_test"),
     "images": ("images", "x", "X"),
     "labels": ("labels", "y", "Y"),
+    "val_images": ("val_images", "x_val", "X_val", "x_valid", "X_valid", "valid_images", "validation_images"),
+    "val_labels": ("val_labels", "y_val", "Y_val", "y_valid", "Y_valid", "valid_labels", "validation_labels"),
 }
-_HEADER = re.compile(
-    rb"\{'descr': '(?P<dtype>[|<>](?:b1|[iu][1248]))', 'fortran_order': (?P<fortran>True|False), "
-    rb"'shape': \((?P<shape>[0-9, ]{0,99})\), ?\} *\n"
+_VALIDATION = ("val_images", "val_labels")
+_HEADER = re.compile(  # Python 2 wrote its long integers with an L
+    rb"\{'descr': '(?P<dtype>[|<>][a-zA-Z][0-9]{1,9})', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>(?:[0-9]{1,19}L?,? ?){0,9})\), ?\} *\n"
 )
+_ADVICE = {  # by NumPy's kind of a dtype: what it holds, and what to save instead, as images and as labels
+    "f": ("floating-point numbers", "save np.rint(255 * x).astype(np.uint8) if they are 0 to 1", "save y.astype(int)"),
+    "U": ("text", "save pixels from 0 to 255", "save np.unique(y, return_inverse=True)[1]"),
+}
+_ADVICE["S"] = _ADVICE["U"]
 _DAMAGE = (
     zipfile.BadZipFile,
     NotImplementedError,
@@ -44,31 +53,51 @@ def load_npz(path: Path) -> Dataset:
     """Read an .npz with x_train, y_train, x_test and y_test (or similar names), or with images and labels alone.
 
     Images are 0 to 255, `(n, height, width)` or `(n, height, width, channels)`; labels are integers `(n,)` from 0.
-    Of images and labels alone, a sixth is held out as the test set, always the same. Raises DataError.
+    Of images and labels alone, a sixth is held out as the test set, always the same. Images for validation (x_val,
+    y_val) become the last of the training set, where `split` holds them out first. Raises DataError.
     """
-    arrays = _read(path)
+    arrays, unused = _read(path)
+    notes = [f"not used: {', '.join(unused)}"] if unused else []
     called = {role: f"{path}:{role}" for role in _SPELLINGS}
     arrays = {
         role: (_pixels if role.endswith("images") else _labels)(values, called[role]) for role, values in arrays.items()
     }
     sha256 = {role: idx.sha256(values.view(np.uint8)) for role, values in arrays.items()}
-    class_names = None
-    if "images" in arrays:
+    class_names, own = None, 0
+    if "val_images" in arrays:
+        own = _join_validation(arrays, called)
+        notes.append(
+            f"{own:,} of its images are for validation: --validation {own} holds them out, else they are learned from"
+        )
+    elif "images" in arrays:
         if len(arrays["images"]) != len(arrays["labels"]):
             raise DataError(f"{path}: {len(arrays['labels'])} labels, but {len(arrays['images'])} images")
-        class_names = numbered(arrays["labels"])  # the largest label may happen to be held out
+        class_names = numbered(arrays["labels"], called["labels"])  # the largest label may happen to be held out
         arrays = hold_out_test(arrays["images"], arrays["labels"])
-    return build(path.stem, arrays, called=called, sha256=sha256, source=str(path), class_names=class_names)
+    facts = {"called": called, "sha256": sha256, "source": str(path), "class_names": class_names}
+    return build(path.stem, arrays, **facts, notes=notes, own_validation=own)
 
 
-def _read(path: Path) -> dict[str, np.ndarray]:
-    """The arrays by role: either the four, or images and labels."""
+def _join_validation(arrays: dict[str, np.ndarray], called: dict[str, str]) -> int:
+    """Put the images for validation, with their labels, behind those for training; returns how many there are."""
+    images, labels = (arrays.pop(role) for role in _VALIDATION)
+    if len(images) != len(labels):
+        raise DataError(f"{called['val_labels']}: {len(labels)} labels, but {len(images)} images")
+    if images.shape[1:] != arrays["train_images"].shape[1:]:
+        raise DataError(f"{called['val_images']}: other sizes than for training")
+    for role, values in zip(("train_images", "train_labels"), (images, labels), strict=True):
+        arrays[role] = np.concatenate([arrays[role], values])
+    return len(labels)
+
+
+def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
+    """The arrays by role (the four, with or without those for validation, or images and labels), and what is left."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
-            return {
-                role: _array(archive, members[name], f"{path}:{name}") for role, name in _roles(members, path).items()
-            }
+            roles = _roles(members, path)
+            arrays = {role: _array(archive, members[name], f"{path}:{name}") for role, name in roles.items()}
+            return arrays, [name[:80] for name in members if name not in roles.values()]
     except _DAMAGE as error:
         raise DataError(f"{path}: not a sound .npz file ({str(error)[:200]})") from None
 
@@ -93,7 +122,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
 def _roles(names: Collection[str], path: Path) -> dict[str, str]:
     """Which array plays which role."""
     roles = {role: name for role, spellings in _SPELLINGS.items() for name in reversed(spellings) if name in names}
-    for wanted in (tuple(NDIM), ("images", "labels")):
+    for wanted in ((*NDIM, *_VALIDATION), tuple(NDIM), ("images", "labels")):
         if all(role in roles for role in wanted):
             return {role: roles[role] for role in wanted}
     raise DataError(
@@ -122,8 +151,17 @@ def _header(stream: IO[bytes], where: str) -> tuple[np.dtype, bool, tuple[int, .
     found = _HEADER.fullmatch(stream.read(min(length, 1 << 12)))
     if found is None:
         raise DataError(f"{where}: not an array of integers, described the way NumPy does it")
-    shape = tuple(int(n) for n in found["shape"].split(b",") if n.strip())
-    return np.dtype(found["dtype"].decode()), found["fortran"] == b"True", shape, 8 + 2 * major + length
+    shape = tuple(int(n.strip().removesuffix(b"L")) for n in found["shape"].split(b",") if n.strip())
+    return _integers(found["dtype"].decode(), where), found["fortran"] == b"True", shape, 8 + 2 * major + length
+
+
+def _integers(dtype: str, where: str) -> np.dtype:
+    """The dtype of that name, if it is one of integers."""
+    if re.fullmatch(r".(?:b1|[iu][1248])", dtype):
+        return np.dtype(dtype)
+    held, images, labels = _ADVICE.get(dtype[1], ("other values", "save pixels from 0 to 255", "save whole numbers"))
+    role = next((role for role, spellings in _SPELLINGS.items() if where.rpartition(":")[2] in spellings), "")
+    raise DataError(f"{where}: not an array of integers but of {held}; {images if 'images' in role else labels}")
 
 
 def _pixels(values: np.ndarray, where: str) -> np.ndarray:
@@ -141,6 +179,7 @@ def _labels(values: np.ndarray, where: str) -> np.ndarray:
         values = values[:, 0]
     if values.ndim != 1 or len(values) == 0:
         raise DataError(f"{where}: shape {values.shape}, expected (n,)")
-    if values.min() < 0 or values.max() > 65535:
-        raise DataError(f"{where}: labels from {values.min()} to {values.max()}, expected 0 to 65535")
+    if values.min() < 0 or values.max() >= MAX_CLASSES:
+        most = MAX_CLASSES - 1
+        raise DataError(f"{where}: labels from {values.min()} to {values.max()}, expected 0 to {most}; {RENUMBER}")
     return np.ascontiguousarray(values, np.int32)

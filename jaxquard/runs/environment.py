@@ -21,6 +21,8 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "train": len(dataset.train_images),
             "test": len(dataset.test_images),
             "framing": measure(dataset.train_images).to_dict(),
+            "scaled_from": dataset.scaled_from,
+            "notes": list(dataset.notes),
             "sha256": dict(dataset.sha256),
         }
     }
@@ -37,6 +39,8 @@ def check_facts(dataset: Any) -> None:
     sound = (
         isinstance(dataset["name"], str)
         and isinstance(dataset["sha256"], dict)
+        and dataset.get("scaled_from", 255) in range(1, 256)
+        and all(isinstance(note, str) for note in dataset.get("notes", []))
         and isinstance(names, list)
         and len(names) > 0
         and all(isinstance(name, str) for name in names)

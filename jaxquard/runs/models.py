@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from jaxquard.config import Config, suggestion
+from jaxquard.data import oddities
 from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import write_atomically
@@ -63,9 +64,13 @@ class TrainedModel:
         return functools.partial(program.logits, *self.weights)
 
     def logits(self, images: np.ndarray) -> np.ndarray:
-        """Logits, float64 (n, classes)."""
-        if images.shape[1:] != self.image_shape:
-            raise UsageError(f"{self.name} was trained on images of {self.image_shape}, not {images.shape[1:]}")
+        """Logits, float64 (n, classes). UsageError where the images are not like those it was trained on.
+
+        Images as dim as the training set was in its file are brightened as that was.
+        """
+        oddities.check_images(images, self.image_shape, self.name)
+        if images.max(initial=0) <= (white := self.dataset.get("scaled_from", 255)):
+            images = oddities.whitened(np.asarray(images), white)
         return all_logits(self._apply, images)
 
     def answers(self, images: np.ndarray) -> np.ndarray:

@@ -100,6 +100,8 @@ def train(
     observer, seconds = observer or Observer(), seconds or Seconds()
     began = time.perf_counter()
     where = directory.runs_directory(runs)
+    for note in dataset.notes:
+        observer.warn(f"note: {dataset.name}: {note}")
     config, data = prepare(config, dataset)
     data, taught_by = teacher.ask(config, data, dataset, where, observer.warn)
     seconds.data += time.perf_counter() - began

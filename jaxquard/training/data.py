@@ -9,7 +9,7 @@ import numpy as np
 from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.data.statistics import pixel_statistics
-from jaxquard.errors import UsageError
+from jaxquard.errors import DataError, UsageError
 
 
 class TrainingData(NamedTuple):
@@ -31,6 +31,8 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
     images, labels, val_images, val_labels = split(dataset, config.held_out(len(dataset.train_labels)))
     if config.batch_size > len(images):
         raise UsageError(f"batch_size: {config.batch_size} is more than the {len(images)} training images")
+    if (labels == labels[0]).all():
+        raise DataError(f"every training image has the label {labels[0]}: there is nothing to learn from")
     mean, std = pixel_statistics(images)
     config = config.replace(
         validation=len(val_labels) or config.validation,

@@ -189,9 +189,9 @@ def odd_data(name: str) -> dict[str, np.ndarray]:
     [
         (0, "a constant column"),
         (0, "an empty class"),
-        (0, "a single class"),
+        (3, "a single class"),
         (3, "one example"),
-        (0, "two examples"),
+        (3, "two examples"),
         (3, "fewer labels than images"),
         (3, "a negative label"),
         (3, "all pixels alike"),

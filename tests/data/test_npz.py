@@ -100,6 +100,13 @@ def test_uncompressed_members_and_a_column_of_labels(tmp_path: Path) -> None:
     assert load_npz(tmp_path / "some.npz").train_labels.shape == (10,)
 
 
+def test_shapes_as_python_2_wrote_them(tmp_path: Path) -> None:
+    members = {"images.npy": npy(IMAGES).replace(b"(12, 2, 3), }   ", b"(12L, 2L, 3L), }"), "labels.npy": npy(LABELS)}
+    members["labels.npy"] = members["labels.npy"].replace(b"(12,), } ", b"(12L,), }")
+    assert all(b"12L" in member for member in members.values())
+    assert load_npz(zipped(tmp_path, *members.items())).image_shape == (2, 3, 1)
+
+
 def test_format_2_of_an_array(tmp_path: Path) -> None:
     path = zipped(tmp_path, ("images.npy", npy(IMAGES, version=(2, 0))), ("labels.npy", npy(LABELS)))
     assert load_npz(path).classes == 3
@@ -109,9 +116,12 @@ def test_format_2_of_an_array(tmp_path: Path) -> None:
     ("changes", "expected"),
     [
         ({"x_train": IMAGES[:-1]}, "some.npz:train_labels: 12 labels, but 11 images"),
-        ({"y_train": LABELS.astype(float)}, "some.npz:y_train: not an array of integers"),
-        ({"x_train": IMAGES / 255}, "some.npz:x_train: not an array of integers"),
-        ({"y_train": np.array(["a"] * 12)}, "some.npz:y_train: not an array of integers"),
+        ({"y_train": LABELS.astype(float)}, "y_train: not an array of integers but of floating-point numbers; save y."),
+        (
+            {"x_train": IMAGES / 255},
+            "x_train: not an array of integers but of floating-point numbers; save np.rint(255",
+        ),
+        ({"y_train": np.array(["a"] * 12)}, "y_train: not an array of integers but of text; save np.unique(y, return"),
         ({"y_train": np.array([{}] * 12, object)}, "some.npz:y_train: not an array of integers"),
         ({"x_train": IMAGES.astype(int) * 9}, "some.npz:train_images: values from 0 to 639, expected 0 to 255"),
         ({"x_train": IMAGES.astype(int) - 1}, "some.npz:train_images: values from -1 to 70"),

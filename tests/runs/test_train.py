@@ -1,5 +1,6 @@
 """Training into a run directory: stopped anywhere and resumed, it is the run that was never stopped, bit for bit."""
 
+import dataclasses
 import json
 import os
 import shutil
@@ -9,7 +10,8 @@ import jax
 import numpy as np
 import pytest
 
-from jaxquard.errors import RunError
+from jaxquard.data import load
+from jaxquard.errors import DataError, RunError, UsageError
 from jaxquard.files import temporary
 from jaxquard.runs import checkpoint, directory, journal, models, train
 from jaxquard.runs.directory import Run
@@ -233,6 +235,30 @@ def test_a_run_in_use_is_refused(small, stripes, tmp_path):
 def test_a_name_already_taken_is_refused(trained, small, stripes):
     with pytest.raises(RunError, match="already there"):
         train.train(small, stripes, runs=trained.run.path.parent, name="whole")
+
+
+def test_what_is_unusual_about_the_data_is_said_before_training(small, tmp_path):
+    images, labels = np.random.default_rng(0).integers(0, 2, (160, 6, 6), np.uint8), 1 + np.arange(160) % 3
+    np.savez(tmp_path / "dim.npz", images=images, labels=labels)
+    said: list[str] = []
+    observer = train.Observer(begin=lambda *_: said.append("begin"), warn=said.append)
+    run = train.train(small.replace(epochs=1), load(tmp_path / "dim.npz"), runs=tmp_path, observer=observer).run
+    assert [line.partition("; ")[0] for line in said] == [
+        "note: dim: 1 of 4 classes without training images: 0",
+        "note: dim: pixels from 0 to 1: scaled to 0 to 255, as pictures have them",
+        "begin",
+    ]
+    model, asked = models.load_model(run.id, tmp_path), images[..., np.newaxis]
+    np.testing.assert_array_equal(model.logits(asked), model.logits(asked * np.uint8(255)))  # as in pictures
+    with pytest.raises(UsageError, match="not float64"):
+        model.logits(asked / 1)
+
+
+def test_a_single_class_is_refused(small, stripes, tmp_path):
+    one = dataclasses.replace(stripes, train_labels=stripes.train_labels * 0 + 2)
+    with pytest.raises(DataError, match="every training image has the label 2"):
+        train.train(small, one, runs=tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_test_set_is_looked_at_once_and_that_is_written_down(trained):
