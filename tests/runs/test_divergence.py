@@ -14,10 +14,13 @@ from jaxquard.training import program as programs
 from jaxquard.training import steps
 
 
-def test_divergence_keeps_the_last_good_checkpoint_and_says_what_and_when(small, stripes, tmp_path):
+@pytest.mark.parametrize(("decay", "last_good"), [(0.0, 1), (1e30, 0)])  # with it the first step breaks the weights
+def test_divergence_keeps_the_last_good_checkpoint_and_says_what_and_when(small, stripes, tmp_path, decay, last_good):
+    config = small.replace(learning_rate=1e30, weight_decay=decay)
     with np.errstate(all="ignore"), pytest.raises(DivergedError, match="diverged: loss not finite at step") as caught:
-        train.train(small.replace(learning_rate=1e30), stripes, runs=tmp_path, name="run", checkpoint_every=1)
+        train.train(config, stripes, runs=tmp_path, name="run", checkpoint_every=1)
     run = Run(tmp_path / "run")
+    assert checkpoint.listed(run.checkpoints)[-1].name == checkpoint.directory_name(last_good)
     assert run.status() == "diverged"
     assert caught.value.result.diverged is True
     arrays, _ = checkpoint.newest(run.checkpoints)

@@ -21,7 +21,8 @@ from jaxquard.runs.train import Interrupted, is_snapshot_epoch
 
 KINDS = {
     "sgd": {},
-    "stateful": {"optimizer": "adam", "learning_rate": 0.01, "dropout": 0.3, "ema": 0.9, "schedule": "one_cycle"},
+    "stateful": {"optimizer": "adam", "learning_rate": 0.01, "dropout": 0.3, "ema": 0.9, "schedule": "one_cycle"}
+    | {"batch_norm": True, "tta": "mirror"},
     "stopped early": {"patience": 1, "validation": 20, "learning_rate": 3.0, "epochs": 6, "seeds": 2},
 }
 MORE_KINDS = {
@@ -29,7 +30,6 @@ MORE_KINDS = {
     "sweep": {"sweep": (("learning_rate", (0.1, 0.3)), ("weight_decay", (0.0, 0.1))), "validation": 20},
     "augmented": {"flip": True, "shift": 1, "cutout": 2, "erasing": 0.3, "mixup": 0.2, "label_smoothing": 0.1}
     | {"unaugmented_share": 0.4},
-    "normalised": {"batch_norm": True, "tta": "mirror"},
     "cnn": {
         "model": "cnn",
         "widths": (4, 4),

@@ -14,10 +14,11 @@ from jaxquard.config import Config
 from jaxquard.data import split
 from jaxquard.errors import UsageError
 from jaxquard.training.data import prepare
-from jaxquard.training.fit import _chunk, fit, make_run, plain
+from jaxquard.training.evaluation import all_logits, mean_loss
+from jaxquard.training.fit import _chunk, fit, make_run, plain, safely_stopped
 from jaxquard.training.program import make_program, start
 from jaxquard.training.randomness import epoch_order
-from jaxquard.training.state import TrainState
+from jaxquard.training.state import Stopping, Totals, TrainState
 
 # 253 images left to train on, 5 steps an epoch. Tests share these where they can: compiling takes the time.
 PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
@@ -346,6 +347,39 @@ def test_early_stopping_waits_its_patience_and_keeps_the_best_weights(train: Cal
     assert_same_bits(trained.state.judged, of_best.current)
     assert float(trained.state.stopping.best_loss) == pytest.approx(trained.records[best - 1]["val_loss"], rel=1e-6)
     assert train(PATIENT, trained.state).kinds == ["compiled"]
+
+
+def test_validation_and_early_stopping_judge_the_averaged_weights(train: Callable, assert_same_bits: Callable):
+    trained = train(EVERYTHING)
+    _, program = make_run(trained.config, trained.data)
+
+    def loss(params: Any, state: Any) -> float:
+        logits = all_logits(lambda images: program.logits(params, state, images), trained.data.val_images)
+        return float(mean_loss(logits, trained.data.val_labels))
+
+    ends = [s for event, s in zip(trained.events, trained.states, strict=True) if event.kind == "epoch"]
+    for record, ts in zip(trained.records, ends, strict=True):
+        assert record["val_loss"] == pytest.approx(loss(*ts.ema), rel=1e-6)
+        assert record["val_loss"] != pytest.approx(loss(ts.params, ts.state), rel=1e-3)
+    kept = trained.state.stopping
+    assert_same_bits((kept.params, kept.state), ends[int(kept.best_epoch) - 1].ema)
+
+
+@pytest.mark.parametrize(
+    ("best_epoch", "waited", "bad_step", "safe"),
+    [
+        (1, 2, -1, True),
+        (1, 2, 15, True),  # its loss broke when it had stopped, after 1 + 2 epochs of 5 steps
+        (1, 2, 14, False),
+        (1, 1, -1, False),  # it still waits: its weights are not put aside for good
+        (-1, 2, -1, False),  # no epoch was better than none
+    ],
+)
+def test_a_network_is_safe_once_it_has_waited_its_patience(best_epoch: int, waited: int, bad_step: int, safe: bool):
+    stopping = Stopping(1.0, best_epoch, waited, [], {})  # type: ignore[arg-type]
+    totals = Totals.zero(bad_step)
+    ts = TrainState([], {}, (), (), None, 0, {}, totals, stopping)  # type: ignore[arg-type]
+    assert safely_stopped(PATIENT, ts, per_epoch=5).tolist() == [safe]
 
 
 def test_early_stopping_with_several_networks_is_each_alone(train: Callable):

@@ -99,42 +99,6 @@ def weights_and_biases(params: Any) -> tuple[list[np.ndarray], list[np.ndarray]]
     return [np.asarray(layer["w"]) for layer in params], [np.asarray(layer["b"]) for layer in params]
 
 
-def one_step(dataset: Any, **settings: Any) -> tuple[Any, list[Any], np.ndarray]:
-    """The parameters before a step; those after it without anything, with weight decay, with L2; and their losses."""
-    given = settings.pop("l2")
-    sweep = (("l2", (0.0, given)), ("weight_decay", (0.0, 0.5)))
-    case = Case(Config(hidden=(5,), batch_size=50, learning_rate=0.1, validation=50, sweep=sweep, **settings), dataset)
-    before = jax.tree.map(lambda leaf: np.array(leaf[0]), (ts := case.start()).params)
-    after = case.run(ts, 0, 1)
-    each = [jax.tree.map(lambda leaf, k=k: leaf[k], after.params) for k in range(3)]
-    return before, each, np.asarray(after.totals.loss)
-
-
-def test_with_sgd_l2_and_decay_both_shrink_weights_and_leave_biases(dataset: Any):
-    before, (plain, *shrunk), losses = one_step(dataset, l2=0.5)
-    (old_w, _), (plain_w, plain_b) = weights_and_biases(before), weights_and_biases(plain)
-    for params in shrunk:
-        decayed_w, decayed_b = weights_and_biases(params)
-        for old, new, decayed in zip(old_w, plain_w, decayed_w, strict=True):
-            np.testing.assert_allclose(decayed, new - 0.1 * 0.5 * old, atol=1e-6)
-        for new, decayed in zip(plain_b, decayed_b, strict=True):
-            np.testing.assert_array_equal(decayed, new)
-    assert np.all(losses == losses[0])  # the loss reported is without the penalty
-
-
-def test_with_adam_decay_is_decoupled_and_l2_is_not(dataset: Any):
-    """Adam's first step is η·sign(g): L2 changes g before that, decoupled decay θ after it."""
-    before, (plain, decoupled, with_l2), _ = one_step(dataset, optimizer="adam", epsilon=1e-30, l2=1e4)
-    for old, new, decayed, penalized in zip(
-        *(weights_and_biases(params)[0] for params in (before, plain, decoupled, with_l2)), strict=True
-    ):
-        np.testing.assert_allclose(decayed, new - 0.1 * 0.5 * old, atol=1e-6)
-        np.testing.assert_allclose(penalized, old - 0.1 * np.sign(old), atol=1e-6)  # so large that it decides the sign
-    for params in (decoupled, with_l2):
-        for new, other in zip(weights_and_biases(plain)[1], weights_and_biases(params)[1], strict=True):
-            np.testing.assert_array_equal(new, other)
-
-
 @pytest.mark.parametrize(("clip_norm", "scale"), [(0.0, 1.0), (1.0, 0.2), (5.0, 1.0), (9.0, 1.0)])
 def test_a_gradient_is_clipped_to_its_longest_length_and_0_is_any(clip_norm: float, scale: float):
     config = Config(sweep=(("clip_norm", (0.0, 1.0)),))  # both in one program
@@ -144,55 +108,6 @@ def test_a_gradient_is_clipped_to_its_longest_length_and_0_is_any(clip_norm: flo
     grads = {"w": jnp.array([3.0, 4.0])}
     updates, _ = optimizer.update(grads, optimizer.init(grads), grads)
     np.testing.assert_allclose(updates["w"], [-0.01 * scale * 3, -0.01 * scale * 4], rtol=1e-6)
-
-
-def test_l2_is_half_the_sum_of_squared_weights():
-    params = [{"w": jnp.array([[1.0, 2.0]]), "b": jnp.array([5.0, 5.0])}, {"w": jnp.array([[3.0]]), "b": jnp.zeros(1)}]
-    assert float(steps.l2_penalty(params, jnp.float32(0.1))) == pytest.approx(0.5 * 0.1 * (1 + 4 + 9))
-
-
-def test_targets_are_smoothed_as_asked():
-    task = steps.make_task(Config(label_smoothing=0.2), (8, 8, 1), 4, 303)
-    targets = steps.make_targets(task, {"label_smoothing": jnp.float32(0.2)}, jnp.array([2, 0]))
-    np.testing.assert_allclose(targets, [[0.05, 0.05, 0.85, 0.05], [0.85, 0.05, 0.05, 0.05]], rtol=1e-6)
-
-
-def test_a_teacher_is_heard_by_the_rows_of_the_batch(dataset: Any):
-    """A teacher that is certain of the next class, with all of the say, is labels moved on by one."""
-    settings = {"hidden": (5,), "batch_size": 50, "learning_rate": 0.1, "validation": 50, "teacher_share": 1.0}
-    case = Case(Config(**settings), dataset)
-    moved = (case.data.labels + 1) % 4
-    data = case.data
-    case.data = data._replace(labels=moved)
-    by_labels = case.run(case.start(), 0, 5)
-    order, teacher = case.program.orders(case.start().key, 0), 1e4 * jax.nn.one_hot(moved, 4)
-    by_teacher = case.program.run(case.start(), order, data.images, data.labels, 0, 5, teacher)
-    for told, taught in zip(jax.tree.leaves(by_labels.params), jax.tree.leaves(by_teacher.params), strict=True):
-        np.testing.assert_allclose(told, taught, rtol=1e-4, atol=1e-6)
-    assert int(by_teacher.totals.correct) != int(by_labels.totals.correct)  # which the labels count, not the teacher
-
-
-def test_a_teacher_with_no_share_is_not_heard():
-    config = Config(teacher_share=0.0)
-    task = steps.make_task(config, (8, 8, 1), 4, 303)
-    targets = steps.make_targets(task, steps.make_hyper(task, config), jnp.array([2, 0]), jnp.ones((2, 4)))
-    np.testing.assert_array_equal(targets, np.eye(4)[[2, 0]])
-
-
-def test_erasing_touches_its_share_of_the_images_and_no_label():
-    images, targets = jnp.full((400, 8, 8, 1), 300.0), jnp.arange(400)
-    task = steps.make_task(Config(erasing=0.25), (8, 8, 1), 4, 303)
-    x, same = steps.augment(task, {"erasing": jnp.float32(0.25)}, jax.random.key(0), images, targets)
-    assert 0.15 < np.mean(np.any(np.asarray(x) != 300, axis=(1, 2, 3))) < 0.35
-    np.testing.assert_array_equal(same, targets)
-
-
-def test_the_average_forgets_its_start_and_then_keeps_its_rate():
-    params = [{"w": jnp.array([1.0])}]
-    for step, rate in [(0, 0.1), (8, 0.5), (10_000, 0.9)]:  # (1 + step)/(10 + step), at most 0.9
-        ts = TrainState(params, {}, (), ([{"w": jnp.array([3.0])}], {}), None, step, {"ema": 0.9}, None, ())  # type: ignore[arg-type]
-        averaged, _ = steps.average(ts, params, {})
-        assert float(averaged[0]["w"][0]) == pytest.approx(rate * 3 + (1 - rate) * 1)
 
 
 def remembered(ts: TrainState, losses: list[float], patience: int) -> Stopping:
@@ -223,15 +138,6 @@ def test_early_stopping_remembers_the_best(losses: list[float], best_epoch: int,
     assert float(stopping.best_loss) == (losses[best_epoch - 1] if best_epoch > 0 else np.inf)
 
 
-def test_early_stopping_keeps_the_averaged_weights_where_they_are_averaged(case: Case):
-    """What was judged by the validation loss, not the weights that are being trained."""
-    averaged = Case(CONFIG.replace(ema=0.9, patience=2), case.dataset)
-    ts = averaged.run(averaged.start(), 0, 3)
-    ts = steps.end_epoch(ts, jnp.float32(1), jnp.int32(1), jnp.int32(2))
-    jax.tree.map(np.testing.assert_array_equal, (ts.stopping.params, ts.stopping.state), ts.ema)
-    assert not np.array_equal(ts.ema[0][0]["w"], ts.params[0]["w"])
-
-
 def losses_of_a_batch(case: Case, **settings: Any) -> list[float]:
     """The loss of one batch at three steps that move nothing."""
     still = Case(CONFIG.replace(optimizer="sgd", learning_rate=1e-30, dropout=0.0, **settings), case.dataset)
@@ -249,15 +155,6 @@ def test_images_are_moved_anew_at_every_step(case: Case, setting: str):
     assert np.ptp(plain) < 1e-5
     moved = losses_of_a_batch(case, **{setting: {"flip": True, "shift": 1, "cutout": 3}.get(setting, 0.5)})
     assert min(abs(a - b) for a, b in ((moved[0], moved[1]), (moved[1], moved[2]), (moved[0], plain[0]))) > 1e-4
-
-
-@pytest.mark.parametrize("setting", ["beta1", "beta2", "epsilon"])
-def test_adams_own_settings_reach_it(case: Case, setting: str):
-    def weights(**settings: Any) -> np.ndarray:
-        adam = Case(CONFIG.replace(optimizer="adam", learning_rate=0.01, **settings), case.dataset)
-        return np.asarray(adam.run(adam.start(), 0, 3).params[0]["w"])
-
-    assert not np.allclose(weights(), weights(**{setting: 0.5}), atol=1e-4)
 
 
 def test_only_what_a_network_uses_is_active():

@@ -1,0 +1,286 @@
+"""Every setting has the effect that it names: none is ignored. The oracle is written with optax and `jax.nn`."""
+
+import ast
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from jaxquard.config import Config
+from jaxquard.data import Dataset, split
+from jaxquard.nn.model import count_parameters
+from jaxquard.optim.transforms import orthogonalize
+from jaxquard.training import steps
+from jaxquard.training.data import prepare
+from jaxquard.training.fit import fit
+from jaxquard.training.randomness import epoch_order
+
+TESTS = Path(__file__).parents[1]
+PLAIN = {"hidden": (5,), "batch_size": 20, "epochs": 2, "learning_rate": 0.1}  # 60 images: 3 steps an epoch
+ON = PLAIN | {
+    "label_smoothing": 0.1,
+    "teacher": "somebody",
+    "teacher_share": 0.5,
+    "l2": 0.1,
+    "weight_decay": 0.1,
+    "clip_norm": 0.4,
+    "warmup": 1.0,
+    "ema": 0.9,
+}
+STEP = {"schedule": "step", "decay_every": 1.0, "decay_factor": 0.5}
+ADAM = PLAIN | STEP | {"optimizer": "adam", "learning_rate": 0.01}
+
+# Trainings that end at the oracle's weights: other settings, and changes each of which by itself matters to the oracle.
+TRAININGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
+    (
+        PLAIN,
+        {"label_smoothing": 0.1, "l2": 0.1, "weight_decay": 0.1, "clip_norm": 0.4, "ema": 0.9, "activation": "tanh"},
+    ),
+    (ON, {"teacher_share": 0.8, "temperature": 3.0, "learning_rate": 0.3, "epochs": 3, "seed": 1}),
+    (ON, {"l2": 0.3, "weight_decay": 0.3, "clip_norm": 0.2, "warmup": 1.5, "ema": 0.3, "label_smoothing": 0.3}),
+    (PLAIN, {"pixel_mean": 0.4, "pixel_std": 0.5, "hidden": (5, 3), "batch_size": 15, "validation": 20}),
+    (PLAIN, {"loss": "squared_error_softmax", "activation": "sigmoid", "optimizer": "nesterov", "schedule": "cosine"}),
+    (PLAIN, {"loss": "squared_error_sigmoid", "activation": "leaky_relu", "schedule": "one_cycle"}),
+    (PLAIN | STEP, {"loss": "cross_entropy_sigmoid", "activation": "gelu", "decay_every": 0.5, "decay_factor": 0.1}),
+    (PLAIN | {"optimizer": "momentum"}, {"momentum": 0.5, "activation": "identity"}),
+    (ADAM, {"beta1": 0.5, "beta2": 0.5, "epsilon": 0.1}),
+    (PLAIN | {"weight_decay": 0.1}, {"optimizer": "adamw"}),
+    (PLAIN | {"learning_rate": 0.01}, {"optimizer": "muon", "momentum": 0.5, "beta1": 0.5, "weight_decay": 1.0}),
+    (PLAIN, {"seeds": 2}),
+    (PLAIN | {"validation": 20}, {"sweep": (("learning_rate", (0.1, 0.3)),)}),
+]
+
+ACTIVATIONS = {
+    "relu": jax.nn.relu,
+    "leaky_relu": jax.nn.leaky_relu,
+    "sigmoid": jax.nn.sigmoid,
+    "tanh": jnp.tanh,
+    "gelu": partial(jax.nn.gelu, approximate=False),
+    "identity": lambda z: z,
+}
+LOSSES = {
+    "cross_entropy": optax.softmax_cross_entropy,
+    "squared_error_softmax": lambda z, y: jnp.sum(optax.l2_loss(jax.nn.softmax(z), y), axis=-1),
+    "squared_error_sigmoid": lambda z, y: jnp.sum(optax.l2_loss(jax.nn.sigmoid(z), y), axis=-1),
+    "cross_entropy_sigmoid": lambda z, y: jnp.sum(optax.sigmoid_binary_cross_entropy(z, y), axis=-1),
+}
+
+
+@pytest.fixture(scope="module")
+def sixty(dataset: Dataset) -> Dataset:
+    return dataclasses.replace(dataset, train_images=dataset.train_images[:60], train_labels=dataset.train_labels[:60])
+
+
+def teachers_logits(n: int) -> jax.Array:
+    return 3 * jax.random.normal(jax.random.key(9), (n, 4))
+
+
+def trained_by_package(config: Config, dataset: Dataset) -> tuple[list[Any], list[Any], list[float]]:
+    """The weights of each network before the first step, those judged after the last, and the last epoch's losses."""
+    config, data = prepare(config, dataset)
+    if config.teacher:
+        data = data._replace(teacher=teachers_logits(len(data.images)))
+    events = [(event, jax.device_get(event.state.judged[0])) for event in fit(config, data, diagnostics=False)]
+    first, last = events[0][1], events[-1][1]  # before the first step an average is the weights themselves
+    losses = (events[-1][0].record or {})["train_loss"]
+    if len(config.networks()) == 1:
+        return [first], [last], [losses]
+    each = ([jax.tree.map(lambda leaf, k=k: leaf[k], tree) for k in range(len(losses))] for tree in (first, last))
+    return *each, losses
+
+
+def rates_of_oracle(config: Config, per_epoch: int) -> list[float]:
+    rate, total, warmup = config.learning_rate, config.epochs * per_epoch, config.warmup * per_epoch
+    schedule = {
+        "constant": lambda: optax.constant_schedule(rate),
+        "step": lambda: lambda n: rate * config.decay_factor ** (n // (config.decay_every * per_epoch)),
+        "cosine": lambda: optax.cosine_decay_schedule(rate, int(total - warmup)),
+        "one_cycle": lambda: optax.cosine_onecycle_schedule(total, rate, 0.3),
+    }[config.schedule]()
+    return [float(rate * n / warmup if n < warmup else schedule(n - warmup)) for n in range(total)]
+
+
+def optimizer_of_oracle(config: Config) -> optax.GradientTransformation:
+    adam = optax.scale_by_adam(config.beta1, config.beta2, config.epsilon)
+    nesterov = optax.trace(config.momentum, nesterov=True)
+    muon = optax.chain(nesterov, optax.GradientTransformation(*orthogonalize()))
+    chosen = {
+        "sgd": optax.identity(),
+        "momentum": optax.trace(config.momentum),
+        "nesterov": nesterov,
+        "adam": adam,
+        "adamw": adam,
+        "muon": optax.partition({True: muon, False: adam}, are_matrices),
+    }[config.optimizer]
+    decay = optax.add_decayed_weights(config.weight_decay, are_matrices)
+    return optax.chain(optax.clip_by_global_norm(config.clip_norm or np.inf), chosen, decay)
+
+
+def are_matrices(params: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.ndim == 2, params)
+
+
+def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[Any, float]:
+    """What one network's training comes to, from its first weights, and the mean loss of its last epoch."""
+    images, labels, *_ = split(dataset, config.validation or 0)
+    pixels, per_epoch = images.reshape(len(images), -1) / 255, len(images) // config.batch_size
+    x = (pixels - (config.pixel_mean or pixels.mean())) / (config.pixel_std or pixels.std())
+    y = optax.smooth_labels(jax.nn.one_hot(labels, 4), config.label_smoothing)
+    if config.teacher:
+        said = jax.nn.softmax(teachers_logits(len(images)) / config.temperature)
+        y = (1 - config.teacher_share) * y + config.teacher_share * said
+
+    def loss(params: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+        *hidden, last = params
+        penalty = sum(jnp.sum(layer["w"] ** 2) for layer in params)
+        for layer in hidden:
+            x = ACTIVATIONS[config.activation](x @ layer["w"] + layer["b"])
+        value = jnp.mean(LOSSES[config.loss](x @ last["w"] + last["b"], y))
+        return value + config.l2 / 2 * penalty, value
+
+    optimizer = optimizer_of_oracle(config)
+    opt_state, average, losses = optimizer.init(params), params, []
+    for number, rate in enumerate(rates_of_oracle(config, per_epoch)):
+        epoch, batch = divmod(number, per_epoch)
+        order = epoch_order(jax.random.key(config.seed), epoch, len(images))
+        rows = order[batch * config.batch_size :][: config.batch_size]
+        grads, value = jax.grad(loss, has_aux=True)(params, x[rows], y[rows])
+        losses.append(float(value))
+        updates, opt_state = optimizer.update(grads, opt_state, params)
+        params = jax.tree.map(lambda p, u, rate=rate: p - rate * u, params, updates)
+        keep = min(config.ema, (1 + number) / (10 + number))
+        average = jax.tree.map(lambda old, new, keep=keep: keep * old + (1 - keep) * new, average, params)
+    return average, float(np.mean(losses[-per_epoch:]))
+
+
+@pytest.mark.parametrize(("others", "changes"), TRAININGS, ids=[" ".join(changes) for _, changes in TRAININGS])
+def test_a_training_ends_at_the_weights_of_the_oracle(others: Any, changes: dict[str, Any], sixty: Dataset):
+    config = Config(**others | changes)
+    found = zip(config.networks(), *trained_by_package(config, sixty), strict=True)
+    for network, start, end, loss in found:
+        expected, loss_of_oracle = trained_by_oracle(network, sixty, start)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5), end, expected)
+        assert loss == pytest.approx(loss_of_oracle, rel=1e-4)
+        for name in changes.keys() - {"hidden", "seeds", "sweep"}:
+            unchanged = config.replace(**{name: others.get(name, getattr(Config(), name))})
+            other, _ = trained_by_oracle(unchanged, sixty, start)
+            pairs = zip(jax.tree.leaves(end), jax.tree.leaves(other), strict=True)
+            assert not all(np.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in pairs), name
+
+
+def augmented(images: Any, setting: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
+    """White images (n, h, w, 1) and their targets as training sees them."""
+    config = Config(**{setting: value})
+    task = steps.make_task(config, images.shape[1:], 4, len(images))
+    targets = steps.make_targets(task, {}, jnp.arange(len(images)) % 4)
+    x, targets = steps.augment(task, steps.make_hyper(task, config), jax.random.key(0), images, targets)
+    return np.asarray(x), np.asarray(targets)
+
+
+def white(n: int = 4000) -> jax.Array:
+    return jnp.full((n, 8, 8, 1), 255.0)
+
+
+def left_half_white() -> jax.Array:
+    return white().at[:, :, 4:].set(0)
+
+
+def parameters(**settings: Any) -> int:
+    task = steps.make_task(Config(**settings), (8, 8, 1), 4, 303)
+    return count_parameters(jax.eval_shape(steps.make_model(task, {}).init, jax.random.key(0))[0])
+
+
+def cnns(**settings: Any) -> int:
+    return parameters(model="cnn", **{"widths": (3, 5)} | settings)
+
+
+def layer(n_in: int, n_out: int) -> int:
+    """Parameters of a 3×3 convolution with batch normalisation."""
+    return 9 * n_in * n_out + 2 * n_out
+
+
+def spread(initializer: Any, n_in: int = 64, n_out: int = 200) -> float:
+    """Standard deviation of the first layer's weights."""
+    task = steps.make_task(Config(initializer=initializer, hidden=(n_out,)), (8, 8, 1), 4, 303)
+    return float(jnp.std(steps.make_model(task, {}).init(jax.random.key(0))[0][0]["w"]))
+
+
+def dropped(share: float) -> float:
+    """Share of hidden units that take no part in a step on one image: their outgoing weights stay."""
+    config = Config(hidden=(2000,), activation="identity", dropout=share, batch_size=1)
+    task = steps.make_task(config, (8, 8, 1), 4, 303)
+    ts = steps.init_state(task, jnp.uint32(0), steps.make_hyper(task, config))
+    after = steps.train_step(task, ts, white(1), jnp.zeros(1, int))
+    return float(jnp.mean(jnp.all(after.params[1]["w"] == ts.params[1]["w"], axis=1)))
+
+
+# Setting: what it does, measured, and what that is for each of some values.
+EFFECTS: dict[str, tuple[Any, dict[Any, float]]] = {
+    # share of images mirrored
+    "flip": (lambda v: np.mean(augmented(left_half_white(), "flip", v)[0][:, 0, 7] > 0), {False: 0, True: 0.5}),
+    # most pixels that a shift blanks: 8 - v rows and columns are left
+    "shift": (lambda v: np.max(np.sum(augmented(white(), "shift", v)[0] == 0, axis=(1, 2, 3))), {0: 0, 2: 28, 3: 39}),
+    "cutout": (lambda v: np.max(np.sum(augmented(white(), "cutout", v)[0] == 0, axis=(1, 2, 3))), {0: 0, 2: 4, 3: 9}),
+    # share of images changed
+    "erasing": (
+        lambda v: np.mean(np.any(augmented(white(), "erasing", v)[0] < 255, axis=(1, 2, 3))),
+        {0.0: 0, 0.25: 0.25, 0.75: 0.75},
+    ),
+    # variance of Beta(α, α), which is the first class's share of every fourth target
+    "mixup": (lambda v: np.var(augmented(white(), "mixup", v)[1][::4, 0]), {0.2: 1 / 5.6, 1.0: 1 / 12, 4.0: 1 / 36}),
+    "model": (lambda v: parameters(model=v, hidden=(5,), widths=(3,), blocks=0), {
+        "mlp": 65 * 5 + 6 * 4,
+        "cnn": layer(1, 3) + layer(3, 3) + 4 * 4,
+    }),
+    "batch_norm": (lambda v: parameters(batch_norm=v, hidden=(5,)), {False: 65 * 5 + 24, True: 66 * 5 + 24}),
+    "widths": (lambda v: cnns(widths=v, blocks=0), {
+        (3,): layer(1, 3) + layer(3, 3) + 16,
+        (3, 5): layer(1, 3) + layer(3, 3) + layer(3, 5) + layer(5, 5) + 24,
+    }),
+    "blocks": (lambda v: cnns(blocks=v), {
+        k: layer(1, 3) + 2 * k * layer(3, 3) + layer(3, 5) + 2 * k * layer(5, 5) + 24 for k in (1, 2)
+    }),
+    "stem": (lambda v: cnns(stem=v, blocks=0), {
+        k: layer(k * k, 3) + layer(3, 3) + layer(3, 5) + layer(5, 5) + 24 for k in (1, 2, 3)
+    }),
+    "initializer": (spread, {
+        "scaled_normal": 64**-0.5,
+        "standard_normal": 1,
+        "he_normal": (2 / 64) ** 0.5,
+        "glorot_normal": (2 / 264) ** 0.5,
+        "zeros": 0,
+    }),
+    "dropout": (dropped, {0.0: 0, 0.25: 0.25, 0.5: 0.5}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("setting", EFFECTS)
+def test_each_value_has_its_effect(setting: str):
+    measure, expected = EFFECTS[setting]
+    assert [measure(value) for value in expected] == pytest.approx(list(expected.values()), rel=0.08)
+
+
+# Settings that decide what is trained, not how: the tests elsewhere that hold them, each by the beginning of its name.
+ELSEWHERE = {
+    "recipe": ("cli/test_train.py", "test_a_recipe_changed_is_no_longer_that_recipe"),
+    "dataset": ("test_api.py", "test_data_given_by_a_path_is_found_from_anywhere"),
+    "unaugmented_share": ("training/test_phases.py", "test_the_last_epochs_are_of_images_as_they_are"),
+    "half_size_share": ("training/test_phases.py", "test_the_first_epochs_are_of_images_of_half_the_size"),
+    "teacher": ("runs/test_teacher.py", "test_the_teacher_says_what_it_would_say"),
+    "patience": ("training/test_fit.py", "test_early_stopping_waits_its_patience"),
+    "tta": ("runs/test_train.py", "test_the_figure_over_views_is_that_of_the_views"),
+}
+
+
+def test_no_setting_is_left_out():
+    trained = {name for _, changes in TRAININGS for name in changes}
+    assert {field.name for field in dataclasses.fields(Config)} == trained | EFFECTS.keys() | ELSEWHERE.keys()
+    for file, beginning in ELSEWHERE.values():
+        nodes = ast.walk(ast.parse((TESTS / file).read_text(encoding="utf-8")))
+        assert any(isinstance(node, ast.FunctionDef) and node.name.startswith(beginning) for node in nodes), beginning
