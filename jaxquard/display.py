@@ -1,5 +1,6 @@
 """What a person sees in a terminal: progress on stderr, small tables on stdout. Decides nothing, computes nothing."""
 
+import os
 import sys
 import time
 from collections.abc import Sequence
@@ -270,14 +271,25 @@ def prediction_lines(documents: Sequence[dict[str, Any]]) -> None:
 
 
 def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
-    """The runs in a directory."""
+    """The runs in a directory, two lines for each: a name takes half of a terminal."""
     if not documents:
         print(f"no runs in {where} yet: jaxquard train")
         return
-    table(("run", "status", "epochs", "validation", "test"), [
-        (d["run"], d["status"], *_figures(d)[:3]) if "error" not in d else (d["run"], "damaged", "", "", "")
-        for d in documents
-    ])  # fmt: skip
+    table(("", "", "", ""), [row for document in documents for row in _run_rows(document)], words=("",))
+
+
+def _run_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
+    date = document["started"][:10]
+    if "error" in document:
+        return [(document["run"], "damaged", "", ""), (f"  {date}", "", "", "")]
+    epochs, validation, test, _ = _figures(document)
+    networks = f"×{document['networks']}" if document["networks"] > 1 else ""
+    words = (date, os.path.basename(document["dataset"]), document["recipe"], networks)
+    of = "" if document["status"] == "finished" else f"/{document['epochs_asked']}"
+    return [
+        (document["run"], document["status"], "val", validation),
+        (f"  {'  '.join(filter(None, words))}", f"{epochs}{of} epochs", "test", test),
+    ]
 
 
 def _figures(document: dict[str, Any]) -> tuple[str, ...]:

@@ -1,8 +1,9 @@
 """The verbs that look at what there is: models, runs, recipes, data, the studio and the installation. Thin."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -12,6 +13,7 @@ from jaxquard.errors import JaxquardError, RunError
 from jaxquard.streams import say
 
 if TYPE_CHECKING:
+    from jaxquard.runs.directory import Run
     from jaxquard.runs.models import TrainedModel
 
 MODEL = "A run, RUN@k for one of its networks (k from 0), a .safetensors file, or a model shipped here."
@@ -92,21 +94,28 @@ def predict(
 
 
 def list_runs(*, common: Shared = COMMON) -> None:
-    """List the runs there are."""
+    """List the runs there are, newest first."""
     from jaxquard.display import run_table
     from jaxquard.runs.directory import every, runs_directory
-    from jaxquard.runs.figures import figures
 
-    documents = []
-    for run in every(runs_directory(common.runs)):
-        try:
-            documents.append({"run": run.id, "recipe": run.config.recipe, "dataset": run.config.dataset} | figures(run))
-        except RunError as error:
-            documents.append({"run": run.id, "status": "damaged", "error": str(error)})
+    where = runs_directory(common.runs)
+    documents = list(map(_listed, sorted(every(where), key=lambda run: (-run.started, run.id))))
     if common.json:
         print_json(documents)
     else:
-        run_table(documents, runs_directory(common.runs))
+        run_table(documents, where)
+
+
+def _listed(run: "Run") -> dict[str, Any]:
+    from jaxquard.runs.figures import figures
+
+    begun = {"run": run.id, "started": datetime.fromtimestamp(run.started).astimezone().isoformat(timespec="seconds")}
+    try:
+        config = run.config
+        facts = {"recipe": config.recipe, "dataset": config.dataset, "networks": len(config.networks())}
+        return begun | facts | {"epochs_asked": config.epochs} | figures(run)
+    except RunError as error:
+        return begun | {"status": "damaged", "error": str(error)}
 
 
 def compare(

@@ -4,6 +4,7 @@ config.toml, environment.json, journal.jsonl, evaluations.jsonl, checkpoints/, s
 with its step-0 checkpoint already inside.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -119,6 +120,16 @@ class Run:
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
 
+    @property
+    def started(self) -> float:
+        """When it began, in seconds since 1970. Where environment.json does not say, when config.toml was written."""
+        with contextlib.suppress(RunError, KeyError, TypeError):
+            if 0 < self.environment["started"] < 1e11:
+                return self.environment["started"]
+        with contextlib.suppress(OSError):
+            return (self.path / "config.toml").stat().st_mtime
+        return 0.0
+
     def check_config_is_its_own(self) -> None:
         """RunError if config.toml is not, to the byte, what it was when the run began (older runs do not say)."""
         then = self.environment.get("config_sha256")
@@ -199,7 +210,7 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
 
     path = free_path(root, name or new_name(config))
     written = tomli_w.dumps(config.to_dict()).encode()
-    environment = environment | {"config_sha256": hashlib.sha256(written).hexdigest()}
+    environment = environment | {"config_sha256": hashlib.sha256(written).hexdigest(), "started": time.time()}
     files = {
         "config.toml": written,
         "environment.json": json.dumps(environment, indent=1).encode(),

@@ -55,7 +55,7 @@ class Reader:
 def summarised(sight: Sight) -> Summary:
     """How far a run came and how good it is."""
     run = sight.run
-    begun = {"run": run.id, "started": modified(run.path / "config.toml")}
+    begun = {"run": run.id, "started": run.started}
     try:
         found, config = figures(run), run.config
         networks = len(config.networks())

@@ -1,7 +1,10 @@
 """The verbs that look at what there is, their tables and their JSON."""
 
+import json
+import os
 import re
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +12,7 @@ import pytest
 from rich.console import Console
 
 from jaxquard.errors import DataError
+from jaxquard.runs.directory import Run
 
 
 def test_evaluate(jaxquard, root):
@@ -73,13 +77,35 @@ def test_predict(jaxquard, root, picture):
     assert sum(document["probabilities"].values()) == pytest.approx(1)
 
 
-def test_runs(jaxquard, root):
-    said = jaxquard("runs", "--runs", root)
-    assert re.search(r"^one +finished +2 ", said.out, re.MULTILINE)
-    (document,) = jaxquard("runs", "--runs", root, "--json").document
-    assert (document["run"], document["status"], document["epochs"]) == ("one", "finished", 2)
+def test_runs(jaxquard, root, npz, quick):
+    jaxquard(
+        "train", "--dataset", npz, *quick, "--seeds", 2, "--name", "a-newer", "--until", 1, "--runs", root, "--quiet"
+    )
+    [first, _, third, fourth] = jaxquard("runs", "--runs", root).out.splitlines()
+    assert re.fullmatch(r"a-newer +unfinished +val +– *", first)
+    assert re.fullmatch(r"one +finished +val +– *", third)
+    assert re.fullmatch(r"  \d{4}-\d\d-\d\d  stripes.npz +2 epochs +test +\d+\.\d\d % *", fourth)
+    newer, older = jaxquard("runs", "--runs", root, "--json").document
+    assert (newer["run"], newer["status"], newer["networks"], newer["dataset"]) == (
+        "a-newer",
+        "unfinished",
+        2,
+        str(npz),
+    )
+    assert (older["run"], older["status"], older["epochs"], older["recipe"]) == ("one", "finished", 2, None)
+    assert datetime.fromisoformat(newer["started"]) >= datetime.fromisoformat(older["started"])
+    shutil.rmtree(root / "a-newer")
     assert jaxquard("runs", "--json").document == []
     assert "no runs in runs yet" in jaxquard("runs").out
+
+
+def test_a_run_knows_when_it_began_where_its_files_are_younger(root, tmp_path):
+    run = Run(shutil.copytree(root / "one", tmp_path / "copy", copy_function=shutil.copyfile))
+    assert run.started == Run(root / "one").started
+    environment = json.loads((run.path / "environment.json").read_text())
+    for wrong in ({}, {"started": "soon"}, {"started": 1e300}, {"started": -1}):
+        (run.path / "environment.json").write_text(json.dumps(environment | {"started": None} | wrong))
+        assert Run(run.path).started == (run.path / "config.toml").stat().st_mtime
 
 
 @pytest.mark.parametrize("name", ["config.toml", "journal.jsonl", "evaluations.jsonl"])
@@ -115,6 +141,8 @@ def test_ten_runs_side_by_side_fit_a_terminal(jaxquard, root, monkeypatch):
         config = (copy / "config.toml").read_text()
         (copy / "config.toml").write_text(config.replace("learning_rate = 0.3", f"learning_rate = 0.12345{k}"))
     monkeypatch.setattr("jaxquard.display.stdout", lambda: Console(width=80, highlight=False))
+    assert max(map(len, jaxquard("runs").out.splitlines())) <= 80
+    assert [line.split()[0] for line in jaxquard("runs").out.splitlines()[::2]] == sorted(os.listdir("runs"))
     said = jaxquard("compare", *sorted(Path("runs").iterdir()))
     *lines, verdict = said.out.splitlines()
     assert max(map(len, lines)) <= 80
