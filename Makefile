@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest chromium front-door bench bench-full bench-studio results results-quick lessons torture golden docs-cli clean
+.PHONY: run test lint check check-newest chromium picture-programs front-door bench bench-full bench-studio results results-quick lessons torture golden docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -22,7 +22,7 @@ lint: $(VENV)/.dev
 front-door: $(VENV)/.dev  ## the main job itself, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
-check: $(VENV)/.dev check-newest chromium  ## the longer checks: < 45 minutes
+check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 45 minutes
 	$(PYTEST) -m check
 	$(MAKE) results-quick
 
@@ -46,6 +46,12 @@ endif
 SUDO := $(if $(filter 0,$(shell id -u)),,sudo)
 chromium:
 	command -v chromium || { $(SUDO) apt-get update -qq && $(SUDO) apt-get install -y -qq chromium; }
+
+# What makes pictures for the tests of their formats.
+PICTURE_PROGRAMS := convert ffmpeg cwebp avifenc heif-enc
+picture-programs:
+	command -v $(PICTURE_PROGRAMS) | wc -l | grep -qx $(words $(PICTURE_PROGRAMS)) || { $(SUDO) apt-get update -qq && \
+	$(SUDO) apt-get install -y -qq --no-install-recommends imagemagick ffmpeg webp libavif-bin libheif-examples; }
 
 $(VENV)/.installed: requirements.txt pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)

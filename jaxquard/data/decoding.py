@@ -1,25 +1,71 @@
 """The bytes of a picture -> upright RGBA pixels of a working size.
 
-Only the one decoder that the first bytes ask for is used, whatever the file's name says.
+The first bytes decide which decoder reads a picture, whatever the file is called; Pillow's other decoders are never
+tried. Colour profiles are not applied: a network sees the numbers in the file, as it saw those of its training images.
 """
 
+import contextlib
+import importlib
 import io
+import os
+import struct
 import threading
 import warnings
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
-from PIL.JpegImagePlugin import JpegImageFile
-from PIL.PngImagePlugin import PngImageFile
-from PIL.WebPImagePlugin import WebPImageFile
 
 from jaxquard.errors import DataError
 
-MAX_BYTES = 64 * 2**20
-MAX_PIXELS = 50_000_000
+MAX_BYTES = 512 * 2**20  # of a file
+MAX_MEMORY = 1_000_000_000  # bytes, while decoding
+MAX_SCANS = 200  # of a JPEG; each one costs as much time as a small picture
 WORKING_EDGE = 1024  # larger pictures are reduced to this: plenty to find an object in
+READABLE = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF and HEIC"
+SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
+SUFFIXES |= {".avif", ".heic", ".heif"}
 
+_DECODERS = {  # format -> the module and the class that decode it
+    "PNG": ("PIL.PngImagePlugin", "PngImageFile"),
+    "JPEG": ("PIL.JpegImagePlugin", "JpegImageFile"),
+    "WebP": ("PIL.WebPImagePlugin", "WebPImageFile"),
+    "GIF": ("PIL.GifImagePlugin", "GifImageFile"),
+    "BMP": ("PIL.BmpImagePlugin", "BmpImageFile"),
+    "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
+    "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
+    "HEIC": ("pillow_heif", "HeifImageFile"),
+}
+_MISSING = {
+    "AVIF": "Pillow with AVIF: pip install --upgrade pillow",
+    "HEIC": "the extra [heif]: pip install '.[heif]' in jaxquard's folder",
+}
+_SIGNATURES = (  # (offset, first bytes, format)
+    (0, b"\x89PNG\r\n\x1a\n", "PNG"),
+    (0, b"\xff\xd8\xff", "JPEG"),
+    (8, b"WEBP", "WebP"),
+    (0, b"GIF8", "GIF"),
+    (0, b"BM", "BMP"),
+    (0, b"II*\0", "TIFF"),
+    (0, b"MM\0*", "TIFF"),
+    (0, b"II+\0", "TIFF"),
+    (0, b"MM\0+", "TIFF"),
+    (0, b"%PDF", "PDF"),
+    (0, b"8BPS", "Photoshop"),
+    (0, b"\0\0\1\0", "icon"),
+    (0, b"\xff\x0a", "JPEG XL"),
+    (4, b"JXL ", "JPEG XL"),
+    (4, b"jP  ", "JPEG 2000"),
+)
+_BRANDS = {  # of the container that HEIC and AVIF share
+    "AVIF": {b"avif", b"avis"},
+    "HEIC": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
+}
+_ORIENTATION = ExifTags.Base.Orientation
+_BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT = 258, 262, 322, 323  # tags of TIFF
+_WHITE_IS_ZERO = 0
 _UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -29,51 +75,36 @@ _UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_UNSUPPORTED = (  # (offset, first bytes, name): enough to tell people what it is that they have
-    (0, b"GIF8", "GIF"),
-    (0, b"BM", "BMP"),
-    (0, b"II*\0", "TIFF"),
-    (0, b"MM\0*", "TIFF"),
-    (4, b"ftyphei", "HEIC"),
-    (4, b"ftypmif", "HEIC"),
-    (4, b"ftypavi", "AVIF"),
-    (0, b"<svg", "SVG"),
-    (0, b"%PDF", "PDF"),
-)
-_decoding = threading.Lock()  # warnings.catch_warnings changes the whole process
+_decoding = threading.Lock()  # _silence changes the whole process
 
 
-def decode(
-    source: Path | bytes, *, name: str | None = None, max_pixels: int = MAX_PIXELS
-) -> tuple[np.ndarray, list[str]]:
+def decode(source: Path | bytes, *, name: str | None = None) -> tuple[np.ndarray, list[str]]:
     """A picture upright as RGBA uint8 (H, W, 4), at most WORKING_EDGE on a side, and notes on what it was.
 
     `name` stands for the picture in messages. Raises DataError for whatever is wrong with it.
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     data = source if isinstance(source, bytes) else _read_file(source, name)
-    opener = _kind(data, name)
+    kind = _kind(data, name)
+    decoder = _decoder(kind, name)
     try:
-        with _decoding, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow's on damaged EXIF and the like: the picture decides, not they
-            picture = opener(io.BytesIO(data))
-            if picture.width * picture.height > max_pixels:
-                raise Image.DecompressionBombError
-            _check_whole(data, opener)
-            return _load(picture)
-    except Image.DecompressionBombError:  # Pillow has a limit of its own, which some decoders reach first
-        raise DataError(f"{name}: more than {max_pixels:,} pixels; save it smaller") from None
+        with _decoding, _silence(kind):
+            return _load(decoder(io.BytesIO(_checked(data, kind))), kind, name)
+    except DataError:
+        raise
+    except (MemoryError, Image.DecompressionBombError):
+        raise DataError(f"{name}: too large to be decoded in the memory there is; save it smaller") from None
     except Exception:  # a decoder given hostile bytes raises a dozen types, and all of them mean this
-        raise DataError(
-            f"{name}: a damaged {opener.format} picture, or only the beginning of one; save or fetch it again"
-        ) from None
+        if kind in ("PNG", "JPEG", "WebP", "GIF"):
+            raise DataError(f"{name}: a damaged {kind} picture, or only the beginning of one; fetch it again") from None
+        raise DataError(f"{name}: a {kind} picture that is damaged, cut short or unusual; save it as PNG") from None
 
 
 def _read_file(path: Path, name: str) -> bytes:
     """The bytes of a regular file of at most MAX_BYTES."""
     try:
         if path.is_dir():
-            raise DataError(f"{name}: a directory, not a picture; name the files in it")
+            raise DataError(f"{name}: a directory, not a picture")
         if path.exists() and not path.is_file():
             raise DataError(f"{name}: not a regular file")
         with path.open("rb") as file:
@@ -84,45 +115,154 @@ def _read_file(path: Path, name: str) -> bytes:
         raise DataError(f"{name}: cannot be read ({getattr(fault, 'strerror', None) or fault})") from None
 
 
-def _kind(data: bytes, name: str) -> type[ImageFile.ImageFile]:
-    """The one decoder that the first bytes ask for: whatever else Pillow can read is out of reach."""
+def _kind(data: bytes, name: str) -> str:
+    """The format that the first bytes speak of, if it can be read."""
     if not data:
         raise DataError(f"{name}: an empty file, not a picture")
     if len(data) > MAX_BYTES:
         raise DataError(f"{name}: larger than {MAX_BYTES // 2**20} MB; save it smaller")
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return PngImageFile
-    if data.startswith(b"\xff\xd8\xff"):
-        return JpegImageFile
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return WebPImageFile
-    for offset, signature, kind in _UNSUPPORTED:
-        if data.startswith(signature, offset):
-            raise DataError(f"{name}: {kind} is not supported; save it as PNG, JPEG or WebP")
-    raise DataError(f"{name}: not a picture that can be read; PNG, JPEG and WebP can")
+    kind = _signed(data)
+    if kind is None:
+        raise DataError(f"{name}: not a picture that can be read; {READABLE} can")
+    if kind not in _DECODERS:
+        raise DataError(f"{name}: {kind} is not supported; save it as PNG or JPEG")
+    return kind
 
 
-def _check_whole(data: bytes, opener: type[ImageFile.ImageFile]) -> None:
-    """Raise if a PNG lacks its end or a checksum fails: Pillow stops at the last pixel and would not notice."""
-    if opener is PngImageFile:
-        if b"IEND\xaeB`\x82" not in data:
-            raise ValueError("no IEND chunk")
-        opener(io.BytesIO(data)).verify()
+def _signed(data: bytes) -> str | None:
+    """What the first bytes say."""
+    if data[4:8] == b"ftyp":  # a box of brands: its size, its name, the main brand, a version, the other brands
+        box = data[8 : min(int.from_bytes(data[:4]), 256)]
+        brands = {box[at : at + 4] for at in range(0, len(box), 4)}
+        return next((kind for kind, known in _BRANDS.items() if brands & known), None)
+    beginning = data[:1024].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if beginning.startswith(b"<") and b"<svg" in beginning:
+        return "SVG"
+    return next((kind for offset, first, kind in _SIGNATURES if data.startswith(first, offset)), None)
 
 
-def _load(picture: ImageFile.ImageFile) -> tuple[np.ndarray, list[str]]:
+def _decoder(kind: str, name: str) -> type[ImageFile.ImageFile]:
+    """The class that decodes a format, where it is installed."""
+    module, decoder = _DECODERS[kind]
+    try:
+        found = importlib.import_module(module)
+        if getattr(found, "SUPPORTED", True):  # of Pillow's modules, whether their library is there
+            return getattr(found, decoder)
+    except ImportError:
+        pass
+    raise DataError(f"{name}: {kind} needs {_MISSING[kind]}; or save the picture as JPEG")
+
+
+@contextlib.contextmanager
+def _silence(kind: str) -> Iterator[None]:
+    """Without Pillow's warnings on damaged EXIF and the like, and without the lines that libtiff writes to stderr."""
+    with warnings.catch_warnings(), contextlib.ExitStack() as undoing:
+        warnings.simplefilter("ignore")
+        if kind == "TIFF":
+            with contextlib.suppress(OSError):  # where there is no stderr
+                before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+                undoing.callback(os.close, before)
+                undoing.callback(os.close, nowhere)
+                undoing.callback(os.dup2, before, 2)
+                os.dup2(nowhere, 2)
+        yield
+
+
+def _checked(data: bytes, kind: str) -> bytes:
+    """What the decoder is given. Raises where it would not notice that something is missing."""
+    if kind == "PNG":
+        return _without_text(data)
+    if kind == "GIF" and not data.rstrip(b"\0\r\n").endswith(b";"):
+        raise ValueError("no trailer")
+    if kind == "JPEG" and data.count(b"\xff\xda") > MAX_SCANS:
+        raise ValueError("too many scans")
+    return data
+
+
+def _without_text(data: bytes) -> bytes:
+    """A PNG without its text and colour profile, which Pillow refuses to unpack beyond 1 MB.
+
+    Raises if a checksum fails or the end is missing: Pillow stops at the last pixel.
+    """
+    kept, at, kind = [data[:8]], 8, b""
+    while kind != b"IEND":
+        length, kind = struct.unpack_from(">I4s", data, at)
+        chunk = data[at : at + 12 + length]
+        if len(chunk) < 12 + length or zlib.crc32(chunk[4:-4]) != int.from_bytes(chunk[-4:]):
+            raise ValueError(f"{kind} is damaged")
+        if kind not in (b"tEXt", b"zTXt", b"iTXt", b"iCCP"):
+            kept.append(chunk)
+        at += len(chunk)
+    return b"".join(kept)
+
+
+def _load(picture: ImageFile.ImageFile, kind: str, name: str) -> tuple[np.ndarray, list[str]]:
     """Decode, reduce, turn upright."""
+    needed = _memory(picture, kind)
+    if needed > MAX_MEMORY:
+        told = f"{picture.width:,} x {picture.height:,} pixels need {needed / 1e9:,.1f} GB of memory to decode"
+        raise DataError(f"{name}: {told}; the limit is {MAX_MEMORY / 1e9:,.0f} GB: save it smaller")
     notes = []
-    if getattr(picture, "n_frames", 1) > 1:
-        notes.append("animated: its first frame is used")
-    turn = _UPRIGHT.get(picture.getexif().get(ExifTags.Base.Orientation, 1))
-    image: Image.Image = picture
-    if picture.mode.startswith("I"):  # 16-bit grey, which Pillow would clip at 255
-        image = Image.fromarray((np.asarray(picture) >> 8).astype(np.uint8))
-    elif picture.has_transparency_data or picture.mode in ("P", "1"):
-        image = picture.convert("RGBA")
-    image.thumbnail((WORKING_EDGE, WORKING_EDGE))  # never enlarges; decodes a JPEG at little more than this size
-    if turn is not None:
-        image = image.transpose(turn)
+    if getattr(picture, "is_animated", False):
+        notes.append("it holds several images: only the first is used")
+    if kind == "PNG" and "transparency" in picture.info:
+        _scale_transparent_colour(picture)
+    turn = picture.getexif().get(_ORIENTATION, 1)
+    if kind == "JPEG":
+        width, height = (max(1, side * 2 * WORKING_EDGE // max(picture.size)) for side in picture.size)
+        picture.draft(None, (width, height))
+    image = _eight_bits(picture, kind)
+    image.thumbnail((WORKING_EDGE, WORKING_EDGE))  # never enlarges
+    if turn in _UPRIGHT:
+        if kind != "TIFF":  # Pillow turns these itself
+            image = image.transpose(_UPRIGHT[turn])
         notes.append("turned upright, as its EXIF data asks")
     return np.asarray(image.convert("RGBA")), notes
+
+
+def _memory(picture: ImageFile.ImageFile, kind: str) -> int:
+    """About the most bytes that decoding takes at once, as measured with Pillow 13."""
+    width, height = picture.size
+    if kind == "JPEG":  # reduced as it is decoded, but all coefficients of a progressive one are kept
+        return (8 if picture.info.get("progressive") else 4) * width * height
+    if kind == "TIFF":  # a tile may claim to be larger than the picture
+        tags = picture.tag_v2  # pyright: ignore[reportAttributeAccessIssue]
+        width, height = max(width, tags.get(_TILE_WIDTH, 0)), max(height, tags.get(_TILE_HEIGHT, 0))
+    plain = picture.mode in ("1", "L", "RGB", "CMYK", "YCbCr") and not picture.has_transparency_data
+    return ((4 if plain else 12) + {"WebP": 12, "AVIF": 5, "HEIC": 5}.get(kind, 1)) * width * height
+
+
+def _eight_bits(picture: ImageFile.ImageFile, kind: str) -> Image.Image:
+    """The decoded picture with 8 bits a channel, and its transparency as a channel."""
+    if picture.mode.startswith(("I", "F")):
+        return _from_deep_grey(picture, kind)
+    if picture.mode == "1":
+        return picture.convert("L")
+    if picture.mode not in ("RGBA", "LA") and (picture.mode == "P" or picture.has_transparency_data):
+        return picture.convert("RGBA")
+    return picture
+
+
+def _scale_transparent_colour(picture: ImageFile.ImageFile) -> None:
+    """To 8 bits, as Pillow scales the samples themselves."""
+    colour, stored = picture.info["transparency"], picture.tile[0][3]
+    if stored == "RGB;16B":
+        picture.info["transparency"] = tuple(value >> 8 for value in colour)
+    elif stored in ("L;2", "L;4"):
+        picture.info["transparency"] = colour * {"L;2": 85, "L;4": 17}[stored]
+
+
+def _from_deep_grey(picture: ImageFile.ImageFile, kind: str) -> Image.Image:
+    """Grey of 12 or 16 bits without its lower bits; of 32, stretched from the darkest to the brightest value."""
+    tags = picture.tag_v2 if kind == "TIFF" else {}  # pyright: ignore[reportAttributeAccessIssue]
+    values, bits = np.asarray(picture), tags.get(_BITS, (16,))[0]
+    if values.dtype.kind == "u":
+        small = (values >> (bits - 8)).astype(np.uint8)
+    else:
+        values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
+        small = np.rint((values - values.min()) * (255 / max(float(np.ptp(values)), 1e-30))).astype(np.uint8)
+    grey = Image.fromarray(255 - small if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else small)
+    colour = picture.info.get("transparency")
+    if colour is not None:
+        grey.putalpha(Image.fromarray(np.where(values == colour, 0, 255).astype(np.uint8)))
+    return grey

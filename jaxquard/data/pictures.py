@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageFilter
 
-from jaxquard.data.decoding import MAX_PIXELS, decode
+from jaxquard.data.decoding import decode
 from jaxquard.data.framing import USUAL, Framing
 from jaxquard.data.statistics import MIDDLE
 from jaxquard.errors import UsageError
@@ -46,9 +46,8 @@ def read_picture(
     framing: Framing = USUAL,
     as_is: bool = False,
     background: Literal["auto", "light", "dark"] = "auto",
-    max_pixels: int = MAX_PIXELS,
 ) -> Picture:
-    """Read a PNG, JPEG or WebP picture of any size and colour into a grey image of `image_shape`.
+    """Read a picture of any size and colour into a grey image of `image_shape`.
 
     `framing` says what the network's images look like. `background` is the picture's; "auto" looks at it. `as_is`
     leaves out the search for an object, and inverts nothing: the whole picture is resized. A
@@ -59,7 +58,7 @@ def read_picture(
     *size, channels = image_shape
     if len(size) != 2 or channels != 1:
         raise UsageError(f"only grey images can be made of pictures; this network takes {image_shape}")
-    decoded, notes = decode(source, name=name, max_pixels=max_pixels)
+    decoded, notes = decode(source, name=name)
     grey, ground, flaws = _flatten(decoded)
     steps, warnings = [("decoded", decoded), ("grey", grey)], []
     light = framing.background == "light"

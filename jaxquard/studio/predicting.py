@@ -30,7 +30,6 @@ from jaxquard.studio.models import Shelf, Subject, learned
 from jaxquard.studio.security import read_json
 from jaxquard.training.evaluation import all_logits, log_probabilities
 
-MAX_PIXELS = 4_000_000  # by the picture's header
 MODELS = 2  # side by side
 COMPARED = 2_000  # training images, and as many of the test set
 TINY = 1e-6  # what stands for the length of a blank image
@@ -84,7 +83,7 @@ def see(question: Question, image_shape: tuple[int, int, int], framing: Framing)
     """The question's pictures as a network of such images receives them. Raises UsageError or DataError."""
     if question.picture is None:
         return Seen(as_images(question.pixels, image_shape), [], [])
-    picture = read_picture(question.picture, image_shape=image_shape, framing=framing, max_pixels=MAX_PIXELS)
+    picture = read_picture(question.picture, image_shape=image_shape, framing=framing)
     steps = [{"name": name, "png": thumbnail(pixels)} for name, pixels in picture.steps]
     return Seen(picture.image[None], steps, list(picture.notes))
 
