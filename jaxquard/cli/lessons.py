@@ -16,8 +16,9 @@ from jaxquard.lessons import find, listing
 from jaxquard.streams import say
 
 if TYPE_CHECKING:
+    from jaxquard.lessons.experiment import ScaleName
     from jaxquard.lessons.lab import Tick
-    from jaxquard.lessons.lesson import Lesson, ScaleName
+from jaxquard.lessons.lesson import Lesson
 
 
 def list_lessons(*, common: Shared = COMMON) -> None:
@@ -46,7 +47,7 @@ def lesson(
     common: Shared = COMMON,
 ) -> None:
     """Put a claim to the test: predict, train, and see whether it holds."""
-    number, chosen = find(name)
+    chosen = find(name)
     if quick and full:
         raise UsageError("--quick and --full: give one of the two")
     if mine is not None:
@@ -67,7 +68,7 @@ def lesson(
 
     dataset = data.load("fashion-mnist", **data_options(source, common))
     with _bar(len(chosen.configs(chosen.scales[scale_name])), common.quiet) as tick:
-        result = run(name, number, chosen, scale_name, dataset, tick)
+        result = run(name, chosen, scale_name, dataset, tick)
     result["prediction"] = guess(result, chosen, letter) if letter else None
     written = page.write(folder, result, chosen, overwrite=overwrite)
     if common.json:

@@ -1,6 +1,7 @@
 """Claims put to the test: one file a lesson, each with a question, an experiment, a rule fixed before, a verdict.
 
-How to write one. A lesson is a module here that binds `LESSON = Lesson(...)` (see `lesson.py`, `baselines.py`):
+How to write one. A lesson is a module in claims/ that binds `LESSON = Lesson(...)`; see `lesson.py` and
+`claims/baselines.py`:
 
 - `question`, `claim`, `source`: in your own words; the source is Nielsen's chapter and section, or the original README
   (docs/ORIGINAL.md).
@@ -14,7 +15,7 @@ How to write one. A lesson is a module here that binds `LESSON = Lesson(...)` (s
 - `judge(measured) -> Finding(comparisons, answer, facts)`: pure. `above(what, first - second, margin)` is one part of
   the claim; `tuned` picks each side's own best setting fairly; `best` and `bracket` find the choice that was right
   (None: cannot tell). `facts` are strings for the words; seeds are rows everywhere, so differences are paired.
-- `draw(measured) -> [Chart]`: pure; `drawing.point` and `drawing.dot` make rows with the verdict's own interval.
+- `draw(measured) -> [Chart]`: pure; `figures.point` and `figures.dot` make rows with the verdict's own interval.
   Titles say what is shown, not what was hoped for.
 - `background`, `method`, `take_home` (by verdict), `try_next`: Markdown. No number stands in them that depends on the
   run: put `{name}` and let `judge` supply it.
@@ -54,12 +55,12 @@ NAMES = (
 )
 
 
-def find(name: str) -> "tuple[int, Lesson]":
-    """A lesson and its number in the book; UsageError, with the nearest name, if there is none."""
+def find(name: str) -> "Lesson":
+    """A lesson by name; UsageError, with the nearest name, if there is none."""
     if name not in NAMES:
         raise UsageError(f"{name!r} is none of the lessons {', '.join(NAMES)}{suggestion(name, list(NAMES))}")
-    module = importlib.import_module(f"jaxquard.lessons.{name.replace('-', '_')}")
-    return NAMES.index(name) + 1, module.LESSON
+    module = importlib.import_module(f"jaxquard.lessons.claims.{name.replace('-', '_')}")
+    return module.LESSON
 
 
 def listing() -> list[dict[str, object]]:
@@ -68,7 +69,7 @@ def listing() -> list[dict[str, object]]:
 
     found = []
     for name in NAMES:
-        _, lesson = find(name)
+        lesson = find(name)
         result = shipped(name) or {}
         stated = {"name": name, "question": lesson.question, "claim": lesson.claim, "source": lesson.source}
         found.append(stated | {"seconds": result.get("seconds"), "verdict": result.get("verdict")})

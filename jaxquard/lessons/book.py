@@ -38,14 +38,14 @@ def full_result(name: str) -> Result:
     """The `--full` result of a lesson: the one that is there if its definition is today's, else a new one."""
     from jaxquard import data
 
-    number, lesson = find(name)
+    lesson = find(name)
     file = RESULTS / f"{name}.json"
     if file.is_file():
         kept = json.loads(file.read_text(encoding="utf-8"))
         if kept["definition"] == definition(lesson, "full"):
-            return judged(lesson, kept | {"number": number})
-    print(f"{number}. {name}: training", file=sys.stderr, flush=True)
-    result = run(name, number, lesson, "full", data.load("fashion-mnist"))
+            return judged(lesson, kept)
+    print(f"{name}: training", file=sys.stderr, flush=True)
+    result = run(name, lesson, "full", data.load("fashion-mnist"))
     file.write_bytes(to_json(result))
     print(f"   {result['seconds']:.0f} s: {SAID[result['verdict']]}", file=sys.stderr, flush=True)
     return result
@@ -54,11 +54,11 @@ def full_result(name: str) -> Result:
 def bind(results: list[Result], folder: Path) -> None:
     """Write the pages of these results, their charts and a table of contents; whatever else was there goes."""
     folder.mkdir(parents=True, exist_ok=True)
-    stems = [f"{result['number']:02d}-{result['lesson']}" for result in results]
+    stems = [result["lesson"] for result in results]
     written = [folder / "README.md"]
-    written[0].write_text(contents(results, stems), encoding="utf-8")
+    written[0].write_text(contents(results), encoding="utf-8")
     for k, (result, stem) in enumerate(zip(results, stems, strict=True)):
-        _, lesson = find(result["lesson"])
+        lesson = find(result["lesson"])
         charts = lesson.draw(result["measured"])
         pictures = chart_paths(folder, stem, charts)
         for chart, picture in zip(charts, pictures, strict=True):
@@ -70,12 +70,12 @@ def bind(results: list[Result], folder: Path) -> None:
         old.unlink()
 
 
-def contents(results: list[Result], stems: list[str]) -> str:
+def contents(results: list[Result]) -> str:
     """The first page: what is asked, what is claimed, what came out."""
     counts = [f"{said}: {n}" for verdict, said in SAID.items() if (n := [r["verdict"] for r in results].count(verdict))]
     rows = [
-        f"| {r['number']} | [{r['question']}]({stem}.md) | {r['claim']} | {SAID[r['verdict']]} |"
-        for r, stem in zip(results, stems, strict=True)
+        f"| {number} | [{r['question']}]({r['lesson']}.md) | {r['claim']} | {SAID[r['verdict']]} |"
+        for number, r in enumerate(results, 1)
     ]
     head = "| | question | claim | verdict |\n| --: | --- | --- | --- |"
     return "\n".join([INTRODUCTION, f"Of {len(results)} claims — {', '.join(counts)}.\n", head, *rows]) + "\n"

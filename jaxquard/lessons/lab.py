@@ -13,8 +13,7 @@ import numpy as np
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset
-from jaxquard.lessons.arms import Arm, make_arms
-from jaxquard.lessons.lesson import Scale
+from jaxquard.lessons.experiment import Arm, Scale, make_arms
 from jaxquard.nn.model import Model, Params, State
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss

@@ -3,36 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from jaxquard.charts import Chart
 from jaxquard.config import Config
+from jaxquard.lessons.experiment import Scale, ScaleName
 from jaxquard.lessons.verdict import Comparison, Verdict, all_of
 
 if TYPE_CHECKING:
     from jaxquard.lessons.lab import Lab
 
-ScaleName = Literal["quick", "default", "full"]
 Measured = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """How much of everything: images to learn from, images held out to judge by, passes, networks of each kind."""
-
-    train: int
-    validation: int
-    epochs: int
-    seeds: int
-
-
-def scales(epochs: int, *, quick: int = 20, full: int | None = None) -> dict[ScaleName, Scale]:
-    """The usual three: seconds on a corner of the data, at most two minutes on a part, and most or all of it."""
-    return {
-        "quick": Scale(train=1_000, validation=1_000, epochs=quick, seeds=5),
-        "default": Scale(train=10_000, validation=5_000, epochs=epochs, seeds=5),
-        "full": Scale(train=50_000, validation=10_000, epochs=full or epochs, seeds=10),
-    }
 
 
 @dataclass(frozen=True)

@@ -5,9 +5,9 @@ from textwrap import fill
 from typing import Any
 
 from jaxquard.charts import Chart, data_table, save
+from jaxquard.lessons.figures import filled, show
 from jaxquard.lessons.lesson import Lesson
 from jaxquard.lessons.run import Result, facts_of, to_json
-from jaxquard.lessons.words import filled, show
 
 RULE = (
     "The rule, the same for every claim: the difference is taken seed by seed (for times: measurement by measurement); "
@@ -52,7 +52,7 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
     facts = facts_of(result)
     home = lesson.take_home.get(result["verdict"], CANNOT_TELL)
     parts = [
-        f"# {result['number']}. {result['question']}",
+        f"# {result['question']}",
         f"> **The claim.** {result['claim']}\n>\n> — {result['source']}",
         filled(lesson.background, facts),
         "## What was done",
@@ -124,7 +124,7 @@ def provenance(result: Result) -> str:
 
 def summary(result: Result, lesson: Lesson, in_full: str | None = None) -> str:
     """The claim beside what was measured and what to take home, for a terminal; `in_full`: the full run's verdict."""
-    lines = [f"{result['number']}. {result['question']}", "", f"The claim: {result['claim']}", ""]
+    lines = [result["question"], "", f"The claim: {result['claim']}", ""]
     for part in result["comparisons"]:
         mean, low, high, margin = (show(part[key]) for key in ("mean", "low", "high", "margin"))
         measured = f"{mean} {part['unit']}".rstrip()

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxquard.errors import DataError, JaxquardError, UsageError
-from jaxquard.lessons.arms import as_data
-from jaxquard.lessons.lesson import Lesson, ScaleName
+from jaxquard.lessons.experiment import ScaleName, as_data
+from jaxquard.lessons.lesson import Lesson
 
 if TYPE_CHECKING:
     from jaxquard.data import Dataset
@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 Result = dict[str, Any]
 
 
-def run(
-    name: str, number: int, lesson: Lesson, scale_name: ScaleName, dataset: "Dataset", tick: "Tick | None" = None
-) -> Result:
+def run(name: str, lesson: Lesson, scale_name: ScaleName, dataset: "Dataset", tick: "Tick | None" = None) -> Result:
     """Train what the lesson asks for, and judge it. The result is plain data, ready for JSON. Raises UsageError."""
     from jaxquard.lessons.lab import Lab
     from jaxquard.runs.environment import describe
@@ -40,7 +38,6 @@ def run(
     measured = as_data(lesson.measure(Lab(dataset, scale, tick or (lambda label, done: None)), configs))
     raw = {
         "lesson": name,
-        "number": number,
         "scale": {"name": scale_name, **vars(scale)},
         "definition": definition(lesson, scale_name),
         "configs": {label: config.to_dict() for label, config in configs.items()},

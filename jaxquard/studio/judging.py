@@ -12,7 +12,7 @@ from jaxquard.charts import Chart, lines, reliability
 from jaxquard.charts.judgement import wilson
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
-from jaxquard.lessons.calibration import ANGLES, NOISES, noisy, turned
+from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned
 from jaxquard.studio.drawing import drawn
 from jaxquard.studio.models import Subject, answer
 from jaxquard.training.evaluation import Evaluation, accuracy, judge, none_if_nan

@@ -30,20 +30,20 @@ def result_of(name: str, lesson: Lesson) -> Result | None:
 def one_lesson(name: str) -> dict[str, Any]:
     """A lesson as a page: its words, and its charts beside them."""
     facts = next(facts for facts in lessons.listing() if facts["name"] == name)
-    number, lesson = lessons.find(name)
+    lesson, number = lessons.find(name), lessons.NAMES.index(name) + 1
     facts |= {"number": number, "choices": dict(lesson.choices), "command": f"jaxquard lesson {name}"}
     result = result_of(name, lesson)
     if result is None:
-        return facts | {"markdown": unmeasured(number, lesson, name), "charts": []}
+        return facts | {"markdown": unmeasured(lesson, name), "charts": []}
     charts = [drawn(f"{name}-{k}", chart) for k, chart in enumerate(lesson.draw(result["measured"]), 1)]
     made = {"seconds": result["seconds"], "verdict": result["verdict"]}
     return facts | made | {"markdown": page.markdown(result, lesson, [], []), "charts": charts}
 
 
-def unmeasured(number: int, lesson: Lesson, name: str) -> str:
+def unmeasured(lesson: Lesson, name: str) -> str:
     """The page of a lesson that nobody has run here: the claim, and how to put it to the test."""
     return (
-        f"# {number}. {lesson.question}\n\n> **The claim.** {lesson.claim}\n>\n> — {lesson.source}\n\n"
+        f"# {lesson.question}\n\n> **The claim.** {lesson.claim}\n>\n> — {lesson.source}\n\n"
         f"There are no figures yet. `jaxquard lesson {name}` makes them, in two minutes at most.\n"
     )
 

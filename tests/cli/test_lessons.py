@@ -18,11 +18,11 @@ def tiny(monkeypatch, clothes, tmp_path):
     import dataclasses
 
     from jaxquard.lessons import find
-    from jaxquard.lessons.lesson import Scale
+    from jaxquard.lessons.experiment import Scale
 
-    number, lesson = find("baselines")
+    lesson = find("baselines")
     small = dataclasses.replace(lesson, scales={"quick": Scale(300, 200, 1, 5), "default": Scale(300, 200, 2, 5)})
-    monkeypatch.setattr(verbs, "find", lambda name: (number, small))
+    monkeypatch.setattr(verbs, "find", lambda name: small)
     monkeypatch.setattr("jaxquard.data.load", lambda *given, **options: clothes)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -93,7 +93,7 @@ class Terminal(io.StringIO):
 
 @pytest.mark.parametrize(("typed", "letter"), [("b\n", "B"), ("x\n\n", None), ("", None), ("?\nD\n", "D")])
 def test_a_prediction_is_asked_for_on_a_terminal(tiny, monkeypatch, typed: str, letter: str | None):
-    _, lesson = verbs.find("baselines")
+    lesson = verbs.find("baselines")
     screen = Terminal()
     monkeypatch.setattr("sys.stdin", Terminal(typed))
     monkeypatch.setattr("sys.stderr", screen)
@@ -103,7 +103,7 @@ def test_a_prediction_is_asked_for_on_a_terminal(tiny, monkeypatch, typed: str, 
 
 
 def test_nobody_is_asked_without_a_terminal(monkeypatch, tiny):
-    _, lesson = verbs.find("baselines")
+    lesson = verbs.find("baselines")
     monkeypatch.setattr("sys.stdin", io.StringIO("A\n"))
     assert verbs._prediction(lesson, None, ask=True) is None
 

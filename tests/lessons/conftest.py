@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxquard.lessons.arms import as_data
+from jaxquard.lessons.experiment import as_data
+from jaxquard.lessons.figures import filled
 from jaxquard.lessons.lesson import Finding, Lesson
-from jaxquard.lessons.words import filled
 
 
 @pytest.fixture

@@ -15,8 +15,7 @@ from jaxquard.lessons.run import definition, facts_of, guess, judged, run, shipp
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_lesson_says_all_there_is_to_say(name: str):
-    number, lesson = find(name)
-    assert NAMES[number - 1] == name
+    lesson = find(name)
     for words in ("question", "claim", "source", "background", "method", "try_next"):
         assert len(getattr(lesson, words)) > 15, words
     assert list(lesson.choices) == list(string.ascii_uppercase[: len(lesson.choices)])
@@ -29,7 +28,7 @@ def test_every_lesson_says_all_there_is_to_say(name: str):
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("scale", ["quick", "default", "full"])
 def test_every_experiment_is_configs_over_five_seeds_or_more(name: str, scale):
-    _, lesson = find(name)
+    lesson = find(name)
     configs = lesson.configs(lesson.scales[scale])
     assert configs
     for config in configs.values():
@@ -52,7 +51,7 @@ def test_an_unknown_lesson_suggests_the_nearest():
 def test_the_definition_knows_configs_and_scale_but_not_words():
     import dataclasses
 
-    _, lesson = find("baselines")
+    lesson = find("baselines")
     reworded = dataclasses.replace(lesson, claim="something else", try_next="nothing")
     assert definition(reworded, "full") == definition(lesson, "full") != definition(lesson, "quick")
 
@@ -60,7 +59,7 @@ def test_the_definition_knows_configs_and_scale_but_not_words():
 def test_the_definition_is_not_changed_by_a_default_without_effect(monkeypatch):
     from jaxquard.config import Config
 
-    _, lesson = find("baselines")
+    lesson = find("baselines")
     before, usual = definition(lesson, "full"), Config.to_dict
     monkeypatch.setattr(Config, "to_dict", lambda self: usual(self) | {"temperature": 2.0})
     assert definition(lesson, "full") == before
@@ -72,19 +71,24 @@ def test_the_definition_is_not_changed_by_a_default_without_effect(monkeypatch):
 def test_what_ships_was_made_by_todays_definition_and_says_no_word_twice(name):
     result = shipped(name)
     assert result is not None
-    assert result["definition"] == definition(find(name)[1], "full")
+    assert result["definition"] == definition(find(name), "full")
     assert not result["scale"].keys() & result["facts"].keys()
 
 
 def test_the_definition_knows_what_measuring_uses(monkeypatch):
-    from jaxquard.lessons import calibration, compiler
+    from jaxquard.lessons.claims import calibration, compiler
     from jaxquard.lessons.lab import Lab
     from jaxquard.lessons.run import used
 
-    names = {name.removeprefix("jaxquard.lessons.") for name in used(find("compiler")[1].measure, Lab)}
-    assert {"compiler.time_ways", "compiler.make_ways", "compiler.UPDATES", "arms.make_arms"} <= names
-    assert not {"compiler.judge", "compiler.draw", "compiler.ratios"} & names
-    assert "jaxquard.lessons.bench.by_hand" in used(find("backprop")[1].measure)
+    names = {name.removeprefix("jaxquard.lessons.") for name in used(find("compiler").measure, Lab)}
+    assert {
+        "claims.compiler.time_ways",
+        "claims.compiler.make_ways",
+        "claims.compiler.UPDATES",
+        "experiment.make_arms",
+    } <= names
+    assert not {"claims.compiler.judge", "claims.compiler.draw", "claims.compiler.ratios"} & names
+    assert "jaxquard.lessons.bench.by_hand" in used(find("backprop").measure)
     for module, name, constant in ((compiler, "UPDATES", {}), (calibration, "ANGLES", (0, 90))):
         before = definition(module.LESSON, "full")
         monkeypatch.setattr(module, name, constant)
@@ -113,17 +117,17 @@ def test_the_definition_reads_code_and_not_words(changed, same):
 
 
 def test_more_images_than_there_are_is_said(clothes):
-    number, lesson = find("baselines")
+    lesson = find("baselines")
     with pytest.raises(UsageError, match="needs 15,000 training images, and clothes has 2,000"):
-        run("baselines", number, lesson, "default", clothes)
+        run("baselines", lesson, "default", clothes)
 
 
 @pytest.mark.check
 @pytest.mark.parametrize("name", NAMES)
 def test_the_quick_form_runs_from_question_to_page(name: str, clothes, tmp_path):
-    number, lesson = find(name)
+    lesson = find(name)
     told: list[tuple[str, float]] = []
-    result = run(name, number, lesson, "quick", clothes, lambda label, done: told.append((label, done)))
+    result = run(name, lesson, "quick", clothes, lambda label, done: told.append((label, done)))
     assert told
     assert result["verdict"] in ("holds", "does not hold", "cannot tell")
     assert result["answer"] in (*lesson.choices, None)

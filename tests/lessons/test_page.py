@@ -10,11 +10,11 @@ import pytest
 from jaxquard.charts import dot_plot
 from jaxquard.errors import DataError, JaxquardError
 from jaxquard.lessons import NAMES, book, find, page
-from jaxquard.lessons.arms import arm_names, as_data, final, make_arms
-from jaxquard.lessons.lesson import Finding, Lesson, scales
+from jaxquard.lessons.experiment import arm_names, as_data, final, make_arms, scales
+from jaxquard.lessons.figures import filled, show, spread
+from jaxquard.lessons.lesson import Finding, Lesson
 from jaxquard.lessons.run import guess, judged, read, shipped, to_json
 from jaxquard.lessons.verdict import above
-from jaxquard.lessons.words import filled, show, spread
 
 
 def judge(measured) -> Finding:
@@ -38,7 +38,6 @@ LESSON = Lesson(
 )
 RAW = {
     "lesson": "first",
-    "number": 4,
     "scale": {"name": "default", "train": 10_000, "validation": 5_000, "epochs": 3, "seeds": 5},
     "definition": "0" * 16,
     "configs": {},
@@ -138,15 +137,15 @@ def test_a_file_that_is_no_result_is_said(tmp_path, content: str):
 
 
 def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch):
-    monkeypatch.setattr(book, "find", lambda name: (0, LESSON))
-    (tmp_path / "99-old.md").write_text("old")
-    results = [judged(LESSON, RAW | {"lesson": name, "number": n}) for n, name in enumerate(("one", "two", "three"), 1)]
+    monkeypatch.setattr(book, "find", lambda name: LESSON)
+    (tmp_path / "old.md").write_text("old")
+    results = [judged(LESSON, RAW | {"lesson": name}) for name in ("one", "two", "three")]
     book.bind(results, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
-    assert names == {"README.md"} | {f"0{n}.{s}" for n in ("1-one", "2-two", "3-three") for s in ("md", "svg")}
+    assert names == {"README.md"} | {f"{name}.{s}" for name in ("one", "two", "three") for s in ("md", "svg")}
     contents = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "Of 3 claims — it holds: 3." in contents
-    for text in (contents, (tmp_path / "02-two.md").read_text(encoding="utf-8")):
+    for text in (contents, (tmp_path / "two.md").read_text(encoding="utf-8")):
         links = re.findall(r"\]\(([^)]+)\)", text)
         assert links
         assert set(links) <= names | {"../ORIGINAL.md"}
@@ -155,8 +154,7 @@ def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch
 def test_the_book_in_the_docs_is_drawn_from_the_results_that_come_along(tmp_path, monkeypatch):
     """`make lessons` draws it anew, and trains nothing where only words were changed."""
     monkeypatch.setattr(book, "save", lambda chart, path, **options: path.touch())
-    lessons = [(name, *find(name)) for name in NAMES]
-    book.bind([judged(lesson, (shipped(name) or {}) | {"number": k}) for name, k, lesson in lessons], tmp_path)
+    book.bind([judged(find(name), shipped(name) or {}) for name in NAMES], tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {file.name for file in book.DOCS.iterdir()}
     for file in tmp_path.glob("*.md"):
         assert file.read_text(encoding="utf-8") == (book.DOCS / file.name).read_text(encoding="utf-8"), file.name
@@ -166,12 +164,11 @@ def test_a_result_of_another_definition_is_not_kept(tmp_path, monkeypatch, cloth
     """What is there is used if it was made by this definition; else the lesson is run again."""
     ran = []
     monkeypatch.setattr(book, "RESULTS", tmp_path)
-    monkeypatch.setattr(book, "find", lambda name: (7, LESSON))
+    monkeypatch.setattr(book, "find", lambda name: LESSON)
     monkeypatch.setattr(book, "run", lambda *given: ran.append(given[0]) or judged(LESSON, RAW))
     monkeypatch.setattr("jaxquard.data.load", lambda name: clothes)
     monkeypatch.setattr(book, "definition", lambda lesson, scale: "0" * 16)
     assert book.full_result("first")["verdict"] == "holds"
-    assert book.full_result("first")["number"] == 7
     assert ran == ["first"]
     monkeypatch.setattr(book, "definition", lambda lesson, scale: "1" * 16)
     book.full_result("first")

@@ -21,7 +21,7 @@ def test_the_list_is_the_book(get):
 @pytest.mark.parametrize("name", lessons.NAMES)
 def test_every_lesson_has_a_page(get, name):
     found = get(f"/api/lessons/{name}")
-    assert found["markdown"].startswith(f"# {found['number']}. {found['question']}\n")
+    assert found["markdown"].startswith(f"# {found['question']}\n")
     assert "](" not in found["markdown"]  # no picture, no link: the charts come beside it
     assert found["command"] == f"jaxquard lesson {name}"
 
@@ -37,7 +37,6 @@ def test_a_lesson_that_was_never_run_says_how_to(get, monkeypatch, tmp_path):
 MEASURED = {"first": [88.1, 88.3, 88.2], "second": [86.0, 86.1, 86.2]}
 RESULT = {
     "lesson": "seeds",
-    "number": 18,
     "scale": {"name": "full", "train": 10, "validation": 5, "epochs": 1, "seeds": 3},
     "seconds": 12.0,
     "environment": {"threads": 2, "processor": "P", "jax": "J", "python": "3", "dataset": {"name": "D", "train": 15}},
@@ -52,10 +51,10 @@ def test_a_lesson_with_figures(get, monkeypatch, tmp_path, where):
         return Finding([above("the lead", values, 1.0)], None)
 
     rows = [{"name": name, "values": values} for name, values in MEASURED.items()]
-    _, real = lessons.find("seeds")
+    real = lessons.find("seeds")
     words = {"background": "B", "method": "M", "take_home": {"holds": "Take this."}, "try_next": "T"}
     made = replace(real, judge=judge, draw=lambda measured: [dot_plot(rows, title="T", x_title="x")], **words)
-    monkeypatch.setattr(lessons, "find", lambda name: (18, made))
+    monkeypatch.setattr(lessons, "find", lambda name: made)
     monkeypatch.setattr(room, "shipped", lambda name: RESULT if where == "shipped" else None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lessons" / "seeds").mkdir(parents=True)

@@ -1,0 +1,19 @@
+"""Images made harder to recognise: rotated, or with noise. The lesson on calibration and the studio use them."""
+
+import numpy as np
+
+ANGLES = (0, 5, 10, 15, 20, 30, 45)  # degrees
+NOISES = (0, 10, 20, 30, 45, 60)  # standard deviation, in the grey levels 0 to 255
+
+
+def turned(images: np.ndarray, angle: float) -> np.ndarray:
+    """Rotated about the middle by so many degrees, what comes in from outside being blank."""
+    from scipy.ndimage import rotate
+
+    return rotate(images, angle, axes=(2, 1), reshape=False, order=1)
+
+
+def noisy(images: np.ndarray, std: float) -> np.ndarray:
+    """With normal noise on every pixel, the same whenever asked."""
+    noise = np.random.default_rng(0).normal(0, std, images.shape)
+    return np.clip(images + noise, 0, 255).round().astype(np.uint8)

@@ -1,0 +1,96 @@
+"""How large an experiment is, and what it leaves: arms, one for each kind of network, a row for each seed. No jax."""
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from jaxquard.config import Config
+
+ScaleName = Literal["quick", "default", "full"]
+Arm = dict[str, Any]
+CURVES = {
+    "accuracy": "val_accuracy",
+    "loss": "val_loss",
+    "train_accuracy": "train_accuracy",
+    "train_loss": "train_loss",
+}
+DIGITS = 6
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much of everything: images to learn from, images held out to judge by, passes, networks of each kind."""
+
+    train: int
+    validation: int
+    epochs: int
+    seeds: int
+
+
+def scales(epochs: int, *, quick: int = 20, full: int | None = None) -> dict[ScaleName, Scale]:
+    """The usual three: seconds on a corner of the data, at most two minutes on a part, and most or all of it."""
+    return {
+        "quick": Scale(train=1_000, validation=1_000, epochs=quick, seeds=5),
+        "default": Scale(train=10_000, validation=5_000, epochs=epochs, seeds=5),
+        "full": Scale(train=50_000, validation=10_000, epochs=full or epochs, seeds=10),
+    }
+
+
+def make_arms(label: str, config: Config, records: list[dict[str, Any]], diverged: list[bool]) -> dict[str, Arm]:
+    """Journal lines, which list every network, cut into one arm for each swept combination."""
+    networks, seeds = len(diverged), config.seeds
+    curves = {name: _curves([record.get(key) for record in records], networks) for name, key in CURVES.items()}
+    layers = {key: _by_layer(records, key, networks) for key in ("dead", "grad_norm") if key in (records or [{}])[0]}
+    seconds = [record["seconds"] / networks for record in records if "seconds" in record]
+    arms = {}
+    for number, name in enumerate(arm_names(label, config)):
+        own = slice(number * seeds, (number + 1) * seeds)
+        arm: Arm = {key: values[own] for key, values in curves.items()}
+        arm |= {key: {layer: values[own] for layer, values in found.items()} for key, found in layers.items()}
+        arms[name] = arm | {"diverged": diverged[own], "seconds": seconds}
+    return arms
+
+
+def arm_names(label: str, config: Config) -> list[str]:
+    """What `Lab.train` calls its arms: the label alone, or `label learning_rate=0.1` for each swept combination."""
+    names = [label]
+    for setting, values in config.sweep:
+        names = [f"{name} {setting}={value:g}".strip() for name in names for value in values]
+    return names
+
+
+def _curves(records: list[Any], networks: int) -> list[list[float | None]]:
+    """(epochs, networks) -> (networks, epochs)."""
+    rows = [row if isinstance(row, list) else [row] * networks for row in records]
+    return [[row[k] for row in rows] for k in range(networks)]
+
+
+def _by_layer(records: list[dict[str, Any]], key: str, networks: int) -> dict[str, Any]:
+    return {layer: _curves([record[key][layer] for record in records], networks) for layer in records[0][key]}
+
+
+def as_data(value: Any) -> Any:
+    """Anything measured as plain data for JSON: six significant digits, for the rest is noise; not finite is None."""
+    if isinstance(value, dict):
+        return {str(name): as_data(item) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_data(item) for item in value]
+    if hasattr(value, "tolist"):
+        return as_data(value.tolist())
+    if isinstance(value, float):
+        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
+    return value
+
+
+def final(arm: Arm, epoch: int = -1) -> np.ndarray:
+    """Held-out accuracy in % at an epoch (counted from 0; the last), by seed. Who diverged gets nothing right."""
+    rows = [row or [0.0] for row in arm["accuracy"]]
+    kept = [0.0 if gone and epoch == -1 else row[epoch] or 0.0 for row, gone in zip(rows, arm["diverged"], strict=True)]
+    return 100 * np.array(kept)
+
+
+def finals(measured: dict[str, Any], label: str) -> np.ndarray:
+    """`final` of every arm of one label, in the order of its sweep: (settings, seeds)."""
+    return np.stack([final(arm) for name, arm in measured.items() if f"{name} ".startswith(f"{label} ")])
