@@ -18,7 +18,7 @@ from jaxquard.streams import say
 if TYPE_CHECKING:
     from jaxquard.lessons.experiment import ScaleName
     from jaxquard.lessons.lab import Tick
-from jaxquard.lessons.lesson import Lesson
+    from jaxquard.lessons.lesson import Lesson
 
 
 def list_lessons(*, common: Shared = COMMON) -> None:

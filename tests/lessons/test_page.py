@@ -56,7 +56,7 @@ RAW = {
 def test_the_page_takes_its_numbers_from_the_result():
     result = judged(LESSON, RAW)
     text = page.markdown(result, LESSON, LESSON.draw(result["measured"]), ["first.svg"])
-    assert text.startswith("# 4. Is the first better?\n")
+    assert text.startswith("# Is the first better?\n")
     assert "Why one asks.\n\nTwice." in text
     assert "10,000 images, 3 epochs." in text
     assert "10,000 of 60,000 training images" in text  # only a part, and it says so
