@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxquard.files import existing, is_writable
+from jaxquard.installed import how_to_add, how_to_renew_jax
 
 OLDEST_PYTHON = (3, 11)
 WRONG_JAXLIB = {  # release -> what is wrong with it
@@ -32,7 +33,6 @@ EXTRAS = {  # extra of pyproject.toml -> the modules that it brings
 }
 REPEATS = 200  # of one sum: enough to notice a fault in a call of fifty, in less than half a second
 ENOUGH = 10**9  # bytes, of memory and of disk
-REINSTALL = "in Jaxquard's folder, with its Python: pip install --upgrade -r requirements.txt"
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ def _attempt(name: str, group: Callable[[], Iterator[Check]]) -> list[Check]:
     except Exception as fault:  # a doctor that falls ill at the sight of the patient helps nobody
         told = ": ".join(filter(None, ["could not be checked", type(fault).__name__, " ".join(str(fault).split())]))
         asked = os.environ.get("JAX_PLATFORMS") or "cpu"  # empty: whatever there is
-        remedy = REINSTALL if asked == "cpu" else f"unset JAX_PLATFORMS, which asks for {asked}; or, {REINSTALL}"
+        remedy = how_to_renew_jax()
+        if asked != "cpu":
+            remedy = f"unset JAX_PLATFORMS, which asks for {asked}; or {remedy}"
         return [Check(name, False, told[:300], remedy)]
 
 
@@ -94,9 +96,9 @@ def check_jax() -> Iterator[Check]:
     jax, jaxlib = version("jax"), version("jaxlib")
     versions = f"jax {jax}, jaxlib {jaxlib}"
     if fault := WRONG_JAXLIB.get(jaxlib):
-        yield Check("JAX", False, f"{versions}: this jaxlib {fault}", REINSTALL)
+        yield Check("JAX", False, f"{versions}: this jaxlib {fault}", how_to_renew_jax())
     elif jax.split(".")[:3] != jaxlib.split(".")[:3]:
-        yield Check("JAX", None, f"{versions}: not released together", REINSTALL)
+        yield Check("JAX", None, f"{versions}: not released together", how_to_renew_jax())
     else:
         yield Check("JAX", True, versions)
 
@@ -147,7 +149,7 @@ def check_arithmetic() -> Iterator[Check]:
     with jax.default_matmul_precision("highest"), jax.threefry_partitionable(True):
         wrong = [_difference(*answer) for answer in _answers() if not np.array_equal(answer[1], answer[2])]
     if wrong:
-        remedy = f"trust no result of this JAX; {REINSTALL}"
+        remedy = f"trust no result of this JAX; {how_to_renew_jax()}"
         yield Check("arithmetic", False, "; ".join(wrong), remedy)
     else:
         yield Check("arithmetic", True, "every known answer is right")
@@ -272,7 +274,7 @@ def check_extras() -> Iterator[Check]:
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
         if missing:
-            remedy = f"if you want them, in Jaxquard's folder: pip install '.[{extra}]'"
+            remedy = f"if you want them: {how_to_add(extra)}"
             yield Check(f"extra: {extra}", None, f"not installed ({', '.join(missing)})", remedy)
         else:
             yield Check(f"extra: {extra}", True, "installed")

@@ -69,7 +69,7 @@ def test_a_device_that_is_not_there_is_a_matter_of_the_environment_not_of_the_in
     monkeypatch.setenv("JAX_PLATFORMS", "cuda")
     check = only(check for check in doctor.run_checks(tmp_path, tmp_path / "runs") if check.name == "devices")
     assert (check.ok, check.detail) == (False, "could not be checked: AssertionError")
-    assert str(check.remedy).startswith("unset JAX_PLATFORMS, which asks for cuda; or, ")
+    assert str(check.remedy).startswith('unset JAX_PLATFORMS, which asks for cuda; or pip install --upgrade "jax')
 
 
 @pytest.mark.parametrize("release", ["0.10.2", "0.11.0"])
@@ -225,7 +225,7 @@ def test_a_missing_extra_is_a_warning(monkeypatch):
     monkeypatch.setattr(doctor, "EXTRAS", {"charts": ("jaxquard_has_no_such_module",), "core": ("numpy",)})
     charts, core = doctor.check_extras()
     assert (charts.ok, core.ok) == (None, True)
-    assert ".[charts]" in str(charts.remedy)
+    assert "[charts]" in str(charts.remedy)
 
 
 def test_where_compiled_programs_are_kept(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 from jaxquard.charts import theme
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.files import write_atomically
+from jaxquard.installed import how_to_add
 
 SUFFIXES = (".png", ".svg", ".html")
 
@@ -73,7 +74,7 @@ def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
 def need_renderer() -> None:
     """JaxquardError where the extra that draws is not installed: better before a training than after it."""
     if find_spec("vl_convert") is None:
-        raise JaxquardError("charts need the extra that draws them: pip install '.[charts]' in its folder")
+        raise JaxquardError(f"charts need the extra that draws them: {how_to_add('charts')}")
 
 
 def _render(chart: Chart, suffix: str, scale: float) -> bytes:

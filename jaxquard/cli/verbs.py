@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from jaxquard import compilation
 from jaxquard.cli.options import COMMON, SOURCE, Common, Shared, Sourced, data_options, print_json
 from jaxquard.errors import JaxquardError, RunError
+from jaxquard.installed import how_to_add
 from jaxquard.streams import say
 
 if TYPE_CHECKING:
@@ -204,7 +205,7 @@ def studio(
     from importlib.util import find_spec
 
     if not all(find_spec(name) for name in ("starlette", "uvicorn", "vl_convert")):
-        raise JaxquardError("the studio needs the extra that serves it: pip install '.[studio]' in its folder")
+        raise JaxquardError(f"the studio needs the extra that serves it: {how_to_add('studio')}")
     compilation.keep_compiled_programs()
 
     from jaxquard.runs.directory import runs_directory

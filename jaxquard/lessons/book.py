@@ -24,7 +24,7 @@ hold, or be left open by this many seeds; a claim of several parts holds only if
 fail. They can be read in order.
 
 `jaxquard lesson NAME` runs one on a part of the data, in two minutes at most (`--full` repeats the run shown here), and
-asks first what you expect. It draws charts, which needs `pip install '.[charts]'`.
+asks first what you expect. It draws charts, which needs `pip install "jaxquard[charts]"`.
 """
 
 

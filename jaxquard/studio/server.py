@@ -29,6 +29,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
+from jaxquard.installed import how_to_add
 from jaxquard.studio import (
     Studio,
     comparing,
@@ -110,9 +111,7 @@ def _vega() -> File:
     try:
         import vl_convert
     except ImportError:
-        raise HTTPException(
-            404, "charts need the extra that draws them: pip install '.[charts]' in its folder"
-        ) from None
+        raise HTTPException(404, f"charts need the extra that draws them: {how_to_add('charts')}") from None
     return file(vl_convert.javascript_bundle(VEGA).encode(), ".js")
 
 

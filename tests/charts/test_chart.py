@@ -63,7 +63,7 @@ def test_a_folder_that_is_not_there_is_one_message(tmp_path):
 
 def test_without_the_extra_the_message_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
-    with pytest.raises(JaxquardError, match=r"pip install '\.\[charts\]' in its folder"):
+    with pytest.raises(JaxquardError, match=r'pip install "jaxquard\[charts\]"$'):
         save(small(), tmp_path / "a")
     assert not list(tmp_path.iterdir())
 

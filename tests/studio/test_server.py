@@ -279,5 +279,5 @@ def test_without_the_extra_the_verb_says_how_to_get_it(monkeypatch, capsys, miss
         cli.main(["studio"])
     assert end.value.code == 1
     assert capsys.readouterr().err == (
-        "jaxquard: the studio needs the extra that serves it: pip install '.[studio]' in its folder\n"
+        'jaxquard: the studio needs the extra that serves it: pip install "jaxquard[studio]"\n'
     )

@@ -1,0 +1,24 @@
+"""The advice must be a command that works, however the package was installed."""
+
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import jaxquard
+from jaxquard import installed
+
+
+def test_an_installed_package_is_called_by_its_name():
+    assert installed.how_to_add("charts") == 'pip install "jaxquard[charts]"'
+    jax, jaxlib = installed.how_to_renew_jax().removeprefix("pip install --upgrade ").split()
+    assert (jax[:5], jaxlib[:8]) == ('"jax!', '"jaxlib!')
+    assert all("!=0.11.0" in each and "!=0.10.2" in each for each in (jax, jaxlib))
+
+
+def test_one_that_only_lies_in_a_folder_is_called_by_that(monkeypatch):
+    def absent(name):
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(installed, "requires", absent)
+    folder = Path(jaxquard.__file__).parents[1]
+    assert installed.how_to_add("charts") == f'pip install "{folder}[charts]"'
+    assert installed.how_to_renew_jax() == f'pip install --upgrade "{folder}"'

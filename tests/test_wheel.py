@@ -1,0 +1,202 @@
+"""What a user gets: the wheel alone, in an environment with what it asks for, doing all that the README shows.
+
+No network: the packages that the wheel requires are linked from the environment of the tests, and no others.
+"""
+
+import contextlib
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import urllib.request
+import venv
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import distribution
+from pathlib import Path
+
+import numpy as np
+import pytest
+from packaging.requirements import Requirement
+from PIL import Image
+
+from jaxquard.data import load
+
+pytestmark = pytest.mark.check
+ROOT = Path(__file__).parents[1]
+SHIPPED = ("jaxquard", "docs", "mlp_fashion_mnist.py", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md")
+SHIPPED += ("Makefile", "pyproject.toml", "setup.py", "MANIFEST.in", "requirements.txt")
+QUICK = "--epochs 1 --batch-size 50 --validation 100 --dataset 'made up.npz'"
+FORMS = (  # a command of the README -> its quick form, the first that fits; {} is what was in the brackets
+    (r"jaxquard train(.*?)(?: --epochs \d+)?(?: --validation \d+)?", f"jaxquard train{{}} {QUICK}"),
+    (r"jaxquard evaluate RUN", "jaxquard evaluate RUN0"),
+    (r"jaxquard predict cnn-small shoe\.jpg", "jaxquard predict cnn-small shoe.jpg"),
+    (r"jaxquard compare RUN RUN --chart (\S+)", "jaxquard compare RUN0 RUN1 --chart {}"),
+    (r"jaxquard lesson (\S+)", "jaxquard lesson {} --quick --no-predict"),
+    (r"jaxquard studio", "jaxquard studio --no-open --port 0 --json"),
+    (r"jaxquard doctor", "jaxquard doctor"),
+    (r"pip install -r requirements\.txt", ""),  # how the wheel was built
+    (r"python mlp_fashion_mnist\.py", "python mlp_fashion_mnist.py --epochs 1"),
+)
+NEEDS = {"--chart": "charts", " lesson ": "charts", " studio ": "studio"}  # what is in a command -> the extra for it
+
+
+def readme() -> str:
+    return (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> str:
+    """All that the README shows in this language, "" being a shell's."""
+    return "".join(re.findall(rf"^```{language}\n(.*?)^```", readme(), re.M | re.S))
+
+
+def quick_form(line: str) -> str:
+    """What is run for a line of the README."""
+    command = line.partition(" #")[0].strip()
+    for known, form in FORMS:
+        if found := re.fullmatch(known, command):
+            return form.format(*found.groups())
+    raise AssertionError(f"the README shows a new command: {command}; FORMS has to say how to run it quickly")
+
+
+class Installed:
+    """An environment with the wheel, and a folder to work in."""
+
+    def __init__(self, home: Path, wheel: Path) -> None:
+        self.home, self.here = home / "environment", home / "an empty folder"
+        self.here.mkdir()
+        venv.create(self.home, with_pip=False)
+        self.bin = self.home / ("Scripts" if os.name == "nt" else "bin")
+        self.site = Path(sysconfig.get_path("purelib", "venv", {"base": str(self.home)}))
+        pip("--python", str(self.home), "install", "--no-deps", "--no-index", str(wheel), at=home)
+        self.link("")
+
+    def link(self, extra: str) -> None:
+        """Add what the package requires, with this extra, and all that those require."""
+        names, seen = [("jaxquard", extra)], set()
+        while names:
+            name, extra = names.pop()
+            seen.add((name, extra))
+            found = distribution(name)
+            for wanted in map(Requirement, found.requires or ()):
+                if wanted.marker is None or wanted.marker.evaluate({"extra": extra}):
+                    names += {(wanted.name, one) for one in wanted.extras | {""}} - seen
+            if name != "jaxquard":
+                for top in {file.parts[0] for file in found.files or ()} - {"..", "__pycache__"}:
+                    with contextlib.suppress(FileExistsError):
+                        (self.site / top).symlink_to(Path(str(found.locate_file(top))))
+
+    def start(self, command: str, at: Path | None = None, **options) -> subprocess.Popen[str]:
+        program, *arguments = shlex.split(command)
+        ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "JAXQUARD_RUNS"))}
+        environment = ours | {"JAXQUARD_OFFLINE": "1"}
+        pipe = subprocess.PIPE
+        at = at or self.here
+        return subprocess.Popen(
+            [self.bin / program, *arguments], cwd=at, env=environment, text=True, stdout=pipe, stderr=pipe, **options
+        )
+
+    def run(self, command: str, code: int = 0, at: Path | None = None) -> str:
+        """Its stdout, or its stderr where it was to fail."""
+        with self.start(command, at) as process:
+            out, err = process.communicate()
+        assert process.returncode == code, (command, out, err)
+        assert "Traceback" not in err
+        return err if code else out
+
+    def try_studio(self, command: str) -> None:
+        """Start it, ask for its page, and stop it."""
+        with self.start(command) as process:
+            assert process.stdout
+            try:
+                url = json.loads(process.stdout.readline())["url"]
+                with urllib.request.urlopen(url) as answer:
+                    assert b"<html" in answer.read()
+            finally:
+                process.send_signal(signal.SIGINT)
+                process.communicate()
+
+
+def pip(*arguments: str, at: Path) -> None:
+    subprocess.run([sys.executable, "-m", "pip", "--quiet", *arguments], cwd=at, check=True)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The sdist, unpacked."""
+    home = tmp_path_factory.mktemp("source")
+    (tree := home / "tree").mkdir()
+    subprocess.run(["cp", "-r", *(ROOT / name for name in SHIPPED), tree], check=True)
+    code = "import sys; from setuptools import build_meta; build_meta.build_sdist(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", code, home], cwd=tree, check=True, capture_output=True)
+    with tarfile.open(next(home.glob("*.tar.gz"))) as archive:
+        archive.extractall(home, filter="data")
+    return next(home.glob("jaxquard-*/"))
+
+
+@pytest.fixture(scope="module")
+def wheel(source: Path) -> Path:
+    """Built as the README's first command builds it, out of the sdist."""
+    assert quick_form("pip install -r requirements.txt") == ""
+    pip("wheel", "--no-deps", "--no-index", "--no-build-isolation", "-r", "requirements.txt", "-w", "..", at=source)
+    return next(source.parent.glob("*.whl"))
+
+
+def test_the_wheel_has_all_of_the_package_and_a_readme_without_links_into_the_repository(wheel: Path) -> None:
+    files = {path.relative_to(ROOT).as_posix() for path in (ROOT / "jaxquard").rglob("*") if path.is_file()}
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        metadata = archive.read(next(name for name in names if name.endswith("METADATA"))).decode()
+    assert {name for name in names if ".dist-info/" not in name} == {f for f in files if not f.endswith(".pyc")}
+    links = re.findall(r"\]\(([^)]*)\)", metadata)
+    assert all(link.startswith("https://") for link in links)
+    assert "What the code teaches" in metadata
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
+    load("fashion-mnist")  # into the cache, for the lesson and the script
+    installed = Installed(tmp_path_factory.mktemp("installed"), wheel)
+    rng = np.random.default_rng(0)
+    labels = np.arange(1200) % 10
+    images = rng.integers(0, 90, (1200, 28, 28), dtype=np.uint8)
+    for k in range(10):
+        images[labels == k, 2 * k : 2 * k + 6] += 150
+    np.savez(installed.here / "made up.npz", images=images, labels=labels)
+    Image.new("RGB", (300, 200), "white").save(installed.here / "shoe.jpg")
+    return installed
+
+
+def test_all_that_the_readme_shows_works_with_the_wheel_alone(installed: Installed, source: Path) -> None:
+    where = installed.run("python -c 'import jaxquard; print(jaxquard.__file__)'")
+    assert Path(where).is_relative_to(installed.site)
+    assert 'pip install "jaxquard[studio]"' in installed.run("jaxquard studio", code=1)
+    for line in blocks("").splitlines():
+        command = quick_form(line)
+        for part, extra in NEEDS.items():
+            if part in f"{command} ":
+                installed.link(extra)
+        found = sorted(path.name for path in (installed.here / "runs").glob("*"))
+        for k, run in enumerate(found):
+            command = command.replace(f"RUN{k}", run)
+        if "studio" in command:
+            installed.try_studio(command)
+        elif command:
+            installed.run(command, at=source if "mlp_fashion_mnist" in command else None)
+    assert {path.name for path in installed.here.iterdir()} == {
+        *("made up.npz", "shoe.jpg", "runs", "curves.svg", "lessons")
+    }
+
+
+def test_the_python_that_the_readme_shows_works_with_the_wheel_alone(installed: Installed) -> None:
+    code = blocks("python")
+    quick = re.sub(r"epochs=\d+", "epochs=1, dataset='made up.npz'", code)
+    assert quick != code
+    accuracy, path = installed.run(f"python -c {shlex.quote(quick)}").split(maxsplit=1)
+    assert 0 <= float(accuracy) <= 1
+    assert (installed.here / path.strip()).is_dir()
