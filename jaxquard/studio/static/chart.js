@@ -1,10 +1,11 @@
-// A chart is a drawing, a sentence that says the same, and a table of its figures. Drawing again on the same element
-// changes it in place, which is cheap where only the figures are others. Charts out of sight, and all of them while the
-// page is hidden, wait until they are looked at.
+// A chart is a drawing, the same in words for whoever does not see it, and a table of its figures. What changes while
+// one looks is drawn on a canvas (plot.js), what stays by Vega. Charts out of sight, and all of them while the page is
+// hidden, wait until they are looked at.
 
 import { h, clear, scrolling } from "./dom.js";
-import { apart, together } from "./figures.js";
 import { Lazy } from "./lazy.js";
+import { dark, shade } from "./palette.js";
+import { plot } from "./plot.js";
 
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
 const OPTIONS = {
@@ -17,27 +18,17 @@ const OPTIONS = {
   logLevel: 1, // errors alone
 };
 
-// The colours of jaxquard/charts/theme.py, and what each becomes on a dark page.
-const DARK = {
-  "#ffffff": "#1a1f26",
-  "#1f2328": "#e8e6e1",
-  "#59636e": "#a3adb8",
-  "#e4e7eb": "#323a44",
-  "#0072b2": "#56b4e9",
-  "#d55e00": "#f29a55",
-  "#009e73": "#4cc9a0",
-  "#cc79a7": "#e3a3c6",
-  "#000000": "#f0e442",
-};
 const WIDER = 100; // pixels by which a plot may exceed the width it was made to be read at
 const NARROWEST = 160; // below that, the whole drawing is made smaller
 const SLACK = 12; // pixels of the width that may stay empty
-const dark = matchMedia("(prefers-color-scheme: dark)");
 let usual = 120; // pixels for axis and labels beside a plot, as last measured: the first guess for the next one
 const figures = new Map();
 const gone = new WeakSet(); // elements that were let go of: what is drawn late, for a view that was left, is for nobody
 
-/** `chart`: {spec, sentence, table: {columns, rows}}; spec is Vega-Lite, its title becomes the page's own heading. */
+/**
+ * `chart`: {sentence, table: {columns, rows}} with either `spec`, which is Vega-Lite and whose title becomes the page's
+ * own heading, or {title, note, plot} for a canvas.
+ */
 export async function draw(element, chart) {
   if (gone.has(element)) return;
   if (!figures.has(element)) figures.set(element, new Figure(element));
@@ -56,21 +47,18 @@ class Figure {
     this.heading = h("h3");
     this.note = h("p", { class: "muted note" });
     this.plot = h("div", { class: "plot", role: "img" });
-    this.sentence = h("p", { class: "sentence" });
     this.table = scrolling("The figures");
     this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
-    const caption = h("figcaption", {}, this.sentence, this.details);
-    clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, caption));
+    clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, h("figcaption", {}, this.details)));
     this.beside = usual;
-    this.lazy = new Lazy(this.plot, () => this.embed().catch((error) => this.fail(error)));
+    this.lazy = new Lazy(this.plot, () => this.render().catch((error) => this.fail(error)));
   }
 
   show(chart) {
     this.chart = chart;
-    const title = chart.spec.title ?? {};
-    this.heading.textContent = line(title.text) || chart.name;
-    this.note.textContent = line(title.subtitle);
-    this.sentence.textContent = chart.sentence;
+    const title = chart.spec?.title ?? {};
+    write(this.heading, chart.title ?? (line(title.text) || chart.name));
+    write(this.note, chart.note ?? line(title.subtitle));
     this.plot.setAttribute("aria-label", `${this.heading.textContent}. ${chart.sentence}`);
     this.tabulate();
     return this.lazy.ask();
@@ -80,35 +68,36 @@ class Figure {
     if (this.details.open) clear(this.table, tableOf(this.chart.table));
   }
 
-  async embed() {
-    const embed = await library();
-    this.available = this.plot.clientWidth;
-    const parts = apart(fitted(this.chart.spec, this.available - this.beside));
-    const form = JSON.stringify({ ...parts.form, width: 0 }); // wider or narrower is no other form
-    if (form === this.form) return this.change(parts);
-    const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
-    const drawn = await embed(fresh, together(parts), OPTIONS);
-    if (this.ended) return drawn.finalize();
-    await this.fit(drawn.view, fresh);
-    clear(this.plot, fresh);
+  async render() {
+    if (this.chart.spec) return this.embed();
+    if (!this.canvas) clear(this.plot, (this.canvas = h("canvas", { "aria-hidden": "true" })));
     this.drawn?.finalize();
-    Object.assign(this, { drawn, form });
+    this.drawn = null;
+    plot(this.canvas, this.plot.clientWidth, this.chart.plot);
     return undefined;
   }
 
-  /** Other figures in the same form. */
-  async change({ form: { width }, params, datasets }) {
-    const { view } = this.drawn;
-    if (typeof width === "number") view.width(width);
-    Object.entries(params).forEach(([name, value]) => view.signal(name, value));
-    Object.entries(datasets).forEach(([name, values]) => view.data(name, values));
-    await view.resize().runAsync(); // room for labels is measured again
-    await this.fit(view, this.plot);
+  async embed() {
+    const embed = await library();
+    const { chart } = this;
+    this.scale = scale();
+    this.available = this.plot.clientWidth / this.scale;
+    const key = JSON.stringify([chart.spec, this.available, this.scale, dark.matches]);
+    if (this.drawn && key === this.key) return undefined;
+    const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
+    const drawn = await embed(fresh, fitted(chart.spec, this.available - this.beside), OPTIONS);
+    if (this.ended) return drawn.finalize();
+    await this.fit(drawn.view, fresh, chart.spec.width);
+    const svg = fresh.querySelector("svg");
+    for (const side of ["width", "height"]) svg.setAttribute(side, this.scale * Number(svg.getAttribute(side)));
+    clear(this.plot, fresh);
+    this.drawn?.finalize();
+    Object.assign(this, { drawn, key, canvas: null });
+    return undefined;
   }
 
   /** How wide axes and labels are beside the plot is known once they are drawn; mostly it is as the last time. */
-  async fit(view, drawing) {
-    const widest = this.chart.spec.width;
+  async fit(view, drawing, widest) {
     if (typeof widest !== "number") return;
     const whole = Number(drawing.querySelector("svg").getAttribute("width"));
     this.beside = usual = Math.ceil(whole - view.width());
@@ -118,7 +107,7 @@ class Figure {
   }
 
   fail(error) {
-    this.form = null;
+    this.canvas = this.key = null;
     console.error(error);
     clear(this.plot, h("p", { class: "muted" }, "This could not be drawn. The figures are below."));
     if (!this.failed) this.details.open = true; // once: it may have been closed since
@@ -130,6 +119,11 @@ class Figure {
     this.lazy.end();
     this.drawn?.finalize();
   }
+}
+
+/** How many times as large as at 16 pixels the page's letters are: on a projector drawings grow with them. */
+function scale() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 }
 
 const redraw = () => figures.forEach((figure) => figure.lazy.ask());
@@ -159,7 +153,7 @@ function fitted(spec, available) {
 }
 
 function recoloured(spec) {
-  return JSON.parse(JSON.stringify(spec).replace(/(?<=")#[0-9a-f]{6}(?=")/g, (colour) => DARK[colour] ?? colour));
+  return JSON.parse(JSON.stringify(spec).replace(/(?<=")#[0-9a-f]{6}(?=")/g, shade));
 }
 
 /** A table of a chart's figures. */
@@ -178,3 +172,7 @@ export function shown(value) {
 }
 
 const line = (text) => [text ?? ""].flat().join(" ");
+
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}

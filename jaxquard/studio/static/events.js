@@ -1,22 +1,13 @@
-// The server's events, read with fetch: unlike EventSource it can send the token in a header. After a break it asks
-// for what came since the last event it saw, so nothing is missed. A hidden page lets go of the connection, of which a
-// browser has only six for all its pages together.
+// What happens at the server, for the views of this page. A page that is hidden hears nothing; one that can be seen
+// again hears `hello`, at which a view asks for all that it shows.
 
-import { request } from "./http.js";
-
-const QUIET = 40_000; // ms; the server is heard from every 15 s, so this long a silence means that it is gone
-const DELAYS = [250, 500, 1000, 2000]; // ms between attempts to come back
-
-/** Until the page is hidden, or seen again. */
-function turned() {
-  return new Promise((resolve) => document.addEventListener("visibilitychange", resolve, { once: true }));
-}
+import { renewToken, token } from "./http.js";
+import { Stream } from "./stream.js";
 
 export class Events {
   #listeners = new Map();
-  #last = null;
   #up = true;
-  #failures = 0;
+  #line = null;
 
   /** `listener(data)` for every event of a type; returns the function that ends it. */
   on(type, listener) {
@@ -25,64 +16,36 @@ export class Events {
     return () => this.#listeners.get(type).delete(listener);
   }
 
-  /** Reads for as long as the page lives. Besides the server's events there are `lost`, with why, and `back`. */
-  async listen() {
-    for (;;) {
-      while (document.hidden) await turned();
-      // undefined where the server went away, or fell silent
-      const refused = await this.#read().catch(() => undefined);
-      if (document.hidden) continue;
-      this.#connected(false, refused?.said);
-      const wait = refused?.wait ?? DELAYS[Math.min(this.#failures, DELAYS.length - 1)];
-      this.#failures += 1;
-      await new Promise((resolve) => setTimeout(resolve, wait));
-    }
+  /** Listens for as long as the page lives. Besides the server's events there are `lost`, with why, and `back`. */
+  listen() {
+    this.#connect();
+    document.addEventListener("visibilitychange", () => this.#line(!document.hidden));
+    window.addEventListener("pagehide", () => this.#line(false));
+    window.addEventListener("pageshow", ({ persisted }) => persisted && this.#line(!document.hidden));
   }
 
-  /** Reads one stream to its end; where the server refuses, gives what it said and the time to wait (ms). */
-  async #read() {
-    const end = new AbortController();
-    document.addEventListener("visibilitychange", () => end.abort(), { signal: end.signal });
-    try {
-      const headers = this.#last === null ? {} : { "Last-Event-ID": this.#last };
-      const response = await request("/api/events", { headers, signal: end.signal });
-      if (!response.ok) {
-        const { error } = await response.json().catch(() => ({}));
-        return { said: error, wait: 1000 * Number(response.headers.get("Retry-After") ?? 2) };
-      }
-      return await this.#hear(response.body.pipeThrough(new TextDecoderStream()).getReader(), end);
-    } finally {
-      end.abort();
-    }
+  #connect() {
+    const used = token();
+    this.#line = connected(used, (event) => this.#hear(event, used));
+    this.#line(!document.hidden);
   }
 
-  async #hear(reader, end) {
-    for (let text = ""; ; ) {
-      const timer = setTimeout(() => end.abort(), QUIET);
-      const { value, done } = await reader.read().finally(() => clearTimeout(timer));
-      if (done) return undefined;
+  async #hear({ type, data }, used) {
+    if (type === "denied") {
+      this.#line(false);
+      if (token() === used) await renewToken(); // else a request of the page has asked for it meanwhile
+      this.#connect();
+    } else if (type === "lost") {
+      this.#connected(false, data);
+    } else {
       this.#connected(true);
-      const blocks = (text + value).split("\n\n");
-      text = blocks.pop();
-      blocks.forEach((block) => this.#event(block));
+      this.#emit(type, data);
     }
   }
 
-  #connected(up, said) {
-    if (up) this.#failures = 0;
-    if (up !== this.#up) this.#emit(up ? "back" : "lost", { said });
+  #connected(up, why = {}) {
+    if (up !== this.#up) this.#emit(up ? "back" : "lost", why);
     this.#up = up;
-  }
-
-  /** One event: lines `id: …`, `event: …`, `data: …`; a line that starts with a colon is the heartbeat. */
-  #event(block) {
-    const fields = new Map();
-    for (const line of block.split("\n").filter((line) => !line.startsWith(":"))) {
-      const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-      if (name) fields.set(name, value);
-    }
-    if (fields.has("id")) this.#last = fields.get("id");
-    if (fields.has("data")) this.#emit(fields.get("event") ?? "message", JSON.parse(fields.get("data")));
   }
 
   #emit(type, data) {
@@ -94,4 +57,23 @@ export class Events {
       }
     }
   }
+}
+
+/** A connection to the stream of all windows, or to one of this page's own: a function of whether it can be seen. */
+function connected(token, hear) {
+  const own = new Stream(token, hear);
+  const listen = (visible) => {
+    if (!visible) return void own.close();
+    const standing = own.open();
+    if (standing) hear(standing);
+  };
+  if (!window.SharedWorker) return listen;
+  const worker = new SharedWorker("/static/worker.js", { type: "module", name: token });
+  let tell = (visible) => worker.port.postMessage(visible);
+  worker.port.onmessage = ({ data }) => hear(data);
+  worker.onerror = () => {
+    tell = listen; // the browser has no workers that are modules
+    listen(!document.hidden);
+  };
+  return (visible) => tell(visible);
 }

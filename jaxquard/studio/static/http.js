@@ -21,13 +21,22 @@ export function onToken(ask) {
 export async function request(path, options = {}) {
   const response = await reach(path, options);
   if (response.status !== 401 || !askForToken) return response;
-  sessionStorage.setItem(TOKEN, await askForToken(sessionStorage.getItem(TOKEN) !== null));
+  await renewToken();
   return request(path, options);
 }
 
+/** The token that this page has, else "". */
+export function token() {
+  return sessionStorage.getItem(TOKEN) ?? "";
+}
+
+/** Ask the reader for the token. */
+export async function renewToken() {
+  sessionStorage.setItem(TOKEN, await askForToken(token() !== ""));
+}
+
 async function reach(path, options) {
-  const token = sessionStorage.getItem(TOKEN);
-  const headers = { ...options.headers, ...(token && { "X-Jaxquard-Token": token }) };
+  const headers = { ...options.headers, ...(token() && { "X-Jaxquard-Token": token() }) };
   try {
     return await fetch(path, { ...options, headers });
   } catch (error) {

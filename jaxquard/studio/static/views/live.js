@@ -2,18 +2,20 @@
 
 import { h, clear, fault } from "../dom.js";
 import { draw, erase } from "../chart.js";
-import { Lazy, REST } from "../lazy.js";
+import { curves } from "../curves.js";
+import { Lazy } from "../lazy.js";
 import { attempt } from "./fill.js";
 import { chip, duration, ends, mean, percent } from "./status.js";
 import { Weights } from "./weights.js";
 
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
+const PACE = 10; // times as long as a frame took, the next one waits: the cores are the training's
 
 export class Live {
   /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page; rejects where it cannot be. */
   constructor(run, { http, announce }, act) {
-    Object.assign(this, { run, http, announce, act, job: null, spoken: 0, asked: 0 });
+    Object.assign(this, { run, http, announce, act, job: null, spoken: 0, asked: 0, heard: [] });
     this.path = `/api/runs/${encodeURIComponent(run)}`;
     this.status = h("span");
     this.progress = h("progress", { "aria-label": "Epochs trained", hidden: true });
@@ -28,13 +30,13 @@ export class Live {
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
       head, this.progress, this.how, this.figures, this.words, this.buttons, this.fault);
     this.element = h("div", { class: "watched" }, card, this.charts);
-    this.facts = new Lazy(card, () => (this.show(), painted()), REST);
-    this.lazy = new Lazy(this.charts, () => this.drawAll().catch((error) => this.say(error.message)), REST);
+    this.lazy = new Lazy(this.element, () => this.frame().catch((error) => this.say(error.message)), PACE);
   }
 
   /** Everything from the server, anew. */
   async load() {
     const turn = ++this.asked;
+    this.heard = []; // lines that come while the server answers, which may not know them yet
     const answer = await this.http.get(this.path).catch((error) => ({ failure: error.message }));
     if (this.ended || turn !== this.asked) return; // left, or asked again, meanwhile
     if (answer.failure) this.say(answer.failure);
@@ -48,22 +50,29 @@ export class Live {
       this.element.append(this.weights.element);
     }
     this.lines = detail.journal.filter((line) => line.epoch !== undefined && line.event === undefined);
+    this.heard.forEach((line) => this.put(line));
     this.show();
     this.refresh(true);
   }
 
+  /** A line in its place: after a resumed training it may be one that was there before. */
+  put(line) {
+    while (this.lines.at(-1)?.epoch >= line.epoch) this.lines.pop();
+    this.lines.push(line);
+    Object.assign(this.detail, { epoch: line.epoch, status: "running" });
+  }
+
   /** A new line of the run's journal. */
   line(line) {
+    if (line.event === undefined) this.heard.push(line);
     if (!this.detail) return;
     if (line.event !== undefined) return void this.load();
-    this.lines = [...this.lines.filter((old) => old.epoch < line.epoch), line];
-    Object.assign(this.detail, { epoch: line.epoch, status: "running" });
-    this.facts.ask();
+    this.put(line);
     this.refresh();
     this.tell(line);
   }
 
-  /** The charts and the weights, each when its rest is over, or `now`. */
+  /** Figures and charts in one frame, and the weights, each when its rest is over, or `now`. */
   refresh(now = false) {
     this.lazy.ask(now);
     this.weights.ask(now);
@@ -121,8 +130,12 @@ export class Live {
     this.announce(`Epoch ${line.epoch} of ${this.detail.epochs}: ${accuracy} right.`);
   }
 
-  async drawAll() {
-    const { charts } = await this.http.get(`${this.path}/charts`);
+  /** While it learns, the curves are drawn from the lines that are here; at rest, once, from the server's charts. */
+  async frame() {
+    await new Promise(requestAnimationFrame);
+    if (!this.ended) this.show();
+    const learns = this.detail.status === "running";
+    const charts = learns ? curves(this.lines, this.detail.groups) : (await this.http.get(`${this.path}/charts`)).charts;
     if (this.ended) return;
     const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
     charts.sort((a, b) => place(a) - place(b));
@@ -136,16 +149,10 @@ export class Live {
 
   end() {
     this.ended = true;
-    this.facts.end();
     this.lazy.end();
     this.weights?.end();
     this.elements.forEach(erase);
   }
-}
-
-/** When what was changed can be seen. */
-function painted() {
-  return new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve)));
 }
 
 const FIGURES = [

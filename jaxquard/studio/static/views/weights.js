@@ -3,6 +3,7 @@
 import { h, clear, labelled } from "../dom.js";
 import { draw, erase } from "../chart.js";
 import { Lazy, REST } from "../lazy.js";
+import { SERIES } from "../palette.js";
 
 export class Weights {
   constructor(run, networks, http) {
@@ -68,29 +69,21 @@ function option(network, index) {
 function histogram({ name, shape, histogram: { edges, start, now } }, when) {
   const rows = now.map((count, i) => ({ weight: (edges[i] + edges[i + 1]) / 2, now: count, start: start[i] }));
   const spreads = [spread(rows, "start"), spread(rows, "now")].map((value) => value.toPrecision(2));
-  const y = (field) => ({ field, type: "quantitative", title: "weights", axis: { tickCount: 3, format: "~s" } });
-  const layer = [
-    { mark: { type: "area", interpolate: "step", color: "#59636e", opacity: 0.35 }, encoding: { y: y("start") } },
-    { mark: { type: "line", interpolate: "step", color: "#0072b2", strokeWidth: 2 }, encoding: { y: y("now") } },
+  const steps = (counts) => counts.flatMap((y, i) => [{ x: edges[i], y }, { x: edges[i + 1], y }]);
+  const series = [
+    { color: "#59636e", fill: true, points: steps(start) },
+    { color: SERIES[0], points: steps(now) },
   ];
-  const x = { field: "weight", type: "quantitative", title: "value of a weight", axis: { tickCount: 5 } };
-  const title = { text: `${name}: ${shape.join(" × ")} weights`, subtitle: `Grey: at the start. Line: ${when}.` };
+  const sentence = `Standard deviation: ${spreads[0]} at the start, ${spreads[1]} ${when}.`;
   return {
     name,
-    spec: { title, width: 420, height: 150, data: { values: rows }, encoding: { x }, layer, config: CONFIG },
-    sentence: `Their spread (standard deviation) was ${spreads[0]} at the start and ${spreads[1]} ${when}.`,
+    title: `${name}: ${shape.join(" × ")} weights`,
+    note: `Grey: at the start. Line: ${when}. ${sentence}`,
+    plot: { x: "value of a weight", y: "weights", series },
+    sentence,
     table: { columns: ["weight", "at the start", when], rows: rows.map((row) => [row.weight, row.start, row.now]) },
   };
 }
-
-const GREY = { labelColor: "#59636e", titleColor: "#59636e" };
-const TEXT = { ...GREY, titleFontWeight: "normal", labelFontSize: 12, titleFontSize: 12 };
-const CONFIG = {
-  view: { stroke: null },
-  axis: { ...TEXT, gridColor: "#e4e7eb", domain: false, ticks: false },
-  axisX: { grid: false },
-  axisY: { titleAngle: 0, titleAlign: "left", titleBaseline: "bottom", titleX: 0, titleY: -6 },
-};
 
 /** The standard deviation of a histogram. */
 function spread(rows, field) {
