@@ -71,7 +71,8 @@ def _margin(figures: list[dict[str, Any]]) -> int:
 
 def _scale(values: list[float], zero: bool) -> dict[str, Any]:
     low, high = min(values), max(values)
-    air = 0.06 * (high - low) or abs(high) * 0.1 or 1.0
+    low, high = theme.widened(low, high, abs(high) * 0.1 or 1.0)
+    air = 0.06 * (high - low)
     return {"zero": False, "nice": False, "domain": [0 if zero else low - air, high + air]}
 
 

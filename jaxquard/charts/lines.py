@@ -95,9 +95,10 @@ def _domain(values: Sequence[float | None], log: bool) -> list[float]:
     present = [v for v in values if v is not None]
     low, high = min(present), max(present)
     if log:
-        air = (high / low) ** 0.05 if high > low else 2.0
+        air = (high / low) ** 0.05 if high > low * (1 + 1e-9) else 2.0
         return [low / air, high * air]
-    air = 0.05 * (high - low) or abs(high) * 0.1 or 1.0
+    flat = high - low <= 1e-9 * max(abs(low), abs(high))
+    air = abs(high) * 0.1 or 1.0 if flat else 0.05 * (high - low)
     return [low - air if low < 0 or low > air else 0.0, high + air]
 
 
@@ -137,10 +138,11 @@ def _look(channel: str, looks: Mapping[str, Style], **more: object) -> dict[str,
 
 def _x_axis(points: list[dict[str, Any]], title: str, log: bool) -> dict[str, Any]:
     whole = all(p["x"] == int(p["x"]) for p in points)
-    domain = [min(p["x"] for p in points), max(p["x"] for p in points)]
+    low, high = min(p["x"] for p in points), max(p["x"] for p in points)
+    domain = [low / 2, high * 2] if log and low == high else list(theme.widened(low, high))
     axis: dict[str, Any] = {"tickMinStep": 1, "format": "d"} if whole and not log else {}
-    if axis and domain[1] - domain[0] <= 10:  # over a few epochs Vega puts ticks between them in spite of tickMinStep
-        axis = {"values": list(range(int(domain[0]), int(domain[1]) + 1)), "format": "d"}
+    if axis and high - low <= 10:  # over a few epochs Vega puts ticks between them in spite of tickMinStep
+        axis = {"values": list(range(int(low), int(high) + 1)), "format": "d"}
     if log and domain[1] >= 100 * domain[0]:
         axis = {"values": _decades(*domain), "format": "~g"}
     return {"field": "x", "type": "quantitative", "title": title, "scale": _scale(domain, log), "axis": axis}

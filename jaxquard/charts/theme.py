@@ -1,8 +1,8 @@
 """One look for every chart: colours, dashes, marks, type, and the Vega-Lite configuration made from them.
 
-The series colours are Okabe and Ito's ("Color Universal Design", 2008), made to be told apart
-with any common colour blindness, less the three too pale for white paper. Colour never carries meaning alone: dash and
-mark change with it, for print in black.
+The first five series colours are Okabe and Ito's ("Color Universal Design", 2008), made to be told apart with any
+common colour blindness, less the three too pale for white paper; seven more follow, for charts of many runs. Colour
+never carries meaning alone: dash and mark change with it, for print in black.
 """
 
 import textwrap
@@ -12,7 +12,8 @@ from typing import Any, Literal, NamedTuple, TypeVar
 T = TypeVar("T")
 PAPER, INK, MUTED, RULE = "#ffffff", "#1f2328", "#59636e", "#e4e7eb"
 BLUE, VERMILLION = "#0072b2", "#d55e00"
-COLORS = (BLUE, VERMILLION, "#009e73", "#cc79a7", "#000000")
+COLORS = (BLUE, VERMILLION, "#009e73", "#cc79a7", "#000000", "#8800ff", "#663311", "#112288", "#554455", "#bb55ff")
+COLORS += ("#330044", "#dd1144")
 DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 FONT = "Helvetica, Arial, Liberation Sans, sans-serif"
@@ -45,6 +46,12 @@ def wrap(text: str, width: float, letter: float = LETTER) -> list[str]:
 
 def percent(fraction: float, digits: int = 1) -> str:
     return f"{100 * fraction:.{digits}f} %"
+
+
+def widened(low: float, high: float, air: float = 0.5) -> tuple[float, float]:
+    """The ends of an axis: a range of no width, but for rounding, gets `air` on either side."""
+    flat = high - low <= 1e-9 * max(abs(low), abs(high))
+    return (low - air, high + air) if flat else (low, high)
 
 
 def reference(level: float, name: str, axis: Literal["x", "y"]) -> list[dict[str, Any]]:

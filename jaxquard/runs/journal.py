@@ -79,6 +79,7 @@ def _line(path: Path, number: int, text: bytes) -> Line:
             if not _is_figure(line.get(name)):
                 raise ValueError(f"{name} is not a figure")
         _check_views(line.get("tta"))
+        _check_confusions(line.get("confusion"))
     except ValueError as error:
         raise RunError(f"{path}: line {number} is damaged ({str(error)[:100]})") from error
     return line
@@ -94,6 +95,14 @@ def _check_views(tta: Any) -> None:
         return
     if not (isinstance(tta, dict) and isinstance(tta.get("name"), str) and _is_figure(tta.get("accuracy"))):
         raise ValueError("tta is not a figure over views")
+
+
+def _check_confusions(found: Any) -> None:
+    """None, the two classes confused most, or a list of these where there are several networks."""
+    for one in found if isinstance(found, list) else [found]:
+        sound = isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("true", "predicted"))
+        if one is not None and not (sound and all(type(one.get(key)) is int for key in ("count", "of"))):
+            raise ValueError("confusion is not two classes and their counts")
 
 
 def _is_figure(value: Any) -> bool:

@@ -21,7 +21,13 @@ from jaxquard.runs.figures import train_loss
 from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import locked
 from jaxquard.training.data import TrainingData, prepare
-from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, mean_over_views
+from jaxquard.training.evaluation import (
+    accuracy,
+    all_logits,
+    commonest_confusion,
+    mean_loss,
+    mean_over_views,
+)
 from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain, safely_stopped
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
@@ -333,6 +339,8 @@ def _finish(
         return plain(np.where(is_lost, np.nan, figures))
 
     test: dict[str, Any] = {"n": len(dataset.test_labels), "accuracy": sound(right), "loss": sound(loss)}
+    kept = np.where(is_lost[..., None, None], np.nan, logits)
+    test["confusion"] = commonest_confusion(kept, dataset.test_labels, dataset.class_names)
     if config.tta != "none":
         averaged = mean_over_views(all_of, dataset.test_images, config.tta)
         test["tta"] = {"name": config.tta, "accuracy": sound(accuracy(averaged, dataset.test_labels))}

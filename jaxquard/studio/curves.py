@@ -6,24 +6,50 @@ import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from jaxquard.charts import Chart, learning_curves, lines
+from jaxquard.charts import Chart, learning_curves, lines, theme
 from jaxquard.errors import UsageError
 from jaxquard.runs.journal import Line
 from jaxquard.studio.drawing import drawn
 
-MOST = 400
+Group = dict[str, Any]  # a setting of a sweep: its `label`, and its `networks` by their numbers
+MOST = 400  # points in a line
+LINES = len(theme.COLORS)  # settings of a sweep that are drawn
 LAYERS = {
     "gradients": ("grad_norm", "gradient", "How large the gradient is in each layer"),
     "updates": ("update_norm", "update", "How far each layer's weights move in a step"),
     "dead": ("dead", "share of dead units (%)", "Units that no longer react to any image"),
 }
+FIRST = {"each layer": "the first layer", "any image": "any image, in the first layer"}
 
 
-def of_run(epochs: Sequence[Line]) -> list[dict[str, Any]]:
-    """Every chart that a journal's epoch lines have figures for."""
+def of_run(epochs: Sequence[Line], groups: Sequence[Group] = ()) -> list[dict[str, Any]]:
+    """Every chart that a journal's epoch lines have figures for; a sweep's by setting, of layers the first alone."""
     epochs = thinned(epochs)
+    if len(groups) > 1:
+        runs = {group["label"]: [of_networks(line, group["networks"]) for line in epochs] for group in groups}
+        layers = {name: lambda name=name: by_setting(runs, *LAYERS[name], log=name != "dead") for name in LAYERS}
+        return list(_with_figures(_learning(runs) | layers))
     layers = {name: lambda name=name: by_layer(epochs, *LAYERS[name], log=name != "dead") for name in LAYERS}
     return list(_with_figures(_learning({"run": epochs}) | layers))
+
+
+def groups_of(ranked: Sequence[dict[str, Any]]) -> list[Group]:
+    """A sweep's settings, the LINES best of them, in the order of their networks: `{"label", "networks"}`."""
+    found = [
+        {
+            "label": ", ".join(f"{name} {value}" for name, value in row["settings"].items()),
+            "networks": [int(network.partition("@")[2] or 0) for network in row["networks"]],
+        }
+        for row in ranked[:LINES]
+    ]
+    return sorted(found, key=lambda group: group["networks"][0])
+
+
+def of_networks(figure: Any, networks: Sequence[int]) -> Any:
+    """A line of a journal with the figures of these networks alone."""
+    if isinstance(figure, Mapping):
+        return {name: of_networks(value, networks) for name, value in figure.items()}
+    return [figure[k] for k in networks] if isinstance(figure, list) else figure
 
 
 def of_runs(runs: Mapping[str, Sequence[Line]]) -> list[dict[str, Any]]:
@@ -49,6 +75,23 @@ def _with_figures(charts: Mapping[str, Callable[[], Chart]]) -> Iterator[dict[st
             yield drawn(name, draw())
 
 
+def by_setting(runs: Mapping[str, Sequence[Line]], field: str, unit: str, title: str, *, log: bool) -> Chart:
+    """A figure of the first layer for each setting of a sweep, with a band where it has several networks."""
+    rows = [
+        {
+            "setting": label,
+            "epoch": line["epoch"],
+            **_mean(next(iter(line[field].values())), unit, 1.0 if log else 100.0),
+        }
+        for label, epochs in runs.items()
+        for line in epochs
+        if line.get(field)
+    ]
+    for words, instead in FIRST.items():
+        title = title.replace(words, instead)
+    return _lines(rows, unit, "setting", title, log)
+
+
 def by_layer(epochs: Sequence[Line], field: str, unit: str, title: str, *, log: bool) -> Chart:
     """A journal's figure for each layer, with a band from lowest to highest where there are several networks."""
     rows = [
@@ -56,12 +99,16 @@ def by_layer(epochs: Sequence[Line], field: str, unit: str, title: str, *, log: 
         for line in epochs
         for layer, value in line.get(field, {}).items()
     ]
+    return _lines(rows, unit, "layer", title, log)
+
+
+def _lines(rows: Sequence[dict[str, Any]], unit: str, series: str, title: str, log: bool) -> Chart:
     several = any(row["low"] != row["high"] for row in rows)
     return lines(
         rows,
         x="epoch",
         y=unit,
-        series="layer",
+        series=series,
         band=("low", "high") if several else None,
         log_y=log,
         title=title,

@@ -2,6 +2,8 @@
 
 import math
 import shlex
+import statistics
+from collections import Counter
 from typing import Any
 
 from anyio import to_thread
@@ -14,6 +16,8 @@ from jaxquard.errors import RunError
 from jaxquard.runs import strict_json
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
+from jaxquard.runs.journal import own_evaluation
+from jaxquard.runs.ranking import ranking, verdict
 from jaxquard.studio import curves
 from jaxquard.studio.security import without_paths
 from jaxquard.studio.settings import arguments
@@ -72,11 +76,14 @@ def summarised(sight: Sight) -> Summary:
             "val_accuracy": found["val_accuracy"],
             "test_accuracy": found["test_accuracy"],
             "evaluations": found["test_evaluations"],
+            "confusion": commonest(own_evaluation(run.evaluations()).get("confusion")),
+            "diverged": divergences(run),
             "seconds": found["seconds"],
             "error": None,
         }
     except RunError as error:
         unknown = ("recipe", "dataset", "epochs", "networks", "sweep", "parameters", "val_accuracy", "test_accuracy")
+        begun |= {"confusion": None, "diverged": []}
         said = without_paths(str(error), run.path.parent)
         return begun | dict.fromkeys(unknown) | {"status": "damaged", "epoch": 0, "error": said}
 
@@ -93,19 +100,55 @@ def parameters(run: Run, networks: int) -> int | None:
         return None
 
 
+def commonest(found: Any) -> dict[str, Any] | None:
+    """The two classes confused most: of several networks the pair that most of them name, `networks` of them, with the
+    mean `count`. None where nothing is known."""
+    given = [one for one in (found if isinstance(found, list) else [found]) if one]
+    if not given:
+        return None
+    (pair, networks), *_ = Counter((one["true"], one["predicted"]) for one in given).most_common(1)
+    same = [one for one in given if (one["true"], one["predicted"]) == pair]
+    count = statistics.fmean(one["count"] for one in same)
+    return {"true": pair[0], "predicted": pair[1], "count": count, "of": same[0]["of"], "networks": networks}
+
+
+def divergences(run: Run) -> list[dict[str, Any]]:
+    """Where which network diverged, and in what: `{"network", "step", "quantity"}`."""
+    said = [line for line in run.journal() if line.get("event") == "diverged"]
+    return [
+        {
+            "network": line.get("network", 0),
+            "step": line.get("bad_step", line.get("step")),
+            "quantity": line.get("quantity", "loss"),
+        }
+        for line in said
+    ]
+
+
 def details(reader: Reader, name: str) -> dict[str, Any]:
     """One run with its settings, its command, its networks and its journal."""
     sight = reader.find(name)
     run, config = sight.run, sight.run.config
     swept = [name for name, _ in config.sweep]
     images = run.environment["dataset"]["train"]
+    ranked = ranking([run], swept) if swept else []
     return reader.summary(sight) | {
         "config": config.to_dict(),
         "command": shlex.join(["jaxquard", "train", *arguments(config)]),
         "steps_per_epoch": (images - config.held_out(images)) // config.batch_size,
         "networks": [{key: getattr(one, key) for key in ("seed", *swept)} for one in config.networks()],
+        "ranking": ranked,
+        "verdict": verdict(ranked) if ranked else None,
+        "groups": curves.groups_of(ranked),
         "journal": run.journal(),
     }
+
+
+def charts_of(reader: Reader, name: str) -> list[dict[str, Any]]:
+    """How a run learned, in charts; a sweep's by setting."""
+    run = reader.find(name).run
+    swept = [name for name, _ in run.config.sweep]
+    return curves.of_run(run.epochs(), curves.groups_of(ranking([run], swept)) if swept else [])
 
 
 async def list_runs(request: Request) -> JSONResponse:
@@ -127,8 +170,7 @@ async def one_run(request: Request) -> JSONResponse:
 async def charts(request: Request) -> JSONResponse:
     """How a run learned, in charts."""
     reader, name = request.app.state.reader, request.path_params["run"]
-    found = await to_thread.run_sync(lambda: curves.of_run(reader.find(name).run.epochs()))
-    return JSONResponse({"charts": found})
+    return JSONResponse({"charts": await to_thread.run_sync(charts_of, reader, name)})
 
 
 routes = [

@@ -1,7 +1,7 @@
 """How good a network is: exact over every example given, whatever the batch size."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,24 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Share of examples whose largest logit is the label's, (..., n, classes) -> (...). NaN logits are never right."""
     right = (logits.argmax(axis=-1) == labels) & np.isfinite(logits).all(axis=-1)
     return right.mean(axis=-1)
+
+
+def commonest_confusion(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Any:
+    """The two classes taken for each other most: `{"true", "predicted", "count", "of"}`, `of` examples of the true one.
+
+    From logits (n, classes); a list of these from (networks, n, classes). None where nothing is taken for anything.
+    """
+    if logits.ndim > 2:
+        return [commonest_confusion(one, labels, class_names) for one in logits]
+    predicted = logits.argmax(axis=-1)
+    wrong = (predicted != labels) & np.isfinite(logits).all(axis=-1)
+    numbers = labels[wrong].astype(np.int64) * len(class_names) + predicted[wrong]
+    pairs, counts = np.unique(numbers, return_counts=True)
+    if not len(pairs):
+        return None
+    i, j = divmod(int(pairs[counts.argmax()]), len(class_names))
+    facts = {"true": class_names[i], "predicted": class_names[j]}
+    return facts | {"count": int(counts.max()), "of": int(np.count_nonzero(labels == i))}
 
 
 def _columns(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:

@@ -35,6 +35,13 @@ def contrast(color: str) -> float:
     return 1.05 / (linear(color) @ TO_XYZ[1] + 0.05)
 
 
+def test_a_range_without_width_gets_one_and_rounding_is_no_width():
+    assert theme.widened(1, 1) == (0.5, 1.5)
+    low, high = theme.widened(0.3, 0.1 + 0.2)
+    assert high - low == pytest.approx(1)
+    assert theme.widened(0, 1e-12) == (0, 1e-12)
+
+
 @pytest.mark.parametrize("sight", SIGHT)
 def test_series_colors_differ_for_every_eye(sight):
     seen = [lab(np.asarray(SIGHT[sight]) @ linear(color)) for color in theme.COLORS]

@@ -1,8 +1,8 @@
 // The colours of jaxquard/charts/theme.py, and what each becomes on a dark page.
 
 export const SERIES = [
-  "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#6a3d9a",
-  "#8c510a", "#b2182b", "#5f6b00", "#1f3a93", "#767676", "#e6308a",
+  "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#8800ff",
+  "#663311", "#112288", "#554455", "#bb55ff", "#330044", "#dd1144",
 ];
 const DARK = {
   "#ffffff": "#1a1f26",
@@ -14,13 +14,13 @@ const DARK = {
   "#009e73": "#4cc9a0",
   "#cc79a7": "#e3a3c6",
   "#000000": "#f0e442",
-  "#6a3d9a": "#b79ae8",
-  "#8c510a": "#c9996b",
-  "#b2182b": "#ff7f7f",
-  "#5f6b00": "#a8b545",
-  "#1f3a93": "#8fa8ff",
-  "#767676": "#bdbdbd",
-  "#e6308a": "#ff77c0",
+  "#8800ff": "#8844ff",
+  "#663311": "#bbffaa",
+  "#112288": "#5566cc",
+  "#554455": "#aa5599",
+  "#bb55ff": "#dd0000",
+  "#330044": "#ffffff",
+  "#dd1144": "#cc3344",
 };
 export const dark = matchMedia("(prefers-color-scheme: dark)");
 

@@ -1,11 +1,11 @@
 // One run, as it is and as it learns: how far, how good, its charts, its weights, and what can be done with it now.
 
-import { h, clear, fault } from "../dom.js";
-import { draw, erase } from "../chart.js";
+import { h, clear, fault, scrolling } from "../dom.js";
+import { draw, erase, tableOf } from "../chart.js";
 import { curves } from "../curves.js";
 import { Lazy } from "../lazy.js";
 import { attempt } from "./fill.js";
-import { chip, duration, ends, mean, percent } from "./status.js";
+import { chip, divergence, duration, ends, mean, percent, spread, written } from "./status.js";
 import { Weights } from "./weights.js";
 
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
@@ -26,9 +26,11 @@ export class Live {
     this.fault = fault();
     this.charts = h("div", { class: "grid" });
     this.elements = new Map(); // a chart's name -> its element
+    this.tested = h("p");
+    this.ranking = h("div", { class: "stack", hidden: true });
     const head = h("div", { class: "row spread" }, h("h2", { class: "run" }, run), this.status);
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
-      head, this.progress, this.how, this.figures, this.words, this.buttons, this.fault);
+      head, this.progress, this.how, this.figures, this.tested, this.words, this.ranking, this.buttons, this.fault);
     this.element = h("div", { class: "watched" }, card, this.charts);
     this.lazy = new Lazy(this.element, () => this.frame().catch((error) => this.say(error.message)), PACE);
   }
@@ -91,8 +93,28 @@ export class Live {
     this.progress.max = epochs;
     this.progress.value = epoch;
     this.how.textContent = [`Epoch ${epoch} of ${epochs}`, ...this.time(), ...size(this.detail)].join(" · ");
-    clear(this.figures, FIGURES.map(([name, key, how]) => figure(name, this.lines.at(-1)?.[key], how, sweep)));
+    const [last, atEnd] = [this.lines.at(-1), status === "finished"];
+    clear(this.figures,
+      atEnd && figure("test accuracy", test(this.detail), percent, sweep),
+      FIGURES.map(([name, key, how]) => figure(name, last?.[key], how, sweep)));
+    this.tested.textContent = atEnd ? confused(this.detail) : "";
+    this.rank();
     this.controls();
+  }
+
+  /** Of a sweep that is at rest: its settings, best first, and whether the best is better, as `train` prints them. */
+  rank() {
+    const { ranking = [], verdict, status } = this.detail;
+    this.ranking.hidden = !ranking.length || !ranking[0].val_accuracy || status === "running";
+    if (this.ranking.hidden || this.ranked === ranking) return;
+    this.ranked = ranking;
+    const names = Object.keys(ranking[0].settings);
+    const rows = ranking.map(({ settings, val_accuracy: value, networks }) =>
+      [...names.map((name) => written(settings[name])), spread(value), networks.join(" ")]);
+    clear(this.ranking,
+      h("h3", {}, "Its settings, best first"),
+      scrolling("Ranking", tableOf({ columns: [...names, "validation accuracy", "networks"], rows })),
+      h("p", {}, `${verdict[0].toUpperCase()}${verdict.slice(1)}.`));
   }
 
   time() {
@@ -188,7 +210,20 @@ export const ACTIONS = {
   resume: "Resume",
 };
 
-const DIVERGED = "The loss is no longer a finite number. A smaller learning rate is the usual cure.";
+/** The test accuracy of a run's own evaluation at its end: one figure for each network. */
+function test({ test_accuracy: figure }) {
+  return figure?.values ?? figure;
+}
+
+/** What was taken for what most often in that evaluation. */
+function confused({ confusion, sweep, networks }) {
+  if (!confusion || sweep) return "";
+  const { true: truth, predicted, count, of, networks: same } = confusion;
+  const few = networks.length > 1 ? `, the mean of the ${same} of ${networks.length} networks where these two lead` : "";
+  return `In the test at its end, most often confused: ${truth}, taken for ${predicted} (${Math.round(count)} of ${of}${few}).`;
+}
+
+const CURE = "A smaller learning rate is the usual cure.";
 const DIED = "The training process died. What it had saved is safe: it can go on from there.";
 
 /** Whether what ended the training of a run that lies still was a failure, of which its job knows the reason. */
@@ -197,20 +232,22 @@ function hasFailed(status, job) {
 }
 
 /** What there is to say of a run in its state, and what can be done. */
-function state({ status, epoch, error }, job) {
-  if (job?.status in STEERED) return STEERED[job.status](epoch);
-  if (status === "running") return ["", []];
+function state(detail, job) {
+  const { status, epoch, error } = detail;
+  const lost = divergence(detail);
+  if (job?.status in STEERED) return STEERED[job.status](epoch, lost);
+  if (status === "running") return [lost, []];
   if (hasFailed(status, job)) return [`Failed after epoch ${epoch}: ${job.error}`, ["resume", "one-epoch"]];
-  if (status === "diverged") return [DIVERGED, []];
+  if (status === "diverged") return [`${lost} ${CURE}`, []];
   if (status === "stopped") return [`Stopped after epoch ${epoch}, and saved.`, ["resume", "one-epoch"]];
   if (status === "interrupted") return [DIED, ["resume", "one-epoch"]];
   if (status === "new") return ["Its training has not begun.", ["resume"]];
-  return [error ?? "", []];
+  return [error ?? lost, []];
 }
 
 const STEERED = {
   queued: () => ["Waits for the training before it.", ["stop"]],
-  running: () => ["", ["pause", "stop"]],
+  running: (epoch, lost) => [lost, ["pause", "stop"]],
   pausing: () => ["Saves a checkpoint, then pauses.", []],
   stopping: () => ["Saves a checkpoint, then stops.", []],
   paused: (epoch) => [`Paused after epoch ${epoch}; everything is saved.`, ["continue", "one-epoch", "stop"]],

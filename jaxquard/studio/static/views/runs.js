@@ -1,8 +1,8 @@
 // Compare: all runs in one table; two or more side by side, with what differs and whether it is more than noise.
 
 import { h, clear, fault, labelled, scrolling } from "../dom.js";
-import { draw, erase, shown, tableOf } from "../chart.js";
-import { chip, ends, mean, percent } from "./status.js";
+import { draw, erase, tableOf } from "../chart.js";
+import { chip, divergence, ends, mean, percent, spread, written } from "./status.js";
 
 const WHAT = "Tick two runs or more. Runs of several seeds tell a difference from noise; runs of one seed cannot.";
 const WHEN = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
@@ -117,7 +117,7 @@ function differences(settings, runs) {
 
 const COLUMNS = [
   ["run", (run) => h("a", { id: `watch-${run.run}`, href: `#/train/${encodeURIComponent(run.run)}` }, run.run)],
-  ["status", (run) => [chip(run.status), run.error && h("p", { class: "error" }, run.error)]],
+  ["status", (run) => [chip(run.status), wrong(run) && h("p", { class: "error" }, wrong(run))]],
   ["data", (run) => run.dataset],
   ["epochs", (run) => run.epochs && `${run.epoch} of ${run.epochs}`],
   ["networks", (run) => run.networks],
@@ -126,6 +126,7 @@ const COLUMNS = [
   ["test", (run) => accuracy(run.test_accuracy, run.sweep)],
   ["started", (run) => WHEN.format(1000 * run.started)],
 ];
+const wrong = (run) => run.error ?? divergence(run);
 const NUMBERS = new Set(["epochs", "networks", "parameters", "validation", "test"]);
 
 function runsTable(runs, chosen, choose) {
@@ -144,19 +145,9 @@ function runsTable(runs, chosen, choose) {
     h("tbody", {}, runs.map((run) => line("td", row(run)))));
 }
 
-/** `88.71 %`, or `88.71 ± 0.12 %` over several networks; those of a sweep have no common mean: `80.90 … 86.41 %`. */
+/** A figure in words; networks of a sweep have no common mean: `80.90 … 86.41 %`. */
 function accuracy(figure, sweep) {
-  const middle = mean(figure);
-  if (middle === null) return "–";
-  if (sweep && figure.values) {
-    const [least, greatest] = ends(figure.values);
-    return `${(100 * least).toFixed(2)} … ${percent(greatest, 2)}`;
-  }
-  if (typeof figure?.std !== "number") return percent(middle, 2);
-  return `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}`;
-}
-
-function written(value) {
-  if (Array.isArray(value)) return value.join(", ");
-  return typeof value === "number" ? shown(value) : String(value ?? "automatic");
+  if (!sweep || !figure?.values || mean(figure) === null) return spread(figure);
+  const [least, greatest] = ends(figure.values);
+  return `${(100 * least).toFixed(2)} … ${percent(greatest, 2)}`;
 }

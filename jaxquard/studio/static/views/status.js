@@ -50,3 +50,29 @@ export function mean(figure) {
   if (values.length) return values.reduce((sum, value) => sum + value, 0) / values.length;
   return typeof figure === "number" ? figure : (figure?.mean ?? null);
 }
+
+/** `88.71 %`, or `88.71 ± 0.12 %` over several networks. */
+export function spread(figure) {
+  const middle = mean(figure);
+  if (typeof figure?.std !== "number" || middle === null) return percent(middle, 2);
+  return `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}`;
+}
+
+/** A setting's value in words: what has parts names them. */
+export function written(value) {
+  if (value === null || value === undefined) return "none";
+  if (Array.isArray(value)) return value.map(written).join(", ");
+  if (typeof value === "object") return Object.entries(value).map(([name, one]) => `${name}: ${written(one)}`).join("; ");
+  return String(value);
+}
+
+/** Which of a run's networks diverged, when, and in what; "" where none did. */
+export function divergence({ diverged = [], networks, steps_per_epoch: perEpoch }) {
+  const several = (networks?.length ?? networks) > 1;
+  const told = diverged.map(({ network, step, quantity }) => {
+    const epoch = perEpoch ? `, in epoch ${Math.floor(step / perEpoch) + 1}` : "";
+    return `${several ? `Network ${network} diverged` : "It diverged"} at step ${step}${epoch}: the ${quantity} was no longer finite.`;
+  });
+  const shown = told.slice(0, 3).join(" ");
+  return told.length > 3 ? `${shown} So did ${told.length - 3} other networks.` : shown;
+}
