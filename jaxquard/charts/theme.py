@@ -36,7 +36,10 @@ def cycle(choices: Sequence[T], i: int) -> T:
 
 def styles(names: list[str]) -> dict[str, Style]:
     """A style for each series; no two alike among the first twenty."""
-    return {name: Style(cycle(COLORS, i), cycle(DASHES, i), cycle(SHAPES, i), name) for i, name in enumerate(names)}
+    return {
+        name: Style(cycle(COLORS, i), cycle(DASHES, i + i // len(COLORS)), cycle(SHAPES, i), name)
+        for i, name in enumerate(names)
+    }
 
 
 def wrap(text: str, width: float, letter: float = LETTER) -> list[str]:

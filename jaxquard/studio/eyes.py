@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ import numpy as np
 from jaxquard.charts.pictures import data_uri
 from jaxquard.nn.activations import ACTIVATIONS, identity
 from jaxquard.nn.model import Params, State, pre_activations
-from jaxquard.studio.models import Subject
+from jaxquard.studio.models import Part, Subject
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
 
@@ -78,11 +78,15 @@ def png(image: np.ndarray) -> str:
     return data_uri(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def labelled(subject: Subject, index: int, part: Literal["test", "train"] = "test") -> dict[str, Any]:
-    """An image of the data set as JSON has it."""
-    dataset, names = subject.dataset, subject.model.class_names
-    if part == "test":
-        image, label = dataset.test_images[index], dataset.test_labels[index]
-    else:
-        image, label = dataset.train_images[index], dataset.train_labels[index]
-    return {"index": int(index), "label": names[label], "png": png(image)}
+def labelled(subject: Subject, index: int, part: Part) -> dict[str, Any]:
+    """An image of a part of the data, by its place there, as JSON has it."""
+    return _document(subject, index, part.images[index], part.labels[index])
+
+
+def learned_from(subject: Subject, index: int) -> dict[str, Any]:
+    """A training image, by its place in the data set."""
+    return _document(subject, index, subject.dataset.train_images[index], subject.dataset.train_labels[index])
+
+
+def _document(subject: Subject, index: int, image: np.ndarray, label: int) -> dict[str, Any]:
+    return {"index": int(index), "label": subject.model.class_names[label], "png": png(image)}

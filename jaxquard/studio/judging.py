@@ -1,4 +1,5 @@
-"""Where a network is wrong: its test set judged, whether its confidence can be believed, and what it withstands."""
+"""Where a network is wrong, whether its confidence can be believed, and what it withstands: on held-out images, unless
+the test set is asked for by name."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,15 +19,15 @@ from jaxquard.studio.models import Subject, answer
 from jaxquard.training.evaluation import Evaluation, accuracy, judge, none_if_nan
 
 THRESHOLDS = tuple(k / 100 for k in range(100))
-DISTURBED = 1_000  # test images that are disturbed
+DISTURBED = 1_000  # images that are disturbed
 SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels
 
 
-def evaluation(subject: Subject) -> Evaluation:
-    """The model judged on its test set. That it was looked at is put on record, once for the weights it has."""
-    model, dataset = subject.model, subject.dataset
-    found = judge(model.logits(dataset.test_images), dataset.test_labels)
-    if model.run and (model.name, subject.stamp) not in subject.tested:
+def evaluation(subject: Subject, on: str) -> Evaluation:
+    """The model judged on a part of its data. A look at the test set is put on record, once for the weights it has."""
+    model, dataset, part = subject.model, subject.dataset, subject.part(on)
+    found = judge(model.logits(part.images), part.labels)
+    if on == "test" and model.run and (model.name, subject.stamp) not in subject.tested:
         facts = {"n": found.n, "accuracy": found.accuracy, "loss": none_if_nan(found.loss)}
         model.run.record_evaluation("studio", "studio", model=model.name, dataset=dataset.name, split="test", **facts)
         subject.tested.add((model.name, subject.stamp))
@@ -34,32 +35,32 @@ def evaluation(subject: Subject) -> Evaluation:
 
 
 class Verdicts(NamedTuple):
-    """What a model says of each test image: (n,) each. Where its logits are not finite, class -1 with confidence 0."""
+    """What a model says of each image: (n,) each. Where its logits are not finite, class -1 with confidence 0."""
 
     predicted: np.ndarray
     confidence: np.ndarray
     right: np.ndarray
 
 
-def verdicts(subject: Subject) -> Verdicts:
+def verdicts(subject: Subject, on: str) -> Verdicts:
     """The evaluation, image by image."""
-    probabilities = subject.once(evaluation).probabilities
+    probabilities = subject.once(evaluation, on).probabilities
     confidence = probabilities.max(axis=1)
     predicted = np.where(confidence > 0, probabilities.argmax(axis=1), -1)
-    return Verdicts(predicted, confidence, predicted == subject.dataset.test_labels)
+    return Verdicts(predicted, confidence, predicted == subject.part(on).labels)
 
 
-def summary(subject: Subject) -> dict[str, Any]:
-    """Accuracy, confusion, calibration and abstention on the test set, with charts of the last two."""
-    found, given = subject.once(evaluation), subject.once(verdicts)
+def summary(subject: Subject, on: str) -> dict[str, Any]:
+    """Accuracy, confusion, calibration and abstention, with charts of the last two."""
+    found, given, said = subject.once(evaluation, on), subject.once(verdicts, on), subject.part(on).said
     document = found.as_dict(subject.model.class_names)
-    diagram = reliability(given.confidence, given.right, subtitle=f"{found.n:,} test images.")
+    diagram = reliability(given.confidence, given.right, subtitle=said)
     rows = abstention(given.confidence, given.right)
     return document | {
         "classes": subject.model.class_names,
         "calibration": {"bins": [_bin(row) for row in diagram.table], "ece": document["calibration_error"]},
         "abstention": rows,
-        "charts": [drawn("calibration", diagram), drawn("abstention", _abstention_chart(rows, found.n))],
+        "charts": [drawn("calibration", diagram), drawn("abstention", _abstention_chart(rows, said))],
     }
 
 
@@ -79,14 +80,14 @@ def abstention(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]
     return rows
 
 
-def _abstention_chart(rows: list[dict[str, Any]], n: int) -> Chart:
+def _abstention_chart(rows: list[dict[str, Any]], said: str) -> Chart:
     names = {"coverage": "answered", "accuracy": "right, of those answered"}
     points = [
         {"threshold": row["threshold"], "what": name, "%": None if row[key] is None else 100 * row[key]}
         for key, name in names.items()
         for row in rows
     ]
-    said = f"{n:,} test images; the network answers where its confidence reaches the threshold."
+    said += " It answers where its confidence reaches the threshold."
     return lines(points, "threshold", "%", series="what", title="If it may say “I do not know”", subtitle=said)
 
 
@@ -116,26 +117,27 @@ DISTURBANCES = {
 }
 
 
-def robustness(subject: Subject, kind: str) -> dict[str, Any]:
-    """Accuracy on the same DISTURBED test images, disturbed more and more, with 95 % intervals (Wilson, 1927)."""
-    subject.once(evaluation)  # which puts on record that the test images were looked at
+def robustness(subject: Subject, on: str, kind: str) -> dict[str, Any]:
+    """Accuracy on the same DISTURBED images, disturbed more and more, with 95 % intervals (Wilson, 1927)."""
+    subject.once(evaluation, on)  # which puts on record that test images were looked at
     disturb, unit, amounts, title = DISTURBANCES[kind]
-    dataset = subject.dataset
-    chosen = shuffled(len(dataset.test_labels))[:DISTURBED]  # a file may hold one class after the other
-    images, labels = dataset.test_images[chosen], dataset.test_labels[chosen]
+    part = subject.part(on)
+    chosen = shuffled(len(part.labels))[:DISTURBED]  # a file may hold one class after the other
+    images, labels = part.images[chosen], part.labels[chosen]
     points = []
     for amount in amounts:
         share = float(accuracy(subject.model.logits(disturb(images, amount)), labels))
         low, high = wilson(round(share * len(labels)), len(labels))
         points.append({"amount": amount, "unit": unit, "accuracy": share, "low": low, "high": high})
-    chart = _robustness_chart(points, title, len(labels))
+    of = f"{len(labels):,} of " if len(labels) < len(part.labels) else ""
+    chart = _robustness_chart(points, title, of + part.said)
     return {"kind": kind, "points": points, "n": len(labels), "charts": [drawn(kind, chart)]}
 
 
-def _robustness_chart(points: list[dict[str, Any]], title: str, n: int) -> Chart:
+def _robustness_chart(points: list[dict[str, Any]], title: str, said: str) -> Chart:
     unit, y = points[0]["unit"], "right (%)"
     rows = [{unit: p["amount"], y: 100 * p["accuracy"], "low": 100 * p["low"], "high": 100 * p["high"]} for p in points]
-    said = f"{n:,} test images. Band: 95 % interval."
+    said += " Band: 95 % interval."
     told = ", ".join(f"{row[y]:.1f} at {row[unit]}" for row in rows)
     description = f"{title}. {said} {y} by {unit}: {told}."
     return lines(rows, unit, y, band=("low", "high"), title=title, subtitle=said, description=description)
@@ -143,7 +145,7 @@ def _robustness_chart(points: list[dict[str, Any]], title: str, n: int) -> Chart
 
 async def get_summary(request: Request) -> JSONResponse:
     """GET /api/models/M/summary."""
-    return await answer(request, lambda subject: subject.once(summary))
+    return await answer(request, lambda subject, on: subject.once(summary, on))
 
 
 async def get_robustness(request: Request) -> JSONResponse:
@@ -151,7 +153,7 @@ async def get_robustness(request: Request) -> JSONResponse:
     kind = request.query_params.get("kind", "noise")
     if kind not in DISTURBANCES:
         raise UsageError(f"kind: one of {', '.join(DISTURBANCES)}")
-    return await answer(request, lambda subject: subject.once(robustness, kind))
+    return await answer(request, lambda subject, on: subject.once(robustness, on, kind))
 
 
 routes = [

@@ -1,4 +1,4 @@
-"""What a network sees: its test images, and the way of one through it."""
+"""What a network sees: images held out of its training, and the way of one through it."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from jaxquard.charts.pictures import data_uri, scale_sentence, signed
 from jaxquard.errors import UsageError
-from jaxquard.studio.eyes import BUDGET, features, labelled, make_eyes
+from jaxquard.studio.eyes import BUDGET, features, labelled, learned_from, make_eyes
 from jaxquard.studio.judging import Verdicts, evaluation, verdicts
 from jaxquard.studio.models import Subject, answer, index_of, learned
 from jaxquard.training.fit import plain
@@ -34,7 +34,7 @@ def choose(
     high: float = 1.0,
     order: str = "index",
 ) -> np.ndarray:
-    """The indices of the test images that all conditions hold for; `order`: index, confidence or -confidence."""
+    """The indices of the images that all conditions hold for; `order`: index, confidence or -confidence."""
     keep = (low <= given.confidence) & (given.confidence <= high)
     for wanted, found in ((true, labels), (predicted, given.predicted), (correct, given.right)):
         if wanted is not None:
@@ -71,14 +71,14 @@ def _number(query: Mapping[str, str], name: str, default: float) -> float:
     return number
 
 
-def gallery(subject: Subject, query: Mapping[str, str]) -> dict[str, Any]:
-    """A page of the test images that an address asks for, and how many there are in all."""
-    given, names = subject.once(verdicts), subject.model.class_names
-    found = choose(given, subject.dataset.test_labels, **read_filters(query, names))
+def gallery(subject: Subject, on: str, query: Mapping[str, str]) -> dict[str, Any]:
+    """A page of the images that an address asks for, and how many there are in all."""
+    given, names, part = subject.once(verdicts, on), subject.model.class_names, subject.part(on)
+    found = choose(given, part.labels, **read_filters(query, names))
     first, count = int(max(0, _number(query, "offset", 0))), int(max(0, _number(query, "limit", 50)))
     images = [
         {
-            **labelled(subject, index),
+            **labelled(subject, index, part),
             "predicted": name_of(names, int(given.predicted[index])),
             "confidence": float(given.confidence[index]),
         }
@@ -92,21 +92,22 @@ def name_of(names: Sequence[str], k: int) -> str | None:
     return names[k] if k >= 0 else None
 
 
-def journey(subject: Subject, index: int) -> dict[str, Any]:
-    """One test image's way through the network: each layer, softmax in numbers, which pixels matter, its neighbours."""
-    subject.once(evaluation)  # which puts on record that the test images were looked at
-    model, eyes, image = subject.model, make_eyes(subject.task), subject.dataset.test_images[index]
+def journey(subject: Subject, on: str, index: int) -> dict[str, Any]:
+    """One image's way through the network: each layer, softmax in numbers, which pixels matter, its neighbours."""
+    subject.once(evaluation, on)  # which puts on record that test images were looked at
+    part = subject.part(on)
+    model, eyes, image = subject.model, make_eyes(subject.task), part.images[index]
     _, *layers = (np.asarray(a[0], np.float64) for a in eyes.layers(*model.weights, jnp.asarray(image[None])))
     worked = worked_out(layers[-1], model.class_names)
     k = int(layers[-1].argmax()) if np.isfinite(layers[-1]).all() else -1
     return {
-        **labelled(subject, index),
+        **labelled(subject, index, part),
         "predicted": name_of(model.class_names, k),
         "confidence": worked["softmax"][k]["probability"] if k >= 0 else 0.0,
         "layers": [layer_document(str(number), a) for number, a in enumerate(layers)],
         **worked,
         "saliency": saliency(subject, image, max(k, 0)),
-        "neighbours": neighbours(subject, image),
+        "neighbours": neighbours(subject, image, None if part.indices is None else part.indices[index]),
         "searched": len(subject.once(memory).indices),
     }
 
@@ -167,24 +168,25 @@ def nearest(known: np.ndarray, one: np.ndarray, count: int) -> tuple[np.ndarray,
     return order, distances[order]
 
 
-def neighbours(subject: Subject, image: np.ndarray) -> list[dict[str, Any]]:
-    """The training images that look most like this one to the last layer."""
+def neighbours(subject: Subject, image: np.ndarray, itself: int | None = None) -> list[dict[str, Any]]:
+    """The training images, but for the one of number `itself`, that look most like this one to the last layer."""
     known = subject.once(memory)
-    order, distances = nearest(known.features, features(subject, image[None])[0], NEIGHBOURS)
+    order, distances = nearest(known.features, features(subject, image[None])[0], NEIGHBOURS + 1)
     found = zip(known.indices[order], plain(distances), strict=True)
-    return [labelled(subject, index, "train") | {"distance": distance} for index, distance in found]
+    others = [(index, distance) for index, distance in found if index != itself][:NEIGHBOURS]
+    return [learned_from(subject, index) | {"distance": distance} for index, distance in others]
 
 
 async def get_images(request: Request) -> JSONResponse:
     """GET /api/models/M/images?true=&predicted=&correct=&min=&max=&order=&offset=&limit=."""
-    return await answer(request, lambda subject: gallery(subject, request.query_params))
+    return await answer(request, lambda subject, on: gallery(subject, on, request.query_params))
 
 
 async def get_image(request: Request) -> JSONResponse:
     """GET /api/models/M/images/I."""
 
-    def look(subject: Subject) -> dict[str, Any]:
-        return journey(subject, index_of(request.path_params["image"], len(subject.dataset.test_images), "image"))
+    def look(subject: Subject, on: str) -> dict[str, Any]:
+        return journey(subject, on, index_of(request.path_params["image"], len(subject.part(on).labels), "image"))
 
     return await answer(request, look)
 

@@ -8,7 +8,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import jax
 import numpy as np
@@ -23,7 +23,7 @@ from jaxquard.api import is_other_data
 from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.data.dataset import shuffled
-from jaxquard.errors import DataError, JaxquardError
+from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import Run
@@ -31,7 +31,20 @@ from jaxquard.runs.models import TrainedModel, load_model, models_of_run
 from jaxquard.training import steps
 
 T = TypeVar("T")
+PARTS = ("held_out", "learned", "test")  # of the data set: which images a network is looked at with
+SAMPLE = 5_000  # images learned from that are looked at where none were held out
 ROOM = 4  # models kept; one with all that was computed of it takes up to some 50 MB
+
+
+class Part(NamedTuple):
+    """Images (n, h, w, c) to look at a network with, and their labels (n,). `name`: one of PARTS; `indices`: which
+    training images they are, None for test images; `said`: what they are, in words."""
+
+    name: str
+    images: np.ndarray
+    labels: np.ndarray
+    indices: np.ndarray | None
+    said: str
 
 
 class Subject:
@@ -52,11 +65,26 @@ class Subject:
         """What it was trained on; DataError where that is missing or no longer the same."""
         return self._load(self.model)
 
+    @property
+    def epoch(self) -> int | None:
+        """After which epoch its weights are; None where that is not known."""
+        model = self.model
+        return model.config.epochs if model.run is None and not model.config.patience else model.epoch
+
+    @functools.cached_property
+    def when(self) -> str:
+        """The same in words."""
+        return "" if self.epoch is None else f", after epoch {self.epoch}"
+
     @functools.cached_property
     def task(self) -> steps.Task:
         """What kind of network it is: those of one task share their compiled programs."""
         names, shape = self.model.class_names, self.model.image_shape
         return make_task(self.model.config, shape, len(names))
+
+    def part(self, name: str) -> Part:
+        """The images of that name, as `part_of` finds them."""
+        return self.once(part_of, name)
 
     def once(self, function: Callable[..., T], *arguments: Any) -> T:
         """`function(self, *arguments)`, computed when it is first asked for."""
@@ -68,12 +96,35 @@ class Subject:
         return self._known[question]
 
 
-def learned(subject: Subject, most: int) -> np.ndarray:
-    """The indices of training images that the model learned from: at most so many, at random, the same every time."""
+def part_of(subject: Subject, name: str) -> Part:
+    """The images of that name in PARTS; "": those held out or, where there are none, some that it learned from."""
+    dataset = subject.dataset
+    held_out = subject.model.config.held_out(len(dataset.train_labels))
+    name = name or ("held_out" if held_out else "learned")
+    if name not in PARTS:
+        raise UsageError(f"on: one of {', '.join(PARTS)}")
+    if name == "test":
+        images, labels = dataset.test_images, dataset.test_labels
+        return Part(name, images, labels, None, f"{len(labels):,} test images{subject.when}.")
+    if name == "held_out" and not held_out:
+        raise UsageError(f"on: {subject.model.name} held nothing out; look with on=learned or on=test")
+    indices = numbers(subject)[1] if name == "held_out" else learned(subject, SAMPLE)
+    images, labels = dataset.train_images[indices], dataset.train_labels[indices]
+    what = "held-out images, not learned from" if name == "held_out" else "images that it learned from"
+    return Part(name, images, labels, indices, f"{len(labels):,} {what}{subject.when}.")
+
+
+def numbers(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the training images that the model learned from, and of those held out: split as training did."""
     dataset = subject.dataset
     numbered = dataclasses.replace(dataset, train_images=np.arange(len(dataset.train_images)))
-    held_out = subject.model.config.held_out(len(dataset.train_labels))
-    indices = split(numbered, held_out)[0]  # numbers in the place of images: split as training did
+    kept, _, held, _ = split(numbered, subject.model.config.held_out(len(dataset.train_labels)))
+    return kept, held
+
+
+def learned(subject: Subject, most: int) -> np.ndarray:
+    """The indices of training images that the model learned from: at most so many, at random, the same every time."""
+    indices = numbers(subject)[0]
     return np.sort(indices[shuffled(len(indices))[: max(1, most)]])
 
 
@@ -197,10 +248,17 @@ def index_of(text: str, count: int, what: str) -> int:
     return int(text)
 
 
-async def answer(request: Request, find_out: Callable[[Subject], Any]) -> JSONResponse:
-    """What `find_out` says of the model that the path names, computed in the one thread that computes."""
+async def answer(request: Request, find_out: Callable[[Subject, str], dict[str, Any]]) -> JSONResponse:
+    """What `find_out(subject, on)` says of the model that the path names, with the images that `?on=` names: computed
+    in the one thread that computes."""
     state, name = request.app.state, request.path_params["model"]
-    return JSONResponse(await to_thread.run_sync(lambda: find_out(state.shelf.take(name)), limiter=state.limiter))
+
+    def find() -> dict[str, Any]:
+        subject = state.shelf.take(name)
+        part = subject.part(request.query_params.get("on", ""))
+        return {"on": part.name, "said": part.said, "epoch": subject.epoch} | find_out(subject, part.name)
+
+    return JSONResponse(await to_thread.run_sync(find, limiter=state.limiter))
 
 
 async def models(request: Request) -> JSONResponse:

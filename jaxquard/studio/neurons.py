@@ -11,7 +11,7 @@ from jaxquard.charts.pictures import data_uri, scale_sentence, signed
 from jaxquard.data.dataset import shuffled
 from jaxquard.studio.eyes import BUDGET, labelled, make_eyes
 from jaxquard.studio.judging import evaluation
-from jaxquard.studio.models import Subject, answer, index_of
+from jaxquard.studio.models import Part, Subject, answer, index_of
 from jaxquard.studio.weights import as_pixels
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
@@ -21,7 +21,7 @@ EXCITING, INCOMING = 9, 10
 
 
 class Exciting(NamedTuple):
-    """For each unit of a layer: the test images that excite it most and how much, (EXCITING, units); whether it is dead
+    """For each unit of a layer: the images that excite it most and how much, (EXCITING, units); whether it is dead
     for all of them (units,); and how many were looked at."""
 
     indices: np.ndarray
@@ -30,10 +30,10 @@ class Exciting(NamedTuple):
     seen: int
 
 
-def exciting(subject: Subject, k: int) -> Exciting:
+def exciting(subject: Subject, on: str, k: int) -> Exciting:
     """What the units of layer k answer to."""
-    subject.once(evaluation)  # which puts on record that the test images were looked at
-    images, units = subject.dataset.test_images, layer_units(subject)[k]
+    subject.once(evaluation, on)  # which puts on record that test images were looked at
+    images, units = subject.part(on).images, layer_units(subject)[k]
     some = np.sort(shuffled(len(images))[: max(1, BUDGET // (2 * units))])
     eyes = make_eyes(subject.task)
     found = all_logits(lambda x: eyes.answers(*subject.model.weights, x, k), images[some])
@@ -47,23 +47,25 @@ def layer_units(subject: Subject) -> list[int]:
     return [np.shape(layer["w"])[-1] for layer in subject.model.weights[0]]
 
 
-def neuron(subject: Subject, k: int, unit: int) -> dict[str, Any]:
-    """One unit of layer k: its weights, and the test images that excite it most."""
-    found, w = subject.once(exciting, k), np.asarray(subject.model.weights[0][k]["w"])[..., unit]
+def neuron(subject: Subject, on: str, k: int, unit: int) -> dict[str, Any]:
+    """One unit of layer k: its weights, and the images that excite it most."""
+    part, found = subject.part(on), subject.once(exciting, on, k)
+    w = np.asarray(subject.model.weights[0][k]["w"])[..., unit]
     pairs = zip(found.indices[:, unit], plain(found.activations[:, unit]), strict=True)
     return {
         "layer": str(k),
         "unit": unit,
         "weights": weight_picture(subject.task, w) if k == 0 else None,
         "incoming": incoming(w) if k > 0 else None,
-        "exciting": [labelled(subject, index) | {"activation": activation} for index, activation in pairs],
+        "exciting": [labelled(subject, index, part) | {"activation": activation} for index, activation in pairs],
         "dead": bool(found.dead[unit]),
-        "sentence": _neuron_sentence(found, unit, w.ndim > 1),
+        "sentence": _neuron_sentence(found, part, unit, w.ndim > 1),
     }
 
 
-def _neuron_sentence(found: Exciting, unit: int, channel: bool) -> str:
-    said = f"Of {found.seen:,} test images, those that excite it most."
+def _neuron_sentence(found: Exciting, part: Part, unit: int, channel: bool) -> str:
+    of = f"{found.seen:,} of " if found.seen < len(part.labels) else ""
+    said = f"Those that excite it most, of {of}{part.said}"
     if channel:
         said += " The activation of a channel is its mean over all positions."
     if found.dead[unit]:
@@ -88,7 +90,7 @@ def incoming(w: np.ndarray) -> list[dict[str, Any]]:
 async def get_neurons(request: Request) -> JSONResponse:
     """GET /api/models/M/neurons."""
 
-    def look(subject: Subject) -> dict[str, Any]:
+    def look(subject: Subject, on: str) -> dict[str, Any]:
         return {"layers": [{"name": str(k), "units": units} for k, units in enumerate(layer_units(subject))]}
 
     return await answer(request, look)
@@ -97,10 +99,10 @@ async def get_neurons(request: Request) -> JSONResponse:
 async def get_neuron(request: Request) -> JSONResponse:
     """GET /api/models/M/neurons/L/U."""
 
-    def look(subject: Subject) -> dict[str, Any]:
+    def look(subject: Subject, on: str) -> dict[str, Any]:
         units = layer_units(subject)
         k = index_of(request.path_params["layer"], len(units), "layer")
-        return neuron(subject, k, index_of(request.path_params["unit"], units[k], "unit"))
+        return neuron(subject, on, k, index_of(request.path_params["unit"], units[k], "unit"))
 
     return await answer(request, look)
 

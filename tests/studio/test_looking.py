@@ -122,10 +122,19 @@ def test_a_training_image_is_its_own_nearest_neighbour(subject, stripes):
     assert second["distance"] > 1e-3
 
 
+def test_an_image_learned_from_is_not_its_own_neighbour(subject):
+    seen = subject(hidden=(7,))
+    place = int(seen.part("learned").indices[17])
+    found = journey(seen, "learned", 17)
+    assert len(found["neighbours"]) == 8
+    assert place not in [one["index"] for one in found["neighbours"]]
+    assert place in [one["index"] for one in neighbours(seen, seen.part("learned").images[17])]
+
+
 def test_a_network_that_diverged_can_still_be_looked_at(subject):
     seen = subject(hidden=(4,))
     seen.model.weights[0][0]["w"] *= np.nan
-    found = journey(seen, 0)
+    found = journey(seen, "learned", 0)
     assert (found["predicted"], found["confidence"], found["sum"]) == (None, 0.0, None)
     assert found["layers"][0]["values"] == [None] * 4
     assert {neighbour["distance"] for neighbour in found["neighbours"]} == {None}
@@ -134,7 +143,7 @@ def test_a_network_that_diverged_can_still_be_looked_at(subject):
 @pytest.mark.parametrize("settings", [{"hidden": (7,)}, {"hidden": ()}, {"model": "cnn", "widths": (3, 4)}])
 def test_a_journey_through_any_network_in_colour(subject, coloured, settings):
     seen = subject(coloured, **settings)
-    found = journey(seen, 5)
+    found = journey(seen, "test", 5)
     assert [layer["name"] for layer in found["layers"]] == [str(k) for k in range(len(seen.model.weights[0]))]
     assert found["png"] == png(coloured.test_images[5])
     best = max(found["softmax"], key=lambda row: row["probability"])
@@ -146,18 +155,18 @@ def test_a_journey_through_any_network_in_colour(subject, coloured, settings):
 
 def test_a_page_of_images(get, root, stripes):
     logits = load_model("fast@1", root).logits(stripes.test_images)
-    everything = get("/api/models/fast@1/images")
+    everything = get("/api/models/fast@1/images?on=test")
     assert everything["total"] == 40
     assert [image["predicted"] for image in everything["images"]] == [str(k) for k in logits.argmax(axis=1)]
-    wrong = get("/api/models/fast@1/images?correct=0&limit=3&order=-confidence")
+    wrong = get("/api/models/fast@1/images?on=test&correct=0&limit=3&order=-confidence")
     assert wrong["total"] == (logits.argmax(axis=1) != stripes.test_labels).sum()
-    second = get("/api/models/fast@1/images?true=2&offset=1&limit=1")
+    second = get("/api/models/fast@1/images?on=test&true=2&offset=1&limit=1")
     assert [image["index"] for image in second["images"]] == [np.flatnonzero(stripes.test_labels == 2)[1]]
     assert get("/api/models/fast@1/images?offset=1e300&limit=1e300")["images"] == []
 
 
 def test_one_image_of_a_run_under_way(get):
-    found = get("/api/models/part/images/7")
+    found = get("/api/models/part/images/7?on=test")
     assert found["index"] == 7
     assert [layer["units"] for layer in found["layers"]] == [5, 3]
     assert sum(row["probability"] for row in found["softmax"]) == pytest.approx(1)
@@ -165,7 +174,7 @@ def test_one_image_of_a_run_under_way(get):
 
 @pytest.mark.parametrize("index", ["40", "-1", "x", "1.0", "٣", "9" * 5000])
 def test_an_image_there_is_not(ask, index):
-    answer = ask("GET", f"/api/models/part/images/{index}")
+    answer = ask("GET", f"/api/models/part/images/{index}?on=test")
     assert (answer.status, answer.json["error"]) == (404, "images are numbered 0 to 39")
 
 

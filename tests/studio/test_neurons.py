@@ -23,7 +23,7 @@ def test_the_most_exciting_images_by_brute_force(subject, stripes):
     pixels = stripes.test_images.reshape(40, -1) / 255
     x = (pixels - config.pixel_mean) / config.pixel_std
     a = np.maximum(x @ np.asarray(layer["w"]) + np.asarray(layer["b"]), 0)
-    found = exciting(seen, 0)
+    found = exciting(seen, "test", 0)
     assert found.seen == 40
     assert found.dead.tolist() == [unit == 2 for unit in range(7)]
     np.testing.assert_allclose(found.activations, -np.sort(-a, axis=0)[:9], rtol=1e-4, atol=1e-5)
@@ -33,7 +33,7 @@ def test_the_most_exciting_images_by_brute_force(subject, stripes):
 def test_what_is_said_of_one_neuron(subject):
     seen = subject(model="cnn", widths=(3, 4), blocks=0)
     assert layer_units(seen) == [3, 3, 4, 4, 3]
-    first, deeper, last = (neuron(seen, k, 2) for k in (0, 1, 4))
+    first, deeper, last = (neuron(seen, "learned", k, 2) for k in (0, 1, 4))
     assert first["weights"]["png"].startswith("data:image/png;base64,")
     assert first["incoming"] is None
     assert "mean over all positions" in first["sentence"]
@@ -44,7 +44,7 @@ def test_what_is_said_of_one_neuron(subject):
 
 
 def test_neurons_by_address(get, ask):
-    assert get("/api/models/slow@1/neurons") == {"layers": [{"name": "0", "units": 5}, {"name": "1", "units": 3}]}
+    assert get("/api/models/slow@1/neurons")["layers"] == [{"name": "0", "units": 5}, {"name": "1", "units": 3}]
     assert get("/api/models/slow@1/neurons/1/2")["unit"] == 2
     for place in ("2/0", "0/5", "x/0", "0/-1"):
         answer = ask("GET", f"/api/models/slow@1/neurons/{place}")

@@ -16,7 +16,7 @@ const MODULES = { compare: "runs" }; // a view's module has the view's name, but
 
 const root = document.getElementById("view");
 const events = new Events();
-const tools = { http, events, go, announce };
+const tools = { http, events, go, announce, again: () => route() };
 let shown = { cleanup: null, failed: false };
 
 function go(address) {

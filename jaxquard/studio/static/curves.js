@@ -24,7 +24,7 @@ export function curves(lines, groups = []) {
     ...MEASURES.map((measure) => learning(epochs, members, ...measure)),
     ...LAYERS.map((layer) => byLayer(epochs, members, ...layer)),
   ];
-  return charts.filter(({ series }) => series.some(({ points }) => points.some(({ y }) => y !== null)));
+  return charts.filter(({ plot }) => plot.series.some(({ points }) => points.some(({ y }) => y !== null)));
 }
 
 function learning(epochs, members, name, unit, factor, title) {
@@ -102,6 +102,7 @@ function chart(name, title, y, series, notes, log = false) {
 function described(y, series) {
   const told = series.map(({ name, points }) => {
     const own = points.filter((point) => point.y !== null);
+    if (!own.length) return `${name || y}: not finite.`;
     const ys = own.map((point) => point.y);
     const [lowest, highest] = [Math.min(...ys), Math.max(...ys)].map((value) => own[ys.indexOf(value)]);
     const turns = own.filter((point, i) => i === 0 || i === own.length - 1 || point === lowest || point === highest);

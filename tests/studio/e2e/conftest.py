@@ -174,7 +174,7 @@ def shoot(page: Page, tmp_path: Path) -> Callable[[str], None]:
     def shoot(name: str) -> None:
         for plot in page.locator(".plot").all():  # out of sight they are not drawn
             plot.scroll_into_view_if_needed()
-            expect(plot.locator("svg")).to_be_visible()
+            expect(plot.locator("svg, canvas")).to_be_visible()
         page.evaluate("() => scrollTo(0, 0)")
         page.screenshot(path=folder / f"{name}.png", full_page=True)
 

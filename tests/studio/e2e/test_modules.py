@@ -5,6 +5,7 @@ import math
 import pytest
 from playwright.sync_api import expect
 
+from jaxquard.charts import theme
 from jaxquard.studio import curves
 
 pytestmark = pytest.mark.check
@@ -141,73 +142,94 @@ def journal(epochs: int, networks: int) -> list[dict]:
     ]
 
 
-@pytest.mark.parametrize("width", [1200, 420])
 @pytest.mark.parametrize("networks", [1, 3])
-@pytest.mark.parametrize("epochs", [(3, 4), (5, 30), (30, 31), (40, 2)])
-def test_a_drawing_with_other_figures_is_as_if_drawn_anew(ask, networks, epochs, width):
-    before, after = (curves.of_run(journal(count, networks)) for count in epochs)
-    drawings = ask(
-        """
-        const { draw } = modules.chart;
-        const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-        const place = () => {
-          const element = document.createElement("div");
-          element.style.cssText = `position: fixed; inset: 0; width: ${given.width}px`;
-          document.querySelector("main").replaceChildren(element);
-          return element;
-        };
-        const drawn = async (element, chart) => {
-          draw(element, chart);
-          while (!element.querySelector(".plot svg")) await wait(20);
-          await wait(100); // idle again: the next wish is done at once
-          await draw(element, chart);
-          return element.querySelector(".plot svg");
-        };
-        // labels: of nobody's use, the page hides the drawing from whoever cannot see it, and says it in a sentence
-        const plain = (svg) => svg.outerHTML.replace(/clip\\d+/g, "clip").replace(/ aria-label="[^"]*"/g, "");
-        const answers = [];
-        for (const [old, chart] of given.charts) {
-          const element = place();
-          const first = await drawn(element, old);
-          const changed = await drawn(element, chart);
-          const [kept, text] = [first === changed, plain(changed)];
-          answers.push([kept, text, plain(await drawn(place(), chart))]);
-        }
-        return answers;
-        """,
-        "chart",
-        given={"charts": list(zip(before, after, strict=True)), "width": width},
-    )
-    if width == 1200:  # so wide that it is drawn at its own width, whatever is beside the plot
-        for _, changed, fresh in drawings:
-            assert sorted(changed.split("<")) == sorted(fresh.split("<"))  # what is new is drawn last
-    if (epochs[0] > 11) == (epochs[1] > 11):  # up to there every epoch has a tick
-        assert all(kept for kept, _, _ in drawings)
+def test_a_run_under_way_is_drawn_with_the_figures_that_it_has_at_rest(ask, networks):
+    lines = journal(7, networks)
+    if networks > 1:
+        lines[3]["val_loss"][1] = None  # diverged there
+        lines[4]["grad_norm"]["1"] = [None] * networks
+    live = ask("return modules.curves.curves(given)", "curves", given=lines)
+    rest = curves.of_run(lines)
+    assert [one["name"] for one in live] == [one["name"] for one in rest]
+    for drawn, chart in zip(live, rest, strict=True):
+        assert drawn["title"].replace("’", "'") == " ".join(chart["spec"]["title"]["text"])
+        table = chart["table"]["rows"]
+        rows = {(row[0], row[1]): row[2:] for row in drawn["table"]["rows"]}
+        assert set(rows) == {(row[0], row[1]) for row in table}
+        for series, epoch, *figures in table:
+            if networks == 1:
+                figures = [figures[0], None, None]
+            assert rows[series, epoch] == pytest.approx(figures)
 
 
+def test_a_sweep_is_drawn_by_setting_alike_live_and_at_rest(ask):
+    lines = journal(5, 4)
+    groups = [{"label": "l2 0.1", "networks": [0, 2]}, {"label": "l2 0.2", "networks": [1, 3]}]
+    live = ask("return modules.curves.curves(...given)", "curves", given=[lines, groups])
+    rest = curves.of_run(lines, groups)
+    for drawn, chart in zip(live, rest, strict=True):
+        assert drawn["title"].replace("’", "'") == " ".join(chart["spec"]["title"]["text"])
+        rows = {(row[0], row[1]): row[2] for row in drawn["table"]["rows"]}
+        assert rows == {(row[0], row[1]): pytest.approx(row[2]) for row in chart["table"]["rows"]}
+    assert {row[0] for row in live[2]["table"]["rows"]} == {"l2 0.1", "l2 0.2"}
+    mean = (lines[0]["val_loss"][1] + lines[0]["val_loss"][3]) / 2
+    first = next(row for row in live[1]["table"]["rows"] if row[:2] == ["l2 0.2: validation", 1])
+    assert first[2] == pytest.approx(mean)
+
+
+def test_the_page_and_the_charts_have_the_same_colours(ask):
+    assert ask("return modules.palette.SERIES", "palette") == list(theme.COLORS)
+
+
+@pytest.mark.parametrize(
+    ("ends", "whole", "ticks"),
+    [
+        ((0.5, 1.5), True, [1]),
+        ((1, 2), True, [1, 2]),
+        ((1, 120), True, [20, 40, 60, 80, 100, 120]),
+        ((0, 0.3), False, [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]),
+        ((-2, 2), False, [-2, -1.5, -1, -0.5, 0, 0.5, 1, 1.5, 2]),
+        ((1e-7, 3e-7), False, [1e-7, 1.5e-7, 2e-7, 2.5e-7, 3e-7]),
+    ],
+)
+def test_ticks_are_round_numbers_and_epochs_are_whole(ask, ends, whole, ticks):
+    found = ask("return modules.plot.linear(...given)", "plot", given=[ends, 8 if ends != (1e-7, 3e-7) else 5, whole])
+    assert found == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("ends", "ticks"),
+    [((0.003, 20), [0.01, 0.1, 1, 10]), ((0.15, 0.6), [0.2, 0.5]), ((0.21, 0.24), [0.21, 0.22, 0.23, 0.24])],
+)
+def test_a_logarithmic_axis_always_has_ticks(ask, ends, ticks):
+    assert ask("return modules.plot.logarithmic(given)", "plot", given=ends) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize("epochs", [1, 2, 900])
 @pytest.mark.parametrize("networks", [1, 3])
-def test_figures_by_name_draw_the_same(ask, networks):
-    pairs = ask(
+def test_every_chart_of_a_run_under_way_has_its_curve_on_the_canvas(ask, networks, epochs):
+    inked = ask(
         """
-        const { vegaEmbed } = modules.vega;
-        const { apart, together } = modules.figures;
-        const tooltip = { disableDefaultStyle: true };
-        const options = { mode: "vega-lite", ast: true, renderer: "svg", actions: false, defaultStyle: false, tooltip };
-        const svg = async (spec) => {
-          const element = document.createElement("div");
-          await vegaEmbed(element, spec, options);
-          return element.innerHTML.replace(/clip\\d+/g, "clip");
-        };
-        return Promise.all(given.map(async ({ spec }) => [await svg(spec), await svg(together(apart(spec)))]));
+        const charts = modules.curves.curves(given);
+        const { SERIES, shade } = modules.palette;
+        return charts.map((chart) => {
+          const canvas = document.createElement("canvas");
+          document.querySelector("main").replaceChildren(canvas);
+          modules.plot.plot(canvas, 480, chart.plot);
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          const wanted = shade(SERIES[0]).slice(1).match(/../g).map((part) => parseInt(part, 16));
+          let count = 0;
+          for (let i = 0; i < data.length; i += 4) count += wanted.every((value, k) => data[i + k] === value);
+          return count;
+        });
         """,
-        "figures",
-        "vega",
-        given=curves.of_run(journal(7, networks)),
+        "curves",
+        "palette",
+        "plot",
+        given=journal(epochs, networks),
     )
-    assert len(pairs) >= 4
-    for plain, by_name in pairs:
-        assert "<path" in plain
-        assert plain == by_name
+    assert len(inked) >= 4
+    assert min(inked) > 10
 
 
 def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
@@ -245,14 +267,17 @@ def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
         """
         const refusal = JSON.stringify({ error: "as many pages are open as there can be" });
         window.fetch = async () => new Response(refusal, { status: 503, headers: { "Retry-After": "60" } });
-        const events = new modules.events.Events();
-        const lost = new Promise((resolve) => events.on("lost", resolve));
-        events.listen();
-        return (await lost).said;
+        return new Promise((resolve) => {
+          const stream = new modules.stream.Stream("", ({ type, data }) => {
+            stream.close();
+            resolve([type, data.said]);
+          });
+          stream.open();
+        });
         """,
-        "events",
+        "stream",
     )
-    assert said == "as many pages are open as there can be"
+    assert said == ["lost", "as many pages are open as there can be"]
 
 
 def test_what_is_drawn_too_late_is_for_nobody(ask):

@@ -47,6 +47,66 @@ def test_of_a_sweep_the_ends_are_shown_and_no_mean(ask):
     assert shown[1].endswith("3 networks, from the least to the greatest")
 
 
+TOLD = """
+const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, () => {});
+const facts = { epoch: 3, epochs: 9, parameters: 5, networks: [{ seed: 0 }, { seed: 1 }], journal: [] };
+live.take({ ...facts, steps_per_epoch: 100, ...given });
+const parts = [live.words, live.tested, live.ranking, live.figures];
+return parts.map((element) => (element.hidden ? "" : element.textContent));
+"""
+LOST = {"network": 1, "step": 250, "quantity": "loss"}
+
+
+def test_a_run_that_diverged_says_at_which_step_and_in_what(ask):
+    words = ask(TOLD, "views/live", given={"status": "diverged", "networks": [{"seed": 0}], "diverged": [LOST]})[0]
+    assert words.startswith("It diverged at step 250, in epoch 3: the loss was no longer finite.")
+    words = ask(TOLD, "views/live", given={"status": "finished", "diverged": [LOST]})[0]
+    assert words == "Network 1 diverged at step 250, in epoch 3: the loss was no longer finite."
+    many = [LOST | {"network": k} for k in range(9)]
+    words = ask(TOLD, "views/live", given={"status": "running", "diverged": many})[0]
+    assert words.endswith("So did 6 other networks.")
+
+
+def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(ask):
+    confusion = {"true": "Shirt", "predicted": "Coat", "count": 97.6, "of": 1000, "networks": 2}
+    given = {"status": "finished", "confusion": confusion, "test_accuracy": {"mean": 0.9, "values": [0.89, 0.91]}}
+    _, tested, _, figures = ask(TOLD, "views/live", given=given)
+    assert figures == "test accuracy90.0 %"
+    assert tested == (
+        "In the test at its end, most often confused: Shirt, taken for Coat "
+        "(98 of 1000, the mean of the 2 of 2 networks where these two lead)."
+    )
+    assert ask(TOLD, "views/live", given=given | {"status": "stopped"})[1::2] == ["", ""]
+
+
+def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(ask):
+    figure = {"mean": 0.91, "std": 0.004, "values": [0.914, 0.906]}
+    lost = {"mean": None, "std": None, "values": [None]}
+    ranking = [
+        {"settings": {"hidden": [4, 5]}, "val_accuracy": figure, "networks": ["mine@0", "mine@1"]},
+        {"settings": {"hidden": None}, "val_accuracy": lost, "networks": ["mine@2"]},
+    ]
+    given = {"status": "finished", "ranking": ranking, "verdict": "within the noise, not a win"}
+    shown = ask(TOLD, "views/live", given=given)[2]
+    assert "hiddenvalidation accuracynetworks4, 591.00 ± 0.40 %mine@0 mine@1not set–mine@2" in shown
+    assert shown.endswith("Within the noise, not a win.")
+    assert ask(TOLD, "views/live", given=given | {"status": "running"})[2] == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        ({"learning_rate": [0.1, 0.01]}, "learning_rate: 0.1, 0.01"),
+        ([["l2", [0, 1]]], "l2, 0, 1"),
+        (None, "not set"),
+        (False, "false"),
+        (0.319012167, "0.319012"),
+    ],
+)
+def test_a_setting_is_written_in_words_whatever_it_is(ask, value, words):
+    assert ask("return modules['views/status'].written(given)", "views/status", given=value) == words
+
+
 def test_a_damaged_run_says_what_is_wrong_and_makes_up_no_figure(ask):
     seen = ask(
         """

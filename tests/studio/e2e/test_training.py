@@ -46,12 +46,26 @@ def wait_for_epoch(page: Page, wanted: int) -> None:
 
 def test_train_from_the_page_and_see_the_curve_move(page, shoot):
     start(page, 90_000)
-    curve = page.locator("[data-chart=accuracy]")
-    expect(curve.locator("svg")).to_be_visible()
-    before = curve.locator(".sentence").inner_text()
-    expect(curve.locator(".sentence")).not_to_have_text(before)
+    plot = page.locator("[data-chart=accuracy] .plot")
+    expect(plot.locator("canvas")).to_be_visible()
+    before = plot.get_attribute("aria-label") or ""
+    expect(plot).not_to_have_attribute("aria-label", before)
     expect(page.locator("#command")).to_contain_text("jaxquard train")
     shoot("train")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+    expect(plot.locator("svg")).to_be_visible()  # at rest it is drawn once more, to stay
+
+
+def test_the_curve_is_of_the_epoch_that_the_figures_beside_it_are_of(page):
+    start(page, 90_004)
+    pairs = "() => [document.querySelector('.watched .muted'), document.querySelector('[data-chart=loss] .plot')]"
+    expect(page.locator("[data-chart=loss] canvas")).to_be_visible()
+    for _ in range(20):
+        words, label = page.evaluate(f"(({pairs})()).map((one) => one.ariaLabel ?? one.textContent)")
+        told = int(re.findall(r"Epoch (\d+) of", words)[0])
+        assert int(re.findall(r"at epoch (\d+)\.", label)[-1]) == told
+        page.wait_for_timeout(100)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
 

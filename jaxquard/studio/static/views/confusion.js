@@ -26,10 +26,13 @@ export function confusionTable({ confusion, classes }, open) {
   const head = (name) => h("th", { scope: "col" }, h("span", {}, name));
   const row = (buttons, i) =>
     h("tr", {}, h("th", { scope: "row" }, classes[i]), buttons.map((button) => h("td", {}, button)));
-  return h("div", { class: "scroll" },
+  const size = classes.length > 40 ? "tiny" : classes.length > 12 ? "small" : "";
+  const table = h("div", { class: `scroll matrix ${size}`, tabindex: -1 },
     h("table", { class: "confusion", onkeydown: move, onfocusin, "aria-label": "Confusion matrix" },
       h("thead", {}, h("tr", {}, h("td"), classes.map(head))),
       h("tbody", {}, cells.map(row))));
+  table.style.setProperty("--classes", classes.length);
+  return table;
 }
 
 function cell(count, row, truth, predicted, open) {

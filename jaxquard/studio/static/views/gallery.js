@@ -6,7 +6,7 @@ import { percent } from "./status.js";
 /** What is said of a network that diverged. */
 export const SILENT = "no answer: the network’s logits are not finite";
 
-/** What a network made of a test image, in words. */
+/** What a network made of an image, in words. */
 export function verdict({ label, predicted, confidence }) {
   if (predicted === null) return `${label}, ${SILENT}`;
   const sure = `${percent(confidence)} sure`;

@@ -7,11 +7,13 @@ import { layerTitle } from "./models.js";
 import { decimal } from "./numbers.js";
 
 const STRONGEST = 5;
+const NAMES = { held_out: "Held-out image", learned: "Image learned from,", test: "Test image" };
 
 /** The parts of the page about `image`, as the server describes it. */
 export function journey(image, { open, neuron }) {
   return [
-    h("h2", {}, `Test image ${image.index}: ${verdict(image)}`),
+    h("h2", {}, `${NAMES[image.on] ?? "Image"} ${image.index}: ${verdict(image)}`),
+    h("p", { class: "muted" }, `One of ${image.said}`),
     h("div", { class: "row top-aligned" },
       figure(image.png, "What the network sees", image.label),
       figure(image.saliency.png, image.saliency.name, image.saliency.sentence),

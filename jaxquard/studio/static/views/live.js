@@ -26,7 +26,7 @@ export class Live {
     this.fault = fault();
     this.charts = h("div", { class: "grid" });
     this.elements = new Map(); // a chart's name -> its element
-    this.tested = h("p");
+    this.tested = h("p", { class: "tested" });
     this.ranking = h("div", { class: "stack", hidden: true });
     const head = h("div", { class: "row spread" }, h("h2", { class: "run" }, run), this.status);
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
@@ -96,7 +96,7 @@ export class Live {
     const [last, atEnd] = [this.lines.at(-1), status === "finished"];
     clear(this.figures,
       atEnd && figure("test accuracy", test(this.detail), percent, sweep),
-      FIGURES.map(([name, key, how]) => figure(name, last?.[key], how, sweep)));
+      FIGURES.map(([name, key, how]) => figure(name, sound(last?.[key], this.detail), how, sweep)));
     this.tested.textContent = atEnd ? confused(this.detail) : "";
     this.rank();
     this.controls();
@@ -187,6 +187,11 @@ const FIGURES = [
 function figure(name, value, how, sweep) {
   const text = told(value, how, sweep);
   return text === null ? null : h("div", {}, h("dt", {}, name), h("dd", {}, text));
+}
+
+/** A figure without those of networks that diverged: an accuracy of theirs is 0. */
+function sound(value, { diverged = [] }) {
+  return Array.isArray(value) ? value.filter((_, k) => !diverged.some(({ network }) => network === k)) : value;
 }
 
 /** A figure in words: of several networks the mean, of those of a sweep the least and the greatest. */

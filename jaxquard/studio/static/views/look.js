@@ -1,25 +1,32 @@
-// Look inside: the test images, the way of one of them through the network, and what single neurons look for.
+// Look inside: held-out images, the way of one of them through the network, and what single neurons look for.
 
 import { h } from "../dom.js";
 import { fill } from "./fill.js";
 import { gallery, verdict } from "./gallery.js";
 import { journey } from "./journey.js";
-import { address, link, listModels, modelChoice, noModels } from "./models.js";
+import { address as addressOf, link, listModels, modelChoice, noModels } from "./models.js";
 import { neuronPanel } from "./neuron.js";
 import { count } from "./numbers.js";
+import { partPanel, query } from "./part.js";
 
 const PAGE = 48;
 const ORDERS = [["index", "as in the file"], ["confidence", "least sure first"], ["-confidence", "surest first"]];
 
-export async function show(root, [asked, index], { http, go, announce }) {
+export async function show(root, [asked, index], { http, go, announce, again }) {
   const models = await listModels(http);
   root.append(h("h1", {}, "Look inside"));
   if (!models.length) return root.append(noModels());
-  const { model: name, classes } = models.find(({ model }) => model === asked) ?? models[0];
+  const model = models.find((one) => one.model === asked) ?? models[0];
+  const { model: name, classes } = model;
+  const part = partPanel(model, () => {
+    history.replaceState(null, "", link("look", name)); // the image of that number is another one
+    again();
+  });
   const way = h("section", { class: "card journey", tabindex: -1, "aria-label": "One image" });
   const neuron = async (...unit) => (await panel).show(...unit);
   const open = async (image) => {
-    await fill(way, async () => journey(await http.get(address(name, "images", image)), { open, neuron }));
+    const address = `${addressOf(name, "images", image)}${query(name)}`;
+    await fill(way, async () => journey(await http.get(address), { open, neuron }));
     if (!way.isConnected) return; // the reader went elsewhere meanwhile
     history.replaceState(null, "", link("look", name, image)); // a copy of the address leads to this image
     way.focus();
@@ -27,7 +34,8 @@ export async function show(root, [asked, index], { http, go, announce }) {
   const panel = neuronPanel(name, { http, open, announce });
   root.append(
     modelChoice(models, name, (chosen) => go(link("look", chosen))),
-    imagesPanel(name, classes, { http, open, announce }),
+    part.element,
+    imagesPanel(name, classes, part, { http, open, announce }),
     way,
   );
   if (index !== undefined) open(index);
@@ -35,15 +43,17 @@ export async function show(root, [asked, index], { http, go, announce }) {
   root.append((await panel).element);
 }
 
-/** The test images that a form lets through, a page at a time. */
-function imagesPanel(model, classes, { http, open, announce }) {
+/** The images that a form lets through, a page at a time. */
+function imagesPanel(model, classes, part, { http, open, announce }) {
   const found = h("div", { class: "stack" });
   let [offset, total] = [0, 0];
   const load = async () => {
     if (!form.reportValidity()) return;
     const won = await fill(found, async () => {
-      const asked = new URLSearchParams([...new FormData(form)].filter(([, value]) => value).map(asFraction));
-      const answer = await http.get(`${address(model, "images")}?${asked}&offset=${offset}&limit=${PAGE}`);
+      const asked = [...new FormData(form)].filter(([, value]) => value).map(asFraction);
+      const page = query(model, [...asked, ["offset", offset], ["limit", PAGE]]);
+      const answer = await http.get(`${addressOf(model, "images")}${page}`);
+      part.say(answer.said);
       const { images } = answer;
       total = answer.total;
       const shown = total ? `${offset + 1}–${offset + images.length} of ${count(total)} images` : "No such image.";
@@ -68,7 +78,7 @@ function imagesPanel(model, classes, { http, open, announce }) {
   };
   const form = filters(classes, () => ((offset = 0), load()));
   load();
-  return h("section", { class: "card" }, h("h2", {}, "Test images"), form,
+  return h("section", { class: "card" }, h("h2", {}, "Images"), form,
     h("div", { class: "stack" }, found, h("p", { class: "row" }, previous, next)));
 }
 

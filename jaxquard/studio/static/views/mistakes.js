@@ -7,21 +7,25 @@ import { fill } from "./fill.js";
 import { gallery, verdict } from "./gallery.js";
 import { address, link, listModels, modelChoice, noModels } from "./models.js";
 import { count, decimal } from "./numbers.js";
+import { partPanel, query } from "./part.js";
 import { percent } from "./status.js";
 
 const SHOWN = 60;
 const DISTURBANCES = ["noise", "rotation", "shift"];
 
-export async function show(root, [name], { http, go }) {
+export async function show(root, [name], { http, go, again }) {
   const models = await listModels(http);
   root.append(h("h1", {}, "Mistakes"));
   if (!models.length) return root.append(noModels());
-  const { model } = models.find((one) => one.model === name) ?? models[0];
+  const found = models.find((one) => one.model === name) ?? models[0];
+  const { model } = found;
+  const part = partPanel(found, again);
   const charts = [h("div"), h("div"), h("div")];
   const judged = h("div", { class: "view" });
-  root.append(modelChoice(models, model, (chosen) => go(link("mistakes", chosen))), judged);
+  root.append(modelChoice(models, model, (chosen) => go(link("mistakes", chosen))), part.element, judged);
   await fill(judged, async () => {
-    const summary = await http.get(address(model, "summary"));
+    const summary = await http.get(`${address(model, "summary")}${query(model)}`);
+    part.say(summary.said);
     return [
       confusion(model, summary, http),
       h("div", { class: "grid" }, calibration(summary, charts[0]), abstention(summary, charts[1])),
@@ -32,7 +36,7 @@ export async function show(root, [name], { http, go }) {
 }
 
 function confusion(model, summary, http) {
-  const { accuracy, n, loss } = summary;
+  const { accuracy, said, loss } = summary;
   const images = h("div", { class: "cell-images", tabindex: -1 });
   images.append(h("p", { class: "muted" }, "Choose a cell: its images appear here."));
   const open = async (truth, predicted, total) => {
@@ -41,15 +45,15 @@ function confusion(model, summary, http) {
   };
   return section(
     "What is taken for what",
-    h("p", {}, `${percent(accuracy)} of ${count(n)} test images are recognised; the mean loss is ${decimal(loss)}.`),
+    h("p", {}, `${percent(accuracy)} are recognised, of ${said} The mean loss is ${decimal(loss)}.`),
     h("p", { class: "muted" }, "A row is a true class, a column what the network said."),
     h("div", { class: "row top-aligned" }, confusionTable(summary, open), images),
   );
 }
 
 async function cellImages(model, truth, predicted, total, http) {
-  const asked = new URLSearchParams({ true: truth, predicted, order: "-confidence", limit: SHOWN });
-  const { images } = await http.get(`${address(model, "images")}?${asked}`);
+  const asked = query(model, Object.entries({ true: truth, predicted, order: "-confidence", limit: SHOWN }));
+  const { images } = await http.get(`${address(model, "images")}${asked}`);
   const title = truth === predicted ? `${truth}, recognised` : `${truth}, taken for ${predicted}`;
   return [
     h("h3", {}, `${title}: ${count(total)}`, total > SHOWN && `, of which the ${SHOWN} it is surest of`),
@@ -84,7 +88,7 @@ function robustness(model, chart, http) {
   const place = h("div");
   const load = (kind) =>
     fill(place, async () => {
-      const { charts } = await http.get(`${address(model, "robustness")}?kind=${kind}`);
+      const { charts } = await http.get(`${address(model, "robustness")}${query(model, [["kind", kind]])}`);
       await draw(chart, charts[0]);
       return chart;
     });

@@ -1,14 +1,15 @@
-// One neuron: its weights as an image, and the test images that excite it most.
+// One neuron: its weights as an image, and the images that excite it most.
 
 import { h } from "../dom.js";
 import { fill } from "./fill.js";
 import { gallery, picture } from "./gallery.js";
 import { address, layerTitle } from "./models.js";
 import { decimal } from "./numbers.js";
+import { query } from "./part.js";
 
 /** The panel (`element`), and `show(layer, unit)`, which turns it to a neuron. */
 export async function neuronPanel(model, { http, open, announce }) {
-  const { layers } = await http.get(address(model, "neurons"));
+  const { layers } = await http.get(`${address(model, "neurons")}${query(model)}`);
   const option = ({ name }, k) => h("option", { value: name }, layerTitle(k, layers.length));
   const layer = h("select", { name: "layer" }, layers.map(option));
   const unit = h("input", { name: "unit", type: "number", min: 0, value: 0 });
@@ -17,7 +18,7 @@ export async function neuronPanel(model, { http, open, announce }) {
     unit.max = layers[layer.selectedIndex].units - 1;
     unit.value = Math.min(Math.max(0, Math.trunc(unit.valueAsNumber) || 0), unit.max);
     return fill(shown, async () => {
-      const found = await http.get(address(model, "neurons", layer.value, unit.value));
+      const found = await http.get(`${address(model, "neurons", layer.value, unit.value)}${query(model)}`);
       announce(found.sentence);
       return neuron(found, open);
     });
@@ -48,9 +49,9 @@ function neuron({ weights, incoming, exciting, sentence }, open) {
     h("p", {}, sentence),
     weights && weightsFigure(weights),
     incoming && incomingList(incoming),
-    h("h3", {}, "The test images that excite it most"),
+    h("h3", {}, "The images that excite it most"),
     gallery(exciting, {
-      words: ({ index, label, activation }) => `Test image ${index}: ${label}, activation ${decimal(activation)}`,
+      words: ({ index, label, activation }) => `Image ${index}: ${label}, activation ${decimal(activation)}`,
       caption: ({ activation }) => decimal(activation),
       open: ({ index }) => open(index),
     }),

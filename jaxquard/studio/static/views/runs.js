@@ -2,7 +2,7 @@
 
 import { h, clear, fault, labelled, scrolling } from "../dom.js";
 import { draw, erase, tableOf } from "../chart.js";
-import { chip, divergence, ends, mean, percent, spread, written } from "./status.js";
+import { chip, ends, mean, percent, spread, written } from "./status.js";
 
 const WHAT = "Tick two runs or more. Runs of several seeds tell a difference from noise; runs of one seed cannot.";
 const WHEN = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
@@ -126,7 +126,7 @@ const COLUMNS = [
   ["test", (run) => accuracy(run.test_accuracy, run.sweep)],
   ["started", (run) => WHEN.format(1000 * run.started)],
 ];
-const wrong = (run) => run.error ?? divergence(run);
+const wrong = (run) => run.error ?? lost(run);
 const NUMBERS = new Set(["epochs", "networks", "parameters", "validation", "test"]);
 
 function runsTable(runs, chosen, choose) {
@@ -143,6 +143,14 @@ function runsTable(runs, chosen, choose) {
   return h("table", { class: "runs" },
     h("thead", {}, line("th", [compare, ...names.slice(1)], { scope: "col" })),
     h("tbody", {}, runs.map((run) => line("td", row(run)))));
+}
+
+/** Which networks of a run diverged, in few words. */
+function lost({ diverged = [], networks }) {
+  if (!diverged.length) return "";
+  const { step, quantity } = diverged[0];
+  const who = networks > 1 ? `${diverged.length} of ${networks} networks diverged, the first ` : "";
+  return `${who}at step ${step}: ${quantity} not finite`;
 }
 
 /** A figure in words; networks of a sweep have no common mean: `80.90 … 86.41 %`. */

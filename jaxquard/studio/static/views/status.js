@@ -60,10 +60,10 @@ export function spread(figure) {
 
 /** A setting's value in words: what has parts names them. */
 export function written(value) {
-  if (value === null || value === undefined) return "none";
+  if (value === null || value === undefined) return "not set";
   if (Array.isArray(value)) return value.map(written).join(", ");
   if (typeof value === "object") return Object.entries(value).map(([name, one]) => `${name}: ${written(one)}`).join("; ");
-  return String(value);
+  return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
 }
 
 /** Which of a run's networks diverged, when, and in what; "" where none did. */

@@ -1,0 +1,78 @@
+"""Many windows of one browser: a browser opens six connections to a server, so that they share one stream of events."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+
+pytestmark = pytest.mark.check
+
+WINDOWS = 8
+
+
+@pytest.fixture
+def journal(server: Any, trained: Path) -> Iterator[Any]:
+    """`journal(epoch)` writes an epoch's line as training does, into the journal of a run of its own, `live`."""
+    run = server.runs / "live"
+    shutil.copytree(trained / "careful", run)
+    file = run / "journal.jsonl"
+    lines = file.read_text().splitlines()
+    file.write_text("")
+
+    def write(epoch: int) -> None:
+        line = json.loads(lines[0]) | {"epoch": epoch, "step": 35 * epoch}
+        with open(file, "a") as journal:
+            journal.write(json.dumps(line) + "\n")
+
+    write(1)
+    yield write
+    shutil.rmtree(run)
+
+
+def heard(page: Page, epoch: int) -> None:
+    expect(page.get_by_text(f"Epoch {epoch} of 8 ·")).to_be_visible()
+
+
+def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed(context: BrowserContext, journal):
+    pages = [context.new_page() for _ in range(WINDOWS)]
+    for page in pages:
+        page.goto("/#/train/live")
+        heard(page, 1)
+    journal(2)
+    for page in pages:
+        heard(page, 2)
+    pages.pop(0).close()
+    journal(3)
+    for page in pages:
+        heard(page, 3)
+    pages[-1].goto("/#/compare")  # and there are connections left to ask for other things
+    expect(pages[-1].get_by_label("Compare live")).to_be_visible()
+
+
+def test_a_browser_without_shared_workers_has_a_stream_for_each_page(page: Page, journal):
+    page.add_init_script("delete window.SharedWorker")
+    page.goto("/#/train/live")
+    heard(page, 1)
+    journal(2)
+    heard(page, 2)
+
+
+def test_a_page_that_can_be_seen_again_shows_what_it_has_missed(page: Page, context: BrowserContext, journal):
+    other = context.new_page()
+    other.goto("/#/train/live")  # whose stream goes on
+    page.goto("/#/train/live")
+    heard(page, 1)
+    turn = "(hidden) => {{ {} }}".format(
+        "Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"
+        " document.dispatchEvent(new Event('visibilitychange'));"
+    )
+    page.evaluate(turn, True)
+    journal(2)
+    heard(other, 2)
+    expect(page.get_by_text("Epoch 1 of 8 ·")).to_be_visible()
+    page.evaluate(turn, False)
+    heard(page, 2)
