@@ -9,25 +9,23 @@ The ideas are those of Michael Nielsen's "Neural Networks and Deep Learning", ch
 """
 
 import functools
-import os
-import sys
 import time
 from itertools import pairwise
 from pathlib import Path
 
-import cyclopts
 import jax
 import jax.numpy as jnp
 
-from jaxquard.config import Config
+from jaxquard.cli.script import run_script
 from jaxquard.data import load
 from jaxquard.data.statistics import pixel_statistics
-from jaxquard.errors import DivergedError, JaxquardError, UsageError
+from jaxquard.errors import DivergedError, UsageError
 from jaxquard.nn.activations import relu
 from jaxquard.nn.layers import dense, init_dense, standardize
 from jaxquard.nn.losses import cross_entropy
 from jaxquard.nn.model import count_parameters
 from jaxquard.nn.permutation import permutation
+from jaxquard.streams import say
 
 
 @functools.partial(jax.jit, static_argnames="sizes", compiler_options={"xla_backend_optimization_level": 0})  # run once
@@ -81,6 +79,12 @@ def accuracy(params, images, labels, mean, std):
     return jnp.where(jnp.isnan(logits).any(), jnp.nan, jnp.mean(jnp.argmax(logits, axis=-1) == labels))
 
 
+def check_finite(value, what):
+    """DivergedError, with the advice that helps, unless the value is finite."""
+    if not jnp.isfinite(value):
+        raise DivergedError(f"{what}: try a smaller learning rate")
+
+
 def main(
     *,
     hidden: tuple[int, ...] = (128, 64),
@@ -92,47 +96,34 @@ def main(
     offline: bool = False,
 ) -> None:
     """Train the original network on Fashion-MNIST and report what it learned."""
-    Config(hidden=hidden, learning_rate=learning_rate, batch_size=batch_size, epochs=epochs, seed=seed)  # checks them
-    report = functools.partial(print, file=sys.stderr)
-    data = load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=report)
+    data = load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=say)
     if batch_size > len(data.train_images):
         raise UsageError(f"batch_size: {batch_size} is more than the {len(data.train_images)} training images")
     images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
     mean, std = pixel_statistics(data.train_images)
-
+    sizes = (data.train_images[0].size, *hidden, data.classes)
     key, init_key = jax.random.split(jax.random.key(seed))
-    params = init_params(init_key, (data.train_images[0].size, *hidden, data.classes))
-    loss = jnp.inf
+    params = init_params(init_key, sizes)
     print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
     print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
-    print(f"network     {'-'.join(str(layer['w'].shape[0]) for layer in params)}-{data.classes}, ", end="")
-    print(f"{count_parameters(params):,} parameters\n\nepoch    loss    seconds")
+    print(f"network     {'-'.join(map(str, sizes))}, {count_parameters(params):,} parameters")
+    print("\nepoch    loss    seconds")
 
     for epoch in range(1, epochs + 1):
         began = time.perf_counter()
         key, epoch_key = jax.random.split(key)
         batches = create_batches(epoch_key, len(images), batch_size)
         params, loss = train_epoch(params, images, labels, batches, learning_rate, mean, std)
-        if not jnp.isfinite(loss):
-            raise DivergedError(f"the loss is not finite in epoch {epoch}: try a smaller learning rate")
+        check_finite(loss, f"the loss is not finite in epoch {epoch}")
         seconds = time.perf_counter() - began
         print(f"{epoch:5}  {loss:.4f}  {seconds:9.2f}{'  with compilation' if epoch == 1 else ''}", flush=True)
 
     correct = accuracy(params, jnp.asarray(data.test_images), jnp.asarray(data.test_labels), mean, std)
-    if jnp.isnan(correct):
-        raise DivergedError("the last update broke the network: try a smaller learning rate")
+    check_finite(correct, "the last update broke the network")
     print(f"\nfinal training loss   {loss:.4f}\ntest accuracy         {correct:.2%}\n")
     print("Next: jaxquard train --seeds 5    the same with error bars, kept in a run directory")
-    print("      jaxquard --help             judge it, use it on your own pictures, try other settings")
+    print("      jaxquard --help             evaluate it, use it on your own pictures, try other settings")
 
 
 if __name__ == "__main__":
-    app = cyclopts.App(default_parameter=cyclopts.Parameter(consume_multiple=True, negative=()), version_flags=())
-    app.default(main)
-    try:
-        app(exit_on_error=False, print_error=False)
-    except (KeyboardInterrupt, BrokenPipeError):  # stopped, or nobody reads on
-        os._exit(130)
-    except (JaxquardError, cyclopts.CycloptsError) as error:
-        print(f"mlp_fashion_mnist: {error}", file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", UsageError.exit_code))
+    run_script(main)

@@ -1,0 +1,35 @@
+"""The command line of `mlp_fashion_mnist.py`: options from a function's arguments, and an error as one line."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import cyclopts
+
+from jaxquard.cli.options import from_text
+from jaxquard.config import Config
+from jaxquard.errors import JaxquardError, UsageError
+
+
+def run_script(main: Callable[..., None]) -> NoReturn:
+    """Call `main` with the options of this process and exit. Arguments named like settings are checked as settings."""
+
+    @functools.wraps(main)
+    def checked(**options: Any) -> None:
+        Config(**{name: value for name, value in options.items() if name in Config.__dataclass_fields__})
+        main(**options)
+
+    parameter = cyclopts.Parameter(consume_multiple=True, negative=(), converter=from_text)
+    app = cyclopts.App(default_parameter=parameter, version_flags=())
+    app.default(checked)
+    try:
+        app(exit_on_error=False, print_error=False)
+    except (KeyboardInterrupt, BrokenPipeError):  # stopped, or the reader of the output has gone
+        os._exit(130)
+    except (JaxquardError, cyclopts.CycloptsError) as error:
+        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", UsageError.exit_code))
+    sys.exit(0)
