@@ -5,7 +5,7 @@ import dataclasses
 import functools
 import os
 import shlex
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from anyio import to_thread
@@ -125,11 +125,13 @@ def datasets(state: Any) -> dict[str, str]:
 
 
 class Facts(NamedTuple):
-    """What is known of a data set before it is read; `train` is the number of its training images, if that is."""
+    """What is known of a data set before it is read; `train` is the number of its training images, if that is, and
+    `notes` what a training would say of it first."""
 
     image_shape: tuple[int, ...]
     classes: int
     train: int | None
+    notes: Sequence[str] = ()
 
 
 DIGITS = Facts((8, 8, 1), 10, 1497)  # scikit-learn's 1,797, less the sixth that is for testing
@@ -141,7 +143,8 @@ def facts_of(state: Any, dataset: str) -> Facts:
         if summary["dataset"] == dataset:
             with contextlib.suppress(RunError, HTTPException):  # one that is damaged, or has just gone: ask another
                 facts = state.reader.find(summary["run"]).run.environment["dataset"]
-                return Facts(tuple(facts["image_shape"]), len(facts["class_names"]), facts["train"])
+                shape, classes = tuple(facts["image_shape"]), len(facts["class_names"])
+                return Facts(shape, classes, facts["train"], facts.get("notes", ()))
     if dataset == "digits":
         return DIGITS
     entry = catalogue.find(dataset)
@@ -181,8 +184,9 @@ def information(state: Any) -> dict[str, Any]:
         "version": jaxquard.__version__,
         "token": state.studio.token is not None,
         "datasets": [
-            {"name": name, "title": title, "train": facts_of(state, name).train}
+            {"name": name, "title": title, "train": facts.train, "notes": list(facts.notes)}
             for name, title in datasets(state).items()
+            for facts in [facts_of(state, name)]
         ],
         "recipes": [recipe(name) for name in recipes.names()],
         "settings": [described(name) for name in FIELDS],

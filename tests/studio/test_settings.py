@@ -1,5 +1,6 @@
 """The form, what a choice comes to, and the command line that says the same."""
 
+import json
 import shlex
 
 import pytest
@@ -137,6 +138,16 @@ def test_the_sizes_of_data_sets(get, npz, stripes):
     assert (sizes["fashion-mnist"], sizes["emnist-letters"]) == (60_000, 124_800)
     assert sizes["digits"] == len(load("digits").train_images)
     assert sizes[str(npz)] == len(stripes.train_images)
+
+
+def test_what_is_unusual_about_a_data_set_is_shown(get, root, npz):
+    for run in root.iterdir():
+        facts = json.loads((run / "environment.json").read_text())
+        facts["dataset"]["notes"] = ["2 of 3 classes with few training images"]
+        (run / "environment.json").write_text(json.dumps(facts))
+    notes = {one["name"]: one["notes"] for one in get("/api/info")["datasets"]}
+    assert notes[str(npz)] == ["2 of 3 classes with few training images"]
+    assert notes["fashion-mnist"] == []
 
 
 @pytest.mark.parametrize(

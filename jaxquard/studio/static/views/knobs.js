@@ -15,6 +15,7 @@ export class Knobs {
   constructor(info, changed) {
     this.recipes = new Map(info.recipes.map((recipe) => [recipe.name, recipe]));
     this.sizes = new Map(info.datasets.map(({ name, train }) => [name, train ?? Infinity]));
+    this.notes = new Map(info.datasets.map(({ name, notes }) => [name, notes]));
     this.settings = info.settings;
     this.fields = new Map(this.settings.map((setting) => [setting.name, new Field(setting, info.datasets)]));
     this.about = h("p", { class: "help", id: "recipe-help" });
@@ -59,6 +60,7 @@ export class Knobs {
 
   touched(changed) {
     this.propose();
+    this.fields.get("dataset")?.tell(this.notes.get(this.fields.get("dataset").value) ?? []);
     for (const field of this.fields.values()) {
       field.element.hidden = !this.matters(field.setting);
       field.mark();
@@ -103,9 +105,9 @@ class Field {
     this.input.id = id;
     this.input.setAttribute("aria-describedby", `${id}-help ${id}-error`);
     this.error = h("span", { class: "error", id: `${id}-error` });
-    const words = `${HELP[setting.name] ?? setting.help} ${range(setting)}`;
-    const help = h("span", { class: "help", id: `${id}-help` }, words.trim());
-    this.element = labelled(spoken(setting.name), this.input, help, this.error);
+    this.words = `${HELP[setting.name] ?? setting.help} ${range(setting)}`.trim();
+    this.help = h("span", { class: "help", id: `${id}-help` }, this.words);
+    this.element = labelled(spoken(setting.name), this.input, this.help, this.error);
     this.element.classList.toggle("check", setting.type === "bool");
   }
 
@@ -128,6 +130,11 @@ class Field {
   set(value) {
     if (this.setting.type === "bool") this.input.checked = value;
     else this.input.value = Array.isArray(value) ? value.join(", ") : (value ?? "");
+  }
+
+  /** Puts notes behind the help: what is unusual about the data set chosen. */
+  tell(notes) {
+    this.help.textContent = [this.words, ...notes.map((note) => `Note: ${note}.`)].join(" ");
   }
 
   get changed() {
