@@ -113,6 +113,18 @@ class TrainingDisplay:
         elif not self.quiet:
             say(text)
 
+    def asking(self, teacher: str, done: int, total: int) -> None:
+        """A teacher is asked about all images, which takes a while: `done` of `total` answers are there."""
+        if not done:
+            self.line(f"asking the teacher, {teacher}: {total:,} answers, kept for the next time")
+        if self.bar:
+            if self.task is None:
+                self.task = self.bar.add_task("teacher", total=total)
+            self.bar.update(self.task, completed=done)
+            if done == total:
+                self.bar.remove_task(self.task)
+                self.task = None
+
     def begin(self, run: "Run", parameters: int, first_step: int, total_steps: int) -> None:
         """The run has a directory now."""
         if first_step:  # what the epoch under way took before it was resumed
@@ -162,7 +174,8 @@ def training_table(result: "TrainResult", total_seconds: float, *, swept: bool =
     """
     seconds, run = result.seconds, result.run.id
     judged = best if best.startswith(f"{run}@") else run
-    parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling"
+    data = "data and teacher" if result.run.config.teacher else "data"
+    parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling, {seconds.data:.1f} {data}"
     figures = [
         ("training loss", figure(summary(result.train_loss))),
         ("test loss", figure(summary(result.test_loss))),

@@ -131,7 +131,7 @@ def _train(
             display.begin(*facts)
 
         with TrainingDisplay(described, quiet=quiet) as display:
-            observer = Observer(begin, display.event, display.line, lambda: interrupts.asked)
+            observer = Observer(begin, display.event, display.line, lambda: interrupts.asked, display.asking)
             diverged = None
             try:
                 result = api.train(config, observer=observer, **options)

@@ -63,7 +63,7 @@ class TrainedModel:
         program = make_program(_task(self.config, self.dataset), many=False)
         return functools.partial(program.logits, *self.weights)
 
-    def logits(self, images: np.ndarray) -> np.ndarray:
+    def logits(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
         """Logits, float64 (n, classes). UsageError where the images are not like those it was trained on.
 
         Images as dim as the training set was in its file are brightened as that was.
@@ -71,11 +71,11 @@ class TrainedModel:
         oddities.check_images(images, self.image_shape, self.name)
         if images.max(initial=0) <= (white := self.dataset.get("scaled_from", 255)):
             images = oddities.whitened(np.asarray(images), white)
-        return all_logits(self._apply, images)
+        return all_logits(self._apply, images, seen)
 
-    def answers(self, images: np.ndarray) -> np.ndarray:
+    def answers(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
         """`logits`, of which a network that diverged has none: RunError."""
-        logits = self.logits(images)
+        logits = self.logits(images, seen)
         if not np.isfinite(logits).all():
             raise RunError(f"{self.name}: it diverged: its answers are not finite numbers")
         return logits

@@ -1,6 +1,7 @@
 """Distillation's teacher: a trained model, asked about every training image once, before the student starts."""
 
 import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,19 +12,27 @@ import numpy as np
 from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.errors import RunError, UsageError
-from jaxquard.runs import tensors
+from jaxquard.runs import answers, environment, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.models import TrainedModel, load_model
 from jaxquard.training.data import TrainingData
-from jaxquard.training.evaluation import mean_over_views
+from jaxquard.training.evaluation import mean_over_views, views
+
+Asking = Callable[[str, int, int], None]
 
 
 def ask(
-    config: Config, data: TrainingData, dataset: Dataset, root: Path, warn: Callable[[str], None]
+    config: Config,
+    data: TrainingData,
+    dataset: Dataset,
+    root: Path,
+    warn: Callable[[str], None],
+    asking: Asking = lambda name, done, total: None,
 ) -> tuple[TrainingData, dict[str, Any]]:
     """The data with the teacher's logits beside it, and what environment.json says of the teacher; both as they were
     where the config names none. A student that sees images mirrored learns what the teacher says of both together.
+    `asking` is called with the teacher's name, the images done and all of them, unless the answers are on disk.
     """
     if config.teacher is None:
         return data, {}
@@ -37,9 +46,35 @@ def ask(
     images = len(dataset.train_labels)
     if is_same_data(model.dataset, dataset) and model.config.held_out(images) < config.held_out(images):
         warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
-    logits = mean_over_views(model.answers, np.asarray(data.images), "mirror" if config.flip else "none")
+    logits = _answers(model, config, np.asarray(data.images), asking)
     facts = {"name": config.teacher, "sha256": fingerprint(model)}
-    return data._replace(teacher=jnp.asarray(logits, jnp.float32)), {"teacher": facts}
+    return data._replace(teacher=jnp.asarray(logits)), {"teacher": facts}
+
+
+def _answers(model: TrainedModel, config: Config, images: np.ndarray, asking: Asking) -> np.ndarray:
+    """Logits, float32 (n, classes), from the disk if they are there."""
+    name, view = str(config.teacher), "mirror" if config.flip else "none"
+    key, shape = _key(model, view, images), (len(images), len(model.class_names))
+    found = answers.read(key, shape)
+    if found is not None:
+        return found
+    total, done = len(images) * len(views(images[:1], view)), 0
+
+    def seen(n: int) -> None:
+        nonlocal done
+        done += n
+        asking(name, done, total)
+
+    seen(0)
+    logits = mean_over_views(lambda view: model.answers(view, seen), images, view).astype(np.float32)
+    answers.keep(key, logits)
+    return logits
+
+
+def _key(model: TrainedModel, view: str, images: np.ndarray) -> str:
+    """A hash of all that the answers follow from, to the bit: the network, the images, the machine."""
+    facts = [fingerprint(model), model.config.to_dict(), model.dataset, view, images.shape, environment.machine()]
+    return hashlib.sha256(json.dumps(facts).encode() + np.ascontiguousarray(images).data).hexdigest()
 
 
 def fingerprint(model: TrainedModel) -> str:

@@ -86,6 +86,7 @@ class Observer:
     event: Callable[[Event], None] = lambda event: None
     warn: Callable[[str], None] = lambda line: None
     should_stop: Callable[[], bool] = lambda: False
+    asking: teacher.Asking = lambda name, done, total: None
 
 
 def train(
@@ -109,7 +110,7 @@ def train(
     for note in dataset.notes:
         observer.warn(f"note: {dataset.name}: {note}")
     config, data = prepare(config, dataset)
-    data, taught_by = teacher.ask(config, data, dataset, where, observer.warn)
+    data, taught_by = teacher.ask(config, data, dataset, where, observer.warn, observer.asking)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
@@ -142,7 +143,7 @@ def resume(
         _check_same_data(run, dataset)
         began = time.perf_counter()
         config, data = prepare(run.config, dataset)
-        data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn)
+        data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn, observer.asking)
         teacher.check_same(run, taught_by)
         ts = _restored(run, config, data, observer)
         seconds.data += time.perf_counter() - began

@@ -11,19 +11,24 @@ import numpy as np
 CHUNKS = (1, 32, 256, 1000)  # images at a time: few sizes, because each is a program of its own
 
 
-def all_logits(apply: Callable[[Any], jax.Array], images: jax.Array | np.ndarray) -> np.ndarray:
+def all_logits(
+    apply: Callable[[Any], jax.Array], images: jax.Array | np.ndarray, seen: Callable[[int], None] = lambda n: None
+) -> np.ndarray:
     """Logits of every image, float64 (..., n, classes), in chunks of one size: the least of CHUNKS that holds n.
 
     `apply`, compiled, maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blanks.
+    `seen` is called with the number of images in each chunk when it is done.
     """
     images = np.asarray(images)
     size = next((size for size in CHUNKS if size >= len(images)), CHUNKS[-1])
     parts = []
     for first in range(0, len(images), size):
         chunk = images[first : first + size]
+        count = len(chunk)
         if len(chunk) < size:
             chunk = np.concatenate([chunk, np.zeros_like(chunk, shape=(size - len(chunk), *chunk.shape[1:]))])
         parts.append(np.asarray(apply(chunk), np.float64))
+        seen(count)
     return np.concatenate(parts, axis=-2)[..., : len(images), :]
 
 

@@ -1,6 +1,7 @@
 """A student is taught by a trained model, goes on exactly when resumed, and notices when its teacher has changed."""
 
 import dataclasses
+import os
 import shutil
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from jaxquard import api
 from jaxquard.errors import RunError, UsageError
-from jaxquard.runs import models, teacher, train
+from jaxquard.runs import answers, models, teacher, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.train import Interrupted
 from jaxquard.training.data import prepare
@@ -20,6 +21,14 @@ def school(trained, tmp_path):
     """A runs directory with a trained teacher in it."""
     shutil.copytree(trained.run.path, tmp_path / "teacher")
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def kept(tmp_path_factory, monkeypatch):
+    """The folder of answers, empty."""
+    folder = tmp_path_factory.mktemp("cache") / "answers"
+    monkeypatch.setattr(answers, "folder", lambda: folder)
+    return folder
 
 
 def test_the_teacher_says_what_it_would_say_of_each_training_image(small, stripes, school):
@@ -110,3 +119,71 @@ def test_a_network_that_diverged_teaches_nobody(small, stripes, school):
     train.train(small.replace(teacher="both@0"), stripes, runs=school, name="pupil")
     with np.errstate(all="ignore"), pytest.raises(RunError, match="both@1: it diverged"):
         train.train(small.replace(teacher="both@1"), stripes, runs=school, name="another")
+
+
+@pytest.fixture
+def ask(small, stripes, school):
+    """`ask()`: the teacher's answers, and what was said of asking; settings may be changed."""
+
+    def asked(**changes):
+        config, data = prepare(small.replace(teacher="teacher", **changes), stripes)
+        said = []
+        taught, _ = teacher.ask(config, data, stripes, school, said.append, lambda *what: said.append(what))
+        return np.asarray(taught.teacher), said
+
+    return asked
+
+
+def test_a_teacher_is_asked_once_and_says_how_far_it_is(ask, kept):
+    first, said = ask(flip=True)
+    assert said == [("teacher", 0, 240), ("teacher", 120, 240), ("teacher", 240, 240)]
+    again, said = ask(flip=True)
+    assert said == []
+    assert again.tobytes() == first.tobytes()
+    assert len(list(kept.iterdir())) == 1
+
+
+def test_other_questions_are_asked_again(ask, school, stripes, small, monkeypatch):
+    ask()
+    for changes in ({"flip": True}, {"validation": 20}):
+        assert ask(**changes)[1]
+    with monkeypatch.context() as other:
+        other.setattr("jaxquard.runs.environment.machine", lambda: {"jax": "another"})
+        assert ask()[1]
+    shutil.rmtree(school / "teacher")
+    train.train(small.replace(seed=7), stripes, runs=school, name="teacher")
+    assert ask()[1]
+
+
+@pytest.mark.parametrize("fault", ["", "short", "long", "bit", "folder", "no folder"])
+def test_kept_answers_that_are_damaged_or_cannot_be_kept_do_no_harm(ask, kept, monkeypatch, fault):
+    if fault == "no folder":
+        kept.parent.joinpath("file").write_text("")
+        monkeypatch.setattr(answers, "folder", lambda: kept.parent / "file" / "answers")
+    first, _ = ask()
+    if fault != "no folder":
+        [file] = kept.iterdir()
+        data = file.read_bytes()
+        file.unlink()
+        match fault:
+            case "folder":
+                file.mkdir()
+            case _:
+                bit = bytes([data[-1] ^ 1])
+                file.write_bytes({"": b"", "short": data[:-4], "long": data + data[:4], "bit": data[:-1] + bit}[fault])
+    again, said = ask()
+    assert said
+    assert again.tobytes() == first.tobytes()
+
+
+def test_the_answers_used_last_are_kept_and_what_a_killed_process_left_is_not(kept, monkeypatch):
+    monkeypatch.setattr(answers, "KEPT", 3 * 1000)
+    for key in "abc":
+        answers.keep(key, np.zeros((20, 10)))  # 832 bytes
+        os.utime(kept / key, (ord(key), ord(key)))
+    assert answers.read("a", (20, 10)) is not None
+    left = kept / f".tmp-{32 * 'a'}-x"
+    left.write_bytes(b"")
+    os.utime(left, (1, 1))
+    answers.keep("d", np.zeros((20, 10)))
+    assert {file.name for file in kept.iterdir()} == {"a", "c", "d"}
