@@ -152,6 +152,16 @@ def test_where_the_networks_images_are_dark_on_light_pictures_end_so_too(negativ
         np.testing.assert_array_equal(picture.steps[-1][1], picture.image[..., 0])
 
 
+@pytest.mark.parametrize("times", [1, 9])
+def test_what_is_finer_than_a_pixel_comes_out_as_its_mean(times):
+    """Resized without smoothing, a fine chequered pattern would be whichever of its squares a pixel falls on."""
+    page = np.zeros((300, 300), np.uint8)
+    rows, columns = np.indices((280, 280))
+    page[10:290, 10:290] = np.where((rows + columns) % 2, 120, 240)
+    image = read_picture(saved(page.repeat(times, 0).repeat(times, 1))).image[4:-4, 4:-4]
+    assert np.abs(image.astype(int) - 180).max() < 20
+
+
 def test_pictures_are_sharpened():
     page = np.full((40, 40), 255, np.uint8)
     page[6:34, 13:18] = page[29:34, 13:27] = 48  # an L as tall as the frame: nothing is resized
