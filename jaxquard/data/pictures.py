@@ -66,7 +66,7 @@ def read_picture(
         made = Picture(_scaled(image, framing), (), False, ("resized as it is",), ())
     else:
         made = _framed(picture, size, channels, framing, is_light)
-    steps = (("decoded", decoded), *made.steps)
+    steps = (("decoded", decoded), *made.steps, ("fitted", made.image.squeeze(2) if channels == 1 else made.image))
     return replace(made, steps=steps, notes=(*notes, *made.notes))
 
 
@@ -119,10 +119,10 @@ def _resized(picture: np.ndarray, size: Size, *, whole: bool) -> np.ndarray:
     """
     image = Image.fromarray(picture)
     if not whole:
-        return np.asarray(ImageOps.fit(image, size[::-1], Image.Resampling.BICUBIC))
+        return np.asarray(ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC))
     border = np.concatenate([picture[[0, -1]].reshape(-1, 3), picture[:, [0, -1]].reshape(-1, 3)])
     colour = tuple(int(level) for level in np.median(border, axis=0))
-    return np.asarray(ImageOps.pad(image, size[::-1], Image.Resampling.BICUBIC, color=colour))
+    return np.asarray(ImageOps.pad(image, (size[1], size[0]), Image.Resampling.BICUBIC, color=colour))
 
 
 def _framed(picture: np.ndarray, size: Size, channels: int, framing: Framing, is_light: bool | None) -> Picture:
@@ -133,7 +133,7 @@ def _framed(picture: np.ndarray, size: Size, channels: int, framing: Framing, is
     cut = ink[found.box]
     fitted = _placed(cut, size, framing)
     image = _scaled(255 * (1 - fitted if light else fitted), framing)
-    steps = {"background": found.paper, "difference": 255 * found.difference, "object": 255 * cut, "fitted": image}
+    steps = {"background": found.paper, "difference": 255 * found.difference, "object": 255 * cut}
     shown = tuple((name, np.rint(step).astype(np.uint8).squeeze()) for name, step in steps.items())
     inverted = channels == 1 and found.is_light != light
     notes = (f"{'light' if found.is_light else 'dark'} background: inverted",) if inverted else ()

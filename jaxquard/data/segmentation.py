@@ -115,17 +115,17 @@ def _terms(shape: tuple[int, ...]) -> np.ndarray:
 
 def hysteresis(strength: np.ndarray, low: float, high: float) -> np.ndarray:
     """What is above `low` and connected to something above `high`."""
-    labels, _ = ndimage.label(strength > low, np.ones((3, 3)))
+    labels = _parts(strength > low)
     keep = np.unique(labels[strength > high])
     return np.isin(labels, keep[keep > 0])
 
 
 def without_dirt(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
     """The parts that are heavy enough, and not thin or sparse along the border."""
-    labels, n = ndimage.label(mask, np.ones((3, 3)))
-    if not n:
+    labels = _parts(mask)
+    numbers = np.arange(1, labels.max() + 1)
+    if not len(numbers):
         return mask
-    numbers = np.arange(1, n + 1)
     masses = ndimage.sum_labels(strength, labels, numbers)
     sizes = ndimage.sum_labels(mask, labels, numbers)
     for k, (rows, columns) in enumerate(ndimage.find_objects(labels)):
@@ -135,3 +135,10 @@ def without_dirt(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
             masses[k] = 0
     heavy = (masses >= LIGHT_PART * masses.max()) & (masses > 0)
     return np.isin(labels, numbers[heavy])
+
+
+def _parts(mask: np.ndarray) -> np.ndarray:
+    """The connected parts of a mask (h, w), numbered from 1; corners connect."""
+    labels = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, np.ones((3, 3)), output=labels)
+    return labels
