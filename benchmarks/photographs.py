@@ -97,7 +97,7 @@ def frame_line(pixels: int) -> Light:
     """A dark line along one edge, as where the sheet ends."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        turned = np.rot90(page, side := rng.integers(4))
+        turned = np.rot90(page, side := int(rng.integers(4)))
         turned[:pixels] = 30
         return np.rot90(turned, -side)
 

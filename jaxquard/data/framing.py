@@ -81,7 +81,7 @@ def _placed(mask: np.ndarray, difference: np.ndarray) -> tuple[float, Centre]:
     edges, boxes, masses = [], [], []
     for axis in (1, 2):
         length = mask.shape[axis]
-        along = mask.any(axis=3 - axis)
+        along: np.ndarray = np.any(mask, axis=3 - axis)
         first, last = along.argmax(axis=1), length - along[:, ::-1].argmax(axis=1)
         edges.append((last - first) / length)
         boxes.append((first + last) / 2 / length)
