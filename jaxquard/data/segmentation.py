@@ -90,7 +90,7 @@ def surface(picture: np.ndarray) -> np.ndarray:
     step = max(1, -(-max(picture.shape) // FITTED))
     small = picture[::step, ::step]
     flat, terms = small.reshape(-1, picture.shape[-1]), _terms(small.shape)
-    k = max(1, min(small.shape[:2]) // 10)
+    k = max(1, min(small.shape[:2]) // 24)
     inner = np.zeros(small.shape[:2], bool)
     inner[k:-k, k:-k] = True
     border = ~inner.ravel()
