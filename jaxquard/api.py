@@ -3,10 +3,9 @@
 Each puts together what the rooms below offer; none prints.
 """
 
-import dataclasses
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -15,16 +14,16 @@ import numpy as np
 from jaxquard import data, recipes
 from jaxquard.config import Config, checked_number
 from jaxquard.data import Dataset, catalogue
-from jaxquard.errors import UsageError
+from jaxquard.errors import DataError, UsageError
 from jaxquard.runs import comparing, directory
 from jaxquard.runs.comparing import Comparison
 from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.lock import refuse_if_in_use
 
 if TYPE_CHECKING:
-    from jaxquard.data.pictures import Picture
     from jaxquard.data.sources import Progress, Report
     from jaxquard.runs.models import TrainedModel
+    from jaxquard.runs.predicting import Predictions
     from jaxquard.runs.train import Observer, TrainResult
     from jaxquard.training.evaluation import Evaluation
 
@@ -149,22 +148,38 @@ def is_other_data(model: "TrainedModel", dataset: Dataset) -> bool:
 
 
 def predict(
-    model: str | Path, pictures: Sequence[str | Path], *, runs: str | Path | None = None
-) -> tuple["TrainedModel", list["Picture"], np.ndarray]:
-    """What a model makes of pictures of any size: the model, each picture as it saw it, probabilities (n, classes)."""
+    model: str | Path,
+    pictures: Sequence[str | Path],
+    *,
+    as_is: bool = False,
+    background: Literal["auto", "light", "dark"] = "auto",
+    keep_going: bool = False,
+    runs: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> "Predictions":
+    """Say what is in pictures: files, and folders for every picture in them. A sequence of Prediction, in order.
+
+    `background` is that of the pictures, "auto" finds it out; `as_is` neither looks for an object nor inverts anything.
+    A picture that cannot be read raises DataError, but with `keep_going` its Prediction has an `error` instead.
+    `progress` gets how many pictures are read, and how many there are.
+    """
     if isinstance(pictures, str | Path):
         raise UsageError("predict: give the pictures as a list, even a single one")
     if not pictures:
         raise UsageError("predict: which picture? jaxquard predict MODEL IMAGE…")
-    from jaxquard.data.pictures import read_picture
+    if background not in ("auto", "light", "dark"):
+        raise UsageError(f"background: {background!r} is none of auto, light, dark")
+    from jaxquard.runs import predicting
     from jaxquard.runs.models import load_model
-    from jaxquard.training.evaluation import log_probabilities
 
     loaded = load_model(os.fspath(model), directory.runs_directory(runs))
-    seen = (read_picture(Path(path), image_shape=loaded.image_shape, framing=loaded.framing) for path in pictures)
-    read = [dataclasses.replace(picture, steps=()) for picture in seen]  # of a photograph, megabytes
-    logits = loaded.answers(np.stack([picture.image for picture in read]))
-    return loaded, read, np.exp(log_probabilities(logits))
+    files, notes = predicting.find_pictures(pictures)
+    found = []
+    for one in predicting.predict(loaded, files, as_is=as_is, background=background, progress=progress):
+        if one.error and not keep_going:
+            raise DataError(one.error)
+        found.append(one)
+    return predicting.Predictions(loaded, found, notes)
 
 
 def compare(names: Sequence[str | Path], *, runs: str | Path | None = None) -> Comparison:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jaxquard.runs.comparing import Comparison
     from jaxquard.runs.directory import Run
     from jaxquard.runs.models import TrainedModel
+    from jaxquard.runs.predicting import Predictions
     from jaxquard.runs.train import TrainResult
     from jaxquard.training.evaluation import Evaluation
     from jaxquard.training.fit import Event
@@ -77,6 +78,20 @@ class Fetching:
             end = "\n" if received == total else ""
             with telling():
                 print(f"\r  {file}: {received / 1e6:.1f}{of} MB", end=end, file=sys.stderr, flush=True)
+
+
+class Reading:
+    """Pictures as they are read: on a terminal one line says how many, if it takes longer than a moment."""
+
+    def __init__(self) -> None:
+        self.shown, self.begun = time.monotonic(), False
+
+    def __call__(self, read: int, total: int) -> None:
+        """Overwrite the line at most five times a second."""
+        if sys.stderr.isatty() and (time.monotonic() - self.shown > 0.2 or (self.begun and read == total)):
+            self.shown, self.begun = time.monotonic(), True
+            with telling():
+                print(f"\r  {read:,} of {total:,} pictures", end="\n" * (read == total), file=sys.stderr, flush=True)
 
 
 class TrainingDisplay:
@@ -273,14 +288,26 @@ def _mistake(found: "Evaluation", dataset: "Dataset", image: int) -> tuple[str, 
     return str(image), true, dataset.class_names[guess], figure(float(found.probabilities[image, guess]), percent=True)
 
 
-def prediction_lines(documents: Sequence[dict[str, Any]]) -> None:
-    """Each picture with its three likeliest classes."""
+def prediction_table(found: "Predictions") -> None:
+    """Each picture that could be read, with its three likeliest classes."""
     rows = []
-    for document in documents:
-        likeliest = sorted(document["probabilities"].items(), key=lambda item: -item[1])[:3]
-        rows.append((document["file"], *(f"{label} {100 * p:.1f} %" for label, p in likeliest)))
-    width = max(len(row) for row in rows)
-    table(("picture", "prediction", *["then"] * (width - 2)), [row + ("",) * (width - len(row)) for row in rows])
+    for one in found:
+        likeliest = sorted(one.probabilities.items(), key=lambda item: -item[1])[:3]
+        rows += [(one.file, *(f"{label} {100 * p:.1f} %" for label, p in likeliest))] if likeliest else []
+    if rows:
+        table(("picture", "prediction", *["then"] * (len(rows[0]) - 2)), rows)
+
+
+def prediction_notes(found: "Predictions") -> None:
+    """Notes and warnings on stderr: each once, with its first picture and how many more it is about."""
+    for note in found.notes:
+        say(f"note: {note}")
+    about: dict[str, list[str]] = {}
+    for one in found:
+        for told in [*one.notes, *(f"warning: {warning}" for warning in one.warnings)]:
+            about.setdefault(told, []).append(one.file)
+    for told, (first, *others) in about.items():
+        say(f"{first}{f' and {len(others):,} more' if others else ''}: {told}")
 
 
 def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:

@@ -29,6 +29,7 @@ WRONG_JAXLIB = {  # release -> what is wrong with it
 }
 EXTRAS = {  # extra of pyproject.toml -> the modules that it brings
     "charts": ("vl_convert",),
+    "heif": ("pillow_heif",),
     "studio": ("starlette", "uvicorn"),
 }
 REPEATS = 200  # of one sum: enough to notice a fault in a call of fifty, in less than half a second

@@ -11,6 +11,7 @@ import jaxquard
 from jaxquard import api
 from jaxquard.config import Config
 from jaxquard.errors import DataError, RunError, UsageError
+from jaxquard.training.evaluation import log_probabilities
 
 
 @pytest.fixture(scope="module")
@@ -126,11 +127,30 @@ def test_predict_gives_probabilities_that_sum_to_one(root, tmp_path):
         pixels[:, 2 * k : 2 * k + 2] = 150
         paths.append(tmp_path / f"{k}.png")
         Image.fromarray(pixels).save(paths[-1])
-    model, pictures, probabilities = api.predict("one", paths, runs=root)
-    assert [picture.image.shape for picture in pictures] == [(6, 6, 1)] * 3
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
-    assert probabilities.argmax(axis=1).tolist() == [0, 1, 2]
-    assert model.class_names == ("0", "1", "2")
+    found = api.predict("one", paths, runs=root)
+    assert [one.file for one in found] == [str(path) for path in paths]
+    assert [one.class_index for one in found] == [0, 1, 2]
+    assert [one.label for one in found] == ["0", "1", "2"]
+    for one in found:
+        assert list(one.probabilities) == ["0", "1", "2"]
+        assert sum(one.probabilities.values()) == pytest.approx(1, rel=1e-12)
+        assert one.probability == max(one.probabilities.values())
+        assert one.steps == ["decoded", "grey"]
+
+
+def test_a_bad_picture_is_raised_or_reported(root, tmp_path):
+    Image.new("L", (6, 6), 90).save(good := tmp_path / "good.png")
+    paths = [good, tmp_path / "none.png", good]
+    with pytest.raises(DataError, match=r"none\.png: no such file"):
+        api.predict("one", paths, runs=root)
+    one, bad, other = api.predict("one", paths, runs=root, keep_going=True)
+    assert one == other
+    assert (bad.label, bad.error) == (None, f"{paths[1]}: no such file")
+
+
+def test_the_background_is_one_of_three(root):
+    with pytest.raises(UsageError, match="background: 'white' is none of auto, light, dark"):
+        api.predict("one", ["a.png"], background="white", runs=root)  # pyright: ignore[reportArgumentType]
 
 
 def test_predict_wants_a_picture(root):
@@ -169,9 +189,10 @@ def test_pictures_are_brought_into_the_form_that_the_network_learned_from(npz, t
     for k, image in enumerate(images):
         paths.append(tmp_path / f"{k}.png")
         Image.fromarray(image).save(paths[-1])
-    model, pictures, _ = api.predict("light", paths, runs=tmp_path)
-    assert model.framing.background == "light"
-    np.testing.assert_array_equal(np.stack([picture.image[..., 0] for picture in pictures]), images)
+    found = api.predict("light", paths, runs=tmp_path)
+    assert found.model.framing.background == "light"
+    p = np.exp(log_probabilities(found.model.logits(images[..., None])))
+    np.testing.assert_allclose([list(one.probabilities.values()) for one in found], p)
 
 
 def test_compare_shows_the_settings_that_differ_and_no_others(root):

@@ -19,7 +19,7 @@ ARROWS: dict[str, set[str]] = {
     "files": set(),
     "installed": set(),
     "streams": set(),
-    "data": {"files"},
+    "data": {"files", "installed"},
     "config": set(),
     "compilation": set(),
     "charts": {"files", "installed"},

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
-from jaxquard import compilation
+from jaxquard import compilation, files
 from jaxquard.cli.options import COMMON, SOURCE, Common, Shared, Sourced, data_options, print_json
-from jaxquard.errors import JaxquardError, RunError
+from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.installed import how_to_add
 from jaxquard.streams import say
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from jaxquard.runs.models import TrainedModel
 
 MODEL = "A run, RUN@k for one of its networks (k from 0), a .safetensors file, or a model shipped here."
+
+PICTURES = "Pictures of any size: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC; or a folder of them."
 
 
 def evaluate(
@@ -39,8 +41,7 @@ def evaluate(
     options.pop("progress")
     models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
     if api.is_other_data(models[0], loaded) and not common.quiet:
-        for note in (f"{models[0].name} was trained on {models[0].dataset['name']}, which this is not", *loaded.notes):
-            say(f"note: {note}")
+        say(f"note: {models[0].name} was trained on {models[0].dataset['name']}, which this is not")
     _note_unfinished(models, common)
     documents = [
         {"model": one.name, "dataset": loaded.name, "split": split}
@@ -64,35 +65,53 @@ def _note_unfinished(models: "Sequence[TrainedModel]", common: Common) -> None:
 def predict(
     model: Annotated[str, Parameter(help=MODEL)],
     /,
-    *pictures: Annotated[Path, Parameter(help="PNG, JPEG or WebP, of any size.")],
+    *pictures: Annotated[Path, Parameter(help=PICTURES)],
+    background: Annotated[
+        Literal["auto", "light", "dark"], Parameter(help="What the pictures' objects are on; auto finds it out.")
+    ] = "auto",
+    as_is: Annotated[bool, Parameter(negative="", help="Look for no object and invert nothing.")] = False,
+    csv: Annotated[
+        Path | None, Parameter(allow_leading_hyphen=True, help="Write a table of all probabilities (-: to stdout).")
+    ] = None,
+    overwrite: Annotated[bool, Parameter(negative="", help="Replace the file of --csv if it exists.")] = False,
     common: Shared = COMMON,
 ) -> None:
     """Say what is in pictures, with probabilities."""
     from jaxquard import api
-    from jaxquard.display import prediction_lines
+    from jaxquard.display import Reading, prediction_notes, prediction_table
 
+    to_stdout = str(csv) == "-"
+    if to_stdout and common.json:
+        raise UsageError("--csv - and --json both write to stdout; give one of them")
+    if csv and not to_stdout and csv.exists() and not overwrite:
+        raise UsageError(f"{csv}: already there; choose another name or add --overwrite")
     compilation.keep_compiled_programs()
-    loaded, read, probabilities = api.predict(model, pictures, runs=common.runs)
-    documents = [
-        {
-            "file": str(path),
-            "label": loaded.class_names[int(row.argmax())],
-            "class_index": int(row.argmax()),
-            "probability": float(row.max()),
-            "probabilities": dict(zip(loaded.class_names, row.tolist(), strict=True)),
-            "step": loaded.step,
-            "epoch": loaded.epoch,
-        }
-        for path, row in zip(pictures, probabilities, strict=True)
-    ]
-    _note_unfinished([loaded], common)
-    for path, picture in zip(pictures, read, strict=True):
-        for note in picture.notes if not common.quiet else ():
-            say(f"{path}: {note}")
+    options: dict[str, Any] = {"as_is": as_is, "background": background, "keep_going": True, "runs": common.runs}
+    found = api.predict(model, pictures, progress=None if common.quiet else Reading(), **options)
+    _note_unfinished([found.model], common)
+    if not common.quiet:
+        prediction_notes(found)
+    if csv and not to_stdout:
+        files.write_atomically(csv, found.to_csv().encode(errors="surrogateescape"))
     if common.json:
-        print_json(documents)
+        print_json(found.to_dicts())
+    elif to_stdout:
+        print(found.to_csv(), end="")
+    elif csv:
+        print(f"written: {csv}")
     else:
-        prediction_lines(documents)
+        prediction_table(found)
+    _fail_for([one.error for one in found if one.error], len(found))
+
+
+def _fail_for(errors: list[str], pictures: int) -> None:
+    """DataError for pictures that could not be read, all of which are named."""
+    if pictures == 1 and errors:
+        raise DataError(errors[0])
+    for error in errors:
+        say(f"jaxquard: {error}")
+    if errors:
+        raise DataError(f"{len(errors)} of {pictures} pictures could not be read")
 
 
 def list_runs(*, common: Shared = COMMON) -> None:

@@ -19,6 +19,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageFile
 
 from jaxquard.errors import DataError
+from jaxquard.installed import how_to_add
 
 MAX_BYTES = 512 * 2**20  # of a file
 MAX_MEMORY = 1_000_000_000  # bytes, while decoding
@@ -37,10 +38,6 @@ _DECODERS = {  # format -> the module and the class that decode it
     "TIFF": ("PIL.TiffImagePlugin", "TiffImageFile"),
     "AVIF": ("PIL.AvifImagePlugin", "AvifImageFile"),
     "HEIC": ("pillow_heif", "HeifImageFile"),
-}
-_MISSING = {
-    "AVIF": "Pillow with AVIF: pip install --upgrade pillow",
-    "HEIC": "the extra [heif]: pip install '.[heif]' in jaxquard's folder",
 }
 _SIGNATURES = (  # (offset, first bytes, format)
     (0, b"\x89PNG\r\n\x1a\n", "PNG"),
@@ -104,7 +101,7 @@ def _read_file(path: Path, name: str) -> bytes:
     """The bytes of a regular file of at most MAX_BYTES."""
     try:
         if path.is_dir():
-            raise DataError(f"{name}: a directory, not a picture")
+            raise DataError(f"{name}: a folder with no pictures in it")
         if path.exists() and not path.is_file():
             raise DataError(f"{name}: not a regular file")
         with path.open("rb") as file:
@@ -150,7 +147,8 @@ def _decoder(kind: str, name: str) -> type[ImageFile.ImageFile]:
             return getattr(found, decoder)
     except ImportError:
         pass
-    raise DataError(f"{name}: {kind} needs {_MISSING[kind]}; or save the picture as JPEG")
+    missing = how_to_add("heif") if kind == "HEIC" else "pip install --upgrade pillow"
+    raise DataError(f"{name}: to read {kind}, {missing}; or save the picture as JPEG")
 
 
 @contextlib.contextmanager

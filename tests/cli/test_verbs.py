@@ -66,15 +66,58 @@ def test_predict(jaxquard, root, picture):
     said = jaxquard("predict", "one", picture, picture, "--runs", root)
     assert said.code == 0
     assert said.out.count(picture.name) == 2
-    assert "resized as it is" in said.err
     said = jaxquard("predict", "one", picture, "--runs", root, "--json", "--quiet")
     assert said.err == ""
     (document,) = said.document
-    assert list(document) == ["file", "label", "class_index", "probability", "probabilities", "step", "epoch"]
+    answers = ["file", "label", "class_index", "probability", "probabilities"]
+    assert list(document) == [*answers, "steps", "notes", "warnings", "step", "epoch"]
     assert document["file"] == str(picture)
     assert document["label"] == str(document["class_index"])
     assert document["probability"] == max(document["probabilities"].values())
     assert sum(document["probabilities"].values()) == pytest.approx(1)
+    assert document["steps"][:2] == ["decoded", "grey"]
+
+
+def test_predict_says_once_what_was_done_to_pictures(jaxquard, picture):
+    said = jaxquard("predict", "mlp", picture, picture, "--json")
+    assert [one["notes"] for one in said.document] == [["light background: inverted"]] * 2
+    assert f"{picture} and 1 more: light background: inverted\n" in said.err
+    for option in (["--background", "dark"], ["--as-is"]):
+        (document,) = jaxquard("predict", "mlp", picture, "--json", *option).document
+        assert "inverted" not in document["steps"]
+
+
+def test_predict_answers_the_good_pictures_and_names_the_bad(jaxquard, root, picture):
+    Path("notes.png").write_text("no picture")
+    said = jaxquard("predict", "one", "none.png", picture, "notes.png", "--runs", root, "--json", "--quiet")
+    assert said.code == 3
+    none, good, notes = said.document
+    assert none == {"file": "none.png", "error": "none.png: no such file"}
+    assert good["label"] in ("0", "1", "2")
+    assert said.err.splitlines() == [
+        "jaxquard: none.png: no such file",
+        f"jaxquard: {notes['error']}",
+        "jaxquard: 2 of 3 pictures could not be read",
+    ]
+    said = jaxquard("predict", "one", "none.png", picture, "--runs", root)
+    assert (said.code, said.out.count(".png")) == (3, 1)
+
+
+def test_predict_writes_a_table_of_a_folder(jaxquard, root, picture):
+    Path("notes.txt").touch()
+    table = jaxquard("predict", "one", ".", "--runs", root, "--csv", "-", "--quiet")
+    assert (table.code, table.err) == (0, "")
+    assert table.out.splitlines()[0] == "file,label,probability,0,1,2"
+    assert table.out.splitlines()[1].startswith("picture.png,")
+    said = jaxquard("predict", "one", ".", "--runs", root, "--csv", "p.csv")
+    assert "note: .: 1 of 2 entries are folders, hidden or no pictures by name: left out" in said.err
+    assert said.out == "written: p.csv\n"
+    assert Path("p.csv").read_text() == table.out
+    again = ["predict", "one", ".", "--runs", root, "--csv", "p.csv"]
+    assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
+    Path("empty").mkdir()
+    said = jaxquard("predict", "one", "empty", "--runs", root)
+    assert (said.code, said.err) == (3, "jaxquard: empty: a folder with no pictures in it\n")
 
 
 def test_runs(jaxquard, root, npz, quick):

@@ -187,7 +187,7 @@ def refused(source: Path | bytes, *words: str) -> None:
 
 def test_files_that_are_no_pictures(tmp_path, monkeypatch):
     refused(tmp_path / "nowhere.png", "no such file")
-    refused(tmp_path, "directory")
+    refused(tmp_path, "a folder with no pictures in it")
     refused(Path("a\0b"), "cannot be read")
     os.mkfifo(tmp_path / "pipe")
     refused(tmp_path / "pipe", "not a regular file")
