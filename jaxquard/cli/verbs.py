@@ -41,7 +41,8 @@ def evaluate(
     options.pop("progress")
     models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
     if api.is_other_data(models[0], loaded) and not common.quiet:
-        say(f"note: {models[0].name} was trained on {models[0].dataset['name']}, which this is not")
+        for note in (f"{models[0].name} was trained on {models[0].dataset['name']}, which this is not", *loaded.notes):
+            say(f"note: {note}")
     _note_unfinished(models, common)
     documents = [
         {"model": one.name, "dataset": loaded.name, "split": split}

@@ -62,11 +62,11 @@ def measure(images: np.ndarray) -> Framing:
     images = images[:: -(-len(images) // MEASURED)]
     white = max(1, int(images.max()))
     grey = images.mean(axis=-1, dtype=np.float32) / white
-    paper = np.median(grey[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)
-    light = float(np.mean(paper > 0.5))
+    paper: np.ndarray = np.median(grey[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)
+    light = np.count_nonzero(paper > 0.5) / len(paper)
     background: Background = "both" if FEW < light < 1 - FEW else "light" if light > 0.5 else "dark"
     difference = np.abs(grey - paper[:, None, None])
-    mask = difference > DIFFERENT
+    mask: np.ndarray = difference > DIFFERENT
     plain = 1 - np.concatenate([mask[:, [0, -1]], mask[:, :, [0, -1]].swapaxes(1, 2)], axis=2).mean(axis=(1, 2))
     seen = mask.any(axis=(1, 2))
     if np.median(plain) < PLAIN or not seen.any():
@@ -81,7 +81,7 @@ def _placed(mask: np.ndarray, difference: np.ndarray) -> tuple[float, Centre]:
     edges, boxes, masses = [], [], []
     for axis in (1, 2):
         length = mask.shape[axis]
-        along = mask.any(axis=3 - axis)
+        along: np.ndarray = np.any(mask, axis=3 - axis)
         first, last = along.argmax(axis=1), length - along[:, ::-1].argmax(axis=1)
         edges.append((last - first) / length)
         boxes.append((first + last) / 2 / length)

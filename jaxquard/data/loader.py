@@ -4,7 +4,7 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -152,8 +152,9 @@ def _load_digits(entry: Entry) -> Dataset:
         raise JaxquardError("'digits' comes with scikit-learn, which is not installed: pip install scikit-learn")
     from sklearn.datasets import load_digits
 
-    images, labels = load_digits(return_X_y=True)
-    pixels = np.rint(images.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
+    digits: Any = load_digits()  # its types would say pandas
+    labels = digits.target
+    pixels = np.rint(digits.data.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     arrays = hold_out_test(pixels, labels)
     return build(
         entry.name,

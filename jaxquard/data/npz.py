@@ -29,14 +29,14 @@ _SPELLINGS = {
 }
 _VALIDATION = ("val_images", "val_labels")
 _HEADER = re.compile(  # Python 2 wrote its long integers with an L
-    rb"\{'descr': '(?P<dtype>[|<>][a-zA-Z][0-9]{1,9})', 'fortran_order': (?P<fortran>True|False), "
+    rb"\{'descr': '(?P<dtype>[|<>][a-zA-Z][0-9]{0,9})', 'fortran_order': (?P<fortran>True|False), "
     rb"'shape': \((?P<shape>(?:[0-9]{1,19}L?,? ?){0,9})\), ?\} *\n"
 )
 _ADVICE = {  # by NumPy's kind of a dtype: what it holds, and what to save instead, as images and as labels
     "f": ("floating-point numbers", "save np.rint(255 * x).astype(np.uint8) if they are 0 to 1", "save y.astype(int)"),
-    "U": ("text", "save pixels from 0 to 255", "save np.unique(y, return_inverse=True)[1]"),
+    "U": ("text or objects", "save pixels from 0 to 255", "save np.unique(y, return_inverse=True)[1]"),
 }
-_ADVICE["S"] = _ADVICE["U"]
+_ADVICE["S"] = _ADVICE["O"] = _ADVICE["U"]
 _DAMAGE = (
     zipfile.BadZipFile,
     NotImplementedError,
@@ -177,6 +177,8 @@ def _pixels(values: np.ndarray, where: str) -> np.ndarray:
 def _labels(values: np.ndarray, where: str) -> np.ndarray:
     if values.ndim == 2 and values.shape[1] == 1:  # a column, as some write it
         values = values[:, 0]
+    if values.ndim == 2 and len(values) and (values.sum(axis=1) == 1).all():
+        raise DataError(f"{where}: shape {values.shape}, one column a class; save y.argmax(axis=1)")
     if values.ndim != 1 or len(values) == 0:
         raise DataError(f"{where}: shape {values.shape}, expected (n,)")
     if values.min() < 0 or values.max() >= MAX_CLASSES:

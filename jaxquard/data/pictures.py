@@ -1,38 +1,37 @@
-"""Any picture a person has -> the small grey image the network was trained on.
+"""Any picture a person has -> the small image that a network was trained on.
 
-A network knows its own training images and nothing else: for Fashion-MNIST, object bright, background black, longest
-edge filling the frame. A photograph has to be brought into that form first, and how it was is half of any surprising
-answer, so every step is kept for display. The steps are those by which Fashion-MNIST itself was made: trim edges
-within 5 % of the corner pixels' colour, longest edge to 28, sharpen with a Gaussian of radius 1, extend to 28x28,
-negate, 8-bit grey (Xiao, Rasul, Vollgraf 2017, arXiv:1708.07747, section 2). Three depart from it. The resizing is
-antialiased where the paper drops rows and columns; the negation comes first, and only when the background is light; and
-a background that is not quite black after it is brought down to black, for theirs was a white studio wall and a kitchen
-table is not.
-Where the network's own images are dark on light, the last step negates once more.
+A network knows its own training images and nothing else. So the object in a picture is found (`segmentation`) and put
+on a plain background as the training images show theirs (`framing`): for Fashion-MNIST bright on black, the longer
+edge as long as the frame; for MNIST 20 of 28 pixels, the centre of mass in the middle. How it was done is half of any
+surprising answer, so every step is kept for display.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageOps
+from scipy import ndimage
 
 from jaxquard.data.decoding import decode
 from jaxquard.data.framing import USUAL, Framing
+from jaxquard.data.segmentation import Found, look
 from jaxquard.data.statistics import MIDDLE
 from jaxquard.errors import UsageError
 
-CLOSE = 0.05 * 255  # as close to the background's grey as the paper calls background
-UNEVEN = 5 * CLOSE  # corners further apart than this do not all show the same background
+MARGIN = 2  # pixels around the object that belong to its soft edge
+BRIGHTEST = 99  # percentile of the object's pixels that becomes white
+
+Size = tuple[int, int]
 
 
 @dataclass(frozen=True, eq=False)
 class Picture:
     """A picture as the network receives it, and how it came to look like that."""
 
-    image: np.ndarray  # uint8 (height, width, 1): bright object on black, or the negative of that
-    steps: tuple[tuple[str, np.ndarray], ...]  # (name, uint8 (H, W) or RGBA (H, W, 4)), in order
+    image: np.ndarray  # uint8 (height, width, channels), as the network's own images are
+    steps: tuple[tuple[str, np.ndarray], ...]  # (name, uint8 (H, W), (H, W, 3) or (H, W, 4)), in order
     inverted: bool  # whether it arrives as its own negative
     notes: tuple[str, ...]  # what was done, in plain sentences
     warnings: tuple[str, ...]  # why the answer may be wrong, in plain sentences
@@ -47,110 +46,138 @@ def read_picture(
     as_is: bool = False,
     background: Literal["auto", "light", "dark"] = "auto",
 ) -> Picture:
-    """Read a picture of any size and colour into a grey image of `image_shape`.
+    """Read a picture of any size and colour into an image of `image_shape`, framed as `framing` says.
 
-    `framing` says what the network's images look like. `background` is the picture's; "auto" looks at it. `as_is`
-    leaves out the search for an object, and inverts nothing: the whole picture is resized. A
-    picture that has the network's size already is not cropped: an image of the test set comes through bit for bit, and
-    so does its negative. `name` stands for the picture in messages. Raises DataError for whatever is wrong with the
-    picture.
+    `background` is the picture's; "auto" looks at it. `as_is` leaves out the search for an object, and inverts
+    nothing: the whole picture is resized. A picture that has the network's size already is never changed, unless
+    `background` asks for its negative. `name` stands for the picture in messages. Raises DataError for whatever is
+    wrong with the picture.
     """
-    *size, channels = image_shape
-    if len(size) != 2 or channels != 1:
-        raise UsageError(f"only grey images can be made of pictures; this network takes {image_shape}")
+    if image_shape[-1] not in (1, 3):
+        raise UsageError(f"only grey and colour images can be made of pictures; this network takes {image_shape}")
+    size, channels = (image_shape[0], image_shape[1]), image_shape[2]
     decoded, notes = decode(source, name=name)
-    grey, ground, flaws = _flatten(decoded)
-    steps, warnings = [("decoded", decoded), ("grey", grey)], []
-    light = framing.background == "light"
-    is_light = ground > MIDDLE if background == "auto" else background == "light"
-    if as_is or framing.background == "both":
-        is_light = light
-    if is_light != light:
-        notes.append(f"{'light' if is_light else 'dark'} background: inverted")
-    if is_light:
-        grey, ground = 255 - grey, 255 - ground
-        steps.append(("inverted", grey))
-    if grey.shape == tuple(size):
-        notes.append(f"already {size[1]} x {size[0]} pixels: neither cropped nor resized")
-    elif as_is:
-        steps.append(("fitted", _fit(grey, ground, (size[0], size[1]))))
+    picture, is_opaque = _on_paper(decoded)
+    is_light = None if background == "auto" else background == "light"
+    if is_opaque and picture.shape[:2] == size:
+        made = _unchanged(_in_channels(picture, channels), framing, None if as_is else is_light)
+    elif as_is or not framing.stands_out:
+        image = _in_channels(_resized(picture, size, whole=framing.stands_out), channels)
+        made = Picture(_scaled(image, framing), (), False, ("resized as it is",), ())
     else:
-        steps += _frame(grey, ground, (size[0], size[1]))
-        warnings += flaws
-    if light:
-        steps.append(("inverted back" if is_light else "inverted", 255 - steps[-1][1]))
-    return Picture(steps[-1][1][..., None], tuple(steps), is_light != light, tuple(notes), tuple(warnings))
+        made = _framed(picture, size, channels, framing, is_light)
+    steps = (("decoded", decoded), *made.steps, ("fitted", made.image.squeeze(2) if channels == 1 else made.image))
+    return replace(made, steps=steps, notes=(*notes, *made.notes))
 
 
-def _flatten(decoded: np.ndarray) -> tuple[np.ndarray, float, list[str]]:
-    """RGBA -> grey (H, W), the grey of its background, and notes on what may go wrong with it."""
-    grey, alpha = np.asarray(Image.fromarray(decoded).convert("L")), decoded[..., 3]
-    notes = []
-    if np.median(_corners(alpha)) > MIDDLE:
-        background = float(np.median(_corners(grey)))
-        if np.ptp(np.median(_corners(grey), axis=(1, 2))) > UNEVEN:
-            notes.append("the background is not plain, so the object may be lost; crop the picture closer to it")
-    else:  # a transparent background is whatever the object stands out from
-        background = 255.0 if not alpha.any() or np.average(grey, weights=alpha) < MIDDLE else 0.0
+def _on_paper(decoded: np.ndarray) -> tuple[np.ndarray, bool]:
+    """RGBA -> RGB (H, W, 3), transparent parts white, or black if what is there is light; whether all is opaque."""
+    colours, alpha = decoded[..., :3], decoded[..., 3:]
+    if alpha.min() == 255:
+        return colours, True
+    light = alpha.any() and np.average(colours.mean(axis=-1), weights=alpha[..., 0]) > MIDDLE
     weight = alpha / np.float32(255)
-    flat = np.rint(grey * weight + np.float32(background) * (1 - weight)).astype(np.uint8)
-    if np.ptp(flat) <= CLOSE:
-        notes.append("the picture is almost one colour: there is nothing in it to recognise")
-    elif 0.45 < background / 255 < 0.55:
-        notes.append("the background is neither light nor dark, so the object may be lost; a plain white one is best")
-    return flat, background, notes
+    return np.rint(colours * weight + (0 if light else 255) * (1 - weight)).astype(np.uint8), False
 
 
-def _corners(channel: np.ndarray) -> np.ndarray:
-    """The four corner patches of (H, W), a twentieth of the shorter edge wide: (4, k, k)."""
-    k = max(1, min(channel.shape) // 20)
-    return np.stack([channel[:k, :k], channel[:k, -k:], channel[-k:, :k], channel[-k:, -k:]])
+def _in_channels(picture: np.ndarray, channels: int) -> np.ndarray:
+    """RGB (h, w, 3), or its grey levels (h, w, 1)."""
+    return picture if channels == 3 else np.asarray(Image.fromarray(picture).convert("L"))[..., None]
 
 
-def _frame(grey: np.ndarray, background: float, size: tuple[int, int]) -> list[tuple[str, np.ndarray]]:
-    """The named steps from a dark-background picture (H, W) to one of `size`: levelled, cropped, fitted."""
-    steps = []
-    if background <= MIDDLE and _corners(grey).any():
-        grey, background = _level(grey), 0.0
-        steps.append(("levelled", grey))
-    grey = _crop(grey, background)
-    return [*steps, ("cropped", grey), ("fitted", _fit(grey, background, size))]
+def _scaled(image: np.ndarray, framing: Framing) -> np.ndarray:
+    """Grey levels from 0 to 255 as levels from 0 to the brightest that the network knows."""
+    return np.rint(image * (framing.white / 255)).astype(np.uint8)
 
 
-def _level(grey: np.ndarray) -> np.ndarray:
-    """The dark background of (H, W) brought down to black, white kept white.
+def _unchanged(image: np.ndarray, framing: Framing, is_light: bool | None) -> Picture:
+    """A picture of the network's size, as it is; its negative if `is_light` says that it is one."""
+    notes, warnings = [f"already {image.shape[1]} x {image.shape[0]} pixels: left as it is"], []
+    white = framing.white if image.max() <= framing.white else 255
+    corners = np.median(image[[0, 0, -1, -1], [0, -1, 0, -1]])
+    looks_light = bool(corners > white / 2)
+    inverted = is_light is not None and _differs(is_light, framing)
+    if inverted:
+        image = white - image
+        notes = [f"{'light' if is_light else 'dark'} background: inverted"]
+    elif framing.stands_out and is_light is None and _differs(looks_light, framing):
+        now, then = ("light", "dark") if looks_light else ("dark", "light")
+        warnings.append(f"the background seems {now}, and the network knows {then} ones; say {now} to have it inverted")
+    image = image if white == framing.white else _scaled(image, framing)
+    return Picture(image, (), inverted, tuple(notes), tuple(warnings))
 
-    It is taken to change evenly from corner to corner, as light from a window makes it, unless the corners differ so
-    much that one of them must be something else.
+
+def _differs(is_light: bool, framing: Framing) -> bool:
+    """Whether the network's images have the other background."""
+    return framing.background == ("dark" if is_light else "light")
+
+
+def _resized(picture: np.ndarray, size: Size, *, whole: bool) -> np.ndarray:
+    """(H, W, 3) resized to `size`, its proportions kept: the whole on more of its border's colour, or the middle of it.
+
+    The middle is what photographs in data sets are, as a rule: their shorter edge fills the frame.
     """
-    corners = np.median(_corners(grey), axis=(1, 2)).astype(np.float32)
-    if np.ptp(corners) > UNEVEN:
-        corners[:] = np.median(corners)
-    down, across = (np.linspace(0, 1, edge, dtype=np.float32) for edge in grey.shape)
-    background = np.stack([1 - down, down], 1) @ corners.reshape(2, 2) @ np.stack([1 - across, across])  # bilinear
-    stretched = (grey - background) * 255 / (255 - background)
-    return np.rint(stretched.clip(0)).astype(np.uint8)
+    image = Image.fromarray(picture)
+    if not whole:
+        return np.asarray(ImageOps.fit(image, (size[1], size[0]), Image.Resampling.BICUBIC))
+    border = np.concatenate([picture[[0, -1]].reshape(-1, 3), picture[:, [0, -1]].reshape(-1, 3)])
+    colour = tuple(int(level) for level in np.median(border, axis=0))
+    return np.asarray(ImageOps.pad(image, (size[1], size[0]), Image.Resampling.BICUBIC, color=colour))
 
 
-def _crop(grey: np.ndarray, background: float) -> np.ndarray:
-    """The bounding box of all that differs from the background by more than CLOSE; everything if nothing does.
+def _framed(picture: np.ndarray, size: Size, channels: int, framing: Framing, is_light: bool | None) -> Picture:
+    """The object in (H, W, 3), alone on the network's background."""
+    found = look(picture, is_light)
+    light = found.is_light if framing.background == "both" else framing.background == "light"
+    ink = _ink(found, channels, light, framing)
+    cut = ink[found.box]
+    fitted = _placed(cut, size, framing)
+    image = _scaled(255 * (1 - fitted if light else fitted), framing)
+    steps = {"background": found.paper, "difference": 255 * found.difference, "object": 255 * cut}
+    shown = tuple((name, np.rint(step).astype(np.uint8).squeeze()) for name, step in steps.items())
+    inverted = channels == 1 and found.is_light != light
+    notes = (f"{'light' if found.is_light else 'dark'} background: inverted",) if inverted else ()
+    return Picture(image, shown, inverted, notes, tuple(_doubts(found)))
 
-    No margin: in 94 % of Fashion-MNIST's training images the object fills the longest edge, all 28 pixels of it.
-    """
-    stands_out = np.abs(grey - np.float32(background)) > CLOSE
-    rows, columns = np.flatnonzero(stands_out.any(axis=1)), np.flatnonzero(stands_out.any(axis=0))
-    if not len(rows):
-        return grey
-    return grey[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+
+def _ink(found: Found, channels: int, light: bool, framing: Framing) -> np.ndarray:
+    """How each pixel differs from a plain background, light or dark: [0, 1] (h, w, c), 0 beside the object."""
+    if channels == 3:  # the colours that it would have on white paper, or on black
+        colours = found.picture / np.maximum(found.paper, 1) if found.is_light else found.picture / 255
+        ink = 1 - colours if light else colours
+    else:
+        brightest = np.percentile(found.difference[found.mask], BRIGHTEST) if found.mask.any() else 1
+        ink = found.difference[..., None] / (max(0.01, float(brightest)) if framing.full_contrast else 1)
+    near = ndimage.binary_dilation(found.mask, iterations=MARGIN)
+    return np.where(near[..., None], ink, 0).clip(0, 1)
 
 
-def _fit(grey: np.ndarray, background: float, size: tuple[int, int]) -> np.ndarray:
-    """Resize (H, W) to fit within `size`, aspect ratio kept, sharpen, and centre on the background."""
-    scale = min(size[0] / grey.shape[0], size[1] / grey.shape[1])
-    height, width = (max(1, round(edge * scale)) for edge in grey.shape)
-    small = Image.fromarray(grey).resize((width, height), Image.Resampling.BICUBIC)
-    small = small.filter(ImageFilter.UnsharpMask(radius=1, percent=50, threshold=0))
-    fitted = np.full(size, round(background), np.uint8)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
-    fitted[top : top + height, left : left + width] = np.asarray(small)
-    return fitted
+def _placed(ink: np.ndarray, size: Size, framing: Framing) -> np.ndarray:
+    """Ink (h, w, c) resized to fill as much of `size` as the network's objects do, and put where they are."""
+    scale = framing.fill * min(size[0] / ink.shape[0], size[1] / ink.shape[1])
+    height, width = (max(1, round(edge * scale)) for edge in ink.shape[:2])
+    layers = [
+        Image.fromarray(layer).resize((width, height), Image.Resampling.BICUBIC) for layer in np.moveaxis(ink, -1, 0)
+    ]
+    small = np.stack([np.asarray(layer) for layer in layers], axis=-1).clip(0, 1)
+    if framing.full_contrast:
+        small /= max(0.01, float(small.max()))
+    corner = [_start(small.sum(axis=(1 - axis, 2)), size[axis], framing.centre) for axis in (0, 1)]
+    placed = np.zeros((*size, ink.shape[2]), np.float32)
+    placed[corner[0] : corner[0] + height, corner[1] : corner[1] + width] = small
+    return placed
+
+
+def _start(weight: np.ndarray, length: int, centre: str) -> int:
+    """Where along an axis of `length` pixels to begin, so that what has this weight per pixel is in the middle."""
+    middle = len(weight) / 2
+    if centre == "mass" and weight.sum() > 0:
+        middle = float(weight @ (np.arange(len(weight)) + 0.5) / weight.sum())
+    return min(max(0, round(length / 2 - middle)), length - len(weight))
+
+
+def _doubts(found: Found) -> list[str]:
+    """Why the object may not be one, or not be the right one."""
+    if not found.mask.any():
+        return ["nothing stands out from the background: there is nothing to recognise"]
+    return []

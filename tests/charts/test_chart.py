@@ -1,7 +1,9 @@
 """Saving, and the table beneath a chart."""
 
+import dataclasses
 import struct
 import sys
+from xml.etree import ElementTree
 
 import pytest
 
@@ -17,6 +19,20 @@ def small(table=()) -> Chart:
 def test_suffix_chooses_the_format(tmp_path):
     assert save(small(), tmp_path / "a.svg") == [tmp_path / "a.svg"]
     assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
+
+
+def test_words_are_escaped_in_an_svg_and_read_there(tmp_path):
+    title, description = "a < b & </title><script>", 'x > "y" & <desc>'
+    (path,) = save(dataclasses.replace(small(), title=title, description=description), tmp_path / "a.svg")
+    svg = ElementTree.parse(path).getroot()
+    assert [(one.tag.rpartition("}")[2], one.text) for one in svg[:2]] == [("title", title), ("desc", description)]
+
+
+@pytest.mark.parametrize("suffix", [".svg", ".png"])
+def test_drawing_fetches_nothing(tmp_path, suffix):
+    remote = dataclasses.replace(small(), view={"data": {"url": "http://127.0.0.1:9/x.json"}, "mark": "point"})
+    with pytest.raises(ValueError, match="External data url not allowed"):
+        save(remote, tmp_path / f"a{suffix}")
 
 
 def test_html_needs_no_network(tmp_path):

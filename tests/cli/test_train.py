@@ -118,11 +118,12 @@ def test_a_sweep_in_a_file_is_told_apart_in_the_ranking_of_shapes(jaxquard, npz)
 
 
 def test_what_a_sweep_found_is_told_though_one_of_its_settings_is_impossible(jaxquard, npz):
-    swept = ["--epochs", 1, "--validation", 20, "--sweep", "batch_size=20,40,5000"]
+    swept = ["--epochs", 1, "--validation", 20, "--sweep", "batch_size=20,40,5000,60"]
     said = jaxquard("train", "--dataset", npz, *swept, "--json", "--quiet")
     assert said.code == 2
     assert "batch_size: 5000 is more than" in said.err
     assert [len(said.document[key]) for key in ("runs", "ranking")] == [2, 2]
+    assert len(list(Path("runs").iterdir())) == 2  # the fourth was not begun
 
 
 def test_a_setting_without_effect_is_said_to_have_none(jaxquard, npz, quick):

@@ -66,6 +66,7 @@ def test_predict(jaxquard, root, picture):
     said = jaxquard("predict", "one", picture, picture, "--runs", root)
     assert said.code == 0
     assert said.out.count(picture.name) == 2
+    assert "resized as it is" in said.err
     said = jaxquard("predict", "one", picture, "--runs", root, "--json", "--quiet")
     assert said.err == ""
     (document,) = said.document

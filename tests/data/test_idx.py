@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import hashlib
+import io
 import os
 import struct
 import tracemalloc
@@ -21,6 +22,14 @@ from jaxquard.errors import DataError
 # Two images of 2×3 and three labels, spelled out from the format's description.
 IMAGES = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, *range(12)])
 LABELS = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 9])
+
+
+def named(data: bytes, size: int) -> bytes:
+    """`data` gzipped into exactly `size` bytes, by way of the file name that gzip may hold."""
+    for name in ("x", "x" * (size - len(named(data, 0)) + 1) if size else "x"):
+        with gzip.GzipFile(name, "wb", fileobj=(packed := io.BytesIO()), mtime=0) as file:
+            file.write(data)
+    return packed.getvalue()
 
 
 def declaring(*shape: int) -> bytes:
@@ -82,6 +91,7 @@ FAULTS = {
     "gzipped: unknown method": (b"\x1f\x8b\x07" + bytes(30), "damaged gzip data (unknown compression method)"),
     "gzipped: something behind": (gzip.compress(IMAGES) + b"x", "trailing bytes after the 28"),
     "gzipped: zeros behind": (gzip.compress(IMAGES) + bytes(512), "trailing bytes after the 28"),
+    "gzipped: something behind a whole chunk": (named(IMAGES, 1 << 16) + b"x", "trailing bytes after the 28"),
     "gzipped: much behind": (gzip.compress(IMAGES) + bytes(1 << 17), "trailing bytes after the 28"),
     "gzipped: a second member": (gzip.compress(IMAGES) * 2, "trailing bytes after the 28"),
     "gzipped twice": (gzip.compress(gzip.compress(IMAGES)), "wrong magic number 0x1f8b0800"),

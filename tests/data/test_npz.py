@@ -90,9 +90,9 @@ def test_other_layouts_of_the_same_images(convert, tmp_path: Path) -> None:
 
 
 def test_masks_are_black_and_white(tmp_path: Path) -> None:
-    masks = {"x_train": IMAGES > 100, "x_test": IMAGES[:2] > 100}
+    masks = {"x_train": IMAGES > 35, "x_test": IMAGES[:2] > 35}
     dataset = load_npz(npz(tmp_path, **FOUR | masks))
-    np.testing.assert_array_equal(dataset.train_images[..., 0], np.where(IMAGES > 100, 255, 0))
+    np.testing.assert_array_equal(dataset.train_images[..., 0], np.where(IMAGES > 35, 255, 0))
 
 
 def test_uncompressed_members_and_a_column_of_labels(tmp_path: Path) -> None:
@@ -121,14 +121,19 @@ def test_format_2_of_an_array(tmp_path: Path) -> None:
             {"x_train": IMAGES / 255},
             "x_train: not an array of integers but of floating-point numbers; save np.rint(255",
         ),
-        ({"y_train": np.array(["a"] * 12)}, "y_train: not an array of integers but of text; save np.unique(y, return"),
+        (
+            {"y_train": np.array(["a"] * 12)},
+            "y_train: not an array of integers but of text or objects; save np.unique(y, return",
+        ),
         ({"y_train": np.array([{}] * 12, object)}, "some.npz:y_train: not an array of integers"),
         ({"x_train": IMAGES.astype(int) * 9}, "some.npz:train_images: values from 0 to 639, expected 0 to 255"),
         ({"x_train": IMAGES.astype(int) - 1}, "some.npz:train_images: values from -1 to 70"),
+        ({"x_train": IMAGES.astype(int) + 185}, "some.npz:train_images: values from 185 to 256"),
         ({"x_train": IMAGES.reshape(12, 6)}, "some.npz:train_images: shape (12, 6), expected (n, height, width)"),
         ({"x_train": np.zeros((12, 2, 3, 4), np.uint8)}, "shape (12, 2, 3, 4), expected"),
         ({"x_train": np.zeros((12, 0, 3), np.uint8)}, "shape (12, 0, 3), expected"),
         ({"y_train": LABELS.reshape(6, 2)}, "some.npz:train_labels: shape (6, 2), expected (n,)"),
+        ({"y_train": np.eye(3, dtype=int)[LABELS]}, "shape (12, 3), one column a class; save y.argmax(axis=1)"),
         ({"y_train": LABELS - 1}, "some.npz:train_labels: labels from -1 to 1"),
         ({"y_train": LABELS + 10**12}, "some.npz:train_labels: labels from 1000000000000"),
         ({"y_test": LABELS[:2] + 7}, "some.npz:test_labels: label 7 at index 0 is out of range: 0 to 2"),
@@ -203,6 +208,15 @@ def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
         assert tracemalloc.get_traced_memory()[1] < 1 << 20
     finally:
         tracemalloc.stop()
+
+
+def test_an_array_larger_than_any_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = npz(tmp_path, images=IMAGES, labels=LABELS)
+    monkeypatch.setattr("jaxquard.data.idx.MAX_BYTES", 128 + IMAGES.nbytes)
+    load_npz(npz(tmp_path, images=IMAGES, labels=LABELS.astype(np.uint8)))
+    monkeypatch.setattr("jaxquard.data.idx.MAX_BYTES", 127 + IMAGES.nbytes)
+    with pytest.raises(DataError, match="images declares 200 bytes, more than"):
+        load_npz(path)
 
 
 def test_sizes_that_no_compression_reaches(tmp_path: Path) -> None:

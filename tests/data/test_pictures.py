@@ -33,18 +33,24 @@ def dressed_noise(seed: int = 0) -> np.ndarray:
     return image
 
 
-@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize("light", [False, True])
 @pytest.mark.parametrize(
     ("form", "options", "colour"), [("PNG", {}, False), ("PNG", {}, True), ("WEBP", {"lossless": True}, True)]
 )
-def test_an_image_of_the_data_set_comes_through_bit_for_bit_and_so_does_its_negative(form, options, negative, colour):
-    image = dressed_noise()
-    pixels = 255 - image if negative else image
-    picture = read_picture(saved(np.stack([pixels] * 3, -1) if colour else pixels, form, **options))
-    np.testing.assert_array_equal(picture.image[..., 0], image)
-    assert picture.inverted is negative
-    assert picture.image.shape == (28, 28, 1)
-    assert picture.image.dtype == np.uint8
+def test_a_picture_of_the_networks_size_is_never_changed_unless_its_negative_is_asked_for(form, options, colour, light):
+    image = 255 - dressed_noise() if light else dressed_noise()
+    data = saved(np.stack([image] * 3, -1) if colour else image, form, **options)
+    for framing in (Framing("light"), Framing("dark"), Framing("both"), Framing(stands_out=False)):
+        picture = read_picture(data, framing=framing)
+        np.testing.assert_array_equal(picture.image[..., 0], image)
+        assert not picture.inverted
+        assert bool(picture.warnings) is (framing.stands_out and framing.background == ("dark" if light else "light"))
+    asked = read_picture(data, framing=Framing("dark" if light else "light"), background="light" if light else "dark")
+    np.testing.assert_array_equal(asked.image[..., 0], 255 - image)
+    assert asked.inverted
+    assert not asked.warnings
+    in_colour = read_picture(data, image_shape=(28, 28, 3), as_is=True)
+    np.testing.assert_array_equal(in_colour.image, np.stack([image] * 3, -1))
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -55,15 +61,6 @@ def test_light_and_dark_backgrounds_in_every_format(form, ink, paper):
     assert picture.inverted is (paper > 127)
     assert ("light background: inverted" in picture.notes) is (paper > 127)
     assert not picture.image[0, 0]
-
-
-@pytest.mark.parametrize("paper", [190, 70])
-def test_light_that_falls_from_one_side_is_levelled(paper):
-    window = np.add.outer(np.linspace(0, 20, 200), np.linspace(-20, 20, 300))
-    page = np.where(drawing(paper=255) == 255, paper + window, 250 if paper < 127 else 10).astype(np.uint8)
-    picture = read_picture(saved(page))
-    assert letter(picture)
-    assert dict(picture.steps)["cropped"].shape == (100, 50)
 
 
 def as_cut_out(page: np.ndarray, rgb: int) -> Image.Image:
@@ -98,9 +95,7 @@ def test_a_cmyk_jpeg():
     assert letter(read_picture(saved(Image.fromarray(PAGE).convert("CMYK"), "JPEG")))
 
 
-def test_transparency_ends_up_black_to_the_last_bit_and_16_bit_grey_keeps_its_levels():
-    cut_out = read_picture(saved(KINDS["dark on transparent"]))
-    assert not dict(cut_out.steps)["inverted"][0].any()
+def test_16_bit_grey_keeps_its_levels():
     ramp = np.add.outer(np.zeros(28, np.uint16), np.arange(28, dtype=np.uint16) * 9)
     np.testing.assert_array_equal(read_picture(saved(ramp * 257)).image[..., 0], ramp)
 
@@ -123,46 +118,85 @@ def test_the_size_of_the_image_is_the_networks():
     picture = read_picture(saved(PAGE), image_shape=(8, 12, 1))
     assert picture.image.shape == (8, 12, 1)
     assert np.flatnonzero((picture.image > 127).any(axis=(0, 2))).tolist() == [4, 5, 6, 7]
-    with pytest.raises(UsageError, match="grey"):
-        read_picture(saved(PAGE), image_shape=(32, 32, 3))
+    with pytest.raises(UsageError, match="grey and colour"):
+        read_picture(saved(PAGE), image_shape=(32, 32, 2))
 
 
 def test_the_steps_are_kept_in_order_and_end_in_the_image():
     picture = read_picture(saved(drawing(paper=200)))
-    names = [name for name, _ in picture.steps]
-    assert names == ["decoded", "grey", "inverted", "levelled", "cropped", "fitted"]
+    assert [name for name, _ in picture.steps] == ["decoded", "background", "difference", "object", "fitted"]
     steps = dict(picture.steps)
-    assert steps["cropped"].shape == (100, 50)
+    assert np.abs(steps["background"] - 200.0).max() <= 1
+    assert steps["object"].shape == (85, 43)  # reduced to 256 pixels, the sheet's 300
     assert all(step.dtype == np.uint8 for step in steps.values())
     np.testing.assert_array_equal(steps["fitted"], picture.image[..., 0])
-    np.testing.assert_array_equal(steps["inverted"], 255 - steps["grey"])
 
 
-@pytest.mark.parametrize("negative", [False, True])
-def test_where_the_networks_images_are_dark_on_light_pictures_end_so_too(negative):
-    image = 255 - dressed_noise()
-    same = read_picture(saved(255 - image if negative else image), framing=Framing("light"))
-    np.testing.assert_array_equal(same.image[..., 0], image)
-    page = read_picture(saved(255 - PAGE if negative else PAGE), framing=Framing("light"))
-    np.testing.assert_array_equal(page.image, 255 - read_picture(saved(PAGE)).image)
-    for picture in (same, page):
-        assert picture.inverted is negative
-        assert ("dark background: inverted" in picture.notes) is negative
-        assert "light background: inverted" not in picture.notes
-        np.testing.assert_array_equal(picture.steps[-1][1], picture.image[..., 0])
+def test_the_background_is_the_networks_or_if_it_knows_both_the_pictures():
+    on_dark, on_light = (read_picture(saved(page)) for page in (255 - PAGE, PAGE))
+    for page, own in ((255 - PAGE, on_dark.image), (PAGE, 255 - on_light.image)):
+        light = read_picture(saved(page), framing=Framing("light"))
+        np.testing.assert_array_equal(light.image, 255 - read_picture(saved(page)).image)
+        both = read_picture(saved(page), framing=Framing("both"))
+        np.testing.assert_array_equal(both.image, own)
+        assert not both.inverted
+    assert on_light.notes == ("light background: inverted",)
+    assert on_dark.notes == ()
 
 
-def test_pictures_are_sharpened():
-    page = np.full((40, 40), 255, np.uint8)
-    page[6:34, 13:18] = page[29:34, 13:27] = 48  # an L as tall as the frame: nothing is resized
-    image = read_picture(saved(page)).image
-    assert image.max() > 215  # along the edges; the ink itself is 207
-    assert np.median(image[image > 0]) == 207
+@pytest.mark.parametrize("times", [1, 9])
+def test_what_is_finer_than_a_pixel_comes_out_as_its_mean(times):
+    """Resized without smoothing, a fine chequered pattern would be whichever of its squares a pixel falls on."""
+    page = np.zeros((300, 300), np.uint8)
+    rows, columns = np.indices((280, 280))
+    page[10:290, 10:290] = np.where((rows + columns) % 2, 120, 240)
+    image = read_picture(saved(page.repeat(times, 0).repeat(times, 1)), framing=Framing(full_contrast=False)).image[
+        4:-4, 4:-4
+    ]
+    assert np.abs(image.astype(int) - 180).max() < 20
 
 
-def test_notes_warn_of_what_cannot_work():
-    gradient = np.tile(np.linspace(0, 255, 200).astype(np.uint8), (100, 1))
-    assert "almost one colour" in " ".join(read_picture(saved(np.full((90, 90), 200, np.uint8))).warnings)
-    assert "not plain" in " ".join(read_picture(saved(gradient)).warnings)
-    assert "neither light nor dark" in " ".join(read_picture(saved(drawing(paper=120))).warnings)
-    assert read_picture(saved(drawing(ink=240, paper=0))).notes == ()
+def test_objects_are_as_large_as_the_networks_and_their_centre_of_mass_is_in_the_middle():
+    image = read_picture(saved(PAGE), framing=Framing("dark", 20 / 28, "mass")).image[..., 0].astype(float)
+    lit = image > 127
+    assert np.ptp(np.flatnonzero(lit.any(axis=1))) == 19
+    for axis in (0, 1):
+        assert abs(np.average(np.arange(28) + 0.5, weights=image.sum(axis=1 - axis)) - 14) <= 0.5
+
+
+def test_contrast_is_kept_where_it_says_something_and_levels_are_the_networks():
+    faint = saved(drawing(ink=180, paper=240))
+    assert read_picture(faint).image.max() == 255
+    assert read_picture(faint, framing=Framing(full_contrast=False)).image.max() == pytest.approx(255 * 60 / 240, abs=4)
+    assert read_picture(faint, framing=Framing(white=1)).image.max() == 1
+    assert read_picture(saved((dressed_noise() > 127) * np.uint8(255)), framing=Framing(white=1)).image.max() == 1
+
+
+def test_photographs_and_pictures_taken_as_they_are_are_resized_and_that_is_all():
+    page = np.full((60, 90, 3), (10, 200, 90), np.uint8)
+    page[:, 30:60] = (250, 20, 30)
+    middle = read_picture(saved(page), image_shape=(6, 6, 3), framing=Framing(stands_out=False))
+    np.testing.assert_allclose(middle.image[:, [2, 3]].astype(int), np.full((6, 2, 3), (250, 20, 30)), atol=30)
+    whole = read_picture(saved(page), image_shape=(6, 6, 3), as_is=True)
+    np.testing.assert_array_equal(whole.image[[0, 5]], np.full((2, 6, 3), (10, 200, 90)))
+    np.testing.assert_allclose(whole.image[2, [0, 5]].astype(int), np.full((2, 3), (10, 200, 90)), atol=30)
+    assert whole.notes == middle.notes == ("resized as it is",)
+
+
+@pytest.mark.parametrize("paper", [(255, 255, 255), (235, 150, 160), (0, 0, 0)])
+@pytest.mark.parametrize("background", ["light", "dark"])
+def test_colours_for_networks_that_learned_from_colours(paper, background):
+    page = np.full((80, 60, 3), paper, np.uint8)
+    page[20:60, 20:40] = (20, 120, 60)
+    picture = read_picture(saved(page), image_shape=(16, 16, 3), framing=Framing(background, full_contrast=False))
+    assert set(picture.image[:, 0].ravel()) == {255 if background == "light" else 0}
+    red, green, blue = picture.image[8, 8]
+    assert green > blue > red
+    assert not picture.inverted
+
+
+def test_a_blank_picture_is_warned_of():
+    for level in (0, 120, 255):
+        (warning,) = read_picture(saved(np.full((90, 90), level, np.uint8))).warnings
+        assert "nothing stands out" in warning
+    assert read_picture(saved(drawing(ink=240, paper=0))).warnings == ()

@@ -25,7 +25,7 @@ from jaxquard.training.evaluation import judge
 
 def test_abstention_as_a_list_comprehension():
     rng = np.random.default_rng(0)
-    confidence, right = 0.2 + 0.7 * rng.random(50), rng.random(50) < 0.7
+    confidence, right = rng.integers(20, 90, 50) / 100, rng.random(50) < 0.7  # each at a threshold
     rows = abstention(confidence, right)
     assert [row["threshold"] for row in rows] == list(THRESHOLDS)
     for row in rows:

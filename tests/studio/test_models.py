@@ -135,3 +135,10 @@ def test_what_was_held_out_was_not_learned(subject):
     some = learned(subject(hidden=(), validation=30), 20)
     assert (len(some), len(set(some.tolist()))) == (20, 20)
     assert set(some) <= set(learned(subject(hidden=(), validation=30), 90))
+
+
+def test_a_look_at_the_test_set_that_is_on_record_stays_known_when_the_model_was_put_away(get, root):
+    before = len(Run(root / "fast").evaluations())
+    for name in ("fast@1", "fast@0", "slow@0", "slow@1", "part", "fast@1"):  # four are kept
+        get(f"/api/models/{name}/images?limit=1&on=test")
+    assert [line["model"] for line in Run(root / "fast").evaluations()[before:]] == ["fast@1", "fast@0"]

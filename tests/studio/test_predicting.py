@@ -58,7 +58,7 @@ def test_a_picture_is_answered_like_its_pixels_and_its_steps_are_shown(post, ask
     alone = ask("POST", "/api/predict?model=part", {"content-type": "image/png"}, [png_of(framed)])
     assert in_json.json == alone.json
     assert in_json.json["predictions"] == pixels.json["predictions"]
-    assert [step["name"] for step in alone.json["steps"]] == ["decoded", "grey"]
+    assert [step["name"] for step in alone.json["steps"]] == ["decoded", "fitted"]
     received = base64.b64decode(alone.json["steps"][-1]["png"].partition(",")[2])
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(received))), framed[..., 0])
     assert "already 6 x 6 pixels" in alone.json["notes"][0]
@@ -68,7 +68,7 @@ def test_a_large_picture_s_steps_are_small(ask):
     page = np.full((900, 700, 1), 255, np.uint8)
     page[300:600, 200:500] = 40
     found = ask("POST", "/api/predict?model=part&model=slow@0", {"content-type": "image/png"}, [png_of(page)]).json
-    assert [step["name"] for step in found["steps"]] == ["decoded", "grey", "cropped", "fitted"]
+    assert [step["name"] for step in found["steps"]] == ["decoded", "fitted"]
     for step in found["steps"]:
         shown = Image.open(io.BytesIO(base64.b64decode(step["png"].partition(",")[2])))
         assert max(shown.size) <= 256

@@ -66,16 +66,19 @@ def test_judgement_is_scikit_learns():
 
 
 def test_calibration_error_is_the_one_written_out():
-    logits, labels = made_up(500)
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.34, 0.98, 2000)
+    right = rng.random(2000) < 0.5 + 0.4 * np.sin(30 * confidence)  # too sure here, too modest there
+    logits, labels = np.log(np.stack([confidence, *2 * [(1 - confidence) / 2]], axis=1)), np.where(right, 0, 1)
     found = judge(logits, labels)
-    confidence, right = found.probabilities.max(axis=1), found.probabilities.argmax(axis=1) == labels
     expected = 0.0
     for number in range(15):
         inside = (confidence > number / 15) & (confidence <= (number + 1) / 15)
         if inside.any():
             expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
     assert found.calibration_error == pytest.approx(expected, rel=1e-12)
-    assert 0 < expected < 1
+    others = [calibration_error(confidence, right, bins) for bins in (5, 10, 14, 20)]
+    assert np.abs(np.array(others) - expected).min() > 0.001
 
 
 def test_calibration_error_at_the_extremes():

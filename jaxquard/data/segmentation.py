@@ -1,0 +1,144 @@
+"""Where in a picture the object is: what differs from a background that is estimated, with noise that is measured.
+
+The background is a smooth surface, fitted to the border first and then to all that looks like it, so that light may
+fall off across the sheet. What is left beyond several times the noise is object or dirt: connected parts that are
+light in mass, or thin along the border, go. One pixel, one speck or one line moves nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+from scipy import ndimage
+
+EDGE = 256  # pixels of the longer edge that are searched; larger pictures are reduced by averaging
+CLOSE = 80  # pixels: of an object that is smaller, the original has more to show
+FITTED = 64  # pixels of the longer edge that the surface is fitted to
+ROUNDS = 6
+SURE, MAYBE = 8.0, 4.0  # times the noise: object; object if it touches what surely is
+LEAST_NOISE = 1.5  # grey levels
+LIGHT_PART = 0.04  # of the heaviest part's mass: dirt
+CERTAIN = 20.0  # grey levels
+
+
+@dataclass(frozen=True, eq=False)
+class Found:
+    """What was found in a picture."""
+
+    picture: np.ndarray  # float32 (h, w, c): the part that was searched, small
+    difference: np.ndarray  # float32 (h, w): 0 background … 1 as different as can be, along the object's colour
+    mask: np.ndarray  # bool (h, w): object
+    is_light: bool  # the background is lighter than the object
+    noise: float  # of the background, grey levels
+    paper: np.ndarray  # float32 (h, w, c): the background, grey levels
+
+    @property
+    def box(self) -> tuple[slice, slice]:
+        """Rows and columns of the object; all of them if there is none."""
+        return ndimage.find_objects(self.mask.astype(np.uint8))[0] if self.mask.any() else (slice(None), slice(None))
+
+
+def look(picture: np.ndarray, is_light: bool | None = None) -> Found:
+    """The object in uint8 (H, W, c) of any size: searched for in the whole, and once more closely if it is small."""
+    found = find(reduced(picture), is_light)
+    rows, columns = found.box
+    edge = max(rows.stop - rows.start, columns.stop - columns.start) if found.mask.any() else EDGE
+    scale = max(picture.shape) / max(found.mask.shape)
+    if edge > CLOSE or scale == 1:
+        return found
+    near = tuple(
+        slice(max(0, int((side.start - edge) * scale)), int((side.stop + edge) * scale)) for side in (rows, columns)
+    )
+    closely = find(reduced(picture[near]), found.is_light)
+    return closely if closely.mask.any() else found
+
+
+def reduced(picture: np.ndarray) -> np.ndarray:
+    """uint8 (H, W, c) with EDGE pixels on the longer edge at most, by averaging."""
+    image = Image.fromarray(picture)
+    scale = max(image.size) / EDGE
+    if scale <= 1:
+        return picture
+    return np.asarray(image.resize([max(1, round(side / scale)) for side in image.size], Image.Resampling.BOX))
+
+
+def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
+    """The object in grey levels (h, w, c), at most EDGE on a side; `is_light` says what the background is, if known."""
+    picture = picture.astype(np.float32)
+    paper = surface(picture)
+    left = picture - paper
+    strength = np.abs(left).max(axis=-1)
+    noise = spread(strength)
+    mask = hysteresis(strength, max(MAYBE * noise, CERTAIN / 2), max(SURE * noise, CERTAIN))
+    mask = without_dirt(mask, strength)
+    colour = left[mask].sum(axis=0) if mask.any() else 127.5 - np.median(paper, axis=(0, 1))
+    if is_light is not None and (colour.sum() < 0) != is_light:
+        colour = np.where(is_light, -1, 1) * np.ones(picture.shape[-1], np.float32)
+    colour = colour / max(1e-6, np.abs(colour).sum())
+    room = np.where(colour < 0, paper, 255 - paper) @ np.abs(colour)
+    difference = np.clip(left @ colour / np.maximum(room, 1), 0, 1)
+    return Found(picture, difference, mask, bool(colour.sum() < 0), noise, paper)
+
+
+def spread(strength: np.ndarray) -> float:
+    """The noise behind differences from the background, grey levels: their median, of those that are not object."""
+    return max(LEAST_NOISE, 1.4826 * float(np.median(strength)) if strength.size else 0.0)
+
+
+def surface(picture: np.ndarray) -> np.ndarray:
+    """The background of (h, w, c): the quadratic surface through the border, then through all that looks like it."""
+    step = max(1, -(-max(picture.shape) // FITTED))
+    small = picture[::step, ::step]
+    flat, terms = small.reshape(-1, picture.shape[-1]), _terms(small.shape)
+    k = max(1, min(small.shape[:2]) // 24)
+    inner = np.zeros(small.shape[:2], bool)
+    inner[k:-k, k:-k] = True
+    border = ~inner.ravel()
+    fitted, chosen = np.median(flat[border], axis=0), border
+    coefficients = np.zeros((6, picture.shape[-1]), np.float32)
+    coefficients[0] = fitted
+    for k in range(ROUNDS):
+        strength = np.abs(flat - terms @ coefficients).max(axis=1)
+        near = strength < 3 * spread(strength[chosen])
+        chosen = near & border if k < ROUNDS // 2 else near
+        if chosen.sum() < 20:
+            break
+        coefficients = np.linalg.lstsq(terms[chosen], flat[chosen], rcond=None)[0]
+    return (_terms(picture.shape) @ coefficients).reshape(picture.shape).clip(0, 255)
+
+
+def _terms(shape: tuple[int, ...]) -> np.ndarray:
+    """1, y, x, y², yx, x² of each pixel of (h, w, …), its sides from -1 to 1: (h·w, 6)."""
+    y, x = (a.ravel() for a in np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32))
+    return np.stack([np.ones_like(y), y, x, y * y, y * x, x * x], axis=1)
+
+
+def hysteresis(strength: np.ndarray, low: float, high: float) -> np.ndarray:
+    """What is above `low` and connected to something above `high`."""
+    labels = _parts(strength > low)
+    keep = np.unique(labels[strength > high])
+    return np.isin(labels, keep[keep > 0])
+
+
+def without_dirt(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """The parts that are heavy enough, and not thin or sparse along the border."""
+    labels = _parts(mask)
+    numbers = np.arange(1, labels.max() + 1)
+    if not len(numbers):
+        return mask
+    masses = ndimage.sum_labels(strength, labels, numbers)
+    sizes = ndimage.sum_labels(mask, labels, numbers)
+    for k, (rows, columns) in enumerate(ndimage.find_objects(labels)):
+        touches = rows.start == 0 or columns.start == 0 or rows.stop == mask.shape[0] or columns.stop == mask.shape[1]
+        box = (rows.stop - rows.start, columns.stop - columns.start)
+        if touches and (min(box) < 0.08 * min(mask.shape) or sizes[k] < 0.2 * box[0] * box[1]):
+            masses[k] = 0
+    heavy = (masses >= LIGHT_PART * masses.max()) & (masses > 0)
+    return np.isin(labels, numbers[heavy])
+
+
+def _parts(mask: np.ndarray) -> np.ndarray:
+    """The connected parts of a mask (h, w), numbered from 1; corners connect."""
+    labels = np.empty(mask.shape, np.int32)
+    ndimage.label(mask, np.ones((3, 3)), output=labels)
+    return labels

@@ -1,0 +1,19 @@
+"""Arms by the label they were trained under, and by no other that begins alike."""
+
+import numpy as np
+
+from jaxquard.config import Config
+from jaxquard.lessons.experiment import arm_names, finals
+
+
+def test_the_arms_of_a_label_are_its_own_in_the_order_of_its_sweep(arm):
+    swept = Config(sweep=(("learning_rate", (0.1, 0.3)),))
+    names = [
+        *arm_names("depth 1", swept),
+        *arm_names("depth 10", swept),
+        "depth 10 wide",
+        *arm_names("depth", Config()),
+    ]
+    measured = {name: arm([10.0 * k, 10.0 * k + 1]) for k, name in enumerate(names)}
+    np.testing.assert_allclose(finals(measured, "depth 1"), [[0, 1], [10, 11]])
+    assert len(finals(measured, "depth 10 wide")) == len(finals(measured, "depth 10 learning_rate=0.1")) == 1
