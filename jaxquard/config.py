@@ -258,6 +258,16 @@ class Config:
         return cls(**values)
 
 
+def flag(name: str, value: Any) -> list[str]:
+    """A setting as the command line has it: `--hidden 128 64`, `--flip`, `--no-flip`."""
+    dashed = name.replace("_", "-")
+    if value is False or value == ():
+        return [f"--no-{dashed}"]
+    if value is True:
+        return [f"--{dashed}"]
+    return [f"--{dashed}", *map(str, value if isinstance(value, tuple | list) else [value])]
+
+
 def why_no_effect(name: str) -> str:
     """What a setting of NEEDS lacks where it does not matter, in words."""
     other, *values = NEEDS[name]

@@ -204,6 +204,8 @@ def training_table(result: "TrainResult", total_seconds: float, *, swept: bool =
         ("kept in", str(result.run.path)),
         ("next", f"jaxquard evaluate {judged}" if result.test_loss is not None else f"jaxquard train --resume {run}"),
     ]
+    if result.already_finished:
+        print(f"{run} had already finished: nothing was trained, and these are its figures")
     for name, value in rows:
         print(f"{name:15}{value}")
 

@@ -4,6 +4,7 @@ Knows nothing but configs.
 """
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -31,8 +32,7 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
             raise UsageError(f"--sweep {name}: no such setting{suggestion(name, _SETTINGS)}")
         if name in ("seed", "seeds"):
             raise UsageError(f"--sweep {name}: seeds are not compared; for several of each network, add --seeds 5")
-    scalars = tuple((name, values) for name, values in swept.items() if name in SCALARS)
-    shapes = {name: values for name, values in swept.items() if name not in SCALARS}
+    scalars, shapes = tuple((name, values) for name, values in swept.items() if name in SCALARS), shapes_of(swept)
     for name, values in shapes.items():
         if len(set(values)) < len(values):
             raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
@@ -48,6 +48,33 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
         if not any(config.matters(name) for config in configs):
             raise UsageError(f"--sweep {name}: it has no effect here: {why_no_effect(name)}")
     return configs
+
+
+def shapes_of(swept: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
+    """The swept settings that make a run of each value."""
+    return {name: values for name, values in swept.items() if name not in SCALARS}
+
+
+def remaining(shapes: Mapping[str, tuple[Any, ...]], done: int) -> list[dict[str, tuple[Any, ...]]]:
+    """The sweeps that together make all combinations of `shapes` but the first `done`, in their order."""
+    if not shapes:
+        return [{}] if done == 0 else []
+    (name, values), inner = next(iter(shapes.items())), dict(itertools.islice(shapes.items(), 1, None))
+    whole, part = divmod(done, math.prod(map(len, inner.values())))
+    begun = [{name: (values[whole],), **rest} for rest in remaining(inner, part)] if part else []
+    later = values[whole + bool(part) :]
+    return [*begun, *([{name: later, **inner}] if later else [])]
+
+
+def written(swept: Mapping[str, tuple[Any, ...]]) -> list[str]:
+    """Each setting as `--sweep` takes it: the inverse of `parse`."""
+    return [f"{name}={','.join(map(_written, values))}" for name, values in swept.items()]
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _changed(base: Config, changes: dict[str, Any]) -> Config:

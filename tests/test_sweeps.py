@@ -1,10 +1,12 @@
 """What `--sweep` says, as configs. What makes no sense is refused in cli/test_train.py."""
 
+import itertools
+
 import pytest
 
 from jaxquard.config import Config
 from jaxquard.errors import UsageError
-from jaxquard.sweeps import expand, parse
+from jaxquard.sweeps import expand, parse, remaining, written
 
 
 def test_values_are_what_they_look_like():
@@ -63,3 +65,12 @@ def test_other_images_have_other_pixels(given, swept, pixels):
 def test_a_value_twice_is_refused(swept):
     with pytest.raises(UsageError, match="has a value twice"):
         expand(Config(), {}, swept)
+
+
+def test_what_remains_of_a_sweep_is_every_combination_but_the_first():
+    shapes = {"hidden": ((4,), (5, 3)), "flip": (True, False), "batch_size": (1, 2, 3)}
+    every = list(itertools.product(*shapes.values()))
+    for done in range(len(every) + 1):
+        parts = remaining(shapes, done)
+        assert [one for part in parts for one in itertools.product(*part.values())] == every[done:]
+        assert [parse(written(part)) for part in parts] == parts

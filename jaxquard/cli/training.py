@@ -1,6 +1,8 @@
 """The verb `train`: its settings as configs, each trained with progress on stderr, and how they ended on stdout."""
 
+import itertools
 import os
+import shlex
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from cyclopts import Parameter
 
 from jaxquard import compilation, sweeps
 from jaxquard.cli.options import COMMON, SETTINGS, SOURCE, Common, Settings, Shared, Sourced, data_options, print_json
-from jaxquard.config import Config, read_toml, why_no_effect
+from jaxquard.config import SCALARS, Config, flag, read_toml, why_no_effect
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.runs.interrupts import interruptible
 from jaxquard.streams import say
@@ -51,16 +53,25 @@ def train(
 
     for note in _notes(base, given, configs) if base and not common.quiet else ():
         say(f"note: {note}")
+
+    def stopped(error: JaxquardError, begun: int) -> JaxquardError:
+        if begun < len(chosen):
+            begin = {"recipe": recipe, "config": config, **given, "until": until, "checkpoint_every": checkpoint_every}
+            begin |= {"runs": common.runs, "data_dir": source.data_dir, "offline": source.offline or None}
+            words = [word for name, value in begin.items() if value is not None for word in flag(name, value)]
+            error.args = (f"{error}\n{_not_begun(words, swept, begun)}",)
+        return error
+
     results: list[TrainResult] = []
     failure: JaxquardError | None = None
     lost, spent, before = [], [], 0.0
-    for one in chosen:
+    for begun, one in enumerate(chosen, 1):
         try:
             result, diverged, asked_to_stop = _train(one, options, quiet=common.quiet)
         except JaxquardError as error:
+            failure = stopped(error, begun)
             if not results:
-                raise
-            failure = error
+                raise failure from None
             break
         results.append(result)
         spent.append(_since_start() - before)
@@ -72,12 +83,29 @@ def train(
         if asked_to_stop and one is not chosen[-1]:
             from jaxquard.runs.train import Interrupted
 
-            failure = Interrupted(f"interrupted after {result.run.id}; the rest of the sweep was not begun")
+            failure = stopped(Interrupted(f"interrupted after {result.run.id} had finished"), begun)
             break
     all_lost = len(lost) == len(results)
     _report_training(results, spent, swept, common, of=len(chosen), all_lost=all_lost)
     if failure or all_lost:
         raise failure or lost[-1]
+
+
+def _not_begun(words: list[str], swept: dict[str, tuple[Any, ...]], begun: int) -> str:
+    """The settings of a sweep that no run has yet, and the commands that train them."""
+    scalars = {name: values for name, values in swept.items() if name in SCALARS}
+    parts = sweeps.remaining(sweeps.shapes_of(swept), begun)
+    named = [
+        " ".join(sweeps.written(dict(zip(part, ((value,) for value in values), strict=True))))
+        for part in parts
+        for values in itertools.product(*part.values())
+    ]
+    commands = [shlex.join(["jaxquard", "train", *words, *_sweeps({**scalars, **part})]) for part in parts]
+    return f"not begun: {', '.join(named)}; for these: {' && '.join(commands)}"
+
+
+def _sweeps(swept: dict[str, tuple[Any, ...]]) -> list[str]:
+    return [word for setting in sweeps.written(swept) for word in ("--sweep", setting)]
 
 
 def _report_training(
@@ -191,6 +219,7 @@ def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:
         "tta": result.tta and {"name": result.tta["name"], "test_accuracy": summary(result.tta["accuracy"])},
         "seconds": {"total": round(total, 3)} | {k: round(v, 3) for k, v in vars(result.seconds).items()},
         "diverged": result.diverged,
+        "already_finished": result.already_finished,
     }
 
 

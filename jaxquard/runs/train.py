@@ -57,6 +57,7 @@ class TrainResult:
 
     All are of the weights that are judged; under early stopping `train_loss`, too, is the best epoch's, not the last's.
     Test figures are None where the training did not come to its end. `tta` is the accuracy over the config's views.
+    `already_finished`: the run to go on with had finished, and nothing was trained.
     """
 
     run: Run
@@ -68,6 +69,7 @@ class TrainResult:
     seconds: Seconds
     diverged: Any = False
     tta: Any = None
+    already_finished: bool = False
 
 
 class Diverged(DivergedError):
@@ -371,6 +373,6 @@ def result_of_finished(run: Run) -> TrainResult | None:
         figures = (train_loss(run, run.epochs()), test["loss"], test["accuracy"])
         seconds = Seconds(**{name: float(value) for name, value in finished["seconds"].items()})
         counts = (finished["parameters"], finished["epochs"])
-        return TrainResult(run, *counts, *figures, seconds, finished["diverged"], test.get("tta"))
+        return TrainResult(run, *counts, *figures, seconds, finished["diverged"], test.get("tta"), True)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error

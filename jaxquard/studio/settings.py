@@ -16,7 +16,7 @@ from starlette.routing import Route
 
 import jaxquard
 from jaxquard import recipes
-from jaxquard.config import NEEDS, Config
+from jaxquard.config import NEEDS, Config, flag
 from jaxquard.data import catalogue
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import directory
@@ -84,19 +84,10 @@ def arguments(config: Config) -> list[str]:
         base, differing = Config(), [name for name in FIELDS if getattr(config, name) != getattr(Config(), name)]
     words = ["--recipe", base.recipe] if base.recipe else []
     for name in differing:
-        words += _flag(name, getattr(config, name))
+        words += flag(name, getattr(config, name))
     for name, values in config.sweep:
         words += ["--sweep", f"{name}={','.join(map(repr, values))}"]
     return words
-
-
-def _flag(name: str, value: Any) -> list[str]:
-    flag = name.replace("_", "-")
-    if value is False or value == ():
-        return [f"--no-{flag}"]
-    if value is True:
-        return [f"--{flag}"]
-    return [f"--{flag}", *map(str, value if isinstance(value, tuple) else [value])]
 
 
 def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import pytest
 from jaxquard import api
 from jaxquard.cli import training
 from jaxquard.display import TrainingDisplay
+from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupts
 from jaxquard.runs.lock import locked
@@ -87,7 +89,7 @@ def test_a_sweep_over_a_single_value_is_one_network(jaxquard, npz, quick):
     said = jaxquard("train", *arguments)
     assert said.code == 0
     assert re.search(r"validation +\d+\.\d\d %", said.err)
-    assert re.search(r"^x +finished +2 +\d+\.\d\d % +\d+\.\d\d %$", jaxquard("runs").out.rstrip(), re.MULTILINE)
+    assert re.search(r"^x +finished +val +\d+\.\d\d % *$", jaxquard("runs").out, re.MULTILINE)
 
 
 def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):
@@ -153,7 +155,10 @@ def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monk
     (run,) = Path("runs").iterdir()
     assert said.code == 130
     assert f"kept in        runs/{run.name}" in said.out
-    assert said.err == f"jaxquard: interrupted after {run.name}; the rest of the sweep was not begun\n"
+    first, second = said.err.splitlines()
+    assert first == f"jaxquard: interrupted after {run.name} had finished"
+    assert second.startswith("not begun: activation=tanh; for these: jaxquard train ")
+    assert second.endswith(" --sweep activation=tanh")
     assert Run(run).status() == "finished"
 
 
@@ -223,6 +228,37 @@ def test_until_then_resume(jaxquard, npz, quick):
     rest = jaxquard("train", "--resume", "x", "--json")
     assert rest.document["epochs"] == 2
     assert rest.err.splitlines()[0] == "run x: 203 parameters, from step 6"
+
+
+def test_a_run_that_had_finished_says_so(jaxquard, root):
+    said = jaxquard("train", "--resume", "one", "--runs", root)
+    assert said.out.startswith("one had already finished: nothing was trained, and these are its figures\n")
+    assert "accuracy  " in said.out
+    assert jaxquard("train", "--resume", "one", "--runs", root, "--json").document["already_finished"] is True
+
+
+def test_what_an_interrupted_sweep_has_not_begun_is_named_with_a_command(jaxquard, npz, quick, monkeypatch):
+    """Asked to stop while the first of four trains; the commands then train the other three."""
+
+    class Asked:
+        training = False
+        asked = property(lambda self: self.training)
+
+    arguments = ["--dataset", npz, *quick, "--validation", 20, "--runs", "my runs", "--quiet"]
+    swept = ["--sweep", "hidden=4,5-3", "--sweep", "batch_size=10,20", "--sweep", "learning_rate=0.1,0.2"]
+    with monkeypatch.context() as during:
+        during.setattr("jaxquard.cli.training.interruptible", lambda: nullcontext(Asked()))
+        said = jaxquard("train", *arguments, *swept)
+    assert said.code == 130
+    first, second = said.err.splitlines()
+    assert "interrupted " in first
+    named, _, commands = second.partition("; for these: ")
+    assert named == "not begun: hidden=4 batch_size=20, hidden=5-3 batch_size=10, hidden=5-3 batch_size=20"
+    for command in commands.split(" && "):
+        assert jaxquard(*shlex.split(command)[1:], "--quiet").code == 0
+    made = [(run.config.hidden, run.config.batch_size) for run in directory.every(Path("my runs"))]
+    assert sorted(made) == [((4,), 10), ((4,), 20), ((5, 3), 10), ((5, 3), 20)]
+    assert all(run.config.sweep == (("learning_rate", (0.1, 0.2)),) for run in directory.every(Path("my runs")))
 
 
 def test_a_recipe_changed_is_no_longer_that_recipe(jaxquard, npz):
