@@ -65,10 +65,9 @@ def reduced(picture: np.ndarray) -> np.ndarray:
 def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
     """The object in grey levels (h, w, c), at most EDGE on a side; `is_light` says what the background is, if known."""
     picture = picture.astype(np.float32)
-    paper = surface(picture)
+    paper, noise = surface(picture)
     left = picture - paper
     strength = np.abs(left).max(axis=-1)
-    noise = spread(strength)
     mask = hysteresis(strength, max(MAYBE * noise, CERTAIN / 2), max(SURE * noise, CERTAIN))
     mask = without_dirt(mask, strength)
     colour = left[mask].sum(axis=0) if mask.any() else 127.5 - np.median(paper, axis=(0, 1))
@@ -85,8 +84,8 @@ def spread(strength: np.ndarray) -> float:
     return max(LEAST_NOISE, 1.4826 * float(np.median(strength)) if strength.size else 0.0)
 
 
-def surface(picture: np.ndarray) -> np.ndarray:
-    """The background of (h, w, c): the quadratic surface through the border, then through all that looks like it."""
+def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
+    """The background of (h, w, c) and its noise: the quadratic surface through the border, then all that is like it."""
     step = max(1, -(-max(picture.shape) // FITTED))
     small = picture[::step, ::step]
     flat, terms = small.reshape(-1, picture.shape[-1]), _terms(small.shape)
@@ -104,7 +103,8 @@ def surface(picture: np.ndarray) -> np.ndarray:
         if chosen.sum() < 20:
             break
         coefficients = np.linalg.lstsq(terms[chosen], flat[chosen], rcond=None)[0]
-    return (_terms(picture.shape) @ coefficients).reshape(picture.shape).clip(0, 255)
+    noise = spread(np.abs(flat - terms @ coefficients).max(axis=1)[chosen])
+    return (_terms(picture.shape) @ coefficients).reshape(picture.shape).clip(0, 255), noise
 
 
 def _terms(shape: tuple[int, ...]) -> np.ndarray:
