@@ -36,6 +36,7 @@ FORMS = (  # a command of the README -> its quick form, the first that fits; {} 
     (r"jaxquard train(.*?)(?: --epochs \d+)?(?: --validation \d+)?", f"jaxquard train{{}} {QUICK}"),
     (r"jaxquard evaluate RUN", "jaxquard evaluate RUN0"),
     (r"jaxquard predict cnn-small shoe\.jpg", "jaxquard predict cnn-small shoe.jpg"),
+    (r"jaxquard predict RUN photos --csv answers.csv", "jaxquard predict RUN0 photos --csv answers.csv"),
     (r"jaxquard compare RUN RUN --chart (\S+)", "jaxquard compare RUN0 RUN1 --chart {}"),
     (r"jaxquard lesson (\S+)", "jaxquard lesson {} --quick --no-predict"),
     (r"jaxquard studio", "jaxquard studio --no-open --port 0 --json"),
@@ -168,7 +169,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     for k in range(10):
         images[labels == k, 2 * k : 2 * k + 6] += 150
     np.savez(installed.here / "made up.npz", images=images, labels=labels)
-    Image.new("RGB", (300, 200), "white").save(installed.here / "shoe.jpg")
+    (installed.here / "photos").mkdir()
+    for name in ("shoe.jpg", "photos/1.png"):
+        Image.new("RGB", (300, 200), "white").save(installed.here / name)
     return installed
 
 
@@ -189,7 +192,7 @@ def test_all_that_the_readme_shows_works_with_the_wheel_alone(installed: Install
         elif command:
             installed.run(command, at=source if "mlp_fashion_mnist" in command else None)
     assert {path.name for path in installed.here.iterdir()} == {
-        *("made up.npz", "shoe.jpg", "runs", "curves.svg", "lessons")
+        *("made up.npz", "shoe.jpg", "photos", "answers.csv", "runs", "curves.svg", "lessons")
     }
 
 
@@ -197,6 +200,8 @@ def test_the_python_that_the_readme_shows_works_with_the_wheel_alone(installed: 
     code = blocks("python")
     quick = re.sub(r"epochs=\d+", "epochs=1, dataset='made up.npz'", code)
     assert quick != code
-    accuracy, path = installed.run(f"python -c {shlex.quote(quick)}").split(maxsplit=1)
+    trained, *pictures = installed.run(f"python -c {shlex.quote(quick)}").splitlines()
+    accuracy, path = trained.split(maxsplit=1)
     assert 0 <= float(accuracy) <= 1
-    assert (installed.here / path.strip()).is_dir()
+    assert (installed.here / path).is_dir()
+    assert [line.split()[0] for line in pictures] == ["shoe.jpg", "photos/1.png"]

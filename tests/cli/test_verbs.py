@@ -76,7 +76,8 @@ def test_predict(jaxquard, root, picture):
     assert document["label"] == str(document["class_index"])
     assert document["probability"] == max(document["probabilities"].values())
     assert sum(document["probabilities"].values()) == pytest.approx(1)
-    assert document["steps"][:2] == ["decoded", "grey"]
+    assert document["steps"] == ["decoded", "fitted"]
+    assert document["notes"] == ["resized as it is"]
 
 
 def test_predict_says_once_what_was_done_to_pictures(jaxquard, picture):
