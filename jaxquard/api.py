@@ -3,6 +3,7 @@
 Each puts together what the rooms below offer; none prints.
 """
 
+import dataclasses
 import os
 import time
 from collections.abc import Callable, Sequence
@@ -18,6 +19,7 @@ from jaxquard.errors import DataError, UsageError
 from jaxquard.runs import comparing, directory
 from jaxquard.runs.comparing import Comparison
 from jaxquard.runs.environment import is_same_data
+from jaxquard.runs.interrupts import Interrupts, saving_first
 from jaxquard.runs.lock import refuse_if_in_use
 
 if TYPE_CHECKING:
@@ -44,7 +46,10 @@ def train(
     report: "Report | None" = None,
     progress: "Progress | None" = None,
 ) -> "TrainResult":
-    """Train a config (or a recipe, by name), or go on with the run `resume`, and evaluate it on the test set once."""
+    """Train a config (or a recipe, by name), or go on with the run `resume`, and evaluate it on the test set once.
+
+    Ctrl-C saves a checkpoint, then raises KeyboardInterrupt with the command to go on with; a second one does not wait.
+    """
     if resume is not None and (config is not None or name is not None):
         raise UsageError("resume goes on with a run as it is: give no config and no name")
     until, checkpoint_every = (
@@ -78,10 +83,30 @@ def train(
 
     seconds = training.Seconds(data=loading)
     options: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
-    options |= {"observer": observer, "seconds": seconds}
-    if run:
-        return training.resume(run, dataset, **options)
-    return training.train(config, dataset, runs=where, name=name, **options)
+    with saving_first() as interrupts:
+        options |= {"observer": _listening(observer or training.Observer(), interrupts), "seconds": seconds}
+        try:
+            if run:
+                result = training.resume(run, dataset, **options)
+            else:
+                result = training.train(config, dataset, runs=where, name=name, **options)
+        except training.Interrupted as error:
+            if interrupts.asked:
+                raise KeyboardInterrupt(str(error)) from None
+            raise
+    if interrupts.asked:
+        raise KeyboardInterrupt(f"interrupted after {result.run.id} had finished")
+    return result
+
+
+def _listening(observer: "Observer", interrupts: Interrupts) -> "Observer":
+    """The observer, which also stops where it was asked to by Ctrl-C."""
+
+    def begin(*facts: Any) -> None:
+        interrupts.training = True
+        observer.begin(*facts)
+
+    return dataclasses.replace(observer, begin=begin, should_stop=lambda: interrupts.asked or observer.should_stop())
 
 
 def _from_anywhere(model: str, where: Path) -> str:

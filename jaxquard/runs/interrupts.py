@@ -68,6 +68,31 @@ def interruptible() -> Iterator[Interrupts]:
         ours.close()
 
 
+@contextmanager
+def saving_first() -> Iterator[Interrupts]:
+    """In a program of somebody's own: the first Ctrl-C asks the training to stop, which then saves a checkpoint.
+
+    A second one raises KeyboardInterrupt at once, and so does one before the training. Where Ctrl-C is handled in
+    another way, or outside the main thread, nothing changes.
+    """
+    interrupts, usual = Interrupts(), signal.default_int_handler
+    in_main = threading.current_thread() is threading.main_thread()
+    if not in_main or signal.getsignal(signal.SIGINT) is not usual:
+        yield interrupts
+        return
+
+    def ask(*_: object) -> None:
+        if interrupts.asked or not interrupts.training:
+            raise KeyboardInterrupt
+        interrupts.asked = True
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, usual)
+
+
 def _watch(ours: socket.socket, interrupts: Interrupts) -> None:
     """The system sends a byte for each signal; an empty answer means that the body has come to its end."""
     if not ours.recv(1):

@@ -1,6 +1,7 @@
 """A training asked to stop does so by itself, or is stopped; a second signal waits for nothing."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -99,3 +100,57 @@ def test_everything_is_as_before_afterwards():
         assert not interrupts.asked
     assert [signal.getsignal(number) for number in SIGNALS] == before
     assert signal.set_wakeup_fd(-1) == -1
+
+
+SCRIPT = """
+import pathlib, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # also where the tests run with SIGINT ignored
+import jaxquard
+from jaxquard.runs.train import Observer
+
+config = jaxquard.Config(dataset=sys.argv[1], hidden=(5,), batch_size=2, epochs=10**6, learning_rate=0.001)
+observer = Observer(event=lambda event: event.kind == "epoch" and event.epoch == 1 and print("ready", flush=True))
+try:
+    jaxquard.train(config, runs=sys.argv[2], name="x", observer=observer)
+except KeyboardInterrupt as interrupt:
+    print(interrupt)
+print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
+"""
+
+
+def test_ctrl_c_in_a_program_of_ones_own_saves_a_checkpoint(npz, tmp_path):
+    command = [sys.executable, "-c", SCRIPT, str(npz), str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    said, restored = out.splitlines()
+    found = re.fullmatch(r"interrupted at step (\d+); go on with: jaxquard train .*--resume x.*", said)
+    assert found
+    step = int(found[1])
+    assert restored == "True"
+    assert (tmp_path / "x" / "checkpoints" / f"step-{step:09d}").is_dir()
+
+
+def test_a_second_ctrl_c_and_one_before_the_training_do_not_wait():
+    from jaxquard.runs.interrupts import saving_first
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt), saving_first():
+            signal.raise_signal(signal.SIGINT)
+        with saving_first() as interrupts:
+            interrupts.training = True
+            signal.raise_signal(signal.SIGINT)
+            assert interrupts.asked
+            with pytest.raises(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        with saving_first() as interrupts:
+            signal.raise_signal(signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+        assert not interrupts.asked
+    finally:
+        signal.signal(signal.SIGINT, before)
