@@ -53,9 +53,6 @@ def lesson(
     if mine is not None:
         _bench(name, chosen, mine, common)
         return
-    from jaxquard.charts import need_renderer
-
-    need_renderer()
     folder = out or Path("lessons") / name
     _check_free(folder, name, overwrite)
     letter = _prediction(chosen, predict, ask=not (no_predict or common.json or common.quiet))
@@ -70,7 +67,11 @@ def lesson(
     with _bar(len(chosen.configs(chosen.scales[scale_name])), common.quiet) as tick:
         result = run(name, chosen, scale_name, dataset, tick)
     result["prediction"] = guess(result, chosen, letter) if letter else None
-    written = page.write(folder, result, chosen, overwrite=overwrite)
+    undrawn = _why_undrawn()
+    suffixes = () if undrawn else (".svg", ".png")
+    written = page.write(folder, result, chosen, suffixes=suffixes, overwrite=overwrite)
+    if undrawn and not common.quiet:
+        say(f"note: nothing was drawn: {undrawn}")
     if common.json:
         print_json(result)
     else:
@@ -86,6 +87,17 @@ def _bench(name: str, chosen: "Lesson", mine: Path, common: Common) -> None:
     print_json(report) if common.json else print(report["message"])
     if not report["right"]:
         sys.exit(1)
+
+
+def _why_undrawn() -> str | None:
+    """What a chart lacks here, None where it can be drawn."""
+    from jaxquard.charts import need_renderer
+
+    try:
+        need_renderer()
+    except JaxquardError as error:
+        return str(error)
+    return None
 
 
 def _check_free(folder: Path, name: str, overwrite: bool) -> None:

@@ -30,14 +30,18 @@ def chart_paths(folder: Path, stem: str, charts: list[Chart], suffix: str = ".sv
 def write(
     folder: Path, result: Result, lesson: Lesson, *, suffixes: tuple[str, ...] = (".svg", ".png"), overwrite: bool
 ) -> list[Path]:
-    """Write NAME.json, NAME.svg, NAME.png and NAME.md into `folder`; the paths written. Raises JaxquardError."""
+    """Write NAME.json, NAME.svg, NAME.png and NAME.md into `folder`; the paths written. Raises JaxquardError.
+
+    Without `suffixes` nothing is drawn, and the page has the figures of the charts alone.
+    """
     from jaxquard.files import explained, write_atomically
 
     name = result["lesson"]
     charts = lesson.draw(result["measured"])
     with explained(folder, "write"):
         folder.mkdir(parents=True, exist_ok=True)
-    page = markdown(result, lesson, charts, [path.name for path in chart_paths(folder, name, charts)])
+    pictures = [path.name for path in chart_paths(folder, name, charts)] if suffixes else []
+    page = markdown(result, lesson, charts, pictures)
     written = {folder / f"{name}.json": to_json(result), folder / f"{name}.md": page.encode()}
     for path, content in written.items():
         write_atomically(path, content)
@@ -48,7 +52,10 @@ def write(
 
 
 def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list[str], footer: str = "") -> str:
-    """The page: question, claim, what was done, charts with their figures, verdict, what to take home and to try."""
+    """The page: question, claim, what was done, charts with their figures, verdict, what to take home and to try.
+
+    `pictures` are the files of the charts, or none where nothing was drawn.
+    """
     facts = facts_of(result)
     home = lesson.take_home.get(result["verdict"], CANNOT_TELL)
     parts = [
@@ -59,7 +66,7 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
         filled(lesson.method, facts),
         amount(result, lesson),
         "## What came out",
-        *(figure(chart, picture) for chart, picture in zip(charts, pictures, strict=True)),
+        *(figure(chart, picture) for chart, picture in zip(charts, pictures or [None] * len(charts), strict=True)),
         f"## The verdict: {SAID[result['verdict']]}",
         verdict_table(result["comparisons"]),
         RULE,
@@ -88,10 +95,12 @@ def amount(result: Result, lesson: Lesson) -> str:
     return f"{scale['train']:,}{part} training images of {data['name']}, {judged}; {seeds}.{where} {NO_TEST}"
 
 
-def figure(chart: Chart, picture: str) -> str:
-    """A chart with its alternative text, and its figures beneath it."""
+def figure(chart: Chart, picture: str | None) -> str:
+    """A chart with its alternative text, and its figures beneath it; without a picture, these alone."""
     words = chart.description.replace("[", "(").replace("]", ")").replace("\n", " ")
     table = data_table(chart)
+    if picture is None:
+        return f"**{chart.title}** {words}\n\n{table}"
     return f"![{words}]({picture})\n\n<details><summary>The figures</summary>\n\n{table}\n</details>"
 
 
