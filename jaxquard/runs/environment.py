@@ -30,7 +30,8 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
 
 def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
     """Whether what was recorded of a data set is of this one: the same arrays from files of the same names."""
-    return facts["sha256"] == dict(dataset.sha256)
+    scaled_alike = facts.get("scaled_from", 255) == dataset.scaled_from  # runs of before 2026-11-29 scaled nothing
+    return scaled_alike and facts["sha256"] == dict(dataset.sha256)
 
 
 def check_facts(dataset: Any) -> None:

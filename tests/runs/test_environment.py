@@ -1,6 +1,7 @@
 """What is recorded of the machine and the data, and what of it may change bits."""
 
 import copy
+import dataclasses
 
 import jax
 import pytest
@@ -27,6 +28,13 @@ def test_describes_the_machine_and_the_data(stripes):
     for name in ("framing", "scaled_from", "notes"):  # as of runs made before these were said
         del found["dataset"][name]
     environment.check_facts(found["dataset"])
+
+
+def test_dim_images_that_were_not_scaled_are_other_data(stripes):
+    facts = environment.describe(stripes)["dataset"]
+    assert environment.is_same_data(facts, stripes)
+    dim = dataclasses.replace(stripes, scaled_from=1)  # as the same file is loaded now
+    assert not environment.is_same_data({key: facts[key] for key in facts if key != "scaled_from"}, dim)
 
 
 def test_says_what_may_change_bits_and_nothing_else(monkeypatch):
