@@ -265,6 +265,8 @@ def flag(name: str, value: Any) -> list[str]:
         return [f"--no-{dashed}"]
     if value is True:
         return [f"--{dashed}"]
+    if value is None:
+        return [f"--{dashed}", "none"]
     return [f"--{dashed}", *map(str, value if isinstance(value, tuple | list) else [value])]
 
 
@@ -393,9 +395,9 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
         return _checked_sweep(value)
     options = [option for option in get_args(kind) if option is not type(None)] or [kind]
     if type(None) in get_args(kind):
-        if value is None or (isinstance(value, str) and value.lower() in ("", "none")):  # TOML has no word for it
-            return None
         kind = options[0]
+        if value is None or (kind is str and str(value).lower() in ("", "none")):  # TOML has no word for it
+            return None
     if name == "validation":
         return _checked_validation(value)
     if get_origin(kind) is Literal:

@@ -80,7 +80,7 @@ def arguments(config: Config) -> list[str]:
     """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the defaults."""
     base = recipes.find(config.recipe).config if config.recipe in recipes.names() else Config()
     differing = [name for name in FIELDS if getattr(config, name) != getattr(base, name)]
-    if any(getattr(config, name) is None for name in differing):  # which no flag can say, but Config() does
+    if any(getattr(config, name) is None for name in differing if name != "teacher"):  # no flag says none but --teacher
         base, differing = Config(), [name for name in FIELDS if getattr(config, name) != getattr(Config(), name)]
     words = ["--recipe", base.recipe] if base.recipe else []
     for name in differing:
