@@ -6,6 +6,7 @@ import functools
 import os
 import shlex
 from collections.abc import Container, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from anyio import to_thread
@@ -14,7 +15,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-import jaxquard
 from jaxquard import recipes
 from jaxquard.config import NEEDS, Config, flag
 from jaxquard.data import catalogue
@@ -172,7 +172,7 @@ def is_known(model: str, runs: Container[str]) -> bool:
 def information(state: Any) -> dict[str, Any]:
     """What there is to choose from."""
     return {
-        "version": jaxquard.__version__,
+        "version": version("jaxquard"),
         "token": state.studio.token is not None,
         "datasets": [
             {"name": name, "title": title, "train": facts.train, "notes": list(facts.notes)}
