@@ -167,7 +167,7 @@ def test_a_bad_picture_is_raised_or_reported(root, tmp_path):
 
 
 def test_the_background_is_one_of_three(root):
-    with pytest.raises(UsageError, match="background: 'white' is none of auto, light, dark"):
+    with pytest.raises(UsageError, match="background: must be one of auto, light, dark, not 'white'"):
         api.predict("one", ["a.png"], background="white", runs=root)  # pyright: ignore[reportArgumentType]
 
 

@@ -40,8 +40,8 @@ try:
         jaxquard.train(resume=result.run)
         _, _, (found, *_) = jaxquard.evaluate(result)
         name = result.run.id + ("@1" if config.seeds == 2 else "")
-        _, _, probabilities = jaxquard.predict(name, [picture])
-        assert found.n == 40 and abs(probabilities.sum() - 1) < 1e-6
+        (predicted,) = jaxquard.predict(name, [picture])
+        assert found.n == 40 and abs(sum(predicted.probabilities.values()) - 1) < 1e-6
 except JaxquardError as error:
     sys.exit(f"refused: {error}")
 """
