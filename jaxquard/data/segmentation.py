@@ -16,6 +16,8 @@ CLOSE = 80  # pixels: of an object that is smaller, the original has more to sho
 FITTED = 64  # pixels of the longer edge that the surface is fitted to
 ROUNDS = 6
 SURE, MAYBE = 8.0, 4.0  # times the noise: object; object if it touches what surely is
+NEAR = 8  # pixels from the core: what is fainter may belong to the object
+DARKEST_SHADOW = 0.4  # of the paper in the light
 LEAST_NOISE = 1.5  # grey levels
 LIGHT_PART = 0.04  # of the heaviest part's mass: dirt
 CERTAIN = 20.0  # grey levels
@@ -66,10 +68,11 @@ def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
     """The object in grey levels (h, w, c), at most EDGE on a side; `is_light` says what the background is, if known."""
     picture = picture.astype(np.float32)
     paper, noise = surface(picture)
+    if uneven(picture - paper, noise):
+        paper = shadowed(picture)
     left = picture - paper
     strength = np.abs(left).max(axis=-1)
-    mask = hysteresis(strength, max(MAYBE * noise, CERTAIN / 2), max(SURE * noise, CERTAIN))
-    mask = without_dirt(mask, strength)
+    mask = stand_out(strength, noise)
     colour = left[mask].sum(axis=0) if mask.any() else 127.5 - np.median(paper, axis=(0, 1))
     if is_light is not None and (colour.sum() < 0) != is_light:
         colour = np.where(is_light, -1, 1) * np.ones(picture.shape[-1], np.float32)
@@ -107,10 +110,61 @@ def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
     return (_terms(picture.shape) @ coefficients).reshape(picture.shape).clip(0, 255), noise
 
 
+def uneven(left: np.ndarray, noise: float) -> bool:
+    """Whether the border of what is left (h, w, c) is more than noise in many places: shadows, or the object itself."""
+    strength = np.abs(left).max(axis=-1)
+    border = ndimage.median_filter(np.concatenate([*strength[[1, -2]], *strength.T[[1, -2]]]), 9)  # wide, not lines
+    fine = spread(np.abs(left - ndimage.uniform_filter(left, (3, 3, 0))).max(axis=-1)) * 1.1
+    return float(np.mean(border > max(CERTAIN / 2, MAYBE * min(fine, noise)))) > 0.08
+
+
+def shadowed(picture: np.ndarray) -> np.ndarray:
+    """The background of (h, w, c) where it is in parts, as shadows make them: calm parts that reach the border."""
+    grey = picture.max(axis=-1)
+    steep = ndimage.gaussian_gradient_magnitude(grey, 1.0)
+    parts = _parts(steep < max(3.0, 4 * float(np.median(steep))))
+    border = np.bincount(np.concatenate([parts[[0, -1]].ravel(), parts[:, [0, -1]].ravel()]), minlength=parts.max() + 1)
+    border[0] = 0
+    long = np.flatnonzero(border > 0.04 * border.sum())
+    levels = ndimage.median(grey, parts, long)
+    paper = np.isin(parts, long[levels > DARKEST_SHADOW * np.max(levels, initial=0)])
+    if not paper.any():
+        paper = np.ones_like(paper)
+    smooth = np.zeros_like(picture)
+    for number in np.unique(parts[paper]):
+        part = (parts == number) & paper
+        weight = ndimage.gaussian_filter(part.astype(np.float32), 3)
+        for c in range(picture.shape[-1]):
+            smooth[part, c] = (ndimage.gaussian_filter(picture[..., c] * part, 3) / np.maximum(weight, 1e-6))[part]
+    nearest = ndimage.distance_transform_edt(~paper, return_distances=False, return_indices=True)
+    return smooth[tuple(nearest)]
+
+
 def _terms(shape: tuple[int, ...]) -> np.ndarray:
     """1, y, x, y², yx, x² of each pixel of (h, w, …), its sides from -1 to 1: (h·w, 6)."""
     y, x = (a.ravel() for a in np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32))
     return np.stack([np.ones_like(y), y, x, y * y, y * x, x * x], axis=1)
+
+
+def stand_out(strength: np.ndarray, noise: float) -> np.ndarray:
+    """What differs enough: above the noise, and if that reaches the border, as lines on paper do, above more."""
+    low, high = max(MAYBE * noise, CERTAIN / 2), max(SURE * noise, CERTAIN)
+    everything = without_dirt(hysteresis(strength, low, high), strength)
+    core, most = everything, 0.5 * float(np.percentile(strength[everything], 98)) if everything.any() else 0.0
+    while _touches(core):
+        low, high = 1.4 * low, max(high, 1.4 * low)
+        if low > most:
+            return everything
+        core = without_dirt(hysteresis(strength, low, high), strength)
+    if core is everything:
+        return core
+    thick = ndimage.binary_opening(everything, np.ones((3, 3)))
+    return core | thick & ndimage.binary_dilation(core, iterations=NEAR)
+
+
+def _touches(mask: np.ndarray) -> bool:
+    """Whether it reaches the border of the picture."""
+    return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
 def hysteresis(strength: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -121,17 +175,16 @@ def hysteresis(strength: np.ndarray, low: float, high: float) -> np.ndarray:
 
 
 def without_dirt(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """The parts that are heavy enough, and not thin or sparse along the border."""
+    """The parts that are heavy enough, and not thin along the border."""
     labels = _parts(mask)
     numbers = np.arange(1, labels.max() + 1)
     if not len(numbers):
         return mask
     masses = ndimage.sum_labels(strength, labels, numbers)
-    sizes = ndimage.sum_labels(mask, labels, numbers)
     for k, (rows, columns) in enumerate(ndimage.find_objects(labels)):
         touches = rows.start == 0 or columns.start == 0 or rows.stop == mask.shape[0] or columns.stop == mask.shape[1]
         box = (rows.stop - rows.start, columns.stop - columns.start)
-        if touches and (min(box) < 0.08 * min(mask.shape) or sizes[k] < 0.2 * box[0] * box[1]):
+        if touches and min(box) < 0.08 * min(mask.shape):
             masses[k] = 0
     heavy = (masses >= LIGHT_PART * masses.max()) & (masses > 0)
     return np.isin(labels, numbers[heavy])
