@@ -10,7 +10,8 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import platformdirs
+from jaxquard.errors import JaxquardError
+from jaxquard.files import cache_folder
 
 
 def folder() -> Path:
@@ -23,7 +24,7 @@ def folder() -> Path:
         processor = ""
     told = [line for line in processor.splitlines() if line.startswith(("model name", "flags", "Features", "CPU part"))]
     fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
-    return Path(platformdirs.user_cache_dir("jaxquard")) / "programs" / f"jaxlib-{version('jaxlib')}-{fingerprint}"
+    return cache_folder() / "programs" / f"jaxlib-{version('jaxlib')}-{fingerprint}"
 
 
 def keep_compiled_programs() -> None:
@@ -37,14 +38,14 @@ def keep_compiled_programs() -> None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import jax
 
-    warnings.filterwarnings("ignore", message=".*persistent compilation cache", category=UserWarning)
     settings: Any = jax.config
     if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
         return
     try:
         place = folder()
         place.mkdir(parents=True, exist_ok=True)
-    except OSError:
+    except (OSError, JaxquardError):
         return
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+    warnings.filterwarnings("ignore", message=".*persistent compilation cache", category=UserWarning)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxquard.config import SCALARS, Config
+from jaxquard.runs.directory import command
 from jaxquard.runs.figures import summary
 from jaxquard.streams import say, telling
 
@@ -131,7 +132,7 @@ class TrainingDisplay:
     def asking(self, teacher: str, done: int, total: int) -> None:
         """A teacher is asked about all images, which takes a while: `done` of `total` answers are there."""
         if not done:
-            self.line(f"asking the teacher, {teacher}: {total:,} answers")
+            self.line(f"asking the teacher, {teacher}: {total:,} answers, kept for the next time")
         if self.bar:
             if self.task is None:
                 self.task = self.bar.add_task("teacher", total=total)
@@ -183,12 +184,15 @@ class TrainingDisplay:
         return "   ".join([*parts, f"{self.seconds:.2f} s"])
 
 
-def training_table(result: "TrainResult", total_seconds: float, *, swept: bool = False, best: str = "") -> None:
-    """How a training ended, and what to type next. Figures of a sweep have no common mean: its ranking shows them,
-    and `best` is the network that came first in it.
+def training_table(
+    result: "TrainResult", total_seconds: float, *, swept: bool = False, best: str = "", where: Sequence[str] = ()
+) -> None:
+    """How a training ended, and what to type next, with the options that say `where` the data are. Figures of a sweep
+    have no common mean: its ranking shows them, and `best` is the network that came first in it.
     """
     seconds, run = result.seconds, result.run.id
     judged = best if best.startswith(f"{run}@") else run
+    following = ("train", "--resume", run) if result.test_loss is None else ("evaluate", judged)
     data = "data and teacher" if result.run.config.teacher else "data"
     parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling, {seconds.data:.1f} {data}"
     figures = [
@@ -202,7 +206,7 @@ def training_table(result: "TrainResult", total_seconds: float, *, swept: bool =
         *([] if swept else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),
         ("kept in", str(result.run.path)),
-        ("next", f"jaxquard evaluate {judged}" if result.test_loss is not None else f"jaxquard train --resume {run}"),
+        ("next", result.run.command(*following, *where)),
     ]
     if result.already_finished:
         print(f"{run} had already finished: nothing was trained, and these are its figures")
@@ -315,7 +319,7 @@ def prediction_notes(found: "Predictions") -> None:
 def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
     """The runs in a directory, two lines for each: a name takes half of a terminal."""
     if not documents:
-        print(f"no runs in {where} yet: jaxquard train")
+        print(f"no runs in {where} yet: {command('train', runs=where)}")
         return
     table(("", "", "", ""), [row for document in documents for row in _run_rows(document)], words=("",))
 

@@ -241,6 +241,8 @@ def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
     """Free disk for data sets and for runs."""
     from jaxquard.data.cache import home
 
+    if not is_writable(runs.absolute()):
+        yield Check("runs folder", False, f"{runs.absolute()} cannot be written", "choose another with --runs")
     for name, folder in {"disk for data": home(data_dir), "disk for runs": runs.absolute()}.items():
         free = shutil.disk_usage(existing(folder)).free
         ok = free >= ENOUGH

@@ -5,6 +5,7 @@ is recognised by that name and swept away by the next one.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -13,9 +14,38 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from jaxquard.errors import JaxquardError
+import platformdirs
+
+from jaxquard.errors import JaxquardError, UsageError
 
 TEMPORARY = ".tmp-"
+READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
+
+
+def expanded(path: str | os.PathLike[str]) -> str:
+    """A path that was given, with ~ as the home folder: no shell expands it in --runs=~/x or in a variable.
+
+    Raises UsageError where there is no home folder.
+    """
+    found = os.path.expanduser(path)
+    if found == "~" or found.startswith("~/"):
+        raise UsageError(f"{found}: this user has no home folder; write the path in full")
+    return found
+
+
+def cache_folder() -> Path:
+    """Jaxquard's folder in the platform's cache directory; a private one among the temporary files for a user without
+    a home. Raises JaxquardError if somebody else has taken that.
+    """
+    folder = platformdirs.user_cache_path("jaxquard", appauthor=False)
+    if folder.is_absolute():
+        return folder
+    folder = Path(tempfile.gettempdir()) / f"jaxquard-{os.getuid()}"
+    with explained(folder, "write"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+            raise JaxquardError(f"{folder}: belongs to somebody else; set HOME or XDG_CACHE_HOME")
+    return folder
 
 
 @contextlib.contextmanager
@@ -25,6 +55,11 @@ def explained(path: Path, doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise JaxquardError(f"{path}: cannot {doing}: {error.strerror or error}") from error
+
+
+def is_read_only(error: JaxquardError) -> bool:
+    """Whether an error that `explained` made says that something may only be read."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY
 
 
 def is_writable(folder: Path) -> bool:
@@ -38,7 +73,7 @@ def is_writable(folder: Path) -> bool:
 
 def existing(folder: Path) -> Path:
     """The folder, or the nearest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if place.exists())
+    return next(place for place in (folder, *folder.parents) if os.path.exists(place))  # False, too, if not allowed
 
 
 def temporary(path: Path) -> Path:
@@ -77,11 +112,13 @@ def write_atomically(path: Path, data: bytes) -> None:
 
 
 def write_directory(path: Path, files: dict[str, bytes]) -> None:
-    """Make the directory `path` with these files in it appear at once, by one rename; it must not exist yet."""
+    """Make the directory `path` with these files in it appear at once, by one rename; it must not exist yet, and the
+    one around it must.
+    """
     with explained(path, "write"):
         scratch = temporary(path)
         try:
-            scratch.mkdir(parents=True)
+            scratch.mkdir()
             for name, data in files.items():
                 target = scratch / name
                 target.parent.mkdir(parents=True, exist_ok=True)

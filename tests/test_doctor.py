@@ -176,6 +176,13 @@ def test_damaged_data(tmp_path):
     assert str(folder) in str(check.remedy)
 
 
+def test_a_folder_for_runs_that_cannot_be_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(doctor, "is_writable", lambda folder: False)
+    check = next(doctor.check_disk(tmp_path, tmp_path / "runs"))
+    assert (check.name, check.ok) == ("runs folder", False)
+    assert str(check.detail) == f"{tmp_path / 'runs'} cannot be written"
+
+
 def test_places_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("in the way")
     check = only(doctor.check_data_folder(tmp_path / "file" / "data"))

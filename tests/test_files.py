@@ -3,12 +3,13 @@
 import os
 import stat
 import time
+from pathlib import Path
 
 import pytest
 
 from jaxquard import files
-from jaxquard.errors import JaxquardError
-from jaxquard.files import sweep, temporary, write_atomically, write_directory
+from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.files import cache_folder, expanded, sweep, temporary, write_atomically, write_directory
 
 
 class DiskError(OSError):
@@ -52,8 +53,36 @@ def test_a_file_that_cannot_be_replaced_stays(tmp_path, monkeypatch, fails):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_tilde_is_the_home_folder_if_there_is_one(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert [expanded(path) for path in ("~/x", "~", "./~", "a~")] == [f"{tmp_path}/x", str(tmp_path), "./~", "a~"]
+    assert expanded(Path("~/x")) == f"{tmp_path}/x"
+    monkeypatch.setattr(os.path, "expanduser", lambda path: os.fspath(path))  # no HOME, and not in the list of users
+    with pytest.raises(UsageError, match="~/x: this user has no home folder"):
+        expanded("~/x")
+
+
+def test_a_user_without_a_home_has_a_cache_of_their_own(monkeypatch, tmp_path):
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/.cache/jaxquard"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    folder = cache_folder()
+    assert folder.parent == tmp_path
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert cache_folder() == folder
+    folder.rename(tmp_path / "other")
+    folder.symlink_to(tmp_path / "other")
+    with pytest.raises(JaxquardError, match="belongs to somebody else"):
+        cache_folder()
+
+
 def test_a_directory_appears_at_once(tmp_path):
     path = tmp_path / "new" / "run"
+    with pytest.raises(
+        JaxquardError, match="cannot write: No such file"
+    ):  # of a run that was removed nothing comes back
+        write_directory(path, {"a": b"1"})
+    assert list(tmp_path.iterdir()) == []
+    path.parent.mkdir()
     write_directory(path, {"a": b"1", "deep/down/b": b"2"})
     assert (path / "a").read_bytes() == b"1"
     assert (path / "deep" / "down" / "b").read_bytes() == b"2"

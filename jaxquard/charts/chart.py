@@ -9,7 +9,7 @@ from typing import Any
 
 from jaxquard.charts import theme
 from jaxquard.errors import JaxquardError, UsageError
-from jaxquard.files import write_atomically
+from jaxquard.files import expanded, write_atomically
 from jaxquard.installed import how_to_add
 
 SUFFIXES = (".png", ".svg", ".html")
@@ -59,8 +59,10 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool 
 
 
 def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """What `save` would write; UsageError, better before a long work than after it, where one is already there."""
-    path = Path(path)
+    """What `save` would write; UsageError, better before a long work than after it, where it would not."""
+    path = Path(expanded(path))
+    if path.suffix[1:].isalpha() and path.suffix.lower() not in SUFFIXES:  # but -0.01 is no suffix
+        raise UsageError(f"{path}: charts are written as {', '.join(SUFFIXES)}, not as {path.suffix}")
     if path.suffix.lower() in SUFFIXES:
         paths = [path]
     else:

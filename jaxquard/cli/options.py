@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,17 +11,20 @@ from cyclopts import Parameter
 
 from jaxquard.config import Config, checked_number, number
 from jaxquard.errors import UsageError
+from jaxquard.files import expanded
 from jaxquard.streams import say
 
 
 def from_text(kind: Any, tokens: Any) -> Any:
     """What the words of the command line mean for an option of this type. Cyclopts' own rule but for numbers, which it
-    rounds, and for the word none, which it takes for an option that isn't given.
+    rounds, for paths, where it leaves ~, and for the word none, which it takes for an option that isn't given.
     """
     return cyclopts.convert(kind, tokens, converter=_from_word)
 
 
 def _from_word(kind: type, word: str) -> Any:
+    if kind is Path:
+        return _from_path(word)
     if kind not in (int, float, type(None)):
         return cyclopts.convert(kind, [word])
     try:
@@ -32,6 +36,13 @@ def _from_word(kind: type, word: str) -> Any:
     raise cyclopts.CoercionError(msg=words and f"{words}, not {word[:60]!r}")
 
 
+def _from_path(word: str) -> Path:
+    try:
+        return Path(expanded(word))
+    except UsageError as error:
+        raise cyclopts.CoercionError(msg=str(error)) from None
+
+
 @dataclasses.dataclass(kw_only=True)
 class Common:
     """What every verb understands."""
@@ -39,6 +50,12 @@ class Common:
     json: Annotated[bool, Parameter(negative="", help="One JSON document on stdout.")] = False
     quiet: Annotated[bool, Parameter(negative="", help="Nothing on stderr but errors.")] = False
     runs: Annotated[Path | None, Parameter(help="Where runs live (default: $JAXQUARD_RUNS, else ./runs).")] = None
+
+    def __post_init__(self) -> None:
+        if self.runs is not None:
+            from jaxquard.runs.directory import runs_directory
+
+            runs_directory(self.runs)  # an error where it is no folder, whatever the verb
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -85,9 +102,17 @@ def data_options(source: Source, common: Common) -> dict[str, Any]:
     """Where data come from and what is said on the way, as `data.load` takes it."""
     from jaxquard.display import Fetching
 
-    silent = {"report": None, "progress": None}
+    silent = {"report": lambda line: None, "progress": None}
     spoken = {"report": say, "progress": Fetching()}
     return {"data_dir": source.data_dir, "offline": source.offline or None} | (silent if common.quiet else spoken)
+
+
+def where_data_are(source: Source, moved: str | None = None) -> list[str]:
+    """The options of this command line that a later one needs to find the same data from any folder."""
+    from jaxquard.data import catalogue  # and with it NumPy
+
+    words = [] if moved is None else ["--dataset", moved if catalogue.find(moved) else os.path.abspath(expanded(moved))]
+    return words + (["--data-dir", os.path.abspath(source.data_dir)] if source.data_dir else [])
 
 
 def print_json(document: Any) -> None:

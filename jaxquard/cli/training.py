@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from jaxquard import compilation, sweeps
-from jaxquard.cli.options import COMMON, SETTINGS, SOURCE, Common, Settings, Shared, Sourced, data_options, print_json
+from jaxquard.cli.options import (
+    COMMON,
+    SETTINGS,
+    SOURCE,
+    Common,
+    Settings,
+    Shared,
+    Sourced,
+    data_options,
+    print_json,
+    where_data_are,
+)
 from jaxquard.config import SCALARS, Config, flag, read_toml, why_no_effect
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.runs.interrupts import interruptible
@@ -32,7 +43,10 @@ def train(
         tuple[str, ...], Parameter(help="Try values: learning_rate=0.003,0.01 or hidden=128-64,256. May be repeated.")
     ] = (),
     name: Annotated[str | None, Parameter(help="The new run's name.")] = None,
-    resume: Annotated[str | None, Parameter(help="Go on with this run; no setting can change.")] = None,
+    resume: Annotated[
+        str | None,
+        Parameter(help="Go on with this run; no setting can change, but --dataset says where moved data are."),
+    ] = None,
     until: Annotated[int | None, Parameter(help="Stop after this epoch, to be resumed later.")] = None,
     checkpoint_every: Annotated[int | None, Parameter(help="Also save every so many steps.")] = None,
     source: Sourced = SOURCE,
@@ -40,6 +54,7 @@ def train(
 ) -> None:
     """Train a network and evaluate it once on the test set."""
     given = {key: value for key, value in vars(settings).items() if value is not None}
+    moved = given.pop("dataset", None) if resume is not None else None
     if resume is not None and (given or sweep or recipe or config or name):
         raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
     swept = sweeps.parse(sweep)
@@ -49,7 +64,8 @@ def train(
     if name is not None and len(chosen) > 1:
         raise UsageError(f"--name: this sweep makes {len(chosen)} runs, each with a name of its own; leave it out")
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until}
-    options |= {"checkpoint_every": checkpoint_every} | data_options(source, common)
+    options |= {"checkpoint_every": checkpoint_every, "dataset": moved} | data_options(source, common)
+    where = where_data_are(source, moved)
 
     for note in _notes(base, given, configs) if base and not common.quiet else ():
         say(f"note: {note}")
@@ -67,7 +83,7 @@ def train(
     lost, spent, before = [], [], 0.0
     for begun, one in enumerate(chosen, 1):
         try:
-            result, diverged, asked_to_stop = _train(one, options, quiet=common.quiet)
+            result, diverged, asked_to_stop = _train(one, options, where, quiet=common.quiet)
         except JaxquardError as error:
             failure = stopped(error, begun)
             if not results:
@@ -86,7 +102,7 @@ def train(
             failure = stopped(Interrupted(f"interrupted after {result.run.id} had finished"), begun)
             break
     all_lost = len(lost) == len(results)
-    _report_training(results, spent, swept, common, of=len(chosen), all_lost=all_lost)
+    _report_training(results, spent, swept, common, where, of=len(chosen), all_lost=all_lost)
     if failure or all_lost:
         raise failure or lost[-1]
 
@@ -109,7 +125,13 @@ def _sweeps(swept: dict[str, tuple[Any, ...]]) -> list[str]:
 
 
 def _report_training(
-    results: "list[TrainResult]", spent: list[float], swept: Iterable[str], common: Common, of: int, all_lost: bool
+    results: "list[TrainResult]",
+    spent: list[float],
+    swept: Iterable[str],
+    common: Common,
+    where: list[str],
+    of: int,
+    all_lost: bool,
 ) -> None:
     """How each run ended, `of` so many asked for, and the seconds it took; and who won where there was a sweep."""
     from jaxquard.display import ranking_table, training_table
@@ -126,16 +148,16 @@ def _report_training(
     elif not all_lost:
         for result, seconds in zip(results, spent, strict=True):
             best = ranked[0]["networks"][0] if ranked else ""
-            training_table(result, seconds, swept=bool(result.run.config.sweep), best=best)
+            training_table(result, seconds, swept=bool(result.run.config.sweep), best=best, where=where)
         if ranked:
             ranking_table(ranked, verdict(ranked))
 
 
 def _train(
-    config: Config | None, options: dict[str, Any], quiet: bool
+    config: Config | None, options: dict[str, Any], where: list[str], quiet: bool
 ) -> "tuple[TrainResult, JaxquardError | None, bool]":
     """Train with progress on stderr, stopped by signals: the result, the error if it diverged, and whether a signal
-    came when there was nothing left to stop.
+    came when there was nothing left to stop. `where` are the options with which to go on where the data are.
     """
     from jaxquard.runs.directory import find, free_path, runs_directory
     from jaxquard.runs.lock import refuse_if_in_use
@@ -152,7 +174,7 @@ def _train(
 
         from jaxquard import api
         from jaxquard.display import TrainingDisplay
-        from jaxquard.runs.train import Diverged, Observer
+        from jaxquard.runs.train import Diverged, Interrupted, Observer
 
         def begin(*facts: Any) -> None:
             interrupts.training = True
@@ -165,6 +187,8 @@ def _train(
                 result = api.train(config, observer=observer, **options)
             except Diverged as error:
                 result, diverged = error.result, error
+            except Interrupted as error:  # which ends with the command to go on with
+                raise Interrupted(" ".join([str(error), *map(shlex.quote, where)])) from error
     return result, diverged, interrupts.asked  # even if it came at the very last
 
 

@@ -10,20 +10,15 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import platformdirs
 
 from jaxquard.data import idx
 from jaxquard.data.catalogue import Entry
 from jaxquard.errors import DataError
-from jaxquard.files import sync_directory
-
-Report = Callable[[str], None]  # gets one plain line per attempt
-Progress = Callable[[str, int, int | None], None]  # gets (file name, bytes so far, total bytes or None)
+from jaxquard.files import cache_folder, expanded, sync_directory
 
 _MANIFEST = "manifest.json"
 _PART = ".part"
@@ -42,12 +37,12 @@ class Cached:
 def home(data_dir: Path | None = None) -> Path:
     """Where data sets are kept: `data_dir`, else JAXQUARD_DATA, else the platform's cache directory."""
     chosen = data_dir or os.environ.get("JAXQUARD_DATA")
-    return Path(os.path.expanduser(chosen)) if chosen else platform_home()
+    return Path(expanded(chosen)) if chosen else platform_home()
 
 
 def platform_home() -> Path:
     """The folder for data sets in the platform's cache directory."""
-    return platformdirs.user_cache_path("jaxquard", appauthor=False) / "data"
+    return cache_folder() / "data"
 
 
 def load(entry: Entry, folder: Path) -> Cached | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jaxquard.data import oddities
+from jaxquard.data import idx, oddities
 from jaxquard.errors import DataError, UsageError
 
 NDIM = {"train_images": 3, "train_labels": 1, "test_images": 3, "test_labels": 1}  # by role, in an IDX file
@@ -17,7 +17,8 @@ class Dataset:
     """Labelled images, split into a training and a test set. The arrays are read-only.
 
     Images are uint8 `(n, height, width, channels)`, labels int32 `(n,)` in 0 … classes − 1.
-    `sha256` maps each file to the hash of its decoded bytes; `source` says in a phrase where they came from.
+    `sha256` has the hash of each array by role (`idx.sha256`), as it was decoded: two data sets are the same if these
+    are, whatever files they were read from. `source` says in a phrase where they came from.
     `notes` are what is unusual about them, in plain sentences. `scaled_from` is the value that was made 255: that
     of white in the files. The last `own_validation` training images are held out before any other.
     """
@@ -33,18 +34,6 @@ class Dataset:
     notes: tuple[str, ...] = ()
     scaled_from: int = 255
     own_validation: int = 0
-
-    def __post_init__(self) -> None:
-        """UsageError where an array is not of the form above."""
-        for part in ("train", "test"):
-            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
-            oddities.check_images(images, np.shape(images)[1:], "a Dataset")
-            whole = np.asarray(labels).dtype.kind in "iu"
-            if np.ndim(images) != 4 or np.shape(labels) != (len(images),) or not whole:
-                raise UsageError(
-                    f"a Dataset has {part}_images (n, height, width, channels) and {part}_labels, whole numbers (n,), "
-                    f"not {np.shape(images)} and {np.shape(labels)} of {np.asarray(labels).dtype}"
-                )
 
     def __repr__(self) -> str:
         size, train, test = _size(self.train_images), len(self.train_images), len(self.test_images)
@@ -67,18 +56,18 @@ def build(
     arrays: Mapping[str, np.ndarray],
     *,
     called: Mapping[str, str],
-    sha256: dict[str, str],
     source: str,
     class_names: Sequence[str] | None = None,
     notes: Iterable[str] = (),
     own_validation: int = 0,
+    sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
     """Check the four arrays against one another and make a Dataset of them.
 
     arrays: by role (the keys of NDIM); images uint8 `(n, height, width[, channels])`, labels any integers `(n,)`.
     called: what errors call each array: the file, or the member of an archive, that it was read from.
     class_names: default "0" … "k − 1", where k − 1 is the largest label for training. notes: what was noticed before.
-    Raises DataError.
+    sha256: hashes of arrays, by role, that are known already; those of the others are computed. Raises DataError.
     """
     if class_names is None:
         class_names = numbered(arrays["train_labels"], called["train_labels"])
@@ -87,6 +76,8 @@ def build(
     train, test = arrays["train_images"], arrays["test_images"]
     if train.shape[1:] != test.shape[1:]:
         raise DataError(f"{called['test_images']}: images of {_size(test)}, but of {_size(train)} for training")
+    known = sha256 or {}
+    hashes = {role: known.get(role) or idx.sha256(arrays[role]) for role in NDIM}
     white = oddities.brightest(arrays, called)
     notes = [
         *notes,
@@ -98,7 +89,7 @@ def build(
         name=name,
         **ready,
         class_names=tuple(class_names),
-        sha256=sha256,
+        sha256=hashes,
         source=source,
         notes=tuple(notes),
         scaled_from=white,

@@ -27,7 +27,7 @@ def find(folder: Path, *stems: str) -> Path | None:
 def load_folder(folder: Path) -> Dataset:
     """Read the four IDX files of a folder, and the class names in `classes.txt`, one a line, if it is there.
 
-    The files are hashed but have nothing to be checked against. Raises DataError.
+    The files have nothing to be checked against. Raises DataError.
     """
     paths = {role: find(folder, *stems) for role, stems in _STEMS.items()}
     missing = [_STEMS[role][0] + "[.gz]" for role, path in paths.items() if path is None]
@@ -39,7 +39,6 @@ def load_folder(folder: Path) -> Dataset:
         folder.resolve().name,
         arrays,
         called={role: str(path) for role, path in found.items()},
-        sha256={path.name.removesuffix(".gz"): idx.sha256(arrays[role]) for role, path in found.items()},
         source=str(folder),
         class_names=_class_names(folder / "classes.txt"),
     )

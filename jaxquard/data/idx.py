@@ -45,8 +45,19 @@ def header(shape: tuple[int, ...]) -> bytes:
 
 
 def sha256(values: np.ndarray) -> str:
-    """SHA-256 of the IDX file, not gzipped, that holds these uint8 values: the same wherever the file came from."""
-    digest = hashlib.sha256(header(values.shape))
+    """SHA-256 of the IDX file, not gzipped, that holds these values: the same wherever they came from.
+
+    Images (n, height, width, 1) are held as (n, height, width), and labels as bytes where that is enough; larger ones
+    as big-endian 32-bit integers, type code 0x0C. The header gives the hash the shape and the type.
+    """
+    if values.ndim == 4 and values.shape[3] == 1:
+        values = values[..., 0]
+    head = header(values.shape)
+    if values.dtype != np.uint8:
+        small = values.max(initial=0) <= 255
+        values = values.astype(np.uint8 if small else ">i4")
+        head = head if small else head[:2] + b"\x0c" + head[3:]
+    digest = hashlib.sha256(head)
     digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()
 

@@ -4,28 +4,30 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from jaxquard.arguments import checked
 from jaxquard.data import cache, catalogue, idx
-from jaxquard.data.cache import Cached, Progress, Report
+from jaxquard.data.cache import Cached
 from jaxquard.data.catalogue import Entry
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.folder import load_folder
 from jaxquard.data.npz import load_npz
 from jaxquard.errors import DataError, JaxquardError
+from jaxquard.files import expanded
+
+if TYPE_CHECKING:
+    from jaxquard.data.sources import Progress, Report
 
 
-@checked
 def load(
     dataset: str | Path = "fashion-mnist",
     *,
-    data_dir: str | Path | None = None,
+    data_dir: Path | None = None,
     offline: bool | None = None,
-    report: Report | None = None,
-    progress: Progress | None = None,
+    report: "Report | None" = None,
+    progress: "Progress | None" = None,
 ) -> Dataset:
     """Load a data set: a known name, a folder of four IDX files, or an .npz file.
 
@@ -39,7 +41,6 @@ def load(
         return _load_path(dataset)
     if not entry.files:
         return _load_digits(entry)
-    data_dir = Path(data_dir) if data_dir else None
     if offline is None:
         offline = os.environ.get("JAXQUARD_OFFLINE", "0") not in ("", "0")
     cached = _from_cache(entry, data_dir, report or _ignore)
@@ -80,7 +81,7 @@ def _status(entry: Entry, folder: Path) -> Status:
     return Status(entry.name, entry.title, "ready", folder, size, cached.source)
 
 
-def _from_cache(entry: Entry, data_dir: Path | None, report: Report) -> Cached | None:
+def _from_cache(entry: Entry, data_dir: Path | None, report: "Report") -> Cached | None:
     try:
         return cache.load(entry, cache.home(data_dir) / entry.name)
     except DataError as damage:
@@ -88,7 +89,7 @@ def _from_cache(entry: Entry, data_dir: Path | None, report: Report) -> Cached |
         return None
 
 
-def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: Report, progress: Progress) -> Cached:
+def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: "Report", progress: "Progress") -> Cached:
     """The data set from the first sources that have it, leaving a copy in the cache for next time."""
     from jaxquard.data import sources  # and with it urllib: 30 ms that a warm start need not spend
 
@@ -119,24 +120,27 @@ def _by_hand(entry: Entry, home: Path, offline: bool) -> str:
 def _as_dataset(entry: Entry, cached: Cached) -> Dataset:
     """Name the classes, and undo EMNIST's transposed images and labels from 1."""
     arrays = {file.role: cached.arrays[file.name] for file in entry.files}
+    sha256 = {file.role: cached.sha256[file.name] for file in entry.files}  # of an array that stays as it is
     for role, values in arrays.items():
         if values.ndim == 3 and entry.transposed:
             arrays[role] = values.swapaxes(1, 2).copy()
         elif values.ndim == 1 and entry.first_label:
             arrays[role] = values.astype(np.int32) - entry.first_label
+        if arrays[role] is not values:
+            del sha256[role]
     return build(
         entry.name,
         arrays,
         called={file.role: file.name for file in entry.files},
-        sha256=cached.sha256,
         source=cached.source,
         class_names=entry.class_names,
+        sha256=sha256,
     )
 
 
 def _load_path(dataset: str | Path) -> Dataset:
     """A folder or an .npz file; a bare word that is neither was meant to be a name."""
-    path = Path(os.path.expanduser(dataset))
+    path = Path(expanded(dataset))
     if os.path.isfile(path):  # not Path's method, which raises where it may not look
         return load_npz(path)
     if os.path.isdir(path) and dataset:
@@ -160,7 +164,6 @@ def _load_digits(entry: Entry) -> Dataset:
         entry.name,
         arrays,
         called={role: f"digits:{role}" for role in arrays},
-        sha256={"images": idx.sha256(pixels), "labels": idx.sha256(labels.astype(np.uint8))},
         source="scikit-learn",
         class_names=entry.class_names,
     )

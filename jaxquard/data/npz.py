@@ -62,7 +62,6 @@ def load_npz(path: Path) -> Dataset:
     arrays = {
         role: (_pixels if role.endswith("images") else _labels)(values, called[role]) for role, values in arrays.items()
     }
-    sha256 = {role: idx.sha256(values.view(np.uint8)) for role, values in arrays.items()}
     class_names, own = None, 0
     if "val_images" in arrays:
         own = _join_validation(arrays, called)
@@ -74,7 +73,7 @@ def load_npz(path: Path) -> Dataset:
             raise DataError(f"{path}: {len(arrays['labels'])} labels, but {len(arrays['images'])} images")
         class_names = numbered(arrays["labels"], called["labels"])  # the largest label may happen to be held out
         arrays = hold_out_test(arrays["images"], arrays["labels"])
-    facts = {"called": called, "sha256": sha256, "source": str(path), "class_names": class_names}
+    facts = {"called": called, "source": str(path), "class_names": class_names}
     return build(path.stem, arrays, **facts, notes=notes, own_validation=own)
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 import time
 import tomllib
 import uuid
@@ -22,21 +23,31 @@ from typing import Any
 
 import tomli_w
 
-from jaxquard.arguments import check
 from jaxquard.config import Config, suggestion
 from jaxquard.errors import JaxquardError, RunError, UsageError
-from jaxquard.files import sweep, write_directory
+from jaxquard.files import existing, expanded, explained, is_read_only, sweep, write_directory
 from jaxquard.runs import environment, journal, strict_json
 from jaxquard.runs.journal import Line
 
 STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+NO_NAME = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # devices under Windows
 SNAPSHOT = re.compile(r"epoch-(\d{6,})\.safetensors", re.ASCII)
 
 
 def runs_directory(given: str | Path | None = None) -> Path:
-    """Where runs live: what was given, else $JAXQUARD_RUNS, else ./runs."""
-    return Path(given or os.environ.get("JAXQUARD_RUNS") or "runs")
+    """Where runs live: what was given, else $JAXQUARD_RUNS, else ./runs. RunError if that is no folder."""
+    folder = Path(expanded(given or os.environ.get("JAXQUARD_RUNS") or "runs"))
+    if not os.path.isdir(there := existing(folder.absolute())):
+        raise RunError(f"{there}: a file, not a folder for runs; choose another with --runs or JAXQUARD_RUNS")
+    return folder
+
+
+def command(*words: str, runs: Path) -> str:
+    """A command line to paste, quoted for the shell, with the folder of the runs unless that is found without."""
+    usual = os.path.expanduser(os.environ.get("JAXQUARD_RUNS") or "runs")
+    places = [] if os.path.abspath(runs) == os.path.abspath(usual) else ["--runs", os.path.abspath(runs)]
+    return shlex.join(["jaxquard", *words, *places])
 
 
 def checked_name(name: str) -> str:
@@ -45,6 +56,10 @@ def checked_name(name: str) -> str:
         raise UsageError(
             f"run name {name[:100]!r}: use letters, digits, '.', '_' and '-' only, starting with one of the first two"
         )
+    if name.endswith(".") or NO_NAME.fullmatch(name):
+        raise UsageError(f"run name {name!r}: not every system can have a file of that name; choose another")
+    if name.lower().endswith(".safetensors"):
+        raise UsageError(f"run name {name!r}: would be taken for a file of weights; choose another")
     return name
 
 
@@ -68,9 +83,9 @@ def parted(model: str) -> tuple[str, str, str]:
 def free_path(root: Path, name: str) -> Path:
     """Where a new run of this name goes; RunError where it is taken, UsageError where none can be called so."""
     path = root / checked_name(name)
-    if name in shipped():
+    if name.lower() in map(str.lower, shipped()):
         raise UsageError(f"run name {name!r}: a model that comes with Jaxquard has it; choose another")
-    if os.path.exists(path):
+    if path.exists():
         raise RunError(f"{path}: already there; choose another name, or remove it first")
     return path
 
@@ -88,14 +103,14 @@ class Run:
 
     path: Path
 
-    def __post_init__(self) -> None:
-        check("path", self.path, str | Path)
-        object.__setattr__(self, "path", Path(self.path))
-
     @property
     def id(self) -> str:
         """The directory's name."""
         return Path(os.path.abspath(self.path)).name
+
+    def command(self, *words: str) -> str:
+        """A command line about this run, to paste."""
+        return command(*words, runs=Path(os.path.abspath(self.path)).parent)
 
     @cached_property
     def config(self) -> Config:
@@ -139,9 +154,10 @@ class Run:
         """RunError if config.toml is not, to the byte, what it was when the run began (older runs do not say)."""
         then = self.environment.get("config_sha256")
         if then and then != hashlib.sha256((self.path / "config.toml").read_bytes()).hexdigest():
+            again = self.command("train", "--config", os.path.abspath(self.path / "config.toml"))
             raise RunError(
                 f"{self.path}: its config.toml was changed, but a run goes on as it began; for other settings start "
-                f"another: jaxquard train --config {self.path / 'config.toml'}"
+                f"another: {again}"
             )
 
     @property
@@ -187,7 +203,17 @@ class Run:
 
     def record_evaluation(self, by: str, why: str, **found: Any) -> None:
         """Put a look at the data on record: by whom and why, and what was found."""
-        journal.append(self.evaluations_file, {"time": time.time(), "by": by, "why": why} | found)
+        journal.append(self.evaluations_file, {"time": time.time(), "by": by, "why": why} | found, new=True)
+
+    def note_evaluation(self, by: str, why: str, **found: Any) -> str:
+        """As `record_evaluation`; but of a run that may only be read, the sentence that says so."""
+        try:
+            self.record_evaluation(by, why, **found)
+        except JaxquardError as error:
+            if not is_read_only(error):
+                raise
+            return f"this look at the test set could not be recorded ({error})"
+        return ""
 
     def finished(self) -> Line | None:
         """The journal's last line where it says that training ended, None while it has not."""
@@ -225,6 +251,8 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
     }
     for file, data in checkpoint.checkpoint_files(0, train_state).items():
         files[f"checkpoints/{checkpoint.directory_name(0)}/{file}"] = data
+    with explained(root, "write"):
+        root.mkdir(parents=True, exist_ok=True)
     sweep(root, older_than=STALE)
     try:
         write_directory(path, files)
@@ -236,11 +264,10 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
 
 def find(name: str, root: Path) -> Run:
     """A run by id (in `root`) or by path; RunError, with the nearest id, if there is none."""
-    for path in (root / name, Path(name)):
+    for path in (root / name, Path(expanded(name))):
         if name and os.path.isfile(path / "config.toml"):  # False, too, for what must not or cannot be looked at
             return Run(path)
-    if name:
-        refuse_part_of_run(name, root)
+    refuse_part_of_run(name, root)
     raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
 
 
@@ -248,13 +275,13 @@ def refuse_part_of_run(name: str, root: Path) -> None:
     """RunError naming the run where `name` is a file or a folder of one, such as a checkpoint."""
     for path in (root / name, Path(name)):
         run = next((folder for folder in path.parents if os.path.isfile(folder / "config.toml")), None)
-        if run and os.path.exists(path):  # not Path's method, which raises where it cannot look
+        if run and path.exists():
             asked = run.name if run.parent == root else run
             raise RunError(f"{name}: part of a run, no model of its own; name the run instead: {asked}")
 
 
 def every(root: Path) -> Iterator[Run]:
     """All runs in a directory, oldest name first."""
-    if os.path.isdir(root):  # not Path's method, which raises where it cannot look
+    if root.is_dir():
         paths = sorted(path for path in root.iterdir() if NAME.fullmatch(path.name))
         yield from (Run(path) for path in paths if os.path.isfile(path / "config.toml"))

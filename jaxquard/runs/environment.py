@@ -23,15 +23,17 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "framing": measure(dataset.train_images).to_dict(),
             "scaled_from": dataset.scaled_from,
             "notes": list(dataset.notes),
+            "own_validation": dataset.own_validation,
             "sha256": dict(dataset.sha256),
         }
     }
 
 
 def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
-    """Whether what was recorded of a data set is of this one: the same arrays from files of the same names."""
-    scaled_alike = facts.get("scaled_from", 255) == dataset.scaled_from  # runs of before 2026-11-29 scaled nothing
-    return scaled_alike and facts["sha256"] == dict(dataset.sha256)
+    """Whether what was recorded of a data set is of this one: the same arrays, used alike, wherever they are kept."""
+    used = (facts.get("scaled_from", 255), facts.get("own_validation", 0))  # older runs scaled and split nothing
+    same_use = used == (dataset.scaled_from, dataset.own_validation)
+    return same_use and facts["sha256"] == dict(dataset.sha256)
 
 
 def check_facts(dataset: Any) -> None:
@@ -59,9 +61,11 @@ def machine() -> dict[str, Any]:
     """Versions, devices and threads."""
     import jax
 
+    import jaxquard
+
     settings: Any = jax.config
     return {
-        "jaxquard": version("jaxquard"),
+        "jaxquard": jaxquard.__version__,
         "python": platform.python_version(),
         "jax": jax.__version__,
         "jaxlib": version("jaxlib"),

@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import io
 import json
 import os
@@ -15,13 +16,15 @@ from jaxquard.runs import strict_json
 Line = dict[str, Any]
 
 
-def append(path: Path, line: Line) -> None:
+def append(path: Path, line: Line, *, new: bool = False) -> None:
     """Add one line and wait until it is on the disk, or leave the file as it was.
 
-    A torn line, which only a killed writer leaves behind, is cut off first.
+    A torn line, which only a killed writer leaves behind, is cut off first. A file that is not there is made only if
+    it may be `new`: a run that is being removed must not come back.
     """
     data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
-    with explained(path, "write"), open(path, "a+b", buffering=0, opener=_itself) as file:
+    opener = functools.partial(_itself, new=new)
+    with explained(path, "write"), open(path, "a+b", buffering=0, opener=opener) as file:
         _await_other_writers(file)
         end = _end_of_last_whole_line(file)
         try:
@@ -34,9 +37,9 @@ def append(path: Path, line: Line) -> None:
             raise
 
 
-def _itself(path: str, flags: int) -> int:
+def _itself(path: str, flags: int, new: bool) -> int:
     """Open the file, and not one that a link of its name points to: a run directory may be from somebody else."""
-    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0), 0o666)
+    return os.open(path, (flags if new else flags & ~os.O_CREAT) | getattr(os, "O_NOFOLLOW", 0), 0o666)
 
 
 def _await_other_writers(file: io.FileIO) -> None:

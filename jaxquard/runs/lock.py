@@ -1,18 +1,21 @@
 """One training at a time in a run directory. The operating system drops the lock of a process that dies."""
 
 import contextlib
+import errno
 import json
 import os
+import shutil
 import signal
 import socket
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import filelock
 
-from jaxquard.errors import RunError
-from jaxquard.files import explained, write_atomically
+from jaxquard.errors import JaxquardError, RunError
+from jaxquard.files import explained, is_read_only, temporary, write_atomically
 from jaxquard.runs import strict_json
 
 
@@ -30,8 +33,28 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def refuse_if_in_use(run: Path) -> None:
-    """RunError naming the holder of a run's lock; nothing if there is none. For a quick answer: `locked` decides."""
-    _acquired(run).release()
+    """RunError naming the holder of a run's lock; nothing if there is none, or if the run may only be read.
+
+    For a quick answer: `locked` decides.
+    """
+    try:
+        _acquired(run).release()
+    except JaxquardError as error:
+        if not is_read_only(error):
+            raise
+
+
+def check_locks(root: Path) -> None:
+    """JaxquardError unless files can be locked here: better before there is a run than after."""
+    scratch = temporary(root / "lock")
+    with explained(root, "write"):
+        scratch.mkdir(parents=True)
+    try:
+        _acquired(scratch).release()
+    except JaxquardError as error:
+        raise JaxquardError(f"{error}\n(a run needs locks; choose a folder on another disk with --runs)") from error
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def handles_sigterm(run: Path) -> bool:
@@ -49,9 +72,12 @@ def _myself() -> dict[str, Any]:
 
 def _acquired(run: Path) -> filelock.BaseFileLock:
     lock = filelock.FileLock(run / "lock")
-    with explained(run / "lock", "lock"):
+    with explained(run / "lock", "lock"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where the system has no flock, filelock makes do with the file, and warns
         try:
             lock.acquire(timeout=0)
+        except NotImplementedError as error:  # or, in older versions, does not
+            raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
         except filelock.Timeout as error:
             raise RunError(f"{run}: in use by {_holder(run / 'holder.json')}; wait for it or stop it") from error
     return lock

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -16,7 +15,7 @@ from jaxquard.config import Config, suggestion
 from jaxquard.data import oddities
 from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
-from jaxquard.files import write_atomically
+from jaxquard.files import expanded, write_atomically
 from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.training import steps
@@ -95,7 +94,7 @@ def models_of_run(run: Run) -> list[TrainedModel]:
     like = shapes(program, task, networks)
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     if faults:  # the one before it may be much younger: not to be taken for this
-        raise RunError(f"{faults[0]}; to train again what was lost: jaxquard train --resume {run.id}")
+        raise RunError(f"{faults[0]}; to train again what was lost: {run.command('train', '--resume', run.id)}")
     ts = tensors.restore(arrays, like, str(run.checkpoints))
     models = []
     for k, (network, step) in enumerate(zip(networks, _steps(ts, task), strict=True)):
@@ -132,6 +131,7 @@ def after(models: Sequence[TrainedModel]) -> str:
 
 def load_models(name: str, root: Path) -> list[TrainedModel]:
     """What `name` says: a shipped model, a weights file, RUN@k (one network) or RUN (all of its networks)."""
+    name = expanded(name)
     if name in directory.shipped():
         return [load_file(Path(str(resources.files("jaxquard") / "models" / f"{name}.safetensors")), name)]
     if name.endswith(".safetensors"):
@@ -146,7 +146,7 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
     try:
         models = models_of_run(directory.find(run_name, root))
     except RunError as error:
-        if os.path.exists(root / run_name) or os.path.exists(run_name):
+        if (root / run_name).exists() or Path(run_name).exists():
             raise
         known = [*directory.shipped(), *(run.id for run in directory.every(root))]
         raise RunError(

@@ -14,6 +14,7 @@ import numpy as np
 from jaxquard.data.decoding import SUFFIXES
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import DataError
+from jaxquard.files import expanded
 from jaxquard.runs.models import TrainedModel
 from jaxquard.training.evaluation import log_probabilities
 
@@ -80,7 +81,7 @@ def find_pictures(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
     itself, to be refused as a picture.
     """
     found, notes = [], []
-    for path in map(Path, paths):
+    for path in map(Path, map(expanded, paths)):
         inside = _entries(path) if os.path.isdir(path) else []
         pictures = [one for one in inside if _is_picture(one)]
         found += pictures or [path]

@@ -1,6 +1,8 @@
 """Training into a run directory: consumes `fit`'s events, keeps what must be kept, and can go on from anywhere."""
 
+import contextlib
 import dataclasses
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -10,7 +12,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxquard.arguments import check
 from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.errors import DivergedError, JaxquardError, RunError
@@ -20,7 +21,7 @@ from jaxquard.runs import checkpoint, directory, environment, journal, teacher, 
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import train_loss
 from jaxquard.runs.interrupts import INTERRUPTED
-from jaxquard.runs.lock import locked
+from jaxquard.runs.lock import check_locks, locked
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import (
     accuracy,
@@ -91,10 +92,6 @@ class Observer:
     should_stop: Callable[[], bool] = lambda: False
     asking: teacher.Asking = lambda name, done, total: None
 
-    def __post_init__(self) -> None:
-        for name, function in vars(self).items():
-            check(name, function, Callable[..., Any])
-
 
 def train(
     config: Config,
@@ -122,9 +119,10 @@ def train(
     began = time.perf_counter()
     task, program = make_run(config, data)
     ts = start(program, task, config.networks())
+    check_locks(where)
     run = directory.create(where, name, config, environment.describe(dataset) | taught_by, ts)
     seconds.compile += time.perf_counter() - began
-    with locked(run.path):
+    with locked(run.path), _there(run):
         return _continue(run, config, data, dataset, ts, until, checkpoint_every, observer, seconds)
 
 
@@ -141,7 +139,7 @@ def resume(
     unless its newest checkpoint is damaged: then what was lost is trained again.
     """
     observer, seconds = observer or Observer(), seconds or Seconds()
-    with locked(run.path):
+    with locked(run.path), _there(run):
         if finished := result_of_finished(run):
             return finished
         for folder in (run.path, run.checkpoints, run.snapshots):
@@ -161,6 +159,17 @@ def resume(
         journal.append(run.journal_file, {"event": "resumed", "step": step, "time": time.time(), "changed": changed})
         checkpoint.drop_newer(run.checkpoints, step)  # only now, lest the run be said to have finished without them
         return _continue(run, config, data, dataset, ts, until, checkpoint_every, observer, seconds)
+
+
+@contextlib.contextmanager
+def _there(run: Run) -> Iterator[None]:
+    """RunError if the work ends because the run was removed meanwhile; nothing of it comes back."""
+    try:
+        yield
+    except (JaxquardError, OSError) as error:
+        if os.path.isfile(run.path / "config.toml"):
+            raise
+        raise RunError(f"{run.path}: was removed while it trained; the training ends here") from error
 
 
 def _check_same_data(run: Run, dataset: Dataset) -> None:
@@ -201,7 +210,8 @@ def _continue(
         observer.event(event)
         if observer.should_stop() and event.kind != "diverged":
             keeper.save(event)
-            raise Interrupted(f"interrupted at step {event.step}; go on with: jaxquard train --resume {run.id}")
+            again = run.command("train", "--resume", run.id)
+            raise Interrupted(f"interrupted at step {event.step}; go on with: {again}")
     assert event is not None
     lines = run.epochs()
     unfinished = TrainResult(run, parameters, len(lines), train_loss(run, lines), None, None, seconds)

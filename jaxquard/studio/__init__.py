@@ -5,8 +5,11 @@ started in a terminal and one started here are the same to it, and neither needs
 the HTTP API.
 """
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
+
+from jaxquard.runs.directory import command
 
 
 @dataclass(frozen=True)
@@ -23,3 +26,8 @@ class Studio:
     hosts: frozenset[str] = frozenset()
     token: str | None = None
     streams: int = 16
+
+    def command(self, *words: str) -> str:
+        """What is to be typed in a terminal to do the same with the same runs and data."""
+        data = ["--data-dir", os.path.abspath(self.data_dir)] if self.data_dir else []
+        return command(*words, *data, runs=self.runs)

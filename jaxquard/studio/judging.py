@@ -29,7 +29,8 @@ def evaluation(subject: Subject, on: str) -> Evaluation:
     found = judge(model.logits(part.images), part.labels)
     if on == "test" and model.run and (model.name, subject.stamp) not in subject.tested:
         facts = {"n": found.n, "accuracy": found.accuracy, "loss": none_if_nan(found.loss)}
-        model.run.record_evaluation("studio", "studio", model=model.name, dataset=dataset.name, split="test", **facts)
+        facts |= {"model": model.name, "dataset": dataset.name, "split": "test"}
+        subject.unrecorded = bool(model.run.note_evaluation("studio", "studio", **facts))
         subject.tested.add((model.name, subject.stamp))
     return found
 
@@ -53,6 +54,8 @@ def verdicts(subject: Subject, on: str) -> Verdicts:
 def summary(subject: Subject, on: str) -> dict[str, Any]:
     """Accuracy, confusion, calibration and abstention, with charts of the last two."""
     found, given, said = subject.once(evaluation, on), subject.once(verdicts, on), subject.part(on).said
+    if on == "test" and subject.unrecorded:
+        said += " This look could not be recorded: the run may only be read."
     document = found.as_dict(subject.model.class_names)
     diagram = reliability(given.confidence, given.right, subtitle=said)
     rows = abstention(given.confidence, given.right)

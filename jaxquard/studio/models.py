@@ -56,6 +56,7 @@ class Subject:
         """`load` finds its data; `tested` has the (name, stamp) of each model whose look at the test set is on record
         already, and `stamp` changes with the weights."""
         self.model, self.tested, self.stamp = model, tested, stamp
+        self.unrecorded = False  # a look at the test set that its run cannot be told of
         self._load = load
         self._known: dict[Any, Any] = {}
         self._lock = threading.RLock()

@@ -1,7 +1,6 @@
 """Runs as the page sees them: the list, and one with all that its journal says. Writes nothing, trains nothing."""
 
 import math
-import shlex
 import statistics
 from collections import Counter
 from typing import Any
@@ -134,7 +133,7 @@ def details(reader: Reader, name: str) -> dict[str, Any]:
     ranked = ranking([run], swept) if swept else []
     return reader.summary(sight) | {
         "config": config.to_dict(),
-        "command": shlex.join(["jaxquard", "train", *arguments(config)]),
+        "command": run.command("train", *arguments(config)),
         "steps_per_epoch": (images - config.held_out(images)) // config.batch_size,
         "networks": [{key: getattr(one, key) for key in ("seed", *swept)} for one in config.networks()],
         "ranking": ranked,

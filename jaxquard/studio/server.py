@@ -9,11 +9,12 @@ import ipaddress
 import json
 import os
 import secrets
+import shutil
 import socket
 import sys
 import threading
 import webbrowser
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
@@ -188,10 +189,33 @@ def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: boo
         print(f"The page asks for this token: {studio.token}", file=sys.stderr, flush=True)
     threading.Thread(target=vega, daemon=True).start()  # it is the first thing that a page asks for
     if open_page:
-        threading.Thread(target=webbrowser.open, args=(url,), daemon=True).start()
+        threading.Thread(target=show, args=(url,), daemon=True).start()
     config = uvicorn.Config(app, log_level="info" if os.environ.get("JAXQUARD_DEBUG") else "critical", **SERVER)
     uvicorn.Server(config).run(sockets=[listening])
 
+
+def show(url: str) -> None:
+    """Open the page in a browser with a window of its own: one for terminals would take over this one."""
+    with contextlib.suppress(webbrowser.Error):
+        browser = webbrowser.get()
+        program = [getattr(browser, "name", ""), *getattr(browser, "args", [])]
+        if has_windows([word for part in program for word in str(part).split()], os.environ):
+            browser.open(url)
+
+
+def has_windows(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Whether a command would open a window, as far as it can be told: by its programs, and by whether there is a
+    display. Without one, a program that BROWSER names may still know how (that of a remote editor does)."""
+    paths = [os.path.realpath(shutil.which(word) or word) for word in command]
+    if {os.path.basename(path) for path in (*command, *paths)} & TERMINAL_BROWSERS:
+        return False
+    if sys.platform in ("darwin", "win32") or environment.get("DISPLAY") or environment.get("WAYLAND_DISPLAY"):
+        return True
+    return bool(environment.get("BROWSER")) and not {os.path.basename(word) for word in command} & CHOOSERS
+
+
+TERMINAL_BROWSERS = {"browsh", "elinks", "links", "links2", "lynx", "netrik", "w3m", "www-browser"}
+CHOOSERS = {"gio", "sensible-browser", "x-www-browser", "xdg-open"}  # which without a display take one for terminals
 
 SERVER = {
     "http": "h11",

@@ -4,9 +4,7 @@ import contextlib
 import dataclasses
 import functools
 import os
-import shlex
 from collections.abc import Container, Mapping, Sequence
-from importlib.metadata import version
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from anyio import to_thread
@@ -15,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+import jaxquard
 from jaxquard import recipes
 from jaxquard.config import NEEDS, Config, flag
 from jaxquard.data import catalogue
@@ -80,7 +79,7 @@ def arguments(config: Config) -> list[str]:
     """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the defaults."""
     base = recipes.find(config.recipe).config if config.recipe in recipes.names() else Config()
     differing = [name for name in FIELDS if getattr(config, name) != getattr(base, name)]
-    if any(getattr(config, name) is None for name in differing if name != "teacher"):  # no flag says none but --teacher
+    if any(getattr(config, name) is None for name in differing):  # which no flag can say, but Config() does
         base, differing = Config(), [name for name in FIELDS if getattr(config, name) != getattr(Config(), name)]
     words = ["--recipe", base.recipe] if base.recipe else []
     for name in differing:
@@ -172,7 +171,7 @@ def is_known(model: str, runs: Container[str]) -> bool:
 def information(state: Any) -> dict[str, Any]:
     """What there is to choose from."""
     return {
-        "version": version("jaxquard"),
+        "version": jaxquard.__version__,
         "token": state.studio.token is not None,
         "datasets": [
             {"name": name, "title": title, "train": facts.train, "notes": list(facts.notes)}
@@ -194,7 +193,7 @@ async def check(request: Request) -> JSONResponse:
     """What a choice comes to: the command, the whole config, the number of parameters; or what is wrong with it."""
     document = await read_json(request)
     config, count = await to_thread.run_sync(checked, request.app.state, document)
-    command = shlex.join(["jaxquard", "train", *arguments(config)])
+    command = request.app.state.studio.command("train", *arguments(config))
     return JSONResponse({"command": command, "config": config.to_dict(), "parameters": count})
 
 

@@ -8,7 +8,6 @@ studio before this one, is a job like any other. A job's id is its run's.
 import asyncio
 import contextlib
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -75,7 +74,7 @@ class Trainer:
             return {name: self._document(job, name in sights) for name, job in self.jobs.items()}
 
     def _document(self, job: Job, begun: bool) -> Document:
-        command = shlex.join(["jaxquard", "train", *job.words])
+        command = self.studio.command("train", *job.words)
         facts = {"job": job.run, "run": job.run if begun else None, "status": job.status}
         return facts | {"command": command, "error": job.error}
 

@@ -1,5 +1,6 @@
 """Every verb explains itself, and the page in the docs says the same."""
 
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,12 @@ def test_every_verb_explains_itself(jaxquard, verb):
     assert said.code == 0
     assert said.out.startswith(f"Usage: jaxquard {verb}")
     assert "--json" in said.out
+
+
+def test_python_runs_the_package_as_the_command(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["__main__.py", "--help"])
+    runpy.run_module("jaxquard", run_name="__main__")
+    assert capsys.readouterr().out.startswith("Usage: jaxquard COMMAND")
 
 
 def test_the_documented_help_is_the_help():

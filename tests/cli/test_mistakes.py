@@ -62,7 +62,11 @@ MISTAKES = [
     (5, "has networks 0 to 0", "evaluate one@1 --runs ROOT"),
     (5, "cannot be read", "predict none.safetensors PICTURE"),
     (5, "already there", "train --name one --runs ROOT --dataset DATA --batch-size 20"),
-    (1, "Not a directory", "train --batch-size 20 --dataset DATA --runs PICTURE/runs"),
+    (5, "a file, not a folder for runs", "train --batch-size 20 --dataset DATA --runs PICTURE/runs"),
+    (5, "a file, not a folder for runs", "runs --runs PICTURE"),
+    (5, "a file, not a folder for runs", "recipes --runs PICTURE"),
+    (2, "charts are written as .png, .svg, .html", "compare one one --chart x.pdf --runs ROOT"),
+    (2, "no other setting", "train --resume one --dataset DATA --epochs 3 --runs ROOT"),
 ]
 
 

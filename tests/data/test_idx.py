@@ -55,8 +55,18 @@ def test_reads_more_than_one_chunk_of_noise() -> None:
 def test_checksums_are_those_of_the_decoded_file() -> None:
     images = read_idx(gzip.compress(IMAGES), ndim=3)
     assert idx.header(images.shape) == IMAGES[:16]
-    assert idx.sha256(images) == hashlib.sha256(IMAGES).hexdigest()
+    assert idx.sha256(images) == idx.sha256(images[..., np.newaxis]) == hashlib.sha256(IMAGES).hexdigest()
     assert idx.crc32(images) == zlib.crc32(IMAGES)
+
+
+def test_a_hash_is_of_values_shape_and_type():
+    """Labels are the same as bytes and as integers; those that no byte holds are others."""
+    labels = np.arange(6)
+    assert idx.sha256(labels) == idx.sha256(labels.astype(np.uint8)) == idx.sha256(labels.astype(np.int32))
+    large = bytes([0, 0, 0x0C, 1, 0, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 1])
+    assert idx.sha256(np.array([256, 1], np.int32)) == hashlib.sha256(large).hexdigest()
+    shapes = [(6,), (2, 3), (3, 2), (1, 2, 3), (1, 2, 1, 3)]
+    assert len({idx.sha256(labels.astype(np.uint8).reshape(shape)) for shape in shapes}) == len(shapes)
 
 
 FAULTS = {

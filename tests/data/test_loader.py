@@ -53,7 +53,7 @@ def test_fetched_once_then_from_the_cache(tiny, server, opener) -> None:
         np.testing.assert_array_equal(dataset.test_labels, tiny.arrays["test_labels"])
         assert dataset.class_names == ("a", "b", "c")
         assert dataset.source == server.mirror("good")
-        assert dataset.sha256 == {file.name: file.sha256 for file in tiny.entry.files}
+        assert dataset.sha256 == {file.role: file.sha256 for file in tiny.entry.files}
 
 
 def test_offline_touches_no_network(tiny, network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -68,7 +68,7 @@ def made_up_data(examples: int) -> Dataset:
     labels = np.where(np.arange(n) % 7 == 0, (classes + np.arange(n) // 50) % 10, classes)
     arrays = {"train_images": images[:examples], "train_labels": labels[:examples]}
     arrays |= {"test_images": images[examples:], "test_labels": labels[examples:]}
-    return build("golden", arrays, called={role: role for role in arrays}, sha256={}, source="made up")
+    return build("golden", arrays, called={role: role for role in arrays}, source="made up")
 
 
 def shortened(config: Config) -> Config:

@@ -1,14 +1,17 @@
 """The run directory as the design lays it out, and the names it can have."""
 
+import errno
 import json
+import os
 import shutil
 import threading
 import tomllib
+from pathlib import Path
 
 import pytest
 
 from jaxquard.config import Config
-from jaxquard.errors import RunError, UsageError
+from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 
@@ -53,15 +56,33 @@ def test_a_journal_line_says_what_the_design_says(trained):
 
 
 def test_names_are_single_portable_path_components(tmp_path):
-    for name in ("../x", "..", ".", "", "/etc", "a/b", "a\\b", ".hidden", "-x", "é", "a b", "x" * 101, "a\0b", "a\n"):
+    names = (
+        "../x",
+        "..",
+        ".",
+        "",
+        "/etc",
+        "a/b",
+        "a\\b",
+        ".hidden",
+        "-x",
+        "é",
+        "a b",
+        "x" * 101,
+        "a\0b",
+        "a\n",
+        "a ",
+        "run.",
+    )
+    for name in (*names, "x.safetensors", "x.SafeTensors", "nul", "CON", "aux.txt", "com1", "LPT9.a.b"):
         with pytest.raises(UsageError, match="run name"):
             directory.free_path(tmp_path, name)
-    for name in ("a", "A-1.b_c", "0", "x" * 100):
+    for name in ("a", "A-1.b_c", "0", "x" * 100, "null", "com", "auxiliary.txt", "safetensors"):
         assert directory.free_path(tmp_path, name) == tmp_path / name
 
 
 def test_a_run_is_not_called_as_a_model_that_comes_along(tmp_path):
-    for name in directory.shipped():
+    for name in (*directory.shipped(), *map(str.upper, directory.shipped())):
         with pytest.raises(UsageError, match="a model that comes with Jaxquard has it"):
             directory.free_path(tmp_path, name)
 
@@ -149,6 +170,43 @@ def test_runs_directory_is_what_was_given_else_the_variable_else_runs(monkeypatc
     monkeypatch.setenv("JAXQUARD_RUNS", str(tmp_path))
     assert directory.runs_directory() == tmp_path
     assert directory.runs_directory(tmp_path / "given") == tmp_path / "given"
+
+
+def test_a_file_is_no_folder_of_runs(tmp_path):
+    (tmp_path / "file").touch()
+    for given in (tmp_path / "file", tmp_path / "file" / "runs"):
+        with pytest.raises(RunError, match=r"file: a file, not a folder for runs"):
+            directory.runs_directory(given)
+
+
+def test_a_command_can_be_pasted(tmp_path, monkeypatch):
+    """By the run's id alone where the folder of runs is the usual one; else with that folder, quoted."""
+    monkeypatch.chdir(tmp_path)
+    run = directory.Run(tmp_path / "my runs" / "one")
+    assert run.command("evaluate", "one") == f"jaxquard evaluate one --runs '{tmp_path / 'my runs'}'"
+    assert directory.Run(Path("runs/one")).command("evaluate", "one@1") == "jaxquard evaluate one@1"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("JAXQUARD_RUNS", "~/my runs")
+    assert run.command("evaluate", "one") == "jaxquard evaluate one"
+    assert directory.command("train", runs=directory.runs_directory()) == "jaxquard train"
+
+
+def test_a_look_at_a_run_that_may_only_be_read_is_said_not_to_be_recorded(copied, monkeypatch):
+    def refuse(number):
+        def open_(*_, **__):
+            raise OSError(number, os.strerror(number))
+
+        return open_
+
+    for number in (errno.EROFS, errno.EACCES):
+        monkeypatch.setattr(os, "open", refuse(number))
+        assert "could not be recorded" in copied.note_evaluation("evaluate", "why", n=1)
+    monkeypatch.setattr(os, "open", refuse(errno.ENOSPC))
+    with pytest.raises(JaxquardError, match="No space left"):
+        copied.note_evaluation("evaluate", "why", n=1)
+    monkeypatch.undo()
+    assert copied.note_evaluation("evaluate", "why", n=1) == ""
+    assert copied.evaluations()[-1]["n"] == 1
 
 
 DAMAGED_TOML = {

@@ -18,7 +18,7 @@ def test_lines_come_back_in_order(tmp_path):
     path = tmp_path / "journal.jsonl"
     lines = [epoch(1, 10), {"event": "stopped", "step": 10}, epoch(2, 20)]
     for line in lines:
-        journal.append(path, line)
+        journal.append(path, line, new=True)
     assert journal.read_lines(path) == lines
     assert path.read_bytes().count(b"\n") == 3
     assert journal.read_lines(tmp_path / "none") == []
@@ -26,12 +26,12 @@ def test_lines_come_back_in_order(tmp_path):
 
 def test_a_line_being_written_is_not_seen_and_a_torn_one_is_cut_off(tmp_path):
     path = tmp_path / "journal.jsonl"
-    journal.append(path, epoch(1, 10))
+    journal.append(path, epoch(1, 10), new=True)
     for cut in range(1, 20):
         whole = path.read_bytes()
         path.write_bytes(whole + json.dumps(epoch(2, 20)).encode()[:cut])
         assert journal.read_lines(path) == [epoch(1, 10)]
-        journal.append(path, epoch(2, 20))
+        journal.append(path, epoch(2, 20), new=True)
         assert journal.read_lines(path) == [epoch(1, 10), epoch(2, 20)]
         path.write_bytes(whole)
 
@@ -54,14 +54,14 @@ def test_a_link_is_not_written_through(tmp_path):
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     path = tmp_path / "journal.jsonl"
-    journal.append(path, epoch(1, 10))
+    journal.append(path, epoch(1, 10), new=True)
 
     def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(JaxquardError, match=r"journal\.jsonl: cannot write: No space left on device"):
-        journal.append(path, epoch(2, 20))
+        journal.append(path, epoch(2, 20), new=True)
     assert journal.read_lines(path) == [epoch(1, 10)]
     assert path.read_bytes().endswith(b"}\n")
 
@@ -77,7 +77,7 @@ def test_writers_at_once_lose_nothing(tmp_path):
 
     def write(who: int) -> None:
         for n in range(25):
-            journal.append(path, {"by": who, "n": n, "padding": "x" * 5000})
+            journal.append(path, {"by": who, "n": n, "padding": "x" * 5000}, new=True)
 
     threads = [threading.Thread(target=write, args=(who,)) for who in range(4)]
     for thread in threads:
@@ -91,7 +91,7 @@ def test_writers_at_once_lose_nothing(tmp_path):
 
 def test_a_reader_at_any_moment_sees_only_whole_lines(tmp_path):
     path, lines = tmp_path / "journal.jsonl", [{"epoch": n, "step": n, "padding": "x" * 9000} for n in range(100)]
-    writer = threading.Thread(target=lambda: [journal.append(path, line) for line in lines])
+    writer = threading.Thread(target=lambda: [journal.append(path, line, new=True) for line in lines])
     writer.start()
     while writer.is_alive():
         seen = journal.read_lines(path)
@@ -102,10 +102,10 @@ def test_a_reader_at_any_moment_sees_only_whole_lines(tmp_path):
 def test_a_resumed_line_takes_back_what_came_after_its_step(tmp_path):
     path = tmp_path / "journal.jsonl"
     for line in (epoch(1, 10), epoch(2, 20), {"event": "diverged", "step": 25}, {"event": "resumed", "step": 15}):
-        journal.append(path, line)
+        journal.append(path, line, new=True)
     assert journal.epochs(path) == [epoch(1, 10)]
-    journal.append(path, epoch(2, 20))
-    journal.append(path, {"event": "resumed", "step": 20})
+    journal.append(path, epoch(2, 20), new=True)
+    journal.append(path, {"event": "resumed", "step": 20}, new=True)
     assert journal.epochs(path) == [epoch(1, 10), epoch(2, 20)]
     assert [line["event"] for line in journal.read(path) if "event" in line] == ["resumed", "resumed"]
 

@@ -1,5 +1,7 @@
 """One training at a time; the second is told who the first is; the dead hold nobody up."""
 
+import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -8,7 +10,7 @@ import sys
 import pytest
 
 from jaxquard.errors import JaxquardError, RunError
-from jaxquard.runs.lock import handles_sigterm, locked, refuse_if_in_use
+from jaxquard.runs.lock import check_locks, handles_sigterm, locked, refuse_if_in_use
 
 HOLD = "import sys; from pathlib import Path; from jaxquard.runs.lock import locked\n"
 HOLD += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
@@ -79,4 +81,37 @@ def test_a_damaged_holder_is_another_process(tmp_path, text):
 def test_where_no_lock_can_be_the_error_names_the_path(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(JaxquardError, match="file"), locked(tmp_path / "file"):
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
+def test_where_there_are_no_locks_one_line_says_so_and_nothing_is_left(tmp_path, monkeypatch, number):
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(JaxquardError, match=rf"cannot lock: {os.strerror(number)}\n.*--runs"):
+        check_locks(tmp_path / "runs")
+    assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_where_the_system_has_no_flock_there_is_no_warning(tmp_path, monkeypatch):
+    """Warnings are errors in tests."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with contextlib.suppress(JaxquardError), locked(tmp_path):  # an older filelock refuses
+        pass
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
+def test_a_run_that_may_only_be_read_is_not_in_use(tmp_path, monkeypatch, number):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    refuse_if_in_use(tmp_path)
+    with pytest.raises(JaxquardError, match="cannot lock"), locked(tmp_path):
         pass

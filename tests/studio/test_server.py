@@ -281,3 +281,31 @@ def test_without_the_extra_the_verb_says_how_to_get_it(monkeypatch, capsys, miss
     assert capsys.readouterr().err == (
         'jaxquard: the studio needs the extra that serves it: pip install "jaxquard[studio]"\n'
     )
+
+
+SHOWN = [
+    (["firefox"], {"DISPLAY": ":0"}, True),
+    (["chromium"], {"WAYLAND_DISPLAY": "wayland-0"}, True),
+    (["firefox"], {}, False),
+    (["lynx"], {"DISPLAY": ":0"}, False),
+    (["/usr/bin/env", "w3m", "%s"], {"BROWSER": "/usr/bin/env w3m %s", "DISPLAY": ":0"}, False),
+    (["/opt/editor/browser.sh"], {"BROWSER": "/opt/editor/browser.sh"}, True),
+    (["xdg-open"], {"BROWSER": "xdg-open"}, False),
+]
+
+
+@pytest.mark.parametrize(("command", "environment", "shown"), SHOWN)
+def test_no_browser_for_terminals_is_started(command, environment, shown, monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    assert server.has_windows(command, environment) == shown
+
+
+@pytest.mark.parametrize(("browser", "opened"), [("lynx", []), ("/opt/browser.sh", ["http://a/"])])
+def test_the_page_is_shown_by_the_browser_of_the_environment(browser, opened, monkeypatch):
+    found = []
+    chosen = server.webbrowser.GenericBrowser(browser)
+    monkeypatch.setattr(chosen, "open", found.append)
+    monkeypatch.setattr(server.webbrowser, "get", lambda: chosen)
+    monkeypatch.setattr(server.os, "environ", {"BROWSER": browser})
+    server.show("http://a/")
+    assert found == opened

@@ -110,7 +110,8 @@ def test_a_training_from_queue_to_end(root, trainer, order):
     config = Config(hidden=(7,), epochs=3)
     first = trainer.start(config, "mine")
     command = "jaxquard train --hidden 7 --epochs 3 --name mine"
-    assert first == {"job": "mine", "run": None, "status": "queued", "command": command, "error": None}
+    whole = f"{command} --runs {root}"
+    assert first == {"job": "mine", "run": None, "status": "queued", "command": whole, "error": None}
     assert wait_for(trainer, "mine", "finished")["run"] == "mine"
     pid, session, words = started(root)[0]
     assert pid == session  # a session of its own: Ctrl-C in the studio's terminal is not for it
@@ -139,10 +140,12 @@ def test_pause_one_epoch_continue(root, trainer, order):
     assert wait_for(trainer, "x", "paused")["error"] is None
     done = Run(root / "x").epochs()[-1]["epoch"]
     order("stay")
-    assert trainer.resume("x", one_epoch=True)["command"] == f"jaxquard train --resume x --until {done + 1}"
+    assert (
+        trainer.resume("x", one_epoch=True)["command"] == f"jaxquard train --resume x --until {done + 1} --runs {root}"
+    )
     assert wait_for(trainer, "x", "paused")["error"] is None  # ended well, but the run is not finished
     order("finish")
-    assert trainer.resume("x")["command"] == "jaxquard train --resume x"
+    assert trainer.resume("x")["command"] == f"jaxquard train --resume x --runs {root}"
     wait_for(trainer, "x", "finished")
     with pytest.raises(RunError, match="has finished"):
         trainer.resume("x")
@@ -371,9 +374,9 @@ def test_the_jobs_of_the_api(get, post, app, order):
     document = {"settings": {"epochs": 2, "hidden": [3]}, "name": "mine"}
     answer = post("/api/jobs", document)
     assert (answer.status, answer.json["status"]) == (202, "queued")
-    assert answer.json["command"] == "jaxquard train --hidden 3 --epochs 2 --name mine"
+    assert answer.json["command"].startswith("jaxquard train --hidden 3 --epochs 2 --name mine --runs ")
     assert post("/api/jobs", document).status == 409
-    assert post("/api/jobs/resume", {"run": "part"}).json["command"] == "jaxquard train --resume part"
+    assert post("/api/jobs/resume", {"run": "part"}).json["command"].startswith("jaxquard train --resume part --runs ")
     wait_for(app.state.trainer, "part", "finished")
     assert [job["status"] for job in get("/api/jobs")["jobs"]] == ["finished", "finished"]
     assert {run["run"]: run["job"] for run in get("/api/runs")["runs"]}["mine"] == "mine"
