@@ -346,9 +346,10 @@ _MEANT = {_letters(word): name for name, words in SYNONYMS.items() for word in w
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant: what other libraries call it, or a mistyped one."""
-    known, meant = list(known), _MEANT.get(_letters(name))
-    close = [meant] if meant in known else difflib.get_close_matches(name, known, n=1)
-    return close[0] if close else None
+    spelled = {_letters(one): one for one in known}
+    meant = _MEANT.get(_letters(name), "")
+    close = [_letters(meant)] if _letters(meant) in spelled else difflib.get_close_matches(_letters(name), spelled, n=1)
+    return spelled[close[0]] if close else None
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:

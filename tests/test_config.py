@@ -210,6 +210,8 @@ def test_unknown_names_and_near_ones():
         Config.from_dict({"learning_rat": 1})
     with pytest.raises(UsageError, match=r"^zzz: no such setting$"):
         Config.from_dict({"zzz": 1})
+    with pytest.raises(UsageError, match="did you mean relu"):
+        Config(activation="ReLU")  # pyright: ignore[reportArgumentType]
     with pytest.raises(UsageError, match="did you mean learning_rate"):
         Config(sweep=(("learning_rte", (0.1,)),))
 

@@ -15,7 +15,7 @@ from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import answers, environment, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.runs.environment import is_same_data
-from jaxquard.runs.models import TrainedModel, load_model
+from jaxquard.runs.models import TrainedModel, load_model, unfinished
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import mean_over_views, views
 
@@ -46,6 +46,8 @@ def ask(
     images = len(dataset.train_labels)
     if is_same_data(model.dataset, dataset) and model.config.held_out(images) < config.held_out(images):
         warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
+    if note := unfinished([model]):
+        warn(f"teacher: {note}")
     logits = _answers(model, config, np.asarray(data.images), asking)
     facts = {"name": config.teacher, "sha256": fingerprint(model)}
     return data._replace(teacher=jnp.asarray(logits)), {"teacher": facts}

@@ -56,6 +56,14 @@ def test_the_warning_knows_the_data_by_what_is_in_it_and_the_classes_by_their_na
     assert said == []
 
 
+def test_a_teacher_that_has_not_finished_is_named(small, stripes, school):
+    train.train(small, stripes, runs=school, name="part", until=1)
+    config, data = prepare(small.replace(teacher="part"), stripes)
+    said: list[str] = []
+    teacher.ask(config, data, stripes, school, said.append)
+    assert said == ["teacher: part is unfinished: these are its weights after step 6, epoch 1 of 3"]
+
+
 def test_a_student_that_sees_mirrored_images_hears_of_both(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", flip=True), stripes)
     said: list[str] = []
