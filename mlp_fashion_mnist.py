@@ -103,7 +103,7 @@ def main(
     mean, std = pixel_statistics(data.train_images)
     sizes = (data.train_images[0].size, *hidden, data.classes)
     key, init_key = jax.random.split(jax.random.key(seed))
-    params = init_params(init_key, sizes)
+    params, loss = init_params(init_key, sizes), jnp.inf
     print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
     print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
     print(f"network     {'-'.join(map(str, sizes))}, {count_parameters(params):,} parameters")

@@ -110,9 +110,9 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
         result = training.resume(run, dataset, observer=observer)
     else:
         result = training.train(config, dataset, runs=runs, name=name, observer=observer)
-    accuracies = np.ravel(result.test_accuracy).tolist()  # of one network it is a number
-    if None in accuracies:
-        raise RunError(f"{result.run.path}: {accuracies.count(None)} of its networks diverged: no figures")
+    if result.diverged or result.test_accuracy is None:
+        raise RunError(f"{result.run.path}: {len(result.diverged)} of its networks diverged: no figures")
+    accuracies = [value for value in result.test_accuracy.values if value is not None]
     first = models_of_run(result.run)[0]
     found = judge(first.logits(dataset.test_images), dataset.test_labels)
     draw(recipe, result.run.epochs(), found, dataset, root / "docs" / "results")
@@ -125,7 +125,7 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     mean = float(np.mean(accuracies))
     return {
         "test_accuracy": spread(accuracies),
-        "tta": result.tta and {"name": result.tta["name"]} | spread(np.ravel(result.tta["accuracy"]).tolist()),
+        "tta": result.tta and {"name": result.tta["name"]} | spread(result.tta["accuracy"]),
         "n": recipe.seeds,
         "seeds": [network.seed for network in config.networks()],
         "parameters": result.parameters,
@@ -194,7 +194,7 @@ def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) ->
         dataset.test_labels,
         found.probabilities,
         dataset.class_names,
-        np.asarray(model.weights[0][0]["w"]) - before,
+        np.asarray(model.network[0][0]["w"]) - before,
         title="Fashion-MNIST: 784-128-64-10, 109,386 parameters",
         subtitle=f"Plain SGD at 0.01. The first network gets {percent(found.accuracy)} of 10,000 test images right.",
         weights_title="What training changed in its first layer",

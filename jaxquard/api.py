@@ -152,7 +152,7 @@ def evaluate(
     report: gets a line where that run may only be read; without it, that is a Python warning.
     """
     from jaxquard.runs.models import load_models
-    from jaxquard.training.evaluation import judge
+    from jaxquard.training.evaluation import judge, none_if_nan
 
     if split not in get_args(Split):
         raise UsageError(f"split: {split!r} is none of {', '.join(get_args(Split))}")
@@ -166,18 +166,12 @@ def evaluate(
     judged = [judge(one.logits(images), labels) for one in models]
     run = models[0].run
     if run and split == "test":
-        accuracies, losses = [one.accuracy for one in judged], [one.loss for one in judged]
-        found = {"n": len(labels), "accuracy": _one_or_all(accuracies), "loss": _one_or_all(losses)}
+        accuracies, losses = [one.accuracy for one in judged], [none_if_nan(one.loss) for one in judged]
+        found: dict[str, Any] = {"n": len(labels), "accuracy": accuracies, "loss": losses}
         found["steps"] = [one.step for one in models]
         if fault := run.note_evaluation("evaluate", why, model=model, dataset=loaded.name, split=split, **found):
             (report or warnings.warn)(f"note: {fault}")
     return models, loaded, judged
-
-
-def _one_or_all(values: list[float]) -> Any:
-    """As the journal has it: a number for one network, a list for several, null for what is not finite."""
-    plain = [value if np.isfinite(value) else None for value in values]
-    return plain[0] if len(plain) == 1 else plain
 
 
 def choose_split(model: "TrainedModel", dataset: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from jaxquard.config import SCALARS, Config
 from jaxquard.runs.directory import command
-from jaxquard.runs.figures import summary
+from jaxquard.runs.figures import Figure, figure_of
 from jaxquard.streams import say, telling
 
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 
 
 def figure(value: Any, *, percent: bool = False, swept: bool = False) -> str:
-    """A number for people: `87.03 %`; `87.03 ± 0.21 %` where there are several networks; `80.90 … 86.41 %`, the least
-    and the greatest, where a setting was swept over them, for these have no common mean.
+    """A number or a Figure for people: `87.03 %`; `87.03 ± 0.21 %` over several networks; `80.90 … 86.41 %`, the least
+    and the greatest, where a setting was swept over them.
     """
-    if isinstance(value, dict):
-        mean, std = value["mean"], value["std"]
+    if isinstance(value, Figure):
+        mean, std = value.mean, value.std
         if mean is None or std is None:
             return figure(mean, percent=percent)
         if swept:
-            sound = [one for one in value["values"] if one is not None]
+            sound = [one for one in value.values if one is not None]
             low, high = (figure(end, percent=percent) for end in (min(sound), max(sound)))
             return f"{low.removesuffix(' %')} … {high}"
         return f"{100 * mean:.2f} ± {100 * std:.2f} %" if percent else f"{mean:.4f} ± {std:.4f}"
@@ -167,14 +167,14 @@ class TrainingDisplay:
                 for network, step in zip(record["networks"], record["steps"], strict=True):
                     self.line(f"network {network}: {record['quantity']} not finite at step {step}")
             case "stopped":
-                best = record["best_epoch"]
+                best = ", ".join(map(str, record["best_epoch"]))
                 self.line(f"stopped early: the validation loss was best after epoch {best}")
 
     def epoch_line(self, epoch: int, record: dict[str, Any]) -> str:
         """`epoch  3/20   loss 0.4611   accuracy 83.60 %   validation 84.10 %   0.29 s`, the seconds spent stepping."""
 
         def told(name: str, *, percent: bool) -> str:
-            return figure(summary(record[name]), percent=percent, swept=self.swept)
+            return figure(figure_of(record[name]), percent=percent, swept=self.swept)
 
         parts = [f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"]
         parts.append(f"loss {told('train_loss', percent=False):>6}")
@@ -196,12 +196,12 @@ def training_table(
     data = "data and teacher" if result.run.config.teacher else "data"
     parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling, {seconds.data:.1f} {data}"
     figures = [
-        ("training loss", figure(summary(result.train_loss))),
-        ("test loss", figure(summary(result.test_loss))),
-        ("test accuracy", figure(summary(result.test_accuracy), percent=True)),
+        ("training loss", figure(result.train_loss)),
+        ("test loss", figure(result.test_loss)),
+        ("test accuracy", figure(result.test_accuracy, percent=True)),
     ]
     if result.tta:
-        figures.append((f"…{result.tta['name']}", figure(summary(result.tta["accuracy"]), percent=True)))
+        figures.append((f"…{result.tta['name']}", figure(figure_of(result.tta["accuracy"]), percent=True)))
     rows = [
         *([] if swept else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),
@@ -245,7 +245,7 @@ def evaluation_tables(
 
     def over_networks(key: str, *, percent: bool = False) -> str:
         values = [document[key] for document in documents]
-        return figure(summary(values if len(values) > 1 else values[0]), percent=percent, swept=swept)
+        return figure(figure_of(values), percent=percent, swept=swept)
 
     print(f"accuracy {over_networks('accuracy', percent=True)}   loss {over_networks('loss')}   ", end="")
     print(f"calibration error {over_networks('calibration_error', percent=True)}\n")
@@ -379,7 +379,8 @@ def recipe_table(found: Sequence["Recipe"]) -> None:
     rows = []
     for recipe in found:
         result = recipe.result or {}
-        accuracy = figure(result.get("test_accuracy"), percent=True)
+        measured = figure_of(result["test_accuracy"]["values"]) if result else None
+        accuracy = figure(measured, percent=True)
         rows.append(
             (recipe.name, accuracy, str(result.get("n", "–")), str(result.get("parameters", "–")), recipe.purpose)
         )

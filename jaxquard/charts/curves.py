@@ -10,7 +10,7 @@ from jaxquard.charts.lines import lines
 from jaxquard.charts.theme import Style
 from jaxquard.errors import UsageError
 
-Record = Mapping[str, object]
+Record = Mapping[str, Any]
 SPLITS = {"val": "validation", "train": "training"}
 
 
@@ -26,8 +26,8 @@ def learning_curves(
 ) -> Chart:
     """Accuracy (in %) or loss by epoch on training and validation data, from journal records by run name.
 
-    A value is a number, a list (one for each network: drawn as mean and band, lowest to highest or ±1 standard
-    deviation) or None. Networks whose value is not finite are left out of the mean, and the subtitle says so.
+    A value is a list, one for each network (drawn as mean and band, lowest to highest or ±1 standard deviation), or
+    None. Networks whose value is not finite are left out of the mean, and the subtitle says so.
     """
     several = len(runs) > 1
     unit = "accuracy (%)" if metric == "accuracy" else "loss (cross-entropy)"
@@ -60,9 +60,8 @@ def _rows(prefix: str, records: Sequence[Record], metric: str, unit: str, band: 
     return rows
 
 
-def _summary(value: Any, unit: str, factor: float, band: str) -> dict[str, Any]:
+def _summary(given: Sequence[Any], unit: str, factor: float, band: str) -> dict[str, Any]:
     """Mean, band and number of networks of one journal value; `lost` counts those that are not finite."""
-    given = list(value) if isinstance(value, Sequence) else [value]
     values = [factor * float(v) for v in given if v is not None and math.isfinite(v)]
     lost, n = len(given) - len(values), len(values)
     if n == 0:

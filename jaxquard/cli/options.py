@@ -116,5 +116,5 @@ def where_data_are(source: Source, moved: str | None = None) -> list[str]:
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document, on one line."""
-    print(json.dumps(document, allow_nan=False))
+    """The one JSON document, on one line. A figure of one network becomes a number here, and nowhere else."""
+    print(json.dumps(document, allow_nan=False, default=lambda figure: figure.document()))

@@ -224,7 +224,7 @@ def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterat
 
 
 def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:
-    from jaxquard.runs.figures import summary, swept
+    from jaxquard.runs.figures import figure_of, swept
 
     config = result.run.config
     seeds = {"seeds": [network.seed for network in config.networks()]} if len(config.networks()) > 1 else {}
@@ -237,12 +237,12 @@ def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:
         "seed": config.seed,
         **seeds,
         **swept(config),
-        "train_loss": summary(result.train_loss),
-        "test_loss": summary(result.test_loss),
-        "test_accuracy": summary(result.test_accuracy),
-        "tta": result.tta and {"name": result.tta["name"], "test_accuracy": summary(result.tta["accuracy"])},
+        "train_loss": result.train_loss,
+        "test_loss": result.test_loss,
+        "test_accuracy": result.test_accuracy,
+        "tta": result.tta and {"name": result.tta["name"], "test_accuracy": figure_of(result.tta["accuracy"])},
         "seconds": {"total": round(total, 3)} | {k: round(v, 3) for k, v in vars(result.seconds).items()},
-        "diverged": result.diverged,
+        "diverged": list(result.diverged) if seeds else bool(result.diverged),
         "already_finished": result.already_finished,
     }
 

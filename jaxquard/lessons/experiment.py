@@ -63,8 +63,7 @@ def arm_names(label: str, config: Config) -> list[str]:
 
 def _curves(records: list[Any], networks: int) -> list[list[float | None]]:
     """(epochs, networks) -> (networks, epochs)."""
-    rows = [row if isinstance(row, list) else [row] * networks for row in records]
-    return [[row[k] for row in rows] for k in range(networks)]
+    return [[None if row is None else row[k] for row in records] for k in range(networks)]
 
 
 def _by_layer(records: list[dict[str, Any]], key: str, networks: int) -> dict[str, Any]:

@@ -67,7 +67,7 @@ class Lab:
         assert state is not None
         if not watch:
             records[-1:] = [(records or [{}])[-1] | self._judge(config, data, state)]
-        diverged = (np.atleast_1d(state.totals.bad_step) >= 0).tolist()
+        diverged = (np.asarray(state.totals.bad_step) >= 0).tolist()
         return make_arms(label, config, records, diverged)
 
     def look(self, label: str, config: Config, inspect: Inspect, *, images: int = 1_000, trained: bool = False) -> Any:

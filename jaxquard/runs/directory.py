@@ -29,6 +29,7 @@ from jaxquard.files import existing, expanded, explained, is_read_only, sweep, w
 from jaxquard.runs import environment, journal, strict_json
 from jaxquard.runs.journal import Line
 
+FORMAT = 2  # of run directories; raised whenever what is written in them changes its meaning
 STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NO_NAME = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # devices under Windows
@@ -133,6 +134,8 @@ class Run:
         file = self.path / "environment.json"
         try:
             found = strict_json.loads(file.read_bytes())
+            if found.get("format", 1) != FORMAT:
+                raise RunError(f"{self.path}: a run of format {found.get('format', 1)}; this program reads {FORMAT}")
             environment.check_facts(found["dataset"])
             return found
         except OSError as error:
@@ -241,7 +244,11 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
 
     path = free_path(root, name or new_name(config))
     written = tomli_w.dumps(config.to_dict()).encode()
-    environment = environment | {"config_sha256": hashlib.sha256(written).hexdigest(), "started": time.time()}
+    environment = (
+        {"format": FORMAT}
+        | environment
+        | {"config_sha256": hashlib.sha256(written).hexdigest(), "started": time.time()}
+    )
     files = {
         "config.toml": written,
         "environment.json": json.dumps(environment, indent=1).encode(),

@@ -3,6 +3,8 @@
 import math
 import statistics
 from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from jaxquard.config import Config
@@ -11,14 +13,45 @@ from jaxquard.runs.directory import Line, Run
 from jaxquard.runs.journal import own_evaluation
 
 
-def summary(values: Any) -> Any:
-    """A figure for one network, `{"mean", "std", "values"}` (std with n - 1) for several; diverged ones are null."""
-    if not isinstance(values, list):
-        return values
-    sound = [value for value in values if value is not None]
-    mean = statistics.fmean(sound) if sound else None
-    std = statistics.stdev(sound) if len(sound) > 1 else None
-    return {"mean": mean, "std": std, "values": values}
+@dataclass(frozen=True)
+class Figure:
+    """A figure of each network of a run, in `values`; None for one that diverged.
+
+    `mean` and `std` (with n - 1) are those of the others: None where there is none, and where there are not two.
+    """
+
+    values: tuple[float | None, ...]
+
+    @property
+    def mean(self) -> float | None:
+        """The mean over the networks that have a value."""
+        sound = self._sound()
+        return statistics.fmean(sound) if sound else None
+
+    @property
+    def std(self) -> float | None:
+        """The standard deviation over the networks that have a value."""
+        sound = self._sound()
+        return statistics.stdev(sound) if len(sound) > 1 else None
+
+    def _sound(self) -> list[float]:
+        return [value for value in self.values if value is not None]
+
+    def __str__(self) -> str:
+        """`0.8703`, or `0.8703 ± 0.0021` for several networks."""
+        mean, std = self.mean, self.std
+        return "–" if mean is None else f"{mean:.4f}" + (f" ± {std:.4f}" if std is not None else "")
+
+    def document(self) -> Any:
+        """As JSON documents have it: a number for one network, `{"mean", "std", "values"}` for several."""
+        if len(self.values) == 1:
+            return self.values[0]
+        return {"mean": self.mean, "std": self.std, "values": list(self.values)}
+
+
+def figure_of(values: Sequence[float | None] | None) -> Figure | None:
+    """What a journal or an evaluation says of each network, as a Figure; None where it says nothing."""
+    return None if values is None else Figure(tuple(values))
 
 
 def t_quantile(confidence: float, degrees: float) -> float:
@@ -45,14 +78,9 @@ def held_out_accuracy(run: Run, epochs: list[Line]) -> list[float | None]:
     return [None if k in lost else value for k, value in enumerate(_judged(run, epochs, "val_accuracy"))]
 
 
-def train_loss(run: Run, epochs: list[Line]) -> Any:
-    """The training loss of the epoch whose weights are judged: a number or, of several networks, a list. `epochs` are
-    the run's."""
-    return _one_or_all(_judged(run, epochs, "train_loss"))
-
-
-def _one_or_all(values: list[Any]) -> Any:
-    return values if len(values) > 1 else values[0]
+def train_loss(run: Run, epochs: list[Line]) -> list[float | None]:
+    """Each network's training loss in the epoch whose weights are selected. `epochs` are the run's."""
+    return _judged(run, epochs, "train_loss")
 
 
 def _best(lines: list[Line], k: int, patience: int) -> Line | None:
@@ -68,10 +96,10 @@ def _best(lines: list[Line], k: int, patience: int) -> Line | None:
     return best
 
 
-def _of(figure: Any, k: int) -> Any:
-    if isinstance(figure, list) and k >= len(figure):
+def _of(figure: list[float | None], k: int) -> float | None:
+    if k >= len(figure):
         raise RunError(f"damaged: its journal has figures of {len(figure)} networks, it trains more")
-    return figure[k] if isinstance(figure, list) else figure
+    return figure[k]
 
 
 def swept(config: Config) -> dict[str, Any]:
@@ -88,9 +116,9 @@ def figures(run: Run) -> dict[str, Any]:
     return swept(run.config) | {
         "status": run.status(),
         "epochs": len(epochs),
-        "train_loss": summary(train_loss(run, epochs)),
-        "val_accuracy": summary(_one_or_all(held_out_accuracy(run, epochs))),
-        "test_accuracy": summary(test.get("accuracy")),
+        "train_loss": figure_of(train_loss(run, epochs)),
+        "val_accuracy": figure_of(held_out_accuracy(run, epochs)),
+        "test_accuracy": figure_of(test.get("accuracy")),
         "test_evaluations": len(evaluations),
         "seconds": round(sum(line.get("seconds", 0.0) for line in epochs), 3),
     }

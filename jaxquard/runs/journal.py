@@ -101,16 +101,18 @@ def _check_views(tta: Any) -> None:
 
 
 def _check_confusions(found: Any) -> None:
-    """None, the two classes confused most, or a list of these where there are several networks."""
-    for one in found if isinstance(found, list) else [found]:
+    """None, or for each network None or the two classes confused most."""
+    for one in found or []:
         sound = isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("true", "predicted"))
         if one is not None and not (sound and all(type(one.get(key)) is int for key in ("count", "of"))):
             raise ValueError("confusion is not two classes and their counts")
 
 
 def _is_figure(value: Any) -> bool:
-    """A number, None where it was not finite, or a list of these where there are several networks."""
-    return all(one is None or isinstance(one, int | float) for one in (value if isinstance(value, list) else [value]))
+    """None, or a list with a number for each network, None where it was not finite."""
+    return value is None or (
+        isinstance(value, list) and all(one is None or isinstance(one, int | float) for one in value)
+    )
 
 
 def read(path: Path) -> list[Line]:

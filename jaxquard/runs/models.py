@@ -16,19 +16,22 @@ from jaxquard.data import oddities
 from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
+from jaxquard.nn.model import Params, State
 from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.training import steps
-from jaxquard.training.evaluation import all_logits
+from jaxquard.training.evaluation import all_logits, average
 from jaxquard.training.program import make_program, shapes
 from jaxquard.training.state import TrainState
 
-FORMAT = "jaxquard-model-1"
+FORMAT = "jaxquard-model-2"
+ALL = "all"  # RUN@all: the average of a run's networks
 
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network with its weights and what is needed to use it. `logits` maps uint8 images (n, h, w, c) to (n, classes).
+    """A network, or the average of several, with what is needed to use it. `logits` maps uint8 images (n, h, w, c) to
+    (n, classes). Each leaf of `weights` has a leading axis of networks.
 
     `dataset` is what environment.json says of the training data. The weights are those after `step` updates, in which
     `epoch` epochs were completed; of a weights file, which does not say, these and `run` are None.
@@ -58,9 +61,16 @@ class TrainedModel:
         """What the images it was trained on look like; of a run that does not say, as Fashion-MNIST's do."""
         return Framing.from_dict(self.dataset.get("framing", {}))
 
+    @property
+    def network(self) -> tuple[Params, State]:
+        """Parameters and state of the model's single network. RunError where it averages several."""
+        if len(jax.tree.leaves(self.weights)[0]) > 1:
+            raise RunError(f"{self.name}: an average of several networks; name one of them to look inside")
+        return jax.tree.map(lambda leaf: leaf[0], self.weights)
+
     @functools.cached_property
     def _apply(self) -> Callable[[jax.Array], jax.Array]:
-        program = make_program(_task(self.config, self.dataset), many=False)
+        program = make_program(_task(self.config, self.dataset))
         return functools.partial(program.logits, *self.weights)
 
     def logits(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
@@ -71,7 +81,7 @@ class TrainedModel:
         oddities.check_images(images, self.image_shape, self.name)
         if images.max(initial=0) <= (white := self.dataset.get("scaled_from", 255)):
             images = oddities.whitened(np.asarray(images), white)
-        return all_logits(self._apply, images, seen)
+        return average(all_logits(self._apply, images, seen))
 
     def answers(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
         """`logits`, of which a network that diverged has none: RunError."""
@@ -88,27 +98,45 @@ def _task(config: Config, dataset: dict[str, Any]) -> steps.Task:
 
 def models_of_run(run: Run) -> list[TrainedModel]:
     """Every network of a run, as its newest checkpoint has it; RunError if that is damaged."""
-    config, dataset = run.config, run.environment["dataset"]
-    task, networks = _task(config, dataset), config.networks()
-    program = make_program(task, len(networks) > 1)
-    like = shapes(program, task, networks)
+    networks = run.config.networks()
+    names = [run.id] if len(networks) == 1 else [f"{run.id}@{k}" for k in range(len(networks))]
+    ts, task = _newest_state(run)
+    return [
+        _model(name, network, run, ts, task, [k]) for k, (name, network) in enumerate(zip(names, networks, strict=True))
+    ]
+
+
+def average_of_run(run: Run) -> TrainedModel:
+    """The average of a run's networks as one model; a network that diverged has no part in it."""
+    sound = [k for k in range(len(run.config.networks())) if k not in run.diverged()]
+    if not sound:
+        raise RunError(f"{run.id}: every network of it diverged")
+    return _model(f"{run.id}@{ALL}", run.config, run, *_newest_state(run), sound)
+
+
+def _model(
+    name: str, config: Config, run: Run, ts: TrainState, task: steps.Task, networks: Sequence[int]
+) -> TrainedModel:
+    weights = jax.tree.map(lambda leaf: leaf[np.array(networks)], ts.judged)
+    step = max(_steps(ts, task)[k] for k in networks)
+    return TrainedModel(name, config, run.environment["dataset"], weights, run, step, step // task.steps_per_epoch)
+
+
+def _newest_state(run: Run) -> tuple[TrainState, steps.Task]:
+    """The state in a run's newest checkpoint. RunError if that is damaged."""
+    task = _task(run.config, run.environment["dataset"])
+    like = shapes(make_program(task), task, run.config.networks())
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     if faults:  # the one before it may be much younger: not to be taken for this
         raise RunError(f"{faults[0]}; to train again what was lost: {run.command('train', '--resume', run.id)}")
-    ts = tensors.restore(arrays, like, str(run.checkpoints))
-    models = []
-    for k, (network, step) in enumerate(zip(networks, _steps(ts, task), strict=True)):
-        weights = jax.tree.map(lambda leaf, k=k: leaf[k], ts.judged) if len(networks) > 1 else ts.judged
-        name = f"{run.id}@{k}" if len(networks) > 1 else run.id
-        models.append(TrainedModel(name, network, dataset, weights, run, step, step // task.steps_per_epoch))
-    return models
+    return tensors.restore(arrays, like, str(run.checkpoints)), task
 
 
 def _steps(ts: TrainState, task: steps.Task) -> list[int]:
     """After how many steps each network had the weights that are judged: under early stopping its best epoch's."""
     if ts.stopping != ():
-        return [max(0, int(best)) * task.steps_per_epoch for best in np.ravel(ts.stopping.best_epoch)]
-    return [int(step) for step in np.ravel(ts.step)]
+        return [max(0, int(best)) * task.steps_per_epoch for best in np.asarray(ts.stopping.best_epoch)]
+    return [int(step) for step in np.asarray(ts.step)]
 
 
 def unfinished(models: Sequence[TrainedModel]) -> str | None:
@@ -130,7 +158,9 @@ def after(models: Sequence[TrainedModel]) -> str:
 
 
 def load_models(name: str, root: Path) -> list[TrainedModel]:
-    """What `name` says: a shipped model, a weights file, RUN@k (one network) or RUN (all of its networks)."""
+    """What `name` says: a shipped model, a weights file, RUN@k (one network), RUN@all (the average of its networks, as
+    one model) or RUN (each of its networks).
+    """
     name = expanded(name)
     if name in directory.shipped():
         return [load_file(Path(str(resources.files("jaxquard") / "models" / f"{name}.safetensors")), name)]
@@ -144,7 +174,8 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
     if run_name in directory.shipped():
         raise RunError(f"{name}: {run_name} is a single network; leave out @{number}")
     try:
-        models = models_of_run(directory.find(run_name, root))
+        run = directory.find(run_name, root)
+        models = [average_of_run(run)] if number == ALL else models_of_run(run)
     except RunError as error:
         if (root / run_name).exists() or Path(run_name).exists():
             raise
@@ -152,7 +183,7 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
         raise RunError(
             f"{run_name}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
         ) from error
-    if not at:
+    if not at or number == ALL:
         return models
     if number not in map(str, range(len(models))):
         raise RunError(f"{name}: {run_name} has networks 0 to {len(models) - 1}")
@@ -163,12 +194,15 @@ def load_model(name: str, root: Path) -> TrainedModel:
     """One network; a run of several must say which."""
     models = load_models(name, root)
     if len(models) > 1:
-        raise RunError(f"{name} holds {len(models)} networks: name one, {name}@0 to {name}@{len(models) - 1}")
+        raise RunError(
+            f"{name} holds {len(models)} networks: name one, {name}@0 to {name}@{len(models) - 1}, "
+            f"or their average, {name}@{ALL}"
+        )
     return models[0]
 
 
 def save_file(model: TrainedModel, path: Path) -> None:
-    """One network as one file: its weights, with its config and its classes in the file's metadata."""
+    """A model as one file: its weights, with its config and its classes in the file's metadata."""
     facts = {"format": FORMAT, "config": json.dumps(model.config.to_dict()), "dataset": json.dumps(model.dataset)}
     write_atomically(path, tensors.to_bytes(model.weights, facts))
 
@@ -183,18 +217,18 @@ def load_file(path: Path, name: str) -> TrainedModel:
     try:
         facts = tensors.metadata(data)
         if facts["format"] != FORMAT:
-            raise ValueError(f"format {facts['format']!r}")
+            raise ValueError(f"its format is {facts['format'][:60]!r}, this program reads {FORMAT!r}")
         config = Config.from_dict(strict_json.loads(facts["config"].encode()))
         dataset = strict_json.loads(facts["dataset"].encode())
         environment.check_facts(dataset)
         layers = len(config.hidden) if config.model == "mlp" else len(config.widths) * (config.blocks + 1)
-        if config.networks() != [config] or layers > len(arrays):
+        if layers > len(arrays):
             raise ValueError("it describes other layers than it holds")
         task = _task(config, dataset)
     except (KeyError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
-    program = make_program(task, many=False)
-    like = shapes(program, task, [config])
+    program = make_program(task)
+    like = shapes(program, task, config.networks())
     weights = tensors.restore(arrays, like.judged, str(path))
     for leaf_name, array in arrays.items():
         if not np.isfinite(array).all():

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from jaxquard.errors import RunError
 from jaxquard.runs.directory import Run
-from jaxquard.runs.figures import held_out_accuracy, summary, t_quantile
+from jaxquard.runs.figures import Figure, held_out_accuracy, t_quantile
 from jaxquard.runs.journal import own_evaluation
 
 CONFIDENCE = 0.95
@@ -20,7 +20,7 @@ def accuracies(run: Run, measure: Measure) -> list[float | None]:
     if measure == "validation":
         return held_out_accuracy(run, run.epochs())
     judged, networks = own_evaluation(run.evaluations()).get("accuracy"), len(run.config.networks())
-    values = judged if isinstance(judged, list) else [judged] * networks
+    values: list[float | None] = judged or [None] * networks
     if len(values) != networks:
         raise RunError(f"{run.path}: damaged: it evaluated {len(values)} networks, it trains {networks}")
     return values
@@ -29,7 +29,7 @@ def accuracies(run: Run, measure: Measure) -> list[float | None]:
 def ranking(runs: Sequence[Run], swept: Sequence[str], measure: Measure = "validation") -> list[dict[str, Any]]:
     """Every combination of the `swept` settings with its accuracy over seeds, best first.
 
-    Each row: `settings`, `val_accuracy` or `test_accuracy` (mean, std, values by seed; None where a network diverged),
+    Each row: `settings`, `val_accuracy` or `test_accuracy` (a Figure: values by seed, None where a network diverged),
     `seeds`, `networks` (RUN or RUN@k). The smaller the share of its networks that diverged, the better a combination
     is; then its mean counts.
     """
@@ -43,13 +43,13 @@ def ranking(runs: Sequence[Run], swept: Sequence[str], measure: Measure = "valid
             row[KEYS[measure]].append(value)
             row["seeds"].append(config.seed)
             row["networks"].append(f"{run.id}@{k}" if len(configs) > 1 else run.id)
-    ranked = [row | {KEYS[measure]: summary(row[KEYS[measure]])} for row in rows.values()]
+    ranked = [row | {KEYS[measure]: Figure(tuple(row[KEYS[measure]]))} for row in rows.values()]
     return sorted(ranked, key=lambda row: _place(row[KEYS[measure]]))
 
 
-def _place(figure: Mapping[str, Any]) -> tuple[float, float]:
+def _place(figure: Figure) -> tuple[float, float]:
     """What rows are sorted by, best first: the share of networks that diverged, then the mean of the others."""
-    return figure["values"].count(None) / len(figure["values"]), -(figure["mean"] or 0.0)
+    return figure.values.count(None) / len(figure.values), -(figure.mean or 0.0)
 
 
 def verdict(rows: Sequence[Mapping[str, Any]], measure: Measure = "validation") -> str:
@@ -76,7 +76,7 @@ def verdict(rows: Sequence[Mapping[str, Any]], measure: Measure = "validation") 
 
 
 def _by_seed(row: Mapping[str, Any], measure: Measure) -> dict[int, float]:
-    values = zip(row["seeds"], row[KEYS[measure]]["values"], strict=True)
+    values = zip(row["seeds"], row[KEYS[measure]].values, strict=True)
     return {seed: value for seed, value in values if value is not None}
 
 

@@ -19,7 +19,7 @@ from jaxquard.files import sweep, write_atomically
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory, environment, journal, teacher, tensors
 from jaxquard.runs.directory import Run
-from jaxquard.runs.figures import train_loss
+from jaxquard.runs.figures import Figure, train_loss
 from jaxquard.runs.interrupts import INTERRUPTED
 from jaxquard.runs.lock import check_locks, locked
 from jaxquard.training.data import TrainingData, prepare
@@ -55,22 +55,22 @@ class Seconds:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training came to. With several networks each figure is a list, and `diverged` the list of those that did.
+    """What a training came to: each figure has a value for each network; `diverged` lists those that diverged.
 
-    All are of the weights that are judged; under early stopping `train_loss`, too, is the best epoch's, not the last's.
-    Test figures are None where the training did not come to its end. `tta` is the accuracy over the config's views.
+    All are of the selected weights; under early stopping `train_loss`, too, is the best epoch's, not the last's. Test
+    figures are None where the training did not come to its end. `tta`: `{"name", "accuracy"}` over the config's views.
     `already_finished`: the run to go on with had finished, and nothing was trained.
     """
 
     run: Run
     parameters: int
     epochs: int
-    train_loss: Any
-    test_loss: Any
-    test_accuracy: Any
+    train_loss: Figure
+    test_loss: Figure | None
+    test_accuracy: Figure | None
     seconds: Seconds
-    diverged: Any = False
-    tta: Any = None
+    diverged: tuple[int, ...] = ()
+    tta: dict[str, Any] | None = None
     already_finished: bool = False
 
 
@@ -155,7 +155,7 @@ def resume(
         changed = environment.differences(run.environment, environment.machine())
         for difference in changed:
             observer.warn(f"bits may differ from an uninterrupted run: {difference}")
-        step = int(np.ravel(ts.step)[0])
+        step = int(ts.step[0])
         journal.append(run.journal_file, {"event": "resumed", "step": step, "time": time.time(), "changed": changed})
         checkpoint.drop_newer(run.checkpoints, step)  # only now, lest the run be said to have finished without them
         return _continue(run, config, data, dataset, ts, until, checkpoint_every, observer, seconds)
@@ -200,7 +200,7 @@ def _continue(
     """Train from `ts` on, with the lock held: journal each epoch, then save; evaluate at the end."""
     parameters = count_parameters(ts.params) // len(config.networks())
     per_epoch = len(data.images) // config.batch_size
-    observer.begin(run, parameters, int(np.ravel(ts.step)[0]), config.epochs * per_epoch)
+    observer.begin(run, parameters, int(ts.step[0]), config.epochs * per_epoch)
     keeper = Keeper(run, per_epoch, checkpoint.seconds_into_epoch(run.checkpoints))
     event = None
     events = fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)
@@ -214,7 +214,7 @@ def _continue(
             raise Interrupted(f"interrupted at step {event.step}; go on with: {again}")
     assert event is not None
     lines = run.epochs()
-    unfinished = TrainResult(run, parameters, len(lines), train_loss(run, lines), None, None, seconds)
+    unfinished = TrainResult(run, parameters, len(lines), Figure(tuple(train_loss(run, lines))), None, None, seconds)
     if event.kind != "diverged":
         keeper.save(event)
         if event.epoch < config.epochs and not has_stopped(config, event.state):
@@ -222,8 +222,7 @@ def _continue(
         result = _finish(keeper, config, data, dataset, event.state, parameters, seconds)
         if len(run.diverged()) < len(config.networks()):
             return result
-    lost = list(range(len(config.networks()))) if len(config.networks()) > 1 else True
-    raise Diverged(_diverged(run), replace(unfinished, diverged=lost))
+    raise Diverged(_diverged(run), replace(unfinished, diverged=tuple(range(len(config.networks())))))
 
 
 def _clock(seconds: Seconds, event: Event) -> None:
@@ -240,7 +239,7 @@ def _until_lost(events: Iterator[Event], config: Config, per_epoch: int) -> Iter
     """
     for event in events:
         if event.kind == "epoch" and not worth_keeping(config, event.state, per_epoch).any():
-            networks = list(range(np.size(event.state.step)))
+            networks = list(range(len(event.state.step)))
             record = {"quantity": "weights", "networks": networks, "steps": [event.step - 1] * len(networks)}
             yield replace(event, kind="diverged", record=record)
             return
@@ -255,7 +254,7 @@ def worth_keeping(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray:
 def finite_weights(ts: TrainState) -> np.ndarray:
     """For each network, whether all its parameters are finite: (networks,) bool."""
     leaves = [np.isfinite(np.asarray(leaf)) for leaf in jax.tree.leaves(ts.params)]
-    return np.all([leaf.reshape(np.size(ts.step), -1).all(axis=1) for leaf in leaves], axis=0)
+    return np.all([leaf.reshape(len(ts.step), -1).all(axis=1) for leaf in leaves], axis=0)
 
 
 def _diverged(run: Run) -> str:
@@ -338,7 +337,7 @@ def _finish(
     seconds: Seconds,
 ) -> TrainResult:
     """Evaluate on the test set, once, and close the journal, unless that shows that every network is lost."""
-    began, step, run = time.perf_counter(), int(np.ravel(ts.step)[0]), keeper.run
+    began, step, run = time.perf_counter(), int(ts.step[0]), keeper.run
     _, program = make_run(config, data)
 
     def all_of(images: np.ndarray) -> np.ndarray:
@@ -351,20 +350,19 @@ def _finish(
         never = np.flatnonzero(np.asarray(ts.stopping.best_epoch) < 1).tolist()
         keeper.lost("validation loss", dict.fromkeys(never, step - 1))
     diverged = sorted(run.diverged())
-    is_lost = np.isin(np.arange(loss.size), diverged).reshape(loss.shape)
+    is_lost = np.isin(np.arange(len(loss)), diverged)
 
     def sound(figures: np.ndarray) -> Any:
         return plain(np.where(is_lost, np.nan, figures))
 
     test: dict[str, Any] = {"n": len(dataset.test_labels), "accuracy": sound(right), "loss": sound(loss)}
-    kept = np.where(is_lost[..., None, None], np.nan, logits)
-    test["confusion"] = commonest_confusion(kept, dataset.test_labels, dataset.class_names)
+    kept = np.where(is_lost[:, None, None], np.nan, logits)
+    test["confusion"] = [commonest_confusion(one, dataset.test_labels, dataset.class_names) for one in kept]
     if config.tta != "none":
         averaged = mean_over_views(all_of, dataset.test_images, config.tta)
         test["tta"] = {"name": config.tta, "accuracy": sound(accuracy(averaged, dataset.test_labels))}
     run.record_evaluation("train", "end of training", split="test", step=step, **test)
     seconds.evaluate += time.perf_counter() - began
-    diverged = diverged if loss.ndim else bool(diverged)
     lines = run.epochs()
     epochs = len(lines)
     if not is_lost.all():
@@ -372,8 +370,13 @@ def _finish(
         stepping = sum(line.get("seconds", 0.0) for line in lines)  # before it was resumed, too
         whole = vars(seconds) | {"train": round(stepping, 6)}
         journal.append(run.journal_file, finished | {"seconds": whole, "time": time.time()})
-    figures = (train_loss(run, lines), test["loss"], test["accuracy"])
-    return TrainResult(run, parameters, epochs, *figures, seconds, diverged, test.get("tta"))
+    figures = _figures(run, lines, test)
+    return TrainResult(run, parameters, epochs, *figures, seconds, tuple(diverged), test.get("tta"))
+
+
+def _figures(run: Run, lines: list[journal.Line], test: journal.Line) -> tuple[Figure, Figure, Figure]:
+    """Training loss, test loss and test accuracy of a run that has ended."""
+    return Figure(tuple(train_loss(run, lines))), Figure(tuple(test["loss"])), Figure(tuple(test["accuracy"]))
 
 
 def result_of_finished(run: Run) -> TrainResult | None:
@@ -385,9 +388,9 @@ def result_of_finished(run: Run) -> TrainResult | None:
         return None
     test = journal.own_evaluation(run.evaluations())
     try:
-        figures = (train_loss(run, run.epochs()), test["loss"], test["accuracy"])
+        figures = _figures(run, run.epochs(), test)
         seconds = Seconds(**{name: float(value) for name, value in finished["seconds"].items()})
         counts = (finished["parameters"], finished["epochs"])
-        return TrainResult(run, *counts, *figures, seconds, finished["diverged"], test.get("tta"), True)
+        return TrainResult(run, *counts, *figures, seconds, tuple(finished["diverged"]), test.get("tta"), True)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error

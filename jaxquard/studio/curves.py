@@ -49,7 +49,7 @@ def of_networks(figure: Any, networks: Sequence[int]) -> Any:
     """A line of a journal with the figures of these networks alone."""
     if isinstance(figure, Mapping):
         return {name: of_networks(value, networks) for name, value in figure.items()}
-    return [figure[k] for k in networks] if isinstance(figure, list) else figure
+    return [figure[k] for k in networks] if isinstance(figure, list) else figure  # else a step or an epoch
 
 
 def of_runs(runs: Mapping[str, Sequence[Line]]) -> list[dict[str, Any]]:
@@ -118,7 +118,7 @@ def _lines(rows: Sequence[dict[str, Any]], unit: str, series: str, title: str, l
 
 def _mean(value: Any, unit: str, factor: float) -> dict[str, float | None]:
     """Mean, lowest and highest over the networks that are still finite."""
-    values = [factor * v for v in (value if isinstance(value, list) else [value]) if v is not None]
+    values = [factor * v for v in value if v is not None]
     if not values:
         return {unit: None, "low": None, "high": None}
     return {unit: statistics.fmean(values), "low": min(values), "high": max(values)}

@@ -70,7 +70,7 @@ def pooled(a: jax.Array) -> jax.Array:
 def features(subject: Subject, images: np.ndarray) -> np.ndarray:
     """What the last layer receives of images (n, h, w, c): (n, units) float32."""
     eyes = make_eyes(subject.task)
-    return all_logits(lambda x: eyes.features(*subject.model.weights, x), images).astype(np.float32)
+    return all_logits(lambda x: eyes.features(*subject.model.network, x), images).astype(np.float32)
 
 
 def png(image: np.ndarray) -> str:

@@ -97,7 +97,7 @@ def journey(subject: Subject, on: str, index: int) -> dict[str, Any]:
     subject.once(evaluation, on)  # which puts on record that test images were looked at
     part = subject.part(on)
     model, eyes, image = subject.model, make_eyes(subject.task), part.images[index]
-    _, *layers = (np.asarray(a[0], np.float64) for a in eyes.layers(*model.weights, jnp.asarray(image[None])))
+    _, *layers = (np.asarray(a[0], np.float64) for a in eyes.layers(*model.network, jnp.asarray(image[None])))
     worked = worked_out(layers[-1], model.class_names)
     k = int(layers[-1].argmax()) if np.isfinite(layers[-1]).all() else -1
     return {
@@ -137,7 +137,7 @@ def worked_out(logits: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
 
 def saliency(subject: Subject, image: np.ndarray, k: int) -> dict[str, Any]:
     """Gradient × input for class k, as a picture."""
-    found = make_eyes(subject.task).gradient_times_input(*subject.model.weights, image, k)
+    found = make_eyes(subject.task).gradient_times_input(*subject.model.network, image, k)
     (picture,), limit = signed(np.asarray(found)[None])
     said = (
         f"How much each pixel speaks for “{subject.model.class_names[k]}” (orange) or against it (blue): the slope of "
@@ -155,7 +155,7 @@ class Memory(NamedTuple):
 
 def memory(subject: Subject) -> Memory:
     """What the model remembers: some of the images that it learned from, as many as SEARCHED and BUDGET allow."""
-    units = np.shape(subject.model.weights[0][-1]["w"])[0]
+    units = np.shape(subject.model.network[0][-1]["w"])[0]
     most = min(SEARCHED[subject.model.config.model], BUDGET // units)
     indices = learned(subject, most)
     return Memory(indices, features(subject, subject.dataset.train_images[indices]))

@@ -36,7 +36,7 @@ def exciting(subject: Subject, on: str, k: int) -> Exciting:
     images, units = subject.part(on).images, layer_units(subject)[k]
     some = np.sort(shuffled(len(images))[: max(1, BUDGET // (2 * units))])
     eyes = make_eyes(subject.task)
-    found = all_logits(lambda x: eyes.answers(*subject.model.weights, x, k), images[some])
+    found = all_logits(lambda x: eyes.answers(*subject.model.network, x, k), images[some])
     activations, dead = found[:, :units], found[:, units:]
     best = np.argsort(-activations, axis=0, kind="stable")[:EXCITING]
     return Exciting(some[best], np.take_along_axis(activations, best, axis=0), np.asarray(dead.all(axis=0)), len(some))
@@ -44,13 +44,13 @@ def exciting(subject: Subject, on: str, k: int) -> Exciting:
 
 def layer_units(subject: Subject) -> list[int]:
     """How many units, or channels, each layer has."""
-    return [np.shape(layer["w"])[-1] for layer in subject.model.weights[0]]
+    return [np.shape(layer["w"])[-1] for layer in subject.model.network[0]]
 
 
 def neuron(subject: Subject, on: str, k: int, unit: int) -> dict[str, Any]:
     """One unit of layer k: its weights, and the images that excite it most."""
     part, found = subject.part(on), subject.once(exciting, on, k)
-    w = np.asarray(subject.model.weights[0][k]["w"])[..., unit]
+    w = np.asarray(subject.model.network[0][k]["w"])[..., unit]
     pairs = zip(found.indices[:, unit], plain(found.activations[:, unit]), strict=True)
     return {
         "layer": str(k),

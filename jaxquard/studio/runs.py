@@ -23,6 +23,7 @@ from jaxquard.studio.settings import arguments
 from jaxquard.studio.watch import Sight, Watch, modified, status_of
 
 Summary = dict[str, Any]
+FIGURES = ("train_loss", "val_accuracy", "test_accuracy")  # each a list with a value for each network
 
 
 class Reader:
@@ -71,9 +72,7 @@ def summarised(sight: Sight) -> Summary:
             "networks": networks,
             "sweep": found.get("sweep"),
             "parameters": parameters(run, networks),
-            "train_loss": found["train_loss"],
-            "val_accuracy": found["val_accuracy"],
-            "test_accuracy": found["test_accuracy"],
+            **{name: found[name] and list(found[name].values) for name in FIGURES},
             "evaluations": found["test_evaluations"],
             "confusion": commonest(own_evaluation(run.evaluations()).get("confusion")),
             "diverged": divergences(run),
@@ -102,7 +101,7 @@ def parameters(run: Run, networks: int) -> int | None:
 def commonest(found: Any) -> dict[str, Any] | None:
     """The two classes confused most: of several networks the pair that most of them name, `networks` of them, with the
     mean `count`. None where nothing is known."""
-    given = [one for one in (found if isinstance(found, list) else [found]) if one]
+    given = [one for one in found or () if one]
     if not given:
         return None
     (pair, networks), *_ = Counter((one["true"], one["predicted"]) for one in given).most_common(1)
@@ -136,7 +135,7 @@ def details(reader: Reader, name: str) -> dict[str, Any]:
         "command": run.command("train", *arguments(config)),
         "steps_per_epoch": (images - config.held_out(images)) // config.batch_size,
         "networks": [{key: getattr(one, key) for key in ("seed", *swept)} for one in config.networks()],
-        "ranking": ranked,
+        "ranking": [row | {"val_accuracy": list(row["val_accuracy"].values)} for row in ranked],
         "verdict": verdict(ranked) if ranked else None,
         "groups": curves.groups_of(ranked),
         "journal": run.journal(),

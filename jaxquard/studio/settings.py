@@ -51,7 +51,7 @@ def recipe(name: str) -> dict[str, Any]:
         "summary": found.purpose,
         "config": {key: value for key, value in changed.items() if key != "recipe" and plain.get(key) != value},
         "parameters": result.get("parameters"),
-        "test_accuracy": accuracy and {"mean": accuracy["mean"], "std": accuracy["std"], "n": result["n"]},
+        "test_accuracy": accuracy and accuracy["values"],
     }
 
 

@@ -47,8 +47,7 @@ def snapshot(run: Run, epoch: int, network: int) -> dict[str, np.ndarray]:
         raise RunError(f"{file}: cannot be read: {error.strerror}") from error
     names = [name for name in arrays if name.startswith("0/") and name.endswith("/w")]  # 1/… is the layers' own state
     names.sort(key=lambda name: [int(part) if part.isdecimal() else part for part in name.split("/")])
-    several = len(run.config.networks()) > 1
-    return {name: arrays[name][network] if several else arrays[name] for name in names}
+    return {name: arrays[name][network] for name in names}
 
 
 def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:

@@ -66,13 +66,19 @@ def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return right.mean(axis=-1)
 
 
-def commonest_confusion(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> Any:
+def average(logits: np.ndarray) -> np.ndarray:
+    """The log of the networks' mean probability, (networks, n, classes) -> (n, classes); of one network its logits."""
+    if len(logits) == 1:
+        return logits[0]
+    p = np.exp(log_probabilities(logits)).mean(axis=0)
+    return np.log(np.maximum(p, np.finfo(p.dtype).tiny))
+
+
+def commonest_confusion(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any] | None:
     """The two classes taken for each other most: `{"true", "predicted", "count", "of"}`, `of` examples of the true one.
 
-    From logits (n, classes); a list of these from (networks, n, classes). None where nothing is taken for anything.
+    From logits (n, classes). None where nothing is taken for anything.
     """
-    if logits.ndim > 2:
-        return [commonest_confusion(one, labels, class_names) for one in logits]
     predicted = logits.argmax(axis=-1)
     wrong = (predicted != labels) & np.isfinite(logits).all(axis=-1)
     numbers = labels[wrong].astype(np.int64) * len(class_names) + predicted[wrong]

@@ -47,7 +47,7 @@ def make_run(config: Config, data: TrainingData) -> tuple[steps.Task, Program]:
     """The task of a resolved config and its compiled program. UsageError if images of half the size are too small."""
     task = steps.make_task(config, data.images.shape[1:], data.classes, len(data.images))
     steps.check(task, config)
-    return task, make_program(task, len(config.networks()) > 1)
+    return task, make_program(task)
 
 
 def fit(
@@ -69,10 +69,10 @@ def fit(
     task, program = make_run(config, data)
     networks = config.networks()
     ts = start(program, task, networks) if train_state is None else train_state
-    step, per_epoch = _first(ts.step), task.steps_per_epoch
+    step, per_epoch = int(ts.step[0]), task.steps_per_epoch
 
     def training(epoch: int) -> Program:
-        return make_program(steps.task_of_epoch(task, config, epoch), len(networks) > 1)
+        return make_program(steps.task_of_epoch(task, config, epoch))
 
     def asked(step: int) -> bool:
         return checkpoint_every is not None and step % checkpoint_every == 0
@@ -99,7 +99,7 @@ def fit(
             turns = stepping.turns(ts, order, data.images, data.labels, here, here + stop - step, data.teacher)
             ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), heartbeat)
             seconds, chunk = sum(took), _chunk(heartbeat, stop - step, took)
-            bad_steps = np.atleast_1d(ts.totals.bad_step)
+            bad_steps = np.asarray(ts.totals.bad_step)
             lost = (bad_steps >= 0) & ~safely_stopped(config, ts, per_epoch)
             newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop and lost[k]]
             step = stop
@@ -147,10 +147,10 @@ def safely_stopped(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray
     """For each network, whether early stopping ended it, its best weights put aside, before its loss broke, if it ever
     did: (networks,) bool. It goes on stepping beside the others, but what becomes of it is nothing to it.
     """
-    bad = np.atleast_1d(ts.totals.bad_step)
+    bad = np.asarray(ts.totals.bad_step)
     if not config.patience:
         return np.zeros(len(bad), bool)
-    best, waited = np.atleast_1d(ts.stopping.best_epoch), np.atleast_1d(ts.stopping.waited)
+    best, waited = np.asarray(ts.stopping.best_epoch), np.asarray(ts.stopping.waited)
     ended = (best + config.patience) * per_epoch  # the step at which it was stopped
     return (waited >= config.patience) & (best > 0) & ((bad < 0) | (bad >= ended))
 
@@ -181,7 +181,7 @@ def _end_epoch(
     diagnostics: bool,
 ) -> tuple[dict[str, Any], TrainState]:
     """The journal's line for the epoch just run, and the state with early stopping's memory brought up to date."""
-    record: dict[str, Any] = {"epoch": epoch + 1, "step": _first(ts.step)}
+    record: dict[str, Any] = {"epoch": epoch + 1, "step": int(ts.step[0])}
     seen = np.asarray(ts.totals.examples, np.float64)
     record["train_loss"] = np.asarray(ts.totals.loss, np.float64) / seen
     lost = ~np.isfinite(record["train_loss"])
@@ -205,8 +205,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, list):
         return [plain(item) for item in value]
     return value if isinstance(value, int) else none_if_nan(value)
-
-
-def _first(steps: jax.Array) -> int:
-    """The step count, which all networks of a run share."""
-    return int(np.ravel(steps)[0])

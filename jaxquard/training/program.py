@@ -1,8 +1,9 @@
-"""The steps, compiled: once per task and number of networks, shared by every run that fits.
+"""The steps, compiled: once per task, shared by every run that fits.
 
-Several networks are the single-network functions mapped over a stacked TrainState. On an accelerator that is `vmap`,
-all at once. On a CPU the networks take turns, so that each has the caches to itself; their steps are then the very
-program that trains one network alone, which a map inside a program would slow down by a tenth.
+Every function here takes stacked TrainStates: each leaf has a leading axis of networks, even of a single one. One
+network runs the functions of `steps` as they are. On an accelerator several are mapped by `vmap`, all at once. On a CPU
+they take turns, each by the program of one network, so that each has the caches to itself; a map inside a program would
+be a tenth slower.
 """
 
 import functools
@@ -25,10 +26,10 @@ FOR_ONE_USE: Any = {"xla_backend_optimization_level": 0}
 
 
 class Program(NamedTuple):
-    """Compiled functions of stacked (many networks) or plain (one) TrainStates; the shapes are those of `steps`.
+    """Compiled functions of stacked TrainStates; the shapes are those of `steps`, with an axis of networks in front.
 
     `turns` is `run`, with a pause (None) after each network that others wait for; the new state comes last. In a pause
-    the old one is still what it was, so whoever stops there has lost this round, and nothing else.
+    the old state is unchanged, so stopping there loses this round and nothing else.
     """
 
     init: Callable[[jax.Array, Any], TrainState]
@@ -40,15 +41,15 @@ class Program(NamedTuple):
     logits: Callable[[Params, State, jax.Array], jax.Array]
 
 
-def make_program(task: Task, many: bool) -> Program:
+def make_program(task: Task) -> Program:
     """Every function a training needs, compiled when first called. UsageError where JAX has double precision on."""
     if jnp.zeros(()).dtype != jnp.float32:
         raise UsageError("JAX computes in double precision here (jax_enable_x64), Jaxquard in single: turn it off")
-    return _program(task, many)
+    return _program(task)
 
 
 @functools.lru_cache(maxsize=128)
-def _program(task: Task, many: bool) -> Program:
+def _program(task: Task) -> Program:
     def run_steps(pair: tuple[TrainState, jax.Array], images: jax.Array, labels: jax.Array, *rest: Any) -> TrainState:
         ts, order = pair
         return steps.run_steps(task, ts, images, labels, order, *rest)
@@ -58,45 +59,38 @@ def _program(task: Task, many: bool) -> Program:
         hyper = {name: jnp.float32(0.5) for name in task.active}
         return steps.make_model(task, hyper).apply(*model, images)[0]
 
-    over = _over_networks if many else _alone
-    init = over(lambda start: steps.init_state(task, *start))
-    orders = over(lambda key, epoch: epoch_order(key, epoch, task.examples))
-    mapped_run = over(run_steps)
+    init = over_networks(lambda start: steps.init_state(task, *start))
+    orders = over_networks(lambda key, epoch: epoch_order(key, epoch, task.examples))
+    mapped_run = over_networks(run_steps)
     run = jax.jit(
         lambda ts, order, images, labels, start, stop, teacher=None: mapped_run(
             (ts, order), images, labels, start, stop, teacher
         ),
         donate_argnums=0,
     )
-
-    turns = functools.partial(_at_once, run)
-    if many and jax.default_backend() == "cpu":
-        turns = functools.partial(_one_after_the_other, make_program(task, many=False).run)
-        run = functools.partial(_to_the_end, turns)
-    end_epoch = over(lambda pair, *rest: steps.end_epoch(*pair, *rest))
-    judge = over(logits)
+    turns = functools.partial(_one_after_the_other if jax.default_backend() == "cpu" else _at_once, run)
+    end_epoch = over_networks(lambda pair, *rest: steps.end_epoch(*pair, *rest))
+    apply = over_networks(logits)
     return Program(
         init=jax.jit(lambda seed, hyper: init((seed, hyper)), compiler_options=FOR_ONE_USE),
         orders=jax.jit(orders),
-        run=run,
+        run=functools.partial(_to_the_end, turns),
         turns=turns,
         end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),
-        diagnose=jax.jit(over(functools.partial(steps.diagnose, task))),
-        logits=jax.jit(lambda params, state, images: judge((params, state), images)),
+        diagnose=jax.jit(over_networks(functools.partial(steps.diagnose, task))),
+        logits=jax.jit(lambda params, state, images: apply((params, state), images)),
     )
 
 
-def _alone(function: Callable[..., Any]) -> Callable[..., Any]:
-    return function
-
-
-def _over_networks(function: Callable[..., Any]) -> Callable[..., Any]:
-    """`function` mapped over its first argument; the others are the same for every network."""
+def over_networks(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`function` mapped over the networks of its first argument; the others are the same for every network."""
 
     def mapped(stacked: Any, *rest: Any) -> Any:
         def of_one(one: Any) -> Any:
             return function(one, *rest)
 
+        if len(jax.tree.leaves(stacked)[0]) == 1:  # no loop around it: it is the very program of one network
+            return jax.tree.map(lambda leaf: leaf[None], of_one(jax.tree.map(lambda leaf: leaf[0], stacked)))
         return jax.lax.map(of_one, stacked) if jax.default_backend() == "cpu" else jax.vmap(of_one)(stacked)
 
     return mapped
@@ -113,14 +107,17 @@ def _to_the_end(turns: Callable[..., Iterator[TrainState | None]], *arguments: A
 
 
 def _one_after_the_other(
-    alone: Callable[..., TrainState], ts: TrainState, orders: jax.Array, *rest: Any
+    run: Callable[..., TrainState], ts: TrainState, orders: jax.Array, *rest: Any
 ) -> Iterator[TrainState | None]:
     """Each network by the program of one, its state copied out and, when all have had their turn, back."""
+    if len(orders) == 1:
+        yield from _at_once(run, ts, orders, *rest)
+        return
     trained = list[TrainState]()
     for k in range(len(orders)):
         if trained:
             yield None
-        trained.append(jax.block_until_ready(alone(*_take((ts, orders), k), *rest)))
+        trained.append(jax.block_until_ready(run(*_take((ts, orders), k), *rest)))
     for k, one in enumerate(trained):
         ts = _put(ts, k, one)
     yield ts
@@ -128,12 +125,12 @@ def _one_after_the_other(
 
 @jax.jit
 def _take(stacked: Any, k: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[k], stacked)
+    return jax.tree.map(lambda leaf: leaf[k][None], stacked)
 
 
 @functools.partial(jax.jit, donate_argnums=0)
 def _put(stacked: TrainState, k: int, one: TrainState) -> TrainState:
-    return jax.tree.map(lambda all, own: all.at[k].set(own), stacked, one)
+    return jax.tree.map(lambda all, own: all.at[k].set(own[0]), stacked, one)
 
 
 def start(program: Program, task: Task, networks: list[Config]) -> TrainState:
@@ -147,9 +144,7 @@ def shapes(program: Program, task: Task, networks: list[Config]) -> TrainState:
 
 
 def _beginning(task: Task, networks: list[Config]) -> tuple[jax.Array, steps.Hyper]:
-    """Seeds and scalars, stacked where there are several networks."""
+    """Seeds and scalars, stacked."""
     hypers = [steps.make_hyper(task, network) for network in networks]
-    if len(networks) == 1:
-        return jnp.uint32(networks[0].seed), hypers[0]
     stacked = jax.tree.map(lambda *scalars: jnp.stack(scalars), *hypers)
     return jnp.array([network.seed for network in networks], jnp.uint32), stacked

@@ -35,7 +35,8 @@ class Stopping(NamedTuple):
 class TrainState(NamedTuple):
     """Parameters, model state, optimiser state, averaged weights, root key, updates done, scalars, totals, memory.
 
-    With several networks every leaf has a leading axis. `ema` and `stopping` are `()` where unused.
+    The functions of `steps` see one network; everywhere else each leaf has a leading axis of networks, even of one.
+    `ema` and `stopping` are `()` where unused.
     """
 
     params: Params

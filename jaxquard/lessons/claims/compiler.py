@@ -70,7 +70,6 @@ def make_ways(lab: "Lab", config: Config) -> dict[str, Callable[[int], Way]]:
     resolved, data = lab.prepare(config)
     alone = resolved.replace(seeds=1)
     task, program = make_run(alone, data)
-    _, together = make_run(resolved, data)
     images, labels, size, per_epoch = data.images, data.labels, config.batch_size, task.steps_per_epoch
 
     def one_step(ts: Any, rows: jax.Array, images: jax.Array, labels: jax.Array) -> Any:
@@ -78,7 +77,8 @@ def make_ways(lab: "Lab", config: Config) -> dict[str, Callable[[int], Way]]:
 
     def step_by_step(step: Any, updates: int, seed: int) -> Way:
         first = start(program, task, [alone.replace(seed=seed)])
-        order = program.orders(first.key, 0)[: per_epoch * size].reshape(per_epoch, size)
+        order = program.orders(first.key, 0)[0, : per_epoch * size].reshape(per_epoch, size)
+        first = jax.tree.map(lambda leaf: leaf[0], first)
         batches = [order[number % per_epoch] for number in range(updates)]
         jax.block_until_ready((first, batches))
 
@@ -91,7 +91,7 @@ def make_ways(lab: "Lab", config: Config) -> dict[str, Callable[[int], Way]]:
 
         return way
 
-    def whole_epoch(program: Any, networks: int, seed: int) -> Way:
+    def whole_epoch(networks: int, seed: int) -> Way:
         first = start(program, task, [alone.replace(seed=seed + k) for k in range(networks)])
         order = program.orders(first.key, 0)
         jax.block_until_ready((first, order))
@@ -106,8 +106,8 @@ def make_ways(lab: "Lab", config: Config) -> dict[str, Callable[[int], Way]]:
     return {
         "interpreted": functools.partial(step_by_step, one_step, UPDATES["interpreted"]),
         "jitted step": functools.partial(step_by_step, jax.jit(one_step), UPDATES["jitted step"]),
-        "compiled epoch": functools.partial(whole_epoch, program, 1),
-        "many networks": functools.partial(whole_epoch, together, config.seeds),
+        "compiled epoch": functools.partial(whole_epoch, 1),
+        "many networks": functools.partial(whole_epoch, config.seeds),
     }
 
 

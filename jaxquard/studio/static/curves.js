@@ -68,8 +68,7 @@ const colour = (i) => SERIES[i % SERIES.length];
 /** Mean, lowest and highest of a figure over the networks, where they are finite (on a logarithmic axis: positive). */
 function pointsOf(epochs, figure, networks, factor, log) {
   return epochs.filter((line) => figure(line) !== undefined && figure(line) !== null).map((line) => {
-    const all = [figure(line)].flat();
-    const given = networks && all.length > 1 ? networks.map((k) => all[k]) : all;
+    const given = networks ? networks.map((k) => figure(line)[k]) : figure(line);
     const values = given.filter((value) => typeof value === "number").map((value) => factor * value);
     if (!values.length) return { x: line.epoch, y: null, low: null, high: null, of: given.length };
     const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

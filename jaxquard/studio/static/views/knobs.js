@@ -1,6 +1,7 @@
 // The form of a run: a recipe, and every setting of the package with its sentence, as the server describes them.
 
 import { h, labelled } from "../dom.js";
+import { spread } from "./status.js";
 
 // Shown at once; the others wait behind "More".
 const FIRST = new Set([
@@ -93,8 +94,7 @@ export class Knobs {
 
 function about({ summary, test_accuracy: measured }) {
   if (!measured) return summary;
-  const figure = `${(100 * measured.mean).toFixed(2)} ± ${(100 * measured.std).toFixed(2)} %`;
-  return `${summary} Measured: ${figure} of test images right (n = ${measured.n}).`;
+  return `${summary} Measured: ${spread(measured)} of test images right (n = ${measured.length}).`;
 }
 
 class Field {

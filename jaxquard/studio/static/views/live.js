@@ -95,7 +95,7 @@ export class Live {
     this.how.textContent = [`Epoch ${epoch} of ${epochs}`, ...this.time(), ...size(this.detail)].join(" · ");
     const [last, atEnd] = [this.lines.at(-1), status === "finished"];
     clear(this.figures,
-      atEnd && figure("test accuracy", test(this.detail), percent, sweep),
+      atEnd && figure("test accuracy", this.detail.test_accuracy, percent, sweep),
       FIGURES.map(([name, key, how]) => figure(name, sound(last?.[key], this.detail), how, sweep)));
     this.tested.textContent = atEnd ? confused(this.detail) : "";
     this.rank();
@@ -191,14 +191,14 @@ function figure(name, value, how, sweep) {
 
 /** A figure without those of networks that diverged: an accuracy of theirs is 0. */
 function sound(value, { diverged = [] }) {
-  return Array.isArray(value) ? value.filter((_, k) => !diverged.some(({ network }) => network === k)) : value;
+  return value?.filter((_, k) => !diverged.some(({ network }) => network === k));
 }
 
 /** A figure in words: of several networks the mean, of those of a sweep the least and the greatest. */
 function told(value, how, sweep) {
   const middle = mean(value);
   if (middle === null) return null;
-  return sweep && Array.isArray(value) ? ends(value).map((end) => how(end)).join(" … ") : how(middle);
+  return sweep ? ends(value).map((end) => how(end)).join(" … ") : how(middle);
 }
 
 function size({ parameters, networks, sweep }) {
@@ -214,11 +214,6 @@ export const ACTIONS = {
   stop: "Stop",
   resume: "Resume",
 };
-
-/** The test accuracy of a run's own evaluation at its end: one figure for each network. */
-function test({ test_accuracy: figure }) {
-  return figure?.values ?? figure;
-}
 
 /** What was taken for what most often in that evaluation. */
 function confused({ confusion, sweep, networks }) {

@@ -155,7 +155,7 @@ function lost({ diverged = [], networks }) {
 
 /** A figure in words; networks of a sweep have no common mean: `80.90 … 86.41 %`. */
 function accuracy(figure, sweep) {
-  if (!sweep || !figure?.values || mean(figure) === null) return spread(figure);
-  const [least, greatest] = ends(figure.values);
+  if (!sweep || mean(figure) === null) return spread(figure);
+  const [least, greatest] = ends(figure);
   return `${(100 * least).toFixed(2)} … ${percent(greatest, 2)}`;
 }

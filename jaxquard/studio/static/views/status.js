@@ -39,23 +39,24 @@ export function duration(seconds) {
 }
 
 /** The least and the greatest of a figure over a sweep's networks, which have no common mean. */
-export function ends(values) {
-  const sound = values.filter((value) => typeof value === "number");
-  return [Math.min(...sound), Math.max(...sound)];
+export function ends(figure) {
+  return [Math.min(...numbers(figure)), Math.max(...numbers(figure))];
 }
 
-/** One figure of one network or of several (a number, a list, or {mean, …}): its mean, null where there is none. */
+const numbers = (figure) => (figure ?? []).filter((value) => typeof value === "number");
+
+/** The mean of a figure, which has a value for each network; null where none has one. */
 export function mean(figure) {
-  const values = Array.isArray(figure) ? figure.filter((value) => typeof value === "number") : [];
-  if (values.length) return values.reduce((sum, value) => sum + value, 0) / values.length;
-  return typeof figure === "number" ? figure : (figure?.mean ?? null);
+  const values = numbers(figure);
+  return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
 }
 
 /** `88.71 %`, or `88.71 ± 0.12 %` over several networks. */
 export function spread(figure) {
-  const middle = mean(figure);
-  if (typeof figure?.std !== "number" || middle === null) return percent(middle, 2);
-  return `${(100 * middle).toFixed(2)} ± ${percent(figure.std, 2)}`;
+  const [values, middle] = [numbers(figure), mean(figure)];
+  if (values.length < 2) return percent(middle, 2);
+  const squares = values.reduce((sum, value) => sum + (value - middle) ** 2, 0);
+  return `${(100 * middle).toFixed(2)} ± ${percent(Math.sqrt(squares / (values.length - 1)), 2)}`;
 }
 
 /** A setting's value in words: what has parts names them. */
