@@ -157,7 +157,10 @@ export class Live {
     await new Promise(requestAnimationFrame);
     if (!this.ended) this.show();
     const learns = this.detail.status === "running";
-    const charts = learns ? curves(this.lines, this.detail.groups) : (await this.http.get(`${this.path}/charts`)).charts;
+    const { groups, diverged } = this.detail;
+    const charts = learns
+      ? curves(this.lines, groups, diverged)
+      : (await this.http.get(`${this.path}/charts`)).charts;
     if (this.ended) return;
     const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
     charts.sort((a, b) => place(a) - place(b));
