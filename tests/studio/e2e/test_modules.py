@@ -215,7 +215,12 @@ def test_ticks_are_round_numbers_and_epochs_are_whole(ask, ends, whole, ticks):
 
 @pytest.mark.parametrize(
     ("ends", "ticks"),
-    [((0.003, 20), [0.01, 0.1, 1, 10]), ((0.15, 0.6), [0.2, 0.5]), ((0.21, 0.24), [0.21, 0.22, 0.23, 0.24])],
+    [
+        ((0.003, 20), [0.01, 0.1, 1, 10]),
+        ((0.15, 0.6), [0.2, 0.3, 0.4, 0.5, 0.6]),
+        ((1.5, 60), [2, 5, 10, 20, 50]),
+        ((0.21, 0.24), [0.21, 0.22, 0.23, 0.24]),
+    ],
 )
 def test_a_logarithmic_axis_always_has_ticks(ask, ends, ticks):
     assert ask("return modules.plot.logarithmic(given)", "plot", given=ends) == pytest.approx(ticks)

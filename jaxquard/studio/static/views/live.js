@@ -227,8 +227,10 @@ function test({ test_accuracy: figure }) {
 function confused({ confusion, sweep, networks }) {
   if (!confusion || sweep) return "";
   const { true: truth, predicted, count, of, networks: same } = confusion;
-  const few = networks.length > 1 ? `, the mean of the ${same} of ${networks.length} networks where these two lead` : "";
-  return `In the test at its end, most often confused: ${truth}, taken for ${predicted} (${Math.round(count)} of ${of}${few}).`;
+  const several = networks.length > 1;
+  const many = `${several ? "on average " : ""}${Math.round(count)} of ${of} images`;
+  const where = several ? `; the commonest confusion in ${same} of ${networks.length} networks` : "";
+  return `In the test at its end, most often confused: ${truth}, taken for ${predicted} (${many}${where}).`;
 }
 
 const CURE = "A smaller learning rate is the usual cure.";
