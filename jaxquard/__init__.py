@@ -11,26 +11,46 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxquard.api import compare, evaluate, predict, train
+    from jaxquard.api import compare, evaluate, load_model, predict, train
     from jaxquard.config import Config
     from jaxquard.data import load
     from jaxquard.errors import JaxquardError
+    from jaxquard.runs.directory import Run
+    from jaxquard.runs.train import Observer, TrainResult
 
-__version__ = "0.1.0"
-__all__ = ["Config", "JaxquardError", "compare", "evaluate", "load", "predict", "train"]
+    __version__: str
+
+__all__ = [
+    "Config",
+    "JaxquardError",
+    "Observer",
+    "Run",
+    "TrainResult",
+    "compare",
+    "evaluate",
+    "load",
+    "load_model",
+    "predict",
+    "train",
+]
 
 _HOMES = {
     "Config": "config",
     "JaxquardError": "errors",
-    "compare": "api",
-    "evaluate": "api",
+    "Observer": "runs.train",
+    "Run": "runs.directory",
+    "TrainResult": "runs.train",
     "load": "data",
-    "predict": "api",
-    "train": "api",
-}
+} | dict.fromkeys(("compare", "evaluate", "load_model", "predict", "train"), "api")
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("jaxquard")
     if name not in _HOMES:
         raise AttributeError(f"module 'jaxquard' has no attribute {name!r}")
     return getattr(importlib.import_module(f"jaxquard.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__, "__version__"})

@@ -9,49 +9,64 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 
 from jaxquard import data, recipes
+from jaxquard.arguments import checked
 from jaxquard.config import Config, checked_number
 from jaxquard.data import Dataset, catalogue
+from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError
 from jaxquard.files import expanded, is_writable
-from jaxquard.runs import comparing, directory
+from jaxquard.runs import comparing, directory, models, predicting
+from jaxquard.runs import train as training
 from jaxquard.runs.comparing import Comparison
+from jaxquard.runs.directory import Run
 from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.interrupts import Interrupts, saving_first
 from jaxquard.runs.lock import refuse_if_in_use
-
-if TYPE_CHECKING:
-    from jaxquard.data.sources import Progress, Report
-    from jaxquard.runs.models import TrainedModel
-    from jaxquard.runs.predicting import Predictions
-    from jaxquard.runs.train import Observer, TrainResult
-    from jaxquard.training.evaluation import Evaluation
+from jaxquard.runs.models import TrainedModel
+from jaxquard.runs.predicting import Predictions
+from jaxquard.runs.train import Observer, TrainResult
+from jaxquard.training.evaluation import Evaluation, judge, none_if_nan
 
 Split = Literal["test", "validation", "train"]
+Named = str | Path | Run | TrainResult  # a model or a run, by name or path, the run itself, the result of training it
 
 
+def _name(model: Named) -> str:
+    run = model.run if isinstance(model, TrainResult) else model
+    return os.fspath(run.path if isinstance(run, Run) else run)
+
+
+@checked
 def train(
     config: Config | str | None = None,
     *,
-    resume: str | None = None,
+    resume: Named | None = None,
     runs: str | Path | None = None,
     name: str | None = None,
     until: int | None = None,
     checkpoint_every: int | None = None,
     dataset: str | Path | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     offline: bool | None = None,
-    observer: "Observer | None" = None,
-    report: "Report | None" = None,
-    progress: "Progress | None" = None,
-) -> "TrainResult":
-    """Train a config (or a recipe, by name), or go on with the run `resume`, and evaluate it on the test set once.
+    observer: Observer | None = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
+) -> TrainResult:
+    """Train a new run, or continue one, and evaluate it once on the test set.
 
+    config: the settings, or the name of a recipe (default: `Config()`).
+    resume: the run to continue, instead of a config and a name. A finished run is not trained again.
     dataset: where the data of the run `resume` are now, if they were moved.
+    runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: the new run's (default: made up).
+    until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after so many steps.
+    data_dir, offline, report, progress: as for `load`. observer: called while training, and may stop it.
+    Raises UsageError for arguments that make no sense, DataError for data that are missing or damaged, DivergedError
+    when no network has a finite loss, and RunError for a run that is missing, in use, already there or damaged.
     Ctrl-C saves a checkpoint, then raises KeyboardInterrupt with the command to go on with; a second one does not wait.
     """
     if resume is not None and (config is not None or name is not None):
@@ -63,20 +78,17 @@ def train(
         for option, value in (("until", until), ("checkpoint_every", checkpoint_every))
     )
     began, where = time.perf_counter(), directory.runs_directory(runs)
-    run = directory.find(resume, where) if resume is not None else None
+    run = directory.find(_name(resume), where) if resume is not None else None
     if run:
         refuse_if_in_use(run.path)
     if name is not None:
         directory.free_path(where, name)
     if isinstance(config, str):
         config = recipes.find(config).config
-    if run:
-        from jaxquard.runs.train import result_of_finished
-
-        if finished := result_of_finished(run):
-            if observer and not is_writable(run.path):
-                observer.warn(f"{run.path} may only be read: nothing was locked or changed")
-            return finished
+    if run and (finished := training.result_of_finished(run)):
+        if observer and not is_writable(run.path):
+            observer.warn(f"{run.path} may only be read: nothing was locked or changed")
+        return finished
     config = run.config if run else config or Config()
     options: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
     loaded = _load(dataset, config.dataset, **options)
@@ -84,8 +96,6 @@ def train(
     path = os.path.abspath(expanded(config.dataset))
     config = config.replace(dataset=known.name if known else path)
     loading = time.perf_counter() - began
-
-    from jaxquard.runs import train as training
 
     if config.teacher:
         config = config.replace(teacher=_from_anywhere(config.teacher, where))
@@ -136,45 +146,47 @@ def _from_anywhere(model: str, where: Path) -> str:
     return model if named or not Path(path).exists() else f"{os.path.abspath(path)}{at}{number}"
 
 
+@checked
 def evaluate(
-    model: str | Path,
+    model: Named,
     *,
     dataset: str | Path | None = None,
     split: Split = "test",
     why: str = "asked for",
     runs: str | Path | None = None,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     offline: bool | None = None,
-    report: "Report | None" = None,
-) -> tuple[list["TrainedModel"], Dataset, list["Evaluation"]]:
-    """Judge a model, or every network of a run, on one split. A look at the test set is recorded in its run.
+    report: Report | None = None,
+) -> tuple[list[TrainedModel], Dataset, list[Evaluation]]:
+    """Evaluate a model, or every network of a run, on one split: (networks, data set, one Evaluation a network).
 
-    report: gets a line where that run may only be read; without it, that is a Python warning.
+    model: the name, path or result of a run, RUN@k, a weights file, or a model that comes with Jaxquard.
+    dataset: other data than those it was trained on. split: "test", "validation" (what its training held out) or
+    "train". why: the reason to put on record. An evaluation on the test set is recorded in the run.
+    runs: the folder of all runs. data_dir, offline, report: as for `load`; of a run that may only be read, report is
+    told so (without it, a Python warning).
+    Raises UsageError for arguments that make no sense or data that do not fit the model, DataError for data and
+    RunError for a run that are missing or damaged.
     """
-    from jaxquard.runs.models import load_models
-    from jaxquard.training.evaluation import judge, none_if_nan
-
-    if split not in get_args(Split):
-        raise UsageError(f"split: {split!r} is none of {', '.join(get_args(Split))}")
-    model = os.fspath(model)
-    models = load_models(model, directory.runs_directory(runs))
+    name = _name(model)
+    networks = models.load_models(name, directory.runs_directory(runs))
     options = {"data_dir": data_dir, "offline": offline, "report": report}
-    loaded = _load(dataset, models[0].config.dataset, **options)
-    images, labels = choose_split(models[0], loaded, split)
-    if loaded.classes != len(models[0].class_names):
-        raise UsageError(f"{loaded.name} has {loaded.classes} classes, {model} knows {len(models[0].class_names)}")
-    judged = [judge(one.logits(images), labels) for one in models]
-    run = models[0].run
+    loaded = _load(dataset, networks[0].config.dataset, **options)
+    images, labels = choose_split(networks[0], loaded, split)
+    if loaded.classes != len(networks[0].class_names):
+        raise UsageError(f"{loaded.name} has {loaded.classes} classes, {name} knows {len(networks[0].class_names)}")
+    judged = [judge(one.logits(images), labels) for one in networks]
+    run = networks[0].run
     if run and split == "test":
         accuracies, losses = [one.accuracy for one in judged], [none_if_nan(one.loss) for one in judged]
         found: dict[str, Any] = {"n": len(labels), "accuracy": accuracies, "loss": losses}
-        found["steps"] = [one.step for one in models]
-        if fault := run.note_evaluation("evaluate", why, model=model, dataset=loaded.name, split=split, **found):
+        found["steps"] = [one.step for one in networks]
+        if fault := run.note_evaluation("evaluate", why, model=name, dataset=loaded.name, split=split, **found):
             (report or warnings.warn)(f"note: {fault}")
-    return models, loaded, judged
+    return networks, loaded, judged
 
 
-def choose_split(model: "TrainedModel", dataset: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:
+def choose_split(model: TrainedModel, dataset: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of one split, cut as the model's own training cut them."""
     if split == "test":
         return dataset.test_images, dataset.test_labels
@@ -186,13 +198,24 @@ def choose_split(model: "TrainedModel", dataset: Dataset, split: Split) -> tuple
     return val_images, val_labels
 
 
-def is_other_data(model: "TrainedModel", dataset: Dataset) -> bool:
+def is_other_data(model: TrainedModel, dataset: Dataset) -> bool:
     """Whether a model is judged on data that its training did not know as its own."""
     return not is_same_data(model.dataset, dataset)
 
 
+@checked
+def load_model(model: Named, *, runs: str | Path | None = None) -> TrainedModel:
+    """One network, ready to use; `logits` maps uint8 images (n, height, width, channels) to float64 (n, classes).
+
+    model: as for `evaluate`, but of a run of several networks one must be named, RUN@k. runs: the folder of all runs.
+    Raises RunError for a run or a file that is missing or damaged, or has several networks.
+    """
+    return models.load_model(_name(model), directory.runs_directory(runs))
+
+
+@checked
 def predict(
-    model: str | Path,
+    model: Named,
     pictures: Sequence[str | Path],
     *,
     as_is: bool = False,
@@ -200,23 +223,18 @@ def predict(
     keep_going: bool = False,
     runs: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> "Predictions":
+) -> Predictions:
     """Say what is in pictures: files, and folders for every picture in them. A sequence of Prediction, in order.
 
-    `background` is that of the pictures, "auto" finds it out; `as_is` neither looks for an object nor inverts anything.
+    model, runs: as for `load_model`. pictures: paths, at least one.
+    background: that of the pictures; "auto" finds it out. as_is: neither look for an object nor invert anything.
+    progress: gets how many pictures are read, and how many there are.
     A picture that cannot be read raises DataError, but with `keep_going` its Prediction has an `error` instead.
-    `progress` gets how many pictures are read, and how many there are.
+    Raises as `load_model`, too.
     """
-    if isinstance(pictures, str | Path):
-        raise UsageError("predict: give the pictures as a list, even a single one")
     if not pictures:
         raise UsageError("predict: which picture? jaxquard predict MODEL IMAGE…")
-    if background not in ("auto", "light", "dark"):
-        raise UsageError(f"background: {background!r} is none of auto, light, dark")
-    from jaxquard.runs import predicting
-    from jaxquard.runs.models import load_model
-
-    loaded = load_model(os.fspath(model), directory.runs_directory(runs))
+    loaded = load_model(model, runs=runs)
     files, notes = predicting.find_pictures(pictures)
     found = []
     for one in predicting.predict(loaded, files, as_is=as_is, background=background, progress=progress):
@@ -226,9 +244,14 @@ def predict(
     return predicting.Predictions(loaded, found, notes)
 
 
-def compare(names: Sequence[str | Path], *, runs: str | Path | None = None) -> Comparison:
-    """Two runs or more side by side: what differs between their settings, their figures, and which is better."""
-    if isinstance(names, str | Path) or len(names) < 2:
+@checked
+def compare(names: Sequence[Named], *, runs: str | Path | None = None) -> Comparison:
+    """Two runs or more side by side: what differs between their settings, their figures, and which is better.
+
+    names: the runs, each by id, path, the run itself or its result. runs: the folder of all runs.
+    Raises UsageError for fewer than two, RunError for a run that is missing or damaged.
+    """
+    if len(names) < 2:
         raise UsageError("compare: name two runs or more")
     root = directory.runs_directory(runs)
-    return comparing.compare([directory.find(os.fspath(name), root) for name in names])
+    return comparing.compare([directory.find(_name(name), root) for name in names])

@@ -38,6 +38,7 @@ def keep_compiled_programs() -> None:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import jax
 
+    warnings.filterwarnings("ignore", message=".*persistent compilation cache", category=UserWarning)
     settings: Any = jax.config
     if settings.jax_compilation_cache_dir or not settings.jax_enable_compilation_cache:
         return
@@ -48,4 +49,3 @@ def keep_compiled_programs() -> None:
         return
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
-    warnings.filterwarnings("ignore", message=".*persistent compilation cache", category=UserWarning)

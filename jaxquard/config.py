@@ -10,6 +10,7 @@ import functools
 import math
 import numbers
 import operator
+import os
 import re
 import sys
 import tomllib
@@ -19,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
+from jaxquard.arguments import plain, shown
 from jaxquard.errors import UsageError
 from jaxquard.files import expanded
 
@@ -256,6 +258,8 @@ class Config:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
         """The inverse of `to_dict`; an unknown name is an error that suggests the nearest one."""
+        if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
+            raise UsageError(f"config: must map names of settings to values, not {shown(values)}")
         return cls(**values)
 
 
@@ -266,6 +270,8 @@ def flag(name: str, value: Any) -> list[str]:
         return [f"--no-{dashed}"]
     if value is True:
         return [f"--{dashed}"]
+    if value is None:
+        return [f"--{dashed}", "none"]
     return [f"--{dashed}", *map(str, value if isinstance(value, tuple | list) else [value])]
 
 
@@ -393,27 +399,30 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
     """`value` as `kind`, within the setting's bounds; UsageError otherwise."""
     if name == "sweep":
         return _checked_sweep(value)
+    value = plain(value)
     options = [option for option in get_args(kind) if option is not type(None)] or [kind]
     if type(None) in get_args(kind):
-        if value is None or (isinstance(value, str) and value.lower() in ("", "none")):  # TOML has no word for it
-            return None
         kind = options[0]
+        if value is None or (kind is str and str(value).lower() in ("", "none")):  # TOML has no word for it
+            return None
     if name == "validation":
         return _checked_validation(value)
     if get_origin(kind) is Literal:
-        if value not in options:
-            raise UsageError(f"{name}: {_shown(value)} is none of {', '.join(options)}{suggestion(value, options)}")
+        if not isinstance(value, str) or value not in options:
+            raise UsageError(f"{name}: {shown(value)} is none of {', '.join(options)}{suggestion(value, options)}")
         return value
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
-            raise UsageError(f"{name}: must be a list of whole numbers, not {_shown(value)}")
+            raise UsageError(f"{name}: must be a list of whole numbers, not {shown(value)}")
         return tuple(_number(name, int, item) for item in value)
     if kind in (int, float):
         return _number(name, kind, value)
+    if kind is str and isinstance(value, os.PathLike):
+        value = os.fspath(value)
     if not isinstance(value, kind):
-        raise UsageError(f"{name}: must be {'true or false' if kind is bool else 'text'}, not {_shown(value)}")
-    if kind is str and not value.isascii() and value.encode(errors="replace").decode() != value:
-        raise UsageError(f"{name}: {_shown(value)} has characters that cannot be written down as UTF-8")
+        raise UsageError(f"{name}: must be {'true or false' if kind is bool else 'text'}, not {shown(value)}")
+    if kind is str and ("\0" in value or value.encode(errors="replace").decode() != value):
+        raise UsageError(f"{name}: {shown(value)} has characters that cannot be written down")
     return value
 
 
@@ -425,17 +434,18 @@ def checked_number(name: str, kind: type, value: Any, single: bool = False, **bo
     """`value` as `kind` (int or float) within `bounds` (as `setting` has them), seen in single precision if `single`;
     UsageError otherwise. The one rule for numbers, wherever they come from: 3.0 is a whole number, 3.5 is none.
     """
-    if not isinstance(value, bool | int | float) and isinstance(value, numbers.Real):  # NumPy's, made plain
+    value = plain(value)
+    if not isinstance(value, bool | int | float) and isinstance(value, numbers.Real):  # a fraction, say
         value = int(value) if isinstance(value, numbers.Integral) else float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
     # a scalar is what it is to the network, which computes in single precision: there 0.999999999 is 1, and 1e-50 is 0
     seen = array("f", [value])[0] if number and single else value
     if not number or math.isinf(seen) or (kind is int and value != int(value)):
-        raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {_shown(value)}")
+        raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {shown(value)}")
     limits = {b: bound for b, bound in bounds.items() if bound is not None}
     if not all(_BOUNDS[b][1](seen, bound) for b, bound in limits.items()):
         needs = " and ".join(f"{_BOUNDS[b][0]} {bound}" for b, bound in limits.items())
-        raise UsageError(f"{name}: must be {needs}, not {_shown(value)}")
+        raise UsageError(f"{name}: must be {needs}, not {shown(value)}")
     return kind(value)
 
 
@@ -447,15 +457,6 @@ _BOUNDS = {
 }
 
 
-def _shown(value: object) -> str:
-    """A value in an error message: on one line, and not long."""
-    try:
-        text = repr(value)
-    except ValueError:
-        text = "a number of thousands of digits"
-    return text if len(text) <= 60 else f"{text[:60]}…"
-
-
 def _checked_validation(value: Any) -> Any:
     if isinstance(value, str) and value == "auto":
         return value
@@ -464,18 +465,18 @@ def _checked_validation(value: Any) -> Any:
         return _number("validation", float if share else int, value)
     except UsageError:
         wanted = "a whole number of images, a share of them below 1, or auto"
-        raise UsageError(f"validation: must be {wanted}, not {_shown(value)}") from None
+        raise UsageError(f"validation: must be {wanted}, not {shown(value)}") from None
 
 
 def _checked_sweep(swept: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
     pairs = list(swept.items()) if isinstance(swept, Mapping) else swept
     if not isinstance(pairs, list | tuple) or any(not isinstance(p, list | tuple) or len(p) != 2 for p in pairs):
-        raise UsageError(f"sweep: must map settings to lists of values, not {_shown(swept)}")
+        raise UsageError(f"sweep: must map settings to lists of values, not {shown(swept)}")
     for name, values in pairs:
-        if name not in SCALARS:
-            raise UsageError(f"sweep: {_shown(name)} is none of {', '.join(SCALARS)}{suggestion(name, SCALARS)}")
+        if not isinstance(name, str) or name not in SCALARS:
+            raise UsageError(f"sweep: {shown(name)} is none of {', '.join(SCALARS)}{suggestion(name, SCALARS)}")
         if not isinstance(values, list | tuple) or not values:
-            raise UsageError(f"sweep: {name} needs a list of at least one value, not {_shown(values)}")
+            raise UsageError(f"sweep: {name} needs a list of at least one value, not {shown(values)}")
         if len({array("f", [_number(name, float, value)])[0] for value in values}) < len(values):
             raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
     if len(dict(pairs)) < len(pairs):

@@ -132,7 +132,7 @@ class TrainingDisplay:
     def asking(self, teacher: str, done: int, total: int) -> None:
         """A teacher is asked about all images, which takes a while: `done` of `total` answers are there."""
         if not done:
-            self.line(f"asking the teacher, {teacher}: {total:,} answers, kept for the next time")
+            self.line(f"asking the teacher, {teacher}: {total:,} answers")
         if self.bar:
             if self.task is None:
                 self.task = self.bar.add_task("teacher", total=total)

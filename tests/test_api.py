@@ -1,6 +1,9 @@
 """The verbs as functions: what the command line does, without it."""
 
+import dataclasses
+import importlib.metadata
 import shutil
+import typing
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +13,23 @@ from PIL import Image
 import jaxquard
 from jaxquard import api
 from jaxquard.config import Config
-from jaxquard.errors import DataError, RunError, UsageError
+from jaxquard.data import Dataset
+from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.training.evaluation import log_probabilities
+
+
+class BytesPath:
+    """A path that is bytes."""
+
+    def __fspath__(self):
+        return b"one"
+
+
+class Unshowable:
+    """A value without a repr."""
+
+    def __repr__(self):
+        raise RuntimeError("no")
 
 
 @pytest.fixture(scope="module")
@@ -193,7 +211,7 @@ def test_a_bad_picture_is_raised_or_reported(root, tmp_path):
 
 
 def test_the_background_is_one_of_three(root):
-    with pytest.raises(UsageError, match="background: 'white' is none of auto, light, dark"):
+    with pytest.raises(UsageError, match="background: must be one of auto, light, dark, not 'white'"):
         api.predict("one", ["a.png"], background="white", runs=root)  # pyright: ignore[reportArgumentType]
 
 
@@ -201,7 +219,7 @@ def test_predict_wants_a_picture(root):
     with pytest.raises(UsageError, match="which picture"):
         api.predict("one", [], runs=root)
     for single in ("a.png", Path("a.png")):
-        with pytest.raises(UsageError, match="as a list"):
+        with pytest.raises(UsageError, match="must be a list"):
             api.predict("one", single, runs=root)
 
 
@@ -212,7 +230,7 @@ def test_a_path_may_be_text_and_a_model_a_path(root):
 
 
 def test_another_split_is_refused(root):
-    with pytest.raises(UsageError, match="split: 'tset' is none of test, validation, train"):
+    with pytest.raises(UsageError, match="split: must be one of test, validation, train, not 'tset'"):
         api.evaluate("one", split="tset", runs=root)  # pyright: ignore[reportArgumentType]
 
 
@@ -252,5 +270,119 @@ def test_compare_shows_the_settings_that_differ_and_no_others(root):
 
 @pytest.mark.parametrize("names", [[], ["one"], "one", Path("one")])
 def test_compare_wants_two_runs(root, names):
-    with pytest.raises(UsageError, match="two runs or more"):
+    with pytest.raises(UsageError, match=r"two runs or more|must be a list"):
         api.compare(names, runs=root)
+
+
+ARRAY = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
+WRONG = {  # what nobody means as a name, a path, a setting, a list of pictures
+    "none": None,
+    "an array": ARRAY,
+    "a list of arrays": [ARRAY],
+    "a data set": Dataset("d", ARRAY, ARRAY, ARRAY, ARRAY, ("0",), {}, "made up"),
+    "bytes": b"one",
+    "a path of bytes": BytesPath(),
+    "a zero byte": "a\0b",
+    "a path with one": Path("a\0b"),
+    "half a letter": "\ud800",
+    "nothing": "",
+    "long": "x" * 5000,
+    "lines": "a\nb",
+    "a number": 7,
+    "a fraction": 0.5,
+    "not a number": float("nan"),
+    "huge": 10**5000,
+    "complex": 1j,
+    "a boolean": True,
+    "a tuple": ("one", "two"),
+    "a dictionary": {"epochs": 1},
+    "a set": {1},
+    "a class": Config,
+    "a function": len,
+    "a module": np,
+    "unshowable": Unshowable(),
+}
+DIGITS = Config(dataset="digits", hidden=())
+SETTINGS = [field.name for field in dataclasses.fields(Config)]
+CALLS = {
+    "train(_)": lambda wrong, **there: jaxquard.train(wrong, offline=True, **there),
+    "train(resume=_)": lambda wrong, **there: jaxquard.train(resume=wrong, **there),
+    **{
+        f"train({name}=_)": lambda wrong, name=name, **there: jaxquard.train(DIGITS, **there | {name: wrong})
+        for name in ("name", "until", "checkpoint_every", "data_dir", "offline", "observer", "report", "progress")
+    },
+    "evaluate(_)": jaxquard.evaluate,
+    **{
+        f"evaluate({name}=_)": lambda wrong, name=name, **there: jaxquard.evaluate("one", **there | {name: wrong})
+        for name in ("dataset", "split", "why", "data_dir", "offline", "report")
+    },
+    "predict(_, …)": lambda wrong, **there: jaxquard.predict(wrong, ["a.png"], **there),
+    "predict(…, _)": lambda wrong, **there: jaxquard.predict("one", wrong, **there),
+    "predict(…, [_])": lambda wrong, **there: jaxquard.predict("one", [wrong], **there),
+    "compare(_)": lambda wrong, **there: jaxquard.compare(() if isinstance(wrong, tuple) else wrong, **there),
+    "compare([_])": lambda wrong, **there: jaxquard.compare(["one", wrong], **there),
+    "load_model(_)": jaxquard.load_model,
+    "logits(_)": lambda wrong, **there: jaxquard.load_model("one", **there).logits(wrong),
+    "load(_)": lambda wrong, **_: jaxquard.load(wrong),
+    "Run(_)": lambda wrong, **_: jaxquard.Run(wrong).config,
+    "Observer(_)": lambda wrong, **_: jaxquard.Observer(wrong),
+    "Config.from_dict(_)": lambda wrong, **_: Config.from_dict({"epoch": 1} if isinstance(wrong, dict) else wrong),
+    "Config.from_dict({_})": lambda wrong, **_: Config.from_dict({wrong if wrong.__hash__ else (): 1}),
+    **{f"runs=_ in {call.__name__}": lambda wrong, call=call, **_: call("one", runs=wrong) for call in (
+        jaxquard.evaluate, jaxquard.load_model)},
+    **{f"Config({name}=_)": lambda wrong, name=name, **_: Config(**{name: wrong}) for name in SETTINGS},
+}  # fmt: skip
+
+
+PLAUSIBLE = {"none", "nothing", "long", "lines", "a number", "a fraction", "a boolean", "a class", "a function"}
+
+
+def refusal(call, wrong, runs):
+    """What is said of a wrong argument; None if it is taken."""
+    try:
+        CALLS[call](wrong, runs=runs)
+    except JaxquardError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_a_wrong_argument_is_refused_in_a_line_or_two(call, root, monkeypatch):
+    monkeypatch.setattr("jaxquard.runs.train.train", lambda *args, **options: None)
+    for kind, wrong in WRONG.items():
+        told = refusal(call, wrong, root)
+        if told is None:
+            assert kind in PLAUSIBLE, kind
+        else:
+            assert 1 <= len(told.splitlines()) <= 2, kind
+            assert len(told) < 1000, kind
+
+
+def test_what_is_plainly_meant_is_taken(root, npz):
+    result = jaxquard.train(resume=Path("one"), runs=root)
+    _, _, (found,) = jaxquard.evaluate(result)
+    assert jaxquard.evaluate(result.run, split=np.str_("train"))[2][0].n == 100
+    assert jaxquard.load_model(result).name == "one"
+    assert [line.run.id for line in jaxquard.compare([result, result.run, "two"], runs=root).runs] == [
+        "one",
+        "one",
+        "two",
+    ]
+    assert jaxquard.train(resume=result.run).test_accuracy == found.accuracy
+    assert jaxquard.Run(str(root / "one")).config == result.run.config
+    plain = Config(
+        dataset=npz, epochs=np.int64(3), learning_rate=np.float32(0.5), flip=np.bool_(True), seed=np.array(7)
+    )
+    assert plain == Config(dataset=str(npz), epochs=3, learning_rate=0.5, flip=True, seed=7)
+    assert [type(value) for value in (plain.epochs, plain.learning_rate, plain.flip)] == [int, float, bool]
+
+
+def test_the_public_names_show_and_say_their_types():
+    assert {*jaxquard.__all__, "__version__"} <= set(dir(jaxquard))
+    for name in jaxquard.__all__:
+        public = getattr(jaxquard, name)
+        assert typing.get_type_hints(public) or public is JaxquardError
+        assert public.__doc__
+    hints = typing.get_type_hints(jaxquard.train)
+    assert (hints["observer"], hints["return"]) == (jaxquard.Observer | None, jaxquard.TrainResult)
+    assert jaxquard.__version__ == importlib.metadata.version("jaxquard")

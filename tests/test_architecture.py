@@ -11,9 +11,11 @@ import jaxquard
 
 PACKAGE = Path(jaxquard.__file__).parent
 
-# room -> the rooms it may import. `errors` may be imported by all; a room may always import itself.
+# room -> the rooms it may import. EVERYWHERE may be imported by all; a room may always import itself.
+EVERYWHERE = {"arguments", "errors"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
+    "arguments": set(),
     "nn": set(),
     "optim": set(),
     "files": set(),
@@ -34,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "display": {"config", "data", "doctor", "recipes", "runs", "streams", "training"},
     "cli": {"api", "charts", "compilation", "config", "data", "display", "doctor", "files", "lessons", "recipes"}
     | {"installed", "runs", "streams", "studio", "sweeps"},
-    "__init__": {"api", "config", "data"},
+    "__init__": {"api", "config", "data", "runs"},
     "__main__": {"cli"},
 }
 
@@ -52,7 +54,8 @@ def imported_modules(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}:{node.lineno}: import by the absolute name"
-            found |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= {node.module} - {"jaxquard"}
     return found
 
 
@@ -63,9 +66,31 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 def test_every_arrow_points_one_way(path: Path) -> None:
     here = room(path)
     assert here in ARROWS, f"{here} is a new room: say in ARROWS what it may import"
-    rooms = {name.split(".")[1] for name in imported_modules(path) if name.startswith("jaxquard.")}
-    rooms = {name for name in rooms if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
-    assert rooms - {here, "errors"} <= ARROWS[here]
+    assert rooms_of(imported_modules(path)) - {here, *EVERYWHERE} <= ARROWS[here]
+
+
+def rooms_of(modules: set[str]) -> set[str]:
+    """The rooms that these imports reach; what is taken from the package itself, such as its version, is `__init__`."""
+    named = {name.split(".")[1] for name in modules if name.startswith("jaxquard.")}
+    rooms = {name for name in named if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
+    return rooms | ({"__init__"} if "jaxquard" in modules or named - rooms else set())
+
+
+@pytest.mark.parametrize(
+    ("line", "rooms"),
+    [
+        ("import jaxquard", {"__init__"}),
+        ("import jaxquard as j", {"__init__"}),
+        ("from jaxquard import __version__", {"__init__"}),
+        ("from jaxquard import train, data", {"__init__", "data"}),
+        ("from jaxquard import api", {"api"}),
+        ("import jaxquard.runs.lock", {"runs"}),
+        ("from jaxquard.runs.lock import locked", {"runs"}),
+    ],
+)
+def test_a_bare_import_of_the_package_is_seen(tmp_path: Path, line: str, rooms: set[str]) -> None:
+    (tmp_path / "file.py").write_text(line)
+    assert rooms_of(imported_modules(tmp_path / "file.py")) == rooms
 
 
 def test_the_arrows_make_no_circle() -> None:

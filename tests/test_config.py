@@ -138,7 +138,7 @@ def test_numbers_take_the_type_of_their_setting():
 
 @pytest.mark.parametrize("name", ["dataset", "teacher", "recipe"])
 def test_text_that_is_no_utf8_is_refused(name: str):
-    with pytest.raises(UsageError, match=f"^{name}: .* cannot be written down as UTF-8"):
+    with pytest.raises(UsageError, match=f"^{name}: .* cannot be written down"):
         Config(**{name: "n\udcff.npz"})
 
 
@@ -235,7 +235,7 @@ def test_another_librarys_name_is_known(given: str, meant: str):
 @pytest.mark.parametrize("none", [None, "none", "None", ""])
 def test_a_teacher_can_be_taken_away(none: str | None):
     assert Config(teacher="cnn").replace(teacher=none).teacher is None
-    assert Config.from_dict({"teacher": none, "pixel_mean": none}) == Config()
+    assert Config.from_dict({"teacher": none}) == Config()
 
 
 def test_held_out():

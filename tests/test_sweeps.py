@@ -74,3 +74,9 @@ def test_what_remains_of_a_sweep_is_every_combination_but_the_first():
         parts = remaining(shapes, done)
         assert [one for part in parts for one in itertools.product(*part.values())] == every[done:]
         assert [parse(written(part)) for part in parts] == parts
+
+
+def test_a_sweep_of_shapes_must_hold_something_out():
+    for given, swept in (({"validation": 0}, {"hidden": ((5,), (6,))}), ({}, {"validation": (0, 10)})):
+        with pytest.raises(UsageError, match="cannot be 0"):
+            expand(Config(), given, swept)

@@ -10,7 +10,6 @@ import sys
 import cyclopts
 from cyclopts import App, Parameter
 
-from jaxquard import __version__
 from jaxquard.cli.lessons import lesson, list_lessons
 from jaxquard.cli.options import from_text
 from jaxquard.cli.training import train
@@ -20,10 +19,17 @@ from jaxquard.errors import JaxquardError
 from jaxquard.runs.interrupts import SIGNALS, leave
 from jaxquard.streams import make_usable, say, silence
 
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("jaxquard")
+
+
 app = App(
     name="jaxquard",
     help="Train real networks on small images in seconds, look inside, and put them to the test.",
-    version=__version__,
+    version=_version,  # asked for when needed, which is slow
     help_format="plaintext",  # reading Markdown would take a fifth of the time in which --help must be there
     default_parameter=Parameter(
         converter=from_text,

@@ -33,10 +33,10 @@ def evaluate(
     common: Shared = COMMON,
 ) -> None:
     """Judge a model: accuracy, loss, confusion, precision and recall, calibration, its most confident mistakes."""
+    compilation.keep_compiled_programs()
     from jaxquard import api
     from jaxquard.display import evaluation_tables
 
-    compilation.keep_compiled_programs()
     options = data_options(source, common)
     options.pop("progress")
     models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
@@ -78,6 +78,7 @@ def predict(
     common: Shared = COMMON,
 ) -> None:
     """Say what is in pictures, with probabilities."""
+    compilation.keep_compiled_programs()
     from jaxquard import api
     from jaxquard.display import Reading, prediction_notes, prediction_table
 
@@ -86,7 +87,6 @@ def predict(
         raise UsageError("--csv - and --json both write to stdout; give one of them")
     if csv and not to_stdout and csv.exists() and not overwrite:
         raise UsageError(f"{csv}: already there; choose another name or add --overwrite")
-    compilation.keep_compiled_programs()
     options: dict[str, Any] = {"as_is": as_is, "background": background, "keep_going": True, "runs": common.runs}
     found = api.predict(model, pictures, progress=None if common.quiet else Reading(), **options)
     _note_unfinished([found.model], common)

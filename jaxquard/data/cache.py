@@ -10,6 +10,7 @@ import json
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from jaxquard.data import idx
 from jaxquard.data.catalogue import Entry
 from jaxquard.errors import DataError
 from jaxquard.files import cache_folder, expanded, sync_directory
+
+Report = Callable[[str], None]  # gets one plain line per attempt
+Progress = Callable[[str, int, int | None], None]  # gets (file name, bytes so far, total bytes or None)
 
 _MANIFEST = "manifest.json"
 _PART = ".part"

@@ -63,7 +63,7 @@ def unknown(name: str) -> UsageError:
     likeness = {known: difflib.SequenceMatcher(None, name.lower(), known).ratio() for known in CATALOGUE}
     names = ", ".join(sorted(CATALOGUE, key=lambda known: -likeness[known]))
     return UsageError(
-        f"unknown data set '{name[:80]}'. Known: {names};\nor a folder of four IDX files, or an .npz file"
+        f"unknown data set {name[:80]!r}. Known: {names};\nor a folder of four IDX files, or an .npz file"
     )
 
 

@@ -35,6 +35,18 @@ class Dataset:
     scaled_from: int = 255
     own_validation: int = 0
 
+    def __post_init__(self) -> None:
+        """UsageError where an array is not of the form above."""
+        for part in ("train", "test"):
+            images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
+            oddities.check_images(images, np.shape(images)[1:], "a Dataset")
+            whole = np.asarray(labels).dtype.kind in "iu"
+            if np.ndim(images) != 4 or np.shape(labels) != (len(images),) or not whole:
+                raise UsageError(
+                    f"a Dataset has {part}_images (n, height, width, channels) and {part}_labels, whole numbers (n,), "
+                    f"not {np.shape(images)} and {np.shape(labels)} of {np.asarray(labels).dtype}"
+                )
+
     def __repr__(self) -> str:
         size, train, test = _size(self.train_images), len(self.train_images), len(self.test_images)
         return f"<Dataset {self.name}: {train:,} training and {test:,} test images of {size}, {self.classes} classes>"

@@ -4,12 +4,13 @@ import importlib.util
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
+from jaxquard.arguments import checked
 from jaxquard.data import cache, catalogue, idx
-from jaxquard.data.cache import Cached
+from jaxquard.data.cache import Cached, Progress, Report
 from jaxquard.data.catalogue import Entry
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.folder import load_folder
@@ -17,17 +18,15 @@ from jaxquard.data.npz import load_npz
 from jaxquard.errors import DataError, JaxquardError
 from jaxquard.files import expanded
 
-if TYPE_CHECKING:
-    from jaxquard.data.sources import Progress, Report
 
-
+@checked
 def load(
     dataset: str | Path = "fashion-mnist",
     *,
-    data_dir: Path | None = None,
+    data_dir: str | Path | None = None,
     offline: bool | None = None,
-    report: "Report | None" = None,
-    progress: "Progress | None" = None,
+    report: Report | None = None,
+    progress: Progress | None = None,
 ) -> Dataset:
     """Load a data set: a known name, a folder of four IDX files, or an .npz file.
 
@@ -41,6 +40,7 @@ def load(
         return _load_path(dataset)
     if not entry.files:
         return _load_digits(entry)
+    data_dir = Path(data_dir) if data_dir else None
     if offline is None:
         offline = os.environ.get("JAXQUARD_OFFLINE", "0") not in ("", "0")
     cached = _from_cache(entry, data_dir, report or _ignore)
@@ -81,7 +81,7 @@ def _status(entry: Entry, folder: Path) -> Status:
     return Status(entry.name, entry.title, "ready", folder, size, cached.source)
 
 
-def _from_cache(entry: Entry, data_dir: Path | None, report: "Report") -> Cached | None:
+def _from_cache(entry: Entry, data_dir: Path | None, report: Report) -> Cached | None:
     try:
         return cache.load(entry, cache.home(data_dir) / entry.name)
     except DataError as damage:
@@ -89,7 +89,7 @@ def _from_cache(entry: Entry, data_dir: Path | None, report: "Report") -> Cached
         return None
 
 
-def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: "Report", progress: "Progress") -> Cached:
+def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: Report, progress: Progress) -> Cached:
     """The data set from the first sources that have it, leaving a copy in the cache for next time."""
     from jaxquard.data import sources  # and with it urllib: 30 ms that a warm start need not spend
 

@@ -14,14 +14,12 @@ from urllib.request import OpenerDirector
 import numpy as np
 
 from jaxquard.data import debian, folder, idx
-from jaxquard.data.cache import Cached
+from jaxquard.data.cache import Cached, Progress, Report
 from jaxquard.data.catalogue import Entry, File
 from jaxquard.data.download import Stalled, download, https_only, unreachable
 from jaxquard.errors import DataError
 
 Fetch = Callable[[File], bytes | Path]
-Report = Callable[[str], None]
-Progress = Callable[[str, int, int | None], None]
 
 
 @dataclass(frozen=True)

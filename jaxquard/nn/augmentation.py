@@ -65,9 +65,10 @@ def random_erasing(
     pixels = h * w * jax.random.uniform(keys[0], (n,), minval=area[0], maxval=area[1])
     ratio = jax.random.uniform(keys[1], (n,), minval=aspect, maxval=1 / aspect)
     sides = jnp.round(jnp.sqrt(jnp.stack([pixels * ratio, pixels / ratio])))
-    height, width = jnp.minimum(sides, jnp.array([[h], [w]])).astype(int)
+    height, width = jnp.minimum(sides, jnp.array([[h], [w]], sides.dtype)).astype(int)
     corner = jax.random.uniform(keys[2], (2, n))
-    top, left = (corner * (jnp.array([[h], [w]]) + 1 - jnp.stack([height, width]))).astype(int)
+    places = jnp.array([[h], [w]]) + 1 - jnp.stack([height, width])
+    top, left = (corner * places.astype(corner.dtype)).astype(int)
     erased = jax.random.bernoulli(keys[3], probability, (n, 1, 1, 1)) & _inside(x, top, left, height, width)
     return jnp.where(erased, jax.random.bits(keys[4], x.shape, "uint8").astype(x.dtype), x)
 
@@ -81,7 +82,7 @@ def mixup(key: jax.Array, x: jax.Array, targets: jax.Array, alpha: float | jax.A
     share = jnp.where(alpha > jnp.finfo(jnp.float32).tiny, jax.random.beta(key, alpha, alpha, (len(x),)), 1.0)
 
     def blend(a: jax.Array) -> jax.Array:
-        weight = share.reshape(-1, *[1] * (a.ndim - 1))
+        weight, a = share.reshape(-1, *[1] * (a.ndim - 1)), a.astype(share.dtype)
         return weight * a + (1 - weight) * jnp.roll(a, 1, axis=0)
 
     return blend(x), blend(targets)

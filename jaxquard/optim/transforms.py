@@ -23,6 +23,11 @@ class GradientTransformation(NamedTuple):
     update: Callable[..., tuple[Tree, Tree]]
 
 
+def as_float(step: jax.Array) -> jax.Array:
+    """A step count as the floating-point number that formulas take; said here, so that strict promotion accepts it."""
+    return step.astype(jnp.result_type(float))
+
+
 def chain(*transforms: GradientTransformation) -> GradientTransformation:
     """One transformation after the other, first to last; the state is the tuple of theirs."""
 
@@ -106,7 +111,8 @@ def scale_by_adam(beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 
         step = opt_state.step + 1
         mean = jax.tree.map(lambda g, m: beta1 * m + (1 - beta1) * g, grads, opt_state.mean)
         square = jax.tree.map(lambda g, v: beta2 * v + (1 - beta2) * g**2, grads, opt_state.square)
-        bias1, bias2 = 1 - beta1**step, 1 - beta2**step
+        count = as_float(step)
+        bias1, bias2 = 1 - beta1**count, 1 - beta2**count
         updates = jax.tree.map(lambda m, v: (m / bias1) / (jnp.sqrt(v / bias2) + epsilon), mean, square)
         return updates, AdamState(step, mean, square)
 
@@ -170,7 +176,7 @@ def scale_by_learning_rate(learning_rate: Scalar | Schedule) -> GradientTransfor
     schedule = learning_rate if callable(learning_rate) else constant(learning_rate)
 
     def update(grads: Tree, step: jax.Array, params: Tree = None) -> tuple[Tree, jax.Array]:
-        rate = schedule(step)
+        rate = schedule(as_float(step))
         return jax.tree.map(lambda g: -rate * g, grads), step + 1
 
     return GradientTransformation(lambda params: jnp.zeros((), jnp.int32), update)

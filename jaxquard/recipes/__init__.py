@@ -40,7 +40,7 @@ def find(name: str) -> Recipe:
     if name not in names():
         raise UsageError(f"{name!r} is none of the recipes {', '.join(names())}{suggestion(name, names())}")
     module = importlib.import_module(f"jaxquard.recipes.{name.replace('-', '_')}")
-    purpose = (module.__doc__ or "").strip().splitlines()[0]
+    purpose = (module.__doc__ or name).strip().splitlines()[0]  # python -OO has no docstrings
     config = module.CONFIG.replace(recipe=name)
     judged = (module.CLASS, module.SEEDS, module.BEATS, module.GOAL)
     return Recipe(name, purpose, config, *judged, results().get(name))

@@ -23,6 +23,7 @@ from typing import Any
 
 import tomli_w
 
+from jaxquard.arguments import check
 from jaxquard.config import Config, suggestion
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.files import existing, expanded, explained, is_read_only, sweep, write_directory
@@ -86,7 +87,7 @@ def free_path(root: Path, name: str) -> Path:
     path = root / checked_name(name)
     if name.lower() in map(str.lower, shipped()):
         raise UsageError(f"run name {name!r}: a model that comes with Jaxquard has it; choose another")
-    if path.exists():
+    if os.path.exists(path):
         raise RunError(f"{path}: already there; choose another name, or remove it first")
     return path
 
@@ -103,6 +104,10 @@ class Run:
     """One run directory, read on demand."""
 
     path: Path
+
+    def __post_init__(self) -> None:
+        check("path", self.path, str | Path)
+        object.__setattr__(self, "path", Path(self.path))
 
     @property
     def id(self) -> str:
@@ -274,7 +279,8 @@ def find(name: str, root: Path) -> Run:
     for path in (root / name, Path(expanded(name))):
         if name and os.path.isfile(path / "config.toml"):  # False, too, for what must not or cannot be looked at
             return Run(path)
-    refuse_part_of_run(name, root)
+    if name:
+        refuse_part_of_run(name, root)
     raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
 
 
@@ -282,13 +288,13 @@ def refuse_part_of_run(name: str, root: Path) -> None:
     """RunError naming the run where `name` is a file or a folder of one, such as a checkpoint."""
     for path in (root / name, Path(name)):
         run = next((folder for folder in path.parents if os.path.isfile(folder / "config.toml")), None)
-        if run and path.exists():
+        if run and os.path.exists(path):  # not Path's method, which raises where it cannot look
             asked = run.name if run.parent == root else run
             raise RunError(f"{name}: part of a run, no model of its own; name the run instead: {asked}")
 
 
 def every(root: Path) -> Iterator[Run]:
     """All runs in a directory, oldest name first."""
-    if root.is_dir():
+    if os.path.isdir(root):  # not Path's method, which raises where it cannot look
         paths = sorted(path for path in root.iterdir() if NAME.fullmatch(path.name))
         yield from (Run(path) for path in paths if os.path.isfile(path / "config.toml"))

@@ -61,11 +61,9 @@ def machine() -> dict[str, Any]:
     """Versions, devices and threads."""
     import jax
 
-    import jaxquard
-
     settings: Any = jax.config
     return {
-        "jaxquard": jaxquard.__version__,
+        "jaxquard": version("jaxquard"),
         "python": platform.python_version(),
         "jax": jax.__version__,
         "jaxlib": version("jaxlib"),

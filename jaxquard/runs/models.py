@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -177,7 +178,7 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
         run = directory.find(run_name, root)
         models = [average_of_run(run)] if number == ALL else models_of_run(run)
     except RunError as error:
-        if (root / run_name).exists() or Path(run_name).exists():
+        if os.path.exists(root / run_name) or os.path.exists(run_name):
             raise
         known = [*directory.shipped(), *(run.id for run in directory.every(root))]
         raise RunError(

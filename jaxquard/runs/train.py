@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxquard.arguments import check
 from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.errors import DivergedError, JaxquardError, RunError
@@ -91,6 +92,10 @@ class Observer:
     warn: Callable[[str], None] = lambda line: None
     should_stop: Callable[[], bool] = lambda: False
     asking: teacher.Asking = lambda name, done, total: None
+
+    def __post_init__(self) -> None:
+        for name, function in vars(self).items():
+            check(name, function, Callable[..., Any])
 
 
 def train(

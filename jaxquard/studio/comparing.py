@@ -26,7 +26,7 @@ def comparison(reader: Reader, names: Sequence[str]) -> dict[str, Any]:
     return {
         "settings": [{"name": name, "values": [one.settings[name] for one in found.runs]} for name in differing],
         "runs": [reader.summary(sight) for sight in sights],
-        "charts": curves.of_runs({one.run.id: one.run.epochs() for one in found.runs}),
+        "charts": curves.of_runs(dict(curves.best_of(one.run) for one in found.runs)),
         "verdict": found.verdict,
     }
 

@@ -8,7 +8,9 @@ from typing import Any
 
 from jaxquard.charts import Chart, learning_curves, lines, theme
 from jaxquard.errors import UsageError
+from jaxquard.runs.directory import Run
 from jaxquard.runs.journal import Line
+from jaxquard.runs.ranking import ranking
 from jaxquard.studio.drawing import drawn
 
 Group = dict[str, Any]  # a setting of a sweep: its `label`, and its `networks` by their numbers
@@ -55,6 +57,29 @@ def of_networks(figure: Any, networks: Sequence[int]) -> Any:
 def of_runs(runs: Mapping[str, Sequence[Line]]) -> list[dict[str, Any]]:
     """Several runs in one chart of accuracy and one of loss."""
     return list(_with_figures(_learning({name: thinned(epochs) for name, epochs in runs.items()})))
+
+
+def lines_of(run: Run) -> list[Line]:
+    """A run's epoch lines without the figures of networks from where they diverged on: an accuracy would be 0."""
+    lost = {line.get("network", 0): line["step"] for line in run.journal() if line.get("event") == "diverged"}
+
+    def sound(figure: Any, step: int) -> Any:
+        if isinstance(figure, Mapping):
+            return {name: sound(value, step) for name, value in figure.items()}
+        if not isinstance(figure, list):
+            return figure
+        return [None if step >= lost.get(k, math.inf) else value for k, value in enumerate(figure)]
+
+    return [sound(line, line["step"]) for line in run.epochs()] if lost else run.epochs()
+
+
+def best_of(run: Run) -> tuple[str, list[Line]]:
+    """A run's name and epoch lines, of a sweep those of its best setting, for a mean over all would say little."""
+    swept, lines = [name for name, _ in run.config.sweep], lines_of(run)
+    if not swept:
+        return run.id, lines
+    best = groups_of(ranking([run], swept)[:1])[0]
+    return f"{run.id} at {best['label']}", [of_networks(line, best["networks"]) for line in lines]
 
 
 def thinned(epochs: Sequence[Line]) -> Sequence[Line]:

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Self
 
 from anyio import to_thread
@@ -20,7 +21,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-import jaxquard
 from jaxquard.runs import strict_json
 from jaxquard.studio.runs import Reader
 from jaxquard.studio.security import refused
@@ -85,7 +85,7 @@ class Listener:
 
     def hello(self) -> str:
         """The first event, from which an interrupted listener can already go on."""
-        return as_text("hello", {"version": jaxquard.__version__}, self.cursor.text(self.watch.look()))
+        return as_text("hello", {"version": version("jaxquard")}, self.cursor.text(self.watch.look()))
 
     def news(self) -> str:
         """Everything that happened since this was last asked for."""

@@ -9,8 +9,9 @@ the last hidden layer is no judge: distances there passed over most noise (docs/
 import base64
 import binascii
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import jax
 import jax.numpy as jnp
@@ -26,8 +27,9 @@ from jaxquard.data.dataset import shuffled
 from jaxquard.data.framing import Framing
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.runs.predicting import answer
 from jaxquard.studio.models import Shelf, Subject, learned
-from jaxquard.studio.security import read_json
+from jaxquard.studio.security import is_picture, read_json
 from jaxquard.training.evaluation import all_logits, log_probabilities
 
 MODELS = 2  # side by side
@@ -38,11 +40,12 @@ STEP_EDGE = 256  # pixels: a step is there to be looked at
 
 
 class Question(NamedTuple):
-    """Which models are asked, and about what: the bytes of a picture, or the pixels of one or several."""
+    """Which models are asked, about the bytes of a picture or the pixels of several, and how to see the picture."""
 
     models: list[str]
     picture: bytes | None
     pixels: Any
+    seeing: dict[str, Any]  # options of read_picture
 
 
 class Seen(NamedTuple):
@@ -51,26 +54,53 @@ class Seen(NamedTuple):
     images: np.ndarray
     steps: list[dict[str, str]]
     notes: list[str]
+    warnings: list[str]
 
 
 async def read_question(request: Request) -> Question:
     """The question in a request: a picture as it is, with ?model=M, or a JSON object."""
-    if request.headers.get("content-type", "").startswith("image/"):
-        return Question(_checked_names(request.query_params.getlist("model")), await request.body(), None)
-    return as_question(await read_json(request))
+    if not is_picture(request.headers):
+        return as_question(await read_json(request))
+    asked = request.query_params
+    as_is = asked.get("as_is", "false")
+    seeing = _checked_seeing({**asked, "as_is": {"true": True, "false": False}.get(as_is, as_is)})
+    return Question(_checked_names(asked.getlist("model")), await request.body(), None, seeing)
 
 
 def as_question(document: dict[str, Any]) -> Question:
-    """The question in a JSON object: `model` or `models`, and `image` (base64) or `pixels`. Raises UsageError."""
+    """The question in a JSON object: `model` or `models`, and `image` (base64 or a data URL) or `pixels`.
+
+    Raises UsageError.
+    """
     names = _checked_names(document["models"] if "models" in document else [document.get("model")])
     if ("image" in document) == ("pixels" in document):
-        raise UsageError("send either image, the base64 of a PNG, JPEG or WebP picture, or pixels")
+        raise UsageError("send either image, a picture as base64 or as a data URL, or pixels")
+    seeing = _checked_seeing(document)
     if "pixels" in document:
-        return Question(names, None, document["pixels"])
+        return Question(names, None, document["pixels"], seeing)
+    return Question(names, _decoded(document["image"]), None, seeing)
+
+
+def _decoded(image: Any) -> bytes:
+    """The bytes of a picture from base64, alone or in a data URL."""
+    if isinstance(image, str) and image[:5].lower() == "data:":
+        head, _, image = image.partition(",")
+        if not head.lower().endswith(";base64"):
+            raise UsageError("image: a data URL has to be one in base64: data:image/png;base64,…")
+        image = unquote(image)
     try:
-        return Question(names, base64.b64decode(document["image"], validate=True), None)
+        return base64.b64decode(image, validate=True)
     except (binascii.Error, ValueError, TypeError):
         raise UsageError("image: not base64") from None
+
+
+def _checked_seeing(told: Mapping[str, Any]) -> dict[str, Any]:
+    as_is, background = told.get("as_is", False), told.get("background", "auto")
+    if not isinstance(as_is, bool):
+        raise UsageError("as_is: true or false")
+    if background not in ("auto", "light", "dark"):
+        raise UsageError("background: auto, light or dark")
+    return {"as_is": as_is, "background": background}
 
 
 def _checked_names(names: Any) -> list[str]:
@@ -82,10 +112,10 @@ def _checked_names(names: Any) -> list[str]:
 def see(question: Question, image_shape: tuple[int, int, int], framing: Framing) -> Seen:
     """The question's pictures as a network of such images receives them. Raises UsageError or DataError."""
     if question.picture is None:
-        return Seen(as_images(question.pixels, image_shape), [], [])
-    picture = read_picture(question.picture, image_shape=image_shape, framing=framing)
+        return Seen(as_images(question.pixels, image_shape), [], [], [])
+    picture = read_picture(question.picture, image_shape=image_shape, framing=framing, **question.seeing)
     steps = [{"name": name, "png": thumbnail(pixels)} for name, pixels in picture.steps]
-    return Seen(picture.image[None], steps, list(picture.notes))
+    return Seen(picture.image[None], steps, list(picture.notes), list(picture.warnings))
 
 
 def as_images(pixels: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
@@ -123,7 +153,7 @@ def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
         "predictions": predictions,
         "steps": first.steps,
         "notes": first.notes,
-        "warning": warning([line["model"] for line in predictions if line["unlike"]]),
+        "warnings": [*first.warnings, *warnings([line["model"] for line in predictions if line["unlike"]])],
     }
 
 
@@ -133,18 +163,9 @@ def predictions_of(subject: Subject, images: np.ndarray) -> list[dict[str, Any]]
     probabilities = np.exp(log_probabilities(model.logits(images)))
     answers = zip(probabilities, is_unlike(subject, images), strict=True)
     return [
-        {"model": model.name, "picture": number, **as_answer(row, model.class_names), "unlike": bool(unlike)}
+        {"model": model.name, "picture": number, **answer(row, model.class_names), "unlike": bool(unlike)}
         for number, (row, unlike) in enumerate(answers)
     ]
-
-
-def as_answer(row: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """Probabilities (classes,) with what they say; nothing, where a network that diverged has none."""
-    if not np.isfinite(row).all():
-        nothing = dict.fromkeys(names)
-        return {"label": None, "class_index": None, "probability": None, "probabilities": nothing}
-    k, probabilities = int(row.argmax()), dict(zip(names, row.tolist(), strict=True))
-    return {"label": names[k], "class_index": k, "probability": float(row[k]), "probabilities": probabilities}
 
 
 class Familiar(NamedTuple):
@@ -192,12 +213,11 @@ def is_unlike(subject: Subject, images: np.ndarray) -> np.ndarray:
     return np.asarray((all_logits(functools.partial(strangeness, known), images) > limits).any(axis=1))
 
 
-def warning(models: list[str]) -> str | None:
+def warnings(models: list[str]) -> list[str]:
     """What to say of models that learned from nothing like what they are shown."""
-    if not models:
-        return None
     told = " and ".join(dict.fromkeys(models))
-    return f"This looks like nothing that {told} learned from, so the answer means little, however sure it sounds."
+    said = f"This looks like nothing that {told} learned from, so the answer means little, however sure it sounds."
+    return [said] if models else []
 
 
 async def post_predict(request: Request) -> JSONResponse:

@@ -146,7 +146,7 @@ def charts_of(reader: Reader, name: str) -> list[dict[str, Any]]:
     """How a run learned, in charts; a sweep's by setting."""
     run = reader.find(name).run
     swept = [name for name, _ in run.config.sweep]
-    return curves.of_run(run.epochs(), curves.groups_of(ranking([run], swept)) if swept else [])
+    return curves.of_run(curves.lines_of(run), curves.groups_of(ranking([run], swept)) if swept else [])
 
 
 async def list_runs(request: Request) -> JSONResponse:

@@ -22,11 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from jaxquard.runs import strict_json
 
 MAX_BODY = 1_000_000  # bytes
+MAX_PICTURE = 64_000_000  # bytes of a body that is a picture, as its Content-Type says
 MAX_DEPTH = 8  # of objects and lists in JSON
 TOKEN = "x-jaxquard-token"
 SAFE = ("GET", "HEAD")
 ELSEWHERE = ("cross-site", "same-site")  # whence even a GET of the API is refused: some of them take seconds
-TOO_LARGE = f"the request is larger than {MAX_BODY // 1_000_000} MB"
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -69,7 +69,7 @@ class Guard:
             await refused(*refusal)(scope, receive, hardened)
             return
         try:
-            await self.app(scope, limited(receive), hardened)
+            await self.app(scope, limited(receive, largest(Headers(scope=scope))), hardened)
         except ClientDisconnect:  # nobody to answer
             return
         except Exception as error:
@@ -96,22 +96,39 @@ class Guard:
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
             return 400, "the request's length is no number"
-        return (413, TOO_LARGE) if len(length) > 15 or int(length) > MAX_BODY else None
+        largest_body = largest(headers)
+        return (413, too_large(largest_body)) if len(length) > 15 or int(length) > largest_body else None
 
     def _knows(self, given: list[str]) -> bool:
         return len(given) == 1 and hmac.compare_digest(given[0].encode(), str(self.token).encode())
 
 
-def limited(receive: Receive) -> Receive:
-    """`receive`, which gives up on a body that turns out larger than it may be."""
+def largest(headers: Headers) -> int:
+    """How many bytes the body of a request may have."""
+    return MAX_PICTURE if is_picture(headers) else MAX_BODY
+
+
+def is_picture(headers: Headers) -> bool:
+    """Whether a body is a picture, and not JSON."""
+    return headers.get("content-type", "").startswith("image/")
+
+
+def too_large(most: int) -> str:
+    """What is said of a body of more bytes than that."""
+    hint = "" if most == MAX_PICTURE else "; a picture can be sent as it is, with Content-Type: image/…"
+    return f"the request is larger than {most // 1_000_000} MB{hint}"
+
+
+def limited(receive: Receive, most: int) -> Receive:
+    """`receive`, which gives up on a body that turns out to have more bytes."""
     read = 0
 
     async def receive_some() -> Message:
         nonlocal read
         message = await receive()
         read += len(message.get("body", b""))
-        if read > MAX_BODY:
-            raise HTTPException(413, TOO_LARGE)
+        if read > most:
+            raise HTTPException(413, too_large(most))
         return message
 
     return receive_some

@@ -5,6 +5,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Container, Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 from anyio import to_thread
@@ -13,7 +14,6 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-import jaxquard
 from jaxquard import recipes
 from jaxquard.config import NEEDS, Config, flag
 from jaxquard.data import catalogue
@@ -79,7 +79,7 @@ def arguments(config: Config) -> list[str]:
     """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the defaults."""
     base = recipes.find(config.recipe).config if config.recipe in recipes.names() else Config()
     differing = [name for name in FIELDS if getattr(config, name) != getattr(base, name)]
-    if any(getattr(config, name) is None for name in differing):  # which no flag can say, but Config() does
+    if any(getattr(config, name) is None for name in differing if name != "teacher"):  # no flag says none but --teacher
         base, differing = Config(), [name for name in FIELDS if getattr(config, name) != getattr(Config(), name)]
     words = ["--recipe", base.recipe] if base.recipe else []
     for name in differing:
@@ -171,7 +171,7 @@ def is_known(model: str, runs: Container[str]) -> bool:
 def information(state: Any) -> dict[str, Any]:
     """What there is to choose from."""
     return {
-        "version": jaxquard.__version__,
+        "version": version("jaxquard"),
         "token": state.studio.token is not None,
         "datasets": [
             {"name": name, "title": title, "train": facts.train, "notes": list(facts.notes)}

@@ -10,6 +10,7 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DataError, UsageError
+from jaxquard.training.device import check_jax
 
 
 class TrainingData(NamedTuple):
@@ -39,5 +40,6 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
         pixel_mean=mean if config.pixel_mean is None else config.pixel_mean,
         pixel_std=std if config.pixel_std is None else config.pixel_std,
     )
+    check_jax()
     device = (jnp.asarray(images), jnp.asarray(labels, jnp.int32))
     return config, TrainingData(*device, val_images, np.asarray(val_labels), len(dataset.class_names))

@@ -14,9 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.config import Config
-from jaxquard.errors import UsageError
 from jaxquard.nn.model import Params, State
 from jaxquard.training import steps
+from jaxquard.training.device import check_jax
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 from jaxquard.training.steps import Task
@@ -42,9 +42,8 @@ class Program(NamedTuple):
 
 
 def make_program(task: Task) -> Program:
-    """Every function a training needs, compiled when first called. UsageError where JAX has double precision on."""
-    if jnp.zeros(()).dtype != jnp.float32:
-        raise UsageError("JAX computes in double precision here (jax_enable_x64), Jaxquard in single: turn it off")
+    """Every function a training needs, compiled when first called. An error where JAX cannot be used (`check_jax`)."""
+    check_jax()
     return _program(task)
 
 

@@ -22,7 +22,7 @@ from jaxquard.nn.model import Model, Params, State, pre_activations
 from jaxquard.nn.pooling import avg_pool
 from jaxquard.optim import schedules
 from jaxquard.optim.optimizers import optimizer
-from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, is_matrix
+from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, as_float, is_matrix
 from jaxquard.training.randomness import AUGMENT, DROPOUT, IMPLEMENTATION, INIT, stream
 from jaxquard.training.state import Stopping, Totals, TrainState
 
@@ -177,7 +177,7 @@ def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
     key = jax.random.key(seed, impl=IMPLEMENTATION)
     params, state = make_model(task, hyper).init(stream(key, INIT))
     copy = functools.partial(jax.tree.map, jnp.copy)  # donated buffers must all be different ones
-    best = Stopping(jnp.float32(jnp.inf), jnp.int32(-1), jnp.int32(0), copy(params), copy(state))
+    best = Stopping(jnp.float32(jnp.finfo(jnp.float32).max), jnp.int32(-1), jnp.int32(0), copy(params), copy(state))
     return TrainState(
         params=params,
         state=state,
@@ -302,7 +302,7 @@ def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -
     zs = list(pre_activations(model, ts.params, ts.state, images).items())[:-1]
     activation = ACTIVATIONS[task.config.activation]
     return Diagnosis(
-        learning_rate=jnp.float32(make_schedule(task, ts.hyper)(ts.step - 1)),
+        learning_rate=jnp.float32(make_schedule(task, ts.hyper)(as_float(ts.step - 1))),
         grad_norm=layer_norms(grads),
         update_norm=layer_norms(updates),
         dead={name: dead_share(activation, z) for name, z in zs},

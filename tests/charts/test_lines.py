@@ -76,3 +76,15 @@ def test_spread_keeps_distance_and_order(positions, gap):
 def test_no_finite_value_is_one_message():
     with pytest.raises(UsageError, match="no row has a finite 'y'"):
         lines([{"x": 1, "y": math.nan}], "x", "y", title="T", subtitle="S")
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_a_single_point_stands_on_an_axis_as_wide_as_any(log):
+    (x, y), value = ("epoch", "loss"), 0.1 + 0.2
+    rows = [{x: 3, y: value, "run": "a"}, {x: 3, y: 0.3, "run": "b"}]  # which differ by rounding
+    view = lines(rows, x, y, title="t", subtitle="", series="run", log_x=log, log_y=log).view
+    low, high = view["encoding"]["x"]["scale"]["domain"]
+    assert low <= 2.5 < 3.5 <= high
+    low, high = view["layer"][1]["encoding"]["y"]["scale"]["domain"]
+    assert high / value > 1.05
+    assert low / value < 0.95

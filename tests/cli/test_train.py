@@ -11,6 +11,7 @@ import pytest
 
 from jaxquard import api
 from jaxquard.cli import training
+from jaxquard.config import Config
 from jaxquard.display import TrainingDisplay
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
@@ -228,6 +229,16 @@ def test_until_then_resume(jaxquard, npz, quick):
     rest = jaxquard("train", "--resume", "x", "--json")
     assert rest.document["epochs"] == 2
     assert rest.err.splitlines()[0] == "run x: 203 parameters, from step 6"
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_teacher_who_is_asked_is_a_line_and_a_bar_on_a_terminal(capsys, monkeypatch, terminal):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
+    with TrainingDisplay(Config()) as display:
+        for done in (0, 1000, 2000):
+            display.asking("cnn-small", done, 2000)
+            assert bool(display.bar and display.bar.tasks) == (terminal and done < 2000)
+    assert capsys.readouterr().err.count("asking the teacher, cnn-small: 2,000 answers") == 1
 
 
 def test_a_run_that_had_finished_says_so(jaxquard, root):

@@ -1,5 +1,6 @@
 """The four arrays must agree, and what is held out must be the same for ever."""
 
+import dataclasses
 import hashlib
 
 import numpy as np
@@ -35,6 +36,20 @@ def test_a_dataset_is_what_the_rest_expects() -> None:
 
 def test_a_dataset_introduces_itself_in_a_line() -> None:
     assert repr(made()) == "<Dataset made: 7 training and 2 test images of 2×3×1, 3 classes>"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_images": np.zeros((7, 2, 3, 1))}, "uint8 array of 0 to 255, not float64; where they are 0 to 1: np"),
+        ({"test_images": np.zeros((2, 2, 3), np.uint8)}, r"has test_images \(n, height, width, channels\) and"),
+        ({"train_labels": np.zeros(6, np.int32)}, r"not \(7, 2, 3, 1\) and \(6,\) of int32"),
+        ({"test_labels": np.zeros(2)}, r"whole numbers \(n,\), not \(2, 2, 3, 1\) and \(2,\) of float64"),
+    ],
+)
+def test_arrays_of_another_form_make_no_dataset(changes: dict[str, np.ndarray], message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        dataclasses.replace(made(), **changes)
 
 
 def test_colour_stays_colour() -> None:

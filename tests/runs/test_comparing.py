@@ -91,6 +91,15 @@ def test_other_data_have_no_winner(made):
     assert said(*runs) == "No winner: they were trained on different data (a, b)."
 
 
+@pytest.mark.parametrize("use", [{"scaled_from": 1}, {"own_validation": 10}])
+def test_the_same_arrays_used_in_another_way_are_other_data(made, use):
+    runs = [made("a", TWO, [0.8, 0.8]), made("b", OTHER, [0.9, 0.9])]
+    file = runs[1].path / "environment.json"
+    facts = json.loads(file.read_text())["dataset"]
+    file.write_text(json.dumps({"dataset": facts | use}))
+    assert said(runs[0], Run(runs[1].path)).startswith("No winner: they were trained on different data")
+
+
 def test_the_same_data_by_another_name_are_the_same(made):
     runs = [made("a", TWO, [0.8, 0.8]), made("b", TWO.replace(dataset="b.npz"), [0.8, 0.8])]
     assert said(*runs) == SAME

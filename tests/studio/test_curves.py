@@ -47,3 +47,27 @@ def test_long_runs_are_thinned_evenly_to_the_last_epoch(count):
     assert len(epochs) <= curves.MOST
     assert epochs[-1:] == ([count] if count else [])
     assert len({b - a for a, b in pairwise(epochs)}) <= 1
+
+
+def test_a_sweep_is_grouped_by_setting_and_at_most_a_dozen_are_drawn():
+    rows = [{"settings": {"l2": k, "seed": 1}, "networks": [f"run@{2 * k}", f"run@{2 * k + 1}"]} for k in range(20)]
+    groups = curves.groups_of(rows[::-1])  # best first
+    assert [group["networks"] for group in groups] == [[2 * k, 2 * k + 1] for k in range(8, 20)]
+    assert groups[0]["label"] == "l2 8, seed 1"
+    assert curves.of_networks({"step": 1, "loss": [1, 2, None], "dead": {"0": [3, 4, 5]}}, [0, 2]) == {
+        "step": 1,
+        "loss": [1, None],
+        "dead": {"0": [3, 5]},
+    }
+
+
+def test_of_a_sweep_the_first_layer_is_drawn_for_each_setting():
+    lines = [line(k, val_loss=[0.1, 0.2, 0.4], grad_norm={"0": [1, 2, 4], "1": [9, 9, 9]}) for k in (1, 2)]
+    groups = [{"label": "l2 0", "networks": [0]}, {"label": "l2 1", "networks": [1, 2]}]
+    loss, gradients = curves.of_run(lines, groups)
+    assert [row[:3] for row in loss["table"]["rows"]][:1] == [["l2 0: validation", 1, 0.1]]
+    assert {tuple(row) for row in gradients["table"]["rows"] if row[1] == 2} == {
+        ("l2 0", 2, 1, 1, 1),
+        ("l2 1", 2, 3, 2, 4),
+    }
+    assert " ".join(gradients["spec"]["title"]["text"]) == "How large the gradient is in the first layer"

@@ -10,6 +10,7 @@ from jaxquard.studio.server import guarded
 def test_the_limits_are_those_that_are_documented():
     assert Studio(Path()).streams == 16
     assert security.MAX_BODY == 1_000_000
+    assert security.MAX_PICTURE == 64_000_000
     assert security.MAX_DEPTH == 8
 
 

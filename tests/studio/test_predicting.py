@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -38,8 +39,8 @@ def test_pixels_are_answered_with_the_models_own_probabilities(post, root, strip
     np.testing.assert_allclose(list(found["probabilities"].values()), p)
     assert (found["model"], found["picture"], found["class_index"]) == ("fast@1", 0, p.argmax())
     assert (found["label"], found["probability"]) == (str(p.argmax()), pytest.approx(p.max()))
-    assert {key: answer.json[key] for key in ("steps", "notes", "warning")} == {
-        "steps": [], "notes": [], "warning": None
+    assert {key: answer.json[key] for key in ("steps", "notes", "warnings")} == {
+        "steps": [], "notes": [], "warnings": []
     }  # fmt: skip
 
 
@@ -89,6 +90,10 @@ def test_a_large_picture_s_steps_are_small(ask):
         ({"model": "part", "image": "?"}, 422, "image: not base64"),
         ({"model": "part", "image": 7}, 422, "image: not base64"),
         ({"model": "part", "image": "é"}, 422, "image: not base64"),
+        ({"model": "part", "image": "data:image/svg+xml,<svg/>"}, 422, "a data URL has to be one in base64"),
+        ({"model": "part", "image": "data:image/png;base64,?"}, 422, "image: not base64"),
+        ({"model": "part", "pixels": [[0] * 6] * 6, "as_is": 1}, 422, "as_is: true or false"),
+        ({"model": "part", "pixels": [[0] * 6] * 6, "background": ["x"]}, 422, "background: auto"),
         ({"model": "part", "image": ""}, 422, "an empty file"),
         ({"model": "part", "image": "R0lGODlhAQ=="}, 422, "a damaged GIF"),
         ({"model": "part", "image": base64.b64encode(b"<svg>").decode()}, 422, "SVG is not supported"),
@@ -118,6 +123,38 @@ def test_pixels_come_out_as_they_went_in(stripes, coloured):
         plain = images[..., 0] if images.shape[-1] == 1 else images
         assert np.array_equal(as_images(plain.tolist(), data.image_shape), images)
         assert np.array_equal(as_images(plain[1].tolist(), data.image_shape), images[1:2])
+
+
+def test_a_picture_of_any_format_may_be_larger_than_json(ask, framed):
+    found = {}
+    for form in ("BMP", "TIFF"):
+        Image.fromarray(framed[..., 0]).resize((1200, 1200)).save(file := io.BytesIO(), form)
+        data = file.getvalue()
+        assert len(data) > 1_000_000
+        answer = ask("POST", "/api/predict?model=part", {"content-type": "image/unknown"}, [data])
+        assert answer.status == 200
+        found[form] = answer.json
+    assert found["BMP"] == found["TIFF"]
+
+
+def test_how_a_picture_is_seen_can_be_said(post, ask, framed):
+    data = png_of(framed.repeat(9, 0).repeat(9, 1))
+    image = base64.b64encode(data).decode()
+    in_json = post("/api/predict", {"model": "part", "image": image, "as_is": True, "background": "light"}).json
+    query = "/api/predict?model=part&as_is=true&background=light"
+    assert ask("POST", query, {"content-type": "image/png"}, [data]).json == in_json
+    assert "resized as it is" in in_json["notes"]
+    for told, said in (("as_is=1", "as_is: true or false"), ("background=white", "background: auto, light or dark")):
+        answer = ask("POST", f"/api/predict?model=part&{told}", {"content-type": "image/png"}, [data])
+        assert (answer.status, answer.json["error"]) == (422, said)
+
+
+def test_a_data_url_is_a_picture(post, framed):
+    image = base64.b64encode(png_of(framed)).decode()
+    plain = post("/api/predict", {"model": "part", "image": image}).json
+    for head in ("data:image/png;base64,", "DATA:;BASE64,", "data:text/plain;charset=x;base64,"):
+        assert post("/api/predict", {"model": "part", "image": head + image}).json == plain
+    assert post("/api/predict", {"model": "part", "image": f"data:;base64,{quote(image)}"}).json == plain
 
 
 def test_base64_is_taken_to_the_letter():
@@ -152,7 +189,7 @@ def test_noise_is_like_nothing_known_and_test_images_are_not(subject, stripes):
 def test_a_warning_names_the_models(post):
     found = post("/api/predict", {"models": ["part", "slow@0"], "pixels": [[0, 255] * 3, [255, 0] * 3] * 3}).json
     assert [line["unlike"] for line in found["predictions"]] == [True, True]
-    assert "nothing that part and slow@0 learned from" in found["warning"]
+    assert "nothing that part and slow@0 learned from" in found["warnings"][-1]
 
 
 def test_without_the_data_there_is_an_answer_and_no_warning(subject):

@@ -10,7 +10,9 @@ from jaxquard.config import Config
 from jaxquard.runs import journal, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.lock import locked
+from jaxquard.runs.ranking import ranking, verdict
 from jaxquard.studio import runs, watch
+from jaxquard.studio.runs import commonest
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +122,47 @@ def test_a_damaged_snapshot_costs_the_number_of_parameters_alone(get, root, dama
     (root / "slow" / "snapshots" / "epoch-000000.safetensors").write_bytes(damage)
     found = {one["run"]: one for one in get("/api/runs")["runs"]}
     assert (found["slow"]["status"], found["slow"]["parameters"]) == ("finished", None)
+
+
+def test_of_a_sweep_ranking_verdict_and_groups_are_those_that_train_prints(get, root, npz, stripes):
+    sweep = (("learning_rate", (0.01, 0.3)),)
+    config = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=2, seeds=2, validation=20, sweep=sweep)
+    run = train.train(config, stripes, runs=root, name="swept").run
+    found = get("/api/runs/swept")
+    rows = ranking([run], ["learning_rate"])
+    assert (found["ranking"], found["verdict"]) == (rows, verdict(rows))
+    assert found["groups"] == [
+        {"label": "learning_rate 0.01", "networks": [0, 1]},
+        {"label": "learning_rate 0.3", "networks": [2, 3]},
+    ]
+    series = {row[0] for row in get("/api/runs/swept/charts")["charts"][0]["table"]["rows"]}
+    assert "learning_rate 0.3: validation" in series
+    assert (get("/api/runs/fast")["ranking"], get("/api/runs/fast")["groups"]) == ([], [])
+
+
+def test_a_run_says_where_it_diverged_and_what_its_own_test_confused_most(get, root):
+    journal = root / "slow" / "journal.jsonl"
+    facts = {"event": "diverged", "step": 8, "bad_step": 7, "network": 1, "quantity": "loss"}
+    journal.write_text(journal.read_text() + json.dumps(facts) + "\n")
+    found = get("/api/runs/slow")
+    assert found["diverged"] == [{"network": 1, "step": 7, "quantity": "loss"}]
+    own = json.loads((root / "slow" / "evaluations.jsonl").read_text().splitlines()[0])["confusion"]
+    assert found["confusion"] == commonest(own)
+    assert found["evaluations"] == 1  # and reading it was no look at the test set
+    assert get("/api/runs/part")["confusion"] is None
+
+
+def test_of_several_networks_the_confusion_that_most_of_them_name():
+    one = {"true": "a", "predicted": "b", "count": 4, "of": 9}
+    other = {"true": "b", "predicted": "a", "count": 8, "of": 7}
+    assert commonest([other, one, one | {"count": 5}, None]) == one | {"count": 4.5, "networks": 2}
+    assert commonest(one) == one | {"networks": 1}
+    assert commonest([None, None]) is commonest(None) is None
+
+
+@pytest.mark.parametrize("confusion", ["a", {"true": "a"}, [{"true": 1, "predicted": "b", "count": 1, "of": 1}]])
+def test_a_confusion_that_is_none_is_damage(get, root, confusion):
+    file = root / "slow" / "evaluations.jsonl"
+    file.write_text(json.dumps(json.loads(file.read_text().splitlines()[0]) | {"confusion": confusion}) + "\n")
+    found = get("/api/runs")["runs"]
+    assert next(run["status"] for run in found if run["run"] == "slow") == "damaged"

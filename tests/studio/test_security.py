@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
-from jaxquard.studio.security import HEADERS, MAX_BODY, MAX_DEPTH, Guard, is_deep, read_json, without_paths
+from jaxquard.studio.security import HEADERS, MAX_BODY, MAX_DEPTH, MAX_PICTURE, Guard, is_deep, read_json, without_paths
 
 HOST = "127.0.0.1:8765"
 OWN = {"origin": f"http://{HOST}", "sec-fetch-site": "same-origin", "content-type": "application/json"}
@@ -83,6 +83,13 @@ def test_a_body_that_turns_out_too_large_is_given_up(ask):
     piece = b" " * (MAX_BODY // 3)
     assert ask("POST", "/api/echo", OWN, [piece, piece, piece, b"{}"]).status == 413
     assert ask("POST", "/api/echo", OWN, [b" " * (MAX_BODY - 2), b"{}"]).status == 200
+
+
+def test_a_picture_may_be_larger_than_json(ask):
+    picture = OWN | {"content-type": "image/png"}
+    answer = ask("POST", "/api/echo", picture | {"content-length": str(MAX_PICTURE + 1)}, [])
+    assert answer.status == 413
+    assert "64 MB" in json.loads(answer.body)["error"]
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1e3", "٣", "9" * 5000, ""])

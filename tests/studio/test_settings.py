@@ -180,3 +180,10 @@ def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
     if status == 422:
         assert answer.json["setting"] == "teacher"
         assert teacher not in answer.json["error"]
+
+
+@pytest.mark.parametrize("blank", [None, "", "none"])
+def test_a_recipes_teacher_can_be_taken_away(post, blank):
+    answer = post("/api/settings/check", {"recipe": "mlp", "settings": {"teacher": blank}}).json
+    assert "teacher" not in answer["config"]
+    assert answer["command"] == "jaxquard train --recipe mlp --teacher none"

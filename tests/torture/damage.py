@@ -5,6 +5,7 @@ cut short at every 97th byte, or too long.
 import random
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from common import HOME, Child, Row, train_or_resume
 
@@ -17,18 +18,22 @@ def measure(short: bool = False) -> list[Row]:
     root = HOME / "damage"
     assert Child.doing(lambda: train_or_resume(root)).wait() == 0
     before, newest = checkpoint.listed(Run(root / "run").checkpoints)[-2:]
-    sound = checkpoint.read(before)
+    sound = contents(checkpoint.read(before))
     noticed = tried = 0
     for file, data in damaged(newest, 300, range(3, 4)) if short else damaged(newest, 10_000, range(8)):
         whole = file.read_bytes()
         file.write_bytes(data)
         arrays, faults = checkpoint.newest(newest.parent)
-        same = all(arrays[name].tobytes() == array.tobytes() for name, array in sound.items())
-        noticed += len(faults) == 1 and str(file) in faults[0] and same
+        noticed += len(faults) == 1 and str(file) in faults[0] and contents(arrays) == sound
         tried += 1
         file.write_bytes(whole)
     promise = "A damaged checkpoint is noticed and named, and the one before it used"
     return [Row(promise, f"{noticed:,} of {tried:,}", "every one", noticed == tried)]
+
+
+def contents(arrays: dict[str, Any]) -> dict[str, bytes]:
+    """To be compared."""
+    return {name: array.tobytes() for name, array in arrays.items()}
 
 
 def damaged(folder: Path, flips: int, bits: range) -> Iterator[tuple[Path, bytes]]:

@@ -36,7 +36,10 @@ from mirror import BAD, serving
 ROOT = HOME / "downloads"
 TEMPORARY = ROOT / "temporary"  # where nothing may ever be
 SHAPES = dict(zip(NDIM, ((400, 28, 28), (400,), (100, 28, 28), (100,)), strict=True))
-TRUTH = {role: np.random.default_rng(17).integers(0, 10, shape).astype(np.uint8) for role, shape in SHAPES.items()}
+TRUTH = {
+    role: np.random.default_rng(17).integers(0, 256 if len(shape) > 1 else 10, shape).astype(np.uint8)
+    for role, shape in SHAPES.items()
+}
 PLAIN = {role: idx.header(values.shape) + values.tobytes() for role, values in TRUTH.items()}
 FILES = tuple(File(role, role, len(TRUTH[role]), hashlib.sha256(data).hexdigest()) for role, data in PLAIN.items())
 SERVED = {f"{role}.gz": gzip.compress(data, mtime=0) for role, data in PLAIN.items()}
@@ -81,7 +84,7 @@ def mirrors() -> Iterator[str]:
 def fetch(folder: Path, address: str, manners: tuple[str, ...], progress: Callable | None = None) -> list[str]:
     """Load the data set in this process, insist that it is the true one, and return what was reported on the way."""
     entry = Entry("stress", "Stress", tuple("0123456789"), FILES, tuple(f"{address}/{manner}/" for manner in manners))
-    catalogue.CATALOGUE["stress"] = entry
+    catalogue.CATALOGUE["stress"] = catalogue._SPELLINGS["stress"] = entry
     sources.https_only = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({}))
     downloading.STALL_SECONDS, downloading._CHUNK = 0.5, 1 << 10
     os.environ.update(HOME=str(TEMPORARY), XDG_CACHE_HOME=str(TEMPORARY), TMPDIR=str(TEMPORARY))

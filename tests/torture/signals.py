@@ -45,7 +45,7 @@ def measure(short: bool = False) -> list[Row]:
             seconds[kind] = time.monotonic() - began
     exact, took, tries = 0, {1: [0.0], 2: [0.0]}, itertools.count()
     while sum(map(len, took.values())) - 2 < signals:
-        name, kind = f"victim-{(number := next(tries))}", list(KINDS)[number % 3]
+        name, kind = f"victim-{(number := next(tries))}", list(KINDS)[number % len(KINDS)]
         began, child = time.monotonic(), Child.doing(partial(train, kind, name))
         if child.wait(rng.uniform(0.4, 1.0) * seconds[kind]) is not None:  # the machine is quicker than it was
             seconds[kind] = time.monotonic() - began

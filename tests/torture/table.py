@@ -10,8 +10,9 @@ INTRODUCTION = """\
 # What Jaxquard promises, and how that was tested
 
 Drawn from [reliability.json](reliability.json), which `make torture` measures anew; the short forms of the same scripts
-(`tests/torture/`) run in `make check`. A promise without a figure is not made. To repeat one takes the development
-environment (`pip install -e '.[dev]'`), and writes what it finds into this page.
+(`tests/torture/`) run in `make check`, and `planted.py` puts in a fault for each promise, which its check must notice.
+A promise without a figure is not made. To repeat one takes the development environment (`pip install -e '.[dev]'`), and
+writes what it finds into this page.
 
 | promise | how it is tested | measured | goal | holds | repeat with |
 |---|---|---|---|---|---|

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from . import table
+from . import planted, table
 
 HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -23,6 +23,19 @@ def test_the_promise_holds_in_short(name):
     done = subprocess.run(script, capture_output=True, text=True, timeout=900, check=False)
     assert done.returncode == 0, done.stdout + done.stderr[-3000:]
     assert "BROKEN" not in done.stdout
+
+
+@pytest.mark.check
+@pytest.mark.parametrize("promise", planted.CONTROLS)
+def test_a_fault_put_in_on_purpose_is_seen(promise):
+    script = [sys.executable, str(HERE / "planted.py"), promise]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=900, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr[-3000:]
+
+
+def test_every_promise_has_a_fault_that_its_check_is_seen_to_notice() -> None:
+    promises = [str(row["promise"]) for row in table.known()]
+    assert [promise for name in planted.CONTROLS for promise in promises if promise.startswith(name)] == promises
 
 
 def test_the_page_is_drawn_from_the_measurements() -> None:

@@ -1,5 +1,6 @@
 """Figures of merit against plain loops and scikit-learn, for any number of examples."""
 
+import itertools
 import json
 import math
 
@@ -15,6 +16,7 @@ from jaxquard.training.evaluation import (
     accuracy,
     all_logits,
     calibration_error,
+    commonest_confusion,
     judge,
     mean_loss,
     mean_over_views,
@@ -176,3 +178,30 @@ def test_the_mean_over_views_weighs_them_alike():
     np.testing.assert_allclose(mean_over_views(left, images, "mirror"), np.repeat(both, 2, axis=-1))
     stacked = mean_over_views(lambda x: np.stack([left(x), 2 * left(x)]), images, "mirror")
     np.testing.assert_allclose(stacked[1], 2 * stacked[0])
+
+
+def test_the_commonest_confusion_by_brute_force():
+    rng = np.random.default_rng(3)
+    names = ("cat", "dog", "emu")
+    labels, logits = rng.integers(0, 3, 200).astype(np.int32), rng.normal(size=(2, 200, 3))
+    logits[1, :50] = np.nan
+    for one, found in zip(logits, commonest_confusion(logits, labels, names), strict=True):
+        counts = {
+            (i, j): sum(
+                t == i and row.argmax() == j and np.isfinite(row).all() for t, row in zip(labels, one, strict=True)
+            )
+            for i, j in itertools.permutations(range(3), 2)
+        }
+        pair = names.index(found["true"]), names.index(found["predicted"])
+        assert counts[pair] == found["count"] == max(counts.values())
+        assert found["of"] == (labels == pair[0]).sum()
+    assert commonest_confusion(np.eye(3)[labels], labels, names) is None
+    assert commonest_confusion(np.full((2, 200, 3), np.nan), labels, names) == [None, None]
+
+
+def test_a_confusion_among_very_many_classes_is_counted_without_a_table_of_all_pairs():
+    labels = np.array([64_999, 64_999, 0], np.int32)
+    logits = np.zeros((3, 65_000))
+    logits[:, 64_998] = 1
+    found = commonest_confusion(logits, labels, [str(k) for k in range(65_000)])
+    assert found == {"true": "64999", "predicted": "64998", "count": 2, "of": 2}

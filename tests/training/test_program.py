@@ -49,7 +49,7 @@ def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
 
 def test_double_precision_is_refused_in_a_sentence(prepared: Any):
     make_program(prepared[2], False)  # also where it was made before
-    with jax.enable_x64(True), pytest.raises(UsageError, match="double precision"):
+    with jax.enable_x64(True), pytest.raises(UsageError, match="single precision"):
         make_program(prepared[2], False)
 
 

@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -162,8 +163,10 @@ def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[An
 @pytest.mark.parametrize(("others", "changes"), TRAININGS, ids=[" ".join(changes) for _, changes in TRAININGS])
 def test_a_training_ends_at_the_weights_of_the_oracle(others: Any, changes: dict[str, Any], sixty: Dataset):
     config = Config(**others | changes)
-    found = zip(config.networks(), *trained_by_package(config, sixty), strict=True)
+    found = list(zip(config.networks(), *trained_by_package(config, sixty), strict=True))
+    assert len(found) == (2 if changes.keys() & {"seeds", "sweep"} else 1)
     for network, start, end, loss in found:
+        assert [layer["w"].shape for layer in start] == list(pairwise((64, *config.hidden, 4)))
         expected, loss_of_oracle = trained_by_oracle(network, sixty, start)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5), end, expected)
         assert loss == pytest.approx(loss_of_oracle, rel=1e-4)

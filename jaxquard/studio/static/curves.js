@@ -15,10 +15,20 @@ const LAYERS = [
   ["dead", "dead", "share of dead units (%)", 100, "Units that no longer react to any image"],
 ];
 
-/** Every chart that the epoch lines have figures for. `groups`: a sweep's settings, each with its networks' numbers. */
-export function curves(lines, groups = []) {
+/**
+ * Every chart that the epoch lines have figures for. `groups`: a sweep's settings, each with its networks' numbers;
+ * `diverged`: which networks did, at which step, and have no figures from there on.
+ */
+export function curves(lines, groups = [], diverged = []) {
   const stride = Math.max(1, Math.ceil(lines.length / MOST));
-  const epochs = lines.filter((_, i) => (lines.length - 1 - i) % stride === 0);
+  const lost = new Map(diverged.map(({ network, step }) => [network, step]));
+  const sound = (figure, step) => {
+    if (Array.isArray(figure)) return figure.map((value, k) => (step > lost.get(k) ? null : value));
+    if (figure === null || typeof figure !== "object") return figure;
+    return Object.fromEntries(Object.entries(figure).map(([name, value]) => [name, sound(value, step)]));
+  };
+  const thinned = lines.filter((_, i) => (lines.length - 1 - i) % stride === 0);
+  const epochs = lost.size ? thinned.map((line) => sound(line, line.step)) : thinned;
   const members = groups.length ? groups : [{ label: "", networks: null }];
   const charts = [
     ...MEASURES.map((measure) => learning(epochs, members, ...measure)),

@@ -54,8 +54,9 @@ async function json(path, options) {
 
 export const get = (path) => json(path);
 
-/** `body` goes as JSON. */
+/** `body` goes as JSON, or, if it is an ArrayBuffer, as the picture that it holds. */
 export function post(path, body = {}) {
-  const headers = { "Content-Type": "application/json" };
-  return json(path, { method: "POST", headers, body: JSON.stringify(body) });
+  const raw = body instanceof ArrayBuffer; // the server looks at the picture's first bytes, not at its type
+  const headers = { "Content-Type": raw ? "image/unknown" : "application/json" };
+  return json(path, { method: "POST", headers, body: raw ? body : JSON.stringify(body) });
 }

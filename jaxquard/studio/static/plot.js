@@ -7,12 +7,12 @@ const MUTED = "#59636e";
 const RULE = "#e4e7eb";
 
 /**
- * Draw `{x, y, log, whole, series: [{label, color, dash, fill, points: [{x, y, low, high}]}]}` on a canvas of `width`
- * pixels; `x` and `y` name the axes, `whole` says that x counts something. What has no `y` is a gap.
+ * Draw `{x, y, log, whole, aspect, series: [{label, color, dash, fill, points: [{x, y, low, high}]}]}` on a canvas of
+ * `width` pixels. `x` and `y` name the axes; `whole`: x counts something; `aspect`: height ÷ width. No `y` is a gap.
  */
 export function plot(canvas, width, chart) {
   const em = Math.max(10, 0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize));
-  const height = Math.round(Math.min(27 * em, Math.max(15 * em, 0.56 * width)));
+  const height = Math.round(Math.min(30 * em, Math.max(15 * em, (chart.aspect ?? 0.8) * width)));
   const pen = sized(canvas, width, height);
   pen.font = `${em}px ${getComputedStyle(canvas).fontFamily}`;
   const points = chart.series.flatMap((line) => line.points);
@@ -177,7 +177,7 @@ export function linear([low, high], about, whole) {
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toFixed(Math.min(20, digits))));
 }
 
-/** Powers of ten; where there are fewer than two, their halves and fifths as well. */
+/** Powers of ten; where there are too few of them, their double and fivefold as well, or evenly spaced numbers. */
 export function logarithmic([low, high]) {
   const exponents = Array.from({ length: 700 }, (_, i) => i - 350)
     .filter((e) => 10 ** e >= low / 10 && 10 ** e <= high);
@@ -187,5 +187,5 @@ export function logarithmic([low, high]) {
   const decades = within([1]);
   if (decades.length > 1) return decades.filter((_, i) => i % Math.ceil(decades.length / 6) === 0);
   const finer = within([1, 2, 5]);
-  return finer.length > 1 ? finer : linear([low, high], 4);
+  return finer.length > 2 ? finer : linear([low, high], 4);
 }

@@ -49,15 +49,16 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = rng.integers(0, 3, 1000)
     images = rng.integers(0, 50, (1000, SIDE, SIDE))
     for image, label in zip(images, labels, strict=True):
-        low, high = rng.integers(4, 7), rng.integers(9, 12)
+        inner = image[1:-1, 1:-1]  # on a dark background, which a picture of one's own is given
+        low, high = rng.integers(3, 6), rng.integers(8, 11)
         bright = rng.integers(120, 200)
         if label == 0:
-            image[:, low:high] += bright
+            inner[:, low:high] += bright
         elif label == 1:
-            image[low:high] += bright
+            inner[low:high] += bright
         else:
-            image[:] += bright
-            image[3:-3, 3:-3] -= bright
+            inner[:] += bright
+            inner[3:-3, 3:-3] -= bright
     labels = np.where(rng.random(1000) < 0.1, rng.integers(0, 3, 1000), labels)
     path = tmp_path_factory.mktemp("data") / "shapes.npz"
     sets = {"x_train": images[:800], "x_test": images[800:]}
@@ -151,7 +152,8 @@ def page(context: BrowserContext) -> Iterator[Page]:
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield page
-    assert [words for words in complaints if "net::ERR_" not in words] == []  # a server that was killed is no fault
+    known = ("net::ERR_", "status of 422")  # a server that was killed, and one that refuses a picture, are no faults
+    assert [words for words in complaints if not any(one in words for one in known)] == []
 
 
 @pytest.fixture

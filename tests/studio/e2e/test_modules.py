@@ -1,11 +1,13 @@
 """The page's own modules by themselves: what they do with text that means harm, and with more wishes than time."""
 
+import json
 import math
 
 import pytest
 from playwright.sync_api import expect
 
 from jaxquard.charts import theme
+from jaxquard.runs.directory import Run
 from jaxquard.studio import curves
 
 pytestmark = pytest.mark.check
@@ -177,6 +179,20 @@ def test_a_sweep_is_drawn_by_setting_alike_live_and_at_rest(ask):
     assert first[2] == pytest.approx(mean)
 
 
+def test_a_network_that_diverged_has_no_figures_from_there_on_live_and_at_rest(ask, tmp_path):
+    lines = [line | {"step": 10 * line["epoch"]} for line in journal(4, 2)]
+    event = {"event": "diverged", "step": 22, "bad_step": 21, "network": 1, "quantity": "loss"}
+    run = Run(tmp_path)
+    run.journal_file.write_text("".join(json.dumps(line) + "\n" for line in [*lines, event]))
+    rest = curves.of_run(curves.lines_of(run))
+    diverged = [{"network": 1, "step": 21, "quantity": "loss"}]
+    live = ask("return modules.curves.curves(...given)", "curves", given=[lines, [], diverged])
+    for drawn, chart in zip(live, rest, strict=True):
+        rows = {(row[0], row[1]): row[2] for row in drawn["table"]["rows"]}
+        assert rows == {(row[0], row[1]): pytest.approx(row[2]) for row in chart["table"]["rows"]}
+    assert rows["layer 1", 3] == pytest.approx(100 * lines[2]["dead"]["0"][0])
+
+
 def test_the_page_and_the_charts_have_the_same_colours(ask):
     assert ask("return modules.palette.SERIES", "palette") == list(theme.COLORS)
 
@@ -199,7 +215,12 @@ def test_ticks_are_round_numbers_and_epochs_are_whole(ask, ends, whole, ticks):
 
 @pytest.mark.parametrize(
     ("ends", "ticks"),
-    [((0.003, 20), [0.01, 0.1, 1, 10]), ((0.15, 0.6), [0.2, 0.5]), ((0.21, 0.24), [0.21, 0.22, 0.23, 0.24])],
+    [
+        ((0.003, 20), [0.01, 0.1, 1, 10]),
+        ((0.15, 0.6), [0.2, 0.3, 0.4, 0.5, 0.6]),
+        ((1.5, 60), [2, 5, 10, 20, 50]),
+        ((0.21, 0.24), [0.21, 0.22, 0.23, 0.24]),
+    ],
 )
 def test_a_logarithmic_axis_always_has_ticks(ask, ends, ticks):
     assert ask("return modules.plot.logarithmic(given)", "plot", given=ends) == pytest.approx(ticks)

@@ -74,7 +74,7 @@ def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(ask):
     assert figures == "test accuracy90.0 %"
     assert tested == (
         "In the test at its end, most often confused: Shirt, taken for Coat "
-        "(98 of 1000, the mean of the 2 of 2 networks where these two lead)."
+        "(on average 98 of 1000 images; the commonest confusion in 2 of 2 networks)."
     )
     assert ask(TOLD, "views/live", given=given | {"status": "stopped"})[1::2] == ["", ""]
 

@@ -10,14 +10,14 @@ export function sentence({ label, probability }) {
 }
 
 /** The parts of the page for an answer of /api/predict; `models` give the titles. */
-export function answer({ predictions, steps, notes, warning }, models) {
+export function answer({ predictions, steps, notes, warnings }, models) {
   const title = (name) => models.find(({ model }) => model === name).title;
   const several = predictions.length > 1;
   const line = (one) => h("p", { class: "told" }, several && `${title(one.model)}: `, h("strong", {}, sentence(one)));
   const step = ({ name, png }) => h("li", {}, h("figure", {}, picture(png, name), h("figcaption", {}, name)));
   return [
     predictions.map(line),
-    warning && h("p", { class: "warning" }, warning),
+    warnings.map((warning) => h("p", { class: "warning" }, warning)),
     probabilities(predictions, title),
     h("h2", {}, "What the network received"),
     h("ol", { class: "steps" }, steps.map(step)),

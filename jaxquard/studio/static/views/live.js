@@ -157,7 +157,10 @@ export class Live {
     await new Promise(requestAnimationFrame);
     if (!this.ended) this.show();
     const learns = this.detail.status === "running";
-    const charts = learns ? curves(this.lines, this.detail.groups) : (await this.http.get(`${this.path}/charts`)).charts;
+    const { groups, diverged } = this.detail;
+    const charts = learns
+      ? curves(this.lines, groups, diverged)
+      : (await this.http.get(`${this.path}/charts`)).charts;
     if (this.ended) return;
     const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
     charts.sort((a, b) => place(a) - place(b));
@@ -219,8 +222,10 @@ export const ACTIONS = {
 function confused({ confusion, sweep, networks }) {
   if (!confusion || sweep) return "";
   const { true: truth, predicted, count, of, networks: same } = confusion;
-  const few = networks.length > 1 ? `, the mean of the ${same} of ${networks.length} networks where these two lead` : "";
-  return `In the test at its end, most often confused: ${truth}, taken for ${predicted} (${Math.round(count)} of ${of}${few}).`;
+  const several = networks.length > 1;
+  const many = `${several ? "on average " : ""}${Math.round(count)} of ${of} images`;
+  const where = several ? `; the commonest confusion in ${same} of ${networks.length} networks` : "";
+  return `In the test at its end, most often confused: ${truth}, taken for ${predicted} (${many}${where}).`;
 }
 
 const CURE = "A smaller learning rate is the usual cure.";

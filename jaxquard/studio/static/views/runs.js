@@ -118,7 +118,7 @@ function differences(settings, runs) {
 const COLUMNS = [
   ["run", (run) => h("a", { id: `watch-${run.run}`, href: `#/train/${encodeURIComponent(run.run)}` }, run.run)],
   ["status", (run) => [chip(run.status), wrong(run) && h("p", { class: "error" }, wrong(run))]],
-  ["data", (run) => run.dataset],
+  ["data", (run) => run.dataset && h("span", { title: run.dataset }, run.dataset.split(/[/\\]/).at(-1))],
   ["epochs", (run) => run.epochs && `${run.epoch} of ${run.epochs}`],
   ["networks", (run) => run.networks],
   ["parameters", (run) => run.parameters?.toLocaleString("en")],

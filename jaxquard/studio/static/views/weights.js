@@ -79,7 +79,7 @@ function histogram({ name, shape, histogram: { edges, start, now } }, when) {
     name,
     title: `${name}: ${shape.join(" × ")} weights`,
     note: `Grey: at the start. Line: ${when}. ${sentence}`,
-    plot: { x: "value of a weight", y: "weights", series },
+    plot: { x: "value of a weight", y: "weights", aspect: 0.5, series },
     sentence,
     table: { columns: ["weight", "at the start", when], rows: rows.map((row) => [row.weight, row.start, row.now]) },
   };

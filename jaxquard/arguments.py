@@ -1,0 +1,91 @@
+"""What a public function is given, checked against what its annotations say: one line, before anything is done."""
+
+import functools
+import inspect
+import os
+import types
+import typing
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin
+
+from jaxquard.errors import UsageError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def checked(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, which raises UsageError where an argument is not what its annotation says.
+
+    Whole numbers are left alone: only the function knows their bounds.
+    """
+    signature, hints = inspect.signature(function), typing.get_type_hints(function)
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name, value in signature.bind(*args, **kwargs).arguments.items():
+            check(name, value, hints[name])
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def check(name: str, value: Any, kind: Any) -> None:
+    """UsageError unless `value` is of this kind, such as `str | Path | None`."""
+    if not _fits(value, kind):
+        raise UsageError(f"{name}: must be {_described(kind)}, not {shown(value)}")
+
+
+def _fits(value: Any, kind: Any) -> bool:
+    origin, options = get_origin(kind), get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return any(_fits(value, option) for option in options)
+    if origin is Literal:
+        return isinstance(value, str) and value in options
+    if origin is Sequence:
+        return isinstance(value, Sequence) and not isinstance(value, str) and all(_fits(v, options[0]) for v in value)
+    if kind is int:
+        return True
+    if kind is bool:
+        return isinstance(plain(value), bool)
+    if kind in (str, Path):
+        value = os.fspath(value) if kind is Path and isinstance(value, os.PathLike) else value
+        return isinstance(value, str) and _is_encodable(value)
+    return callable(value) if origin is Callable else isinstance(value, kind or type(None))
+
+
+def _is_encodable(text: str) -> bool:
+    """Whether the system could take this text as a path: whole letters, no zero byte, no more than 4,096 bytes."""
+    try:
+        return 0 not in os.fsencode(text)[:4097] and len(text) <= 4096
+    except UnicodeEncodeError:
+        return False
+
+
+def _described(kind: Any) -> str:
+    origin, options = get_origin(kind), get_args(kind)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(dict.fromkeys(_described(option) for option in options if option is not type(None)))
+    if origin is Literal:
+        return f"one of {', '.join(options)}"
+    if origin is Sequence:
+        return f"a list, each {_described(options[0])}"
+    if origin is Callable:
+        return "a function"
+    words = {bool: "true or false", int: "a whole number", str: "text", Path: "a path"}
+    return words.get(kind) or f"a {kind.__name__}"
+
+
+def plain(value: Any) -> Any:
+    """A single number or text of NumPy or JAX as Python's own; anything else as it is."""
+    return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
+
+
+def shown(value: object) -> str:
+    """A value in an error message: on one line, and not long."""
+    try:
+        text = " ".join(repr(value).split())
+    except Exception:  # a number of thousands of digits, or an object that cannot be shown
+        text = f"a value of type {type(value).__name__}"
+    return text if len(text) <= 60 else f"{text[:60]}…"

@@ -1,0 +1,29 @@
+"""JAX as this program needs it. Where it is set otherwise, one line says so, before anything is computed."""
+
+from typing import Any
+
+import jax
+
+from jaxquard.errors import JaxquardError, UsageError
+
+REFUSED = {  # setting of JAX -> the values that cannot be, and why
+    "jax_enable_x64": ((True,), "Jaxquard computes in single precision"),
+    "jax_transfer_guard_host_to_device": (("disallow", "disallow_explicit"), "Jaxquard moves data to the device"),
+    "jax_numpy_rank_promotion": (("raise",), "Jaxquard adds a vector to every row of a matrix"),
+}
+
+
+def check_jax() -> None:
+    """JaxquardError if JAX has no device to compute on; UsageError if it is set as Jaxquard cannot use it."""
+    settings: Any = jax.config
+    for name, (values, why) in REFUSED.items():
+        if (value := getattr(settings, name)) in values:
+            raise UsageError(f"JAX is set to {name}={value}, but {why}: turn that off")
+    try:
+        jax.devices()
+    except Exception as error:  # an AssertionError for a JAX without CUDA, a RuntimeError for an unknown device
+        if asked := settings.jax_platforms:
+            remedy = f"unset JAX_PLATFORMS, which asks for {asked!r}, or install JAX for it"
+        else:
+            remedy = "jaxquard doctor may know why"
+        raise JaxquardError(f"JAX finds no device to compute on: {remedy}") from error

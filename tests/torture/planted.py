@@ -1,0 +1,234 @@
+"""Faults put in on purpose, one for each promise: a check that does not see its fault proves nothing.
+
+Run with the beginning of a promise, it exits 0 if the fault was seen. As a plugin of pytest it puts the fault in that
+PLANTED names.
+"""
+
+import dataclasses
+import importlib
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, NamedTuple
+
+HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+
+
+def put(target: str, make: Callable[[Any], Any]) -> Callable[[], None]:
+    """A fault: what `target` ("module.name") names becomes `make` of it."""
+
+    def plant() -> None:
+        module, _, name = target.rpartition(".")
+        holder = importlib.import_module(module)
+        setattr(holder, name, make(getattr(holder, name)))
+
+    return plant
+
+
+def loses_a_leaf(restore: Any) -> Any:
+    def restored(arrays: dict[str, Any], *rest: Any) -> Any:
+        first = min(arrays)
+        return restore(arrays | {first: 0 * arrays[first]}, *rest)
+
+    return restored
+
+
+def leaves_a_part(write: Any) -> Any:
+    def written(path: Path, *parts: Any) -> None:
+        write(path, *parts)
+        path.with_name(f"{path.name}.x.part").touch()
+
+    return written
+
+
+def in_place(_: Any) -> Any:
+    from jaxquard.data import cache
+
+    def written(path: Path, *parts: Any) -> None:
+        part = path.with_name(f"{path.name}.x.part")
+        with getattr(cache, "open", open)(part, "wb") as file:
+            for data in parts:
+                file.write(data)
+        part.replace(path)
+
+    return written
+
+
+def append_half(_: Any) -> Any:
+    def append(path: Path, line: Any) -> None:
+        with open(path, "ab") as file:
+            file.write(json.dumps(line).encode())
+
+    return append
+
+
+def slow(write: Any) -> Any:
+    return lambda *arguments: (time.sleep(0.3), write(*arguments))
+
+
+def somebody_else(myself: Any) -> Any:
+    """The true pid first, which the measure waits for."""
+    return lambda: {"was": {"pid": os.getpid(), "host": ""}} | myself() | {"pid": 1}
+
+
+def one_digest(_: Any) -> Any:
+    return SimpleNamespace(sha256=lambda data: SimpleNamespace(hexdigest=lambda: "0" * 64))
+
+
+def measured(name: str, *, short: bool = True) -> bool:
+    return all(row.holds for row in importlib.import_module(name).measure(short=short))
+
+
+def cost_of_one() -> bool:
+    put("jaxquard.recipes.names", lambda _: lambda: ["original"])()
+    return measured("cost", short=False)
+
+
+def signals_of_one() -> bool:
+    signals = importlib.import_module("signals")
+    signals.KINDS = {"one": signals.KINDS["one"]}
+    return measured("signals")
+
+
+def killed_once() -> bool:
+    """A training killed in the middle of its writing, and resumed."""
+    import common
+    import faults
+    import kills
+
+    truth, _ = common.never_stopped(common.HOME / "truth")
+    root = common.HOME / "victim"
+    common.Child.doing(partial(kills.armed, faults.Points(150, faults.die), root)).wait()
+    common.Child.doing(partial(common.train_or_resume, root)).wait()
+    return kills.is_exact(root, truth)
+
+
+def downloaded(measure: str, *numbers: int) -> bool:
+    downloads = importlib.import_module("downloads")
+    downloads.TEMPORARY.mkdir(parents=True)
+    with downloads.mirrors() as address:
+        return getattr(downloads, measure)(address, *numbers).holds
+
+
+def passes(files: str, words: str) -> bool:
+    """Whether tests pass under the same fault."""
+    environment = os.environ | {"PYTHONPATH": str(HERE), "PLANTED": sys.argv[1]}
+    command = [sys.executable, "-m", "pytest", *files.split(), "-k", words, "-qx", "-p", "planted"]
+    done = subprocess.run([*command, "-p", "no:cacheprovider"], cwd=ROOT, env=environment, capture_output=True)
+    if done.returncode not in (0, 1):
+        sys.exit(done.stdout.decode() + done.stderr.decode())
+    return done.returncode == 0
+
+
+class Control(NamedTuple):
+    """A fault, and the check that should not hold with it."""
+
+    fault: Callable[[], None]
+    check: Callable[[], bool]
+
+
+RESTORE = put("jaxquard.runs.tensors.restore", loses_a_leaf)
+CONTROLS = {
+    "A training stopped at any step": Control(
+        RESTORE, lambda: passes("tests/runs/test_train.py", "never_stopped and sgd")
+    ),
+    "A training killed at any moment": Control(RESTORE, killed_once),
+    "A damaged checkpoint": Control(put("jaxquard.runs.checkpoint.hashlib", one_digest), lambda: measured("damage")),
+    "A checkpoint every 10 s": Control(put("jaxquard.runs.checkpoint.write", slow), cost_of_one),
+    "SIGINT and SIGTERM": Control(RESTORE, signals_of_one),
+    "A second training": Control(put("jaxquard.runs.lock._myself", somebody_else), lambda: measured("contenders")),
+    "A disk that is full": Control(RESTORE, lambda: measured("disk")),
+    "Of hundreds of files made wrong": Control(
+        put("jaxquard.runs.strict_json.loads", lambda _: json.loads), lambda: measured("handwritten")
+    ),
+    "A malformed file": Control(
+        put("jaxquard.data.idx._shape", lambda _: lambda head, ndim, name: struct.unpack(f">{ndim}I", head[4:])),
+        lambda: measured("hostile"),
+    ),
+    "A mirror that misbehaves": Control(
+        put("downloads.FILES", lambda files: tuple(dataclasses.replace(file, sha256="") for file in files)),
+        lambda: downloaded("passed_on"),
+    ),
+    "16 processes": Control(put("jaxquard.data.cache._write", leaves_a_part), lambda: downloaded("at_once", 2, 1)),
+    "A download killed": Control(
+        put("jaxquard.data.cache._sweep", lambda _: lambda folder: None), lambda: downloaded("killed", 4)
+    ),
+    "The cache is verified": Control(
+        put("jaxquard.data.idx.crc32", lambda _: lambda values: 0), lambda: downloaded("damaged", 10)
+    ),
+    "A cache that cannot be written": Control(
+        put("jaxquard.data.cache._write", in_place), lambda: downloaded("unwritable", 6)
+    ),
+    "A change, of JAX": Control(
+        put("jaxquard.training.steps.make_schedule", lambda make: lambda *a: lambda step: 1.1 * make(*a)(step)),
+        lambda: measured("golden"),
+    ),
+    "Where JAX, the processor": Control(
+        put("jaxquard.runs.environment.differences", lambda _: lambda then, now: []),
+        lambda: passes("tests/runs/test_train.py", "bits_may_differ"),
+    ),
+    "Nothing in the package": Control(
+        put("pathlib.Path", lambda path: setattr(path, "read_text", reads_eval(path.read_text)) or path),
+        lambda: passes("tests/test_safety.py", "no_file_runs"),
+    ),
+    "Damaged runs and hostile files": Control(
+        put("jaxquard.errors.RunError", lambda error: setattr(error, "exit_code", 1) or error),
+        lambda: passes("tests/cli", "damaged"),
+    ),
+    "NaN or infinity": Control(
+        put("jaxquard.runs.train.finite_weights", lambda finite: lambda ts: finite(ts) | True),
+        lambda: passes("tests/runs/test_divergence.py", "weights_lost_in_the_very_last_step"),
+    ),
+    "A constant column": Control(
+        put("jaxquard.training.data.pixel_statistics", lambda _: lambda images: (0.5, 0.5)),
+        lambda: passes("tests/cli tests/data/test_dataset.py", "odd_data or disagree or one_class"),
+    ),
+    "Accuracy is over all examples": Control(
+        put("jaxquard.training.evaluation.accuracy", lambda real: lambda z, labels: real(z[..., 1:, :], labels[1:])),
+        lambda: passes("tests/training/test_evaluation.py", "scikit_learns"),
+    ),
+    "Evaluating a run on other data": Control(
+        put("jaxquard.api.is_same_data", lambda _: lambda *facts: True),
+        lambda: passes("tests/test_api.py", "known_to_be_other"),
+    ),
+    "A journal line": Control(
+        put("jaxquard.runs.journal.append", append_half), lambda: passes("tests/runs/test_journal.py", "")
+    ),
+    "`doctor` notices": Control(
+        put("jaxquard.doctor._difference", lambda _: lambda *answers: ""), lambda: passes("tests/test_doctor.py", "")
+    ),
+}  # fmt: skip
+
+
+def reads_eval(read: Any) -> Any:
+    return lambda path, *options, **named: (
+        read(path, *options, **named) + ("\neval('1')" if path.suffix == ".py" else "")
+    )
+
+
+def main() -> int:
+    """0 if the fault was seen."""
+    import common
+
+    control = CONTROLS[sys.argv[1]]
+    control.fault()
+    try:
+        return int(control.check())
+    except (AssertionError, RuntimeError) as error:
+        print(repr(error))
+        return 0
+    finally:
+        common.clear()
+
+
+if name := os.environ.get("PLANTED"):
+    CONTROLS[name].fault()
+elif __name__ == "__main__":
+    sys.exit(main())
