@@ -14,8 +14,8 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxquard import data, recipes
-from jaxquard.arguments import checked
-from jaxquard.config import Config, checked_number
+from jaxquard.arguments import checked, checked_number
+from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
 from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError

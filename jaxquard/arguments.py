@@ -1,10 +1,16 @@
-"""What a public function is given, checked against what its annotations say: one line, before anything is done."""
+"""Values from outside, checked before anything is done: arguments by their annotations, numbers by their bounds."""
 
 import functools
 import inspect
+import math
+import numbers
+import operator
 import os
+import re
+import sys
 import types
 import typing
+from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin
@@ -89,3 +95,42 @@ def shown(value: object) -> str:
     except Exception:  # a number of thousands of digits, or an object that cannot be shown
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:60]}…"
+
+
+_NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+
+
+def number(text: str) -> int | float:
+    """The number that a text is: ASCII digits, a sign, a point, an exponent. ValueError if it is none."""
+    if not _NUMERAL.fullmatch(text):
+        raise ValueError(text[:60])
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
+
+
+def checked_number(name: str, kind: type, value: Any, single: bool = False, **bounds: float | None) -> Any:
+    """`value` as `kind` (int or float) within `bounds`, seen in single precision if `single`; UsageError otherwise.
+
+    `low` and `high` are inclusive, `above` and `below` exclusive. The one rule for numbers, wherever they come from:
+    3.0 is a whole number, 3.5 is not.
+    """
+    value = plain(value)
+    if not isinstance(value, bool | int | float) and isinstance(value, numbers.Real):  # a fraction, say
+        value = int(value) if isinstance(value, numbers.Integral) else float(value)
+    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+    # a scalar is what it is to the network, which computes in single precision: there 0.999999999 is 1, and 1e-50 is 0
+    seen = array("f", [value])[0] if number and single else value
+    if not number or math.isinf(seen) or (kind is int and value != int(value)):
+        raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {shown(value)}")
+    limits = {b: bound for b, bound in bounds.items() if bound is not None}
+    if not all(_BOUNDS[b][1](seen, bound) for b, bound in limits.items()):
+        needs = " and ".join(f"{_BOUNDS[b][0]} {bound}" for b, bound in limits.items())
+        raise UsageError(f"{name}: must be {needs}, not {shown(value)}")
+    return kind(value)
+
+
+_BOUNDS = {
+    "low": ("at least", operator.ge),
+    "high": ("at most", operator.le),
+    "above": ("above", operator.gt),
+    "below": ("below", operator.lt),
+}

@@ -1,28 +1,24 @@
 """The one description of a run. Command line, TOML, JSON and form are views of this dataclass; it is checked when made.
 
-Each setting carries its own help, range or choices, and whether it is a *scalar*: a number that lives in the training
-state and can be swept without compiling again. Knows no jax, so that `--help` is instant.
+Each setting carries its own help, range or choices, scope and needs. Knows no jax, so that `--help` is instant.
 """
 
 import dataclasses
-import difflib
 import functools
 import math
 import numbers
-import operator
 import os
-import re
-import sys
 import tomllib
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from jaxquard.arguments import plain, shown
+from jaxquard.arguments import checked_number, plain, shown
 from jaxquard.errors import UsageError
 from jaxquard.files import expanded
+from jaxquard.naming import suggestion
 
 Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"]
 Initializer = Literal["scaled_normal", "standard_normal", "he_normal", "glorot_normal", "zeros"]
@@ -35,15 +31,7 @@ DEFAULT_VALIDATION = 5000
 MAX_NETWORKS = 1024
 MAX_SEED = 2**31 - 1
 
-# What these settings need to have an effect: another one, with one of these values (none named: any but None).
-NEEDS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("hidden", "batch_norm"), ("model", "mlp")),
-    **dict.fromkeys(("widths", "blocks", "stem", "half_size_share"), ("model", "cnn")),
-    **dict.fromkeys(("teacher_share", "temperature"), ("teacher",)),
-    "momentum": ("optimizer", "momentum", "nesterov", "muon"),
-    **dict.fromkeys(("beta1", "beta2", "epsilon"), ("optimizer", "adam", "adamw", "muon")),
-    **dict.fromkeys(("decay_every", "decay_factor"), ("schedule", "step")),
-}
+Scope = Literal["program", "scalar", "run"]
 
 
 def setting(
@@ -55,25 +43,41 @@ def setting(
     high: float | None = None,
     above: float | None = None,
     below: float | None = None,
-    scalar: bool = False,
+    scope: Scope = "program",
+    needs: tuple[str, ...] = (),
+    first: bool = False,
 ) -> Any:
-    """A field of Config: `low` and `high` are inclusive bounds, `above` and `below` exclusive ones."""
+    """A field of Config: `low` and `high` are inclusive bounds, `above` and `below` exclusive ones.
+
+    scope: "program", the compiler must know it; "scalar", a traced number that can be swept; "run", neither. needs:
+    what it has no effect without, another setting with one of these values (none named: any but None). first: a form
+    shows it at once.
+    """
     bounds = {"low": low, "high": high, "above": above, "below": below}
-    return field(default=default, metadata={"help": help, "group": group, "bounds": bounds, "scalar": scalar})
+    about = {"help": help, "group": group, "bounds": bounds, "scope": scope, "needs": needs, "first": first}
+    return field(default=default, metadata=about)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """A run, complete: the same config and seed give the same bits on the same CPUs. Defaults are the original's."""
 
-    recipe: str | None = setting(None, "The recipe this started from.", group="Run")
-    dataset: str = setting("fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", group="Data")
+    recipe: str | None = setting(None, "The recipe this started from.", group="Run", scope="run")
+    dataset: str = setting(
+        "fashion-mnist",
+        "A data set's name, a directory of IDX files, or an .npz.",
+        group="Data",
+        scope="run",
+        first=True,
+    )
     validation: float | Literal["auto"] | None = setting(
         None,
         f"Training images held out: a count, or a share below 1 (none; for patience or a sweep auto: "
         f"{DEFAULT_VALIDATION}, or a sixth if that is fewer).",
         group="Data",
         low=0,
+        scope="run",
+        first=True,
     )
     pixel_mean: float | None = setting(
         None, "Mean of the pixels in [0, 1] (measured on the training images).", group="Data", low=0, high=1
@@ -85,89 +89,195 @@ class Config:
     shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)
     cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0, high=65536)
     erasing: float = setting(
-        0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scalar=True
+        0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scope="scalar"
     )
-    mixup: float = setting(0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scalar=True)
+    mixup: float = setting(
+        0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scope="scalar"
+    )
     unaugmented_share: float = setting(
         0.0,
         "Share of the epochs, the last ones, without shift, cutout, erasing, mixup.",
         group="Data",
         low=0,
         below=1,
+        scope="run",
     )
 
-    model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network")
+    model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network", first=True)
     hidden: tuple[int, ...] = setting(
-        (128, 64), "Widths of the fully connected hidden layers.", group="Network", low=1, high=65536
+        (128, 64),
+        "Widths of the fully connected hidden layers.",
+        group="Network",
+        low=1,
+        high=65536,
+        needs=("model", "mlp"),
+        first=True,
     )
-    widths: tuple[int, ...] = setting((16, 32, 64), "Channels of the CNN's stages.", group="Network", low=1, high=65536)
-    blocks: int = setting(1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0, high=1000)
+    widths: tuple[int, ...] = setting(
+        (16, 32, 64),
+        "Channels of the CNN's stages.",
+        group="Network",
+        low=1,
+        high=65536,
+        needs=("model", "cnn"),
+        first=True,
+    )
+    blocks: int = setting(
+        1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0, high=1000, needs=("model", "cnn")
+    )
     stem: int = setting(
         1,
         "Side of the squares of pixels that the CNN takes as one, for speed (1: each by itself).",
         group="Network",
         low=1,
+        needs=("model", "cnn"),
     )
     half_size_share: float = setting(
-        0.0, "Share of the epochs, the first ones, on images of half the size.", group="Network", low=0, below=1
+        0.0,
+        "Share of the epochs, the first ones, on images of half the size.",
+        group="Network",
+        low=0,
+        below=1,
+        scope="run",
+        needs=("model", "cnn"),
     )
-    activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network")
-    initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network")
+    activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network", first=True)
+    initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network", first=True)
     batch_norm: bool = setting(
-        False, "Normalise each hidden layer over the batch; the CNN always does.", group="Network"
+        False,
+        "Normalise each hidden layer over the batch; the CNN always does.",
+        group="Network",
+        needs=("model", "mlp"),
     )
     dropout: float = setting(
-        0.0, "Share of hidden activations dropped in training.", group="Network", low=0, below=1, scalar=True
+        0.0,
+        "Share of hidden activations dropped in training.",
+        group="Network",
+        low=0,
+        below=1,
+        scope="scalar",
+        first=True,
     )
 
-    loss: Loss = setting("cross_entropy", "What training makes small.", group="Objective")
+    loss: Loss = setting("cross_entropy", "What training makes small.", group="Objective", first=True)
     label_smoothing: float = setting(
-        0.0, "Share of each label spread over all classes.", group="Objective", low=0, below=1, scalar=True
+        0.0, "Share of each label spread over all classes.", group="Objective", low=0, below=1, scope="scalar"
     )
     teacher: str | None = setting(
         None,
         "A trained model whose answers are targets beside the labels (distillation); none: no teacher.",
         group="Objective",
+        scope="run",
     )
     teacher_share: float = setting(
-        0.9, "Share of the target that is the teacher's.", group="Objective", low=0, high=1, scalar=True
+        0.9,
+        "Share of the target that is the teacher's.",
+        group="Objective",
+        low=0,
+        high=1,
+        scope="scalar",
+        needs=("teacher",),
     )
     temperature: float = setting(
-        1.0, "What the teacher's logits are divided by: higher is softer.", group="Objective", above=0, scalar=True
+        1.0,
+        "What the teacher's logits are divided by: higher is softer.",
+        group="Objective",
+        above=0,
+        scope="scalar",
+        needs=("teacher",),
     )
-    l2: float = setting(0.0, "½·l2·Σw² added to the loss: Nielsen's λ/n.", group="Objective", low=0, scalar=True)
+    l2: float = setting(
+        0.0, "½·l2·Σw² added to the loss: Nielsen's λ/n.", group="Objective", low=0, scope="scalar", first=True
+    )
 
-    optimizer: Optimizer = setting("sgd", "How a gradient becomes a step.", group="Optimiser")
-    learning_rate: float = setting(0.01, "η, the (peak) step size.", group="Optimiser", above=0, scalar=True)
+    optimizer: Optimizer = setting("sgd", "How a gradient becomes a step.", group="Optimiser", first=True)
+    learning_rate: float = setting(
+        0.01, "η, the (peak) step size.", group="Optimiser", above=0, scope="scalar", first=True
+    )
     momentum: float = setting(
-        0.9, "Share of the velocity kept (momentum, nesterov, muon).", group="Optimiser", low=0, below=1, scalar=True
+        0.9,
+        "Share of the velocity kept (momentum, nesterov, muon).",
+        group="Optimiser",
+        low=0,
+        below=1,
+        scope="scalar",
+        needs=("optimizer", "momentum", "nesterov", "muon"),
+        first=True,
     )
-    beta1: float = setting(0.9, "Adam's memory of the gradient.", group="Optimiser", low=0, below=1, scalar=True)
-    beta2: float = setting(0.999, "Adam's memory of its square.", group="Optimiser", low=0, below=1, scalar=True)
-    epsilon: float = setting(1e-8, "Adam's floor under the denominator.", group="Optimiser", above=0, scalar=True)
+    beta1: float = setting(
+        0.9,
+        "Adam's memory of the gradient.",
+        group="Optimiser",
+        low=0,
+        below=1,
+        scope="scalar",
+        needs=("optimizer", "adam", "adamw", "muon"),
+    )
+    beta2: float = setting(
+        0.999,
+        "Adam's memory of its square.",
+        group="Optimiser",
+        low=0,
+        below=1,
+        scope="scalar",
+        needs=("optimizer", "adam", "adamw", "muon"),
+    )
+    epsilon: float = setting(
+        1e-8,
+        "Adam's floor under the denominator.",
+        group="Optimiser",
+        above=0,
+        scope="scalar",
+        needs=("optimizer", "adam", "adamw", "muon"),
+    )
     weight_decay: float = setting(
-        0.0, "Decoupled: weights shrink by η·this each step.", group="Optimiser", low=0, scalar=True
+        0.0, "Decoupled: weights shrink by η·this each step.", group="Optimiser", low=0, scope="scalar"
     )
-    clip_norm: float = setting(0.0, "Longest gradient allowed (0: any length).", group="Optimiser", low=0, scalar=True)
-    schedule: ScheduleName = setting("constant", "η over time.", group="Optimiser")
-    warmup: float = setting(0.0, "Epochs of linear warm-up before the schedule.", group="Optimiser", low=0, scalar=True)
-    decay_every: float = setting(5.0, "Epochs between drops (step).", group="Optimiser", above=0, scalar=True)
-    decay_factor: float = setting(0.5, "What a drop multiplies η by (step).", group="Optimiser", above=0, scalar=True)
+    clip_norm: float = setting(
+        0.0, "Longest gradient allowed (0: any length).", group="Optimiser", low=0, scope="scalar"
+    )
+    schedule: ScheduleName = setting("constant", "η over time.", group="Optimiser", first=True)
+    warmup: float = setting(
+        0.0, "Epochs of linear warm-up before the schedule.", group="Optimiser", low=0, scope="scalar"
+    )
+    decay_every: float = setting(
+        5.0, "Epochs between drops (step).", group="Optimiser", above=0, scope="scalar", needs=("schedule", "step")
+    )
+    decay_factor: float = setting(
+        0.5,
+        "What a drop multiplies η by (step).",
+        group="Optimiser",
+        above=0,
+        scope="scalar",
+        needs=("schedule", "step"),
+    )
     ema: float = setting(
         0.0, "Decay of a moving average of the weights, used to judge (0: none).", group="Optimiser", low=0, below=1,
-        scalar=True,
+        scope="scalar",
     )  # fmt: skip
 
-    batch_size: int = setting(128, "Images per update.", group="Run", low=1, high=2**31 - 1)
-    epochs: int = setting(20, "Passes over the training images.", group="Run", low=1, high=10**6)
+    batch_size: int = setting(128, "Images per update.", group="Run", low=1, high=2**31 - 1, first=True)
+    epochs: int = setting(
+        20, "Passes over the training images.", group="Run", low=1, high=10**6, scope="run", first=True
+    )
     patience: int = setting(
         0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0, high=10**6
     )
-    tta: Views = setting("none", "Views of a test image to average over, for a second figure.", group="Run")
-    seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=MAX_SEED)
-    seeds: int = setting(1, "Networks trained at once, on consecutive seeds.", group="Run", low=1, high=MAX_NETWORKS)
+    tta: Views = setting(
+        "none", "Views of a test image to average over, for a second figure.", group="Run", scope="run"
+    )
+    seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=MAX_SEED, scope="run")
+    seeds: int = setting(
+        1,
+        "Networks trained at once, on consecutive seeds.",
+        group="Run",
+        low=1,
+        high=MAX_NETWORKS,
+        scope="run",
+        first=True,
+    )
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
-        (), "Scalars to try, each with its values: learning_rate=0.01,0.03.", group="Run"
+        (), "Scalars to try, each with its values: learning_rate=0.01,0.03.", group="Run", scope="run"
     )
 
     def __post_init__(self) -> None:
@@ -221,14 +331,17 @@ class Config:
         ]
 
     def blank(self, active: frozenset[str]) -> "Config":
-        """What the compiler must know of this run: scalars only as in use or not, seeds, names and lengths not at all.
+        """What the compiler must know of this run: scalars as in use or not, and what has an effect on the program.
 
         Configs that differ in nothing else share one compiled program.
         """
-        scalars = {name: 0.5 if name in active else 0.0 for name in SCALARS}
-        rest = {"recipe": None, "dataset": "", "validation": None, "epochs": 1, "seed": 0, "seeds": 1, "sweep": ()}
-        rest |= {"teacher": None, "tta": "none", "half_size_share": 0.0, "unaugmented_share": 0.0}
-        return self.replace(**scalars, **rest, patience=min(self.patience, 1))
+        scalars = {name: 0.5 if name in active else _FIELDS[name].default for name in SCALARS}
+        rest = {
+            name: f.default
+            for name, f in _FIELDS.items()
+            if f.metadata["scope"] == "run" or (f.metadata["scope"] == "program" and not self.matters(name))
+        }
+        return self.replace(**rest | scalars, patience=min(self.patience, 1))
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with some settings changed, checked again."""
@@ -246,9 +359,7 @@ class Config:
 
     def matters(self, name: str) -> bool:
         """Whether a setting has an effect under the others: a teacher's temperature has none without a teacher."""
-        if name not in NEEDS:
-            return True
-        other, *values = NEEDS[name]
+        other, *values = NEEDS.get(name) or ("optimizer",)
         return getattr(self, other) in values if values else getattr(self, other) is not None
 
     def in_effect(self) -> dict[str, Any]:
@@ -276,7 +387,7 @@ def flag(name: str, value: Any) -> list[str]:
 
 
 def why_no_effect(name: str) -> str:
-    """What a setting of NEEDS lacks where it does not matter, in words."""
+    """What a setting needs to have an effect, in words."""
     other, *values = NEEDS[name]
     return f"it needs {other} to be {' or '.join(values)}" if values else f"it needs a {other}"
 
@@ -293,85 +404,6 @@ def read_toml(path: Path) -> Config:
         return Config.from_dict(values)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
-
-
-# Our name, and what scikit-learn, Keras, PyTorch and others call the same thing. Case, - and _ do not matter.
-SYNONYMS = {
-    "dataset": "data ds data_name",
-    "validation": "val val_size val_split valid validation_split validation_fraction validation_size",
-    "flip": "hflip horizontal_flip mirror random_flip",
-    "shift": "translate translation random_crop crop_padding",
-    "erasing": "random_erasing",
-    "mixup": "mixup_alpha",
-    "model": "arch architecture net network model_name",
-    "hidden": "hidden_dim hidden_dims hidden_layer_sizes hidden_layers hidden_size hidden_sizes layers units",
-    "widths": "channels filters num_filters",
-    "activation": "act activation_fn nonlinearity",
-    "initializer": "init kernel_initializer weight_init",
-    "batch_norm": "bn batch_normalization use_bn",
-    "dropout": "drop drop_rate dropout_p dropout_rate",
-    "loss": "criterion loss_fn loss_function objective",
-    "label_smoothing": "smoothing",
-    "temperature": "tau",
-    "l2": "alpha l2_reg lambda lmbda reg regularization weight_l2",
-    "optimizer": "algorithm optim opt solver",
-    "learning_rate": "lr eta base_lr init_lr initial_lr learning_rate_init max_lr step_size",
-    "momentum": "mom mu",
-    "beta1": "b1 beta_1",
-    "beta2": "b2 beta_2",
-    "epsilon": "eps",
-    "weight_decay": "wd decay",
-    "clip_norm": "clip clip_grad_norm clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm max_norm",
-    "schedule": "lr_schedule lr_scheduler sched scheduler learning_rate_schedule",
-    "warmup": "warmup_epochs",
-    "decay_every": "lr_step lr_step_size",
-    "decay_factor": "gamma lr_decay lr_gamma",
-    "ema": "ema_decay",
-    "batch_size": "batch bs batch_sz mini_batch mini_batch_size train_batch_size",
-    "epochs": "e max_epochs max_iter n_epochs nb_epoch num_epochs num_train_epochs",
-    "patience": "early_stopping early_stopping_patience early_stopping_rounds n_iter_no_change",
-    "tta": "test_time_augmentation",
-    "seed": "random_seed random_state rng_seed",
-    "seeds": "ensemble n_models n_seeds num_seeds",
-    "sweep": "grid param_grid search",
-    "name": "exp experiment exp_name run run_name",
-    "resume": "checkpoint ckpt continue resume_from",
-    "checkpoint_every": "checkpoint_freq save_every save_freq save_steps",
-    "runs": "log_dir logdir out_dir output output_dir runs_dir save_dir",
-    "data_dir": "data_path data_root root",
-    "quiet": "silent",
-}
-
-
-def _letters(name: str) -> str:
-    return re.sub("[-_ ]", "", name).lower()
-
-
-_MEANT = {_letters(word): name for name, words in SYNONYMS.items() for word in words.split()}
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant: what other libraries call it, or a mistyped one."""
-    spelled = {_letters(one): one for one in known}
-    meant = _MEANT.get(_letters(name), "")
-    close = [_letters(meant)] if _letters(meant) in spelled else difflib.get_close_matches(_letters(name), spelled, n=1)
-    return spelled[close[0]] if close else None
-
-
-def suggestion(name: object, known: Iterable[str]) -> str:
-    """ "; did you mean …?" for a name that is not known, or nothing."""
-    close = nearest(name, known) if isinstance(name, str) else None
-    return f"; did you mean {close}?" if close else ""
-
-
-_NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
-
-
-def number(text: str) -> int | float:
-    """The number that a text is: ASCII digits, a sign, a point, an exponent. ValueError if it is none."""
-    if not _NUMERAL.fullmatch(text):
-        raise ValueError(text[:60])
-    return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 _TYPES: dict[str, Any] = get_type_hints(Config)
@@ -392,7 +424,8 @@ def _naming_what_is_unknown(init: Callable[..., None]) -> Callable[..., None]:
 
 Config.__init__ = _naming_what_is_unknown(Config.__init__)
 _FIELDS = {f.name: f for f in dataclasses.fields(Config)}
-SCALARS = tuple(name for name, f in _FIELDS.items() if f.metadata["scalar"])
+SCALARS = tuple(name for name, f in _FIELDS.items() if f.metadata["scope"] == "scalar")
+NEEDS: dict[str, tuple[str, ...]] = {name: f.metadata["needs"] for name, f in _FIELDS.items() if f.metadata["needs"]}
 
 
 def _checked(name: str, kind: Any, value: Any) -> Any:
@@ -427,34 +460,7 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
 
 
 def _number(name: str, kind: type, value: Any) -> Any:
-    return checked_number(name, kind, value, _FIELDS[name].metadata["scalar"], **_FIELDS[name].metadata["bounds"])
-
-
-def checked_number(name: str, kind: type, value: Any, single: bool = False, **bounds: float | None) -> Any:
-    """`value` as `kind` (int or float) within `bounds` (as `setting` has them), seen in single precision if `single`;
-    UsageError otherwise. The one rule for numbers, wherever they come from: 3.0 is a whole number, 3.5 is none.
-    """
-    value = plain(value)
-    if not isinstance(value, bool | int | float) and isinstance(value, numbers.Real):  # a fraction, say
-        value = int(value) if isinstance(value, numbers.Integral) else float(value)
-    number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-    # a scalar is what it is to the network, which computes in single precision: there 0.999999999 is 1, and 1e-50 is 0
-    seen = array("f", [value])[0] if number and single else value
-    if not number or math.isinf(seen) or (kind is int and value != int(value)):
-        raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {shown(value)}")
-    limits = {b: bound for b, bound in bounds.items() if bound is not None}
-    if not all(_BOUNDS[b][1](seen, bound) for b, bound in limits.items()):
-        needs = " and ".join(f"{_BOUNDS[b][0]} {bound}" for b, bound in limits.items())
-        raise UsageError(f"{name}: must be {needs}, not {shown(value)}")
-    return kind(value)
-
-
-_BOUNDS = {
-    "low": ("at least", operator.ge),
-    "high": ("at most", operator.le),
-    "above": ("above", operator.gt),
-    "below": ("below", operator.lt),
-}
+    return checked_number(name, kind, value, name in SCALARS, **_FIELDS[name].metadata["bounds"])
 
 
 def _checked_validation(value: Any) -> Any:

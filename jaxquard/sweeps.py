@@ -8,8 +8,10 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from jaxquard.config import SCALARS, Config, checked_number, number, suggestion, why_no_effect
+from jaxquard.arguments import checked_number, number
+from jaxquard.config import SCALARS, Config, why_no_effect
 from jaxquard.errors import UsageError
+from jaxquard.naming import suggestion
 
 _SETTINGS = Config.__annotations__.keys() - {"recipe", "sweep"}
 

@@ -12,10 +12,11 @@ import jaxquard
 PACKAGE = Path(jaxquard.__file__).parent
 
 # room -> the rooms it may import. EVERYWHERE may be imported by all; a room may always import itself.
-EVERYWHERE = {"arguments", "errors"}
+EVERYWHERE = {"errors", "arguments", "naming"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "arguments": set(),
+    "naming": set(),
     "nn": set(),
     "optim": set(),
     "files": set(),

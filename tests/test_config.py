@@ -12,8 +12,10 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxquard.config import NEEDS, SCALARS, SYNONYMS, Config, number, read_toml
+from jaxquard.arguments import number
+from jaxquard.config import NEEDS, SCALARS, Config, read_toml
 from jaxquard.errors import UsageError
+from jaxquard.naming import SYNONYMS
 
 # setting: (values at the very edge of what is allowed, values just beyond it)
 BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
@@ -306,12 +308,15 @@ def test_what_the_compiler_need_not_know_is_blank():
     assert same.blank(active) == config.blank(active)
     assert hash(same.blank(active)) == hash(config.blank(active))
     for change in [
-        {"hidden": (3,)}, {"widths": (3,)}, {"blocks": 2}, {"model": "cnn"}, {"activation": "tanh"}, {"flip": True},
+        {"hidden": (3,)}, {"model": "cnn"}, {"activation": "tanh"}, {"flip": True},
         {"shift": 1}, {"cutout": 1}, {"loss": "squared_error_softmax"}, {"optimizer": "adam"}, {"schedule": "cosine"},
         {"initializer": "zeros"}, {"batch_size": 3}, {"patience": 0}, {"pixel_mean": 0.5}, {"pixel_std": 0.5},
-        {"batch_norm": True}, {"stem": 2},
+        {"batch_norm": True},
     ]:  # fmt: skip
         assert config.replace(**change).blank(active) != config.blank(active)
+    for change in ({"widths": (3,)}, {"blocks": 2}, {"stem": 2}):  # the network has none of these
+        assert config.replace(**change).blank(active) == config.blank(active)
+        assert config.replace(model="cnn", **change).blank(active) != config.replace(model="cnn").blank(active)
     assert config.blank(active - {"dropout"}) != config.blank(active)
 
 

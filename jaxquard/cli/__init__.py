@@ -14,8 +14,8 @@ from jaxquard.cli.lessons import lesson, list_lessons
 from jaxquard.cli.options import from_text
 from jaxquard.cli.training import train
 from jaxquard.cli.verbs import compare, data, doctor, evaluate, list_recipes, list_runs, predict, studio
-from jaxquard.config import nearest
 from jaxquard.errors import JaxquardError
+from jaxquard.naming import nearest
 from jaxquard.runs.interrupts import SIGNALS, leave
 from jaxquard.streams import make_usable, say, silence
 

@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import cyclopts
 from cyclopts import Parameter
 
-from jaxquard.config import Config, checked_number, number
+from jaxquard.arguments import checked_number, number
+from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.files import expanded
 from jaxquard.streams import say

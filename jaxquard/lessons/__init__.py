@@ -27,8 +27,8 @@ Then add its name to NAMES, which is the order of the book. `verdict.py` has the
 import importlib
 from typing import TYPE_CHECKING
 
-from jaxquard.config import suggestion
 from jaxquard.errors import UsageError
+from jaxquard.naming import suggestion
 
 if TYPE_CHECKING:
     from jaxquard.lessons.lesson import Lesson

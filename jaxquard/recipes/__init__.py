@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from jaxquard.config import Config, suggestion
+from jaxquard.config import Config
 from jaxquard.errors import UsageError
+from jaxquard.naming import suggestion
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,10 @@ from typing import Any
 import tomli_w
 
 from jaxquard.arguments import check
-from jaxquard.config import Config, suggestion
+from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.files import existing, expanded, explained, is_read_only, sweep, write_directory
+from jaxquard.naming import suggestion
 from jaxquard.runs import environment, journal, strict_json
 from jaxquard.runs.journal import Line
 

@@ -12,11 +12,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxquard.config import Config, suggestion
+from jaxquard.config import Config
 from jaxquard.data import oddities
 from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
+from jaxquard.naming import suggestion
 from jaxquard.nn.model import Params, State
 from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
 from jaxquard.runs.directory import Run

@@ -35,7 +35,7 @@ def described(name: str) -> dict[str, Any]:
     kind = "choice" if choices else "ints" if get_origin(TYPES[name]) is tuple else KINDS[kinds[0]]
     facts = FIELDS[name].metadata
     bounds = facts["bounds"] | ({"choices": choices} if choices else {})
-    shown = {"name": name, "group": facts["group"], "help": facts["help"], "type": kind, "scalar": facts["scalar"]}
+    shown = {"name": name, "group": facts["group"], "help": facts["help"], "type": kind, "first": facts["first"]}
     return shown | {"default": Config().to_dict().get(name), "needs": NEEDS.get(name, ())} | bounds
 
 

@@ -48,7 +48,8 @@ class Task(NamedTuple):
 def make_task(config: Config, image_shape: tuple[int, ...], classes: int, examples: int) -> Task:
     """The Task of a resolved config; a scalar is active if any network of the run uses it."""
     networks = config.networks()
-    active = frozenset(name for name in SCALARS if any(getattr(network, name) for network in networks))
+    used = (name for name in SCALARS if any(getattr(one, name) and one.matters(name) for one in networks))
+    active = frozenset(used)
     return Task(config.blank(active), active, image_shape, classes, examples)
 
 
@@ -127,7 +128,7 @@ def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:
 def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
     """The optimiser that the config describes, under its schedule; decay applies to weights only."""
     options: dict[str, Any] = {name: hyper.get(name, 0.0) for name in ("momentum", "beta1", "beta2")}
-    options["epsilon"] = hyper["epsilon"]
+    options["epsilon"] = hyper.get("epsilon", 0.0)
     if "weight_decay" in hyper:
         options |= {"weight_decay": hyper["weight_decay"], "decayed": is_matrix}
     if "clip_norm" in hyper:  # in a sweep, 0 still means any length

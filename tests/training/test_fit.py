@@ -418,7 +418,9 @@ def test_settings_that_do_not_reach_the_compiler_share_a_program(dataset):
     list(fit(config, data))
     compiled: list[Any] = [function for function in program if function is not program.turns]
     sizes = [function._cache_size() for function in compiled]
-    scalars = {f.name: getattr(config, f.name) / 2 for f in dataclasses.fields(config) if f.metadata["scalar"]}
+    scalars = {
+        f.name: getattr(config, f.name) / 2 for f in dataclasses.fields(config) if f.metadata["scope"] == "scalar"
+    }
     changed = config.replace(**scalars, seed=9, epochs=1, patience=3)
     assert make_run(changed, data)[1] is program
     list(fit(changed, data))

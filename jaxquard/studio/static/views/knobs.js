@@ -3,11 +3,6 @@
 import { h, labelled } from "../dom.js";
 import { spread } from "./status.js";
 
-// Shown at once; the others wait behind "More".
-const FIRST = new Set([
-  "dataset", "validation", "model", "hidden", "widths", "activation", "initializer", "dropout", "loss", "l2",
-  "optimizer", "learning_rate", "momentum", "schedule", "batch_size", "epochs", "seeds",
-]);
 const HELP = { dataset: "The images to learn from." }; // where the package's own sentence speaks of the command line
 const VALIDATION = 5000; // so that there is a curve on images the network never learned from; of few images, a sixth
 
@@ -32,7 +27,7 @@ export class Knobs {
   group(name) {
     const members = [...this.fields.values()].filter((field) => field.setting.group === name);
     const box = (first) => {
-      const shown = members.filter((field) => FIRST.has(field.setting.name) === first);
+      const shown = members.filter((field) => field.setting.first === first);
       return h("div", { class: "fields" }, shown.map((field) => field.element));
     };
     const more = box(false);

@@ -1,0 +1,73 @@
+"""The known name that an unknown one was probably meant to be: what other libraries call it, or a mistyped one."""
+
+import difflib
+import re
+from collections.abc import Iterable
+
+# Our name, and what scikit-learn, Keras, PyTorch and others call the same thing. Case, - and _ do not matter.
+SYNONYMS = {
+    "dataset": "data ds data_name",
+    "validation": "val val_size val_split valid validation_split validation_fraction validation_size",
+    "flip": "hflip horizontal_flip mirror random_flip",
+    "shift": "translate translation random_crop crop_padding",
+    "erasing": "random_erasing",
+    "mixup": "mixup_alpha",
+    "model": "arch architecture net network model_name",
+    "hidden": "hidden_dim hidden_dims hidden_layer_sizes hidden_layers hidden_size hidden_sizes layers units",
+    "widths": "channels filters num_filters",
+    "activation": "act activation_fn nonlinearity",
+    "initializer": "init kernel_initializer weight_init",
+    "batch_norm": "bn batch_normalization use_bn",
+    "dropout": "drop drop_rate dropout_p dropout_rate",
+    "loss": "criterion loss_fn loss_function objective",
+    "label_smoothing": "smoothing",
+    "temperature": "tau",
+    "l2": "alpha l2_reg lambda lmbda reg regularization weight_l2",
+    "optimizer": "algorithm optim opt solver",
+    "learning_rate": "lr eta base_lr init_lr initial_lr learning_rate_init max_lr step_size",
+    "momentum": "mom mu",
+    "beta1": "b1 beta_1",
+    "beta2": "b2 beta_2",
+    "epsilon": "eps",
+    "weight_decay": "wd decay",
+    "clip_norm": "clip clip_grad_norm clipnorm grad_clip gradient_clip gradient_clip_val max_grad_norm max_norm",
+    "schedule": "lr_schedule lr_scheduler sched scheduler learning_rate_schedule",
+    "warmup": "warmup_epochs",
+    "decay_every": "lr_step lr_step_size",
+    "decay_factor": "gamma lr_decay lr_gamma",
+    "ema": "ema_decay",
+    "batch_size": "batch bs batch_sz mini_batch mini_batch_size train_batch_size",
+    "epochs": "e max_epochs max_iter n_epochs nb_epoch num_epochs num_train_epochs",
+    "patience": "early_stopping early_stopping_patience early_stopping_rounds n_iter_no_change",
+    "tta": "test_time_augmentation",
+    "seed": "random_seed random_state rng_seed",
+    "seeds": "ensemble n_models n_seeds num_seeds",
+    "sweep": "grid param_grid search",
+    "name": "exp experiment exp_name run run_name",
+    "resume": "checkpoint ckpt continue resume_from",
+    "checkpoint_every": "checkpoint_freq save_every save_freq save_steps",
+    "runs": "log_dir logdir out_dir output output_dir runs_dir save_dir",
+    "data_dir": "data_path data_root root",
+    "quiet": "silent",
+}
+
+
+def _letters(name: str) -> str:
+    return re.sub("[-_ ]", "", name).lower()
+
+
+_MEANT = {_letters(word): name for name, words in SYNONYMS.items() for word in words.split()}
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name that was probably meant: what other libraries call it, or a mistyped one."""
+    spelled = {_letters(one): one for one in known}
+    meant = _MEANT.get(_letters(name), "")
+    close = [_letters(meant)] if _letters(meant) in spelled else difflib.get_close_matches(_letters(name), spelled, n=1)
+    return spelled[close[0]] if close else None
+
+
+def suggestion(name: object, known: Iterable[str]) -> str:
+    """ "; did you mean …?" for a name that is not known, or nothing."""
+    close = nearest(name, known) if isinstance(name, str) else None
+    return f"; did you mean {close}?" if close else ""
