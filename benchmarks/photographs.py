@@ -37,7 +37,6 @@ class Scene:
     printed: Change | None = None  # what is on the paper, under the object
 
 
-
 def noise(sigma: float) -> Change:
     """Normal noise of every pixel and channel."""
     return lambda page, rng: page + rng.normal(0, sigma, page.shape)

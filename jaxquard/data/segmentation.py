@@ -117,7 +117,7 @@ def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
 def uneven(left: np.ndarray, noise: float) -> bool:
     """Whether the border of what is left (h, w, c) is more than noise in many places: shadows, or the object itself."""
     strength = np.abs(left).max(axis=-1)
-    border = ndimage.median_filter(np.concatenate([*strength[[1, -2]], *strength.T[[1, -2]]]), 9)  # wide, not lines
+    border = ndimage.median_filter(np.concatenate([*strength[[0, -1]], *strength.T[[0, -1]]]), 9)  # wide, not lines
     fine = spread(np.abs(strength - ndimage.uniform_filter(strength, 3)))
     return float(np.mean(border > max(CERTAIN / 2, MAYBE * min(fine, noise)))) > 0.08
 
@@ -189,7 +189,8 @@ def stand_out(strength: np.ndarray, noise: float) -> np.ndarray:
         return core
     thick = ndimage.binary_opening(everything, np.ones((3, 3)))
     whole = _holding(core | thick, core)
-    return core | thick & ndimage.binary_dilation(core, iterations=NEAR) if _touches(whole) else whole
+    near = ndimage.binary_dilation(core, iterations=NEAR)
+    return core | np.logical_and(thick, near) if _touches(whole) else whole
 
 
 def _touches(mask: np.ndarray) -> bool:
