@@ -21,6 +21,9 @@ COLOURS = (  # paper, ink
 )
 
 
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of (H, W, 3) grey levels
+
+
 @dataclass(frozen=True)
 class Scene:
     """How an object lies on its paper, before light and camera do what they do."""
@@ -31,17 +34,15 @@ class Scene:
     paper: tuple[int, int, int] = (215, 215, 215)
     ink: tuple[int, int, int] = (20, 20, 20)
     quality: int = 90  # of the JPEG
+    printed: Change | None = None  # what is on the paper, under the object
 
 
-Light = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of (H, W, 3) grey levels
-
-
-def noise(sigma: float) -> Light:
+def noise(sigma: float) -> Change:
     """Normal noise of every pixel and channel."""
     return lambda page, rng: page + rng.normal(0, sigma, page.shape)
 
 
-def salt(percent: float) -> Light:
+def salt(percent: float) -> Change:
     """So many pixels black or white."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -52,7 +53,7 @@ def salt(percent: float) -> Light:
     return light
 
 
-def specks(count: int) -> Light:
+def specks(count: int) -> Change:
     """Dark specks of 2 to 4 pixels anywhere."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -65,12 +66,12 @@ def specks(count: int) -> Light:
     return light
 
 
-def shade(levels: float) -> Light:
+def shade(levels: float) -> Change:
     """Light that falls off by so many grey levels of white paper from one end of the sheet to the other."""
     return lambda page, rng: page * (1 - levels / 215 * _slope(rng))[..., None]
 
 
-def shadow(levels: float) -> Light:
+def shadow(levels: float) -> Change:
     """A hard shadow over a part of the sheet, so many grey levels darker on white paper."""
     return lambda page, rng: page * (1 - levels / 215 * (_slope(rng) > rng.uniform(0.3, 0.7)))[..., None]
 
@@ -83,7 +84,7 @@ def _slope(rng: np.random.Generator) -> np.ndarray:
     return (along - along.min()) / np.ptp(along)
 
 
-def texture(levels: float) -> Light:
+def texture(levels: float) -> Change:
     """Paper with a grain: blotches of some five pixels, with a standard deviation of so many grey levels."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -93,7 +94,7 @@ def texture(levels: float) -> Light:
     return light
 
 
-def frame_line(pixels: int) -> Light:
+def frame_line(pixels: int) -> Change:
     """A dark line along one edge, as where the sheet ends."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -104,23 +105,23 @@ def frame_line(pixels: int) -> Light:
     return light
 
 
-def blur(sigma: float) -> Light:
+def blur(sigma: float) -> Change:
     """Out of focus."""
     return lambda page, rng: ndimage.gaussian_filter(page, (sigma, sigma, 0))
 
 
-def lined(levels: float, *, squared: bool = False) -> Light:
+def lined(levels: float, *, squared: bool = False) -> Change:
     """Lines across the sheet, or across and down, 1.5 pixels wide and so many grey levels darker than the paper."""
 
-    def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def ruled(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         every = 22 if squared else 34
         for axis in (0, 1)[: 1 + squared]:
             along = (np.arange(page.shape[axis]) + rng.uniform(0, every)) % every
             drawn = np.clip(1.5 - np.abs(along - every / 2), 0, 1)
-            page = page - np.minimum(levels, page) * np.expand_dims(drawn, (1 - axis, 2))
+            page = page - levels * np.expand_dims(drawn, (1 - axis, 2))
         return page
 
-    return light
+    return ruled
 
 
 def _nothing(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -128,11 +129,11 @@ def _nothing(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return page
 
 
-Step = tuple[Scene, Light]
+Step = tuple[Scene, Change]
 DARK = Scene(paper=(40, 40, 40), ink=(230, 230, 230))
 
 
-def _lights(make: Callable[[Any], Light], *strengths: float, scene: Scene = Scene()) -> tuple[Step, ...]:
+def _lights(make: Callable[[Any], Change], *strengths: float, scene: Scene = Scene()) -> tuple[Step, ...]:
     return tuple((scene, make(strength)) for strength in strengths)
 
 
@@ -155,8 +156,8 @@ KINDS: dict[str, tuple[Step, ...]] = {  # each at three strengths
     "off centre": _scenes(*(Scene(gap=gap) for gap in (20, 8, 2))),
     "colour": _scenes(*(Scene(paper=paper, ink=ink) for paper, ink in COLOURS)),
     "shadow": _lights(shadow, 30, 60, 100),
-    "lined": _lights(lined, 20, 40, 80),
-    "squared": _lights(lambda levels: lined(levels, squared=True), 15, 30, 60),
+    "lined": _scenes(*(Scene(printed=lined(levels)) for levels in (20, 40, 80))),
+    "squared": _scenes(*(Scene(printed=lined(levels, squared=True)) for levels in (15, 30, 60))),
 }
 STRENGTHS = ("weak", "middle", "strong")
 CLEAN: Step = (Scene(), _nothing)
@@ -168,7 +169,10 @@ def photograph(image: np.ndarray, step: Step, rng: np.random.Generator) -> bytes
     if scene.tilt:
         scene = replace(scene, tilt=scene.tilt * rng.choice([-1, 1]))
     ink = place(enlarge(image, scene.edge, scene.tilt), scene.gap, rng)[..., None]
-    page = np.asarray(scene.paper) * (1 - ink) + np.asarray(scene.ink) * ink
+    paper = np.full((HEIGHT, WIDTH, 3), scene.paper, float)
+    if scene.printed:
+        paper = scene.printed(paper, rng)
+    page = paper * (1 - ink) + np.asarray(scene.ink) * ink
     page = light(page, rng).round().clip(0, 255).astype(np.uint8)
     Image.fromarray(page).save(buffer := io.BytesIO(), "JPEG", quality=scene.quality)
     return buffer.getvalue()

@@ -436,8 +436,8 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
     options = [option for option in get_args(kind) if option is not type(None)] or [kind]
     if type(None) in get_args(kind):
         kind = options[0]
-        if value is None or (kind is str and str(value).lower() in ("", "none")):  # TOML has no word for it
-            return None
+        if value is None or (kind is str and isinstance(value, str) and value.lower() in ("", "none")):
+            return None  # TOML has no word for it
     if name == "validation":
         return _checked_validation(value)
     if get_origin(kind) is Literal:

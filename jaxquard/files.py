@@ -37,9 +37,9 @@ def cache_folder() -> Path:
     """Jaxquard's folder in the platform's cache directory; a private one among the temporary files for a user without
     a home. Raises JaxquardError if somebody else has taken that.
     """
-    folder = platformdirs.user_cache_path("jaxquard", appauthor=False)
-    if folder.is_absolute():
-        return folder
+    with contextlib.suppress(RuntimeError):  # platformdirs' word for no home; older ones leave ~ in the path
+        if (folder := platformdirs.user_cache_path("jaxquard", appauthor=False)).is_absolute():
+            return folder
     folder = Path(tempfile.gettempdir()) / f"jaxquard-{os.getuid()}"
     with explained(folder, "write"):
         folder.mkdir(mode=0o700, exist_ok=True)

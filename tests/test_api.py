@@ -279,7 +279,7 @@ WRONG = {  # what nobody means as a name, a path, a setting, a list of pictures
     "none": None,
     "an array": ARRAY,
     "a list of arrays": [ARRAY],
-    "a data set": Dataset("d", ARRAY, ARRAY, ARRAY, ARRAY, ("0",), {}, "made up"),
+    "a data set": Dataset("d", *2 * (ARRAY[..., None], ARRAY[:, 0, 0]), ("0",), {}, "made up"),
     "bytes": b"one",
     "a path of bytes": BytesPath(),
     "a zero byte": "a\0b",

@@ -73,9 +73,8 @@ def train(
     def stopped(error: JaxquardError, begun: int) -> JaxquardError:
         if begun < len(chosen):
             begin = {"recipe": recipe, "config": config, **given, "until": until, "checkpoint_every": checkpoint_every}
-            begin |= {"runs": common.runs, "data_dir": source.data_dir, "offline": source.offline or None}
             words = [word for name, value in begin.items() if value is not None for word in flag(name, value)]
-            error.args = (f"{error}\n{_not_begun(words, swept, begun)}",)
+            error.args = (f"{error}\n{_not_begun([*words, *where], swept, begun, common.runs)}",)
         return error
 
     results: list[TrainResult] = []
@@ -107,8 +106,10 @@ def train(
         raise failure or lost[-1]
 
 
-def _not_begun(words: list[str], swept: dict[str, tuple[Any, ...]], begun: int) -> str:
+def _not_begun(words: list[str], swept: dict[str, tuple[Any, ...]], begun: int, runs: Path | None) -> str:
     """The settings of a sweep that no run has yet, and the commands that train them."""
+    from jaxquard.runs.directory import command, runs_directory
+
     scalars = {name: values for name, values in swept.items() if name in SCALARS}
     parts = sweeps.remaining(sweeps.shapes_of(swept), begun)
     named = [
@@ -116,7 +117,8 @@ def _not_begun(words: list[str], swept: dict[str, tuple[Any, ...]], begun: int) 
         for part in parts
         for values in itertools.product(*part.values())
     ]
-    commands = [shlex.join(["jaxquard", "train", *words, *_sweeps({**scalars, **part})]) for part in parts]
+    root = runs_directory(runs)
+    commands = [command("train", *words, *_sweeps({**scalars, **part}), runs=root) for part in parts]
     return f"not begun: {', '.join(named)}; for these: {' && '.join(commands)}"
 
 

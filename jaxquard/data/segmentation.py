@@ -18,6 +18,7 @@ ROUNDS = 6
 SURE, MAYBE = 8.0, 4.0  # times the noise: object; object if it touches what surely is
 NEAR = 8  # pixels from the core: what is fainter may belong to the object
 DARKEST_SHADOW = 0.4  # of the paper in the light
+LEAST_PAPER = 0.3  # share of the picture
 LEAST_NOISE = 1.5  # grey levels
 LIGHT_PART = 0.04  # of the heaviest part's mass: dirt
 CERTAIN = 20.0  # grey levels
@@ -37,7 +38,10 @@ class Found:
     @property
     def box(self) -> tuple[slice, slice]:
         """Rows and columns of the object; all of them if there is none."""
-        return ndimage.find_objects(self.mask.astype(np.uint8))[0] if self.mask.any() else (slice(None), slice(None))
+        if not self.mask.any():
+            return slice(None), slice(None)
+        rows, columns = (np.flatnonzero(self.mask.any(axis=axis)) for axis in (1, 0))
+        return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
 
 
 def look(picture: np.ndarray, is_light: bool | None = None) -> Found:
@@ -69,7 +73,7 @@ def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
     picture = picture.astype(np.float32)
     paper, noise = surface(picture)
     if uneven(picture - paper, noise):
-        paper = shadowed(picture)
+        paper = shadowed(picture, paper)
     left = picture - paper
     strength = np.abs(left).max(axis=-1)
     mask = stand_out(strength, noise)
@@ -113,31 +117,56 @@ def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
 def uneven(left: np.ndarray, noise: float) -> bool:
     """Whether the border of what is left (h, w, c) is more than noise in many places: shadows, or the object itself."""
     strength = np.abs(left).max(axis=-1)
-    border = ndimage.median_filter(np.concatenate([*strength[[1, -2]], *strength.T[[1, -2]]]), 9)  # wide, not lines
-    fine = spread(np.abs(left - ndimage.uniform_filter(left, (3, 3, 0))).max(axis=-1)) * 1.1
+    border = ndimage.median_filter(np.concatenate([*strength[[0, -1]], *strength.T[[0, -1]]]), 9)  # wide, not lines
+    fine = spread(np.abs(strength - ndimage.uniform_filter(strength, 3)))
     return float(np.mean(border > max(CERTAIN / 2, MAYBE * min(fine, noise)))) > 0.08
 
 
-def shadowed(picture: np.ndarray) -> np.ndarray:
-    """The background of (h, w, c) where it is in parts, as shadows make them: calm parts that reach the border."""
+def shadowed(picture: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
+    """The background of (h, w, c) where it is in parts, as shadows make them: calm parts that reach the border.
+
+    `otherwise` is the answer where these are not most of the picture.
+    """
     grey = picture.max(axis=-1)
     steep = ndimage.gaussian_gradient_magnitude(grey, 1.0)
-    parts = _parts(steep < max(3.0, 4 * float(np.median(steep))))
+    parts = _parts(steep < np.clip(4 * np.median(steep), 3, 12))
     border = np.bincount(np.concatenate([parts[[0, -1]].ravel(), parts[:, [0, -1]].ravel()]), minlength=parts.max() + 1)
     border[0] = 0
     long = np.flatnonzero(border > 0.04 * border.sum())
     levels = ndimage.median(grey, parts, long)
     paper = np.isin(parts, long[levels > DARKEST_SHADOW * np.max(levels, initial=0)])
-    if not paper.any():
-        paper = np.ones_like(paper)
+    if paper.mean() < LEAST_PAPER:
+        return otherwise
     smooth = np.zeros_like(picture)
     for number in np.unique(parts[paper]):
         part = (parts == number) & paper
         weight = ndimage.gaussian_filter(part.astype(np.float32), 3)
         for c in range(picture.shape[-1]):
             smooth[part, c] = (ndimage.gaussian_filter(picture[..., c] * part, 3) / np.maximum(weight, 1e-6))[part]
-    nearest = ndimage.distance_transform_edt(~paper, return_distances=False, return_indices=True)
-    return smooth[tuple(nearest)]
+    return smooth[_nearest(paper, grey)]
+
+
+def _nearest(paper: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, ...]:
+    """For each pixel the nearest one of `paper` (h, w), on its own side of a straight shadow if there is one."""
+    middle = (np.percentile(grey[paper], 2) + np.percentile(grey[paper], 98)) / 2
+    y, x = np.nonzero(paper)
+    some = slice(None, None, max(1, len(y) // 2000))
+    points = np.stack([np.ones(len(y)), y / len(paper), x / len(paper)], axis=1)[some]
+    shaded = grey[paper][some] < middle
+    weights = np.zeros(3)
+    for _ in range(20):  # logistic regression by Newton's method
+        chance = 1 / (1 + np.exp(-np.clip(points @ weights, -30, 30)))
+        curvature = (points * (chance * (1 - chance))[:, None]).T @ points + 1e-4 * np.eye(3)
+        weights += np.linalg.solve(curvature, points.T @ (shaded - chance) - 1e-4 * weights)
+    side = (np.indices(paper.shape).reshape(2, -1).T / len(paper) @ weights[1:] + weights[0] > 0).reshape(paper.shape)
+    if np.mean((points @ weights > 0) == shaded) < 0.99 or shaded.all() or not shaded.any():
+        side = np.zeros_like(paper)  # a shadow of another shape
+    found = np.zeros((2, *paper.shape), int)
+    for here in (side, ~side):
+        if here.any():
+            near = ndimage.distance_transform_edt(~(paper & here), return_distances=False, return_indices=True)
+            found[:, here] = np.asarray(near)[:, here]
+    return tuple(found)
 
 
 def _terms(shape: tuple[int, ...]) -> np.ndarray:
@@ -159,7 +188,9 @@ def stand_out(strength: np.ndarray, noise: float) -> np.ndarray:
     if core is everything:
         return core
     thick = ndimage.binary_opening(everything, np.ones((3, 3)))
-    return core | thick & ndimage.binary_dilation(core, iterations=NEAR)
+    whole = _holding(core | thick, core)
+    near = ndimage.binary_dilation(core, iterations=NEAR)
+    return core | np.logical_and(thick, near) if _touches(whole) else whole
 
 
 def _touches(mask: np.ndarray) -> bool:
@@ -169,9 +200,13 @@ def _touches(mask: np.ndarray) -> bool:
 
 def hysteresis(strength: np.ndarray, low: float, high: float) -> np.ndarray:
     """What is above `low` and connected to something above `high`."""
-    labels = _parts(strength > low)
-    keep = np.unique(labels[strength > high])
-    return np.isin(labels, keep[keep > 0])
+    return _holding(strength > low, strength > high)
+
+
+def _holding(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """The connected parts of a mask that hold a seed."""
+    labels = _parts(mask)
+    return np.isin(labels, np.setdiff1d(labels[seeds], 0))
 
 
 def without_dirt(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:

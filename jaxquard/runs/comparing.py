@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxquard.config import Config
+from jaxquard.runs import environment
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
 from jaxquard.runs.ranking import Measure, accuracies, ranking, verdict
@@ -71,7 +72,7 @@ def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
     of different settings, have no winner.
     """
     data = [run.environment["dataset"] for run in runs]
-    if any(_learned_from(one) != _learned_from(data[0]) for one in data):
+    if any(environment.used(one) != environment.used(data[0]) for one in data):
         names = ", ".join(dict.fromkeys(one["name"] for one in data))
         return f"No winner: they were trained on different data ({names})."
     for run in runs:
@@ -96,11 +97,6 @@ def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
         f"{_and(unfinished)} {_has(unfinished)} not finished." if unfinished else "",
     ]
     return " ".join(filter(None, said))
-
-
-def _learned_from(facts: dict[str, Any]) -> tuple[Any, ...]:
-    """The arrays of a data set and how they were used. Older runs scaled nothing and held out by one rule."""
-    return facts["sha256"], facts.get("scaled_from", 255), facts.get("own_validation", 0)
 
 
 def _is_judged(run: Run, measure: Measure) -> bool:

@@ -31,9 +31,12 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
 
 def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
     """Whether what was recorded of a data set is of this one: the same arrays, used alike, wherever they are kept."""
-    used = (facts.get("scaled_from", 255), facts.get("own_validation", 0))  # older runs scaled and split nothing
-    same_use = used == (dataset.scaled_from, dataset.own_validation)
-    return same_use and facts["sha256"] == dict(dataset.sha256)
+    return used(facts) == (dict(dataset.sha256), dataset.scaled_from, dataset.own_validation)
+
+
+def used(facts: dict[str, Any]) -> tuple[Any, ...]:
+    """Which arrays were used, and how, as environment.json says; older runs scaled and split nothing."""
+    return facts["sha256"], facts.get("scaled_from", 255), facts.get("own_validation", 0)
 
 
 def check_facts(dataset: Any) -> None:

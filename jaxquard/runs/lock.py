@@ -52,7 +52,8 @@ def check_locks(root: Path) -> None:
     try:
         _acquired(scratch).release()
     except JaxquardError as error:
-        raise JaxquardError(f"{error}\n(a run needs locks; choose a folder on another disk with --runs)") from error
+        said = str(error).replace(str(scratch / "lock"), str(root))
+        raise JaxquardError(f"{said}\n(a run needs locks; choose a folder on another disk with --runs)") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -90,7 +90,7 @@ def test_where_there_are_no_locks_one_line_says_so_and_nothing_is_left(tmp_path,
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with pytest.raises(JaxquardError, match=rf"cannot lock: {os.strerror(number)}\n.*--runs"):
+    with pytest.raises(JaxquardError, match=rf"/runs: cannot lock: {os.strerror(number)}\n.*--runs"):
         check_locks(tmp_path / "runs")
     assert list((tmp_path / "runs").iterdir()) == []
 

@@ -14,9 +14,9 @@ export class Lazy {
   #urgent = false;
   #wake = () => {};
 
-  /** `work()` may be asynchronous; `element` is what must be in sight for it; `rest` times as long it rests. */
-  constructor(element, work, rest = 0) {
-    Object.assign(this, { element, work, rest });
+  /** `work()` may be asynchronous; `element` must be in sight for it; it rests `rest` times as long, `longest` ms at most. */
+  constructor(element, work, rest = 0, longest = LONGEST) {
+    Object.assign(this, { element, work, rest, longest });
     all.set(element, this);
     observer.observe(element);
   }
@@ -40,7 +40,7 @@ export class Lazy {
         this.#wanted = this.#urgent = false;
         const began = performance.now();
         await this.work();
-        await this.#rest(Math.min(this.rest * (performance.now() - began), LONGEST));
+        await this.#rest(Math.min(this.rest * (performance.now() - began), this.longest));
       }
     } finally {
       this.#busy = false;

@@ -10,7 +10,8 @@ import { Weights } from "./weights.js";
 
 const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
-const PACE = 10; // times as long as a frame took, the next one waits: the cores are the training's
+const PACE = 25; // times as long as a frame took, the next one waits: the cores are the training's
+const LONGEST = 300; // ms that it waits at most: a busy machine is slow to draw, and the curve is to be live there, too
 
 export class Live {
   /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page; rejects where it cannot be. */
@@ -32,7 +33,7 @@ export class Live {
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
       head, this.progress, this.how, this.figures, this.tested, this.words, this.ranking, this.buttons, this.fault);
     this.element = h("div", { class: "watched" }, card, this.charts);
-    this.lazy = new Lazy(this.element, () => this.frame().catch((error) => this.say(error.message)), PACE);
+    this.lazy = new Lazy(this.element, () => this.frame().catch((error) => this.say(error.message)), PACE, LONGEST);
   }
 
   /** Everything from the server, anew. */
