@@ -108,8 +108,9 @@ def test_the_arrows_make_no_circle() -> None:
 def test_the_network_itself_imports_jax_only(folder: str) -> None:
     standard = set(sys.stdlib_module_names)
     for path in (PACKAGE / folder).rglob("*.py"):
-        roots = {name.split(".")[0] for name in imported_modules(path)}
-        assert roots <= standard | {"jax", "jaxquard"}, path
+        modules = imported_modules(path)
+        assert {name.split(".")[0] for name in modules} <= standard | {"jax", "jaxquard"}, path
+        assert rooms_of(modules) <= {folder}, path
 
 
 @pytest.mark.parametrize("folder", ["charts", "config.py", "data", "errors.py", "files.py"])

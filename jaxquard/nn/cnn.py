@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import jax
 
-from jaxquard.errors import UsageError
 from jaxquard.nn.activations import Activation, relu
 from jaxquard.nn.convolution import conv2d, init_conv2d
 from jaxquard.nn.initializers import Initializer, he_normal
@@ -33,12 +32,12 @@ def cnn(
     a ← σ(a + BN(w′ ∗ σ(BN(w ∗ a)))) (He et al., 2015, arXiv 1512.03385). `stem` × `stem` pixels become one with
     stem² channels before the first layer, which makes all of them that much cheaper (1: every pixel by itself).
     Dropout is on the pooled features. `params` is a list, each layer's `{"w", "scale", "bias"}`, the dense one's
-    `{"w", "b"}` last; `state` the layers' running `{"mean", "var"}`. UsageError if the image has too few pixels.
+    `{"w", "b"}` last; `state` the layers' running `{"mean", "var"}`. ValueError if the image has too few pixels.
     """
     height, width, channels = image_shape
     height, width = (-(-size // stem) for size in (height, width))
     if min(height, width) < 2 ** (len(widths) - 1):
-        raise UsageError(f"widths: {len(widths)} stages halve {height}×{width} pixels to nothing; take fewer")
+        raise ValueError(f"widths: {len(widths)} stages halve {height}×{width} pixels to nothing; take fewer")
     depth = 1 + 2 * blocks if blocks else 2
     sizes = [stem**2 * channels] + [size for size in widths for _ in range(depth)]
 

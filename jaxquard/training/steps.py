@@ -92,7 +92,7 @@ def make_hyper(task: Task, config: Config) -> Hyper:
 
 
 def make_model(task: Task, hyper: Hyper) -> Model:
-    """The network that the config describes."""
+    """The network that the config describes. UsageError where the images are too small for it."""
     config = task.config
     height, width, channels = task.image_shape
     shared = {
@@ -106,7 +106,10 @@ def make_model(task: Task, hyper: Hyper) -> Model:
     }
     if config.model == "mlp":
         return mlp(config.hidden, batch_norm=config.batch_norm, **shared)
-    return cnn(config.widths, config.blocks, stem=config.stem, **shared)
+    try:
+        return cnn(config.widths, config.blocks, stem=config.stem, **shared)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:

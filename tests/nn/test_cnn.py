@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.errors import UsageError
 from jaxquard.nn.activations import gelu
 from jaxquard.nn.cnn import cnn
 from jaxquard.nn.losses import cross_entropy
@@ -44,10 +43,10 @@ def test_odd_images_any_stem_and_batch_one(stem):
 
 
 def test_an_image_too_small_for_so_many_stages_is_refused():
-    with pytest.raises(UsageError, match="6 stages halve 28×28 pixels to nothing"):
+    with pytest.raises(ValueError, match="6 stages halve 28×28 pixels to nothing"):
         cnn((8,) * 6)
     cnn((8,) * 5)
-    with pytest.raises(UsageError, match="4 stages halve 4×4 pixels to nothing"):
+    with pytest.raises(ValueError, match="4 stages halve 4×4 pixels to nothing"):
         cnn((8,) * 4, stem=8)  # of 28×28, rounded up
     cnn((8,) * 3, stem=8)
 
