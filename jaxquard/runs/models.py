@@ -64,9 +64,14 @@ class TrainedModel:
         return Framing.from_dict(self.dataset.get("framing", {}))
 
     @property
+    def networks(self) -> int:
+        """How many networks it averages; 1 for a single one."""
+        return len(jax.tree.leaves(self.weights)[0])
+
+    @property
     def network(self) -> tuple[Params, State]:
         """Parameters and state of the model's single network. RunError where it averages several."""
-        if len(jax.tree.leaves(self.weights)[0]) > 1:
+        if self.networks > 1:
             raise RunError(f"{self.name}: an average of several networks; name one of them to look inside")
         return jax.tree.map(lambda leaf: leaf[0], self.weights)
 

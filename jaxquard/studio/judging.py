@@ -28,7 +28,7 @@ def evaluation(subject: Subject, on: str) -> Evaluation:
     model, dataset, part = subject.model, subject.dataset, subject.part(on)
     found = judge(model.logits(part.images), part.labels)
     if on == "test" and model.run and (model.name, subject.stamp) not in subject.tested:
-        facts = {"n": found.n, "accuracy": found.accuracy, "loss": none_if_nan(found.loss)}
+        facts: dict[str, Any] = {"n": found.n, "accuracy": [found.accuracy], "loss": [none_if_nan(found.loss)]}
         facts |= {"model": model.name, "dataset": dataset.name, "split": "test"}
         subject.unrecorded = bool(model.run.note_evaluation("studio", "studio", **facts))
         subject.tested.add((model.name, subject.stamp))

@@ -27,7 +27,8 @@ from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import Run
-from jaxquard.runs.models import TrainedModel, load_model, models_of_run
+from jaxquard.runs.models import ALL, TrainedModel, average_of_run, load_model, models_of_run
+from jaxquard.studio.watch import modified
 from jaxquard.training import steps
 
 T = TypeVar("T")
@@ -69,8 +70,10 @@ class Subject:
     @property
     def epoch(self) -> int | None:
         """After which epoch its weights are; None where that is not known."""
-        model = self.model
-        return model.config.epochs if model.run is None and not model.config.patience else model.epoch
+        model, stops = self.model, bool(self.model.config.patience)
+        if stops and model.networks > 1:  # the best epoch of each is another
+            return None
+        return model.config.epochs if model.run is None and not stops else model.epoch
 
     @functools.cached_property
     def when(self) -> str:
@@ -171,7 +174,8 @@ class Shelf:
         for run in directory.every(self._runs):
             if run.id == directory.parted(name)[0]:
                 stamp = _stamp(run)  # before the weights: should these change meanwhile, they are read again next time
-                for model in models_of_run(run):
+                is_average = any(line["model"] == name and line["networks"] > 1 for line in _lines(run))
+                for model in [average_of_run(run)] if is_average else models_of_run(run):
                     if model.name == name:
                         return stamp, model
         raise HTTPException(404, "there is no model of that name; GET /api/models lists them")
@@ -198,36 +202,51 @@ def _made(run: Run) -> int:
 
 
 def list_models(runs: Path) -> list[dict[str, Any]]:
-    """What there is to look into: each network of every run, the newest run first, then the shipped models."""
-    found = sorted(directory.every(runs), key=_made, reverse=True)
-    mine = [line for run in found for line in _networks(run.path, _made(run))]
+    """What there is to look into: each network of every run, and the average of several, the newest run first; then the
+    shipped models."""
+    mine = [line for run in sorted(directory.every(runs), key=_made, reverse=True) for line in _lines(run)]
     models = (load_model(name, runs) for name in directory.shipped())
     return mine + [describe(one.name, one.config, one.dataset, shipped=True) for one in models]
 
 
+def _lines(run: Run) -> list[dict[str, Any]]:
+    """The lines of one run; none if it is damaged."""
+    return _lines_of(run.path, _made(run), modified(run.journal_file))
+
+
 @functools.lru_cache(maxsize=1024)
-def _networks(path: Path, made: int) -> list[dict[str, Any]]:
-    """The lines of one run, which stay as they are; none if it is damaged."""
-    del made  # another run in the same place has other lines
+def _lines_of(path: Path, made: int, written: float) -> list[dict[str, Any]]:
+    del made, written  # another run in the same place has other lines, and a network that diverged has no part
     run = Run(path)
     try:
         networks, facts = run.config.networks(), run.environment["dataset"]
         names = [run.id] if len(networks) == 1 else [f"{run.id}@{k}" for k in range(len(networks))]
         swept = [name for name, _ in run.config.sweep]
-        return [describe(name, network, facts, swept=swept) for name, network in zip(names, networks, strict=True)]
+        each = [describe(name, network, facts, swept=swept) for name, network in zip(names, networks, strict=True)]
+        sound = len(networks) - len(run.diverged())
+        return each + ([describe(f"{run.id}@{ALL}", run.config, facts, networks=sound)] if sound > 1 else [])
     except JaxquardError:
         return []
 
 
 def describe(
-    name: str, config: Config, facts: dict[str, Any], *, swept: Sequence[str] = (), shipped: bool = False
+    name: str,
+    config: Config,
+    facts: dict[str, Any],
+    *,
+    swept: Sequence[str] = (),
+    shipped: bool = False,
+    networks: int = 1,
 ) -> dict[str, Any]:
-    """A line of the list: `facts` is what its run knows of its data set, `swept` the settings that it tried out."""
+    """A line of the list: `facts` is what its run knows of its data set, `swept` the settings that it tried out,
+    `networks` how many it averages, `parameters` those of each."""
     run, at, number = directory.parted(name)
     own = ", ".join(f"{setting} {getattr(config, setting)}" for setting in ("seed", *swept))
+    which = f"average of {networks} networks" if networks > 1 else f"network {number} ({own})"
     return {
         "model": name,
-        "title": f"{run}, network {number} ({own})" if at else name,
+        "title": f"{run}, {which}" if at else name,
+        "networks": networks,
         "dataset": facts["name"],
         "parameters": parameters(make_task(config, tuple(facts["image_shape"]), len(facts["class_names"]))),
         "classes": facts["class_names"],

@@ -15,6 +15,9 @@ from jaxquard.runs import models as trained
 from jaxquard.runs import train
 from jaxquard.runs.directory import Run
 from jaxquard.studio.models import Shelf, Subject, learned, list_models
+from jaxquard.training.evaluation import log_probabilities
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 1), np.uint8)
 
 
 @pytest.fixture
@@ -27,8 +30,9 @@ def test_every_network_is_listed_the_newest_run_first(root):
     for age, name in enumerate(("part", "slow", "fast")):
         os.utime(root / name / "config.toml", (1e9 - age, 1e9 - age))
     found = [line for line in list_models(root) if not line["shipped"]]
-    assert [line["model"] for line in found] == ["part", "slow@0", "slow@1", "fast@0", "fast@1"]
-    assert [line["title"] for line in found[:2]] == ["part", "slow, network 0 (seed 0)"]
+    assert [line["model"] for line in found] == ["part", "slow@0", "slow@1", "slow@all", "fast@0", "fast@1", "fast@all"]
+    titles = [line["title"] for line in found]
+    assert (titles[:2], titles[3]) == (["part", "slow, network 0 (seed 0)"], "slow, average of 2 networks")
     assert {line["parameters"] for line in found} == {36 * 5 + 5 + 5 * 3 + 3}
     assert found[0]["parameters"] == count_parameters(trained.load_model("part", root).weights[0])
     assert [(line["classes"], line["image"], line["shipped"]) for line in found[:1]] == [
@@ -81,7 +85,27 @@ def test_another_run_in_the_same_place_is_seen(shelf, root):
     assert shelf.take("slow@0").model.config.learning_rate == 0.3
 
 
-@pytest.mark.parametrize("name", ["slow", "slow@2", "slow@", "part@0", "", "..", "slow@0/..", "../runs/part", "part\0"])
+def test_the_average_of_a_run_is_a_model_that_has_no_single_network_inside(get, ask, post, root):
+    each = [np.exp(log_probabilities(one.logits(IMAGES))) for one in trained.models_of_run(Run(root / "slow"))]
+    answer = post("/api/predict", {"model": "slow@all", "pixels": IMAGES[..., 0].tolist()}).json
+    found = [list(one["probabilities"].values()) for one in answer["predictions"]]
+    np.testing.assert_allclose(found, np.mean(each, axis=0), rtol=1e-6)
+    assert get("/api/models/slow@all/summary?on=test")["n"] == 40
+    assert Run(root / "slow").evaluations()[-1]["model"] == "slow@all"
+    for view in ("images/0", "neurons", "neurons/0/0"):
+        refused = ask("GET", f"/api/models/slow@all/{view}")
+        assert (refused.status, "name one of them to look inside" in refused.json["error"]) == (409, True)
+
+
+def test_a_network_that_diverged_has_no_part_in_the_average(root, shelf):
+    with open(Run(root / "slow").journal_file, "a") as journal:
+        journal.write('{"event":"diverged","step":9,"network":1}\n')
+    assert "slow@all" not in [line["model"] for line in list_models(root)]
+    with pytest.raises(HTTPException):
+        shelf.take("slow@all")
+
+
+@pytest.mark.parametrize("name", ["slow", "slow@2", "slow@", "part@0", "part@all", "", "..", "slow@0/..", "../runs/part", "part\0"])
 def test_what_is_not_in_the_list_is_not_there(shelf, name):
     with pytest.raises(HTTPException) as caught:
         shelf.take(name)

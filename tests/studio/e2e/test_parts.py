@@ -69,7 +69,7 @@ def test_a_run_that_diverged_says_at_which_step_and_in_what(ask):
 
 def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(ask):
     confusion = {"true": "Shirt", "predicted": "Coat", "count": 97.6, "of": 1000, "networks": 2}
-    given = {"status": "finished", "confusion": confusion, "test_accuracy": {"mean": 0.9, "values": [0.89, 0.91]}}
+    given = {"status": "finished", "confusion": confusion, "test_accuracy": [0.89, 0.91]}
     _, tested, _, figures = ask(TOLD, "views/live", given=given)
     assert figures == "test accuracy90.0 %"
     assert tested == (
@@ -80,11 +80,10 @@ def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(ask):
 
 
 def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(ask):
-    figure = {"mean": 0.91, "std": 0.004, "values": [0.914, 0.906]}
-    lost = {"mean": None, "std": None, "values": [None]}
+    figure = [0.91 + 0.004 / 2**0.5, 0.91 - 0.004 / 2**0.5]  # whose standard deviation is 0.004
     ranking = [
         {"settings": {"hidden": [4, 5]}, "val_accuracy": figure, "networks": ["mine@0", "mine@1"]},
-        {"settings": {"hidden": None}, "val_accuracy": lost, "networks": ["mine@2"]},
+        {"settings": {"hidden": None}, "val_accuracy": [None], "networks": ["mine@2"]},
     ]
     given = {"status": "finished", "ranking": ranking, "verdict": "within the noise, not a win"}
     shown = ask(TOLD, "views/live", given=given)[2]
@@ -168,7 +167,7 @@ def test_a_network_that_diverged_gives_no_answer(ask):
 def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_many(ask):
     held_out = ask(
         """
-        const field = { group: "Data", help: "", scalar: false };
+        const field = { group: "Data", help: "", needs: [], first: true };
         const settings = [
           { ...field, name: "dataset", type: "text", default: "large" },
           { ...field, name: "validation", type: "int", low: 0, default: null },
@@ -194,7 +193,7 @@ def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_
 def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
     seen = ask(
         """
-        const field = { group: "Network", help: "", scalar: false, type: "text", default: null };
+        const field = { group: "Network", help: "", needs: [], first: false, type: "text", default: null };
         const settings = [
           { ...field, name: "model", default: "mlp" },
           { ...field, name: "widths", needs: ["model", "cnn", "resnet"] },
@@ -279,8 +278,9 @@ def test_what_was_paused_before_it_had_a_run_can_go_on_or_be_taken_out(ask):
 def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
     ask(
         """
-        const setting = { name: "epochs", type: "int", default: 3, group: "Training", help: "", scalar: false };
-        const info = { recipes: [{ name: "original", config: {} }], settings: [setting], datasets: [] };
+        const field = { group: "Training", help: "", needs: [], first: true };
+        const settings = [{ ...field, name: "epochs", type: "int", default: 3 }];
+        const info = { recipes: [{ name: "original", config: {} }], settings, datasets: [] };
         window.knobs = new modules["views/knobs"].Knobs(info, () => {});
         document.querySelector("main").append(knobs.element);
         """,
@@ -309,9 +309,8 @@ def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
 # The Compare view over one run of a sweep and one that is damaged; `events` are told by `heard`.
 COMPARE = """
 const heard = {};
-const several = { mean: 0.85, std: 0.07, values: [0.8, null, 0.9] };
 const facts = { started: 1, networks: 3, parameters: 5, dataset: "a", error: null };
-const sound = { ...facts, run: "sound", status: "finished", epoch: 1, epochs: 1, val_accuracy: several };
+const sound = { ...facts, run: "sound", status: "finished", epoch: 1, epochs: 1, val_accuracy: [0.8, null, 0.9] };
 const lost = { run: "lost", status: "damaged", epoch: 0, networks: null, started: 1, error: "line 1 is damaged" };
 const unknown = { epochs: null, parameters: null, dataset: null, val_accuracy: null, sweep: null };
 const runs = [{ ...sound, sweep: { l2: [0, 1, 2] } }, { ...lost, ...unknown }];

@@ -11,7 +11,8 @@ const job = { job: "old", run: "old", command: "jaxquard train", status: "runnin
 const detail = { status: "running", epoch: 0, epochs: 3, parameters: 5, networks: [{ seed: 0 }], journal: [] };
 const checked = () => new Promise((resolve) => checks.push((command) => resolve({ command })));
 let posted = async () => ({});
-const epochs = { name: "epochs", type: "int", default: 3, group: "Training", help: "", scalar: false };
+const field = { group: "Training", help: "", needs: [], first: true };
+const epochs = { ...field, name: "epochs", type: "int", default: 3 };
 const answers = {
   "/api/info": { recipes: [], settings: [epochs], datasets: [] },
   "/api/jobs": { jobs: [job] },

@@ -65,8 +65,7 @@ export class Knobs {
   }
 
   /** Whether a setting has an effect under the others: see Config.matters. */
-  matters({ needs = [] }) {
-    const [other, ...values] = needs;
+  matters({ needs: [other, ...values] }) {
     const value = this.fields.get(other)?.value;
     return !other || (values.length ? values.includes(value) : value !== null);
   }

@@ -17,7 +17,12 @@ export async function show(root, [asked, index], { http, go, announce, again }) 
   root.append(h("h1", {}, "Look inside"));
   if (!models.length) return root.append(noModels());
   const model = models.find((one) => one.model === asked) ?? models[0];
-  const { model: name, classes } = model;
+  const { model: name, classes, networks } = model;
+  const choice = modelChoice(models, name, (chosen) => go(link("look", chosen)));
+  if (networks > 1) {
+    const which = `This model is the average of ${networks} networks: choose one of them to look inside.`;
+    return root.append(choice, h("p", { class: "card" }, which));
+  }
   const part = partPanel(model, () => {
     history.replaceState(null, "", link("look", name)); // the image of that number is another one
     again();
@@ -33,7 +38,7 @@ export async function show(root, [asked, index], { http, go, announce, again }) 
   };
   const panel = neuronPanel(name, { http, open, announce });
   root.append(
-    modelChoice(models, name, (chosen) => go(link("look", chosen))),
+    choice,
     part.element,
     imagesPanel(name, classes, part, { http, open, announce }),
     way,
