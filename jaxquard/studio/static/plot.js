@@ -187,5 +187,5 @@ export function logarithmic([low, high]) {
   const decades = within([1]);
   if (decades.length > 1) return decades.filter((_, i) => i % Math.ceil(decades.length / 6) === 0);
   const finer = within([1, 2, 5]);
-  return finer.length > 2 ? finer : linear([low, high], 4);
+  return finer.length > 2 ? finer : linear([low, high], 5);
 }
