@@ -86,7 +86,7 @@ def test_looking_at_the_test_set_is_recorded_once(get, root):
     (line,) = Run(root / "fast").evaluations()[before:]
     assert {line[key] for key in ("by", "why")} == {"studio"}
     assert (line["model"], line["n"]) == ("fast@1", 40)
-    assert (line["accuracy"], line["loss"]) == (found["accuracy"], found["loss"])
+    assert (line["accuracy"], line["loss"]) == ([found["accuracy"]], [found["loss"]])
 
 
 @pytest.mark.parametrize("address", EVERY_WAY[:-1])

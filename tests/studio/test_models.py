@@ -105,7 +105,9 @@ def test_a_network_that_diverged_has_no_part_in_the_average(root, shelf):
         shelf.take("slow@all")
 
 
-@pytest.mark.parametrize("name", ["slow", "slow@2", "slow@", "part@0", "part@all", "", "..", "slow@0/..", "../runs/part", "part\0"])
+@pytest.mark.parametrize(
+    "name", ["slow", "slow@2", "slow@", "part@0", "part@all", "", "..", "slow@0/..", "../runs/part", "part\0"]
+)
 def test_what_is_not_in_the_list_is_not_there(shelf, name):
     with pytest.raises(HTTPException) as caught:
         shelf.take(name)

@@ -160,6 +160,20 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(page, shoot):
     expect(page.get_by_role("heading", name=re.compile(r"^Held-out image \d"))).to_be_visible()
 
 
+def test_the_average_of_a_run_is_judged_and_asked_and_has_no_single_inside(page):
+    page.goto("/#/mistakes/careful@all")
+    model = page.get_by_role("combobox", name="Model")
+    expect(model.locator("option:checked")).to_have_text("careful, average of 2 networks")
+    page.locator(".confusion button.wrong").first.click()
+    page.locator(".cell-images .gallery a").first.click()
+    expect(page.get_by_text("is the average of 2 networks: choose one of them to look inside.")).to_be_visible()
+    model.select_option("careful@1")
+    expect(page.get_by_role("region", name="One neuron")).to_be_visible()
+    page.goto("/#/own/careful@all")
+    page.get_by_label("Sheet to draw on").press("Space")
+    expect(page.locator(".told strong")).to_be_visible()
+
+
 def test_compare_two_runs(page, shoot):
     page.goto("/#/compare")
     for run in ("careful", "hasty"):
