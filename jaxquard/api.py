@@ -160,7 +160,7 @@ def evaluate(
 ) -> tuple[list[TrainedModel], Dataset, list[Evaluation]]:
     """Evaluate a model, or every network of a run, on one split: (networks, data set, one Evaluation a network).
 
-    model: the name, path or result of a run, RUN@k, a weights file, or a model that comes with Jaxquard.
+    model: the name, path or result of a run, RUN@k, RUN@all, a weights file, or a model that comes with Jaxquard.
     dataset: other data than those it was trained on. split: "test", "validation" (what its training held out) or
     "train". why: the reason to put on record. An evaluation on the test set is recorded in the run.
     runs: the folder of all runs. data_dir, offline, report: as for `load`; of a run that may only be read, report is
@@ -207,7 +207,8 @@ def is_other_data(model: TrainedModel, dataset: Dataset) -> bool:
 def load_model(model: Named, *, runs: str | Path | None = None) -> TrainedModel:
     """One network, ready to use; `logits` maps uint8 images (n, height, width, channels) to float64 (n, classes).
 
-    model: as for `evaluate`, but of a run of several networks one must be named, RUN@k. runs: the folder of all runs.
+    model: as for `evaluate`, but of a run of several networks one must be named, RUN@k, or their average, RUN@all.
+    runs: the folder of all runs.
     Raises RunError for a run or a file that is missing or damaged, or has several networks.
     """
     return models.load_model(_name(model), directory.runs_directory(runs))

@@ -45,7 +45,7 @@ def root(npz, tmp_path_factory):
 def test_train_is_to_be_had_from_the_package(root):
     result = jaxquard.train(resume="one", runs=root)
     assert result.run.id == "one"
-    assert result.test_accuracy > 0.5
+    assert result.test_accuracy.mean > 0.5
     assert result.parameters == 36 * 5 + 5 + 5 * 3 + 3
 
 
@@ -141,13 +141,13 @@ def test_a_data_set_is_recorded_by_its_one_name(tmp_path):
 def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
     _, _, (before,) = api.evaluate("one", runs=root)
     models, dataset, (judged,) = api.evaluate("one", runs=root, why="a second look")
-    assert judged.accuracy == before.accuracy == jaxquard.train(resume="one", runs=root).test_accuracy
+    assert judged.accuracy == before.accuracy == jaxquard.train(resume="one", runs=root).test_accuracy.mean
     assert judged.confusion.sum() == judged.n == 40
     assert not api.is_other_data(models[0], dataset)
     lines = models[0].run.evaluations() if models[0].run else []
     assert [line["by"] for line in lines[-3:]] == ["train", "evaluate", "evaluate"]
     assert lines[-1]["why"] == "a second look"
-    assert lines[-1]["accuracy"] == judged.accuracy
+    assert lines[-1]["accuracy"] == [judged.accuracy]
 
 
 def test_other_splits_are_no_look_at_the_test_set(root):
@@ -163,6 +163,22 @@ def test_every_network_of_a_run_or_the_one_named(root):
     assert [one.name for one in models] == ["two@0", "two@1"]
     _, _, (second,) = api.evaluate("two@1", runs=root)
     assert second.accuracy == judged[1].accuracy
+
+
+def test_the_average_of_a_run_is_evaluated_and_asked_like_any_model(root, tmp_path):
+    (average,), dataset, (judged,) = api.evaluate("two@all", runs=root)
+    networks, _, _ = api.evaluate("two", runs=root)
+    p = np.mean([np.exp(log_probabilities(one.logits(dataset.test_images))) for one in networks], axis=0)
+    right = p[np.arange(40), dataset.test_labels]
+    assert judged.accuracy == np.mean(p.argmax(axis=1) == dataset.test_labels)
+    assert judged.loss == pytest.approx(-np.mean(np.log(right)), rel=1e-6)
+    assert average.run
+    assert next(line["accuracy"] for line in average.run.evaluations() if line.get("model") == "two@all") == [
+        judged.accuracy
+    ]
+    Image.fromarray(dataset.test_images[0, ..., 0]).save(tmp_path / "a.png")
+    (found,) = api.predict("two@all", [tmp_path / "a.png"], as_is=True, runs=root)
+    assert list(found.probabilities.values()) == pytest.approx(p[0].tolist(), rel=1e-5, abs=1e-9)
 
 
 @pytest.mark.parametrize(("classes", "side", "fault"), [(4, 6, "has 4 classes"), (3, 5, "was trained on images of")])

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from jaxquard.runs.directory import Run
     from jaxquard.runs.models import TrainedModel
 
-MODEL = "A run, RUN@k for one of its networks (k from 0), a .safetensors file, or a model shipped here."
+MODEL = (
+    "A run, RUN@k for one of its networks (k from 0), RUN@all for their average, a .safetensors file, or a model "
+    "shipped here."
+)
 
 PICTURES = "Pictures of any size: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC; or a folder of them."
 

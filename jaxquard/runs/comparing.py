@@ -7,7 +7,7 @@ from typing import Any
 from jaxquard.config import Config
 from jaxquard.runs import environment
 from jaxquard.runs.directory import Run
-from jaxquard.runs.figures import figures
+from jaxquard.runs.figures import figures, plain
 from jaxquard.runs.ranking import Measure, accuracies, ranking, verdict
 
 LABELS = {"recipe", "dataset"}  # what a run or its data are called changes nothing
@@ -38,7 +38,8 @@ class Comparison:
     def to_dicts(self) -> list[dict[str, Any]]:
         """Plain data for JSON: a dictionary for each run, with the verdict on all of them."""
         return [
-            {"run": one.run.id, "settings": one.settings} | one.figures | {"verdict": self.verdict} for one in self.runs
+            {"run": one.run.id, "settings": one.settings} | plain(one.figures) | {"verdict": self.verdict}
+            for one in self.runs
         ]
 
 

@@ -32,6 +32,7 @@ from jaxquard.runs import environment, journal, strict_json
 from jaxquard.runs.journal import Line
 
 FORMAT = 2  # of run directories; raised whenever what is written in them changes its meaning
+ALL = "all"  # RUN@all: the average of a run's networks
 STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NO_NAME = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # devices under Windows
@@ -100,6 +101,10 @@ def new_name(config: Config) -> str:
     return f"{what}-{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
 
 
+class OtherFormat(RunError):
+    """A run of another format."""
+
+
 @dataclass(frozen=True)
 class Run:
     """One run directory, read on demand."""
@@ -124,6 +129,12 @@ class Run:
         """The resolved config."""
         file = self.path / "config.toml"
         try:
+            _ = self.environment
+        except OtherFormat:
+            raise
+        except RunError:  # whoever needs it hears of that damage
+            pass
+        try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
             values.pop("parent", None)
             return Config.from_dict(values)
@@ -140,8 +151,10 @@ class Run:
         file = self.path / "environment.json"
         try:
             found = strict_json.loads(file.read_bytes())
-            if found.get("format", 1) != FORMAT:
-                raise RunError(f"{self.path}: a run of format {found.get('format', 1)}; this program reads {FORMAT}")
+            if not isinstance(found, dict):
+                raise ValueError("not an object")
+            if (written := found.get("format", 1)) != FORMAT:
+                raise OtherFormat(f"{self.path}: a run of format {str(written)[:20]}; this program reads {FORMAT}")
             environment.check_facts(found["dataset"])
             return found
         except OSError as error:
@@ -236,6 +249,11 @@ class Run:
     def diverged(self) -> set[int]:
         """The numbers of the networks that diverged."""
         return {line["network"] for line in self.journal() if line.get("event") == "diverged" and "network" in line}
+
+    def network_names(self) -> list[str]:
+        """What each network is called as a model: RUN@k, the only one RUN."""
+        networks = len(self.config.networks())
+        return [self.id] if networks == 1 else [f"{self.id}@{k}" for k in range(networks)]
 
     def status(self) -> str:
         """`finished`, `diverged` (every network) or `unfinished`."""

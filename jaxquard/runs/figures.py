@@ -3,7 +3,7 @@
 import math
 import statistics
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,11 @@ class Figure:
 def figure_of(values: Sequence[float | None] | None) -> Figure | None:
     """What a journal or an evaluation says of each network, as a Figure; None where it says nothing."""
     return None if values is None else Figure(tuple(values))
+
+
+def plain(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A table of figures for JSON."""
+    return {name: value.document() if isinstance(value, Figure) else value for name, value in found.items()}
 
 
 def t_quantile(confidence: float, degrees: float) -> float:
@@ -111,9 +116,10 @@ def figures(run: Run) -> dict[str, Any]:
     """How far a run came and how good it is, from its journal and its own evaluation on the test set; and what it
     swept, if it did: a mean over that says little.
     """
+    sweep = swept(run.config)  # first: of a run of another format the journal means something else
     epochs, evaluations = run.epochs(), run.evaluations()
     test = own_evaluation(evaluations)
-    return swept(run.config) | {
+    return sweep | {
         "status": run.status(),
         "epochs": len(epochs),
         "train_loss": figure_of(train_loss(run, epochs)),

@@ -20,14 +20,13 @@ from jaxquard.files import expanded, write_atomically
 from jaxquard.naming import suggestion
 from jaxquard.nn.model import Params, State
 from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
-from jaxquard.runs.directory import Run
+from jaxquard.runs.directory import ALL, Run
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits, average
 from jaxquard.training.program import make_program, shapes
 from jaxquard.training.state import TrainState
 
 FORMAT = "jaxquard-model-2"
-ALL = "all"  # RUN@all: the average of a run's networks
 
 
 @dataclass(frozen=True)
@@ -105,12 +104,9 @@ def _task(config: Config, dataset: dict[str, Any]) -> steps.Task:
 
 def models_of_run(run: Run) -> list[TrainedModel]:
     """Every network of a run, as its newest checkpoint has it; RunError if that is damaged."""
-    networks = run.config.networks()
-    names = [run.id] if len(networks) == 1 else [f"{run.id}@{k}" for k in range(len(networks))]
     ts, task = _newest_state(run)
-    return [
-        _model(name, network, run, ts, task, [k]) for k, (name, network) in enumerate(zip(names, networks, strict=True))
-    ]
+    named = zip(run.network_names(), run.config.networks(), strict=True)
+    return [_model(name, network, run, ts, task, [k]) for k, (name, network) in enumerate(named)]
 
 
 def average_of_run(run: Run) -> TrainedModel:
@@ -132,6 +128,8 @@ def _model(
 def _newest_state(run: Run) -> tuple[TrainState, steps.Task]:
     """The state in a run's newest checkpoint. RunError if that is damaged."""
     task = _task(run.config, run.environment["dataset"])
+    if not task.steps_per_epoch:
+        raise RunError(f"{run.path}: damaged: it has {task.examples} training images, fewer than a batch")
     like = shapes(make_program(task), task, run.config.networks())
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     if faults:  # the one before it may be much younger: not to be taken for this

@@ -35,14 +35,14 @@ def ranking(runs: Sequence[Run], swept: Sequence[str], measure: Measure = "valid
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
-        configs = run.config.networks()
-        for k, (config, value) in enumerate(zip(configs, accuracies(run, measure), strict=True)):
-            settings = {name: getattr(config, name) for name in swept}
+        each = zip(run.network_names(), run.config.networks(), accuracies(run, measure), strict=True)
+        for name, config, value in each:
+            settings = {setting: getattr(config, setting) for setting in swept}
             row = {"settings": settings, KEYS[measure]: [], "seeds": [], "networks": []}
             row = rows.setdefault(tuple(settings.values()), row)
             row[KEYS[measure]].append(value)
             row["seeds"].append(config.seed)
-            row["networks"].append(f"{run.id}@{k}" if len(configs) > 1 else run.id)
+            row["networks"].append(name)
     ranked = [row | {KEYS[measure]: Figure(tuple(row[KEYS[measure]]))} for row in rows.values()]
     return sorted(ranked, key=lambda row: _place(row[KEYS[measure]]))
 

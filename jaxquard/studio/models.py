@@ -26,8 +26,8 @@ from jaxquard.data.dataset import shuffled
 from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory
-from jaxquard.runs.directory import Run
-from jaxquard.runs.models import ALL, TrainedModel, average_of_run, load_model, models_of_run
+from jaxquard.runs.directory import ALL, Run
+from jaxquard.runs.models import TrainedModel, average_of_run, load_model, models_of_run
 from jaxquard.studio.watch import modified
 from jaxquard.training import steps
 
@@ -220,9 +220,8 @@ def _lines_of(path: Path, made: int, written: float) -> list[dict[str, Any]]:
     run = Run(path)
     try:
         networks, facts = run.config.networks(), run.environment["dataset"]
-        names = [run.id] if len(networks) == 1 else [f"{run.id}@{k}" for k in range(len(networks))]
-        swept = [name for name, _ in run.config.sweep]
-        each = [describe(name, network, facts, swept=swept) for name, network in zip(names, networks, strict=True)]
+        swept, named = [name for name, _ in run.config.sweep], zip(run.network_names(), networks, strict=True)
+        each = [describe(name, network, facts, swept=swept) for name, network in named]
         sound = len(networks) - len(run.diverged())
         return each + ([describe(f"{run.id}@{ALL}", run.config, facts, networks=sound)] if sound > 1 else [])
     except JaxquardError:

@@ -163,9 +163,10 @@ def check_amounts(config: Config, train: int) -> None:
 
 
 def is_known(model: str, runs: Container[str]) -> bool:
-    """Whether this names a run, one network of a run (RUN@k) or a shipped model, and nothing else."""
+    """Whether this names a run, one network of a run (RUN@k), their average (RUN@all) or a shipped model."""
     run, at, number = directory.parted(model)
-    return model in directory.shipped() or (run in runs and (not at or (number.isascii() and number.isdecimal())))
+    network = number == directory.ALL or (number.isascii() and number.isdecimal())
+    return model in directory.shipped() or (run in runs and (not at or network))
 
 
 def information(state: Any) -> dict[str, Any]:

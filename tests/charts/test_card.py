@@ -6,7 +6,7 @@ import pytest
 from jaxquard.charts import training_card
 from jaxquard.errors import UsageError
 
-RECORDS = [{"epoch": e, "train_accuracy": 0.5 + 0.1 * e, "val_accuracy": None} for e in (1, 2)]
+RECORDS = [{"epoch": e, "train_accuracy": [0.5 + 0.1 * e], "val_accuracy": None} for e in (1, 2)]
 PROBABILITIES = np.array([[0.7, 0.3], [0.999, 0.001], [0.4, 0.6], [0.1, 0.9]])
 LABELS = np.array([0, 1, 0, 1])  # images 1 and 2 are mistaken, 1 the more confidently
 

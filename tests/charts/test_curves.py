@@ -32,13 +32,13 @@ def test_standard_deviation_is_the_samples():
 
 
 def test_one_network_has_no_band():
-    chart = learning_curves({"run": [record(1, 0.5, 0.6), record(2, 0.6, 0.7)]})
+    chart = learning_curves({"run": [record(1, [0.5], [0.6]), record(2, [0.6], [0.7])]})
     assert list(chart.table[0]) == ["series", "epoch", "accuracy (%)"]
     assert chart.subtitle == "One network."
 
 
 def test_events_and_epochs_without_validation_are_passed_over():
-    chart = learning_curves({"run": [{"event": "resumed"}, record(1, 0.5), record(2, 0.6, 0.7)]})
+    chart = learning_curves({"run": [{"event": "resumed"}, record(1, [0.5]), record(2, [0.6], [0.7])]})
     assert [(r["series"], r["epoch"]) for r in chart.table] == [("validation", 2), ("training", 1), ("training", 2)]
 
 
@@ -51,7 +51,7 @@ def test_a_diverged_network_is_left_out_and_counted():
 
 
 def test_several_runs_share_a_dash_for_each_split_and_are_named_once():
-    chart = learning_curves({"a": [record(1, 0.5, 0.6)], "b": [record(1, 0.7)]})
+    chart = learning_curves({"a": [record(1, [0.5], [0.6])], "b": [record(1, [0.7])]})
     line = next(layer for layer in chart.view["layer"] if layer["mark"]["type"] == "line")
     dash = line["encoding"]["strokeDash"]["scale"]
     dashes = dict(zip(dash["domain"], dash["range"], strict=True))

@@ -1,5 +1,6 @@
 """Each mistake in one line or two with its exit code, nothing written; a damaged or hostile file never a traceback."""
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -136,6 +137,17 @@ def test_a_run_damaged_anyhow_is_never_a_traceback(jaxquard, root, picture, plac
             said = jaxquard(*verb, "--quiet")
             assert said.code in (0, 2, 3, 5), (name, verb, said)
             assert said.err == "" if said.code == 0 else re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err), (name, said)
+
+
+def test_another_format_is_refused_in_a_sentence_that_names_both(jaxquard, root, picture):
+    file = Path(shutil.copytree(root / "one", "runs/old"), "environment.json")
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | {"format": 1}))
+    for verb in ("evaluate", "old"), ("predict", "old@all", picture), ("train", "--resume", "old"):
+        said = jaxquard(*verb)
+        assert (said.code, said.out) == (5, "")
+        assert said.err == "jaxquard: runs/old: a run of format 1; this program reads 2\n"
+    found = {document["run"]: document["status"] for document in jaxquard("runs", "--json").document}
+    assert found == {"old": "damaged"}
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())

@@ -17,22 +17,22 @@ OTHER = TWO.replace(learning_rate=0.2)
 
 @pytest.fixture
 def made(tmp_path: Path):
-    """`made(name, config, validation, test)`: a run that came to these accuracies, a number or one for each network."""
+    """`made(name, config, validation, test)`: a run that came to these accuracies, one for each network."""
 
     def make(name: str, config: Config, validation=None, test=None, *, data: str = "a", ended: bool = True) -> Run:
         run = Run(tmp_path / name)
         run.path.mkdir()
         (run.path / "config.toml").write_text(tomli_w.dumps(config.to_dict()))
         facts = {"name": data, "sha256": {"x": data}, "class_names": ["0", "1"], "image_shape": [2, 2, 1]}
-        environment = {"dataset": facts | {"train": 100, "test": 10}}
+        environment = {"format": 2, "dataset": facts | {"train": 100, "test": 10}}
         (run.path / "environment.json").write_text(json.dumps(environment))
-        lines = [{"epoch": 4, "step": 99, "train_loss": 0.5, "seconds": 1.0}]
+        lines = [{"epoch": 4, "step": 99, "train_loss": [0.5] * len(config.networks()), "seconds": 1.0}]
         lines[0] |= {} if validation is None else {"val_accuracy": validation}
-        lost = [k for k, value in enumerate(test if isinstance(test, list) else []) if value is None]
+        lost = [k for k, value in enumerate(test or []) if value is None]
         lines += [{"event": "diverged", "network": k, "step": 9} for k in lost]
         lines += [{"event": "finished", "step": 99}] if ended and len(lost) < len(config.networks()) else []
         run.journal_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        looks = [] if test is None else [{"by": "train", "accuracy": test}, {"by": "evaluate", "accuracy": 0.1}]
+        looks = [] if test is None else [{"by": "train", "accuracy": test}, {"by": "evaluate", "accuracy": [0.1]}]
         run.evaluations_file.write_text("".join(json.dumps(line) + "\n" for line in looks))
         return run
 
@@ -71,8 +71,8 @@ def test_runs_that_share_no_seed_are_compared_by_their_means(made):
 
 
 def test_runs_of_the_same_settings_are_seeds_of_one(made):
-    runs = [made(f"slow{seed}", TWO.replace(seed=seed, seeds=1), 0.8 + seed / 1000) for seed in range(2)]
-    runs += [made(f"fast{seed}", OTHER.replace(seed=seed, seeds=1), 0.9 + seed / 1000) for seed in range(2)]
+    runs = [made(f"slow{seed}", TWO.replace(seed=seed, seeds=1), [0.8 + seed / 1000]) for seed in range(2)]
+    runs += [made(f"fast{seed}", OTHER.replace(seed=seed, seeds=1), [0.9 + seed / 1000]) for seed in range(2)]
     assert said(*runs).startswith(
         "By validation accuracy, fast0 and fast1 come first; the best leads the next by 10.00"
     )
@@ -81,7 +81,7 @@ def test_runs_of_the_same_settings_are_seeds_of_one(made):
 
 def test_what_changes_nothing_is_no_difference(made):
     plain = Config(learning_rate=0.1, temperature=3)
-    runs = [made("a", plain, test=0.8), made("b", plain.replace(recipe="x", validation=0, temperature=4), test=0.9)]
+    runs = [made("a", plain, test=[0.8]), made("b", plain.replace(recipe="x", validation=0, temperature=4), test=[0.9])]
     assert said(*runs) == SAME
     assert [one.settings for one in compare(runs).runs] == [{"recipe": None}, {"recipe": "x"}]
 
@@ -116,7 +116,7 @@ def test_a_swept_setting_has_no_winner(made):
 
 
 def test_where_nothing_was_held_out_the_test_set_decides_and_that_is_said(made):
-    runs = [made("a", Config(), test=0.8), made("b", OTHER, [0.9, 0.9], [0.95, 0.9])]
+    runs = [made("a", Config(), test=[0.8]), made("b", OTHER, [0.9, 0.9], [0.95, 0.9])]
     assert said(*runs) == (
         "a held nothing out, so the test set decides, and choosing by it uses it up. "
         f"By test accuracy, b comes first; one seed cannot tell a win from noise: add --seeds 5. {AMOUNTS}"

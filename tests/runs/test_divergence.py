@@ -22,7 +22,7 @@ def test_divergence_keeps_the_last_good_checkpoint_and_says_what_and_when(small,
     run = Run(tmp_path / "run")
     assert checkpoint.listed(run.checkpoints)[-1].name == checkpoint.directory_name(last_good)
     assert run.status() == "diverged"
-    assert caught.value.result.diverged is True
+    assert caught.value.result.diverged == (0,)
     arrays, _ = checkpoint.newest(run.checkpoints)
     assert all(np.isfinite(arrays[name]).all() for name in arrays if name.startswith("params"))
     last = run.journal()[-1]
@@ -58,9 +58,9 @@ def test_one_of_several_lost_in_the_very_last_step_is_on_record(small, stripes, 
     lost = {"sweep": (("learning_rate", (0.1, 1e30)),), "weight_decay": 1e-3, "epochs": 1, "batch_size": 100}
     with np.errstate(all="ignore"):
         result = train.train(small.replace(**lost, validation=20), stripes, runs=tmp_path, name="run")
-    assert result.diverged == [1]
+    assert result.diverged == (1,)
     assert result.run.diverged() == {1}
-    assert figures(result.run)["val_accuracy"]["values"][1] is None
+    assert figures(result.run)["val_accuracy"].values[1] is None
 
 
 @pytest.mark.parametrize(
@@ -87,9 +87,13 @@ def test_of_several_networks_the_lost_ones_are_null_and_the_others_go_on(small, 
     config = small.replace(sweep=(("learning_rate", (0.1, 1e30)),), validation=20)
     with np.errstate(all="ignore"):
         result = train.train(config, stripes, runs=tmp_path, name="run", checkpoint_every=1)
-    assert result.diverged == [1]
-    assert result.test_accuracy[0] > 0.5
-    assert [values[1] for values in (result.train_loss, result.test_loss, result.test_accuracy)] == [None, None, None]
+    assert result.diverged == (1,)
+    assert result.test_accuracy.values[0] > 0.5
+    assert [figure.values[1] for figure in (result.train_loss, result.test_loss, result.test_accuracy)] == [
+        None,
+        None,
+        None,
+    ]
     lines = [line for line in result.run.journal() if line.get("event") == "diverged"]
     assert [(line["network"], line["quantity"]) for line in lines] == [(1, "loss")]
     assert result.run.status() == "finished"
@@ -116,11 +120,11 @@ def test_a_network_that_diverged_has_no_figures_though_early_stopping_kept_its_s
     config = small.replace(patience=1, validation=20, epochs=2, tta="mirror", sweep=(("learning_rate", (0.1, 1e30)),))
     with np.errstate(all="ignore"):
         result = train.train(config, stripes, runs=tmp_path, name="run")
-    assert result.diverged == [1]
-    assert result.test_accuracy[0] > 0.3
-    assert (result.test_accuracy[1], result.test_loss[1], result.tta["accuracy"][1]) == (None, None, None)
-    assert figures(result.run)["val_accuracy"]["values"][1] is None
-    assert figures(result.run)["val_accuracy"]["values"][0] is not None
+    assert result.diverged == (1,)
+    assert result.test_accuracy.values[0] > 0.3
+    assert (result.test_accuracy.values[1], result.test_loss.values[1], result.tta["accuracy"][1]) == (None, None, None)
+    assert figures(result.run)["val_accuracy"].values[1] is None
+    assert figures(result.run)["val_accuracy"].values[0] is not None
 
 
 def test_what_becomes_of_a_network_after_it_was_stopped_is_nothing_to_it(small, stripes, tmp_path):
@@ -133,10 +137,10 @@ def test_what_becomes_of_a_network_after_it_was_stopped_is_nothing_to_it(small, 
         both = train.train(config, stripes, runs=tmp_path, name="both")
     ts = checkpoint.newest(both.run.checkpoints)[0]
     assert ts["totals/bad_step"][0] > 0  # it did break, later
-    assert both.diverged == []
-    assert both.test_accuracy[0] == alone.test_accuracy
-    assert both.train_loss[0] == alone.train_loss  # of the epoch whose weights are judged
-    assert figures(both.run)["train_loss"]["values"][0] == figures(alone.run)["train_loss"]
+    assert both.diverged == ()
+    assert both.test_accuracy.values[0] == alone.test_accuracy.mean
+    assert both.train_loss.values[0] == alone.train_loss.mean  # of the epoch whose weights are judged
+    assert figures(both.run)["train_loss"].values[0] == figures(alone.run)["train_loss"].mean
 
 
 def test_early_stopping_does_not_pass_off_an_untrained_start(small, stripes, tmp_path):

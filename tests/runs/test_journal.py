@@ -11,7 +11,7 @@ from jaxquard.runs import journal
 
 
 def epoch(number: int, step: int) -> dict:
-    return {"epoch": number, "step": step, "train_loss": 1 / number}
+    return {"epoch": number, "step": step, "train_loss": [1 / number]}
 
 
 def test_lines_come_back_in_order(tmp_path):
@@ -68,7 +68,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
 
 def test_what_is_not_finite_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
-        journal.append(tmp_path / "journal.jsonl", {"epoch": 1, "train_loss": float("nan")})
+        journal.append(tmp_path / "journal.jsonl", {"epoch": 1, "train_loss": [float("nan")]})
     assert not (tmp_path / "journal.jsonl").exists()
 
 
@@ -120,13 +120,14 @@ def test_a_resumed_line_takes_back_what_came_after_its_step(tmp_path):
         b'{"epoch": "one"}',
         b'{"epoch": 1, "step": 1.5}',
         b'{"epoch": 1, "step": 1, "seconds": "long"}',
-        b'{"epoch": 1, "step": 1, "train_loss": NaN}',
-        b'{"epoch": 1, "step": 1, "train_loss": 1e999}',
+        b'{"epoch": 1, "step": 1, "train_loss": [NaN]}',
+        b'{"epoch": 1, "step": 1, "train_loss": [1e999]}',
+        b'{"epoch": 1, "step": 1, "train_loss": 0.5}',
         b'{"epoch": 1, "step": 1, "train_loss": {"mean": 1}}',
         b'{"epoch": 1, "step": 1, "val_accuracy": ["high"]}',
         b'{"by": "train", "tta": 3}',
-        b'{"by": "train", "tta": {"name": 1, "accuracy": 0.5}}',
-        b'{"by": "train", "tta": {"name": "mirror", "accuracy": "high"}}',
+        b'{"by": "train", "tta": {"name": 1, "accuracy": [0.5]}}',
+        b'{"by": "train", "tta": {"name": "mirror", "accuracy": ["high"]}}',
         b'{"epoch": 1, "step": 1, "seconds": ' + b"1" * 400 + b"}",
         b'{"epoch": 1, "epoch": 2}',
         b'{"event": "resumed", "step": "ten"}',

@@ -22,7 +22,7 @@ def several(small, stripes, tmp_path_factory):
 def test_a_run_predicts_what_its_training_evaluated(trained, stripes):
     model = models.load_model("whole", trained.run.path.parent)
     predicted = model.logits(stripes.test_images).argmax(axis=-1)
-    assert np.mean(predicted == stripes.test_labels) == trained.test_accuracy
+    assert np.mean(predicted == stripes.test_labels) == trained.test_accuracy.mean
     assert model.class_names == ("0", "1", "2")
     assert model.image_shape == (6, 6, 1)
 
@@ -53,6 +53,41 @@ def test_one_of_several_is_named_by_its_number(several, stripes, tmp_path):
 def test_a_number_there_is_not_is_refused(several, name):
     with pytest.raises(RunError, match="has networks 0 to 2"):
         models.load_models(name, several.path.parent)
+
+
+def mean_probabilities(found: list[models.TrainedModel], images: np.ndarray) -> np.ndarray:
+    z = np.stack([one.logits(images) for one in found])
+    p = np.exp(z - z.max(axis=-1, keepdims=True))
+    return (p / p.sum(axis=-1, keepdims=True)).mean(axis=0)
+
+
+def test_the_average_of_a_run_has_the_mean_of_its_networks_probabilities(several, stripes):
+    root = several.path.parent
+    both = models.load_model("three@all", root)
+    assert (both.name, both.step, both.epoch) == ("three@all", 6, 1)
+    expected = mean_probabilities(models.load_models("three", root), stripes.test_images)
+    np.testing.assert_allclose(np.exp(both.logits(stripes.test_images)), expected, rtol=1e-6, atol=1e-12)
+    with pytest.raises(RunError, match="three@all: an average of several networks; name one of them to look inside"):
+        _ = both.network
+
+
+def test_the_average_of_one_network_is_that_network(trained, stripes):
+    found = [models.load_model(name, trained.run.path.parent) for name in ("whole", "whole@all", "whole@0")]
+    assert len({one.logits(stripes.test_images).tobytes() for one in found}) == 1
+
+
+def test_a_network_that_diverged_has_no_part_in_the_average(small, stripes, tmp_path):
+    config = small.replace(sweep=(("learning_rate", (0.1, 1e30, 0.2)),), validation=20)
+    with np.errstate(all="ignore"):
+        train.train(config, stripes, runs=tmp_path, name="run")
+    first, _, last = models.load_models("run", tmp_path)
+    found = np.exp(models.load_model("run@all", tmp_path).logits(stripes.test_images))
+    expected = mean_probabilities([first, last], stripes.test_images)
+    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
+    with np.errstate(all="ignore"), pytest.raises(train.Diverged):
+        train.train(small.replace(learning_rate=1e30), stripes, runs=tmp_path, name="lost")
+    with pytest.raises(RunError, match=r"^lost: every network of it diverged$"):
+        models.load_model("lost@all", tmp_path)
 
 
 def test_a_shipped_model_has_no_numbers(tmp_path):
@@ -118,7 +153,7 @@ def test_under_early_stopping_the_weights_are_those_of_the_best_epoch(small, str
     for k, model in enumerate(found):
         snapshot = tensors.from_bytes(run.snapshot(best[k]).read_bytes(), "")
         weights = tensors.from_bytes(tensors.to_bytes(model.weights), "")
-        assert all(np.array_equal(snapshot[name][k], weights[name]) for name in weights)
+        assert all(np.array_equal(snapshot[name][k : k + 1], weights[name]) for name in weights)
     low, high = min(best), max(best)
     assert low < high
     assert models.after(found) == f"after step {5 * low} to {5 * high}, epoch {low} to {high}"
@@ -182,6 +217,14 @@ def test_a_file_whose_facts_cannot_be_is_refused(file, tmp_path, change):
     path.write_bytes(tensors.safetensors.numpy.save(arrays, change(facts)))
     with pytest.raises(RunError, match=r"hostile\.safetensors: "):
         models.load_file(path, "hostile")
+
+
+def test_a_file_of_another_format_says_which_is_read(file, tmp_path):
+    arrays, facts = file
+    path = tmp_path / "old.safetensors"
+    path.write_bytes(tensors.safetensors.numpy.save(arrays, facts | {"format": "jaxquard-model-1"}))
+    with pytest.raises(RunError, match="its format is 'jaxquard-model-1', this program reads 'jaxquard-model-2'"):
+        models.load_file(path, "old")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

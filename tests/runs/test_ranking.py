@@ -28,7 +28,7 @@ class Made(Run):
 
 
 def rows(*columns: list[float | None]) -> list[dict]:
-    return [{"val_accuracy": {"values": list(values)}, "seeds": range(len(values))} for values in columns]
+    return [{"val_accuracy": figures.Figure(tuple(values)), "seeds": range(len(values))} for values in columns]
 
 
 def test_combinations_are_ranked_by_their_mean_over_seeds() -> None:
@@ -36,14 +36,14 @@ def test_combinations_are_ranked_by_their_mean_over_seeds() -> None:
     lines = [{"event": "diverged", "network": 5}, {"epoch": 1, "val_accuracy": [0.5, 0.6, 0.8, 0.7, 0.9, 0.9]}]
     ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
     assert [row["settings"]["learning_rate"] for row in ranked] == [0.2, 0.1, 0.3]
-    assert ranked[2]["val_accuracy"]["values"] == [0.9, None]  # network 5 diverged: not counted
-    assert ranked[0]["val_accuracy"]["mean"] == pytest.approx(0.75)
+    assert ranked[2]["val_accuracy"].values == (0.9, None)  # network 5 diverged: not counted
+    assert ranked[0]["val_accuracy"].mean == pytest.approx(0.75)
     assert ranked[0]["networks"] == ["r@2", "r@3"]
 
 
 def test_runs_that_differ_in_their_shape_are_ranked_together() -> None:
     runs = [
-        Made(f"b{size}", Config(batch_size=size), [{"epoch": 1, "val_accuracy": right}])
+        Made(f"b{size}", Config(batch_size=size), [{"epoch": 1, "val_accuracy": [right]}])
         for size, right in ((32, 0.7), (64, 0.9))
     ]
     ranked = ranking.ranking(runs, ["batch_size"])
@@ -56,15 +56,15 @@ def test_runs_that_differ_in_their_shape_are_ranked_together() -> None:
 def test_under_early_stopping_the_best_epoch_counts_not_the_last() -> None:
     """Network 0 stops after epoch 2 and goes on only because network 1 does; what it has then is not what is kept."""
     config = Config(sweep=(("learning_rate", (0.1, 0.2)),), patience=1)
-    figures = [
+    curves = [
         ([0.9, 0.9], [0.6, 0.5]),
         ([1.0, 0.8], [0.5, 0.6]),
         ([0.1, 0.7], [0.99, 0.7]),
         ([0.1, 0.75], [0.99, 0.8]),
     ]
-    lines = [{"epoch": k, "val_loss": loss, "val_accuracy": right} for k, (loss, right) in enumerate(figures, start=1)]
+    lines = [{"epoch": k, "val_loss": loss, "val_accuracy": right} for k, (loss, right) in enumerate(curves, start=1)]
     ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
-    assert [row["val_accuracy"]["values"] for row in ranked] == [[0.7], [0.6]]
+    assert [row["val_accuracy"].values for row in ranked] == [(0.7,), (0.6,)]
 
 
 def test_the_fewer_diverged_the_better() -> None:
@@ -77,14 +77,14 @@ def test_the_fewer_diverged_the_better() -> None:
 
 def test_a_run_that_held_nothing_out_has_nothing_to_rank() -> None:
     runs = [Made(name, Config(activation=name, seeds=2), [{"epoch": 1}]) for name in ("relu", "tanh")]
-    assert [row["val_accuracy"]["values"] for row in ranking.ranking(runs, ["activation"])] == [[None, None]] * 2
+    assert [row["val_accuracy"].values for row in ranking.ranking(runs, ["activation"])] == [(None, None)] * 2
 
 
 def test_all_diverged_comes_last() -> None:
     config = Config(sweep=(("learning_rate", (0.1, 9.0)),))
     lines = [{"event": "diverged", "network": 1}, {"epoch": 1, "val_accuracy": [0.2, 0.99]}]
     ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
-    assert [row["val_accuracy"]["mean"] for row in ranked] == [0.2, None]
+    assert [row["val_accuracy"].mean for row in ranked] == [0.2, None]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from jaxquard.errors import DataError, RunError, UsageError
 from jaxquard.files import temporary
 from jaxquard.runs import checkpoint, directory, journal, models, train
 from jaxquard.runs.directory import Run
-from jaxquard.runs.figures import figures
+from jaxquard.runs.figures import Figure, figures
 from jaxquard.runs.lock import locked
 from jaxquard.runs.train import Interrupted, Observer, is_snapshot_epoch
 from jaxquard.training.evaluation import mean_over_views
@@ -185,8 +185,10 @@ def test_a_run_killed_between_evaluation_and_end_goes_on_to_finish(small, stripe
     assert result.test_accuracy == trained.test_accuracy
     assert run.finished()
     assert [line["step"] for line in run.evaluations()] == [18, 18]  # two looks, two lines
-    journal.append(run.evaluations_file, run.evaluations()[-1] | {"accuracy": 0.25})
-    assert figures(run)["test_accuracy"] == train.resume(run, stripes).test_accuracy == 0.25  # the last one counts
+    journal.append(run.evaluations_file, run.evaluations()[-1] | {"accuracy": [0.25]})
+    assert (
+        figures(run)["test_accuracy"] == train.resume(run, stripes).test_accuracy == Figure((0.25,))
+    )  # the last one counts
 
 
 @pytest.mark.parametrize("change", [b"learning_rate = 5.0", b"learning_rate = 0.1  # the same, but touched"])
@@ -275,7 +277,7 @@ def test_a_single_class_is_refused(small, stripes, tmp_path):
 def test_the_test_set_is_looked_at_once_and_that_is_written_down(trained):
     (line,) = trained.run.evaluations()
     assert (line["by"], line["split"], line["n"], line["step"]) == ("train", "test", 40, 18)
-    assert line["accuracy"] == trained.test_accuracy
+    assert tuple(line["accuracy"]) == trained.test_accuracy.values
 
 
 def test_the_figure_over_views_is_that_of_the_views(small, stripes, tmp_path):
@@ -283,8 +285,8 @@ def test_the_figure_over_views_is_that_of_the_views(small, stripes, tmp_path):
     for name in ("mirror", "mirror_and_shift"):
         result = train.train(small.replace(tta=name, learning_rate=0.01), stripes, runs=tmp_path, name=name)
         said = mean_over_views(models.load_model(name, tmp_path).logits, stripes.test_images, name).argmax(axis=-1)
-        assert result.tta == {"name": name, "accuracy": np.mean(said == stripes.test_labels)}
-        found[result.tta["accuracy"]] = found[result.test_accuracy] = name
+        assert result.tta == {"name": name, "accuracy": [np.mean(said == stripes.test_labels)]}
+        found[result.tta["accuracy"][0]] = found[result.test_accuracy.mean] = name
     assert len(found) == 3  # which of them it is matters
 
 

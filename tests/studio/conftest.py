@@ -139,7 +139,7 @@ def subject(stripes: Dataset) -> Callable[..., Subject]:
     def make(dataset: Dataset = stripes, **settings: Any) -> Subject:
         config, _ = prepare(Config(dataset="made up", batch_size=20, **settings), dataset)
         model = make_model(make_task(config, dataset.image_shape, dataset.classes), {})
-        weights = model.init(jax.random.key(1))
+        weights = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(1)))
         facts = environment.describe(dataset)["dataset"]
         return Subject(TrainedModel("made-up", config, facts, weights, None), lambda _: dataset, set())
 

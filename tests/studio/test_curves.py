@@ -22,11 +22,11 @@ def test_a_chart_for_each_figure_that_there_is(get):
 
 def test_a_run_that_has_not_ended_an_epoch_has_no_charts():
     assert curves.of_run([]) == []
-    assert [one["name"] for one in curves.of_run([line(1, train_loss=0.5)])] == ["loss"]
+    assert [one["name"] for one in curves.of_run([line(1, train_loss=[0.5])])] == ["loss"]
 
 
 def test_layers_are_numbered_from_one_and_networks_make_a_band():
-    chart = curves.by_layer([line(1, dead={"0": [0.1, None, 0.3], "1": 0.5})], "dead", "share", "t", log=False)
+    chart = curves.by_layer([line(1, dead={"0": [0.1, None, 0.3], "1": [0.5]})], "dead", "share", "t", log=False)
     first, second = chart.table
     assert (first["layer"], second["layer"]) == ("layer 1", "layer 2")
     assert [first[key] for key in ("share", "low", "high")] == pytest.approx([20, 10, 30])
@@ -35,7 +35,7 @@ def test_layers_are_numbered_from_one_and_networks_make_a_band():
 
 def test_networks_that_are_all_lost_leave_a_gap():
     chart = curves.by_layer(
-        [line(1, dead={"0": 0.0}), line(2, dead={"0": [None, None]})], "dead", "share", "t", log=False
+        [line(1, dead={"0": [0.0]}), line(2, dead={"0": [None, None]})], "dead", "share", "t", log=False
     )
     assert [row["share"] for row in chart.table] == [0.0, None]
 

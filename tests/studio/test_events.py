@@ -50,7 +50,7 @@ def lines(text: str) -> list[tuple[str, dict]]:
 
 def write(root, name, *steps):
     for step in steps:
-        journal.append(Run(root / name).journal_file, {"epoch": step, "step": step, "train_loss": 0.5})
+        journal.append(Run(root / name).journal_file, {"epoch": step, "step": step, "train_loss": [0.5]})
 
 
 def test_a_listener_hears_what_is_written_from_now_on(root, listen):

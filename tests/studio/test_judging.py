@@ -104,7 +104,7 @@ def test_another_look_at_a_run_that_has_learned_more_is_recorded_too(get, root, 
     second = get("/api/models/part/summary?on=test")
     get("/api/models/part/images/3?on=test")
     _, line = Run(root / "part").evaluations()[before:]
-    assert line["accuracy"] == second["accuracy"]
+    assert line["accuracy"] == [second["accuracy"]]
     assert [found["epoch"] for found in (first, second)] == [1, 2]
     assert second["said"] == "40 test images, after epoch 2."
 
@@ -131,7 +131,7 @@ def test_early_stopping_is_looked_at_as_of_its_best_epoch(stripes, root, get):
     best = min(run.epochs(), key=lambda line: line["val_loss"])
     found = get("/api/models/early/summary")
     assert found["epoch"] == best["epoch"] < run.epochs()[-1]["epoch"]
-    assert found["loss"] == pytest.approx(best["val_loss"], rel=1e-5)
+    assert found["loss"] == pytest.approx(best["val_loss"][0], rel=1e-5)
 
 
 def test_a_network_that_diverged_predicts_nothing(subject):

@@ -18,8 +18,9 @@ def test_the_strongest_weights_by_brute_force():
 
 def test_the_most_exciting_images_by_brute_force(subject, stripes):
     seen = subject(hidden=(7,))
-    layer, config = seen.model.weights[0][0], seen.model.config
-    layer["b"] = layer["b"].at[2].set(-1e6)  # nothing gets through any more
+    first, config = seen.model.weights[0][0], seen.model.config
+    first["b"] = first["b"].at[0, 2].set(-1e6)  # nothing gets through any more
+    layer = seen.model.network[0][0]
     pixels = stripes.test_images.reshape(40, -1) / 255
     x = (pixels - config.pixel_mean) / config.pixel_std
     a = np.maximum(x @ np.asarray(layer["w"]) + np.asarray(layer["b"]), 0)

@@ -108,7 +108,7 @@ def test_info(get, root):
     assert found["datasets"][-1]["title"] == "stripes.npz"  # what a run here was trained on
     quick = next(one for one in found["recipes"] if one["name"] == "quick")
     assert {"epochs", "learning_rate"} & set(quick["config"])
-    assert set(quick["test_accuracy"] or {"mean": 0, "std": 0, "n": 0}) == {"mean", "std", "n"}
+    assert all(0 < value < 1 for value in quick["test_accuracy"])
 
 
 def test_check(post, npz):
