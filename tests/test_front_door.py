@@ -49,17 +49,17 @@ def test_it_is_the_packages_own_training(dataset: Dataset):
     task, program = make_run(config, data)
     ts = start(program, task, config.networks())
     params = front_door.init_params(stream(jax.random.key(0), INIT), (64, 8, 5, 3))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), params, ts.params)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[0], rtol=1e-5, atol=1e-6), params, ts.params)
     for epoch in range(2):
         order = program.orders(ts.key, epoch)
         ts = program.run(ts, order, data.images, data.labels, 0, 6)
-        batches = order[: 6 * 32].reshape(6, 32)
+        batches = order[0, : 6 * 32].reshape(6, 32)
         params, loss = front_door.train_epoch(
             params, data.images, data.labels, batches, 0.1, config.pixel_mean, config.pixel_std
         )
-        assert float(loss) == pytest.approx(float(ts.totals.loss) / (6 * 32), rel=1e-5)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), params, ts.params)
-    logits = program.logits(ts.params, ts.state, data.images)
+        assert float(loss) == pytest.approx(float(ts.totals.loss[0]) / (6 * 32), rel=1e-5)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b[0], rtol=1e-5, atol=1e-6), params, ts.params)
+    (logits,) = program.logits(ts.params, ts.state, data.images)
     share = np.mean(np.argmax(logits, axis=-1) == dataset.train_labels)
     statistics = (config.pixel_mean, config.pixel_std)
     assert float(front_door.accuracy(params, data.images, data.labels, *statistics)) == pytest.approx(share)

@@ -103,10 +103,10 @@ def train(name: str) -> Curve:
     curve: Curve = []
     for event in fit(config, data, diagnostics=False):
         if event.kind == "epoch" and event.record:
-            curve.append(event.record["train_loss"])
+            curve += event.record["train_loss"]
             judged = event.state.judged
     logits = all_logits(lambda images: program.logits(*judged, images), dataset.test_images)
-    return [float(f"{loss:.7g}") for loss in (*curve, float(mean_loss(logits, dataset.test_labels)))]
+    return [float(f"{loss:.7g}") for loss in (*curve, *mean_loss(logits, dataset.test_labels))]
 
 
 def known(file: Path = FILE) -> dict[str, Any]:

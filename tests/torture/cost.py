@@ -39,7 +39,7 @@ def measure(short: bool = False) -> list[Row]:
 def seconds(config: Config, root: Path, times: int) -> float:
     """The median time of a checkpoint at the steps 1, 2, …"""
     task = steps.make_task(config, SHAPE, CLASSES, IMAGES)
-    state = start(make_program(task, config.seeds > 1), task, config.networks())
+    state = start(make_program(task), task, config.networks())
     run = directory.create(root, "run", config, {}, state)
     keeper, took = Keeper(run, task.steps_per_epoch), []
     for step in range(1, times + 1):

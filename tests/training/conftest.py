@@ -14,6 +14,7 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.fit import Event, fit
+from jaxquard.training.program import Program
 from jaxquard.training.state import TrainState
 
 CLASSES, SIDE = 4, 8
@@ -50,6 +51,10 @@ class Trained(NamedTuple):
     def state(self) -> TrainState:
         return self.states[-1]
 
+    def network(self, k: int = 0) -> TrainState:
+        """The last state of one network, without the axis of networks."""
+        return jax.tree.map(lambda leaf: leaf[k], self.state)
+
     @property
     def kinds(self) -> list[str]:
         return [event.kind for event in self.events]
@@ -82,6 +87,17 @@ def train(dataset: Dataset) -> Callable[..., Trained]:
         return Trained(resolved, data, events, states)
 
     return trained
+
+
+@pytest.fixture(scope="session")
+def cache_sizes() -> Callable[[Program], list[int]]:
+    """How often each function of a Program was compiled; first the steps, which `turns` and `run` call."""
+
+    def sizes(program: Program) -> list[int]:
+        (steps,) = program.turns.args  # type: ignore[attr-defined]
+        return [f._cache_size() for f in (steps, *program) if not isinstance(f, functools.partial)]
+
+    return sizes
 
 
 @pytest.fixture(scope="session")

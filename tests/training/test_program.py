@@ -1,6 +1,7 @@
 """One program for every run that fits; several networks are the single one, mapped."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -40,7 +41,7 @@ def prepared(dataset: Any) -> Any:
 def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
     config, _, task = prepared
     swept = config.replace(sweep=(("learning_rate", (0.1, 0.2)),), seeds=2, seed=7)
-    ts = start(make_program(task, True), task, swept.networks())
+    ts = start(make_program(task), task, swept.networks())
     expected = np.stack([jax.random.key_data(jax.random.key(seed)) for seed in (7, 8, 7, 8)])
     np.testing.assert_array_equal(jax.random.key_data(ts.key), expected)
     np.testing.assert_allclose(ts.hyper["learning_rate"], [0.1, 0.1, 0.2, 0.2])
@@ -48,14 +49,14 @@ def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
 
 
 def test_double_precision_is_refused_in_a_sentence(prepared: Any):
-    make_program(prepared[2], False)  # also where it was made before
+    make_program(prepared[2])  # also where it was made before
     with jax.enable_x64(True), pytest.raises(UsageError, match="single precision"):
-        make_program(prepared[2], False)
+        make_program(prepared[2])
 
 
 def test_each_network_has_its_own_order(prepared: Any):
     config, _, task = prepared
-    program = make_program(task, True)
+    program = make_program(task)
     ts = start(program, task, config.networks())
     orders = program.orders(ts.key, 4)
     for seed, order in enumerate(orders):
@@ -65,9 +66,9 @@ def test_each_network_has_its_own_order(prepared: Any):
 def test_side_by_side_is_one_after_the_other(prepared: Any, monkeypatch: pytest.MonkeyPatch):
     """What an accelerator runs, `vmap`, against what a CPU runs: one network after the other."""
     config, data, task = prepared
-    one_by_one = make_program(task, True)
+    one_by_one = make_program(task)
     monkeypatch.setattr(programs.jax, "default_backend", lambda: "gpu")
-    side_by_side = programs._program.__wrapped__(task, True)
+    side_by_side = programs._program.__wrapped__(task)
     found = []
     for program in (one_by_one, side_by_side):
         ts = start(one_by_one, task, config.networks())
@@ -79,7 +80,7 @@ def test_side_by_side_is_one_after_the_other(prepared: Any, monkeypatch: pytest.
 
 def test_between_turns_the_state_is_what_it_was(prepared: Any):
     config, data, task = prepared
-    program = make_program(task, True)
+    program = make_program(task)
     ts, same = (start(program, task, config.networks()) for _ in range(2))
     rest = (program.orders(ts.key, 0), data.images, data.labels, 0, 5)
     turns = program.turns(ts, *rest)
@@ -91,31 +92,31 @@ def test_between_turns_the_state_is_what_it_was(prepared: Any):
     jax.tree.map(np.testing.assert_array_equal, trained.params, program.run(same, *rest).params)
 
 
-def test_logits_are_those_of_the_network_written_out(prepared: Any):
+@pytest.mark.parametrize("count", [1, 3])
+def test_logits_are_those_of_the_networks_written_out(prepared: Any, count: int):
     config, data, task = prepared
-    program = make_program(task, False)
-    ts = start(program, task, config.networks()[:1])
+    program = make_program(task)
+    ts = start(program, task, config.networks()[:count])
     logits = all_logits(lambda x: program.logits(*ts.current, x), data.images)
     x = (np.asarray(data.images, np.float64).reshape(253, 64) / 255 - config.pixel_mean) / config.pixel_std
     for number, layer in enumerate(ts.params):
-        z = x @ np.float64(layer["w"]) + np.float64(layer["b"])
+        z = x @ np.float64(layer["w"]) + np.float64(layer["b"])[:, None]
         x = np.maximum(z, 0) if number < 2 else z
     np.testing.assert_allclose(logits, x, atol=1e-5)
 
 
-def test_other_seeds_rates_and_lengths_are_no_reason_to_compile(prepared: Any):
+def test_other_seeds_rates_and_lengths_are_no_reason_to_compile(prepared: Any, cache_sizes: Callable):
     config, data, task = prepared
     other = config.replace(learning_rate=0.5, momentum=0.1, seed=9, epochs=3, recipe="r", dataset="d")
-    assert make_program(steps.make_task(other, (8, 8, 1), 4, 253), True) is make_program(task, True)
+    assert make_program(steps.make_task(other, (8, 8, 1), 4, 253)) is make_program(task)
     wider = config.replace(hidden=(6,))
-    assert make_program(steps.make_task(wider, (8, 8, 1), 4, 253), True) is not make_program(task, True)
-    program, sizes = make_program(task, False), []
+    assert make_program(steps.make_task(wider, (8, 8, 1), 4, 253)) is not make_program(task)
+    program, sizes = make_program(task), []
     for network in (config.networks()[0], other.networks()[2]):
         ts = start(program, task, [network])
         for first, stop in ((0, 1), (1, 3)):
             ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, first, stop)
-        compiled: list[Any] = [function for function in program if function is not program.turns]
-        sizes.append([function._cache_size() for function in compiled])
+        sizes.append(cache_sizes(program))
     assert sizes[0] == sizes[1]
 
 
@@ -123,13 +124,11 @@ def test_settings_that_are_the_threads_own_hold_for_several_networks_too(prepare
     """Dropout draws by them: each of three is what it is alone."""
     _, data, task = prepared
     with jax.threefry_partitionable(False):
-        alone, several = (make_program(task, many) for many in (False, True))
-        networks = prepared[0].networks()
-        found = []
-        for program, chosen in ((alone, networks[:1]), (several, networks)):
+        program, networks, found = make_program(task), prepared[0].networks(), []
+        for chosen in (networks[:1], networks):
             ts = start(program, task, chosen)
             found.append(program.run(ts, program.orders(ts.key, 0), data.images, data.labels, 0, 3).params)
-    jax.tree.map(lambda one, all: np.testing.assert_array_equal(one, all[0]), *found)
+    jax.tree.map(lambda one, all: np.testing.assert_array_equal(one, all[:1]), *found)
 
 
 def test_networks_that_take_turns_are_compiled_once(dataset: Any, monkeypatch: pytest.MonkeyPatch):
@@ -138,7 +137,7 @@ def test_networks_that_take_turns_are_compiled_once(dataset: Any, monkeypatch: p
     plain = steps.run_steps
     monkeypatch.setattr(steps, "run_steps", lambda *args: traced.append(True) or plain(*args))
     monkeypatch.setattr(programs, "_program", functools.lru_cache(programs._program.__wrapped__))
-    program = make_program(task, True)
+    program = make_program(task)
     ts = start(program, task, config.networks())
     for stop in (0, 2):
         ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, 0, stop)
@@ -147,7 +146,7 @@ def test_networks_that_take_turns_are_compiled_once(dataset: Any, monkeypatch: p
 
 def test_a_state_that_was_given_away_is_gone(prepared: Any):
     config, data, task = prepared
-    program = make_program(task, False)
+    program = make_program(task)
     ts = start(program, task, config.networks()[:1])
     program.run(ts, program.orders(ts.key, 0), data.images, data.labels, 0, 1)
     with pytest.raises(RuntimeError, match="deleted"):

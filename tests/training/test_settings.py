@@ -90,8 +90,6 @@ def trained_by_package(config: Config, dataset: Dataset) -> tuple[list[Any], lis
     events = [(event, jax.device_get(event.state.judged[0])) for event in fit(config, data, diagnostics=False)]
     first, last = events[0][1], events[-1][1]  # before the first step an average is the weights themselves
     losses = (events[-1][0].record or {})["train_loss"]
-    if len(config.networks()) == 1:
-        return [first], [last], [losses]
     each = ([jax.tree.map(lambda leaf, k=k: leaf[k], tree) for k in range(len(losses))] for tree in (first, last))
     return *each, losses
 
