@@ -5,7 +5,7 @@ fall off across the sheet. What is left beyond several times the noise is object
 light in mass, or thin along the border, go. One pixel, one speck or one line moves nothing.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image
@@ -35,6 +35,8 @@ class Found:
     noise: float  # of the background, grey levels
     paper: np.ndarray  # float32 (h, w, c): the background, grey levels
 
+    cut: float  # how much of the border is object, over the object's longer edge
+
     @property
     def box(self) -> tuple[slice, slice]:
         """Rows and columns of the object; all of them if there is none."""
@@ -55,7 +57,7 @@ def look(picture: np.ndarray, is_light: bool | None = None) -> Found:
     near = tuple(
         slice(max(0, int((side.start - edge) * scale)), int((side.stop + edge) * scale)) for side in (rows, columns)
     )
-    closely = find(reduced(picture[near]), found.is_light)
+    closely = replace(find(reduced(picture[near]), found.is_light), cut=found.cut)
     return closely if closely.mask.any() else found
 
 
@@ -83,7 +85,16 @@ def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
     colour = colour / max(1e-6, np.abs(colour).sum())
     room = np.where(colour < 0, paper, 255 - paper) @ np.abs(colour)
     difference = np.clip(left @ colour / np.maximum(room, 1), 0, 1)
-    return Found(picture, difference, mask, bool(colour.sum() < 0), noise, paper)
+    return Found(picture, difference, mask, bool(colour.sum() < 0), noise, paper, _cut(mask, difference))
+
+
+def _cut(mask: np.ndarray, difference: np.ndarray) -> float:
+    """How long the object's contact with the border is, over the object's longer edge."""
+    if not mask.any():
+        return 0.0
+    solid = mask & (difference > 0.5 * np.percentile(difference[mask], 90))
+    border = max(int(side.sum()) for side in (solid[0], solid[-1], solid[:, 0], solid[:, -1]))
+    return border / max(1, *(int(np.ptp(np.flatnonzero(mask.any(axis=axis)))) for axis in (0, 1)))
 
 
 def spread(strength: np.ndarray) -> float:
