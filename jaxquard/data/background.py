@@ -96,8 +96,9 @@ def _nearest(paper: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, ...]:
         curvature = (points * (chance * (1 - chance))[:, None]).T @ points + 1e-4 * np.eye(3)
         weights += np.linalg.solve(curvature, points.T @ (shaded - chance) - 1e-4 * weights)
     side = (np.indices(paper.shape).reshape(2, -1).T / len(paper) @ weights[1:] + weights[0] > 0).reshape(paper.shape)
-    if np.mean((points @ weights > 0) == shaded) < 0.99 or shaded.all() or not shaded.any():
-        side = np.zeros_like(paper)  # a shadow of another shape
+    divided = np.mean((points @ weights > 0) == shaded) > 0.99 and (paper & side).any() and (paper & ~side).any()
+    if not divided:  # no shadow, or one of another shape
+        side = np.zeros_like(paper)
     found = np.zeros((2, *paper.shape), int)
     for here in (side, ~side):
         if here.any():
