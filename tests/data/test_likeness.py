@@ -1,0 +1,21 @@
+"""Images of two kinds: what was learned from one knows the other as unlike."""
+
+import numpy as np
+
+from jaxquard.data import likeness
+
+
+def test_strokes_are_unlike_areas_and_the_same_kind_is_alike():
+    rng = np.random.default_rng(0)
+    areas, strokes = np.zeros((2, 300, 28, 28))
+    for area, stroke in zip(areas, strokes, strict=True):
+        top, left, tall, wide = (*rng.integers(2, 6, 2), *rng.integers(14, 20, 2))
+        area[top : top + tall, left : left + wide] = rng.uniform(0.3, 0.9)
+        stroke[top : top + tall : 4, left : left + wide] = 1
+        area += rng.uniform(0, 0.05, area.shape)
+        stroke += rng.uniform(0, 0.05, area.shape)
+    for known, other in ((areas, strokes), (strokes, areas)):
+        learned = likeness.learn(known[:250])
+        assert len(learned) == likeness.NUMBERS
+        assert np.mean([likeness.is_unlike(image, learned) for image in known[250:]]) < 0.1
+        assert np.mean([likeness.is_unlike(image, learned) for image in other[250:]]) > 0.9
