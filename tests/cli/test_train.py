@@ -37,7 +37,7 @@ def test_train_json(jaxquard, npz, quick):
     document = said.document
     assert list(document) == [
         *("run", "recipe", "dataset", "parameters", "epochs", "seed"),
-        *("train_loss", "test_loss", "test_accuracy", "tta", "seconds", "diverged"),
+        *("train_loss", "test_loss", "test_accuracy", "tta", "seconds", "diverged", "already_finished"),
     ]
     assert (document["run"], document["recipe"], document["parameters"], document["epochs"]) == ("x", None, 203, 2)
     assert 0 <= document["test_accuracy"] <= 1
@@ -45,7 +45,8 @@ def test_train_json(jaxquard, npz, quick):
     assert document["tta"] is None
     assert list(document["seconds"]) == ["total", "data", "compile", "train", "evaluate"]
     again = jaxquard("train", "--resume", "x", "--json", "--quiet").document
-    assert {**again, "seconds": 0} == {**document, "seconds": 0}
+    assert document["already_finished"] is False
+    assert {**again, "seconds": 0} == {**document, "seconds": 0, "already_finished": True}
 
 
 def test_train_json_with_several_networks(jaxquard, npz, quick):

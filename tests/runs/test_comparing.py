@@ -95,8 +95,8 @@ def test_other_data_have_no_winner(made):
 def test_the_same_arrays_used_in_another_way_are_other_data(made, use):
     runs = [made("a", TWO, [0.8, 0.8]), made("b", OTHER, [0.9, 0.9])]
     file = runs[1].path / "environment.json"
-    facts = json.loads(file.read_text())["dataset"]
-    file.write_text(json.dumps({"dataset": facts | use}))
+    facts = json.loads(file.read_text())
+    file.write_text(json.dumps(facts | {"dataset": facts["dataset"] | use}))
     assert said(runs[0], Run(runs[1].path)).startswith("No winner: they were trained on different data")
 
 
