@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxquard.studio.eyes import features, labelled, make_eyes, png
+from jaxquard.studio.eyes import features, labelled, learned_from, make_eyes, png
 
 KINDS = {
     "mlp": {"hidden": (7, 5)},
@@ -102,7 +102,7 @@ def test_a_png_holds_the_very_pixels(shape):
 
 def test_images_of_both_parts_have_their_own_labels(subject, stripes):
     seen = subject(hidden=())
-    assert labelled(seen, 4) == {
+    assert labelled(seen, 4, seen.part("test")) == {
         "index": 4, "label": str(stripes.test_labels[4]), "png": png(stripes.test_images[4])
     }  # fmt: skip
-    assert labelled(seen, 4, "train")["png"] == png(stripes.train_images[4])
+    assert learned_from(seen, 4)["png"] == png(stripes.train_images[4])

@@ -41,7 +41,8 @@ def test_a_sweep_says_so(get, root, stripes, npz):
     swept = next(one for one in get("/api/runs")["runs"] if one["run"] == "swept")
     assert (swept["networks"], swept["sweep"]) == (2, {"learning_rate": [0.01, 0.1]})
     titles = [one["title"] for one in get("/api/models")["models"] if one["model"].startswith("swept")]
-    assert titles == [f"swept, network {k} (seed 0, learning_rate {rate})" for k, rate in enumerate((0.01, 0.1))]
+    each = [f"swept, network {k} (seed 0, learning_rate {rate})" for k, rate in enumerate((0.01, 0.1))]
+    assert titles == [*each, "swept, average of 2 networks"]
 
 
 def test_the_newest_comes_first(get, root):

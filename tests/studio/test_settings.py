@@ -183,7 +183,7 @@ def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
 
 
 @pytest.mark.parametrize("blank", [None, "", "none"])
-def test_a_recipes_teacher_can_be_taken_away(post, blank):
+def test_a_recipes_teacher_can_be_taken_away(post, root, blank):
     answer = post("/api/settings/check", {"recipe": "mlp", "settings": {"teacher": blank}}).json
     assert "teacher" not in answer["config"]
-    assert answer["command"] == "jaxquard train --recipe mlp --teacher none"
+    assert answer["command"] == f"jaxquard train --recipe mlp --teacher none --runs {shlex.quote(str(root))}"
