@@ -185,7 +185,9 @@ def test_the_commonest_confusion_by_brute_force():
     names = ("cat", "dog", "emu")
     labels, logits = rng.integers(0, 3, 200).astype(np.int32), rng.normal(size=(2, 200, 3))
     logits[1, :50] = np.nan
-    for one, found in zip(logits, commonest_confusion(logits, labels, names), strict=True):
+    for one in logits:
+        found = commonest_confusion(one, labels, names)
+        assert found
         counts = {
             (i, j): sum(
                 t == i and row.argmax() == j and np.isfinite(row).all() for t, row in zip(labels, one, strict=True)
@@ -196,7 +198,7 @@ def test_the_commonest_confusion_by_brute_force():
         assert counts[pair] == found["count"] == max(counts.values())
         assert found["of"] == (labels == pair[0]).sum()
     assert commonest_confusion(np.eye(3)[labels], labels, names) is None
-    assert commonest_confusion(np.full((2, 200, 3), np.nan), labels, names) == [None, None]
+    assert commonest_confusion(np.full((200, 3), np.nan), labels, names) is None
 
 
 def test_a_confusion_among_very_many_classes_is_counted_without_a_table_of_all_pairs():
