@@ -144,7 +144,10 @@ def _report_training(
     compared = list(dict.fromkeys([*swept, *(name for name, _ in results[0].run.config.sweep)]))
     ranked = ranking([result.run for result in results], compared) if compared and not all_lost else []
     if ranked:
-        document |= {"ranking": ranked, "verdict": verdict(ranked)}
+        document |= {
+            "ranking": [row | {"val_accuracy": row["val_accuracy"].spread()} for row in ranked],
+            "verdict": verdict(ranked),
+        }
     if common.json:
         print_json(document)
     elif not all_lost:

@@ -44,8 +44,10 @@ class Figure:
 
     def document(self) -> Any:
         """As JSON documents have it: a number for one network, `{"mean", "std", "values"}` for several."""
-        if len(self.values) == 1:
-            return self.values[0]
+        return self.values[0] if len(self.values) == 1 else self.spread()
+
+    def spread(self) -> dict[str, Any]:
+        """`{"mean", "std", "values"}`, of one network, too."""
         return {"mean": self.mean, "std": self.std, "values": list(self.values)}
 
 

@@ -108,6 +108,7 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):
         ((4, 2), "adam"),
     ]
     assert len(document["ranking"]) == 4
+    assert all(set(row["val_accuracy"]) == {"mean", "std", "values"} for row in document["ranking"])
     assert [one["seconds"]["total"] for one in document["runs"]] == [3.0, 4.0, 5.0, 6.0]  # each run's own
     assert "one seed cannot tell" in document["verdict"]
 
