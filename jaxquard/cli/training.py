@@ -169,7 +169,8 @@ def _train(
         free_path(root, options["name"])
     if described is None:
         run = find(options["resume"], root)
-        refuse_if_in_use(run.path)
+        if not run.finished():
+            refuse_if_in_use(run.path)
         described = run.config
     with interruptible() as interrupts:
         compilation.keep_compiled_programs()

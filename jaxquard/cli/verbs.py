@@ -142,7 +142,7 @@ def _listed(run: "Run") -> dict[str, Any]:
 
 def compare(
     *names: Annotated[str, Parameter(help="Two runs or more.")],
-    chart: Annotated[Path | None, Parameter(help="Draw their learning curves into this file (.png or .svg).")] = None,
+    chart: Annotated[Path | None, Parameter(help="Draw their learning curves: a .png, .svg or .html file.")] = None,
     metric: Annotated[Literal["accuracy", "loss"], Parameter(help="What to draw.")] = "accuracy",
     overwrite: Annotated[bool, Parameter(negative="", help="Replace the chart if it exists.")] = False,
     common: Shared = COMMON,

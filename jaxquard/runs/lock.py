@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 
 from jaxquard.errors import JaxquardError, RunError
-from jaxquard.files import explained, is_read_only, temporary, write_atomically
+from jaxquard.files import explained, temporary, write_atomically
 from jaxquard.runs import strict_json
 
 
@@ -33,15 +33,16 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def refuse_if_in_use(run: Path) -> None:
-    """RunError naming the holder of a run's lock; nothing if there is none, or if the run may only be read.
+    """RunError naming the holder of a run's lock; nothing if there is none, or if no lock can be had here.
 
     For a quick answer: `locked` decides.
     """
     try:
         _acquired(run).release()
-    except JaxquardError as error:
-        if not is_read_only(error):
-            raise
+    except RunError:
+        raise
+    except JaxquardError:
+        pass
 
 
 def check_locks(root: Path) -> None:

@@ -91,6 +91,10 @@ def models_of_run(run: Run) -> list[TrainedModel]:
     """Every network of a run, as its newest checkpoint has it; RunError if that is damaged."""
     config, dataset = run.config, run.environment["dataset"]
     task, networks = _task(config, dataset), config.networks()
+    if not task.steps_per_epoch:
+        raise RunError(
+            f"{run.path / 'config.toml'}: damaged (batch_size: more than the {task.examples} training images)"
+        )
     program = make_program(task, len(networks) > 1)
     like = shapes(program, task, networks)
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
@@ -156,7 +160,8 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
     if not at:
         return models
     if number not in map(str, range(len(models))):
-        raise RunError(f"{name}: {run_name} has networks 0 to {len(models) - 1}")
+        those = f"networks 0 to {len(models) - 1}" if len(models) > 1 else "one network, 0"
+        raise RunError(f"{name}: {run_name} has {those}")
     return [models[int(number)]]
 
 

@@ -106,8 +106,8 @@ def test_where_the_system_has_no_flock_there_is_no_warning(tmp_path, monkeypatch
         pass
 
 
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-def test_a_run_that_may_only_be_read_is_not_in_use(tmp_path, monkeypatch, number):
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOLCK, errno.ENOTSUP])
+def test_a_run_that_cannot_be_locked_is_not_in_use(tmp_path, monkeypatch, number):
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
