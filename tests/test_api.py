@@ -369,9 +369,9 @@ def test_a_wrong_argument_is_refused_in_a_line_or_two(call, root, monkeypatch):
 
 def test_settings_are_given_by_name():
     with pytest.raises(UsageError, match="config: give each setting by name, such as epochs=5, not 'original'"):
-        Config("original")  # pyright: ignore[reportCallIssue]
+        Config("original")
     with pytest.raises(UsageError, match="observer: must be an Observer"):
-        jaxquard.train(observer=3)  # pyright: ignore[reportArgumentType]
+        jaxquard.train(observer=3)
 
 
 def test_what_is_plainly_meant_is_taken(root, npz):

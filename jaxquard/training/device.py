@@ -1,5 +1,6 @@
 """JAX as this program needs it. Where it is set otherwise, one line says so, before anything is computed."""
 
+import os
 from typing import Any
 
 import jax
@@ -22,7 +23,7 @@ def check_jax() -> None:
     try:
         jax.devices()
     except Exception as error:  # an AssertionError for a JAX without CUDA, a RuntimeError for an unknown device
-        asked = {"JAX_PLATFORMS": settings.jax_platforms, "JAX_PLATFORM_NAME": settings.jax_platform_name}
+        asked = {"JAX_PLATFORMS": settings.jax_platforms, "JAX_PLATFORM_NAME": os.environ.get("JAX_PLATFORM_NAME")}
         remedy = "jaxquard doctor may know why"
         for name, value in asked.items():
             if value:
