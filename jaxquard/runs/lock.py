@@ -81,13 +81,14 @@ def _acquired(run: Path) -> filelock.BaseFileLock:
         except NotImplementedError as error:  # or, in older versions, does not
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
         except filelock.Timeout as error:
-            raise RunError(f"{run}: in use by {_holder(run / 'holder.json')}; wait for it or stop it") from error
+            raise RunError(f"{run}: in use by {_holder(run)}") from error
     return lock
 
 
-def _holder(path: Path) -> str:
+def _holder(run: Path) -> str:
+    """Who holds a run's lock, and what to do. Where the system has no locks, the file `lock` may be one left behind."""
     try:
-        holder = strict_json.loads(path.read_bytes())
-        return f"process {int(holder['pid'])} on {str(holder['host'])[:100]!r}"
+        holder = strict_json.loads((run / "holder.json").read_bytes())
+        return f"process {int(holder['pid'])} on {str(holder['host'])[:100]!r}; wait for it or stop it"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return f"another process; wait for it or stop it, or remove {run / 'lock'} if no process trains the run"

@@ -74,7 +74,9 @@ def test_the_holder_says_whether_it_would_outlive_sigterm(tmp_path):
 def test_a_damaged_holder_is_another_process(tmp_path, text):
     with locked(tmp_path):
         (tmp_path / "holder.json").write_text(text)
-        with pytest.raises(RunError, match="in use by another process"):
+        with pytest.raises(
+            RunError, match=r"in use by another process; wait .* or remove .*/lock if no process trains"
+        ):
             refuse_if_in_use(tmp_path)
 
 
