@@ -201,7 +201,7 @@ def check_compilation_cache() -> Iterator[Check]:
 
     chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     if not chosen:
-        yield Check("compiled programs", True, "not kept: every start compiles anew")
+        yield Check("compiled programs", True, "not kept, so every start compiles again")
         return
     folder = Path(chosen)
     sizes = [file.stat().st_size for file in folder.glob("*") if file.is_file()]

@@ -223,7 +223,7 @@ def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterat
             yield f"{setting} has no effect here: {why_no_effect(setting)}"
     for setting in ("pixel_mean", "pixel_std"):
         if getattr(base, setting) is not None and all(getattr(config, setting) is None for config in configs):
-            yield f"{setting} is measured anew, for other images are trained on; to keep it, give it here, too"
+            yield f"{setting} is measured again, because the training images are others; to keep it, give it here, too"
 
 
 def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def evaluate(
     options.pop("progress")
     models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
     if api.is_other_data(models[0], loaded) and not common.quiet:
-        for note in (f"{models[0].name} was trained on {models[0].dataset['name']}, which this is not", *loaded.notes):
+        for note in (f"{models[0].name} was trained on other data, {models[0].dataset['name']}", *loaded.notes):
             say(f"note: {note}")
     _note_unfinished(models, common)
     documents = [
