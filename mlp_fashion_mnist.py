@@ -26,7 +26,6 @@ from jaxquard.nn.losses import cross_entropy
 from jaxquard.nn.model import count_parameters
 from jaxquard.nn.permutation import permutation
 from jaxquard.streams import say
-from jaxquard.training.device import check_jax
 
 
 @functools.partial(jax.jit, static_argnames="sizes", compiler_options={"xla_backend_optimization_level": 0})  # run once
@@ -97,7 +96,6 @@ def main(
     offline: bool = False,
 ) -> None:
     """Train the original network on Fashion-MNIST and report what it learned."""
-    check_jax()
     data = load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=say)
     if batch_size > len(data.train_images):
         raise UsageError(f"batch_size: {batch_size} is more than the {len(data.train_images)} training images")

@@ -79,19 +79,21 @@ def train(
     )
     began, where = time.perf_counter(), directory.runs_directory(runs)
     run = directory.find(_name(resume), where) if resume is not None else None
-    if run:
+    if run and not run.finished():
         refuse_if_in_use(run.path)
     if name is not None:
         directory.free_path(where, name)
     if isinstance(config, str):
         config = recipes.find(config).config
+    options: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
     if run and (finished := training.result_of_finished(run)):
+        if dataset is not None:
+            training.check_same_data(run, data.load(dataset, **options))
         if observer and not is_writable(run.path):
             observer.warn(f"{run.path} may only be read: nothing was locked or changed")
         return finished
     config = run.config if run else config or Config()
-    options: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
-    loaded = _load(dataset, config.dataset, **options)
+    loaded = _load(dataset, config.dataset, **options) if run else data.load(config.dataset, **options)
     known = catalogue.find(config.dataset)  # else a path, which is to be found from any directory
     path = os.path.abspath(expanded(config.dataset))
     config = config.replace(dataset=known.name if known else path)

@@ -80,7 +80,7 @@ def _described(kind: Any) -> str:
     if origin is Callable:
         return "a function"
     words = {bool: "true or false", int: "a whole number", str: "text", Path: "a path"}
-    return words.get(kind) or f"a {kind.__name__}"
+    return words.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def plain(value: Any) -> Any:

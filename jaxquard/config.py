@@ -72,8 +72,8 @@ class Config:
     )
     validation: float | Literal["auto"] | None = setting(
         None,
-        f"Training images held out: a count, or a share below 1 (none; for patience or a sweep auto: "
-        f"{DEFAULT_VALIDATION}, or a sixth if that is fewer).",
+        f"Training images held out: a count, a share below 1, or auto: {DEFAULT_VALIDATION}, or a sixth if that is "
+        "fewer (0; auto for patience or a sweep).",
         group="Data",
         low=0,
         scope="run",
@@ -413,7 +413,9 @@ def _naming_what_is_unknown(init: Callable[..., None]) -> Callable[..., None]:
     """Config's `__init__`, with an error of ours where a setting's name is unknown."""
 
     @functools.wraps(init)
-    def checked(self: Config, **values: Any) -> None:
+    def checked(self: Config, *unnamed: Any, **values: Any) -> None:
+        if unnamed:
+            raise UsageError(f"config: give each setting by name, such as epochs=5, not {shown(unnamed[0])}")
         for name in values:
             if name not in _TYPES:
                 raise UsageError(f"{name[:60]}: no such setting{suggestion(name, _TYPES)}")

@@ -349,20 +349,19 @@ def comparison_table(found: "Comparison") -> None:
     numbers = range(1, len(found.runs) + 1)
     rows = [(str(number), one.run.id, *_figures(one.figures)) for number, one in zip(numbers, found.runs, strict=True)]
     table(("", "run", "epochs", "validation", "test", "time"), rows, words=("run",))
-    if settings := list(found.runs[0].settings):
+    values = {name: _by_value(name, found) for name in found.runs[0].settings}
+    if differing := [(name, "   ".join(shown)) for name, shown in values.items() if len(shown) > 1]:
         print()
-        table(
-            ("setting", "value (runs)"), [(name, _by_value(name, found)) for name in settings], words=("value (runs)",)
-        )
+        table(("setting", "value (runs)"), differing, words=("value (runs)",))
     stdout().print(f"\n{found.verdict}", markup=False, soft_wrap=not sys.stdout.isatty())
 
 
-def _by_value(name: str, found: "Comparison") -> str:
-    """`0.1 (1, 3)   0.3 (2)`: each value of a setting with the numbers of the runs that have it."""
+def _by_value(name: str, found: "Comparison") -> list[str]:
+    """`0.1 (1, 3)`, `0.3 (2)`: each value of a setting, to six digits, with the numbers of the runs that have it."""
     runs: dict[str, list[str]] = {}
     for number, one in enumerate(found.runs, 1):
         runs.setdefault(_setting(name, one.settings[name]), []).append(str(number))
-    return "   ".join(f"{value} ({', '.join(numbers)})" for value, numbers in runs.items())
+    return [f"{value} ({', '.join(numbers)})" for value, numbers in runs.items()]
 
 
 def _setting(name: str, value: Any) -> str:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxquard.errors import JaxquardError
 from jaxquard.files import existing, is_writable
 from jaxquard.installed import how_to_add, how_to_renew_jax
 
@@ -200,7 +201,7 @@ def check_compilation_cache() -> Iterator[Check]:
 
     chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
     if not chosen:
-        yield Check("compiled programs", True, "not kept: every start compiles anew")
+        yield Check("compiled programs", True, "not kept, so every start compiles again")
         return
     folder = Path(chosen)
     sizes = [file.stat().st_size for file in folder.glob("*") if file.is_file()]
@@ -240,9 +241,16 @@ def check_data_folder(data_dir: Path | None = None) -> Iterator[Check]:
 def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
     """Free disk for data sets and for runs."""
     from jaxquard.data.cache import home
+    from jaxquard.runs.lock import check_locks
 
     if not is_writable(runs.absolute()):
         yield Check("runs folder", False, f"{runs.absolute()} cannot be written", "choose another with --runs")
+    else:
+        try:
+            check_locks(existing(runs.absolute()))
+        except JaxquardError as error:
+            said, _, remedy = str(error).partition("\n")
+            yield Check("runs folder", False, said, remedy.strip("()"))
     for name, folder in {"disk for data": home(data_dir), "disk for runs": runs.absolute()}.items():
         free = shutil.disk_usage(existing(folder)).free
         ok = free >= ENOUGH

@@ -25,11 +25,13 @@ READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 def expanded(path: str | os.PathLike[str]) -> str:
     """A path that was given, with ~ as the home folder: no shell expands it in --runs=~/x or in a variable.
 
-    Raises UsageError where there is no home folder.
+    Raises UsageError where there is no home folder, or no user of that name.
     """
     found = os.path.expanduser(path)
     if found == "~" or found.startswith("~/"):
         raise UsageError(f"{found}: this user has no home folder; write the path in full")
+    if found.startswith("~") and not os.path.lexists(first := found.partition("/")[0]):
+        raise UsageError(f"{found}: there is no user {first[1:]!r}; if {first} is the name of a file, write ./{found}")
     return found
 
 

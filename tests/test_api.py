@@ -15,6 +15,7 @@ from jaxquard import api
 from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
+from jaxquard.runs.lock import locked
 from jaxquard.training.evaluation import log_probabilities
 
 
@@ -55,7 +56,12 @@ def test_a_finished_run_needs_no_data_to_say_what_it_came_to(npz, tmp_path):
     config = Config(dataset=str(data), hidden=(5,), batch_size=20, epochs=1)
     result = api.train(config, runs=tmp_path, name="run")
     data.unlink()
-    assert api.train(resume="run", runs=tmp_path).test_accuracy == result.test_accuracy
+    with locked(result.run.path):  # nor its lock, which may be a file left behind where the system has no locks
+        assert api.train(resume="run", runs=tmp_path).test_accuracy == result.test_accuracy
+    with pytest.raises(UsageError, match="digits"):
+        api.train(resume="run", runs=tmp_path, dataset="digit")
+    with pytest.raises(RunError, match="was trained on other data than digits"):
+        api.train(resume="run", runs=tmp_path, dataset="digits")
 
 
 def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(npz, tmp_path):
@@ -79,6 +85,9 @@ def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(
     assert not api.is_other_data(models[0], loaded)
     with pytest.raises(UsageError, match="dataset: says where"):
         api.train(config, dataset=moved)
+    with pytest.raises(DataError) as raised:
+        api.train(config, runs=tmp_path)
+    assert "moved" not in str(raised.value).partition("data.npz")[2]
 
 
 def test_a_look_that_cannot_be_recorded_is_told(root, monkeypatch):
@@ -374,11 +383,19 @@ def test_a_wrong_argument_is_refused_in_a_line_or_two(call, root, monkeypatch):
             assert len(told) < 1000, kind
 
 
+def test_settings_are_given_by_name():
+    with pytest.raises(UsageError, match="config: give each setting by name, such as epochs=5, not 'original'"):
+        Config("original")
+    with pytest.raises(UsageError, match="observer: must be an Observer"):
+        jaxquard.train(observer=3)
+
+
 def test_what_is_plainly_meant_is_taken(root, npz):
     result = jaxquard.train(resume=Path("one"), runs=root)
     _, _, (found,) = jaxquard.evaluate(result)
     assert jaxquard.evaluate(result.run, split=np.str_("train"))[2][0].n == 100
     assert jaxquard.load_model(result).name == "one"
+    assert jaxquard.load_model(result).logits(np.zeros((0, 6, 6, 1), np.uint8)).shape == (0, 3)
     assert [line.run.id for line in jaxquard.compare([result, result.run, "two"], runs=root).runs] == [
         "one",
         "one",
@@ -395,6 +412,7 @@ def test_what_is_plainly_meant_is_taken(root, npz):
 
 def test_the_public_names_show_and_say_their_types():
     assert {*jaxquard.__all__, "__version__"} <= set(dir(jaxquard))
+    assert not {"Any", "TYPE_CHECKING", "importlib"} & set(dir(jaxquard))
     for name in jaxquard.__all__:
         public = getattr(jaxquard, name)
         assert typing.get_type_hints(public) or public is JaxquardError

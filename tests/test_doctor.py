@@ -1,6 +1,8 @@
 """The doctor must find this installation well, and each illness that can be given to it here."""
 
+import errno
 import json
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -181,6 +183,18 @@ def test_a_folder_for_runs_that_cannot_be_written(monkeypatch, tmp_path):
     check = next(doctor.check_disk(tmp_path, tmp_path / "runs"))
     assert (check.name, check.ok) == ("runs folder", False)
     assert str(check.detail) == f"{tmp_path / 'runs'} cannot be written"
+
+
+def test_a_folder_for_runs_without_locks(monkeypatch, tmp_path):
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("filelock.FileLock.acquire", refuse)
+    check = next(doctor.check_disk(tmp_path, tmp_path / "runs"))
+    assert (check.name, check.ok) == ("runs folder", False)
+    assert str(check.detail) == f"{tmp_path}: cannot lock: {os.strerror(errno.ENOLCK)}"
+    assert check.remedy == "a run needs locks; choose a folder on another disk with --runs"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_places_that_cannot_be_written(tmp_path):

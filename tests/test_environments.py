@@ -61,6 +61,7 @@ WORKS = {
 REFUSED = {
     "JAX_PLATFORMS": ("cuda", "JAX_PLATFORMS"),
     "JAX_PLATFORMS ": ("nonsense", "JAX_PLATFORMS"),
+    "JAX_PLATFORM_NAME": ("gpu", "unset JAX_PLATFORM_NAME"),
     "JAX_ENABLE_X64": ("1", "single precision"),
     "JAX_TRANSFER_GUARD": ("disallow", "jax_transfer_guard"),
     "JAX_NUMPY_RANK_PROMOTION": ("raise", "jax_numpy_rank_promotion"),

@@ -57,6 +57,11 @@ def test_a_tilde_is_the_home_folder_if_there_is_one(monkeypatch, tmp_path):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert [expanded(path) for path in ("~/x", "~", "./~", "a~")] == [f"{tmp_path}/x", str(tmp_path), "./~", "a~"]
     assert expanded(Path("~/x")) == f"{tmp_path}/x"
+    monkeypatch.chdir(tmp_path)
+    Path("~mine").mkdir()
+    assert expanded("~mine/x") == "~mine/x"
+    with pytest.raises(UsageError, match=r"there is no user 'nobody-here'.*\./~nobody-here/x"):
+        expanded("~nobody-here/x")
     monkeypatch.setattr(os.path, "expanduser", lambda path: os.fspath(path))  # no HOME, and not in the list of users
     with pytest.raises(UsageError, match="~/x: this user has no home folder"):
         expanded("~/x")

@@ -61,6 +61,8 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool 
 def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
     """What `save` would write; UsageError, better before a long work than after it, where it would not."""
     path = Path(expanded(path))
+    if not path.name:
+        raise UsageError(f"{path}: a folder; give the name of a file, such as chart.svg")
     if path.suffix[1:].isalpha() and path.suffix.lower() not in SUFFIXES:  # but -0.01 is no suffix
         raise UsageError(f"{path}: charts are written as {', '.join(SUFFIXES)}, not as {path.suffix}")
     if path.suffix.lower() in SUFFIXES:

@@ -38,6 +38,8 @@ def _from_word(kind: type, word: str) -> Any:
 
 
 def _from_path(word: str) -> Path:
+    if not word:
+        raise cyclopts.CoercionError(msg="the path is empty")
     try:
         return Path(expanded(word))
     except UsageError as error:

@@ -16,10 +16,12 @@ from jaxquard.errors import JaxquardError, UsageError
 
 def run_script(main: Callable[..., None]) -> NoReturn:
     """Call `main` with the options of this process and exit. Arguments named like settings are checked as settings."""
+    from jaxquard.training.device import check_jax
 
     @functools.wraps(main)
     def checked(**options: Any) -> None:
         Config(**{name: value for name, value in options.items() if name in Config.__dataclass_fields__})
+        check_jax()
         main(**options)
 
     parameter = cyclopts.Parameter(consume_multiple=True, negative=(), converter=from_text)

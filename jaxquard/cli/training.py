@@ -172,7 +172,8 @@ def _train(
         free_path(root, options["name"])
     if described is None:
         run = find(options["resume"], root)
-        refuse_if_in_use(run.path)
+        if not run.finished():
+            refuse_if_in_use(run.path)
         described = run.config
     with interruptible() as interrupts:
         compilation.keep_compiled_programs()
@@ -225,7 +226,7 @@ def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterat
             yield f"{setting} has no effect here: {why_no_effect(setting)}"
     for setting in ("pixel_mean", "pixel_std"):
         if getattr(base, setting) is not None and all(getattr(config, setting) is None for config in configs):
-            yield f"{setting} is measured anew, for other images are trained on; to keep it, give it here, too"
+            yield f"{setting} is measured again, because the training images are others; to keep it, give it here, too"
 
 
 def _train_document(result: "TrainResult", total: float) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def evaluate(
     options.pop("progress")
     models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
     if api.is_other_data(models[0], loaded) and not common.quiet:
-        for note in (f"{models[0].name} was trained on {models[0].dataset['name']}, which this is not", *loaded.notes):
+        for note in (f"{models[0].name} was trained on other data, {models[0].dataset['name']}", *loaded.notes):
             say(f"note: {note}")
     _note_unfinished(models, common)
     documents = [
@@ -145,7 +145,7 @@ def _listed(run: "Run") -> dict[str, Any]:
 
 def compare(
     *names: Annotated[str, Parameter(help="Two runs or more.")],
-    chart: Annotated[Path | None, Parameter(help="Draw their learning curves into this file (.png or .svg).")] = None,
+    chart: Annotated[Path | None, Parameter(help="Draw their learning curves: a .png, .svg or .html file.")] = None,
     metric: Annotated[Literal["accuracy", "loss"], Parameter(help="What to draw.")] = "accuracy",
     overwrite: Annotated[bool, Parameter(negative="", help="Replace the chart if it exists.")] = False,
     common: Shared = COMMON,

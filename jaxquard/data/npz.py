@@ -33,7 +33,11 @@ _HEADER = re.compile(  # Python 2 wrote its long integers with an L
     rb"'shape': \((?P<shape>(?:[0-9]{1,19}L?,? ?){0,9})\), ?\} *\n"
 )
 _ADVICE = {  # by NumPy's kind of a dtype: what it holds, and what to save instead, as images and as labels
-    "f": ("floating-point numbers", "save np.rint(255 * x).astype(np.uint8) if they are 0 to 1", "save y.astype(int)"),
+    "f": (
+        "floating-point numbers",
+        "save np.rint(255 * x).astype(np.uint8) if they are 0 to 1, np.rint(x).astype(np.uint8) if they are 0 to 255",
+        "save y.astype(int), or y.argmax(1) if they are one-hot",
+    ),
     "U": ("text or objects", "save pixels from 0 to 255", "save np.unique(y, return_inverse=True)[1]"),
 }
 _ADVICE["S"] = _ADVICE["O"] = _ADVICE["U"]

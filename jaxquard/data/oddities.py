@@ -89,9 +89,9 @@ def whitened(images: np.ndarray, white: int) -> np.ndarray:
 
 def as_uint8(kind: object) -> str:
     """How to make the uint8 images wanted of what somebody has."""
-    if isinstance(kind, np.dtype) and kind.kind != "f":
-        return "where they are 0 to 255: images.astype(np.uint8)"
-    return "where they are 0 to 1: np.rint(255 * np.asarray(images)).astype(np.uint8)"
+    if isinstance(kind, np.dtype) and kind.kind == "f":
+        return "if they are 0 to 1: np.rint(255 * images).astype(np.uint8)"
+    return "if they are 0 to 255: np.asarray(images).astype(np.uint8)"
 
 
 def check_images(images: np.ndarray, shape: Sequence[int], name: str) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 
 from jaxquard.errors import JaxquardError, RunError
-from jaxquard.files import explained, is_read_only, temporary, write_atomically
+from jaxquard.files import explained, temporary, write_atomically
 from jaxquard.runs import strict_json
 
 
@@ -33,15 +33,16 @@ def locked(run: Path) -> Iterator[None]:
 
 
 def refuse_if_in_use(run: Path) -> None:
-    """RunError naming the holder of a run's lock; nothing if there is none, or if the run may only be read.
+    """RunError naming the holder of a run's lock; nothing if there is none, or if no lock can be had here.
 
     For a quick answer: `locked` decides.
     """
     try:
         _acquired(run).release()
-    except JaxquardError as error:
-        if not is_read_only(error):
-            raise
+    except RunError:
+        raise
+    except JaxquardError:
+        pass
 
 
 def check_locks(root: Path) -> None:
@@ -80,13 +81,14 @@ def _acquired(run: Path) -> filelock.BaseFileLock:
         except NotImplementedError as error:  # or, in older versions, does not
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
         except filelock.Timeout as error:
-            raise RunError(f"{run}: in use by {_holder(run / 'holder.json')}; wait for it or stop it") from error
+            raise RunError(f"{run}: in use by {_holder(run)}") from error
     return lock
 
 
-def _holder(path: Path) -> str:
+def _holder(run: Path) -> str:
+    """Who holds a run's lock, and what to do. Where the system has no locks, the file `lock` may be one left behind."""
     try:
-        holder = strict_json.loads(path.read_bytes())
-        return f"process {int(holder['pid'])} on {str(holder['host'])[:100]!r}"
+        holder = strict_json.loads((run / "holder.json").read_bytes())
+        return f"process {int(holder['pid'])} on {str(holder['host'])[:100]!r}; wait for it or stop it"
     except (OSError, ValueError, KeyError, TypeError):
-        return "another process"
+        return f"another process; wait for it or stop it, or remove {run / 'lock'} if no process trains the run"

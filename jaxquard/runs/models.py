@@ -129,7 +129,9 @@ def _newest_state(run: Run) -> tuple[TrainState, steps.Task]:
     """The state in a run's newest checkpoint. RunError if that is damaged."""
     task = _task(run.config, run.environment["dataset"])
     if not task.steps_per_epoch:
-        raise RunError(f"{run.path}: damaged: it has {task.examples} training images, fewer than a batch")
+        raise RunError(
+            f"{run.path / 'config.toml'}: damaged (batch_size: more than the {task.examples} training images)"
+        )
     like = shapes(make_program(task), task, run.config.networks())
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     if faults:  # the one before it may be much younger: not to be taken for this
@@ -191,7 +193,8 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
     if not at or number == ALL:
         return models
     if number not in map(str, range(len(models))):
-        raise RunError(f"{name}: {run_name} has networks 0 to {len(models) - 1}")
+        those = f"networks 0 to {len(models) - 1}" if len(models) > 1 else "one network, 0"
+        raise RunError(f"{name}: {run_name} has {those}")
     return [models[int(number)]]
 
 

@@ -150,7 +150,7 @@ def resume(
         for folder in (run.path, run.checkpoints, run.snapshots):
             sweep(folder)
         run.check_config_is_its_own()
-        _check_same_data(run, dataset)
+        check_same_data(run, dataset)
         began = time.perf_counter()
         config, data = prepare(run.config, dataset)
         data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn, observer.asking)
@@ -177,7 +177,8 @@ def _there(run: Run) -> Iterator[None]:
         raise RunError(f"{run.path}: was removed while it trained; the training ends here") from error
 
 
-def _check_same_data(run: Run, dataset: Dataset) -> None:
+def check_same_data(run: Run, dataset: Dataset) -> None:
+    """RunError unless a data set has the very arrays that a run was trained on."""
     if not environment.is_same_data(run.environment["dataset"], dataset):
         raise RunError(f"{run.path}: was trained on other data than {dataset.name} as it is now; resume needs the same")
 

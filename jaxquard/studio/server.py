@@ -236,7 +236,7 @@ def is_own(address: str) -> bool:
 def listen(host: str, port: int) -> tuple[socket.socket, str]:
     """A listening socket and its address; one address and not all of a machine's, because Host must be one we know."""
     if not 0 <= port < 65536:
-        raise UsageError(f"--port {port}: ports go up to 65535")
+        raise UsageError(f"--port {port}: ports are 0 to 65535")
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if ipaddress.ip_address(str(where[0]).partition("%")[0]).is_unspecified:

@@ -1,5 +1,6 @@
 """JAX as this program needs it. Where it is set otherwise, one line says so, before anything is computed."""
 
+import os
 from typing import Any
 
 import jax
@@ -22,8 +23,9 @@ def check_jax() -> None:
     try:
         jax.devices()
     except Exception as error:  # an AssertionError for a JAX without CUDA, a RuntimeError for an unknown device
-        if asked := settings.jax_platforms:
-            remedy = f"unset JAX_PLATFORMS, which asks for {asked!r}, or install JAX for it"
-        else:
-            remedy = "jaxquard doctor may know why"
+        asked = {"JAX_PLATFORMS": settings.jax_platforms, "JAX_PLATFORM_NAME": os.environ.get("JAX_PLATFORM_NAME")}
+        remedy = "jaxquard doctor may know why"
+        for name, value in asked.items():
+            if value:
+                remedy = f"unset {name}, which asks for {value!r}, or install JAX for it"
         raise JaxquardError(f"JAX finds no device to compute on: {remedy}") from error

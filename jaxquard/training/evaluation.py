@@ -22,7 +22,7 @@ def all_logits(
     images = np.asarray(images)
     size = next((size for size in CHUNKS if size >= len(images)), CHUNKS[-1])
     parts = []
-    for first in range(0, len(images), size):
+    for first in range(0, max(1, len(images)), size):  # of no images, too, the answer has its shape
         chunk = images[first : first + size]
         count = len(chunk)
         if len(chunk) < size:

@@ -60,12 +60,15 @@ MISTAKES = [
     (5, "no such run", "evaluate nope --runs ROOT"),
     (5, "no such run", "predict nope PICTURE --runs ROOT"),
     (5, "no such run", "compare one nope --runs ROOT"),
-    (5, "has networks 0 to 0", "evaluate one@1 --runs ROOT"),
+    (5, "one has one network, 0", "evaluate one@1 --runs ROOT"),
     (5, "cannot be read", "predict none.safetensors PICTURE"),
     (5, "already there", "train --name one --runs ROOT --dataset DATA --batch-size 20"),
     (5, "a file, not a folder for runs", "train --batch-size 20 --dataset DATA --runs PICTURE/runs"),
     (5, "a file, not a folder for runs", "runs --runs PICTURE"),
     (5, "a file, not a folder for runs", "recipes --runs PICTURE"),
+    (2, ".: a folder; give the name of a file", "compare one one --chart . --runs ROOT"),
+    (2, "--runs: the path is empty", "runs --runs="),
+    (2, "~nobody-here/x: there is no user 'nobody-here'", "train --runs=~nobody-here/x"),
     (2, "charts are written as .png, .svg, .html", "compare one one --chart x.pdf --runs ROOT"),
     (2, "no other setting", "train --resume one --dataset DATA --epochs 3 --runs ROOT"),
 ]
@@ -114,6 +117,7 @@ HOSTILE = {
     "twice": b'{"epoch": 1, "epoch": 2}\n',
     "a bare key": b"epochs",
     "a path": b'dataset = "../../../etc/passwd"\n',
+    "a large batch": b"batch_size = 1000000\n",
     "exabytes": b"\xff" * 7 + b"\x7f{}",
 }
 PLACES = [

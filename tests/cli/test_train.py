@@ -208,7 +208,7 @@ def test_another_data_set_is_not_standardised_by_the_first_ones_pixels(jaxquard,
         np.savez(tmp_path / "dark.npz", **{name: a // 2 if a.ndim == 3 else a for name, a in arrays.items()})
     config = ["--config", "runs/first/config.toml", "--patience", 1, "--validation", 20]
     said = jaxquard("train", *config, "--dataset", tmp_path / "dark.npz", "--name", "second")
-    assert said.err.count("is measured anew, for other images are trained on") == 2
+    assert said.err.count("is measured again, because the training images are others") == 2
     first, second = (Run(Path("runs") / name).config for name in ("first", "second"))
     assert second.pixel_mean == pytest.approx(first.pixel_mean / 2, abs=0.005)
 

@@ -58,7 +58,7 @@ def test_evaluating_on_other_data_says_so_first(jaxquard, root):
     images = np.random.default_rng(0).integers(0, 255, (24, 6, 6)).astype(np.uint8)
     np.savez("other.npz", images=images, labels=np.arange(24) % 3)
     said = jaxquard("evaluate", "one", "--runs", root, "--dataset", "other.npz")
-    assert said.err == "note: one was trained on stripes, which this is not\n"
+    assert said.err == "note: one was trained on other data, stripes\n"
     assert jaxquard("evaluate", "one", "--runs", root, "--dataset", "other.npz", "--quiet", "--json").err == ""
 
 
@@ -178,6 +178,9 @@ def test_compare(jaxquard, root, npz, quick):
     paths = [root / "one", shutil.copytree(root / "two", Path("elsewhere/one"))]
     assert jaxquard("compare", *paths, "--chart", "paths.svg").code == 0  # of the same name, and not in ./runs
     assert "elsewhere/one: training" in Path("paths.svg").read_text()
+    config = paths[1] / "config.toml"
+    config.write_text(re.sub(r"(learning_rate = 0\.\d+)", r"\g<1>000000001", config.read_text()))
+    assert "learning_rate" not in jaxquard("compare", root / "one", paths[1]).out  # equal to six digits
 
 
 def test_ten_runs_side_by_side_fit_a_terminal(jaxquard, root, monkeypatch):

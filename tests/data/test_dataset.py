@@ -41,7 +41,7 @@ def test_a_dataset_introduces_itself_in_a_line() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_images": np.zeros((7, 2, 3, 1))}, "uint8 array of 0 to 255, not float64; where they are 0 to 1: np"),
+        ({"train_images": np.zeros((7, 2, 3, 1))}, "uint8 array of 0 to 255, not float64; if they are 0 to 1: np"),
         ({"test_images": np.zeros((2, 2, 3), np.uint8)}, r"has test_images \(n, height, width, channels\) and"),
         ({"train_labels": np.zeros(6, np.int32)}, r"not \(7, 2, 3, 1\) and \(6,\) of int32"),
         ({"test_labels": np.zeros(2)}, r"whole numbers \(n,\), not \(2, 2, 3, 1\) and \(2,\) of float64"),

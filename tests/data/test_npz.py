@@ -117,6 +117,7 @@ def test_format_2_of_an_array(tmp_path: Path) -> None:
     [
         ({"x_train": IMAGES[:-1]}, "some.npz:train_labels: 12 labels, but 11 images"),
         ({"y_train": LABELS.astype(float)}, "y_train: not an array of integers but of floating-point numbers; save y."),
+        ({"y_train": np.eye(3)[LABELS]}, "or y.argmax(1) if they are one-hot"),
         (
             {"x_train": IMAGES / 255},
             "x_train: not an array of integers but of floating-point numbers; save np.rint(255",

@@ -113,10 +113,10 @@ def test_images_for_validation_are_held_out_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((2, 4, 4, 1), np.float32), "not float32; where they are 0 to 1: np.rint"),
-        (np.zeros((2, 4, 4, 1), np.int64), r"not int64; where they are 0 to 255: images.astype"),
-        (np.zeros((2, 4, 4, 1), bool), "not bool; where"),
-        ([[0]], "not list; where"),
+        (np.zeros((2, 4, 4, 1), np.float32), "not float32; if they are 0 to 1: np.rint"),
+        (np.zeros((2, 4, 4, 1), np.int64), r"not int64; if they are 0 to 255: np.asarray\(images\).astype"),
+        (np.zeros((2, 4, 4, 1), bool), "not bool; if"),
+        ([[0]], r"not list; if they are 0 to 255: np.asarray\(images\)"),
         (np.zeros((2, 4, 4), np.uint8), r"trained on images of \(4, 4, 1\), not \(4, 4\)"),
     ],
 )

@@ -74,7 +74,9 @@ def test_the_holder_says_whether_it_would_outlive_sigterm(tmp_path):
 def test_a_damaged_holder_is_another_process(tmp_path, text):
     with locked(tmp_path):
         (tmp_path / "holder.json").write_text(text)
-        with pytest.raises(RunError, match="in use by another process"):
+        with pytest.raises(
+            RunError, match=r"in use by another process; wait .* or remove .*/lock if no process trains"
+        ):
             refuse_if_in_use(tmp_path)
 
 
@@ -106,8 +108,8 @@ def test_where_the_system_has_no_flock_there_is_no_warning(tmp_path, monkeypatch
         pass
 
 
-@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES])
-def test_a_run_that_may_only_be_read_is_not_in_use(tmp_path, monkeypatch, number):
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.ENOLCK, errno.ENOTSUP])
+def test_a_run_that_cannot_be_locked_is_not_in_use(tmp_path, monkeypatch, number):
     def refuse(*_: object, **__: object) -> None:
         raise OSError(number, os.strerror(number))
 
