@@ -169,9 +169,8 @@ class Trainer:
                 [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, start_new_session=True
             )
             job.status = "running"
-        except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "its settings are nothing to call a program with"
-            job.status, job.error = "failed", f"cannot be started: {reason}"
+        except OSError as error:
+            job.status, job.error = "failed", f"cannot be started: {error.strerror}"
             if job.said:
                 job.said.close()
 

@@ -233,14 +233,6 @@ def test_a_training_that_could_not_save_when_told_to_stop_has_failed(root, train
     assert wait_for(trainer, "x", "failed")["error"] == said
 
 
-def test_what_cannot_be_handed_to_a_program_has_failed_and_the_queue_goes_on(trainer, order):
-    order("finish")
-    trainer.start(Config(teacher="part@\0"), "x")
-    trainer.start(Config(), "y")
-    assert wait_for(trainer, "x", "failed")["error"].startswith("cannot be started: its settings")
-    wait_for(trainer, "y", "finished")
-
-
 def test_the_queue_outlives_a_mistake_and_says_it_once(trainer, monkeypatch, capsys):
     monkeypatch.setattr(module, "TICK", 0)
     ticks = []
@@ -261,13 +253,20 @@ def test_a_training_that_cannot_be_started(trainer, order, monkeypatch):
     assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No such file or directory"
 
 
-def test_a_training_is_not_started_where_its_words_have_no_place(trainer, order, monkeypatch):
+def test_a_training_whose_words_have_no_place_has_failed_and_the_queue_goes_on(trainer, order, monkeypatch):
+    order("finish")
+    faults, make = [OSError(28, "No space left on device")], module.tempfile.TemporaryFile
+
     def full():
-        raise OSError(28, "No space left on device")
+        if faults:
+            raise faults.pop()
+        return make()
 
     monkeypatch.setattr(module.tempfile, "TemporaryFile", full)
     trainer.start(Config(), "x")
+    trainer.start(Config(), "y")
     assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No space left on device"
+    wait_for(trainer, "y", "finished")
 
 
 def test_names(root, trainer):
