@@ -154,7 +154,7 @@ def _page(change: photographs.Change, rng: np.random.Generator) -> bytes:
 
 
 def _cut(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    """An object of which a third lies beyond the lower edge of the picture."""
+    """An object whose lower third is outside the picture."""
     ink = photographs.enlarge(image, 220)
     sheet = photographs.place(ink, 30, rng)
     last = int(np.flatnonzero(sheet.max(axis=1) > 0.1)[-1]) - ink.shape[0] // 3

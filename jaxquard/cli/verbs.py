@@ -109,7 +109,7 @@ def predict(
 
 
 def _fail_for(errors: list[str], pictures: int) -> None:
-    """DataError for pictures that could not be read, all of which are named."""
+    """DataError that names every picture that could not be read."""
     if pictures == 1 and errors:
         raise DataError(errors[0])
     for error in errors:

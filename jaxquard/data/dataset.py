@@ -110,7 +110,7 @@ def build(
 
 
 def numbered(labels: np.ndarray, where: str) -> list[str]:
-    """Names for classes of which only the labels, read from `where`, are known: "0" up to the largest. DataError."""
+    """Names for classes known by their labels alone, read from `where`: "0" up to the largest. DataError."""
     oddities.check_gaps(labels, where)
     return [str(k) for k in range(1 + int(labels.max(initial=0)))]
 

@@ -75,7 +75,7 @@ def brightest(arrays: Mapping[str, np.ndarray], called: Mapping[str, str]) -> in
 
 
 def about_pixels(arrays: Mapping[str, np.ndarray], white: int) -> Iterator[str]:
-    """What is unusual about the range of the images, of which `white` is white."""
+    """What is unusual about the range of the images, whose white is `white`."""
     if white < 255:
         yield f"pixels from 0 to {white}: scaled to 0 to 255, as pictures have them"
     elif 0 < (peak := max(int(arrays[role].max()) for role in ("train_images", "test_images"))) < 128:

@@ -132,7 +132,7 @@ class Run:
             _ = self.environment
         except OtherFormat:
             raise
-        except RunError:  # whoever needs it hears of that damage
+        except RunError:  # reported where the run is used
             pass
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))

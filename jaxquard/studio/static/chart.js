@@ -1,4 +1,4 @@
-// A chart is a drawing, the same in words for whoever does not see it, and a table of its figures. What changes while
+// A chart is a drawing, the same in words for a reader who does not see it, and a table of its figures. What changes while
 // one looks is drawn on a canvas (plot.js), what stays by Vega. Charts out of sight, and all of them while the page is
 // hidden, wait until they are looked at.
 

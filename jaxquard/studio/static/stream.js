@@ -16,7 +16,7 @@ export class Stream {
     Object.assign(this, { headers: token ? { "X-Jaxquard-Token": token } : {}, tell });
   }
 
-  /** Begin to listen. Where that began before: the event that says how things stand, for whoever comes later. */
+  /** Begin to listen. If it has begun: send the current state, for a page that came later. */
   open() {
     if (this.#end) return this.#standing;
     this.#end = new AbortController();
