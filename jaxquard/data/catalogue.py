@@ -51,7 +51,8 @@ class Entry:
 
 def find(name: str) -> Entry | None:
     """The data set of this name or title, or None. Capitals, hyphens, underscores and spaces make no difference."""
-    return _SPELLINGS.get(_letters(name))
+    wanted = _letters(name)
+    return next((one for one in CATALOGUE.values() if wanted in (_letters(one.name), _letters(one.title))), None)
 
 
 def _letters(name: str) -> str:
@@ -187,4 +188,3 @@ _ENTRIES = (
 )
 
 CATALOGUE = {entry.name: entry for entry in _ENTRIES}
-_SPELLINGS = {_letters(name): entry for entry in _ENTRIES for name in (entry.title, entry.name)}

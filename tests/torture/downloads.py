@@ -84,7 +84,7 @@ def mirrors() -> Iterator[str]:
 def fetch(folder: Path, address: str, manners: tuple[str, ...], progress: Callable | None = None) -> list[str]:
     """Load the data set in this process, insist that it is the true one, and return what was reported on the way."""
     entry = Entry("stress", "Stress", tuple("0123456789"), FILES, tuple(f"{address}/{manner}/" for manner in manners))
-    catalogue.CATALOGUE["stress"] = catalogue._SPELLINGS["stress"] = entry
+    catalogue.CATALOGUE["stress"] = entry
     sources.https_only = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({}))
     downloading.STALL_SECONDS, downloading._CHUNK = 0.5, 1 << 10
     os.environ.update(HOME=str(TEMPORARY), XDG_CACHE_HOME=str(TEMPORARY), TMPDIR=str(TEMPORARY))
