@@ -164,9 +164,18 @@ def test_images_are_moved_anew_at_every_step(case: Case, setting: str):
 
 def test_only_what_a_network_uses_is_active():
     task = steps.make_task(Config(), (8, 8, 1), 4, 303)
-    always = {"learning_rate", "momentum", "beta1", "beta2", "epsilon", "decay_every", "decay_factor"}
-    always |= {"teacher_share", "temperature"}
+    always = {"learning_rate"}  # plain SGD has no momentum, and a constant schedule no drops
     assert task.active == always
+    adam = steps.make_task(Config(optimizer="adam", schedule="step", teacher="cnn-small"), (8, 8, 1), 4, 303)
+    assert adam.active == always | {
+        "beta1",
+        "beta2",
+        "epsilon",
+        "decay_every",
+        "decay_factor",
+        "teacher_share",
+        "temperature",
+    }
     swept = Config(sweep=(("dropout", (0.0, 0.5)),))
     assert steps.make_task(swept, (8, 8, 1), 4, 303).active == always | {"dropout"}
     hyper = steps.make_hyper(task, Config(epochs=7))
