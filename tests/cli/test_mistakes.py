@@ -27,6 +27,7 @@ MISTAKES = [
     (2, "checkpoint_every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
     (2, "no other setting", "train --resume one --learning-rate 0.1 --runs ROOT"),
     (2, "no other setting", "train --resume one --recipe original --runs ROOT"),
+    (2, "no other setting", "train --resume one --name two --runs ROOT"),
     (2, "--epochs: must be a whole number, not 'three'", "train --epochs three"),
     (2, "--seeds: must be a whole number, not '1.6'", "train --seeds 1.6"),
     (2, "--hidden: must be a whole number, not '12.7'", "train --hidden 12 12.7"),
