@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from jaxquard import doctor
+from jaxquard.display import check_table
 from jaxquard.doctor import Check
 
 T = TypeVar("T")
@@ -262,3 +263,8 @@ def test_where_compiled_programs_are_kept(tmp_path):
     assert "every start compiles" in kept(None).detail
     assert f"1 files, 3 MB in {tmp_path}" in kept(str(tmp_path)).detail
     assert kept(str(tmp_path / "program" / "x")).ok is None
+
+
+def test_a_note_and_a_fault_are_told_from_what_is_well(capsys):
+    check_table([Check("a", None, "b", "c"), Check("d", False, "e", "f"), Check("g", True, "h", "i")])
+    assert capsys.readouterr().out == "note   a: b\n       → c\nWRONG  d: e\n       → f\nok     g: h\n"

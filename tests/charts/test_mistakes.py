@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from jaxquard.charts import surest_mistakes
+from jaxquard.charts.mistakes import verdict
 from jaxquard.errors import UsageError
 
 IMAGES = np.arange(5 * 6, dtype=np.uint8).reshape(5, 2, 3)
@@ -18,6 +19,7 @@ def drawn(images=IMAGES, labels=LABELS, **options):
 def test_the_surest_come_first():
     said = [row["caption"] for row in drawn().table]
     assert said == ["bag\n> 99 %\nlabel: coat", "bag\n80 %\nlabel: coat", "coat\n60 %\nlabel: bag"]
+    assert verdict(np.array([0.006, 0.994]), 1, ["bag", "coat"]) == "coat\n99 %"
 
 
 def test_each_caption_is_at_its_own_image():

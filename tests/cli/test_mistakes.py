@@ -1,5 +1,6 @@
 """Each mistake in one line or two with its exit code, nothing written; a damaged or hostile file never a traceback."""
 
+import errno
 import json
 import re
 import shutil
@@ -26,6 +27,7 @@ MISTAKES = [
     (2, "checkpoint_every: must be at least 1", "train --checkpoint-every 0 --dataset DATA"),
     (2, "no other setting", "train --resume one --learning-rate 0.1 --runs ROOT"),
     (2, "no other setting", "train --resume one --recipe original --runs ROOT"),
+    (2, "no other setting", "train --resume one --name two --runs ROOT"),
     (2, "--epochs: must be a whole number, not 'three'", "train --epochs three"),
     (2, "--seeds: must be a whole number, not '1.6'", "train --seeds 1.6"),
     (2, "--hidden: must be a whole number, not '12.7'", "train --hidden 12 12.7"),
@@ -89,16 +91,22 @@ def test_a_mistake_is_one_line_or_two_an_exit_code_and_nothing_written(jaxquard,
     assert sorted(path.name for path in Path().iterdir()) == ["picture.png"]
 
 
-def test_an_unforeseen_error_is_still_one_line(jaxquard, monkeypatch, root):
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (RuntimeError("one\ntwo"), "RuntimeError: one (jaxquard doctor may know why, JAXQUARD_DEBUG=1 shows where)"),
+        (OSError(errno.EIO, "Input/output error", "disk"), "disk: Input/output error"),
+    ],
+)
+def test_an_unforeseen_error_is_still_one_line(error, line, jaxquard, monkeypatch, root):
     from jaxquard.runs import figures
 
     def fail(_: object) -> None:
-        raise RuntimeError("one\ntwo")
+        raise error
 
     monkeypatch.setattr(figures, "figures", fail)
     said = jaxquard("runs", "--runs", root)
-    assert said.code == 1
-    assert said.err == "jaxquard: RuntimeError: one (jaxquard doctor may know why, JAXQUARD_DEBUG=1 shows where)\n"
+    assert (said.code, said.err) == (1, f"jaxquard: {line}\n")
 
 
 HOSTILE = {

@@ -11,6 +11,7 @@ import pytest
 
 from jaxquard import api
 from jaxquard.cli import training
+from jaxquard.cli.options import Source, where_data_are
 from jaxquard.config import Config
 from jaxquard.display import TrainingDisplay
 from jaxquard.runs import directory
@@ -293,3 +294,12 @@ def test_the_second_in_a_run_directory_is_refused_before_it_loads_jax(jaxquard, 
         said = jaxquard("train", "--resume", "x")
     assert said.code == 5
     assert f"in use by process {os.getpid()}" in said.err
+
+
+def test_a_command_to_paste_says_where_the_data_are(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    found = ["--data-dir", str(tmp_path / "my data")]
+    assert where_data_are(Source()) == []
+    assert where_data_are(Source(data_dir=Path("my data"))) == found
+    assert where_data_are(Source(data_dir=Path("my data")), "mnist") == ["--dataset", "mnist", *found]
+    assert where_data_are(Source(), "x.npz") == ["--dataset", str(tmp_path / "x.npz")]

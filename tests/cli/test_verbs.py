@@ -66,6 +66,9 @@ def test_predict(jaxquard, root, picture):
     said = jaxquard("predict", "one", picture, picture, "--runs", root)
     assert said.code == 0
     assert said.out.count(picture.name) == 2
+    shares = [float(share) for share in re.findall(r"([\d.]+) %", said.out.splitlines()[-1])]
+    assert len(shares) == 3
+    assert shares == sorted(shares, reverse=True)
     assert "resized as it is" in said.err
     said = jaxquard("predict", "one", picture, "--runs", root, "--json", "--quiet")
     assert said.err == ""

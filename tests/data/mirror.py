@@ -76,9 +76,11 @@ class _Handler(BaseHTTPRequestHandler):
             case "wrong":
                 self.answer(gzip.compress(gzip.decompress(body)[:-1] + b"\0"))
             case "truncated":
-                self.answer(body[:-9], length=len(body))
+                self.answer(body[:-1], length=len(body))
             case "short":
                 self.answer(body[:-9])
+            case "unmeasured":
+                self.answer(body, length=-1)
             case "huge":
                 self.answer(body, length=1 << 40)
             case "partial":  # nobody asked for a range
@@ -101,7 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         for header, value in headers.items():
             self.send_header(header.replace("_", "-"), value)
-        self.send_header("Content-Length", str(len(body) if length is None else length))
+        if length != -1:
+            self.send_header("Content-Length", str(len(body) if length is None else length))
         self.end_headers()
         self.wfile.write(body)
 

@@ -51,10 +51,11 @@ def test_a_server_that_misbehaves(manner: str, expected: str, server, opener, mo
         download(server.mirror(manner) + NAME, opener=opener, progress=ignore)
 
 
-def test_a_body_without_end_is_cut(server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("manner", ["good", "unmeasured"])
+def test_a_body_without_end_is_cut(manner: str, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MAX_BYTES", 100)
     with pytest.raises(DataError, match="more than 100 bytes"):
-        download(server.mirror("good") + NAME, opener=opener, progress=ignore)
+        download(server.mirror(manner) + NAME, opener=opener, progress=ignore)
     monkeypatch.undo()
     monkeypatch.setattr(module, "TOTAL_SECONDS", -1.0)
     with pytest.raises(DataError, match="not finished after"):

@@ -30,6 +30,8 @@ def test_light_dark_and_both(channels):
     images = np.repeat(blocks(), channels, axis=-1)
     assert measure(images).background == "dark"
     assert measure(255 - images).background == "light"
+    images[0] = 255 - images[0]  # a single one may be a mistake
+    assert measure(images).background == "dark"
     images[::3] = 255 - images[::3]
     assert measure(images).background == "both"
 

@@ -1,6 +1,7 @@
 """Images of two kinds: what was learned from one knows the other as unlike."""
 
 import numpy as np
+from scipy import ndimage
 
 from jaxquard.data import likeness
 
@@ -19,3 +20,6 @@ def test_strokes_are_unlike_areas_and_the_same_kind_is_alike():
         assert len(learned) == likeness.NUMBERS
         assert np.mean([likeness.is_unlike(image, learned) for image in known[250:]]) < 0.1
         assert np.mean([likeness.is_unlike(image, learned) for image in other[250:]]) > 0.9
+    learned = likeness.learn(areas[:250])
+    softer = [ndimage.gaussian_filter(image, 0.35) for image in areas[250:]]  # as pictures made small are
+    assert np.mean([likeness.is_unlike(image, learned) for image in softer]) < 0.1

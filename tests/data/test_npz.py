@@ -59,6 +59,11 @@ def test_four_arrays_under_the_names_people_use(names: tuple[str, ...], tmp_path
     assert set(dataset.sha256) == {"train_images", "train_labels", "test_images", "test_labels"}
 
 
+def test_of_two_spellings_the_first_that_is_known_is_taken(tmp_path: Path) -> None:
+    dataset = load_npz(npz(tmp_path, **FOUR, train_images=IMAGES[::-1]))
+    np.testing.assert_array_equal(dataset.train_images[..., 0], IMAGES[::-1])
+
+
 def test_images_and_labels_alone_are_split_the_same_way_every_time(tmp_path: Path) -> None:
     path = npz(tmp_path, images=IMAGES, labels=LABELS)
     first, second = load_npz(path), load_npz(path)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxquard.data import idx, load, split
-from jaxquard.data.oddities import MAX_CLASSES, about_classes, check_images
+from jaxquard.data.oddities import MAX_CLASSES, about_classes, check_gaps, check_images
 from jaxquard.errors import DataError, UsageError
 
 NAMES = [str(k) for k in range(10)]
@@ -62,6 +62,9 @@ def test_labels_that_are_no_numbers_from_zero_are_refused(labels, tmp_path: Path
 def test_classes_that_are_almost_all_there_are_not(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=RNG.integers(0, 256, (9, 4, 4), np.uint8), labels=np.resize([3, 8], 9))
     assert load(tmp_path / "a.npz").classes == 9
+    check_gaps(np.arange(0, 600, 2), "y")  # as many empty as not
+    with pytest.raises(DataError, match="300 classes, so 301 would be empty"):
+        check_gaps(np.arange(0, 602, 2)[1:], "y")
 
 
 @pytest.mark.parametrize(("white", "scaled"), [(1, 1), (15, 15), (16, 16), (17, 255), (255, 255)])

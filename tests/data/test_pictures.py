@@ -109,6 +109,14 @@ def test_a_large_photograph_is_reduced_and_a_tiny_one_enlarged():
     assert letter(read_picture(saved(PAGE[45:155:10, 115:175:10])))
 
 
+def test_a_small_object_in_a_large_picture_is_looked_at_closely():
+    page = np.full((1000, 1000), 255, np.uint8)
+    page[500:520, 700:704] = page[516:520, 700:710] = 20
+    picture = read_picture(saved(page))
+    assert letter(picture)
+    assert dict(picture.steps)["object"].shape == (20, 10)
+
+
 @pytest.mark.parametrize("shape", [(1, 1), (1, 5000), (5000, 1), (3, 2)])
 def test_extreme_shapes(shape):
     assert read_picture(saved(np.zeros(shape, np.uint8))).image.shape == (28, 28, 1)
@@ -227,3 +235,13 @@ def test_a_hard_shadow_is_no_object():
     y, x = np.indices(page.shape)
     page[y + x > 330] = page[y + x > 330] * 0.6
     assert letter(read_picture(saved(page)))
+
+
+def test_a_dark_object_that_reaches_the_edge_is_no_shadow():
+    page = np.full((240, 320), 220, np.uint8)
+    y, x = np.indices(page.shape)
+    page[y + x > 330] = 132
+    page[120:240, 80:220] = 15
+    picture = read_picture(saved(page))
+    assert (picture.image > 127).sum() > 600
+    assert "reaches the edge" in picture.warnings[0]

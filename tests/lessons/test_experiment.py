@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxquard.config import Config
-from jaxquard.lessons.experiment import arm_names, finals
+from jaxquard.lessons.experiment import arm_names, final, finals
 
 
 def test_the_arms_of_a_label_are_its_own_in_the_order_of_its_sweep(arm):
@@ -17,3 +17,9 @@ def test_the_arms_of_a_label_are_its_own_in_the_order_of_its_sweep(arm):
     measured = {name: arm([10.0 * k, 10.0 * k + 1]) for k, name in enumerate(names)}
     np.testing.assert_allclose(finals(measured, "depth 1"), [[0, 1], [10, 11]])
     assert len(finals(measured, "depth 10 wide")) == len(finals(measured, "depth 10 learning_rate=0.1")) == 1
+
+
+def test_a_network_that_diverged_has_nothing_right_at_the_end():
+    rows = {"accuracy": [[0.5, 0.6], [0.7, 0.8], [0.9, None]], "diverged": [True, False, False]}
+    np.testing.assert_allclose(final(rows), [0, 80, 0])
+    np.testing.assert_allclose(final(rows, 0), [50, 70, 90])

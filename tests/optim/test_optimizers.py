@@ -72,12 +72,13 @@ def optax_muon(learning_rate) -> optax.GradientTransformation:
 
     matrices = optax.chain(optax.trace(0.8, nesterov=True), optax.stateless_with_tree_map(lambda g, _: orthogonal(g)))
     return optax.chain(
-        optax.partition({"w": matrices, "b": optax.scale_by_adam(0.7)}, [{"w": "w", "b": "b"}]),
+        optax.partition({"w": matrices, "b": optax.scale_by_adam(0.7, 0.95, 1e-3)}, [{"w": "w", "b": "b"}]),
         optax.add_decayed_weights(0.1, weights),
         optax.scale_by_learning_rate(learning_rate),
     )
 
 
+MUON = {"momentum": 0.8, "beta1": 0.7, "beta2": 0.95, "epsilon": 1e-3, "weight_decay": 0.1}
 PAIRS = {
     "sgd": (optimizer("sgd", 0.1), optax.sgd(0.1)),
     "sgd, scheduled": (optimizer("sgd", ETA), optax.sgd(OPTAX_ETA)),
@@ -89,11 +90,8 @@ PAIRS = {
         optimizer("adamw", ETA, weight_decay=0.1, decayed=weights),
         optax.adamw(OPTAX_ETA, weight_decay=0.1, mask=weights),
     ),
-    "muon": (optimizer("muon", 0.1, momentum=0.8, beta1=0.7, weight_decay=0.1, decayed=weights), optax_muon(0.1)),
-    "muon, scheduled": (
-        optimizer("muon", ETA, momentum=0.8, beta1=0.7, weight_decay=0.1, decayed=weights),
-        optax_muon(OPTAX_ETA),
-    ),
+    "muon": (optimizer("muon", 0.1, **MUON, decayed=weights), optax_muon(0.1)),
+    "muon, scheduled": (optimizer("muon", ETA, **MUON, decayed=weights), optax_muon(OPTAX_ETA)),
     "clipped momentum": (
         optimizer("momentum", 0.1, clip_norm=1.0),
         optax.chain(optax.clip_by_global_norm(1.0), optax.sgd(0.1, 0.9)),

@@ -5,13 +5,17 @@ import json
 import os
 import shutil
 import threading
+import time
 import tomllib
+from collections import namedtuple
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.files import TEMPORARY
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 
@@ -163,6 +167,16 @@ def test_lists_runs_and_nothing_half_written(copied):
     (root / "a-folder").mkdir()
     assert [run.id for run in directory.every(root)] == ["copied"]
     assert list(directory.every(root / "none")) == []
+
+
+def test_a_new_run_sweeps_away_only_what_is_old(tmp_path):
+    old, young = (tmp_path / f"{TEMPORARY}{digit * 32}-run" for digit in "01")
+    old.mkdir()
+    young.mkdir()  # somebody is writing it
+    os.utime(old, (time.time() - 2 * directory.STALE,) * 2)
+    weights = {"w": np.zeros(2, np.float32)}
+    directory.create(tmp_path, "new", Config(), {}, namedtuple("State", "current")(weights))
+    assert (old.exists(), young.exists()) == (False, True)
 
 
 def test_runs_directory_is_what_was_given_else_the_variable_else_runs(monkeypatch, tmp_path):

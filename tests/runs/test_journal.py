@@ -24,6 +24,12 @@ def test_lines_come_back_in_order(tmp_path):
     assert journal.read_lines(tmp_path / "none") == []
 
 
+def test_of_the_evaluations_of_a_training_the_last_counts():
+    looks = [{"by": "train", "step": 9}, {"by": "train", "step": 12}, {"by": "studio", "step": 12}]
+    assert journal.own_evaluation(looks) == looks[1]
+    assert journal.own_evaluation(looks[2:]) == {}
+
+
 def test_a_line_being_written_is_not_seen_and_a_torn_one_is_cut_off(tmp_path):
     path = tmp_path / "journal.jsonl"
     journal.append(path, epoch(1, 10), new=True)

@@ -75,6 +75,24 @@ def test_the_fewer_diverged_the_better() -> None:
     assert "too many networks diverged" in ranking.verdict(ranked)
 
 
+def test_the_share_of_diverged_networks_counts_not_their_number() -> None:
+    shapes, lost = {32: (4, [0.8, 0.8, 0.8, 0.1]), 64: (2, [0.9, 0.1])}, {"event": "diverged"}
+    runs = [
+        Made(
+            f"b{size}",
+            Config(batch_size=size, seeds=n),
+            [lost | {"network": n - 1}, {"epoch": 1, "val_accuracy": right}],
+        )
+        for size, (n, right) in shapes.items()
+    ]
+    assert [row["networks"][0] for row in ranking.ranking(runs, ["batch_size"])] == ["b32@0", "b64@0"]
+
+
+def test_of_equally_good_epochs_the_first_is_kept() -> None:
+    lines = [{"epoch": k, "val_loss": [0.5], "val_accuracy": [right]} for k, right in ((1, 0.6), (2, 0.7))]
+    assert figures.held_out_accuracy(Made("r", Config(patience=2), lines), lines) == [0.6]
+
+
 def test_a_run_that_held_nothing_out_has_nothing_to_rank() -> None:
     runs = [Made(name, Config(activation=name, seeds=2), [{"epoch": 1}]) for name in ("relu", "tanh")]
     assert [row["val_accuracy"].values for row in ranking.ranking(runs, ["activation"])] == [(None, None)] * 2

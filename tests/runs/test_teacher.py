@@ -143,10 +143,10 @@ def test_a_network_that_diverged_teaches_nobody(small, stripes, school):
 def ask(small, stripes, school):
     """`ask()`: the teacher's answers, and what was said of asking; settings may be changed."""
 
-    def asked(**changes):
-        config, data = prepare(small.replace(teacher="teacher", **changes), stripes)
+    def asked(dataset=stripes, **changes):
+        config, data = prepare(small.replace(teacher="teacher", **changes), dataset)
         said = []
-        taught, _ = teacher.ask(config, data, stripes, school, said.append, lambda *what: said.append(what))
+        taught, _ = teacher.ask(config, data, dataset, school, said.append, lambda *what: said.append(what))
         return np.asarray(taught.teacher), said
 
     return asked
@@ -165,6 +165,9 @@ def test_other_questions_are_asked_again(ask, school, stripes, small, monkeypatc
     ask()
     for changes in ({"flip": True}, {"validation": 20}):
         assert ask(**changes)[1]
+    images = stripes.train_images.copy()
+    images[-1, 0, 0] ^= 1
+    assert ask(dataclasses.replace(stripes, train_images=images))[1]
     with monkeypatch.context() as other:
         other.setattr("jaxquard.runs.environment.machine", lambda: {"jax": "another"})
         assert ask()[1]

@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from jaxquard.runs import journal
+from jaxquard.runs.directory import Run
 from jaxquard.studio import curves
 
 
@@ -31,6 +33,14 @@ def test_layers_are_numbered_from_one_and_networks_make_a_band():
     assert (first["layer"], second["layer"]) == ("layer 1", "layer 2")
     assert [first[key] for key in ("share", "low", "high")] == pytest.approx([20, 10, 30])
     assert second["share"] == 50
+
+
+def test_a_network_is_drawn_no_further_than_it_was_sound(tmp_path):
+    run, sound = Run(tmp_path), line(1, val_accuracy=[0.5, 0.6], dead={"0": [0.1, 0.2]})
+    lost = line(2, val_accuracy=[0.7, 0.1], dead={"0": [0.3, 1.0]})
+    for said in (sound, {"event": "diverged", "step": 2, "network": 1}, lost):
+        journal.append(run.journal_file, said, new=True)
+    assert curves.lines_of(run) == [sound, line(2, val_accuracy=[0.7, None], dead={"0": [0.3, None]})]
 
 
 def test_networks_that_are_all_lost_leave_a_gap():

@@ -104,6 +104,13 @@ def test_a_damaged_line_is_passed_over(root, listen):
     assert lines(one.news()) == [("part", {"step": 99})]
 
 
+def test_a_journal_that_became_shorter_is_another_and_is_heard_from_its_start(root, listen):
+    one = listen()
+    one.news()
+    Run(root / "part").journal_file.write_bytes(b'{"step": 1}\n')
+    assert lines(one.news()) == [("part", {"step": 1})]
+
+
 def test_a_run_stopped_long_ago_that_went_on_while_nobody_listened_is_told_from_its_start(root, listen):
     file = Run(root / "part").journal_file
     old = file.stat().st_mtime

@@ -4,10 +4,11 @@ import json
 import shlex
 import shutil
 
+import numpy as np
 import pytest
 
 from jaxquard.config import Config
-from jaxquard.runs import journal, train
+from jaxquard.runs import journal, tensors, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.lock import locked
 from jaxquard.runs.ranking import ranking, verdict
@@ -65,6 +66,9 @@ def test_what_is_written_is_seen_and_what_is_not_is_not_read_again(get, root, mo
         part = next(one for one in get("/api/runs")["runs"] if one["run"] == "part")
     assert (part["epoch"], part["train_loss"]) == (2, [0.25])
     assert read[3:] == ["part", "part"]
+    (looks := Run(root / "slow")).record_evaluation("somebody", "asked for", accuracy=[0.5, 0.5])
+    slow = next(one for one in get("/api/runs")["runs"] if one["run"] == "slow")
+    assert slow["evaluations"] == len(looks.evaluations())
 
 
 @pytest.mark.parametrize("name", ["config.toml", "journal.jsonl", "evaluations.jsonl"])
@@ -116,6 +120,13 @@ def test_a_run_is_found_by_its_id_alone(ask, name, rest):
 def test_no_runs_yet(get, root):
     shutil.rmtree(root)
     assert get("/api/runs") == {"runs": []}
+
+
+def test_the_statistics_of_batch_norm_are_not_learned(tmp_path):
+    run, weights = Run(tmp_path), [{"w": np.zeros((2, 3, 4), np.float32)}]
+    run.snapshots.mkdir()
+    run.snapshot(0).write_bytes(tensors.to_bytes((weights, [{"mean": np.zeros((2, 4), np.float32)}])))
+    assert runs.parameters(run, 2) == 12
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 100, b"\x10" + b"\0" * 7 + b"[]              "])

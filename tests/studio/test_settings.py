@@ -85,8 +85,9 @@ def test_parameters_are_counted_without_making_them():
     assert parameters(Config(hidden=(), seeds=3), (6, 6, 1), 3) == 36 * 3 + 3
     cnn = Config(model="cnn", widths=(2,), blocks=0)
     assert parameters(cnn, (8, 8, 3), 5) == (3 * 3 * 3 * 2 + 2 + 2) + (3 * 3 * 2 * 2 + 2 + 2) + (2 * 5 + 5)
-    with pytest.raises(UsageError, match=r"hidden: .* parameters in each network are more than the studio trains"):
-        parameters(Config(hidden=(65536, 65536)), (28, 28, 1), 10)
+    for config in (Config(hidden=(65536, 65536)), Config(hidden=(2048,), seeds=64)):
+        with pytest.raises(UsageError, match=r"hidden: .* parameters in each network are more than the studio trains"):
+            parameters(config, (28, 28, 1), 10)
 
 
 @pytest.mark.parametrize("name", FIELDS)
