@@ -154,7 +154,7 @@ class Run:
             if not isinstance(found, dict):
                 raise ValueError("not an object")
             if (written := found.get("format", 1)) != FORMAT:
-                raise OtherFormat(f"{self.path}: a run of format {str(written)[:20]}; this program reads {FORMAT}")
+                raise OtherFormat(f"{file}: a run of format {str(written)[:20]}; this program reads {FORMAT}")
             environment.check_facts(found["dataset"])
             return found
         except OSError as error:

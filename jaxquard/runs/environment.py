@@ -45,8 +45,12 @@ def check_facts(dataset: Any) -> None:
     sound = (
         isinstance(dataset["name"], str)
         and isinstance(dataset["sha256"], dict)
-        and dataset.get("scaled_from", 255) in range(1, 256)
-        and all(isinstance(note, str) for note in dataset.get("notes", []))
+        and type(scaled := dataset.get("scaled_from", 255)) is int
+        and 0 < scaled < 256
+        and type(own := dataset.get("own_validation", 0)) is int
+        and 0 <= own < 2**31
+        and isinstance(notes := dataset.get("notes", []), list)
+        and all(isinstance(note, str) for note in notes)
         and isinstance(names, list)
         and len(names) > 0
         and all(isinstance(name, str) for name in names)

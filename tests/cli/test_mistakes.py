@@ -157,7 +157,7 @@ def test_another_format_is_refused_in_a_sentence_that_names_both(jaxquard, root,
     for verb in ("evaluate", "old"), ("predict", "old@all", picture), ("train", "--resume", "old"):
         said = jaxquard(*verb)
         assert (said.code, said.out) == (5, "")
-        assert said.err == "jaxquard: runs/old: a run of format 1; this program reads 2\n"
+        assert said.err == "jaxquard: runs/old/environment.json: a run of format 1; this program reads 2\n"
     found = {document["run"]: document["status"] for document in jaxquard("runs", "--json").document}
     assert found == {"old": "damaged"}
 

@@ -262,7 +262,7 @@ def test_a_run_of_another_format_is_refused_before_its_settings_are_read(copied,
     facts = copied.environment | {"format": written}
     (copied.path / "environment.json").write_text(json.dumps({k: v for k, v in facts.items() if v is not None}))
     (copied.path / "config.toml").write_text("a_setting_of_that_time = 1")
-    with pytest.raises(RunError, match=rf"copied: a run of format {written or 1}; this program reads 2$"):
+    with pytest.raises(RunError, match=rf"environment.json: a run of format {written or 1}; this program reads 2$"):
         _ = Run(copied.path).config
 
 
