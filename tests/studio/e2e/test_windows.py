@@ -16,7 +16,10 @@ WINDOWS = 8
 
 @pytest.fixture
 def journal(server: Any, trained: Path) -> Iterator[Any]:
-    """`journal(epoch)` writes an epoch's line as training does, into the journal of a run of its own, `live`."""
+    """`journal(epoch)` writes an epoch's line as training does, into the journal of a run of its own, `live`.
+
+    A test names it first, so that its pages are closed before the run is removed.
+    """
     run = server.runs / "live"
     shutil.copytree(trained / "careful", run)
     file = run / "journal.jsonl"
@@ -37,7 +40,7 @@ def heard(page: Page, epoch: int) -> None:
     expect(page.get_by_text(f"Epoch {epoch} of 8 ·")).to_be_visible()
 
 
-def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed(context: BrowserContext, journal):
+def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed(journal, context: BrowserContext):
     pages = [context.new_page() for _ in range(WINDOWS)]
     for page in pages:
         page.goto("/#/train/live")
@@ -53,7 +56,7 @@ def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed
     expect(pages[-1].get_by_label("Compare live")).to_be_visible()
 
 
-def test_a_browser_without_shared_workers_has_a_stream_for_each_page(page: Page, journal):
+def test_a_browser_without_shared_workers_has_a_stream_for_each_page(journal, page: Page):
     page.add_init_script("delete window.SharedWorker")
     page.goto("/#/train/live")
     heard(page, 1)
@@ -61,7 +64,7 @@ def test_a_browser_without_shared_workers_has_a_stream_for_each_page(page: Page,
     heard(page, 2)
 
 
-def test_a_page_that_can_be_seen_again_shows_what_it_has_missed(page: Page, context: BrowserContext, journal):
+def test_a_page_that_can_be_seen_again_shows_what_it_has_missed(journal, page: Page, context: BrowserContext):
     other = context.new_page()
     other.goto("/#/train/live")  # whose stream goes on
     page.goto("/#/train/live")
