@@ -359,7 +359,9 @@ class Config:
 
     def matters(self, name: str) -> bool:
         """Whether a setting has an effect under the others: a teacher's temperature has none without a teacher."""
-        other, *values = NEEDS.get(name) or ("optimizer",)
+        if name not in NEEDS:
+            return True
+        other, *values = NEEDS[name]
         return getattr(self, other) in values if values else getattr(self, other) is not None
 
     def in_effect(self) -> dict[str, Any]:

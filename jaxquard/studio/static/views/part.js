@@ -12,7 +12,7 @@ export function query(model, fields = []) {
   return asked && `?${asked}`;
 }
 
-/** What is looked at, as the server says it, and the way to the test set and back; `again()` shows the view anew. */
+/** Says which images are shown, with a button to the test set and back. `again()` shows the view again. */
 export function partPanel({ model, shipped }, again) {
   const said = h("p", { class: "lead" });
   const testing = allowed.has(model);
