@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest chromium picture-programs front-door bench bench-full bench-studio bench-pictures results results-quick lessons torture golden docs-cli clean
+.PHONY: run test lint check check-newest chromium picture-programs front-door bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -90,8 +90,8 @@ results-quick: $(VENV)/.dev  ## the same machinery on a fraction of the data, in
 lessons: $(VENV)/.dev  ## every lesson in full (resumable), then docs/lessons; the machine should be quiet: times are measured
 	$(BIN)/python -m jaxquard.lessons.book
 
-torture: $(VENV)/.dev  ## the long forms of the promises of docs/RELIABILITY.md, which it draws anew: < 45 minutes
-	$(BIN)/python tests/torture $(ARGS)
+stress: $(VENV)/.dev  ## the long forms of the promises of docs/RELIABILITY.md, which it draws again: < 45 minutes
+	$(BIN)/python tests/stress $(ARGS)
 
 golden: $(VENV)/.dev  ## every recipe's short loss curve, recorded anew for this JAX and platform
 	$(BIN)/python tests/golden

@@ -1,4 +1,4 @@
-"""What the torture scripts share: a small training, all that it writes down, and children that can be killed.
+"""What the stress scripts share: a small training, all that it writes down, and children that can be killed.
 
 Children are forked from a process that has imported JAX but never used it, and find their programs compiled: half a
 second each, where a fresh process takes five.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-HOME = Path(tempfile.mkdtemp(prefix="jaxquard-torture-"))
+HOME = Path(tempfile.mkdtemp(prefix="jaxquard-stress-"))
 os.environ["JAX_COMPILATION_CACHE_DIR"] = str(HOME / "programs")
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
@@ -75,7 +75,7 @@ def dataset() -> Dataset:
 
 
 def clear() -> None:
-    """Remove all that the torture wrote."""
+    """Remove everything the stress tests wrote."""
     shutil.rmtree(HOME, ignore_errors=True)
 
 

@@ -3,7 +3,7 @@ every one of its steps, against one that ran through: parameters, states, keys, 
 """
 
 from common import Row
-from proofs import named, passes
+from ordinary import named, passes
 
 FILES, WORDS = "tests/runs/test_train.py tests/runs/test_divergence.py", "never_stopped or alike_wherever"
 

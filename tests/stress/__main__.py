@@ -1,4 +1,4 @@
-"""The long forms of the promises' tests: `make torture`, or `python tests/torture [NAME…] [--short]`.
+"""The long forms of the promises' tests: `make stress`, or `python tests/stress [NAME…] [--short]`.
 
 Each measure's rows go into docs/reliability.json as soon as it ends, so that one broken off can be gone on with by
 name; docs/RELIABILITY.md is drawn from that file. The exit code says whether every promise measured held.
@@ -14,7 +14,7 @@ import table
 
 MEASURES = (
     *("resume", "kills", "damage", "cost", "signals", "contenders", "disk"),
-    *("handwritten", "hostile", "downloads", "golden", "proofs"),
+    *("handwritten", "hostile", "downloads", "golden", "ordinary"),
 )
 
 

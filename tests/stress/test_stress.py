@@ -1,4 +1,4 @@
-"""The short forms of `make torture`: the same scripts, a few of each, each in a process of its own; and its table."""
+"""The short forms of `make stress`: the same scripts, a few of each, each in a process of its own; and its table."""
 
 import ast
 import json
@@ -54,13 +54,13 @@ def test_every_row_is_complete_and_has_a_script_that_repeats_it() -> None:
         }
 
 
-def test_every_word_of_the_proofs_still_names_a_test() -> None:
+def test_every_word_of_the_ordinary_tests_still_names_a_test() -> None:
     """By reading, which is cheaper than collecting: a test that was renamed proves nothing any more."""
-    body = ast.parse((HERE / "proofs.py").read_text(encoding="utf-8")).body
-    proofs = next(
-        node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PROOFS"
+    body = ast.parse((HERE / "ordinary.py").read_text(encoding="utf-8")).body
+    ordinary = next(
+        node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "PROMISES"
     )
-    for promise, files, words in ast.literal_eval(proofs):
+    for promise, files, words in ast.literal_eval(ordinary):
         names = [name for place in files.split() for name in names_of_tests(ROOT / place)]
         for word in words.split(" or "):
             assert any(word in name for name in names), (promise, word)
@@ -81,4 +81,4 @@ def test_a_measure_replaces_its_own_rows_and_no_others(tmp_path, monkeypatch) ->
     table.record("kills", [rows[0] | {"holds": False}], ("damage", "kills"))
     assert [(row["promise"], row["holds"]) for row in table.known()] == [("c", True), ("a", False)]
     page = (tmp_path / "RELIABILITY.md").read_text(encoding="utf-8")
-    assert page.count("**no**") == page.count("`python tests/torture kills`") == 1
+    assert page.count("**no**") == page.count("`python tests/stress kills`") == 1

@@ -7,7 +7,7 @@ from pathlib import Path
 from common import Row
 
 ROOT = Path(__file__).parents[2]
-PROOFS = (
+PROMISES = (
     (
         "Where JAX, the processor or the number of threads is not the checkpoint's, it says that bits may differ",
         "tests/runs/test_train.py tests/runs/test_environment.py",
@@ -53,10 +53,10 @@ PROOFS = (
 
 
 def measure(short: bool = False) -> list[Row]:
-    """Every proof (short: the first two)."""
+    """Every promise (short: the first two)."""
     return [
         Row(promise, named(files, words), "all pass", passes(files, words))
-        for promise, files, words in PROOFS[: 2 if short else None]
+        for promise, files, words in PROMISES[: 2 if short else None]
     ]
 
 

@@ -5,12 +5,12 @@ import json
 from pathlib import Path
 
 HERE, DOCS = Path(__file__).parent, Path(__file__).parents[2] / "docs"
-COMMAND = "python tests/torture "
+COMMAND = "python tests/stress "
 INTRODUCTION = """\
 # What Jaxquard promises, and how that was tested
 
-Drawn from [reliability.json](reliability.json), which `make torture` measures anew; the short forms of the same scripts
-(`tests/torture/`) run in `make check`, and `planted.py` puts in a fault for each promise, which its check must notice.
+Drawn from [reliability.json](reliability.json), which `make stress` measures again; the short forms of the same scripts
+(`tests/stress/`) run in `make check`, and `planted.py` puts in a fault for each promise, which its check must notice.
 A promise without a figure is not made. To repeat one takes the development environment (`pip install -e '.[dev]'`), and
 writes what it finds into this page.
 
