@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from anyio import to_thread
+from markdown_it import MarkdownIt
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -16,6 +17,32 @@ from jaxquard.lessons.run import Result, judged, read, shipped
 from jaxquard.studio.drawing import drawn
 
 LAST = Path("lessons")  # where `jaxquard lesson` leaves its results
+
+
+class Markdown(MarkdownIt):
+    """CommonMark and tables. HTML in the text is shown as text, and links lead to the web only."""
+
+    def __init__(self) -> None:
+        super().__init__("commonmark", {"html": False})
+        self.enable("table").disable("image")
+
+    def validateLink(self, url: str) -> bool:
+        """Whether an address may become a link."""
+        return url.startswith(("https://", "http://"))
+
+
+MARKDOWN = Markdown()
+
+
+def html(text: str) -> str:
+    """Markdown as HTML that needs no inline style: the page's security policy allows none."""
+    tokens = MARKDOWN.parse(text)
+    for token in tokens:
+        if token.type in ("th_open", "td_open"):
+            right = token.attrs.pop("style", None) == "text-align:right"
+            token.attrs |= {"scope": "col"} if token.tag == "th" else {}
+            token.attrs |= {"class": "number"} if right else {}
+    return MARKDOWN.renderer.render(tokens, MARKDOWN.options, {})
 
 
 def result_of(name: str, lesson: Lesson) -> Result | None:
@@ -34,16 +61,17 @@ def one_lesson(name: str) -> dict[str, Any]:
     facts |= {"number": number, "choices": dict(lesson.choices), "command": f"jaxquard lesson {name}"}
     result = result_of(name, lesson)
     if result is None:
-        return facts | {"markdown": unmeasured(lesson, name), "charts": []}
+        return facts | {"html": html(unmeasured(lesson, name)), "charts": []}
     charts = [drawn(f"{name}-{k}", chart) for k, chart in enumerate(lesson.draw(result["measured"]), 1)]
     made = {"seconds": result["seconds"], "verdict": result["verdict"]}
-    return facts | made | {"markdown": page.markdown(result, lesson, [], []), "charts": charts}
+    _, _, text = page.markdown(result, lesson, [], []).partition("\n")  # the title is the question
+    return facts | made | {"html": html(text), "charts": charts}
 
 
 def unmeasured(lesson: Lesson, name: str) -> str:
     """The page of a lesson that nobody has run here: the claim, and how to put it to the test."""
     return (
-        f"# {lesson.question}\n\n> **The claim.** {lesson.claim}\n>\n> — {lesson.source}\n\n"
+        f"> **The claim.** {lesson.claim}\n>\n> — {lesson.source}\n\n"
         f"There are no figures yet. `jaxquard lesson {name}` makes them, in two minutes at most.\n"
     )
 

@@ -1,7 +1,9 @@
 """The lessons' pages, from results that are there: none is run, and one without figures says so."""
 
 import json
+import re
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import pytest
 
@@ -21,8 +23,9 @@ def test_the_list_is_the_book(get):
 @pytest.mark.parametrize("name", lessons.NAMES)
 def test_every_lesson_has_a_page(get, name):
     found = get(f"/api/lessons/{name}")
-    assert found["markdown"].startswith(f"# {found['question']}\n")
-    assert "](" not in found["markdown"]  # no picture, no link: the charts come beside it
+    assert found["html"].startswith("<blockquote>\n<p><strong>The claim.</strong>")
+    assert "<h1>" not in found["html"]  # the page has the question as its title
+    assert not re.search("<img|<a |style=", found["html"])  # the charts come beside it
     assert found["command"] == f"jaxquard lesson {name}"
 
 
@@ -31,7 +34,7 @@ def test_a_lesson_that_was_never_run_says_how_to(get, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     found = get("/api/lessons/seeds")
     assert found["charts"] == []
-    assert "`jaxquard lesson seeds` makes them" in found["markdown"]
+    assert "<code>jaxquard lesson seeds</code> makes them" in found["html"]
 
 
 MEASURED = {"first": [88.1, 88.3, 88.2], "second": [86.0, 86.1, 86.2]}
@@ -62,9 +65,102 @@ def test_a_lesson_with_figures(get, monkeypatch, tmp_path, where):
     found = get("/api/lessons/seeds")
     assert (found["verdict"], found["seconds"]) == ("holds", 12.0)
     assert [one["name"] for one in found["charts"]] == ["seeds-1"]
-    assert "the lead" in found["markdown"]
-    assert "Take this." in found["markdown"]
-    assert "![" not in found["markdown"]
+    assert "the lead" in found["html"]
+    assert "Take this." in found["html"]
+    assert "<img" not in found["html"]
+
+
+TEXT = """## Done
+
+*Twice*, with **care** and `a < b`: see
+[it](https://example.org/it).
+
+> A claim
+> of two lines.
+
+| what | mean |
+| --- | --: |
+| a \\| b | 1.5 |
+
+1. one
+2. two
+   and more
+
+```python
+if a < b:
+
+    pass
+```
+
+---
+"""
+
+
+def test_a_text_becomes_html():
+    found = room.html(TEXT)
+    for part in (
+        "<h2>Done</h2>",
+        "<em>Twice</em>, with <strong>care</strong> and <code>a &lt; b</code>",
+        '<a href="https://example.org/it">it</a>',
+        "<blockquote>\n<p>A claim\nof two lines.</p>\n</blockquote>",
+        '<th scope="col">what</th>\n<th scope="col" class="number">mean</th>',
+        '<td>a | b</td>\n<td class="number">1.5</td>',
+        "<ol>\n<li>one</li>\n<li>two\nand more</li>\n</ol>",
+        "if a &lt; b:\n\n    pass",
+        "<hr />",
+    ):
+        assert part in found
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    [
+        "<script>alert(1)</script>",
+        "a <script src=//x.example></script> b",
+        "<img src=x onerror=alert(1)>",
+        "<details open ontoggle=alert(1)>\n\nx",
+        "<!-- <b> --> <![CDATA[<b>]]> <?php ?>",
+        "[x](javascript:alert(1))",
+        "[x](JaVaScript:alert(1))",
+        "[x](&#106;avascript:alert(1))",
+        "[x]( javascript:alert(1) )",
+        "[x][1]\n\n[1]: javascript:alert(1)",
+        "<javascript:alert(1)>",
+        "[x](data:text/html;base64,PHNjcmlwdD4=)",
+        "[x](vbscript:x) [y](file:///etc/passwd) [z](//x.example) [w](/api/jobs)",
+        "![x](data:image/png;base64,AAAA)",
+        '[x](https://example.org/"onclick="alert(1) "t\\"onclick=\\"alert(1)")',
+        "`<b>` **<b>** *<b>*",
+        "```<b>\n<b>\n```",
+        "| <b> |\n| :-: |\n| <i style=x> |",
+        "## <b onclick=alert(1)>",
+        "&lt;script&gt; &#60;b&#62;",
+    ],
+)
+def test_a_hostile_text_becomes_no_markup(hostile):
+    tags = Tags()
+    tags.feed(room.html(hostile))
+    assert tags.found <= KNOWN
+
+
+KNOWN = {(tag, ()) for tag in ("p", "h2", "pre", "strong", "em", "table", "thead", "tbody", "tr", "td")}
+KNOWN |= {("code", ()), ("code", ("class",)), ("th", ("scope",)), ("a", ("href", "title"))}
+
+
+class Tags(HTMLParser):
+    """Every element that a browser would make, with the names of its attributes; an address is one of the web."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def handle_starttag(self, tag, attrs):
+        self.found.add((tag, tuple(name for name, _ in attrs)))
+        assert dict(attrs).get("href", "https://").startswith("https://")
+
+
+def test_an_image_from_elsewhere_is_a_link_to_it():
+    assert room.html("![x](https://x.example/i.png)") == '<p>!<a href="https://x.example/i.png">x</a></p>\n'
 
 
 @pytest.mark.parametrize("name", ["none", "..", "seeds.json", "Seeds"])

@@ -1,4 +1,4 @@
-// Elements without a framework. Text always becomes a text node: nothing from a server or a file is parsed as HTML.
+// Elements without a framework. Text always becomes a text node; only lessons.js parses HTML, which the server made.
 
 /**
  * An element. Attributes: a function is a listener (`onclick: f`), true or false puts the attribute there or leaves it

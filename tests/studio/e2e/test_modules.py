@@ -12,66 +12,6 @@ from jaxquard.studio import curves
 
 pytestmark = pytest.mark.check
 
-LESSON = """## What was done
-
-Trained *twice*, with **care** and `--seeds 5`: see
-[the book](https://example.org/book), not [this](javascript:alert(1)).
-
-> A claim
-> of two lines.
-
-| what | mean |
-| --- | --: |
-| a \\| b | 1.5 |
-
-1. one
-2. two
-   and more
-
-```python
-if a < b:
-
-    pass
-```
-
-<img src=x onerror=alert(1)> &amp; <script>alert(1)</script>
-
----
-"""
-
-
-def rendered(ask, markdown: str) -> str:
-    body = "return modules['views/markdown'].rendered(given).map((block) => block.outerHTML).join('\\n')"
-    return ask(body, "views/markdown", given=markdown)
-
-
-def test_a_lessons_text_becomes_elements(ask):
-    html = rendered(ask, LESSON)
-    assert "<h2>What was done</h2>" in html
-    assert "<p>Trained <em>twice</em>, with <strong>care</strong> and <code>--seeds 5</code>: see " in html
-    assert '<a href="https://example.org/book" rel="noreferrer">the book</a>' in html
-    assert "<blockquote><p>A claim of two lines.</p></blockquote>" in html
-    assert '<th scope="col" class="number">mean</th>' in html
-    assert "<td>a | b</td>" in html
-    assert "<ol><li>one</li><li>two and more</li></ol>" in html
-    assert "<code>if a &lt; b:\n\n    pass</code>" in html
-    assert html.endswith("<hr>")
-
-
-def test_a_lessons_text_never_becomes_markup(ask):
-    html = rendered(ask, LESSON)
-    assert "<img" not in html
-    assert "<script" not in html
-    assert "javascript:" not in html
-    assert "&lt;img src=x onerror=alert(1)&gt; &amp;amp; &lt;script&gt;" in html
-
-
-@pytest.mark.parametrize(
-    "odd", ["", "\n\n", "#", "|", "```", ">", "- ", "1. ", "*", "**", "[](", "`", "|a|\n|b", "a\n- b\n# c"]
-)
-def test_odd_text_is_text(ask, odd):
-    assert isinstance(rendered(ask, odd), str)
-
 
 def test_the_latest_wish_is_done_and_not_every_one(ask):
     done = ask(

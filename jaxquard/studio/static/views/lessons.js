@@ -1,8 +1,7 @@
 // Lessons: claims put to the test. The list with its verdicts, and each lesson's page to read.
 
-import { h } from "../dom.js";
+import { h, scrolling } from "../dom.js";
 import { draw, erase } from "../chart.js";
-import { rendered } from "./markdown.js";
 import { duration } from "./status.js";
 
 const VERDICTS = {
@@ -39,22 +38,17 @@ function verdictChip(verdict) {
   return h("span", { class: `chip ${look}` }, words);
 }
 
-function page(root, { question, verdict, markdown, charts }) {
-  const [title, text] = titled(markdown, question);
-  const body = rendered(text);
+function page(root, { question, verdict, html, charts }) {
+  const { body } = new DOMParser().parseFromString(html, "text/html"); // the server lets no markup of a text through
+  body.querySelectorAll("table").forEach((table) => table.replaceWith(scrolling("Table", table.cloneNode(true))));
   const places = charts.map(() => h("div"));
-  const after = body.findIndex((block) => block.textContent === CHARTS_AFTER);
-  body.splice(after < 0 ? body.length : after + 1, 0, places);
+  const heading = [...body.children].find(({ textContent }) => textContent === CHARTS_AFTER);
+  if (heading) heading.after(...places);
+  else body.append(...places);
   root.append(
     h("p", {}, h("a", { href: "#/lessons" }, "← All lessons")),
-    h("div", { class: "row spread" }, h("h1", {}, title), verdictChip(verdict)),
-    h("article", { class: "card prose" }, body));
+    h("div", { class: "row spread" }, h("h1", {}, question), verdictChip(verdict)),
+    h("article", { class: "card prose" }, [...body.childNodes]));
   charts.forEach((chart, i) => draw(places[i], chart));
   return () => places.forEach(erase);
-}
-
-/** The text's own title, taken off it. */
-function titled(markdown, question) {
-  const [, title, text] = /^# +(.*)\n([^]*)$/.exec(markdown.trimStart()) ?? [];
-  return title ? [title, text] : [question, markdown];
 }
