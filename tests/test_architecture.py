@@ -34,8 +34,7 @@ ARROWS: dict[str, set[str]] = {
     "doctor": {"data", "files", "installed", "runs"},
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "training"},
-    "display": {"config", "data", "doctor", "recipes", "runs", "streams", "training"},
-    "cli": {"api", "charts", "compilation", "config", "data", "display", "doctor", "files", "lessons", "recipes"}
+    "cli": {"api", "charts", "compilation", "config", "data", "doctor", "files", "lessons", "recipes"}
     | {"installed", "runs", "streams", "studio", "sweeps", "training"},
     "__init__": {"api", "config", "data", "runs"},
     "__main__": {"cli"},

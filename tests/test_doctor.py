@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from jaxquard import doctor
-from jaxquard.display import check_table
+from jaxquard.cli.display import check_table
 from jaxquard.doctor import Check
 
 T = TypeVar("T")

@@ -103,10 +103,10 @@ Sourced = Annotated[Source, Parameter(name="*", group="Data")]
 
 def data_options(source: Source, common: Common) -> dict[str, Any]:
     """Where data come from and what is said on the way, as `data.load` takes it."""
-    from jaxquard.display import Fetching
+    from jaxquard.cli.display import fetching
 
     silent = {"report": lambda line: None, "progress": None}
-    spoken = {"report": say, "progress": Fetching()}
+    spoken = {"report": say, "progress": fetching()}
     return {"data_dir": source.data_dir, "offline": source.offline or None} | (silent if common.quiet else spoken)
 
 

@@ -136,7 +136,7 @@ def _report_training(
     all_lost: bool,
 ) -> None:
     """How each run ended, `of` so many asked for, and the seconds it took; and who won where there was a sweep."""
-    from jaxquard.display import ranking_table, training_table
+    from jaxquard.cli.display import ranking_table, training_table
     from jaxquard.runs.ranking import ranking, verdict
 
     documents = list(map(_train_document, results, spent))
@@ -179,14 +179,14 @@ def _train(
         compilation.keep_compiled_programs()
 
         from jaxquard import api
-        from jaxquard.display import TrainingDisplay
+        from jaxquard.cli.display import TrainingDisplay
         from jaxquard.runs.train import Diverged, Interrupted, Observer
 
         def begin(*facts: Any) -> None:
             interrupts.training = True
             display.begin(*facts)
 
-        with TrainingDisplay(described, quiet=quiet) as display:
+        with TrainingDisplay(quiet=quiet) as display:
             observer = Observer(begin, display.event, display.line, lambda: interrupts.asked, display.asking)
             diverged = None
             try:

@@ -38,7 +38,7 @@ def evaluate(
     """Judge a model: accuracy, loss, confusion, precision and recall, calibration, its most confident mistakes."""
     compilation.keep_compiled_programs()
     from jaxquard import api
-    from jaxquard.display import evaluation_tables
+    from jaxquard.cli.display import evaluation_tables
 
     options = data_options(source, common)
     options.pop("progress")
@@ -83,7 +83,7 @@ def predict(
     """Say what is in pictures, with probabilities."""
     compilation.keep_compiled_programs()
     from jaxquard import api
-    from jaxquard.display import Reading, prediction_notes, prediction_table
+    from jaxquard.cli.display import prediction_notes, prediction_table, reading
 
     to_stdout = str(csv) == "-"
     if to_stdout and common.json:
@@ -91,7 +91,7 @@ def predict(
     if csv and not to_stdout and csv.exists() and not overwrite:
         raise UsageError(f"{csv}: already there; choose another name or add --overwrite")
     options: dict[str, Any] = {"as_is": as_is, "background": background, "keep_going": True, "runs": common.runs}
-    found = api.predict(model, pictures, progress=None if common.quiet else Reading(), **options)
+    found = api.predict(model, pictures, progress=None if common.quiet else reading(), **options)
     _note_unfinished([found.model], common)
     if not common.quiet:
         prediction_notes(found)
@@ -120,7 +120,7 @@ def _fail_for(errors: list[str], pictures: int) -> None:
 
 def list_runs(*, common: Shared = COMMON) -> None:
     """List the runs there are, newest first."""
-    from jaxquard.display import run_table
+    from jaxquard.cli.display import run_table
     from jaxquard.runs.directory import every, runs_directory
 
     where = runs_directory(common.runs)
@@ -152,7 +152,7 @@ def compare(
 ) -> None:
     """Put runs side by side: their figures, the settings that differ, which is better, and one chart."""
     from jaxquard import api, charts
-    from jaxquard.display import comparison_table
+    from jaxquard.cli.display import comparison_table
 
     written: list[Path] = []
     if chart:
@@ -174,7 +174,7 @@ def compare(
 def list_recipes(*, common: Shared = COMMON) -> None:
     """List the recipes, with what was measured when they were run."""
     from jaxquard import recipes
-    from jaxquard.display import recipe_table
+    from jaxquard.cli.display import recipe_table
 
     found = [recipes.find(name) for name in recipes.names()]
     if common.json:
@@ -193,8 +193,8 @@ def data(
     common: Shared = COMMON,
 ) -> None:
     """List the data sets and where they are, or fetch and check one."""
+    from jaxquard.cli.display import dataset_table, status_table
     from jaxquard.data import load, status
-    from jaxquard.display import dataset_table, status_table
 
     if dataset is None:
         found = status(source.data_dir)
@@ -245,7 +245,7 @@ def doctor(*, source: Sourced = SOURCE, common: Shared = COMMON) -> None:
     compilation.keep_compiled_programs()
 
     from jaxquard import doctor as checks
-    from jaxquard.display import check_table
+    from jaxquard.cli.display import check_table
     from jaxquard.runs.directory import runs_directory
 
     found = checks.run_checks(source.data_dir, runs_directory(common.runs))

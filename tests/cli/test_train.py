@@ -11,9 +11,8 @@ import pytest
 
 from jaxquard import api
 from jaxquard.cli import training
+from jaxquard.cli.display import TrainingDisplay
 from jaxquard.cli.options import Source, where_data_are
-from jaxquard.config import Config
-from jaxquard.display import TrainingDisplay
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupts
@@ -237,7 +236,7 @@ def test_until_then_resume(jaxquard, npz, quick):
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_teacher_who_is_asked_is_a_line_and_a_bar_on_a_terminal(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
-    with TrainingDisplay(Config()) as display:
+    with TrainingDisplay() as display:
         for done in (0, 1000, 2000):
             display.asking("cnn-small", done, 2000)
             assert bool(display.bar and display.bar.tasks) == (terminal and done < 2000)

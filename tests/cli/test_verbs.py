@@ -191,7 +191,7 @@ def test_ten_runs_side_by_side_fit_a_terminal(jaxquard, root, monkeypatch):
         copy = shutil.copytree(root / "one", Path(f"runs/mlp-fashion-mnist-20261129-17185{k}-66f4"))
         config = (copy / "config.toml").read_text()
         (copy / "config.toml").write_text(config.replace("learning_rate = 0.3", f"learning_rate = 0.12345{k}"))
-    monkeypatch.setattr("jaxquard.display.stdout", lambda: Console(width=80, highlight=False))
+    monkeypatch.setattr("jaxquard.cli.display.stdout", lambda: Console(width=80, highlight=False))
     assert max(map(len, jaxquard("runs").out.splitlines())) <= 80
     assert [line.split()[0] for line in jaxquard("runs").out.splitlines()[::2]] == sorted(os.listdir("runs"))
     said = jaxquard("compare", *sorted(Path("runs").iterdir()))

@@ -3,7 +3,7 @@
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +14,7 @@ from rich.text import Text
 
 from jaxquard.config import SCALARS, Config
 from jaxquard.runs.directory import command
-from jaxquard.runs.figures import Figure, figure_of
+from jaxquard.runs.figures import Figure
 from jaxquard.streams import say, telling
 
 if TYPE_CHECKING:
@@ -31,21 +31,22 @@ if TYPE_CHECKING:
 
 
 def figure(value: Any, *, percent: bool = False, swept: bool = False) -> str:
-    """A number or a Figure for people: `87.03 %`; `87.03 ± 0.21 %` over several networks; `80.90 … 86.41 %`, the least
-    and the greatest, where a setting was swept over them.
+    """A number, a Figure or its values for people: `87.03 %`; `87.03 ± 0.21 %` over several networks; in a sweep
+    `80.90 … 86.41 %`, the least and the greatest.
     """
-    if isinstance(value, Figure):
-        mean, std = value.mean, value.std
-        if mean is None or std is None:
-            return figure(mean, percent=percent)
-        if swept:
-            sound = [one for one in value.values if one is not None]
-            low, high = (figure(end, percent=percent) for end in (min(sound), max(sound)))
-            return f"{low.removesuffix(' %')} … {high}"
-        return f"{100 * mean:.2f} ± {100 * std:.2f} %" if percent else f"{mean:.4f} ± {std:.4f}"
-    if value is None:
+    if not isinstance(value, Figure):
+        value = Figure(tuple(value) if isinstance(value, list) else (value,))
+    sound = [one for one in value.values if one is not None]
+    if not sound:
         return "–"
-    return f"{100 * value:.2f} %" if percent else f"{value:.4f}"
+    ends = [min(sound), max(sound)] if swept and len(sound) > 1 else [value.mean, value.std]
+    words = [f"{100 * end:.2f}" if percent else f"{end:.4f}" for end in ends if end is not None]
+    return (" … " if swept else " ± ").join(words) + (" %" if percent else "")
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 epoch`, `1,000 epochs`."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> None:
@@ -63,48 +64,45 @@ def stdout() -> Console:
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
 
 
-class Fetching:
-    """Downloads as they go: a bar on a terminal, nothing but the lines of `report` otherwise."""
+class LiveLine:
+    """One line on a terminal, overwritten at most five times a second. Elsewhere nothing is shown."""
 
-    def __init__(self) -> None:
-        self.shown = 0.0
+    def __init__(self, first: float = 0.0) -> None:
+        self.due, self.begun = first, False  # `first`: no line before this time
 
-    def __call__(self, file: str, received: int, total: int | None) -> None:
-        """Overwrite one line at most five times a second."""
-        if not sys.stderr.isatty():
-            return
-        if time.monotonic() - self.shown > 0.2 or received == total:
-            self.shown = time.monotonic()
-            of = f" of {total / 1e6:.1f}" if total else ""
-            end = "\n" if received == total else ""
+    def show(self, text: str, *, last: bool) -> None:
+        """The line as it is now; the `last` one stays."""
+        if sys.stderr.isatty() and (time.monotonic() > self.due or (last and self.begun)):
+            self.due, self.begun = time.monotonic() + 0.2, not last
             with telling():
-                print(f"\r  {file}: {received / 1e6:.1f}{of} MB", end=end, file=sys.stderr, flush=True)
+                print(f"\r  {text}", end="\n" * last, file=sys.stderr, flush=True)
 
 
-class Reading:
-    """Pictures as they are read: on a terminal one line says how many, if it takes longer than a moment."""
+def fetching() -> Callable[[str, int, int | None], None]:
+    """Shows downloads: gets a file's name, the bytes received and all of them."""
+    line = LiveLine()
 
-    def __init__(self) -> None:
-        self.shown, self.begun = time.monotonic(), False
+    def show(file: str, received: int, total: int | None) -> None:
+        of = f" of {total / 1e6:.1f}" if total else ""
+        line.show(f"{file}: {received / 1e6:.1f}{of} MB", last=received == total)
 
-    def __call__(self, read: int, total: int) -> None:
-        """Overwrite the line at most five times a second."""
-        if sys.stderr.isatty() and (time.monotonic() - self.shown > 0.2 or (self.begun and read == total)):
-            self.shown, self.begun = time.monotonic(), True
-            with telling():
-                print(f"\r  {read:,} of {total:,} pictures", end="\n" * (read == total), file=sys.stderr, flush=True)
+    return show
+
+
+def reading() -> Callable[[int, int], None]:
+    """Shows how many pictures are read, if that takes longer than a moment."""
+    line = LiveLine(first=time.monotonic() + 0.2)
+    return lambda read, total: line.show(f"{read:,} of {total:,} pictures", last=read == total)
 
 
 class TrainingDisplay:
     """Follows one training: a live bar on a terminal, one plain line an epoch elsewhere."""
 
-    def __init__(self, config: Config, *, quiet: bool = False) -> None:
-        self.epochs = config.epochs
-        self.several = len(config.networks()) > 1
-        self.swept = bool(config.sweep)
+    def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
         self.bar: Progress | None = None
         self.task: Any = None
+        self.config = Config()  # until the run begins
         self.seconds = 0.0
 
     def __enter__(self) -> "TrainingDisplay":
@@ -143,7 +141,8 @@ class TrainingDisplay:
 
     def begin(self, run: "Run", parameters: int, first_step: int, total_steps: int) -> None:
         """The run has a directory now."""
-        if first_step:  # what the epoch under way took before it was resumed
+        self.config = run.config
+        if first_step:  # what the epoch took before the run was resumed
             from jaxquard.runs.checkpoint import seconds_into_epoch
 
             self.seconds = seconds_into_epoch(run.checkpoints)
@@ -154,8 +153,9 @@ class TrainingDisplay:
     def event(self, event: "Event") -> None:
         """Something happened."""
         if self.bar and self.task is not None:
-            under_way = min(event.epoch + 1, self.epochs)
-            self.bar.update(self.task, completed=event.step, description=f"epoch {under_way}/{self.epochs}")
+            epochs = self.config.epochs
+            description = f"epoch {min(event.epoch + 1, epochs)}/{epochs}"
+            self.bar.update(self.task, completed=event.step, description=description)
         if event.kind != "compiled":
             self.seconds += event.seconds
         record = event.record or {}
@@ -163,7 +163,9 @@ class TrainingDisplay:
             case "epoch":
                 self.line(self.epoch_line(event.epoch, record))
                 self.seconds = 0.0
-            case "diverged" if self.several:  # of one network, the error that ends the training says it
+            case "diverged" if (
+                len(self.config.networks()) > 1
+            ):  # of one network, the error that ends the training says it
                 for network, step in zip(record["networks"], record["steps"], strict=True):
                     self.line(f"network {network}: {record['quantity']} not finite at step {step}")
             case "stopped":
@@ -173,14 +175,12 @@ class TrainingDisplay:
     def epoch_line(self, epoch: int, record: dict[str, Any]) -> str:
         """`epoch  3/20   loss 0.4611   accuracy 83.60 %   validation 84.10 %   0.29 s`, the seconds spent stepping."""
 
-        def told(name: str, *, percent: bool) -> str:
-            return figure(figure_of(record[name]), percent=percent, swept=self.swept)
-
-        parts = [f"epoch {epoch:{len(str(self.epochs))}}/{self.epochs}"]
-        parts.append(f"loss {told('train_loss', percent=False):>6}")
-        parts.append(f"accuracy {told('train_accuracy', percent=True):>8}")
-        if "val_accuracy" in record:
-            parts.append(f"validation {told('val_accuracy', percent=True):>8}")
+        parts = [f"epoch {epoch:{len(str(self.config.epochs))}}/{self.config.epochs}"]
+        for word, name in (("loss", "train_loss"), ("accuracy", "train_accuracy"), ("validation", "val_accuracy")):
+            if name in record:
+                percent = name != "train_loss"
+                shown = figure(record[name], percent=percent, swept=bool(self.config.sweep))
+                parts.append(f"{word} {shown:>{8 if percent else 6}}")
         return "   ".join([*parts, f"{self.seconds:.2f} s"])
 
 
@@ -201,7 +201,7 @@ def training_table(
         ("test accuracy", figure(result.test_accuracy, percent=True)),
     ]
     if result.tta:
-        figures.append((f"…{result.tta['name']}", figure(figure_of(result.tta["accuracy"]), percent=True)))
+        figures.append((f"…{result.tta['name']}", figure(result.tta["accuracy"], percent=True)))
     rows = [
         *([] if swept else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),
@@ -240,12 +240,11 @@ def evaluation_tables(
     run = models[0].run
     name = documents[0]["model"] if len(documents) == 1 or not run else f"{run.id} ({len(documents)} networks)"
     when = f", {after(models)}" if run else ""
-    print(f"{name} on {dataset.name}, {split} set, {judged[0].n:,} images{when}")
+    print(f"{name} on {dataset.name}, {split} set, {counted(judged[0].n, 'image')}{when}")
     swept = bool(run and run.config.sweep) and len(documents) > 1
 
     def over_networks(key: str, *, percent: bool = False) -> str:
-        values = [document[key] for document in documents]
-        return figure(figure_of(values), percent=percent, swept=swept)
+        return figure([document[key] for document in documents], percent=percent, swept=swept)
 
     print(f"accuracy {over_networks('accuracy', percent=True)}   loss {over_networks('loss')}   ", end="")
     print(f"calibration error {over_networks('calibration_error', percent=True)}\n")
@@ -328,13 +327,14 @@ def _run_rows(document: dict[str, Any]) -> list[tuple[str, ...]]:
     date = document["started"][:10]
     if "error" in document:
         return [(document["run"], "damaged", "", ""), (f"  {date}", "", "", "")]
-    epochs, validation, test, _ = _figures(document)
+    _, validation, test, _ = _figures(document)
     networks = f"×{document['networks']}" if document["networks"] > 1 else ""
     words = (date, os.path.basename(document["dataset"]), document["recipe"], networks)
-    of = "" if document["status"] == "finished" else f"/{document['epochs_asked']}"
+    finished, asked = document["status"] == "finished", document["epochs_asked"]
+    came = counted(document["epochs"], "epoch") if finished else f"{document['epochs']}/{counted(asked, 'epoch')}"
     return [
         (document["run"], document["status"], "val", validation),
-        (f"  {'  '.join(filter(None, words))}", f"{epochs}{of} epochs", "test", test),
+        (f"  {'  '.join(filter(None, words))}", came, "test", test),
     ]
 
 
@@ -378,8 +378,7 @@ def recipe_table(found: Sequence["Recipe"]) -> None:
     rows = []
     for recipe in found:
         result = recipe.result or {}
-        measured = figure_of(result["test_accuracy"]["values"]) if result else None
-        accuracy = figure(measured, percent=True)
+        accuracy = figure(result["test_accuracy"]["values"] if result else None, percent=True)
         rows.append(
             (recipe.name, accuracy, str(result.get("n", "–")), str(result.get("parameters", "–")), recipe.purpose)
         )
