@@ -35,6 +35,7 @@ EXTRAS = {  # extra of pyproject.toml -> the modules that it brings
 }
 REPEATS = 200  # of one sum: enough to notice a fault in a call of fifty, in less than half a second
 ENOUGH = 10**9  # bytes, of memory and of disk
+VISUAL_C = "install Microsoft's Visual C++ Redistributable (https://aka.ms/vs/17/release/vc_redist.x64.exe)"
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _attempt(name: str, group: Callable[[], Iterator[Check]]) -> list[Check]:
     except Exception as fault:  # a doctor that falls ill at the sight of the patient helps nobody
         told = ": ".join(filter(None, ["could not be checked", type(fault).__name__, " ".join(str(fault).split())]))
         asked = os.environ.get("JAX_PLATFORMS") or "cpu"  # empty: whatever there is
-        remedy = how_to_renew_jax()
+        remedy = VISUAL_C if "DLL load failed" in str(fault) else how_to_renew_jax()
         if asked != "cpu":
             remedy = f"unset JAX_PLATFORMS, which asks for {asked}; or {remedy}"
         return [Check(name, False, told[:300], remedy)]

@@ -17,6 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.systems import patiently, sync
 
 TEMPORARY = ".tmp-"
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -28,7 +29,7 @@ def expanded(path: str | os.PathLike[str]) -> str:
     Raises UsageError where there is no home folder, or no user of that name.
     """
     found = os.path.expanduser(path)
-    if found == "~" or found.startswith("~/"):
+    if found[:1] == "~" and found[1:2] in ("", "/", os.sep):
         raise UsageError(f"{found}: this user has no home folder; write the path in full")
     if found.startswith("~") and not os.path.lexists(first := found.partition("/")[0]):
         raise UsageError(f"{found}: there is no user {first[1:]!r}; if {first} is the name of a file, write ./{found}")
@@ -42,10 +43,11 @@ def cache_folder() -> Path:
     with contextlib.suppress(RuntimeError):  # platformdirs' word for no home; older ones leave ~ in the path
         if (folder := platformdirs.user_cache_path("jaxquard", appauthor=False)).is_absolute():
             return folder
-    folder = Path(tempfile.gettempdir()) / f"jaxquard-{os.getuid()}"
+    owner = getattr(os, "getuid", lambda: 0)()  # Windows says 0 for every file, and has a folder for each user
+    folder = Path(tempfile.gettempdir()) / f"jaxquard-{owner}"
     with explained(folder, "write"):
         folder.mkdir(mode=0o700, exist_ok=True)
-        if folder.lstat().st_uid != os.getuid() or folder.is_symlink():
+        if folder.lstat().st_uid != owner or folder.is_symlink():
             raise JaxquardError(f"{folder}: belongs to somebody else; set HOME or XDG_CACHE_HOME")
     return folder
 
@@ -74,8 +76,9 @@ def is_writable(folder: Path) -> bool:
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists."""
-    return next(place for place in (folder, *folder.parents) if os.path.exists(place))  # False, too, if not allowed
+    """The folder, or the nearest one above it that exists; of a drive that is not there, the drive."""
+    places = (folder, *folder.parents)
+    return next((place for place in places if os.path.exists(place)), places[-1])  # False, too, if not allowed
 
 
 def temporary(path: Path) -> Path:
@@ -98,7 +101,7 @@ def write_synced(path: Path, data: bytes) -> None:
     with open(path, "xb") as file:
         file.write(data)
         file.flush()
-        os.fsync(file.fileno())
+        sync(file)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -107,9 +110,9 @@ def write_atomically(path: Path, data: bytes) -> None:
         scratch = temporary(path)
         try:
             write_synced(scratch, data)
-            os.replace(scratch, path)
+            patiently(os.replace, scratch, path)
         finally:
-            scratch.unlink(missing_ok=True)
+            patiently(scratch.unlink, True)
         sync_directory(path.parent)
 
 
@@ -127,7 +130,7 @@ def write_directory(path: Path, files: dict[str, bytes]) -> None:
                 write_synced(target, data)
             for folder in {scratch, *(target.parent for target in scratch.rglob("*"))}:
                 sync_directory(folder)
-            os.rename(scratch, path)
+            patiently(os.rename, scratch, path)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
         sync_directory(path.parent)

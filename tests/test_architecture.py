@@ -15,11 +15,12 @@ PACKAGE = Path(jaxquard.__file__).parent
 EVERYWHERE = {"errors", "arguments", "naming"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
+    "systems": set(),
     "arguments": set(),
     "naming": set(),
     "nn": set(),
     "optim": set(),
-    "files": set(),
+    "files": {"systems"},
     "installed": set(),
     "streams": set(),
     "data": {"files", "installed"},
@@ -27,7 +28,7 @@ ARROWS: dict[str, set[str]] = {
     "compilation": {"files"},
     "charts": {"files", "installed"},
     "training": {"nn", "optim", "data", "config"},
-    "runs": {"training", "nn", "data", "config", "files"},
+    "runs": {"training", "nn", "data", "config", "files", "systems"},
     "recipes": {"config"},
     "sweeps": {"config"},
     "api": {"data", "config", "files", "recipes", "runs", "training"},

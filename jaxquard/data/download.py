@@ -1,6 +1,7 @@
 """One file over HTTPS into memory: short time-outs, a bounded size, and nothing but HTTPS even after a redirect."""
 
 import socket
+import ssl
 import threading
 import time
 import urllib.request
@@ -8,6 +9,8 @@ from collections.abc import Callable, Iterable
 from http.client import HTTPException, HTTPResponse
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
+
+import certifi
 
 from jaxquard.errors import DataError
 
@@ -24,10 +27,12 @@ class Stalled(DataError):
 
 def https_only() -> urllib.request.OpenerDirector:
     """An opener that knows no other scheme, at first or by redirection: no http, ftp or file."""
+    context = ssl.create_default_context()
+    context.load_verify_locations(certifi.where())  # python.org's Python on a Mac comes without certificates
     opener = urllib.request.OpenerDirector()
     for handler in (
         urllib.request.ProxyHandler(),
-        urllib.request.HTTPSHandler(),
+        urllib.request.HTTPSHandler(context=context),
         urllib.request.HTTPRedirectHandler(),
         urllib.request.HTTPDefaultErrorHandler(),
         urllib.request.HTTPErrorProcessor(),

@@ -15,6 +15,7 @@ import platformdirs
 
 from jaxquard.errors import JaxquardError
 from jaxquard.files import sweep, write_atomically
+from jaxquard.systems import patiently
 
 KEPT = 256 << 20  # bytes of all files together; those of 60,000 images of ten classes are 2.4 million
 STALE = 3600.0  # seconds after which nobody can still be writing a file
@@ -58,4 +59,4 @@ def _remove_oldest(place: Path, newest: str) -> None:
         if total <= KEPT:
             return
         total -= file.stat().st_size
-        file.unlink()
+        patiently(file.unlink)

@@ -13,6 +13,7 @@ from typing import Any
 from jaxquard.errors import RunError
 from jaxquard.files import explained, write_directory
 from jaxquard.runs import strict_json, tensors
+from jaxquard.systems import patiently
 
 NAME = re.compile(r"step-\d{9,}", re.ASCII)
 STATE, MANIFEST = "state.safetensors", "manifest.json"
@@ -45,7 +46,7 @@ def write(folder: Path, step: int, tree: Any, seconds: float = 0.0) -> None:
         write_directory(path, checkpoint_files(step, tree, seconds))
     for old in listed(folder)[:-2]:
         with explained(old, "remove"):
-            shutil.rmtree(old)
+            patiently(shutil.rmtree, old)
 
 
 def listed(folder: Path) -> list[Path]:
@@ -112,4 +113,4 @@ def drop_newer(folder: Path, step: int) -> None:
     for path in listed(folder):
         if path.name > directory_name(step):
             with explained(path, "remove"):
-                shutil.rmtree(path)
+                patiently(shutil.rmtree, path)

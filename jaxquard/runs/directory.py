@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import re
-import shlex
 import time
 import tomllib
 import uuid
@@ -30,6 +29,7 @@ from jaxquard.files import existing, expanded, explained, is_read_only, sweep, w
 from jaxquard.naming import suggestion
 from jaxquard.runs import environment, journal, strict_json
 from jaxquard.runs.journal import Line
+from jaxquard.systems import last_separator, quoted
 
 FORMAT = 2  # of run directories; raised whenever what is written in them changes its meaning
 ALL = "all"  # RUN@all: the average of a run's networks
@@ -43,7 +43,8 @@ def runs_directory(given: str | Path | None = None) -> Path:
     """Where runs live: what was given, else $JAXQUARD_RUNS, else ./runs. RunError if that is no folder."""
     folder = Path(expanded(given or os.environ.get("JAXQUARD_RUNS") or "runs"))
     if not os.path.isdir(there := existing(folder.absolute())):
-        raise RunError(f"{there}: a file, not a folder for runs; choose another with --runs or JAXQUARD_RUNS")
+        fault = "a file, not a folder for runs" if os.path.exists(there) else "there is no such drive"
+        raise RunError(f"{there}: {fault}; choose another with --runs or JAXQUARD_RUNS")
     return folder
 
 
@@ -51,7 +52,7 @@ def command(*words: str, runs: Path) -> str:
     """A command line to paste, quoted for the shell, with the folder of the runs unless that is found without."""
     usual = os.path.expanduser(os.environ.get("JAXQUARD_RUNS") or "runs")
     places = [] if os.path.abspath(runs) == os.path.abspath(usual) else ["--runs", os.path.abspath(runs)]
-    return shlex.join(["jaxquard", *words, *places])
+    return quoted(["jaxquard", *words, *places])
 
 
 def checked_name(name: str) -> str:
@@ -79,9 +80,9 @@ def shipped() -> list[str]:
 
 def parted(model: str) -> tuple[str, str, str]:
     """RUN@k as RUN, "@" and k. RUN may be a path, and a folder's name may hold an @ of its own."""
-    folder, slash, last = model.rpartition("/")
-    name, at, number = last.partition("@")
-    return f"{folder}{slash}{name}", at, number
+    start = last_separator(model) + 1
+    name, at, number = model[start:].partition("@")
+    return f"{model[:start]}{name}", at, number
 
 
 def free_path(root: Path, name: str) -> Path:

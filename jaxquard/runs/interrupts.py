@@ -19,12 +19,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from jaxquard import systems
+
 PATIENCE = 1.75  # seconds
 INTERRUPTED = 130  # the exit code
 AT_ONCE = "stopped at once; the newest checkpoint is from before"
-HANGUP = getattr(signal, "SIGHUP", None)  # not every system has it, and under nohup it is to be ignored
-HANGUPS = (HANGUP,) if HANGUP and signal.getsignal(HANGUP) is not signal.SIG_IGN else ()
-SIGNALS = (signal.SIGINT, signal.SIGTERM, *HANGUPS)
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # Windows has no SIGHUP, and SIGBREAK for Ctrl-Break
+SIGNALS = tuple(
+    number
+    for number in (getattr(signal, name, None) for name in NAMES)
+    if number and (number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN)  # ignored under nohup
+)
 
 
 @dataclass
@@ -41,7 +46,7 @@ def leave(*_: object, message: str = "interrupted") -> None:
     """
     with contextlib.suppress(Exception):
         cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a progress bar hides it
-        if select.select([], [2], [], 0)[1]:  # else a pipe that is full, which would hold us up
+        if systems.WINDOWS or select.select([], [2], [], 0)[1]:  # else a full pipe, which would block
             os.write(2, f"{cursor}jaxquard: {message}\n".encode())
     os._exit(INTERRUPTED)
 

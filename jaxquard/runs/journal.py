@@ -1,6 +1,5 @@
 """The journal: append-only JSON lines. Writers append whole lines one at a time; any reader sees only whole ones."""
 
-import contextlib
 import errno
 import functools
 import io
@@ -12,6 +11,7 @@ from typing import Any
 from jaxquard.errors import RunError
 from jaxquard.files import explained
 from jaxquard.runs import strict_json
+from jaxquard.systems import await_other_writers, sync
 
 Line = dict[str, Any]
 
@@ -25,13 +25,13 @@ def append(path: Path, line: Line, *, new: bool = False) -> None:
     data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
     opener = functools.partial(_itself, new=new)
     with explained(path, "write"), open(path, "a+b", buffering=0, opener=opener) as file:
-        _await_other_writers(file)
+        await_other_writers(file)
         end = _end_of_last_whole_line(file)
         try:
             file.truncate(end)
             if file.write(data) != len(data):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            os.fsync(file.fileno())
+            sync(file)
         except OSError:
             file.truncate(end)
             raise
@@ -39,15 +39,8 @@ def append(path: Path, line: Line, *, new: bool = False) -> None:
 
 def _itself(path: str, flags: int, new: bool) -> int:
     """Open the file, and not one that a link of its name points to: a run directory may be from somebody else."""
-    return os.open(path, (flags if new else flags & ~os.O_CREAT) | getattr(os, "O_NOFOLLOW", 0), 0o666)
-
-
-def _await_other_writers(file: io.FileIO) -> None:
-    """Two may record an evaluation at once. Closing the file lets the next one in."""
-    with contextlib.suppress(ImportError, OSError):  # not on every system, nor on every file system
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    return os.open(path, flags if new else flags & ~os.O_CREAT, 0o666)
 
 
 def _end_of_last_whole_line(file: io.FileIO) -> int:

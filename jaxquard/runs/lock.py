@@ -17,6 +17,7 @@ import filelock
 from jaxquard.errors import JaxquardError, RunError
 from jaxquard.files import explained, temporary, write_atomically
 from jaxquard.runs import strict_json
+from jaxquard.systems import patiently
 
 
 @contextlib.contextmanager
@@ -28,7 +29,7 @@ def locked(run: Path) -> Iterator[None]:
         yield
     finally:
         with contextlib.suppress(OSError):  # whoever comes next will write it anew
-            holder.unlink()
+            patiently(holder.unlink)
         lock.release()
 
 

@@ -3,6 +3,7 @@
 import io
 import re
 import socket
+import ssl
 import threading
 import urllib.request
 import urllib.response
@@ -120,3 +121,12 @@ def test_reasons_are_words() -> None:
     assert module._reason(OSError("only words")) == "only words"
     assert re.fullmatch("[A-Z].*", module._reason(ConnectionRefusedError(111, "Connection refused")))
     assert module._reason(ValueError()) == "ValueError"
+
+
+def test_a_python_without_certificates_can_still_download(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    (tmp_path / "none.pem").touch()
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none.pem"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))
+    assert not ssl.create_default_context().get_ca_certs()
+    (handler,) = (one for one in https_only().handlers if isinstance(one, urllib.request.HTTPSHandler))
+    assert handler._context.get_ca_certs()

@@ -1,0 +1,73 @@
+"""What differs between operating systems, in one place: files that others hold open, syncing, locks, quoting."""
+
+import contextlib
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from typing import IO, Any, TypeVar
+
+Result = TypeVar("Result")
+
+WINDOWS = sys.platform == "win32"
+PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds
+SAFE = re.compile(r"[\w./\\:=+-]+", re.ASCII)  # what cmd.exe and PowerShell pass on without quotes
+LOCKED_BYTE = 1 << 40  # beyond the end of any file: Windows lets nobody read the bytes that are locked
+
+
+def patiently(action: Callable[..., Result], *arguments: Any) -> Result:
+    """`action(*arguments)`. Windows refuses to rename or remove a file that a virus scanner, an indexer or a reader
+    has open, which is over in a moment: it is tried again for 1.5 seconds.
+    """
+    for pause in PAUSES if WINDOWS else ():
+        try:
+            return action(*arguments)
+        except PermissionError:
+            time.sleep(pause)
+    return action(*arguments)
+
+
+def sync(file: IO[bytes]) -> None:
+    """Wait until a file is on the disk. On a Mac fsync alone leaves it in the memory of the drive."""
+    try:
+        import fcntl
+
+        fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # pyright: ignore[reportAttributeAccessIssue]
+    except (ImportError, AttributeError, OSError):  # another system, or a disk that cannot
+        os.fsync(file.fileno())
+
+
+def await_other_writers(file: IO[bytes]) -> None:
+    """Wait for other processes that called this for the same file. Closing the file lets the next one in. Moves the
+    file's position. Does nothing on a file system without locks.
+    """
+    with contextlib.suppress(OSError):
+        if WINDOWS:
+            import msvcrt
+
+            file.seek(LOCKED_BYTE)
+            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # pyright: ignore[reportAttributeAccessIssue]
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+
+
+def quoted(words: Iterable[str]) -> str:
+    """A command line to paste into this system's shell."""
+    if not WINDOWS:
+        return shlex.join(words)
+    return " ".join(word if SAFE.fullmatch(word) else _in_double_quotes(word) for word in words)
+
+
+def _in_double_quotes(word: str) -> str:
+    written = subprocess.list2cmdline([word])
+    return written if written.startswith('"') else f'"{written}"'
+
+
+def last_separator(path: str) -> int:
+    """Where the last component of a path begins to be separated from the folder, -1 if there is no folder."""
+    return max(path.rfind(separator) for separator in ("/\\" if WINDOWS else "/"))

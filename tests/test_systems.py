@@ -1,0 +1,134 @@
+"""What differs between operating systems. Other systems are imitated here: what their modules offer, and refuse."""
+
+import os
+import subprocess
+import sys
+import types
+
+import pytest
+
+from jaxquard import doctor, files, systems
+from jaxquard.errors import JaxquardError, RunError
+from jaxquard.runs.directory import parted, runs_directory
+
+
+def refusing(times, real):
+    """`real`, but the first calls are refused, as Windows does while another program has the file open."""
+    left = [times]
+
+    def action(*arguments):
+        if left[0]:
+            left[0] -= 1
+            raise PermissionError(13, "The process cannot access the file because it is being used by another process")
+        return real(*arguments)
+
+    return action
+
+
+@pytest.fixture
+def windows(monkeypatch):
+    monkeypatch.setattr(systems, "WINDOWS", True)
+    monkeypatch.setattr(systems, "PAUSES", (0.0, 0.0))
+
+
+@pytest.mark.parametrize("name", ["replace", "rename"])
+def test_windows_refuses_a_rename_for_a_moment(monkeypatch, windows, tmp_path, name):
+    monkeypatch.setattr(os, name, refusing(2, getattr(os, name)))
+    if name == "replace":
+        files.write_atomically(tmp_path / "new", b"1")
+    else:
+        files.write_directory(tmp_path / "new", {"file": b"1"})
+    assert [path.name for path in tmp_path.iterdir()] == ["new"]
+
+
+def test_a_file_held_for_long_is_an_error_and_nothing_is_left(monkeypatch, windows, tmp_path):
+    monkeypatch.setattr(os, "replace", refusing(9, os.replace))
+    with pytest.raises(JaxquardError, match="being used by another process"):
+        files.write_atomically(tmp_path / "new", b"1")
+    assert not list(tmp_path.iterdir())
+
+
+def test_elsewhere_a_refusal_is_final(monkeypatch, tmp_path):
+    monkeypatch.setattr(os, "replace", refusing(1, os.replace))
+    with pytest.raises(JaxquardError):
+        files.write_atomically(tmp_path / "new", b"1")
+
+
+def test_a_mac_syncs_to_the_disk_itself(monkeypatch, tmp_path):
+    asked = []
+    mac = types.SimpleNamespace(F_FULLFSYNC=51, fcntl=lambda file, what: asked.append(what))
+    monkeypatch.setitem(sys.modules, "fcntl", mac)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: asked.append("fsync"))
+    with open(tmp_path / "file", "wb") as file:
+        systems.sync(file)
+    assert asked == [51]
+
+
+def test_a_journal_has_one_writer_at_a_time_on_windows_too(monkeypatch, windows, tmp_path):
+    locked = []
+
+    def locking(descriptor, mode, count):
+        locked.append((os.lseek(descriptor, 0, os.SEEK_CUR), mode, count))
+
+    monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(LK_LOCK=1, locking=locking))
+    with open(tmp_path / "file", "w+b", buffering=0) as file:
+        file.write(b"line\n")
+        systems.await_other_writers(file)
+    assert locked == [(systems.LOCKED_BYTE, 1, 1)]
+    assert (tmp_path / "file").read_bytes() == b"line\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "written"),
+    [
+        (r"C:\runs\a", r"C:\runs\a"),
+        (r"C:\my runs", r'"C:\my runs"'),
+        ("a&b", '"a&b"'),
+        ("100%", '"100%"'),
+        ("a;b,c", '"a;b,c"'),
+        ("", '""'),
+        ("it's", '"it\'s"'),
+    ],
+)
+def test_a_command_is_quoted_for_the_shells_of_windows(windows, word, written):
+    assert systems.quoted(["jaxquard", word]) == f"jaxquard {written}"
+
+
+def test_a_command_is_quoted_for_a_unix_shell():
+    assert systems.quoted(["jaxquard", "my runs"]) == "jaxquard 'my runs'"
+
+
+def test_a_path_of_windows_holds_an_at_sign(windows):
+    assert parted(r"C:\Users\me@work\runs\x") == (r"C:\Users\me@work\runs\x", "", "")
+    assert parted(r"C:\Users\me@work\runs\x@2") == (r"C:\Users\me@work\runs\x", "@", "2")
+    assert parted(r"runs\x@all") == (r"runs\x", "@", "all")
+
+
+def test_a_drive_that_is_not_there_is_named(monkeypatch):
+    for name in ("exists", "isdir"):
+        monkeypatch.setattr(os.path, name, lambda path: False)
+    with pytest.raises(RunError, match="/: there is no such drive"):
+        runs_directory("/no-such-drive/runs")
+
+
+def test_windows_hears_ctrl_break_and_has_no_hangup():
+    code = "import signal; del signal.SIGHUP; signal.SIGBREAK = signal.SIGUSR1\n"
+    code += "from jaxquard.runs.interrupts import SIGNALS; print([number.name for number in SIGNALS])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "['SIGINT', 'SIGTERM', 'SIGUSR1']"
+
+
+def test_the_last_words_are_said_where_select_knows_sockets_only():
+    code = "import select; from jaxquard import systems; from jaxquard.runs import interrupts\n"
+    code += "systems.WINDOWS, select.select = True, None\ninterrupts.leave()"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (130, "jaxquard: interrupted\n")
+
+
+def test_the_doctor_knows_what_windows_lacks_where_jax_cannot_be_loaded():
+    def check_jax():
+        raise ImportError("DLL load failed while importing _jax: The specified module could not be found.")
+        yield
+
+    (check,) = doctor._attempt("JAX", check_jax)
+    assert "Visual C++" in str(check.remedy)
