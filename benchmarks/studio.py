@@ -117,7 +117,7 @@ def watched(runs: Path, port: int, browser: Browser) -> list[Row]:
         alone.append(train(runs, f"alone-{k}", EPOCHS))
         pages = [browser.new_page() for _ in range(PAGES)]
         for page in pages:
-            page.goto(f"http://127.0.0.1:{port}/#/train")
+            page.goto(f"http://127.0.0.1:{port}/#/learn")
             page.wait_for_selector(".watched")
         seen.append(train(runs, f"watched-{k}", EPOCHS))
         asked = training(runs, f"asked-{k}", EPOCHS)

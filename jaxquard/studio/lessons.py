@@ -14,7 +14,7 @@ from jaxquard import lessons
 from jaxquard.lessons import page
 from jaxquard.lessons.lesson import Lesson
 from jaxquard.lessons.run import Result, judged, read, shipped
-from jaxquard.studio.drawing import drawn
+from jaxquard.studio.charts import drawn
 
 LAST = Path("lessons")  # where `jaxquard lesson` leaves its results
 

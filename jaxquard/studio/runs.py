@@ -17,9 +17,9 @@ from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
 from jaxquard.runs.journal import own_evaluation
 from jaxquard.runs.ranking import ranking, verdict
-from jaxquard.studio import curves
+from jaxquard.studio import charts
+from jaxquard.studio.learn import arguments
 from jaxquard.studio.security import without_paths
-from jaxquard.studio.settings import arguments
 from jaxquard.studio.watch import Sight, Watch, modified, status_of
 
 Summary = dict[str, Any]
@@ -137,7 +137,7 @@ def details(reader: Reader, name: str) -> dict[str, Any]:
         "networks": [{key: getattr(one, key) for key in ("seed", *swept)} for one in config.networks()],
         "ranking": [row | {"val_accuracy": list(row["val_accuracy"].values)} for row in ranked],
         "verdict": verdict(ranked) if ranked else None,
-        "groups": curves.groups_of(ranked),
+        "groups": charts.groups_of(ranked),
         "journal": run.journal(),
     }
 
@@ -146,7 +146,7 @@ def charts_of(reader: Reader, name: str) -> list[dict[str, Any]]:
     """How a run learned, in charts; a sweep's by setting."""
     run = reader.find(name).run
     swept = [name for name, _ in run.config.sweep]
-    return curves.of_run(curves.lines_of(run), curves.groups_of(ranking([run], swept)) if swept else [])
+    return charts.of_run(charts.lines_of(run), charts.groups_of(ranking([run], swept)) if swept else [])
 
 
 async def list_runs(request: Request) -> JSONResponse:
@@ -165,7 +165,7 @@ async def one_run(request: Request) -> JSONResponse:
     return JSONResponse(found | {"job": job["job"], "error": found["error"] or job["error"]})
 
 
-async def charts(request: Request) -> JSONResponse:
+async def show_charts(request: Request) -> JSONResponse:
     """How a run learned, in charts."""
     reader, name = request.app.state.reader, request.path_params["run"]
     return JSONResponse({"charts": await to_thread.run_sync(charts_of, reader, name)})
@@ -174,5 +174,5 @@ async def charts(request: Request) -> JSONResponse:
 routes = [
     Route("/api/runs", list_runs),
     Route("/api/runs/{run}", one_run),
-    Route("/api/runs/{run}/charts", charts),
+    Route("/api/runs/{run}/charts", show_charts),
 ]

@@ -33,25 +33,23 @@ from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.installed import how_to_add
 from jaxquard.studio import (
     Studio,
-    comparing,
+    compare,
+    draw,
     events,
-    judging,
+    inside,
+    learn,
     lessons,
-    looking,
+    mistakes,
     models,
-    neurons,
-    predicting,
     runs,
-    settings,
     trainer,
-    weights,
 )
 from jaxquard.studio.runs import Reader
 from jaxquard.studio.security import Guard, refused, without_paths
 from jaxquard.studio.trainer import Trainer
 from jaxquard.studio.watch import Watch
 
-ROOMS = (predicting, settings, runs, weights, comparing, trainer, events, lessons, models, looking, neurons, judging)
+ROOMS = (learn, inside, mistakes, draw, compare, lessons, events, models, runs, trainer)
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {
@@ -130,7 +128,7 @@ async def on_our_error(request: Request, error: Exception) -> JSONResponse:
     studio: Studio = request.app.state.studio
     said = without_paths(str(error), studio.runs, studio.data_dir).replace("\n", " ")
     named = said.partition(":")[0]
-    return JSONResponse({"error": said} | ({"setting": named} if named in settings.FIELDS else {}), status)
+    return JSONResponse({"error": said} | ({"setting": named} if named in learn.FIELDS else {}), status)
 
 
 def create_app(studio: Studio) -> Starlette:

@@ -28,8 +28,8 @@ from jaxquard.runs import directory
 from jaxquard.runs.interrupts import AT_ONCE, INTERRUPTED
 from jaxquard.runs.lock import handles_sigterm
 from jaxquard.studio import Studio
+from jaxquard.studio.learn import arguments, checked
 from jaxquard.studio.security import read_json, without_paths
-from jaxquard.studio.settings import arguments, checked
 from jaxquard.studio.watch import ELSEWHERE, TICK, Watch, status_of
 
 JAXQUARD = [sys.executable, "-P", "-c", "from jaxquard.cli import main; main()"]

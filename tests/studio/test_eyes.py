@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxquard.studio.eyes import features, labelled, learned_from, make_eyes, png
+from jaxquard.studio.inside import features, labelled, learned_from, make_eyes, png
 
 KINDS = {
     "mlp": {"hidden": (7, 5)},

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.studio.neurons import exciting, incoming, layer_units, neuron
+from jaxquard.studio.inside import exciting, incoming, layer_units, neuron
 
 
 def test_the_strongest_weights_by_brute_force():

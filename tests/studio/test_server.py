@@ -64,7 +64,7 @@ PLACES = ["/static/", "/api/runs/", "/api/lessons/", "/api/models/", "/"]
 
 def test_the_page_and_every_file_of_it_and_no_other(ask):
     files = static_files()
-    assert {"index.html", "app.js", "style.css", "views/train.js"} <= set(files)
+    assert {"index.html", "app.js", "style.css", "views/learn.js"} <= set(files)
     for name, file in files.items():
         answer = ask("GET", f"/static/{name}")
         assert (answer.status, answer.body) == (200, file.content)

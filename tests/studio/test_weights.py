@@ -7,7 +7,7 @@ import pytest
 from jaxquard.nn.pooling import space_to_depth
 from jaxquard.runs import tensors
 from jaxquard.runs.directory import Run
-from jaxquard.studio.weights import UNITS, as_pixels, first_layer, histogram, snapshot
+from jaxquard.studio.learn import UNITS, as_pixels, first_layer, histogram, snapshot
 
 
 def test_the_weights_of_a_network_against_its_start(get, root):

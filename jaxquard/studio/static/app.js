@@ -1,18 +1,10 @@
 // The shell: which view the address names, the navigation, the connection's state, the token's form.
 
-import { h, clear, fault, labelled } from "./dom.js";
-import { Events } from "./events.js";
-import * as http from "./http.js";
+import { h, clear, fault, labelled } from "./parts/dom.js";
+import { Events } from "./parts/events.js";
+import * as http from "./parts/http.js";
 
-const VIEWS = {
-  train: "Train",
-  look: "Look inside",
-  mistakes: "Mistakes",
-  own: "Your own",
-  compare: "Compare",
-  lessons: "Lessons",
-};
-const MODULES = { compare: "runs" }; // a view's module has the view's name, but for this one
+const VIEWS = ["Learn", "Inside", "Mistakes", "Draw", "Compare", "Lessons"]; // in lower case: its module, its address
 
 const root = document.getElementById("view");
 const events = new Events();
@@ -28,12 +20,13 @@ function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
 
-/** `#/look/seed-1@0?x=1` -> ["look", ["seed-1@0"] with query {x: 1}]; anything unknown is the first view. */
+/** `#/inside/seed-1@0?x=1` -> ["Inside", ["seed-1@0"] with query {x: 1}]; anything unknown is the first view. */
 function where() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, ...params] = path.split("/").filter(Boolean).map(decoded);
   params.query = new URLSearchParams(query);
-  return Object.hasOwn(VIEWS, name) ? [name, params] : ["train", Object.assign([], { query: new URLSearchParams() })];
+  const view = VIEWS.find((title) => title.toLowerCase() === name);
+  return view ? [view, params] : [VIEWS[0], Object.assign([], { query: new URLSearchParams() })];
 }
 
 /** A part of an address as it was meant; where it is written wrongly, as it stands. */
@@ -51,9 +44,9 @@ async function route(moved = false) {
   const mine = { cleanup: null, failed: false };
   shown.cleanup?.();
   shown = mine;
-  document.title = `${VIEWS[name]} · Jaxquard studio`;
+  document.title = `${name} · Jaxquard studio`;
   navigation(name);
-  const section = h("section", { class: `view ${name}` });
+  const section = h("section", { class: `view ${name.toLowerCase()}` });
   clear(root, section);
   if (moved) {
     root.focus({ preventScroll: true }); // at once: while the view loads the reader may have moved on
@@ -66,19 +59,19 @@ async function route(moved = false) {
 
 async function show(name, section, params, mine) {
   try {
-    const view = await import(`./views/${MODULES[name] ?? name}.js`);
+    const view = await import(`./views/${name.toLowerCase()}.js`);
     return await view.show(section, params, tools);
   } catch (error) {
     console.error(error);
-    clear(section, h("h1", {}, VIEWS[name]), fault(error.message));
+    clear(section, h("h1", {}, name), fault(error.message));
     mine.failed = true;
     return null;
   }
 }
 
 function navigation(current) {
-  const link = ([name, title]) => h("a", { href: `#/${name}`, "aria-current": name === current && "page" }, title);
-  clear(document.getElementById("views"), Object.entries(VIEWS).map(link));
+  const link = (name) => h("a", { href: `#/${name.toLowerCase()}`, "aria-current": name === current && "page" }, name);
+  clear(document.getElementById("views"), VIEWS.map(link));
 }
 
 function connection() {

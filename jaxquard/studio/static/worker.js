@@ -1,7 +1,7 @@
 // Shared by all windows of a browser: one stream of events for all of them, because a browser opens only six
 // connections to a server. Its name is the token. It listens while at least one window can be seen.
 
-import { Stream } from "./stream.js";
+import { Stream } from "./parts/stream.js";
 
 const seen = new Set(); // the ports of the windows that can be seen
 const stream = new Stream(self.name, (event) => seen.forEach((port) => port.postMessage(event)));

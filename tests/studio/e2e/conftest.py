@@ -6,6 +6,7 @@ them. Screenshots go to the test's own folder, or to the one that STUDIO_SCREENS
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -20,6 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from jaxquard.errors import RunError
 from jaxquard.runs.lock import refuse_if_in_use
+from jaxquard.studio.server import STATIC
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 ARGUMENTS += ["--disable-sync", "--no-first-run"]
@@ -158,11 +160,13 @@ def page(context: BrowserContext) -> Iterator[Page]:
 
 @pytest.fixture
 def ask(page: Page) -> Callable[..., Any]:
-    """What a JavaScript expression comes to, `modules` being the page's modules by name."""
+    """What a JavaScript expression comes to, `modules.name` being a module of the page."""
     page.goto("/#/lessons")
+    paths = {path.stem: path.relative_to(STATIC) for path in STATIC.glob("*/*.js")}
 
-    def answer(body: str, *names: str, given: Any = None) -> Any:
-        imports = "; ".join(f"modules['{name}'] = await import('/static/{name}.js')" for name in names)
+    def answer(body: str, given: Any = None) -> Any:
+        names = sorted(set(re.findall(r"modules\.(\w+)", body)))
+        imports = "; ".join(f"modules.{name} = await import('/static/{paths[name]}')" for name in names)
         return page.evaluate(f"async (given) => {{ const modules = {{}}; {imports}; {body} }}", given)
 
     return answer

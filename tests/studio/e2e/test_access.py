@@ -6,10 +6,10 @@ from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.check
 VIEWS = {
-    "train": "#/train/careful",
-    "look": "#/look/careful@0/7",
+    "learn": "#/learn/careful",
+    "inside": "#/inside/careful@0/7",
     "mistakes": "#/mistakes/careful@0",
-    "own": "#/own",
+    "draw": "#/draw",
     "compare": "#/compare?run=careful&run=hasty",
     "lessons": "#/lessons",
     "lesson": "#/lessons/calibration",
@@ -47,7 +47,7 @@ def test_nothing_scrolls_sideways_on_a_telephone(page, view, shoot):
 
 
 def test_with_the_keyboard_alone(page):
-    page.goto("/#/train")
+    page.goto("/#/learn")
     expect(page.locator("main h1")).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_text("Skip to the content")).to_be_focused()
@@ -64,7 +64,7 @@ def test_with_the_keyboard_alone(page):
 @pytest.mark.parametrize("size", [(1280, 900), (360, 740)])
 def test_the_bar_beneath_the_form_hides_no_field_that_has_the_focus(page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
-    page.goto("/#/train")
+    page.goto("/#/learn")
     expect(page.locator("#command")).not_to_be_empty()
     page.get_by_label("Recipe to start from").focus()
     seen = 0

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from jaxquard.charts import theme
 from jaxquard.runs.directory import Run
-from jaxquard.studio import curves
+from jaxquard.studio import charts
 
 pytestmark = pytest.mark.check
 
@@ -35,7 +35,6 @@ def test_the_latest_wish_is_done_and_not_every_one(ask):
         lazy.end();
         return done;
         """,
-        "lazy",
     )
     assert 1 < len(done) < 20
     assert done[-1] == 20
@@ -59,7 +58,6 @@ def test_what_is_out_of_sight_waits(ask):
         lazy.end();
         return done;
         """,
-        "lazy",
     )
     assert done == [True]
 
@@ -90,8 +88,8 @@ def test_a_run_under_way_is_drawn_with_the_figures_that_it_has_at_rest(ask, netw
     if networks > 1:
         lines[3]["val_loss"][1] = None  # diverged there
         lines[4]["grad_norm"]["1"] = [None] * networks
-    live = ask("return modules.curves.curves(given)", "curves", given=lines)
-    rest = curves.of_run(lines)
+    live = ask("return modules.curves.curves(given)", given=lines)
+    rest = charts.of_run(lines)
     assert [one["name"] for one in live] == [one["name"] for one in rest]
     for drawn, chart in zip(live, rest, strict=True):
         assert drawn["title"].replace("’", "'") == " ".join(chart["spec"]["title"]["text"])
@@ -107,8 +105,8 @@ def test_a_run_under_way_is_drawn_with_the_figures_that_it_has_at_rest(ask, netw
 def test_a_sweep_is_drawn_by_setting_alike_live_and_at_rest(ask):
     lines = journal(5, 4)
     groups = [{"label": "l2 0.1", "networks": [0, 2]}, {"label": "l2 0.2", "networks": [1, 3]}]
-    live = ask("return modules.curves.curves(...given)", "curves", given=[lines, groups])
-    rest = curves.of_run(lines, groups)
+    live = ask("return modules.curves.curves(...given)", given=[lines, groups])
+    rest = charts.of_run(lines, groups)
     for drawn, chart in zip(live, rest, strict=True):
         assert drawn["title"].replace("’", "'") == " ".join(chart["spec"]["title"]["text"])
         rows = {(row[0], row[1]): row[2] for row in drawn["table"]["rows"]}
@@ -124,9 +122,9 @@ def test_a_network_that_diverged_has_no_figures_from_there_on_live_and_at_rest(a
     event = {"event": "diverged", "step": 22, "bad_step": 21, "network": 1, "quantity": "loss"}
     run = Run(tmp_path)
     run.journal_file.write_text("".join(json.dumps(line) + "\n" for line in [*lines, event]))
-    rest = curves.of_run(curves.lines_of(run))
+    rest = charts.of_run(charts.lines_of(run))
     diverged = [{"network": 1, "step": 21, "quantity": "loss"}]
-    live = ask("return modules.curves.curves(...given)", "curves", given=[lines, [], diverged])
+    live = ask("return modules.curves.curves(...given)", given=[lines, [], diverged])
     for drawn, chart in zip(live, rest, strict=True):
         rows = {(row[0], row[1]): row[2] for row in drawn["table"]["rows"]}
         assert rows == {(row[0], row[1]): pytest.approx(row[2]) for row in chart["table"]["rows"]}
@@ -149,7 +147,10 @@ def test_the_page_and_the_charts_have_the_same_colours(ask):
     ],
 )
 def test_ticks_are_round_numbers_and_epochs_are_whole(ask, ends, whole, ticks):
-    found = ask("return modules.plot.linear(...given)", "plot", given=[ends, 8 if ends != (1e-7, 3e-7) else 5, whole])
+    found = ask(
+        "return modules.plot.linear(...given)",
+        given=[ends, 8 if ends != (1e-7, 3e-7) else 5, whole],
+    )
     assert found == pytest.approx(ticks)
 
 
@@ -163,7 +164,7 @@ def test_ticks_are_round_numbers_and_epochs_are_whole(ask, ends, whole, ticks):
     ],
 )
 def test_a_logarithmic_axis_always_has_ticks(ask, ends, ticks):
-    assert ask("return modules.plot.logarithmic(given)", "plot", given=ends) == pytest.approx(ticks)
+    assert ask("return modules.plot.logarithmic(given)", given=ends) == pytest.approx(ticks)
 
 
 @pytest.mark.parametrize("epochs", [1, 2, 900])
@@ -184,9 +185,6 @@ def test_every_chart_of_a_run_under_way_has_its_curve_on_the_canvas(ask, network
           return count;
         });
         """,
-        "curves",
-        "palette",
-        "plot",
         given=journal(epochs, networks),
     )
     assert len(inked) >= 4
@@ -210,7 +208,6 @@ def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
         lazy.end();
         return done;
         """,
-        "lazy",
     )
     assert done == 2
 
@@ -220,7 +217,7 @@ def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
     [(0.123456, "0.1235"), (12, "12"), (123456.7, "123500"), (None, "–"), ("a", "a"), (-1e-9, "-1e-9")],
 )
 def test_figures_are_told_to_four_digits(ask, value, text):
-    assert ask("return modules.chart.shown(given)", "chart", given=value) == text
+    assert ask("return modules.chart.shown(given)", given=value) == text
 
 
 def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
@@ -236,7 +233,6 @@ def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
           stream.open();
         });
         """,
-        "stream",
     )
     assert said == ["lost", "as many pages are open as there can be"]
 
@@ -255,14 +251,13 @@ def test_what_is_drawn_too_late_is_for_nobody(ask):
         [left, never].forEach((element) => modules.chart.draw(element, chart));
         return [kept, left, never].map((element) => element.childElementCount);
         """,
-        "chart",
     )
     assert drawn == [1, 0, 0]
 
 
 def test_a_chart_library_that_did_not_come_is_asked_for_again_and_figures_that_were_closed_stay_closed(page, ask):
     page.route("**/static/vega.js*", lambda route: route.abort())
-    chart = curves.of_run(journal(3, 1))[0]
+    chart = charts.of_run(journal(3, 1))[0]
     failed = ask(
         """
         window.place = document.createElement("div");
@@ -278,7 +273,6 @@ def test_a_chart_library_that_did_not_come_is_asked_for_again_and_figures_that_w
         await again();
         return [first, details.open];
         """,
-        "chart",
         given=chart,
     )
     assert failed == [True, False]

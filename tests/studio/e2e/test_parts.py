@@ -5,7 +5,7 @@ import pytest
 pytestmark = pytest.mark.check
 
 LIVE = """
-const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, () => {});
+const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
 const journal = [{ epoch: 7, seconds: 2 }];
 live.take({ status: given.status, epoch: 7, epochs: 10, parameters: 5, networks: [{ seed: 0 }], journal });
 live.jobIs(given.job);
@@ -26,7 +26,7 @@ PAUSED = {"job": "mine", "status": "paused", "error": None}
     ],
 )
 def test_how_a_training_ended_is_said_and_time_left_only_while_it_goes_on(ask, status, job, shown, said):
-    chip, words, how = ask(LIVE, "views/live", given={"status": status, "job": job})
+    chip, words, how = ask(LIVE, given={"status": status, "job": job})
     assert (chip, words) == (shown, said)
     assert ("about 6.0 s left" in how) == (status == "running")
 
@@ -34,21 +34,20 @@ def test_how_a_training_ended_is_said_and_time_left_only_while_it_goes_on(ask, s
 def test_of_a_sweep_the_ends_are_shown_and_no_mean(ask):
     shown = ask(
         """
-        const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, () => {});
+        const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
         const networks = [{ seed: 0, l2: 0 }, { seed: 0, l2: 1 }, { seed: 0, l2: 2 }];
         const journal = [{ epoch: 1, seconds: 2, val_accuracy: [0.8, null, 0.9] }];
         const detail = { status: "finished", epoch: 1, epochs: 1, parameters: 5, networks, journal };
         live.take({ ...detail, sweep: { l2: [0, 1, 2] } });
         return [live.figures, live.how].map((element) => element.textContent);
         """,
-        "views/live",
     )
     assert shown[0] == "validation accuracy80.0 % … 90.0 %"
     assert shown[1].endswith("3 networks, from the least to the greatest")
 
 
 TOLD = """
-const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, () => {});
+const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
 const facts = { epoch: 3, epochs: 9, parameters: 5, networks: [{ seed: 0 }, { seed: 1 }], journal: [] };
 live.take({ ...facts, steps_per_epoch: 100, ...given });
 const parts = [live.words, live.tested, live.ranking, live.figures];
@@ -58,25 +57,25 @@ LOST = {"network": 1, "step": 250, "quantity": "loss"}
 
 
 def test_a_run_that_diverged_says_at_which_step_and_in_what(ask):
-    words = ask(TOLD, "views/live", given={"status": "diverged", "networks": [{"seed": 0}], "diverged": [LOST]})[0]
+    words = ask(TOLD, given={"status": "diverged", "networks": [{"seed": 0}], "diverged": [LOST]})[0]
     assert words.startswith("It diverged at step 250, in epoch 3: the loss was no longer finite.")
-    words = ask(TOLD, "views/live", given={"status": "finished", "diverged": [LOST]})[0]
+    words = ask(TOLD, given={"status": "finished", "diverged": [LOST]})[0]
     assert words == "Network 1 diverged at step 250, in epoch 3: the loss was no longer finite."
     many = [LOST | {"network": k} for k in range(9)]
-    words = ask(TOLD, "views/live", given={"status": "running", "diverged": many})[0]
+    words = ask(TOLD, given={"status": "running", "diverged": many})[0]
     assert words.endswith("So did 6 other networks.")
 
 
 def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(ask):
     confusion = {"true": "Shirt", "predicted": "Coat", "count": 97.6, "of": 1000, "networks": 2}
     given = {"status": "finished", "confusion": confusion, "test_accuracy": [0.89, 0.91]}
-    _, tested, _, figures = ask(TOLD, "views/live", given=given)
+    _, tested, _, figures = ask(TOLD, given=given)
     assert figures == "test accuracy90.0 %"
     assert tested == (
         "In the test at its end, most often confused: Shirt, taken for Coat "
         "(on average 98 of 1000 images; the commonest confusion in 2 of 2 networks)."
     )
-    assert ask(TOLD, "views/live", given=given | {"status": "stopped"})[1::2] == ["", ""]
+    assert ask(TOLD, given=given | {"status": "stopped"})[1::2] == ["", ""]
 
 
 def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(ask):
@@ -86,10 +85,10 @@ def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(ask):
         {"settings": {"hidden": None}, "val_accuracy": [None], "networks": ["mine@2"]},
     ]
     given = {"status": "finished", "ranking": ranking, "verdict": "within the noise, not a win"}
-    shown = ask(TOLD, "views/live", given=given)[2]
+    shown = ask(TOLD, given=given)[2]
     assert "hiddenvalidation accuracynetworks4, 591.00 ± 0.40 %mine@0 mine@1not set–mine@2" in shown
     assert shown.endswith("Within the noise, not a win.")
-    assert ask(TOLD, "views/live", given=given | {"status": "running"})[2] == ""
+    assert ask(TOLD, given=given | {"status": "running"})[2] == ""
 
 
 @pytest.mark.parametrize(
@@ -103,19 +102,18 @@ def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(ask):
     ],
 )
 def test_a_setting_is_written_in_words_whatever_it_is(ask, value, words):
-    assert ask("return modules['views/status'].written(given)", "views/status", given=value) == words
+    assert ask("return modules.words.written(given)", given=value) == words
 
 
 def test_a_damaged_run_says_what_is_wrong_and_makes_up_no_figure(ask):
     seen = ask(
         """
-        const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, () => {});
+        const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
         const error = "evaluations.jsonl: line 1 is damaged";
         const unknown = { epoch: 0, epochs: null, parameters: null, journal: [] };
         live.take({ ...unknown, status: "damaged", networks: [{ seed: 0 }], error });
         return [live.progress.hidden, ...[live.status, live.words, live.how].map((element) => element.textContent)];
         """,
-        "views/live",
     )
     assert seen == [True, "damaged", "evaluations.jsonl: line 1 is damaged", ""]
 
@@ -124,7 +122,7 @@ def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refu
     seen = ask(
         """
         const refuse = async () => { throw new Error("mine: is trained on another machine"); };
-        const live = new modules["views/live"].Live("mine", { http: {}, announce() {} }, refuse);
+        const live = new modules.live.Live("mine", { http: {}, announce() {} }, refuse);
         document.querySelector("main").append(live.element);
         const networks = [{ seed: 0 }];
         live.jobIs({ job: "mine", status: "running" });
@@ -139,7 +137,6 @@ def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refu
         }
         return [...places, live.fault.textContent, live.fault.getAttribute("role")];
         """,
-        "views/live",
     )
     assert seen == ["the row", "Continue", "mine: is trained on another machine", "alert"]
 
@@ -147,20 +144,19 @@ def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refu
 def test_the_newest_weights_say_from_when_they_are(ask):
     text = ask(
         """
-        const weights = new modules["views/weights"].Weights("mine", [{ seed: 0 }], {});
+        const weights = new modules.live.Weights("mine", [{ seed: 0 }], {});
         const histogram = { edges: [0, 1, 2], start: [1, 2], now: [2, 1] };
         const first = { sentence: "", images: [], width: 1, height: 1 };
         weights.show({ epoch: 28, layers: [{ name: "layer 1", shape: [3], histogram }], first_layer: first });
         return weights.element.textContent;
         """,
-        "views/weights",
     )
     assert "Line: after epoch 28." in text
     assert "now" not in text
 
 
 def test_a_network_that_diverged_gives_no_answer(ask):
-    said = ask("return modules['views/answer'].sentence({ label: null, probability: null })", "views/answer")
+    said = ask("return modules.draw.sentence({ label: null, probability: null })")
     assert said == "no answer: the network’s logits are not finite"
 
 
@@ -174,7 +170,7 @@ def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_
         ];
         const datasets = [["large", 60000], ["small", 1497]].map(([name, train]) => ({ name, title: name, train }));
         const recipes = [{ name: "original", config: {} }];
-        const knobs = new modules["views/knobs"].Knobs({ recipes, settings, datasets }, () => {});
+        const knobs = new modules.form.Knobs({ recipes, settings, datasets }, () => {});
         document.querySelector("main").append(knobs.element);
         const set = (name, value) => {
           const input = document.getElementById(`set-${name}`);
@@ -185,7 +181,6 @@ def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_
         return [knobs.chosen.settings.validation, set("dataset", "small"), set("dataset", "large"),
           set("validation", 100), set("dataset", "small")];
         """,
-        "views/knobs",
     )
     assert held_out == [5000, 249, 5000, 100, 100]
 
@@ -201,7 +196,7 @@ def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
           { ...field, name: "temperature", needs: ["teacher"] },
         ];
         const info = { recipes: [{ name: "original", config: {} }], settings, datasets: [] };
-        const knobs = new modules["views/knobs"].Knobs(info, () => {});
+        const knobs = new modules.form.Knobs(info, () => {});
         document.querySelector("main").append(knobs.element);
         const set = (name, value) => {
           const input = document.getElementById(`set-${name}`);
@@ -213,7 +208,6 @@ def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
         for (const details of document.querySelectorAll("details")) details.open = true;
         return [set("temperature", "3"), set("widths", "8"), set("teacher", "run"), set("model", "cnn")];
         """,
-        "views/knobs",
     )
     assert seen == [
         [[], []],
@@ -226,7 +220,7 @@ def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
 def test_the_queue_leaves_its_buttons_under_the_finger(ask):
     outcome = ask(
         """
-        const queue = new modules["views/queue"].Queue(() => {}, () => {});
+        const queue = new modules.learn.Queue(() => {}, () => {});
         document.querySelector("main").append(queue.element);
         const job = (name, status) => ({ job: name, run: null, command: name, status, error: null });
         const focused = () => document.activeElement.getAttribute("aria-label");
@@ -238,7 +232,6 @@ def test_the_queue_leaves_its_buttons_under_the_finger(ask):
         queue.show([job("a", "running"), job("b", "queued")], null);
         return [same, focused()];
         """,
-        "views/queue",
     )
     assert outcome == [True, "Take out: b"]
 
@@ -248,7 +241,7 @@ def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(as
         """
         const asked = [];
         const refuse = async (...what) => { asked.push(what); throw new Error("a: is not training"); };
-        const queue = new modules["views/queue"].Queue(() => {}, refuse);
+        const queue = new modules.learn.Queue(() => {}, refuse);
         const job = (name, status) => ({ job: name, run: null, command: name, status, error: null });
         queue.show([job("a", "running")], null);
         queue.list.querySelector("button").click();
@@ -256,7 +249,6 @@ def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(as
         queue.show([job("a", "stopping"), job("b", "queued")], null);
         return [asked, queue.fault.textContent];
         """,
-        "views/queue",
     )
     assert seen == [[["a", "stop"]], "a: is not training"]
 
@@ -265,12 +257,11 @@ def test_what_was_paused_before_it_had_a_run_can_go_on_or_be_taken_out(ask):
     asked = ask(
         """
         const asked = [];
-        const queue = new modules["views/queue"].Queue(() => {}, (...what) => asked.push(what));
+        const queue = new modules.learn.Queue(() => {}, (...what) => asked.push(what));
         queue.show([{ job: "a", run: null, command: "a", status: "paused", error: null }], null);
         queue.list.querySelectorAll("button").forEach((button) => button.click());
         return asked;
         """,
-        "views/queue",
     )
     assert asked == [["a", "continue"], ["a", "stop"]]
 
@@ -281,10 +272,9 @@ def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
         const field = { group: "Training", help: "", needs: [], first: true };
         const settings = [{ ...field, name: "epochs", type: "int", default: 3 }];
         const info = { recipes: [{ name: "original", config: {} }], settings, datasets: [] };
-        window.knobs = new modules["views/knobs"].Knobs(info, () => {});
+        window.knobs = new modules.form.Knobs(info, () => {});
         document.querySelector("main").append(knobs.element);
         """,
-        "views/knobs",
     )
     page.locator("#set-epochs").press_sequentially("e")
     assert page.evaluate("knobs.chosen.settings") == {"epochs": "not a number"}
@@ -297,11 +287,10 @@ def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
         const events = { on: () => ((listening += 1), () => (listening -= 1)) };
         const http = { get: () => Promise.reject(new Error("away")) };
         const params = { query: new URLSearchParams("run=a") };
-        const opened = modules["views/runs"].show(document.createElement("div"), params, { http, events });
+        const opened = modules.compare.show(document.createElement("div"), params, { http, events });
         await opened.catch(() => {});
         return listening;
         """,
-        "views/runs",
     )
     assert listening == 0
 
@@ -327,7 +316,7 @@ def test_the_table_of_runs(ask):
     rows = ask(
         COMPARE
         + """
-        await modules["views/runs"].show(root, { query: new URLSearchParams() }, tools);
+        await modules.compare.show(root, { query: new URLSearchParams() }, tools);
         const link = () => root.querySelector("tbody a");
         const first = link();
         first.focus();
@@ -337,7 +326,6 @@ def test_the_table_of_runs(ask):
         const cells = rows.map((row) => [...row.cells].map((cell) => cell.textContent));
         return [...cells, link() !== first && document.activeElement === link()];
         """,
-        "views/runs",
     )
     assert rows[0][2:8] == ["finished", "a", "1 of 1", "3", "5", "80.00 … 90.00 %"]
     assert rows[1][1:5] == ["lost", "damagedline 1 is damaged", "–", "–"]
@@ -351,12 +339,11 @@ def test_a_table_that_comes_after_the_view_was_left_changes_no_address(ask):
         + """
         const before = location.href;
         const params = { query: new URLSearchParams("run=gone") };
-        const opened = modules["views/runs"].show(root, params, tools);
+        const opened = modules.compare.show(root, params, tools);
         root.remove();
         await opened;
         return [before, location.href];
         """,
-        "views/runs",
     )
     assert addresses[0] == addresses[1]
 
@@ -369,12 +356,11 @@ def test_logits_that_are_not_finite_have_no_difference(ask):
         const softmax = [{ ...unknown, class: "a", logit: null }, { ...unknown, class: "b", logit: 2 }];
         const image = { index: 0, label: "a", predicted: null, png: "data:,", saliency: { png: "data:," } };
         const parts = { ...image, neighbours: [], layers: [layer], softmax, largest: null, sum: null };
-        const made = modules["views/journey"].journey(parts, { open() {}, neuron() {} });
+        const made = modules.inside.journey(parts, { open() {}, neuron() {} });
         const root = document.createElement("div");
         root.append(...made);
         return [...root.querySelectorAll(".numbers tbody tr")].map((row) => row.cells[2].textContent);
         """,
-        "views/journey",
     )
     assert text == ["–", "–"]
 
@@ -385,13 +371,12 @@ def test_while_a_part_waits_for_its_first_content_it_says_so(ask):
         const place = document.createElement("div");
         const seen = [];
         for (const words of ["first", "second"]) {
-          const filled = modules["views/fill"].fill(place, async () => words);
+          const filled = modules.dom.fill(place, async () => words);
           seen.push(place.textContent);
           await filled;
         }
         return [...seen, place.textContent];
         """,
-        "views/fill",
     )
     assert seen == ["Working…", "first", "second"]
 
@@ -400,7 +385,7 @@ def test_the_cell_that_was_clicked_is_the_tab_stop(ask):
     stops = ask(
         """
         const confusion = [[1, 2], [3, 4]];
-        const table = modules["views/confusion"].confusionTable({ confusion, classes: ["a", "b"] }, () => {});
+        const table = modules.mistakes.confusionTable({ confusion, classes: ["a", "b"] }, () => {});
         document.querySelector("main").append(table);
         const stops = () => [...table.querySelectorAll("[tabindex='0']")].map((button) => button.textContent);
         const [first, , , last] = table.querySelectorAll("button");
@@ -410,7 +395,6 @@ def test_the_cell_that_was_clicked_is_the_tab_stop(ask):
         last.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
         return [before, then, stops()];
         """,
-        "views/confusion",
     )
     assert stops == [["1"], ["4"], ["2"]]
 
@@ -418,7 +402,7 @@ def test_the_cell_that_was_clicked_is_the_tab_stop(ask):
 # A sheet whose drawings come when `finish` is called.
 SHEET = """
 const drawn = [], late = [];
-const sheet = new modules["views/sheet"].Sheet((blob) => drawn.push(blob));
+const sheet = new modules.draw.Sheet((blob) => drawn.push(blob));
 document.querySelector("main").append(sheet.element);
 sheet.canvas.setPointerCapture = () => {};
 sheet.canvas.toBlob = (done) => late.push(done);
@@ -448,7 +432,6 @@ def test_one_pointer_draws(ask):
         point("lostpointercapture", 3);
         return [before, during, sheet.pen.down, late.length];
         """,
-        "views/sheet",
     )
     assert seen == [False, [True, True, 0], False, 1]
 
@@ -465,6 +448,5 @@ def test_a_drawing_that_comes_after_a_new_sheet_was_taken_is_dropped_and_the_bro
         late[1]("new");
         return [others, drawn];
         """,
-        "views/sheet",
     )
     assert seen == [[False, False, False], [None, "new"]]

@@ -9,14 +9,14 @@ import time
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from jaxquard.studio.curves import MOST
+from jaxquard.studio.charts import MOST
 
 pytestmark = pytest.mark.check
 
 
 def start(page: Page, epochs: int) -> str:
     """Train on the shapes from the page: the run's id, once its first epoch is there (no two tests ask for as many)."""
-    page.goto("/#/train")
+    page.goto("/#/learn")
     page.get_by_label("Dataset", exact=True).select_option(label="shapes.npz")
     settings = {"Validation": 100, "Hidden": 512, "Batch size": 1, "Epochs": epochs}
     for label, value in settings.items():

@@ -43,7 +43,7 @@ def heard(page: Page, epoch: int) -> None:
 def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed(journal, context: BrowserContext):
     pages = [context.new_page() for _ in range(WINDOWS)]
     for page in pages:
-        page.goto("/#/train/live")
+        page.goto("/#/learn/live")
         heard(page, 1)
     journal(2)
     for page in pages:
@@ -58,7 +58,7 @@ def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed
 
 def test_a_browser_without_shared_workers_has_a_stream_for_each_page(journal, page: Page):
     page.add_init_script("delete window.SharedWorker")
-    page.goto("/#/train/live")
+    page.goto("/#/learn/live")
     heard(page, 1)
     journal(2)
     heard(page, 2)
@@ -66,8 +66,8 @@ def test_a_browser_without_shared_workers_has_a_stream_for_each_page(journal, pa
 
 def test_a_page_that_can_be_seen_again_shows_what_it_has_missed(journal, page: Page, context: BrowserContext):
     other = context.new_page()
-    other.goto("/#/train/live")  # whose stream goes on
-    page.goto("/#/train/live")
+    other.goto("/#/learn/live")  # whose stream goes on
+    page.goto("/#/learn/live")
     heard(page, 1)
     turn = "(hidden) => {{ {} }}".format(
         "Object.defineProperty(document, 'hidden', { value: hidden, configurable: true });"

@@ -1,8 +1,8 @@
 // Lessons: claims put to the test. The list with its verdicts, and each lesson's page to read.
 
-import { h, scrolling } from "../dom.js";
-import { draw, erase } from "../chart.js";
-import { duration } from "./status.js";
+import { draw, erase } from "../parts/chart.js";
+import { h, scrolling } from "../parts/dom.js";
+import { duration } from "../parts/words.js";
 
 const VERDICTS = {
   holds: ["good", "it holds"],

@@ -1,0 +1,160 @@
+"""How a run learned, in charts: accuracy and loss, and what each layer's gradients, updates and units did."""
+
+import contextlib
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from jaxquard.charts import Chart, learning_curves, lines, theme
+from jaxquard.errors import UsageError
+from jaxquard.runs.directory import Run
+from jaxquard.runs.journal import Line
+from jaxquard.runs.ranking import ranking
+
+Group = dict[str, Any]  # a setting of a sweep: its `label`, and its `networks` by their numbers
+MOST = 400  # points in a line
+LINES = len(theme.COLORS)  # settings of a sweep that are drawn
+LAYERS = {
+    "gradients": ("grad_norm", "gradient", "How large the gradient is in each layer"),
+    "updates": ("update_norm", "update", "How far each layer's weights move in a step"),
+    "dead": ("dead", "share of dead units (%)", "Units that no longer react to any image"),
+}
+FIRST = {"each layer": "the first layer", "any image": "any image, in the first layer"}
+
+
+def of_run(epochs: Sequence[Line], groups: Sequence[Group] = ()) -> list[dict[str, Any]]:
+    """Every chart that a journal's epoch lines have figures for; a sweep's by setting, of layers the first alone."""
+    epochs = thinned(epochs)
+    if len(groups) > 1:
+        runs = {group["label"]: [of_networks(line, group["networks"]) for line in epochs] for group in groups}
+        layers = {name: lambda name=name: by_setting(runs, *LAYERS[name], log=name != "dead") for name in LAYERS}
+        return list(_with_figures(_learning(runs) | layers))
+    layers = {name: lambda name=name: by_layer(epochs, *LAYERS[name], log=name != "dead") for name in LAYERS}
+    return list(_with_figures(_learning({"run": epochs}) | layers))
+
+
+def groups_of(ranked: Sequence[dict[str, Any]]) -> list[Group]:
+    """A sweep's settings, the LINES best of them, in the order of their networks: `{"label", "networks"}`."""
+    found = [
+        {
+            "label": ", ".join(f"{name} {value}" for name, value in row["settings"].items()),
+            "networks": [int(network.partition("@")[2] or 0) for network in row["networks"]],
+        }
+        for row in ranked[:LINES]
+    ]
+    return sorted(found, key=lambda group: group["networks"][0])
+
+
+def of_networks(figure: Any, networks: Sequence[int]) -> Any:
+    """A line of a journal with the figures of these networks alone."""
+    if isinstance(figure, Mapping):
+        return {name: of_networks(value, networks) for name, value in figure.items()}
+    return [figure[k] for k in networks] if isinstance(figure, list) else figure  # else a step or an epoch
+
+
+def of_runs(runs: Mapping[str, Sequence[Line]]) -> list[dict[str, Any]]:
+    """Several runs in one chart of accuracy and one of loss."""
+    return list(_with_figures(_learning({name: thinned(epochs) for name, epochs in runs.items()})))
+
+
+def lines_of(run: Run) -> list[Line]:
+    """A run's epoch lines without the figures of networks from where they diverged on: an accuracy would be 0."""
+    lost = {line.get("network", 0): line["step"] for line in run.journal() if line.get("event") == "diverged"}
+
+    def sound(figure: Any, step: int) -> Any:
+        if isinstance(figure, Mapping):
+            return {name: sound(value, step) for name, value in figure.items()}
+        if not isinstance(figure, list):
+            return figure
+        return [None if step >= lost.get(k, math.inf) else value for k, value in enumerate(figure)]
+
+    return [sound(line, line["step"]) for line in run.epochs()] if lost else run.epochs()
+
+
+def best_of(run: Run) -> tuple[str, list[Line]]:
+    """A run's name and epoch lines, of a sweep those of its best setting, for a mean over all would say little."""
+    swept, lines = [name for name, _ in run.config.sweep], lines_of(run)
+    if not swept:
+        return run.id, lines
+    best = groups_of(ranking([run], swept)[:1])[0]
+    return f"{run.id} at {best['label']}", [of_networks(line, best["networks"]) for line in lines]
+
+
+def thinned(epochs: Sequence[Line]) -> Sequence[Line]:
+    """At most MOST lines, evenly spaced, the last among them: more than that a chart of this size cannot show."""
+    return epochs[:: -max(1, math.ceil(len(epochs) / MOST))][::-1]
+
+
+def _learning(runs: Mapping[str, Sequence[Line]]) -> dict[str, Callable[[], Chart]]:
+    return {
+        "accuracy": lambda: learning_curves(runs, metric="accuracy"),
+        "loss": lambda: learning_curves(runs, metric="loss"),
+    }
+
+
+def _with_figures(charts: Mapping[str, Callable[[], Chart]]) -> Iterator[dict[str, Any]]:
+    for name, draw in charts.items():
+        with contextlib.suppress(UsageError):  # nothing to draw yet
+            yield drawn(name, draw())
+
+
+def by_setting(runs: Mapping[str, Sequence[Line]], field: str, unit: str, title: str, *, log: bool) -> Chart:
+    """A figure of the first layer for each setting of a sweep, with a band where it has several networks."""
+    rows = [
+        {
+            "setting": label,
+            "epoch": line["epoch"],
+            **_mean(next(iter(line[field].values())), unit, 1.0 if log else 100.0),
+        }
+        for label, epochs in runs.items()
+        for line in epochs
+        if line.get(field)
+    ]
+    for words, instead in FIRST.items():
+        title = title.replace(words, instead)
+    return _lines(rows, unit, "setting", title, log)
+
+
+def by_layer(epochs: Sequence[Line], field: str, unit: str, title: str, *, log: bool) -> Chart:
+    """A journal's figure for each layer, with a band from lowest to highest where there are several networks."""
+    rows = [
+        {"layer": f"layer {int(layer) + 1}", "epoch": line["epoch"], **_mean(value, unit, 1.0 if log else 100.0)}
+        for line in epochs
+        for layer, value in line.get(field, {}).items()
+    ]
+    return _lines(rows, unit, "layer", title, log)
+
+
+def _lines(rows: Sequence[dict[str, Any]], unit: str, series: str, title: str, log: bool) -> Chart:
+    several = any(row["low"] != row["high"] for row in rows)
+    return lines(
+        rows,
+        x="epoch",
+        y=unit,
+        series=series,
+        band=("low", "high") if several else None,
+        log_y=log,
+        title=title,
+        subtitle="Mean of the networks; band: from the lowest to the highest." if several else "",
+    )
+
+
+def _mean(value: Any, unit: str, factor: float) -> dict[str, float | None]:
+    """Mean, lowest and highest over the networks that are still finite."""
+    values = [factor * v for v in value if v is not None]
+    if not values:
+        return {unit: None, "low": None, "high": None}
+    return {unit: statistics.fmean(values), "low": min(values), "high": max(values)}
+
+
+def drawn(name: str, chart: Chart) -> dict[str, Any]:
+    """`{"name", "spec", "sentence", "table": {"columns", "rows"}}`, ready for JSON."""
+    columns = list(chart.table[0])
+    rows = [[row[column] for column in columns] for row in chart.table]
+    return {
+        "name": name,
+        "spec": chart.spec,
+        "sentence": chart.description,
+        "table": {"columns": columns, "rows": rows},
+    }

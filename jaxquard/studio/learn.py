@@ -1,0 +1,285 @@
+"""The Learn view: the settings as a form, the command line that says the same, and the weights as pictures."""
+
+import contextlib
+import dataclasses
+import functools
+import os
+from collections.abc import Container, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+
+import numpy as np
+from anyio import to_thread
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from jaxquard import recipes
+from jaxquard.charts import pictures
+from jaxquard.config import NEEDS, Config, flag
+from jaxquard.data import catalogue
+from jaxquard.errors import RunError, UsageError
+from jaxquard.runs import directory
+from jaxquard.runs.directory import Run
+from jaxquard.studio.security import read_json
+from jaxquard.studio.watch import Sight
+
+MAX_LAYERS = 64  # more than that takes minutes to compile
+MAX_NUMBERS = 100_000_000  # parameters of all networks of a run: with gradients and an optimiser's memory 1.6 GB
+TYPES = get_type_hints(Config)
+KINDS = {bool: "bool", int: "int", float: "float", str: "text"}
+FIELDS = {field.name: field for field in dataclasses.fields(Config) if field.name not in ("recipe", "sweep")}
+
+
+def described(name: str) -> dict[str, Any]:
+    """One setting as a form shows it: type, default, choices, bounds, a sentence, what it needs."""
+    kinds = [kind for kind in get_args(TYPES[name]) if kind is not type(None)] or [TYPES[name]]
+    choices = list(get_args(TYPES[name])) if get_origin(TYPES[name]) is Literal else None
+    kind = "choice" if choices else "ints" if get_origin(TYPES[name]) is tuple else KINDS[kinds[0]]
+    facts = FIELDS[name].metadata
+    bounds = facts["bounds"] | ({"choices": choices} if choices else {})
+    shown = {"name": name, "group": facts["group"], "help": facts["help"], "type": kind, "first": facts["first"]}
+    return shown | {"default": Config().to_dict().get(name), "needs": NEEDS.get(name, ())} | bounds
+
+
+@functools.cache
+def recipe(name: str) -> dict[str, Any]:
+    """A recipe with what it sets, and what was measured."""
+    found = recipes.find(name)
+    result = found.result or {}
+    plain, changed = Config().to_dict(), found.config.to_dict()
+    accuracy = result.get("test_accuracy")
+    return {
+        "name": name,
+        "summary": found.purpose,
+        "config": {key: value for key, value in changed.items() if key != "recipe" and plain.get(key) != value},
+        "parameters": result.get("parameters"),
+        "test_accuracy": accuracy and accuracy["values"],
+    }
+
+
+def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
+    """The config that `{"recipe", "settings"}` asks for, as the command line would make it. UsageError."""
+    name, settings = document.get("recipe"), document.get("settings", {})
+    if not isinstance(name, str | None) or not isinstance(settings, dict):
+        raise UsageError("recipe: must be a name, and settings an object")
+    if "recipe" in settings:
+        raise UsageError("recipe: belongs beside the settings, not among them")
+    base = recipes.find(name[:100] if name else "original").config
+    config = Config.from_dict(base.to_dict() | settings)
+    if config.dataset not in datasets:
+        raise UsageError(f"dataset: the studio trains on {', '.join(datasets)}, and on what runs here were trained on")
+    depths = {"hidden": len(config.hidden), "widths": len(config.widths), "blocks": config.blocks}
+    for key, depth in depths.items():
+        if depth > MAX_LAYERS:
+            raise UsageError(f"{key}: at most {MAX_LAYERS} in the studio")
+    if not config.widths:
+        raise UsageError("widths: at least one stage")
+    return config if name or config == base else config.replace(recipe=None)
+
+
+def arguments(config: Config) -> list[str]:
+    """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the defaults."""
+    base = recipes.find(config.recipe).config if config.recipe in recipes.names() else Config()
+    differing = [name for name in FIELDS if getattr(config, name) != getattr(base, name)]
+    if any(getattr(config, name) is None for name in differing if name != "teacher"):  # no flag says none but --teacher
+        base, differing = Config(), [name for name in FIELDS if getattr(config, name) != getattr(Config(), name)]
+    words = ["--recipe", base.recipe] if base.recipe else []
+    for name in differing:
+        words += flag(name, getattr(config, name))
+    for name, values in config.sweep:
+        words += ["--sweep", f"{name}={','.join(map(repr, values))}"]
+    return words
+
+
+def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> int:
+    """How many numbers each network of a config learns; nothing is computed for it. UsageError."""
+    import jax
+
+    from jaxquard.nn.model import count_parameters
+    from jaxquard.training import steps
+
+    network = config.networks()[0]
+    task = steps.make_task(network, image_shape, classes, network.batch_size)
+    steps.check(task, network)
+    shapes = jax.eval_shape(lambda: steps.init_state(task, jax.numpy.int32(0), steps.make_hyper(task, network)).params)
+    count = count_parameters(shapes)
+    if count * len(config.networks()) > MAX_NUMBERS:
+        widths = "hidden" if config.model == "mlp" else "widths"
+        raise UsageError(f"{widths}: {count:,} parameters in each network are more than the studio trains")
+    return count
+
+
+def datasets(state: Any) -> dict[str, str]:
+    """What may be trained on, by name: the data sets known here, and those that runs were trained on already."""
+    known = {entry.name: entry.title for entry in catalogue.CATALOGUE.values()}
+    used = {summary["dataset"] for summary in state.reader.summaries() if summary["dataset"]}
+    return known | {name: os.path.basename(name) for name in sorted(used - set(known))}
+
+
+class Facts(NamedTuple):
+    """What is known of a data set before it is read; `train` is the number of its training images, if that is, and
+    `notes` what a training would say of it first."""
+
+    image_shape: tuple[int, ...]
+    classes: int
+    train: int | None
+    notes: Sequence[str] = ()
+
+
+DIGITS = Facts((8, 8, 1), 10, 1497)  # scikit-learn's 1,797, less the sixth that is for testing
+
+
+def facts_of(state: Any, dataset: str) -> Facts:
+    """As a run that was trained on this data says, else as the catalogue does, else as MNIST has it."""
+    for summary in state.reader.summaries():
+        if summary["dataset"] == dataset:
+            with contextlib.suppress(RunError, HTTPException):  # one that is damaged, or has just gone: ask another
+                facts = state.reader.find(summary["run"]).run.environment["dataset"]
+                shape, classes = tuple(facts["image_shape"]), len(facts["class_names"])
+                return Facts(shape, classes, facts["train"], facts.get("notes", ()))
+    if dataset == "digits":
+        return DIGITS
+    entry = catalogue.find(dataset)
+    counts = [file.count for file in entry.files if file.role == "train_images"] if entry else []
+    return Facts((28, 28, 1), len(entry.class_names) if entry else 10, counts[0] if counts else None)
+
+
+def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
+    """The config asked for, and its number of parameters. UsageError."""
+    config = chosen(document, datasets(state))
+    if config.teacher is not None and not is_known(config.teacher, state.watch.look()):
+        raise UsageError("teacher: the studio knows the runs that are here and the models that are shipped")
+    facts = facts_of(state, config.dataset)
+    if facts.train is not None:
+        check_amounts(config, facts.train)
+    return config, parameters(config, facts.image_shape, facts.classes)
+
+
+def check_amounts(config: Config, train: int) -> None:
+    """UsageError unless so many training images are enough for what is held out and for one batch of the others."""
+    held_out = config.held_out(train)
+    if held_out >= train:
+        raise UsageError(f"validation: of the {train:,} training images, at most {train - 1:,} can be held out")
+    if config.batch_size > train - held_out:
+        raise UsageError(f"batch_size: {config.batch_size:,} is more than the {train - held_out:,} images left")
+
+
+def is_known(model: str, runs: Container[str]) -> bool:
+    """Whether this names a run, one network of a run (RUN@k), their average (RUN@all) or a shipped model."""
+    run, at, number = directory.parted(model)
+    network = number == directory.ALL or (number.isascii() and number.isdecimal())
+    return model in directory.shipped() or (run in runs and (not at or network))
+
+
+def information(state: Any) -> dict[str, Any]:
+    """What there is to choose from."""
+    return {
+        "version": version("jaxquard"),
+        "token": state.studio.token is not None,
+        "datasets": [
+            {"name": name, "title": title, "train": facts.train, "notes": list(facts.notes)}
+            for name, title in datasets(state).items()
+            for facts in [facts_of(state, name)]
+        ],
+        "recipes": [recipe(name) for name in recipes.names()],
+        "settings": [described(name) for name in FIELDS],
+        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+    }
+
+
+async def info(request: Request) -> JSONResponse:
+    """What there is to choose from."""
+    return JSONResponse(await to_thread.run_sync(information, request.app.state))
+
+
+async def check(request: Request) -> JSONResponse:
+    """What a choice comes to: the command, the whole config, the number of parameters; or what is wrong with it."""
+    document = await read_json(request)
+    config, count = await to_thread.run_sync(checked, request.app.state, document)
+    command = request.app.state.studio.command("train", *arguments(config))
+    return JSONResponse({"command": command, "config": config.to_dict(), "parameters": count})
+
+
+BINS, UNITS = 41, 64
+
+
+def weights(sight: Sight, network: int) -> dict[str, Any]:
+    """The newest snapshot of one network of a run beside its first. HTTPException 422 for a network it has not."""
+    run = sight.run
+    if not 0 <= network < len(run.config.networks()):
+        raise HTTPException(422, "this run has no network of that number")
+    epochs = run.snapshot_epochs()
+    if not epochs:
+        raise HTTPException(404, "this run has kept no snapshots")
+    start, now = snapshot(run, epochs[0], network), snapshot(run, epochs[-1], network)
+    layers = [
+        {"name": f"layer {k + 1}", "shape": list(now[name].shape), "histogram": histogram(start[name], now[name])}
+        for k, name in enumerate(now)
+    ]
+    first = next(iter(now))
+    shape = tuple(run.environment["dataset"]["image_shape"])
+    images = first_layer(as_pixels(now[first] - start[first], shape, run.config.stem))
+    return {"epoch": epochs[-1], "epochs_with_snapshot": epochs, "layers": layers, "first_layer": images}
+
+
+def snapshot(run: Run, epoch: int, network: int) -> dict[str, np.ndarray]:
+    """One network's weights (no biases) after an epoch, first layer first. RunError where they are damaged."""
+    from jaxquard.runs import tensors  # with JAX
+
+    file = run.snapshot(epoch)
+    try:
+        arrays = tensors.from_bytes(file.read_bytes(), str(file))
+    except OSError as error:
+        raise RunError(f"{file}: cannot be read: {error.strerror}") from error
+    names = [name for name in arrays if name.startswith("0/") and name.endswith("/w")]  # 1/… is the layers' own state
+    names.sort(key=lambda name: [int(part) if part.isdecimal() else part for part in name.split("/")])
+    return {name: arrays[name][network] for name in names}
+
+
+def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:
+    """Counts of both in the same bins; what is not finite is in none."""
+    start, now = (array[np.isfinite(array)] for array in (start, now))
+    edges = np.histogram_bin_edges(np.concatenate([start, now]), BINS)
+    counts = {name: np.histogram(array, edges)[0].tolist() for name, array in (("start", start), ("now", now))}
+    return {"edges": edges.tolist(), **counts}
+
+
+def as_pixels(w: np.ndarray, image_shape: tuple[int, ...], stem: int) -> np.ndarray:
+    """First-layer weights laid out like the pixels they meet, (h, w, c, units): a dense layer's (h·w·c, units), or
+    kernels (rows, columns, stem²·c, units), where each stem × stem square of pixels was taken as one."""
+    if w.ndim == 2:
+        return w.reshape(*image_shape, -1)
+    rows, columns, _, units = w.shape
+    squares = w.reshape(rows, columns, stem, stem, -1, units).swapaxes(1, 2)
+    return squares.reshape(rows * stem, columns * stem, -1, units)
+
+
+def first_layer(change: np.ndarray) -> dict[str, Any]:
+    """What training changed in each unit's weights (h, w, c, units), as pictures, the mean of their channels."""
+    units = np.moveaxis(change.mean(axis=2), -1, 0)[:UNITS]
+    colors, limit = pictures.signed(units)
+    said = f"What training changed in the weights of {len(units)} of {change.shape[-1]} units. "
+    return {
+        "width": units.shape[2],
+        "height": units.shape[1],
+        "limit": limit,
+        "images": [pictures.data_uri(picture) for picture in colors],
+        "sentence": said + pictures.scale_sentence(limit),
+    }
+
+
+async def show(request: Request) -> JSONResponse:
+    """The weights of `?network=`, the first one where that is left out."""
+    reader, asked = request.app.state.reader, request.query_params.get("network", "0")
+    network = int(asked) if asked.isdecimal() and len(asked) < 6 else -1
+    sight = reader.find(request.path_params["run"])
+    return JSONResponse(await to_thread.run_sync(weights, sight, network))
+
+
+routes = [
+    Route("/api/info", info),
+    Route("/api/settings/check", check, methods=["POST"]),
+    Route("/api/runs/{run}/weights", show),
+]

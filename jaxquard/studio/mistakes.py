@@ -1,0 +1,165 @@
+"""Where a network is wrong, whether its confidence can be believed, and what it withstands: on held-out images, unless
+the test set is asked for by name."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from jaxquard.charts import Chart, lines, reliability
+from jaxquard.charts.judgement import wilson
+from jaxquard.data.dataset import shuffled
+from jaxquard.errors import UsageError
+from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned
+from jaxquard.studio.charts import drawn
+from jaxquard.studio.models import Subject, answer
+from jaxquard.training.evaluation import Evaluation, accuracy, judge, none_if_nan
+
+THRESHOLDS = tuple(k / 100 for k in range(100))
+DISTURBED = 1_000  # images that are disturbed
+SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels
+
+
+def evaluation(subject: Subject, on: str) -> Evaluation:
+    """The model judged on a part of its data. A look at the test set is put on record, once for the weights it has."""
+    model, dataset, part = subject.model, subject.dataset, subject.part(on)
+    found = judge(model.logits(part.images), part.labels)
+    if on == "test" and model.run and (model.name, subject.stamp) not in subject.tested:
+        facts: dict[str, Any] = {"n": found.n, "accuracy": [found.accuracy], "loss": [none_if_nan(found.loss)]}
+        facts |= {"model": model.name, "dataset": dataset.name, "split": "test"}
+        subject.unrecorded = bool(model.run.note_evaluation("studio", "studio", **facts))
+        subject.tested.add((model.name, subject.stamp))
+    return found
+
+
+class Verdicts(NamedTuple):
+    """What a model says of each image: (n,) each. Where its logits are not finite, class -1 with confidence 0."""
+
+    predicted: np.ndarray
+    confidence: np.ndarray
+    right: np.ndarray
+
+
+def verdicts(subject: Subject, on: str) -> Verdicts:
+    """The evaluation, image by image."""
+    probabilities = subject.once(evaluation, on).probabilities
+    confidence = probabilities.max(axis=1)
+    predicted = np.where(confidence > 0, probabilities.argmax(axis=1), -1)
+    return Verdicts(predicted, confidence, predicted == subject.part(on).labels)
+
+
+def summary(subject: Subject, on: str) -> dict[str, Any]:
+    """Accuracy, confusion, calibration and abstention, with charts of the last two."""
+    found, given, said = subject.once(evaluation, on), subject.once(verdicts, on), subject.part(on).said
+    if on == "test" and subject.unrecorded:
+        said += " This look could not be recorded: the run may only be read."
+    document = found.as_dict(subject.model.class_names)
+    diagram = reliability(given.confidence, given.right, subtitle=said)
+    rows = abstention(given.confidence, given.right)
+    return document | {
+        "classes": subject.model.class_names,
+        "calibration": {"bins": [_bin(row) for row in diagram.table], "ece": document["calibration_error"]},
+        "abstention": rows,
+        "charts": [drawn("calibration", diagram), drawn("abstention", _abstention_chart(rows, said))],
+    }
+
+
+def _bin(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of the reliability diagram's table, in fractions."""
+    return {"confidence": row["confidence (%)"] / 100, "accuracy": row["accuracy (%)"] / 100, "n": row["predictions"]}
+
+
+def abstention(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
+    """For each threshold: the share of images answered if only confidence from there on counts, and the share of these
+    that is right (None where none is answered)."""
+    rows = []
+    for threshold in THRESHOLDS:
+        answered = confidence >= threshold
+        share = float(right[answered].mean()) if answered.any() else None
+        rows.append({"threshold": threshold, "coverage": float(answered.mean()), "accuracy": share})
+    return rows
+
+
+def _abstention_chart(rows: list[dict[str, Any]], said: str) -> Chart:
+    names = {"coverage": "answered", "accuracy": "right, of those answered"}
+    points = [
+        {"threshold": row["threshold"], "what": name, "%": None if row[key] is None else 100 * row[key]}
+        for key, name in names.items()
+        for row in rows
+    ]
+    said += " It answers where its confidence reaches the threshold."
+    return lines(points, "threshold", "%", series="what", title="If it may say “I do not know”", subtitle=said)
+
+
+def moved(images: np.ndarray, pixels: float) -> np.ndarray:
+    """Moved by whole pixels, one image to the left, the next to the right, up, down, and so on; blank comes in."""
+    from scipy.ndimage import shift
+
+    result = np.empty_like(images)
+    for turn, (down, right) in enumerate(((0, -1), (0, 1), (-1, 0), (1, 0))):
+        result[turn::4] = shift(images[turn::4], (0, down * pixels, right * pixels, 0), order=0)
+    return result
+
+
+class Disturbance(NamedTuple):
+    """A way of making images harder: (images, amount) -> images, in some unit, for a few amounts from 0 up."""
+
+    disturb: Callable[[np.ndarray, float], np.ndarray]
+    unit: str
+    amounts: tuple[float, ...]
+    title: str
+
+
+DISTURBANCES = {
+    "noise": Disturbance(noisy, "grey levels", NOISES, "What noise does: normal, of this standard deviation"),
+    "rotation": Disturbance(turned, "degrees", ANGLES, "What turning the images does"),
+    "shift": Disturbance(moved, "pixels", SHIFTS, "What moving the images does: left, right, up or down"),
+}
+
+
+def robustness(subject: Subject, on: str, kind: str) -> dict[str, Any]:
+    """Accuracy on the same DISTURBED images, disturbed more and more, with 95 % intervals (Wilson, 1927)."""
+    subject.once(evaluation, on)  # which puts on record that test images were looked at
+    disturb, unit, amounts, title = DISTURBANCES[kind]
+    part = subject.part(on)
+    chosen = shuffled(len(part.labels))[:DISTURBED]  # a file may hold one class after the other
+    images, labels = part.images[chosen], part.labels[chosen]
+    points = []
+    for amount in amounts:
+        share = float(accuracy(subject.model.logits(disturb(images, amount)), labels))
+        low, high = wilson(round(share * len(labels)), len(labels))
+        points.append({"amount": amount, "unit": unit, "accuracy": share, "low": low, "high": high})
+    of = f"{len(labels):,} of " if len(labels) < len(part.labels) else ""
+    chart = _robustness_chart(points, title, of + part.said)
+    return {"kind": kind, "points": points, "n": len(labels), "charts": [drawn(kind, chart)]}
+
+
+def _robustness_chart(points: list[dict[str, Any]], title: str, said: str) -> Chart:
+    unit, y = points[0]["unit"], "right (%)"
+    rows = [{unit: p["amount"], y: 100 * p["accuracy"], "low": 100 * p["low"], "high": 100 * p["high"]} for p in points]
+    said += " Band: 95 % interval."
+    told = ", ".join(f"{row[y]:.1f} at {row[unit]}" for row in rows)
+    description = f"{title}. {said} {y} by {unit}: {told}."
+    return lines(rows, unit, y, band=("low", "high"), title=title, subtitle=said, description=description)
+
+
+async def get_summary(request: Request) -> JSONResponse:
+    """GET /api/models/M/summary."""
+    return await answer(request, lambda subject, on: subject.once(summary, on))
+
+
+async def get_robustness(request: Request) -> JSONResponse:
+    """GET /api/models/M/robustness?kind=noise|rotation|shift."""
+    kind = request.query_params.get("kind", "noise")
+    if kind not in DISTURBANCES:
+        raise UsageError(f"kind: one of {', '.join(DISTURBANCES)}")
+    return await answer(request, lambda subject, on: subject.once(robustness, on, kind))
+
+
+routes = [
+    Route("/api/models/{model}/summary", get_summary),
+    Route("/api/models/{model}/robustness", get_robustness),
+]

@@ -1,0 +1,178 @@
+// A chart is a drawing, the same in words for a reader who does not see it, and a table of its figures. What changes while
+// one looks is drawn on a canvas (plot.js), what stays by Vega. Charts out of sight, and all of them while the page is
+// hidden, wait until they are looked at.
+
+import { clear, h, scrolling } from "./dom.js";
+import { Lazy } from "./lazy.js";
+import { dark, shade } from "./palette.js";
+import { plot } from "./plot.js";
+
+const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
+const OPTIONS = {
+  mode: "vega-lite",
+  ast: true, // expressions are interpreted: the page's security policy allows no eval
+  renderer: "svg",
+  actions: false,
+  defaultStyle: false,
+  tooltip: { disableDefaultStyle: true },
+  logLevel: 1, // errors alone
+};
+
+const WIDER = 100; // pixels by which a plot may exceed the width it was made to be read at
+const NARROWEST = 160; // below that, the whole drawing is made smaller
+const SLACK = 12; // pixels of the width that may stay empty
+let usual = 120; // pixels for axis and labels beside a plot, as last measured: the first guess for the next one
+const figures = new Map();
+const gone = new WeakSet(); // elements that were let go of: what is drawn late, for a view that was left, is for nobody
+
+/**
+ * `chart`: {sentence, table: {columns, rows}} with either `spec`, which is Vega-Lite and whose title becomes the page's
+ * own heading, or {title, note, plot} for a canvas.
+ */
+export async function draw(element, chart) {
+  if (gone.has(element)) return;
+  if (!figures.has(element)) figures.set(element, new Figure(element));
+  await figures.get(element).show(chart);
+}
+
+/** Lets go of what `draw` put into `element`, for good. */
+export function erase(element) {
+  gone.add(element);
+  figures.get(element)?.end();
+  figures.delete(element);
+}
+
+class Figure {
+  constructor(element) {
+    this.heading = h("h3");
+    this.note = h("p", { class: "muted note" });
+    this.plot = h("div", { class: "plot", role: "img" });
+    this.table = scrolling("The figures");
+    this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
+    clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, h("figcaption", {}, this.details)));
+    this.beside = usual;
+    this.lazy = new Lazy(this.plot, () => this.render().catch((error) => this.fail(error)));
+  }
+
+  show(chart) {
+    this.chart = chart;
+    const title = chart.spec?.title ?? {};
+    write(this.heading, chart.title ?? (line(title.text) || chart.name));
+    write(this.note, chart.note ?? line(title.subtitle));
+    this.plot.setAttribute("aria-label", `${this.heading.textContent}. ${chart.sentence}`);
+    this.tabulate();
+    return this.lazy.ask();
+  }
+
+  tabulate() {
+    if (this.details.open) clear(this.table, tableOf(this.chart.table));
+  }
+
+  async render() {
+    if (this.chart.spec) return this.embed();
+    if (!this.canvas) clear(this.plot, (this.canvas = h("canvas", { "aria-hidden": "true" })));
+    this.drawn?.finalize();
+    this.drawn = null;
+    plot(this.canvas, this.plot.clientWidth, this.chart.plot);
+    return undefined;
+  }
+
+  async embed() {
+    const embed = await library();
+    const { chart } = this;
+    this.scale = scale();
+    this.available = this.plot.clientWidth / this.scale;
+    const key = JSON.stringify([chart.spec, this.available, this.scale, dark.matches]);
+    if (this.drawn && key === this.key) return undefined;
+    const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
+    const drawn = await embed(fresh, fitted(chart.spec, this.available - this.beside), OPTIONS);
+    if (this.ended) return drawn.finalize();
+    await this.fit(drawn.view, fresh, chart.spec.width);
+    const svg = fresh.querySelector("svg");
+    for (const side of ["width", "height"]) svg.setAttribute(side, this.scale * Number(svg.getAttribute(side)));
+    clear(this.plot, fresh);
+    this.drawn?.finalize();
+    Object.assign(this, { drawn, key, canvas: null });
+    return undefined;
+  }
+
+  /** How wide axes and labels are beside the plot is known once they are drawn; mostly it is as the last time. */
+  async fit(view, drawing, widest) {
+    if (typeof widest !== "number") return;
+    const whole = Number(drawing.querySelector("svg").getAttribute("width"));
+    this.beside = usual = Math.ceil(whole - view.width());
+    if (whole <= this.available && whole > this.available - SLACK) return;
+    const width = Math.min(widest + WIDER, Math.max(NARROWEST, this.available - this.beside));
+    if (width !== view.width()) await view.width(width).runAsync();
+  }
+
+  fail(error) {
+    this.canvas = this.key = null;
+    console.error(error);
+    clear(this.plot, h("p", { class: "muted" }, "This could not be drawn. The figures are below."));
+    if (!this.failed) this.details.open = true; // once: it may have been closed since
+    this.failed = true;
+  }
+
+  end() {
+    this.ended = true;
+    this.lazy.end();
+    this.drawn?.finalize();
+  }
+}
+
+/** How many times as large as at 16 pixels the page's letters are: on a projector drawings grow with them. */
+function scale() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+}
+
+const redraw = () => figures.forEach((figure) => figure.lazy.ask());
+dark.addEventListener("change", redraw);
+let resized = 0;
+window.addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(redraw, 150);
+});
+
+/** vegaEmbed, fetched when the first chart is drawn; after a failure, when the next one is. */
+let loading = null;
+function library() {
+  loading ??= import("/static/vega.js").then((module) => module.vegaEmbed).catch((error) => {
+    loading = null;
+    throw error;
+  });
+  return loading;
+}
+
+/** The spec in the page's colours and about its width, without what the page says itself. */
+function fitted(spec, available) {
+  const { title, description, ...rest } = dark.matches ? recoloured(spec) : spec;
+  const plain = { ...rest, background: "transparent", padding: 2, config: { ...rest.config, font: FONT } };
+  if (typeof plain.width !== "number") return plain;
+  return { ...plain, width: Math.min(plain.width + WIDER, Math.max(NARROWEST, available)) };
+}
+
+function recoloured(spec) {
+  return JSON.parse(JSON.stringify(spec).replace(/(?<=")#[0-9a-f]{6}(?=")/g, shade));
+}
+
+/** A table of a chart's figures. */
+export function tableOf({ columns, rows }) {
+  const cell = (value) => h("td", { class: typeof value === "number" && "number" }, shown(value));
+  return h("table", {},
+    h("thead", {}, h("tr", {}, columns.map((name) => h("th", { scope: "col" }, name)))),
+    h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell)))));
+}
+
+/** A figure as text: four significant digits, a dash for what is missing. */
+export function shown(value) {
+  if (value === null || value === undefined) return "–";
+  if (typeof value !== "number") return String(value);
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
+}
+
+const line = (text) => [text ?? ""].flat().join(" ");
+
+function write(element, words) {
+  if (element.textContent !== words) element.textContent = words;
+}

@@ -1,0 +1,121 @@
+// How a run learns, in charts, from the lines of its journal: what jaxquard/studio/charts.py makes of a run at rest.
+
+import { SERIES } from "./palette.js";
+
+const MOST = 400; // more points than that a chart of this size cannot show
+const DASHED = [6, 3];
+const SPLITS = [["val", "validation"], ["train", "training"]];
+const MEASURES = [
+  ["accuracy", "accuracy (%)", 100, "Accuracy by epoch"],
+  ["loss", "loss (cross-entropy)", 1, "Loss by epoch"],
+];
+const LAYERS = [
+  ["gradients", "grad_norm", "gradient", 1, "How large the gradient is in each layer"],
+  ["updates", "update_norm", "update", 1, "How far each layer’s weights move in a step"],
+  ["dead", "dead", "share of dead units (%)", 100, "Units that no longer react to any image"],
+];
+
+/**
+ * Every chart that the epoch lines have figures for. `groups`: a sweep's settings, each with its networks' numbers;
+ * `diverged`: which networks did, at which step, and have no figures from there on.
+ */
+export function curves(lines, groups = [], diverged = []) {
+  const stride = Math.max(1, Math.ceil(lines.length / MOST));
+  const lost = new Map(diverged.map(({ network, step }) => [network, step]));
+  const sound = (figure, step) => {
+    if (Array.isArray(figure)) return figure.map((value, k) => (step > lost.get(k) ? null : value));
+    if (figure === null || typeof figure !== "object") return figure;
+    return Object.fromEntries(Object.entries(figure).map(([name, value]) => [name, sound(value, step)]));
+  };
+  const thinned = lines.filter((_, i) => (lines.length - 1 - i) % stride === 0);
+  const epochs = lost.size ? thinned.map((line) => sound(line, line.step)) : thinned;
+  const members = groups.length ? groups : [{ label: "", networks: null }];
+  const charts = [
+    ...MEASURES.map((measure) => learning(epochs, members, ...measure)),
+    ...LAYERS.map((layer) => byLayer(epochs, members, ...layer)),
+  ];
+  return charts.filter(({ plot }) => plot.series.some(({ points }) => points.some(({ y }) => y !== null)));
+}
+
+function learning(epochs, members, name, unit, factor, title) {
+  const several = members.length > 1;
+  const series = members.flatMap(({ label, networks }, i) =>
+    SPLITS.map(([split, words], j) => {
+      const points = pointsOf(epochs, (line) => line[`${split}_${name}`], networks, factor);
+      const look = several ? { color: colour(i), dash: j ? DASHED : [] } : { color: colour(j), dash: j ? DASHED : [] };
+      return { name: [label, words].filter(Boolean).join(": "), who: label || words, points, ...look };
+    })).filter(({ points }) => points.length);
+  const digits = name === "accuracy" ? (y) => `${y.toFixed(1)} %` : (y) => y.toFixed(3);
+  const named = new Set();
+  for (const line of series) {
+    const last = line.points.findLast(({ y }) => y !== null);
+    if (last && !named.has(line.who)) line.label = `${line.who} ${digits(last.y)}`;
+    named.add(line.who);
+  }
+  const both = several && new Set(series.map((line) => line.dash.length)).size > 1;
+  return chart(name, title, unit, series, [...means(series, several), both && "Solid: validation; dashed: training."]);
+}
+
+function byLayer(epochs, members, name, field, unit, factor, title) {
+  const layers = Object.keys(epochs.at(-1)?.[field] ?? {});
+  const log = name !== "dead";
+  const of = (layer, networks) => pointsOf(epochs, (line) => line[field]?.[layer], networks, factor, log);
+  if (members.length > 1) {
+    const series = members.map(({ label, networks }, i) =>
+      ({ name: label, label, points: of(layers[0], networks), color: colour(i) }));
+    return chart(name, title.replace(/each layer|any image/, (found) => FIRST[found]), unit, series, means(series, true), log);
+  }
+  const series = layers.map((layer, i) => {
+    const words = `layer ${Number(layer) + 1}`;
+    return { name: words, label: words, points: of(layer, members[0].networks), color: colour(i) };
+  });
+  return chart(name, title, unit, series, means(series, false), log);
+}
+
+const FIRST = { "each layer": "the first layer", "any image": "any image, in the first layer" };
+const colour = (i) => SERIES[i % SERIES.length];
+
+/** Mean, lowest and highest of a figure over the networks, where they are finite (on a logarithmic axis: positive). */
+function pointsOf(epochs, figure, networks, factor, log) {
+  return epochs.filter((line) => figure(line) !== undefined && figure(line) !== null).map((line) => {
+    const given = networks ? networks.map((k) => figure(line)[k]) : figure(line);
+    const values = given.filter((value) => typeof value === "number").map((value) => factor * value);
+    if (!values.length) return { x: line.epoch, y: null, low: null, high: null, of: given.length };
+    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+    const [low, high] = given.length > 1 ? [Math.min(...values), Math.max(...values)] : [null, null];
+    const point = { x: line.epoch, y: mean, low, high, of: given.length };
+    return log && mean <= 0 ? { ...point, y: null, low: null, high: null } : { ...point, low: log && low <= 0 ? null : low };
+  });
+}
+
+/** What a line and its band are. */
+function means(series, several) {
+  const most = Math.max(0, ...series.flatMap(({ points }) => points.map((point) => point.of)));
+  if (most > 1) return [`Mean of ${most} networks; band: from the lowest to the highest.`];
+  return [several && "One network for each."];
+}
+
+function chart(name, title, y, series, notes, log = false) {
+  const rows = series.flatMap((line) => line.points.map((point) => [line.name, point.x, point.y, point.low, point.high]));
+  return {
+    name,
+    title,
+    note: notes.filter(Boolean).join(" "),
+    plot: { x: "epoch", y, log, whole: true, series },
+    sentence: described(y, series),
+    table: { columns: ["series", "epoch", y, "lowest", "highest"], rows },
+  };
+}
+
+/** Each line's first and last point, and its lowest and its highest. */
+function described(y, series) {
+  const told = series.map(({ name, points }) => {
+    const own = points.filter((point) => point.y !== null);
+    if (!own.length) return `${name || y}: not finite.`;
+    const ys = own.map((point) => point.y);
+    const [lowest, highest] = [Math.min(...ys), Math.max(...ys)].map((value) => own[ys.indexOf(value)]);
+    const turns = own.filter((point, i) => i === 0 || i === own.length - 1 || point === lowest || point === highest);
+    return `${name || y}: ${turns.map((point) => `${Number(point.y.toPrecision(4))} at epoch ${point.x}`).join(", ")}.`;
+  });
+  return [`Line chart: ${y} by epoch.`, ...told].join(" ");
+}

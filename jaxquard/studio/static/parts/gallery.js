@@ -1,0 +1,33 @@
+// Pictures of the data set side by side. Each says in words what it is; one that leads somewhere is a button or a link.
+
+import { h } from "./dom.js";
+import { percent } from "./words.js";
+
+/** What is said of a network that diverged. */
+export const SILENT = "no answer: the network’s logits are not finite";
+
+/** What a network made of an image, in words. */
+export function verdict({ label, predicted, confidence }) {
+  if (predicted === null) return `${label}, ${SILENT}`;
+  const sure = `${percent(confidence)} sure`;
+  return label === predicted ? `${label}, recognised, ${sure}` : `${label}, taken for ${predicted}, ${sure}`;
+}
+
+/** One picture of the data set; `words` is what it shows. */
+export function picture(png, words) {
+  return h("img", { class: "pixels", src: png, alt: words, title: words });
+}
+
+/**
+ * A list of pictures. `words(image)` describes one, `caption(image)` stands beneath it; choosing it calls
+ * `open(image)` or follows `href(image)`.
+ */
+export function gallery(images, { words, caption, open, href }) {
+  const item = (image) => {
+    const shown = [picture(image.png, words(image)), caption && h("span", { "aria-hidden": "true" }, caption(image))];
+    if (open) return h("button", { type: "button", onclick: () => open(image) }, shown);
+    return href ? h("a", { href: href(image) }, shown) : h("span", {}, shown);
+  };
+  const wrong = (image) => image.predicted !== undefined && image.predicted !== image.label;
+  return h("ul", { class: "gallery" }, images.map((image) => h("li", { class: wrong(image) && "wrong" }, item(image))));
+}

@@ -1,0 +1,210 @@
+"""Inside, Mistakes, Compare and Lessons: what is chosen is shown."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Route, expect
+
+pytestmark = pytest.mark.check
+
+
+def test_one_image_and_one_neuron(page, shoot):
+    page.goto("/#/inside/careful@0")
+    found = page.locator("#view").get_by_text("of 100 images")
+    expect(found).to_have_text("1–48 of 100 images")
+    page.get_by_role("combobox", name="Answer", exact=True).select_option("wrong")
+    page.get_by_role("combobox", name="Order", exact=True).select_option("surest first")
+    expect(page.locator(".gallery .wrong").first).to_be_visible()
+    expect(found).to_be_hidden()
+    page.locator(".gallery .wrong button").first.click()
+    way = page.get_by_role("region", name="One image")
+    expect(way.get_by_role("heading", level=2)).to_contain_text("taken for")
+    probabilities = [float(text) for text in way.locator(".numbers td:nth-child(5)").all_inner_texts()]
+    assert sum(probabilities) == pytest.approx(1, abs=1e-3)
+    expect(way.get_by_text("gradient × input")).to_be_visible()
+    way.get_by_role("button", name=re.compile(r"^unit \d+")).first.click()
+    neuron = page.get_by_role("region", name="One neuron")
+    expect(neuron.get_by_text("Its weights.")).to_be_visible()
+    shoot("look")
+    address = page.url
+    neuron.locator(".gallery button").first.click()
+    expect(way).to_be_focused()
+    assert page.url != address
+
+
+def test_confidence_is_asked_for_in_per_cent(page):
+    page.goto("/#/inside/careful@0")
+    found = page.locator("#view").get_by_text(re.compile(r"of \d+ images"))
+    expect(found).to_have_text("1–48 of 100 images")
+    least = page.get_by_label("Confidence from, %")
+    with page.expect_request("**/images?*") as asked:
+        least.fill("29")
+        least.press("Enter")
+    assert "min=0.29&" in asked.value.url
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    least.fill("129")
+    least.press("Enter")
+    assert page.evaluate("() => document.querySelector('form').checkValidity()") is False
+    expect(least).to_be_focused()
+    assert requests == []
+
+
+def test_the_images_do_not_wait_for_the_neurons(page):
+    held: list[Route] = []
+    page.route("**/neurons", lambda route: held.append(route))
+    page.goto("/#/inside/careful@0")
+    expect(page.locator(".gallery button").first).to_be_visible()
+    expect(page.get_by_role("region", name="One neuron")).to_be_hidden()
+    held[0].continue_()
+    expect(page.get_by_role("region", name="One neuron")).to_be_visible()
+
+
+def test_the_keyboard_turns_the_pages(page):
+    page.goto("/#/inside/careful@0")
+    further = page.get_by_role("button", name="Next")
+    expect(further).to_be_enabled()  # the first images are there: until then it cannot have the focus
+    further.focus()
+    for first in (49, 97):
+        expect(further).to_be_focused()
+        page.keyboard.press("Enter")
+        expect(page.locator("#view").get_by_text(f"{first}–{min(first + 47, 100)} of 100 images")).to_be_visible()
+    expect(further).to_be_disabled()
+    expect(page.get_by_role("button", name="Previous")).to_be_focused()
+
+
+def test_a_view_that_is_late_leaves_the_focus_where_the_reader_took_it(page):
+    held: list[Route] = []
+    page.route("**/api/runs", lambda route: held.append(route))
+    page.goto("/#/lessons")
+    page.evaluate("() => (location.hash = '#/compare')")
+    expect(page.locator("#view")).to_be_focused()
+    expect(page.get_by_role("heading", name="Compare")).to_be_visible()
+    elsewhere = page.get_by_role("link", name="Mistakes")
+    elsewhere.focus()
+    held[0].continue_()
+    expect(page.get_by_label("Compare careful")).to_be_visible()
+    expect(elsewhere).to_be_focused()
+
+
+def test_the_test_set_waits_for_a_click_that_says_it_is_recorded(page, server):
+    record = server.runs / "hasty" / "evaluations.jsonl"
+    before = record.read_text()
+    page.goto("/#/mistakes/hasty@1")
+    part = page.get_by_role("region", name="What is looked at")
+    expect(part).to_contain_text("100 held-out images, not learned from, after epoch 4.")
+    page.goto("/#/inside/hasty@1/3")
+    expect(page.get_by_role("heading", name=re.compile("^Held-out image 3:"))).to_be_visible()
+    expect(page.get_by_text("One of 100 held-out images, not learned from, after epoch 4.")).to_be_visible()
+    assert record.read_text() == before
+    part.get_by_role("button", name="Look at the test set (this is recorded)").click()
+    expect(part).to_contain_text("200 test images, after epoch 4.")
+    expect(part.get_by_role("button", name="Leave the test set")).to_be_focused()
+    expect(page.get_by_text("1–48 of 200 images", exact=True)).to_be_visible()
+    (line,) = record.read_text().removeprefix(before).splitlines()
+    assert json.loads(line)["model"] == "hasty@1"
+    page.goto("/#/mistakes/hasty@1")
+    expect(part).to_contain_text("200 test images")
+    part.get_by_role("button", name="Leave the test set").click()
+    expect(part).to_contain_text("100 held-out images")
+    page.reload()
+    expect(part).to_contain_text("100 held-out images")
+
+
+@pytest.mark.parametrize("classes", [2, 26, 100])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_confusion_matrix_of_few_or_many_classes(page, ask, classes, width):
+    page.set_viewport_size({"width": width, "height": 740})
+    seen = ask(
+        """
+        const name = (k) => `class ${k}, of which the name is long enough to be cut off somewhere`;
+        const classes = Array.from({ length: given }, (_, k) => name(k));
+        const confusion = classes.map((_, i) => classes.map((_, j) => (i + j) % 3));
+        const table = modules.mistakes.confusionTable({ confusion, classes }, () => {});
+        const card = Object.assign(document.createElement("section"), { className: "card" });
+        card.append(table);
+        document.querySelector("main").replaceChildren(card);
+        const [inner, outer] = [table.scrollWidth, table.clientWidth];
+        const page = document.documentElement.scrollWidth - innerWidth;
+        return [inner - outer, page, table.querySelectorAll("button").length];
+        """,
+        given=classes,
+    )
+    assert seen[1:] == [0, classes**2]
+    if width == 1280 and classes < 100:
+        assert seen[0] <= 0  # every column is seen without scrolling
+
+
+def test_an_address_leads_to_its_image(page):
+    page.goto("/#/inside/careful@0/7")
+    expect(page.get_by_role("heading", name=re.compile("^Held-out image 7:"))).to_be_visible()
+
+
+def test_a_cell_of_the_confusion_matrix_shows_its_images(page, shoot):
+    page.goto("/#/mistakes/careful@0")
+    cell = page.locator(".confusion button.wrong").first
+    name, count = (cell.get_attribute("aria-label") or "").split(": ")
+    cell.click()
+    expect(page.get_by_role("heading", name=f"{name}: {count}")).to_be_visible()
+    expect(page.locator(".cell-images .gallery li")).to_have_count(int(count))
+    slider = page.get_by_label("How sure it must be to answer")
+    before = page.locator("output").inner_text()
+    slider.press("ArrowRight")
+    expect(page.locator("output")).not_to_have_text(before)
+    page.get_by_label("rotation").check()
+    expect(page.get_by_text(re.compile("degrees|°")).first).to_be_visible()
+    shoot("mistakes")
+    page.locator(".cell-images .gallery a").first.click()
+    expect(page.get_by_role("heading", name=re.compile(r"^Held-out image \d"))).to_be_visible()
+
+
+def test_the_average_of_a_run_is_judged_and_asked_and_has_no_single_inside(page):
+    page.goto("/#/mistakes/careful@all")
+    model = page.get_by_role("combobox", name="Model")
+    expect(model.locator("option:checked")).to_have_text("careful, average of 2 networks")
+    page.locator(".confusion button.wrong").first.click()
+    page.locator(".cell-images .gallery a").first.click()
+    expect(page.get_by_text("is the average of 2 networks: choose one of them to look inside.")).to_be_visible()
+    model.select_option("careful@1")
+    expect(page.get_by_role("region", name="One neuron")).to_be_visible()
+    page.goto("/#/draw/careful@all")
+    page.get_by_label("Sheet to draw on").press("Space")
+    expect(page.locator(".told strong")).to_be_visible()
+
+
+def test_compare_two_runs(page, shoot):
+    page.goto("/#/compare")
+    for run in ("careful", "hasty"):
+        page.get_by_label(f"Compare {run}").check()
+    differing = page.get_by_role("group", name="Settings that differ")
+    expect(differing.get_by_text("learning_rate")).to_be_visible()
+    expect(differing.get_by_text("batch_size")).to_be_hidden()
+    expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()
+    expect(page.locator(".comparison svg").first).to_be_visible()
+    shoot("compare")
+
+
+@pytest.mark.parametrize("address", ["%", "look/50%", "toString", "__proto__"])
+def test_an_address_that_makes_no_sense_still_leads_somewhere(page, address):
+    page.goto(f"/#/{address}")
+    expect(page.locator("#view h1")).to_be_visible()
+    expect(page.locator("#views a")).not_to_have_count(0)
+
+
+def test_a_run_that_is_gone_is_no_longer_compared(page):
+    page.goto("/#/compare?run=gone&run=careful&run=hasty")
+    expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()
+    expect(page).to_have_url(re.compile(r"#/compare\?run=careful&run=hasty$"))
+
+
+def test_read_a_lesson(page, shoot):
+    page.goto("/#/lessons")
+    expect(page.locator(".lessons li")).not_to_have_count(0)
+    shoot("lessons")
+    first = page.locator(".lessons h2 a").first
+    question = first.inner_text()
+    first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(question)
+    expect(page.get_by_role("article")).to_contain_text("The claim.")
+    shoot("lesson")

@@ -1,0 +1,214 @@
+"""The Learn view by itself, told by a make-believe server what a real one says now and then, and in which order."""
+
+import pytest
+
+pytestmark = pytest.mark.check
+
+# The Learn view: `old` trains, `new` is the newest run; every check of the form waits in `checks` for its answer.
+TRAIN = """
+const heard = {}, said = [], checks = [];
+const job = { job: "old", run: "old", command: "jaxquard train", status: "running", error: null };
+const detail = { status: "running", epoch: 0, epochs: 3, parameters: 5, networks: [{ seed: 0 }], journal: [] };
+const checked = () => new Promise((resolve) => checks.push((command) => resolve({ command })));
+let posted = async () => ({});
+const field = { group: "Training", help: "", needs: [], first: true };
+const epochs = { ...field, name: "epochs", type: "int", default: 3 };
+const answers = {
+  "/api/info": { recipes: [], settings: [epochs], datasets: [] },
+  "/api/jobs": { jobs: [job] },
+  "/api/runs": { runs: [{ run: "new" }, { run: "old" }] },
+};
+const tools = {
+  http: {
+    get: async (path) => (path.endsWith("/charts") ? { charts: [] } : answers[path] ?? detail),
+    post: (path) => (path === "/api/settings/check" ? checked() : posted(path)),
+  },
+  events: { on: (type, listener) => ((heard[type] = listener), () => {}) },
+  announce: (sentence) => said.push(sentence),
+};
+const root = document.createElement("section");
+document.querySelector("main").replaceChildren(root);
+const words = () => root.querySelector(".panel").textContent;
+const begin = () => root.querySelector("form button.primary").click();
+const settled = () => new Promise((resolve) => setTimeout(resolve, 50));
+const leave = await modules.learn.show(root, [], tools);
+"""
+
+
+def test_a_run_that_is_to_pause_stays_in_view(ask):
+    shown = ask(
+        TRAIN
+        + """
+        const shown = () => root.querySelector("h2.run").textContent;
+        const before = shown();
+        heard.job({ ...job, status: "pausing" });
+        return [before, shown()];
+        """,
+    )
+    assert shown == ["old", "old"]
+
+
+def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const { get } = tools.http;
+        let answer;
+        const late = new Promise((resolve) => (answer = resolve));
+        tools.http.get = (path) => (path === "/api/jobs" ? late : get(path));
+        heard.job({ ...job, job: "gone", run: null, status: "queued" });
+        heard.hello();
+        heard.job({ ...job, run: null, status: "stopping" });
+        answer({ jobs: [job, { ...job, job: "next", run: null, command: "next", status: "queued" }] });
+        await settled();
+        return [words(), root.querySelector(".queue").textContent];
+        """,
+    )
+    assert seen == [
+        "oldstoppingReads the data and compiles the network; the first epoch follows.",
+        "waitingnextTake out",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "offered"),
+    [
+        ("queued", "Reads the data", ["stop"]),  # nothing else trains: it begins at once
+        ("running", "Reads the data", ["stop"]),
+        ("pausing", "Reads the data", []),
+        ("paused", "It was paused before it had begun", ["continue", "stop"]),
+        ("stopping", "Reads the data", []),
+        ("stopped", "It ended before it had begun", []),
+        ("finished", "It ended before it had begun", []),
+    ],
+)
+def test_a_training_without_a_directory_says_where_it_stands_and_what_can_be_done(ask, status, said, offered):
+    seen = ask(
+        TRAIN
+        + """
+        const asked = [];
+        posted = async (path) => asked.push(path);
+        heard.job({ ...job, status: "stopped" });
+        root.querySelector("#watched").dispatchEvent(new Event("change"));
+        heard.job({ ...job, run: null, status: given });
+        const buttons = [...root.querySelectorAll(".panel button")];
+        buttons.forEach((button) => (button.focus(), button.click()));
+        heard.job({ ...job, run: null, status: given });
+        return [words(), asked, !buttons.length || document.activeElement === buttons.at(-1)];
+        """,
+        given=status,
+    )
+    assert said in seen[0]
+    assert seen[1:] == [[f"/api/jobs/old/{what}" for what in offered], True]
+
+
+def test_a_training_that_was_asked_for_is_shown_as_the_server_has_it(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const mine = { job: "mine", run: null, command: "mine", status: "queued", error: null };
+        heard.job({ ...job, status: "stopped" });
+        posted = async () => mine;
+        begin();
+        await settled();
+        const first = words();
+        const next = { ...mine, job: "next" };
+        posted = async () => (heard.job({ ...next, status: "failed", error: "full" }), next);
+        begin();
+        await settled();
+        return [first, words()];
+        """,
+    )
+    assert seen[0].startswith("minewaitingReads the data")
+    assert seen[1] == "nextfailedfull"
+
+
+def test_a_double_click_starts_one_training(ask):
+    started = ask(
+        TRAIN
+        + """
+        const started = [];
+        posted = async (path) => (started.push(path), { ...job, job: "mine", run: null });
+        for (const detail of [1, 2]) {
+          const click = new MouseEvent("click", { detail, bubbles: true, cancelable: true });
+          root.querySelector("form button.primary").dispatchEvent(click);
+          await settled();
+        }
+        return started;
+        """,
+    )
+    assert started == ["/api/jobs"]
+
+
+def test_why_a_training_was_refused_outlives_the_next_check_and_the_field_has_the_focus(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const refuse = (words, details) => {
+          posted = () => Promise.reject(Object.assign(new Error(words), { details }));
+        };
+        refuse("100 trainings are waiting already", {});
+        begin();
+        await settled();
+        checks[0]("jaxquard train");
+        await settled();
+        const told = [...root.querySelectorAll(".launch .error")].map((element) => element.textContent);
+        refuse("epochs: must be more", { setting: "epochs" });
+        begin();
+        await settled();
+        return [told, document.activeElement.id, root.querySelector("#set-epochs-error").textContent];
+        """,
+    )
+    assert seen == [["", "100 trainings are waiting already"], "set-epochs", "epochs: must be more"]
+
+
+def test_what_comes_after_the_view_was_left_is_for_nobody(ask):
+    seen = ask(
+        TRAIN
+        + """
+        const asked = [];
+        const { get } = tools.http;
+        tools.http.get = (path) => (asked.push(path), get(path));
+        heard.hello();
+        posted = async () => ({ job: "mine", run: null, command: "", status: "queued", error: null });
+        begin();
+        leave();
+        root.remove();
+        await settled();
+        return [asked, said, words().includes("mine")];
+        """,
+    )
+    assert seen == [["/api/jobs", "/api/runs"], [], False]
+
+
+def test_the_command_is_that_of_the_form_as_it_stands(ask):
+    command = ask(
+        TRAIN
+        + """
+        root.querySelector(".knobs").dispatchEvent(new Event("input"));
+        while (checks.length < 2) await settled();
+        checks[1]("jaxquard train --epochs 2");
+        await settled();
+        checks[0]("jaxquard train --epochs 1");
+        await settled();
+        return root.querySelector("#command").textContent.trim();
+        """,
+    )
+    assert command == "jaxquard train --epochs 2"
+
+
+def test_only_what_was_copied_is_said_to_be(ask):
+    said = ask(
+        TRAIN
+        + """
+        const copy = [...root.querySelectorAll("button")].find((button) => button.textContent === "Copy");
+        const refuse = async () => { throw new DOMException("no", "NotAllowedError"); };
+        for (const clipboard of [undefined, { writeText: refuse }, { writeText: async () => {} }]) {
+          Object.defineProperty(navigator, "clipboard", { value: clipboard, configurable: true });
+          copy.click();
+          await settled();
+        }
+        return said;
+        """,
+    )
+    assert said == ["Selected: press Ctrl-C.", "Selected: press Ctrl-C.", "Copied."]

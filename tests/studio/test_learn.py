@@ -1,0 +1,190 @@
+"""The form, what a choice comes to, and the command line that says the same."""
+
+import json
+import shlex
+
+import pytest
+
+from jaxquard import cli, recipes, sweeps
+from jaxquard.cli.options import Settings
+from jaxquard.cli.training import _base, _chosen_configs
+from jaxquard.config import NEEDS, Config
+from jaxquard.data import load
+from jaxquard.errors import UsageError
+from jaxquard.studio.learn import FIELDS, MAX_LAYERS, arguments, chosen, described, parameters
+
+KNOWN = {"fashion-mnist": "Fashion-MNIST"}
+CONFIGS = [
+    Config(),
+    Config(hidden=(), flip=True, learning_rate=1e-05, epsilon=1e-10),
+    Config(hidden=(7,), model="cnn", widths=(4, 8), blocks=0, optimizer="adamw", weight_decay=0.05),
+    Config(dataset="/a folder/it's.npz", seed=3, seeds=4, validation=0, pixel_mean=0.1, pixel_std=0.2),
+    Config(sweep={"learning_rate": [0.01, 0.1], "l2": [0, 0.001]}, epochs=3),  # type: ignore[arg-type]
+    Config(schedule="cosine", warmup=0.5, patience=3, batch_size=256, activation="gelu", initializer="he_normal"),
+    *(recipes.find(name).config for name in recipes.names()),
+    *(recipes.find(name).config.replace(seed=1, hidden=(9, 9, 9)) for name in recipes.names()),
+    recipes.find("original").config.replace(recipe="a recipe that is no more", epochs=2),
+]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_the_command_makes_the_very_config(config):
+    _, bound, _ = cli.app.parse_args(["train", *arguments(config)], exit_on_error=False)
+    given = {
+        key: value for key, value in vars(bound.arguments.get("settings", Settings())).items() if value is not None
+    }
+    swept = sweeps.parse(bound.arguments.get("sweep", ()))
+    recipe = bound.arguments.get("recipe")
+    (made,) = _chosen_configs(_base(recipe, None), recipe, given, swept)
+    assert made.replace(recipe=None) == config.replace(recipe=None)
+
+
+def test_a_setting_that_only_the_defaults_leave_open_is_left_open(monkeypatch):
+    held_out = recipes.find("original").config.replace(validation=5000)
+    monkeypatch.setattr(recipes, "find", lambda name: recipes.Recipe(name, "", held_out, "", 1, None, None, None))
+    assert arguments(held_out.replace(validation=None, epochs=3)) == ["--epochs", "3"]
+
+
+def test_a_choice_is_what_the_command_line_would_make_of_it():
+    assert chosen({}, KNOWN) == recipes.find("original").config
+    assert chosen({"recipe": "quick"}, KNOWN) == recipes.find("quick").config
+    changed = chosen({"recipe": "quick", "settings": {"epochs": 3, "validation": None}}, KNOWN)
+    assert changed == recipes.find("quick").config.replace(epochs=3, validation=None)
+    assert chosen({"settings": {"hidden": [3]}}, KNOWN).recipe is None
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        ({"recipe": "quik"}, "did you mean quick"),
+        ({"recipe": 3}, "recipe: must be a name"),
+        ({"settings": []}, "settings an object"),
+        ({"settings": {"recipe": "quick"}}, "recipe: belongs beside"),
+        ({"settings": {"epoch": 3}}, "epoch: no such setting; did you mean epochs"),
+        ({"settings": {"epochs": 0}}, "epochs: must be at least 1"),
+        ({"settings": {"epochs": "3"}}, "epochs: must be a whole number"),
+        ({"settings": {"epochs": True}}, "epochs: must be a whole number"),
+        ({"settings": {"hidden": 3}}, "hidden: must be a list"),
+        ({"settings": {"hidden": [1] * (MAX_LAYERS + 1)}}, "hidden: at most 64"),
+        ({"settings": {"blocks": 65}}, "blocks: at most 64"),
+        ({"settings": {"widths": []}}, "widths: at least one"),
+        ({"settings": {"activation": ["relu"]}}, "activation: "),
+        ({"settings": {"dataset": "/etc"}}, "dataset: the studio trains on fashion-mnist"),
+        ({"settings": {"dataset": "../secret.npz"}}, "dataset: "),
+        ({"settings": {"seeds": 2000}}, "seeds: must be"),
+        ({"settings": {"sweep": {"hidden": [1]}}}, "sweep: "),
+    ],
+)
+def test_a_choice_that_makes_no_sense(document, said):
+    with pytest.raises(UsageError, match=said):
+        chosen(document, KNOWN)
+
+
+def test_parameters_are_counted_without_making_them():
+    assert parameters(Config(), (28, 28, 1), 10) == 784 * 128 + 128 + 128 * 64 + 64 + 64 * 10 + 10 == 109_386
+    assert parameters(Config(hidden=(), seeds=3), (6, 6, 1), 3) == 36 * 3 + 3
+    cnn = Config(model="cnn", widths=(2,), blocks=0)
+    assert parameters(cnn, (8, 8, 3), 5) == (3 * 3 * 3 * 2 + 2 + 2) + (3 * 3 * 2 * 2 + 2 + 2) + (2 * 5 + 5)
+    for config in (Config(hidden=(65536, 65536)), Config(hidden=(2048,), seeds=64)):
+        with pytest.raises(UsageError, match=r"hidden: .* parameters in each network are more than the studio trains"):
+            parameters(config, (28, 28, 1), 10)
+
+
+@pytest.mark.parametrize("name", FIELDS)
+def test_every_setting_is_described(name):
+    shown = described(name)
+    assert shown["needs"] == NEEDS.get(name, ())
+    assert shown["type"] in ("int", "float", "bool", "choice", "ints", "text")
+    assert shown["help"].endswith(".")
+    assert (shown["type"] == "choice") == ("choices" in shown)
+    if shown["default"] is not None:
+        Config(**{name: shown["default"]})
+
+
+def test_info(get, root):
+    found = get("/api/info")
+    assert set(found) == {"version", "token", "datasets", "recipes", "settings", "cores"}
+    assert found["token"] is False
+    assert {one["name"] for one in found["settings"]} == set(FIELDS)
+    assert found["datasets"][-1]["title"] == "stripes.npz"  # what a run here was trained on
+    quick = next(one for one in found["recipes"] if one["name"] == "quick")
+    assert {"epochs", "learning_rate"} & set(quick["config"])
+    assert all(0 < value < 1 for value in quick["test_accuracy"])
+
+
+def test_check(post, npz):
+    settings = {"dataset": str(npz), "hidden": [4], "batch_size": 20}
+    answer = post("/api/settings/check", {"recipe": "original", "settings": settings})
+    assert answer.status == 200
+    assert answer.json["parameters"] == 36 * 4 + 4 + 4 * 3 + 3  # the shape of the data is known from a run
+    assert answer.json["command"].startswith(f"jaxquard train --recipe original --dataset {shlex.quote(str(npz))} ")
+    assert answer.json["config"]["hidden"] == [4]
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"validation": 1497}, "validation: of the 1,497 training images, at most 1,496 can be held out"),
+        ({"validation": 0.95}, "batch_size: 128 is more than the 75 images left"),
+        ({"validation": 1400}, "batch_size: 128 is more than the 97 images left"),
+    ],
+)
+def test_more_than_there_is_cannot_be_held_out_nor_make_a_batch(post, settings, said):
+    answer = post("/api/settings/check", {"settings": {"dataset": "digits", **settings}})
+    assert (answer.status, answer.json) == (422, {"error": said, "setting": said.partition(":")[0]})
+
+
+def test_the_sizes_of_data_sets(get, npz, stripes):
+    sizes = {one["name"]: one["train"] for one in get("/api/info")["datasets"]}
+    assert (sizes["fashion-mnist"], sizes["emnist-letters"]) == (60_000, 124_800)
+    assert sizes["digits"] == len(load("digits").train_images)
+    assert sizes[str(npz)] == len(stripes.train_images)
+
+
+def test_what_is_unusual_about_a_data_set_is_shown(get, root, npz):
+    for run in root.iterdir():
+        facts = json.loads((run / "environment.json").read_text())
+        facts["dataset"]["notes"] = ["2 of 3 classes with few training images"]
+        (run / "environment.json").write_text(json.dumps(facts))
+    notes = {one["name"]: one["notes"] for one in get("/api/info")["datasets"]}
+    assert notes[str(npz)] == ["2 of 3 classes with few training images"]
+    assert notes["fashion-mnist"] == []
+
+
+@pytest.mark.parametrize(
+    ("damaged", "count"),  # where every run is damaged, nothing is known of the images' shape any more
+    [(("fast", "part"), 36 * 4 + 4 + 4 * 3 + 3), (("slow", "fast", "part"), 784 * 4 + 4 + 4 * 10 + 10)],
+)
+def test_a_damaged_run_does_not_bar_its_data_set(post, root, npz, damaged, count):
+    for name in damaged:
+        (root / name / "environment.json").write_text("{")
+    answer = post("/api/settings/check", {"settings": {"dataset": str(npz), "hidden": [4], "batch_size": 20}})
+    assert (answer.status, answer.json.get("parameters")) == (200, count)
+
+
+def test_check_names_the_setting_that_is_wrong(post):
+    answer = post("/api/settings/check", {"settings": {"learning_rate": -1}})
+    assert answer.status == 422
+    assert answer.json == {"error": "learning_rate: must be above 0, not -1", "setting": "learning_rate"}
+
+
+@pytest.mark.parametrize(
+    ("teacher", "status"),
+    [
+        *(("fast@1", 200), ("part", 200), ("nobody", 422), ("../fast", 422), ("/etc/a.safetensors", 422)),
+        *(("part@", 422), ("part@\0", 422), ("part@0/../a.safetensors", 422), ("part@.safetensors", 422)),
+    ],
+)
+def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
+    answer = post("/api/settings/check", {"settings": {"teacher": teacher}})
+    assert answer.status == status
+    if status == 422:
+        assert answer.json["setting"] == "teacher"
+        assert teacher not in answer.json["error"]
+
+
+@pytest.mark.parametrize("blank", [None, "", "none"])
+def test_a_recipes_teacher_can_be_taken_away(post, root, blank):
+    answer = post("/api/settings/check", {"recipe": "mlp", "settings": {"teacher": blank}}).json
+    assert "teacher" not in answer["config"]
+    assert answer["command"] == f"jaxquard train --recipe mlp --teacher none --runs {shlex.quote(str(root))}"
