@@ -81,8 +81,8 @@ class Lab:
         model = make_model(task, make_hyper(task, networks[0]))
         x, y = data.images[:images], data.labels[:images]
         looked = jax.jit(lambda params, state: inspect(model, params, state, x, y))
-        judged = jax.device_get(ts.judged)
-        found = [looked(*jax.tree.map(lambda leaf, k=k: leaf[k], judged)) for k in range(len(networks))]
+        selected = jax.device_get(ts.selected)
+        found = [looked(*jax.tree.map(lambda leaf, k=k: leaf[k], selected)) for k in range(len(networks))]
         return jax.tree.map(lambda *each: np.stack(each), *found)
 
     def _events(self, label: str, config: Config, data: TrainingData, diagnostics: bool) -> Iterator[Event]:

@@ -31,7 +31,7 @@ from jaxquard.runs import environment, journal, strict_json
 from jaxquard.runs.journal import Line
 from jaxquard.systems import last_separator, quoted
 
-FORMAT = 2  # of run directories; raised whenever what is written in them changes its meaning
+FORMAT = 3  # of run directories; raised whenever what is written in them changes its meaning
 ALL = "all"  # RUN@all: the average of a run's networks
 STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")

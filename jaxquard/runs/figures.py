@@ -1,8 +1,6 @@
 """A run in figures: how far it came and how good it is, from what it wrote down."""
 
-import math
 import statistics
-from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -68,39 +66,29 @@ def t_quantile(confidence: float, degrees: float) -> float:
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
-def _judged(run: Run, epochs: list[Line], name: str) -> list[Any]:
-    """Each network's figure of that name in the epoch whose weights are judged: the newest or, under early stopping,
-    its own best one. None where there is none."""
-    networks, patience = range(len(run.config.networks())), run.config.patience
-    if not epochs or name not in epochs[-1]:
+def _selected(run: Run, epochs: list[Line], name: str) -> list[Any]:
+    """Each network's figure of that name in the epoch of its selected weights: the newest or, under early stopping, its
+    best one. None where there is none.
+    """
+    networks = range(len(run.config.networks()))
+    if not epochs or name not in (last := epochs[-1]):
         return [None for _ in networks]
-    chosen = [_best(epochs, k, patience) if patience else epochs[-1] for k in networks]
+    lines = {line["epoch"]: line for line in epochs}
+    best = last.get("best_epoch", [last["epoch"] for _ in networks])
+    chosen = [lines.get(_of(best, k)) for k in networks]
     return [None if line is None else _of(line[name], k) for k, line in enumerate(chosen)]
 
 
 def held_out_accuracy(run: Run, epochs: list[Line]) -> list[float | None]:
-    """Each network's validation accuracy with the weights that are judged. None for a network that diverged, or where
+    """Each network's validation accuracy with its selected weights. None for a network that diverged, or where
     nothing is held out. `epochs` are the run's."""
     lost = run.diverged()
-    return [None if k in lost else value for k, value in enumerate(_judged(run, epochs, "val_accuracy"))]
+    return [None if k in lost else value for k, value in enumerate(_selected(run, epochs, "val_accuracy"))]
 
 
 def train_loss(run: Run, epochs: list[Line]) -> list[float | None]:
     """Each network's training loss in the epoch whose weights are selected. `epochs` are the run's."""
-    return _judged(run, epochs, "train_loss")
-
-
-def _best(lines: list[Line], k: int, patience: int) -> Line | None:
-    """The epoch whose weights early stopping kept for network k: the rule of `training.steps.end_epoch`."""
-    best, best_loss, waited = None, math.inf, 0
-    for line in lines:
-        loss = _of(line["val_loss"], k)
-        loss = math.inf if loss is None else array("f", [loss])[0]  # the rule computes in single precision
-        if loss < best_loss and waited < patience:
-            best, best_loss, waited = line, loss, 0
-        else:
-            waited += 1
-    return best
+    return _selected(run, epochs, "train_loss")
 
 
 def _of(figure: list[float | None], k: int) -> float | None:

@@ -120,7 +120,7 @@ def average_of_run(run: Run) -> TrainedModel:
 def _model(
     name: str, config: Config, run: Run, ts: TrainState, task: steps.Task, networks: Sequence[int]
 ) -> TrainedModel:
-    weights = jax.tree.map(lambda leaf: leaf[np.array(networks)], ts.judged)
+    weights = jax.tree.map(lambda leaf: leaf[np.array(networks)], ts.selected)
     step = max(_steps(ts, task)[k] for k in networks)
     return TrainedModel(name, config, run.environment["dataset"], weights, run, step, step // task.steps_per_epoch)
 
@@ -140,7 +140,7 @@ def _newest_state(run: Run) -> tuple[TrainState, steps.Task]:
 
 
 def _steps(ts: TrainState, task: steps.Task) -> list[int]:
-    """After how many steps each network had the weights that are judged: under early stopping its best epoch's."""
+    """After how many steps each network had the selected weights: under early stopping its best epoch's."""
     if ts.stopping != ():
         return [max(0, int(best)) * task.steps_per_epoch for best in np.asarray(ts.stopping.best_epoch)]
     return [int(step) for step in np.asarray(ts.step)]
@@ -237,7 +237,7 @@ def load_file(path: Path, name: str) -> TrainedModel:
         raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
     program = make_program(task)
     like = shapes(program, task, config.networks())
-    weights = tensors.restore(arrays, like.judged, str(path))
+    weights = tensors.restore(arrays, like.selected, str(path))
     for leaf_name, array in arrays.items():
         if not np.isfinite(array).all():
             raise RunError(f"{path}: {leaf_name} holds values that are not finite")

@@ -31,7 +31,7 @@ from jaxquard.training.evaluation import (
     mean_loss,
     mean_over_views,
 )
-from jaxquard.training.fit import Event, fit, has_stopped, make_run, plain, safely_stopped
+from jaxquard.training.fit import Event, fit, make_run, plain
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
 
@@ -207,10 +207,10 @@ def _continue(
     parameters = count_parameters(ts.params) // len(config.networks())
     per_epoch = len(data.images) // config.batch_size
     observer.begin(run, parameters, int(ts.step[0]), config.epochs * per_epoch)
-    keeper = Keeper(run, per_epoch, checkpoint.seconds_into_epoch(run.checkpoints))
+    keeper = Keeper(run, checkpoint.seconds_into_epoch(run.checkpoints))
     event = None
     events = fit(config, data, ts, until=until, checkpoint_every=checkpoint_every)
-    for event in _until_lost(events, config, per_epoch):
+    for event in _until_lost(events):
         _clock(seconds, event)
         keeper.keep(event)
         observer.event(event)
@@ -223,7 +223,7 @@ def _continue(
     unfinished = TrainResult(run, parameters, len(lines), Figure(tuple(train_loss(run, lines))), None, None, seconds)
     if event.kind != "diverged":
         keeper.save(event)
-        if event.epoch < config.epochs and not has_stopped(config, event.state):
+        if event.epoch < config.epochs and not event.state.stopped.all():
             return unfinished
         result = _finish(keeper, config, data, dataset, event.state, parameters, seconds)
         if len(run.diverged()) < len(config.networks()):
@@ -238,13 +238,13 @@ def _clock(seconds: Seconds, event: Event) -> None:
         seconds.train += event.seconds
 
 
-def _until_lost(events: Iterator[Event], config: Config, per_epoch: int) -> Iterator[Event]:
+def _until_lost(events: Iterator[Event]) -> Iterator[Event]:
     """The events, ended by a "diverged" one where an epoch leaves no network weights worth keeping.
 
     `fit` sees that by the next step's loss, but after the last step there is none.
     """
     for event in events:
-        if event.kind == "epoch" and not worth_keeping(config, event.state, per_epoch).any():
+        if event.kind == "epoch" and not worth_keeping(event.state).any():
             networks = list(range(len(event.state.step)))
             record = {"quantity": "weights", "networks": networks, "steps": [event.step - 1] * len(networks)}
             yield replace(event, kind="diverged", record=record)
@@ -252,9 +252,9 @@ def _until_lost(events: Iterator[Event], config: Config, per_epoch: int) -> Iter
         yield event
 
 
-def worth_keeping(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray:
+def worth_keeping(ts: TrainState) -> np.ndarray:
     """For each network, whether its weights are good, or the best ones that early stopping put aside: (networks,)."""
-    return finite_weights(ts) | safely_stopped(config, ts, per_epoch)
+    return finite_weights(ts) | ts.safe
 
 
 def finite_weights(ts: TrainState) -> np.ndarray:
@@ -281,7 +281,6 @@ class Keeper:
     """
 
     run: Run
-    per_epoch: int  # steps
     epoch_seconds: float = 0.0
     saved_at: float = dataclasses.field(default_factory=time.monotonic)
 
@@ -301,7 +300,7 @@ class Keeper:
         line = (event.record or {}) | {"seconds": round(self.epoch_seconds, 6)}
         self.epoch_seconds = 0.0
         journal.append(self.run.journal_file, line)
-        if has_stopped(self.run.config, event.state):
+        if event.state.stopped.all():
             best = plain(event.state.stopping.best_epoch)
             self._note("stopped", event.step, reason="patience", best_epoch=best)
         if is_snapshot_epoch(event.epoch):
@@ -323,7 +322,7 @@ class Keeper:
 
     def save(self, event: Event) -> None:
         """A checkpoint of the state as it is, unless there is nothing good in it."""
-        if worth_keeping(self.run.config, event.state, self.per_epoch).any():
+        if worth_keeping(event.state).any():
             checkpoint.write(self.run.checkpoints, event.step, event.state, self.epoch_seconds)
         self.saved_at = time.monotonic()
 
@@ -347,12 +346,12 @@ def _finish(
     _, program = make_run(config, data)
 
     def all_of(images: np.ndarray) -> np.ndarray:
-        return all_logits(lambda chunk: program.logits(*ts.judged, chunk), images)
+        return all_logits(lambda chunk: program.logits(*ts.selected, chunk), images)
 
     logits = all_of(dataset.test_images)
     loss, right = mean_loss(logits, dataset.test_labels), accuracy(logits, dataset.test_labels)
     keeper.lost("test loss", dict.fromkeys(np.flatnonzero(~np.isfinite(loss)).tolist(), step - 1))
-    if config.patience:  # no epoch was better than none: what is judged is the untrained start
+    if config.patience:  # no epoch was better than none: selected is the untrained start
         never = np.flatnonzero(np.asarray(ts.stopping.best_epoch) < 1).tolist()
         keeper.lost("validation loss", dict.fromkeys(never, step - 1))
     diverged = sorted(run.diverged())

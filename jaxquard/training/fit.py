@@ -89,7 +89,7 @@ def fit(
     jax.block_until_ready(ts)
     yield Event("compiled", ts, epoch, step, time.perf_counter() - began)
 
-    while step < last_epoch * per_epoch and not has_stopped(config, ts):
+    while step < last_epoch * per_epoch and not ts.stopped.all():
         epoch = step // per_epoch
         order = program.orders(ts.key, epoch)
         if (needed := training(epoch)) is not stepping:
@@ -100,7 +100,7 @@ def fit(
             ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), heartbeat)
             seconds, chunk = sum(took), _chunk(heartbeat, stop - step, took)
             bad_steps = np.asarray(ts.totals.bad_step)
-            lost = (bad_steps >= 0) & ~safely_stopped(config, ts, per_epoch)
+            lost = (bad_steps >= 0) & ~ts.safe
             newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop and lost[k]]
             step = stop
             if newly_bad:
@@ -115,7 +115,7 @@ def fit(
         yield Event("epoch", ts, epoch + 1, step, seconds, record)
         if asked(step):
             yield Event("checkpoint", ts, epoch + 1, step, 0.0)
-        if has_stopped(config, ts):
+        if ts.stopped.all():
             record = {"reason": "patience", "best_epoch": plain(ts.stopping.best_epoch)}
             yield Event("stopped", ts, epoch + 1, step, 0.0, record)
 
@@ -136,23 +136,6 @@ def _take_turns(
             silent = 0.0
         began = time.perf_counter()
     return after, took
-
-
-def has_stopped(config: Config, ts: TrainState) -> bool:
-    """Whether early stopping has ended this training (with several networks: all of them)."""
-    return bool(config.patience) and bool(np.all(np.asarray(ts.stopping.waited) >= config.patience))
-
-
-def safely_stopped(config: Config, ts: TrainState, per_epoch: int) -> np.ndarray:
-    """For each network, whether early stopping ended it, its best weights put aside, before its loss broke, if it ever
-    did: (networks,) bool. It goes on stepping beside the others, but what becomes of it is nothing to it.
-    """
-    bad = np.asarray(ts.totals.bad_step)
-    if not config.patience:
-        return np.zeros(len(bad), bool)
-    best, waited = np.asarray(ts.stopping.best_epoch), np.asarray(ts.stopping.waited)
-    ended = (best + config.patience) * per_epoch  # the step at which it was stopped
-    return (waited >= config.patience) & (best > 0) & ((bad < 0) | (bad >= ended))
 
 
 def _chunk(heartbeat: float, steps: int, took: list[float]) -> int:
@@ -192,6 +175,7 @@ def _end_epoch(
         record["val_loss"], record["val_accuracy"] = val_loss, accuracy(logits, data.val_labels)
         if config.patience:
             ts = program.end_epoch(ts, jnp.asarray(val_loss, jnp.float32), epoch + 1, config.patience)
+            record["best_epoch"] = ts.stopping.best_epoch
     if diagnostics:
         record |= program.diagnose(ts, data.images[:DIAGNOSED], data.labels[:DIAGNOSED])._asdict()
     return plain(record), ts

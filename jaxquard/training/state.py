@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxquard.nn.model import Params, State
 
@@ -20,16 +21,6 @@ class Totals(NamedTuple):
     def zero(cls, bad_step: jax.Array | int = -1) -> "Totals":
         """Empty sums; a fault once seen is not forgotten."""
         return cls(jnp.float32(0), jnp.int32(0), jnp.int32(0), jnp.int32(bad_step))
-
-
-class Stopping(NamedTuple):
-    """Early stopping's memory: the best validation loss, when it was, the epochs waited since, and those weights."""
-
-    best_loss: jax.Array
-    best_epoch: jax.Array
-    waited: jax.Array
-    params: Params
-    state: State
 
 
 class TrainState(NamedTuple):
@@ -50,13 +41,21 @@ class TrainState(NamedTuple):
     stopping: Any
 
     @property
-    def judged(self) -> tuple[Params, State]:
-        """The weights to judge and to use: early stopping's best, else the average, else the newest."""
-        if self.stopping != ():
-            return self.stopping.params, self.stopping.state
-        return self.current
+    def selected(self) -> tuple[Params, State]:
+        """The weights to evaluate and to use: those of early stopping's best epoch, else the current ones."""
+        return (self.stopping.params, self.stopping.state) if self.stopping else self.current
 
     @property
     def current(self) -> tuple[Params, State]:
-        """The weights as they are at this step, averaged where the run averages."""
+        """The weights at this step: their average where the run keeps one, else the newest."""
         return self.ema if self.ema != () else (self.params, self.state)
+
+    @property
+    def stopped(self) -> np.ndarray:
+        """For each network, whether early stopping has ended it: (networks,) bool."""
+        return self.stopping.stopped if self.stopping else np.zeros(np.shape(self.step), bool)
+
+    @property
+    def safe(self) -> np.ndarray:
+        """For each network, whether early stopping ended it before its loss broke, if it did: (networks,) bool."""
+        return self.stopping.stopped_before(self.totals.bad_step) if self.stopping else self.stopped

@@ -24,7 +24,8 @@ from jaxquard.optim import schedules
 from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, as_float, is_matrix
 from jaxquard.training.randomness import AUGMENT, DROPOUT, IMPLEMENTATION, INIT, stream
-from jaxquard.training.state import Stopping, Totals, TrainState
+from jaxquard.training.state import Totals, TrainState
+from jaxquard.training.stopping import Stopping
 
 Hyper = dict[str, jax.Array]
 
@@ -181,7 +182,6 @@ def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
     key = jax.random.key(seed, impl=IMPLEMENTATION)
     params, state = make_model(task, hyper).init(stream(key, INIT))
     copy = functools.partial(jax.tree.map, jnp.copy)  # donated buffers must all be different ones
-    best = Stopping(jnp.float32(jnp.finfo(jnp.float32).max), jnp.int32(-1), jnp.int32(0), copy(params), copy(state))
     return TrainState(
         params=params,
         state=state,
@@ -191,7 +191,7 @@ def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
         step=jnp.int32(0),
         hyper=hyper,
         totals=Totals.zero(),
-        stopping=best if task.config.patience else (),
+        stopping=Stopping.start(copy(params), copy(state)) if task.config.patience else (),
     )
 
 
@@ -272,12 +272,8 @@ def run_steps(
 
 
 def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: jax.Array) -> TrainState:
-    """Early stopping's memory after an epoch: better is remembered, with its weights; worse is counted."""
-    old = ts.stopping
-    better = (val_loss < old.best_loss) & (old.waited < patience)  # a network that has stopped keeps its best
-    new = Stopping(val_loss, epoch, jnp.int32(0), *ts.current)
-    kept = old._replace(waited=old.waited + 1)
-    return ts._replace(stopping=jax.tree.map(lambda a, b: jnp.where(better, a, b), new, kept))
+    """The state with early stopping's memory of an epoch that has ended."""
+    return ts._replace(stopping=ts.stopping.end_epoch(val_loss, epoch, ts.step, ts.current, patience))
 
 
 class Diagnosis(NamedTuple):

@@ -104,8 +104,8 @@ def train(name: str) -> Curve:
     for event in fit(config, data, diagnostics=False):
         if event.kind == "epoch" and event.record:
             curve += event.record["train_loss"]
-            judged = event.state.judged
-    logits = all_logits(lambda images: program.logits(*judged, images), dataset.test_images)
+            selected = event.state.selected
+    logits = all_logits(lambda images: program.logits(*selected, images), dataset.test_images)
     return [float(f"{loss:.7g}") for loss in (*curve, *mean_loss(logits, dataset.test_labels))]
 
 

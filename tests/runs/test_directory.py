@@ -246,8 +246,8 @@ def test_a_damaged_config_is_named(copied, data):
         _ = copied.config
 
 
-DAMAGED_JSON = [b"", b"[]", b"null", b'{"format": 2}', b"\xff", b"[" * 100_000]
-DAMAGED_JSON += [b'{"format": 2, "dataset": 1}', b'{"format": 2, "dataset": {}}']
+DAMAGED_JSON = [b"", b"[]", b"null", b'{"format": 3}', b"\xff", b"[" * 100_000]
+DAMAGED_JSON += [b'{"format": 3, "dataset": 1}', b'{"format": 3, "dataset": {}}']
 
 
 @pytest.mark.parametrize("data", DAMAGED_JSON)
@@ -257,12 +257,12 @@ def test_a_damaged_environment_is_named(copied, data):
         _ = copied.environment
 
 
-@pytest.mark.parametrize("written", [None, 1, 3, "2"])
+@pytest.mark.parametrize("written", [None, 1, 2, "3"])
 def test_a_run_of_another_format_is_refused_before_its_settings_are_read(copied, written):
     facts = copied.environment | {"format": written}
     (copied.path / "environment.json").write_text(json.dumps({k: v for k, v in facts.items() if v is not None}))
     (copied.path / "config.toml").write_text("a_setting_of_that_time = 1")
-    with pytest.raises(RunError, match=rf"environment.json: a run of format {written or 1}; this program reads 2$"):
+    with pytest.raises(RunError, match=rf"environment.json: a run of format {written or 1}; this program reads 3$"):
         _ = Run(copied.path).config
 
 

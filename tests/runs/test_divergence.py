@@ -139,7 +139,7 @@ def test_what_becomes_of_a_network_after_it_was_stopped_is_nothing_to_it(small, 
     assert ts["totals/bad_step"][0] > 0  # it did break, later
     assert both.diverged == ()
     assert both.test_accuracy.values[0] == alone.test_accuracy.mean
-    assert both.train_loss.values[0] == alone.train_loss.mean  # of the epoch whose weights are judged
+    assert both.train_loss.values[0] == alone.train_loss.mean  # of the epoch whose weights are selected
     assert figures(both.run)["train_loss"].values[0] == figures(alone.run)["train_loss"].mean
 
 

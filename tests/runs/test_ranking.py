@@ -62,7 +62,10 @@ def test_under_early_stopping_the_best_epoch_counts_not_the_last() -> None:
         ([0.1, 0.7], [0.99, 0.7]),
         ([0.1, 0.75], [0.99, 0.8]),
     ]
-    lines = [{"epoch": k, "val_loss": loss, "val_accuracy": right} for k, (loss, right) in enumerate(curves, start=1)]
+    lines = [
+        {"epoch": k, "val_loss": loss, "val_accuracy": right, "best_epoch": [1, min(k, 3)]}
+        for k, (loss, right) in enumerate(curves, start=1)
+    ]
     ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
     assert [row["val_accuracy"].values for row in ranked] == [(0.7,), (0.6,)]
 
@@ -88,9 +91,9 @@ def test_the_share_of_diverged_networks_counts_not_their_number() -> None:
     assert [row["networks"][0] for row in ranking.ranking(runs, ["batch_size"])] == ["b32@0", "b64@0"]
 
 
-def test_of_equally_good_epochs_the_first_is_kept() -> None:
-    lines = [{"epoch": k, "val_loss": [0.5], "val_accuracy": [right]} for k, right in ((1, 0.6), (2, 0.7))]
-    assert figures.held_out_accuracy(Made("r", Config(patience=2), lines), lines) == [0.6]
+def test_a_network_without_a_best_epoch_has_no_figure() -> None:
+    lines = [{"epoch": 1, "val_loss": [None], "val_accuracy": [0.6], "best_epoch": [-1]}]
+    assert figures.held_out_accuracy(Made("r", Config(patience=2), lines), lines) == [None]
 
 
 def test_a_run_that_held_nothing_out_has_nothing_to_rank() -> None:

@@ -41,7 +41,7 @@ def seconds(config: Config, root: Path, times: int) -> float:
     task = steps.make_task(config, SHAPE, CLASSES, IMAGES)
     state = start(make_program(task), task, config.networks())
     run = directory.create(root, "run", config, {}, state)
-    keeper, took = Keeper(run, task.steps_per_epoch), []
+    keeper, took = Keeper(run), []
     for step in range(1, times + 1):
         began = time.perf_counter()
         keeper.save(Event("checkpoint", state, 0, step, 0.0))

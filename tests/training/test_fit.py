@@ -7,7 +7,6 @@ from itertools import pairwise
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -16,10 +15,10 @@ from jaxquard.data import split
 from jaxquard.errors import UsageError
 from jaxquard.training.data import prepare
 from jaxquard.training.evaluation import all_logits, mean_loss
-from jaxquard.training.fit import _chunk, fit, make_run, plain, safely_stopped
+from jaxquard.training.fit import _chunk, fit, make_run, plain
 from jaxquard.training.program import start
 from jaxquard.training.randomness import epoch_order
-from jaxquard.training.state import Stopping, Totals, TrainState
+from jaxquard.training.state import TrainState
 
 # 253 images left to train on, 5 steps an epoch. Tests share these where they can: compiling takes the time.
 PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
@@ -338,11 +337,12 @@ def test_early_stopping_waits_its_patience_and_keeps_the_best_weights(train: Cal
     assert best < ran < 60
     assert trained.kinds[-2:] == ["epoch", "stopped"]
     assert trained.events[-1].record == {"reason": "patience", "best_epoch": [best]}
+    assert [record.pop("best_epoch") for record in trained.records][-1] == [best]
     assert trained.records == forever.records[:ran]
     (of_best,) = [
         s for e, s in zip(trained.events, trained.states, strict=True) if (e.kind, e.epoch) == ("epoch", best)
     ]
-    assert_same_bits(trained.state.judged, of_best.current)
+    assert_same_bits(trained.state.selected, of_best.current)
     assert trained.state.stopping.best_loss.tolist() == pytest.approx(trained.records[best - 1]["val_loss"], rel=1e-6)
     assert train(PATIENT, trained.state).kinds == ["compiled"]
 
@@ -363,23 +363,6 @@ def test_validation_and_early_stopping_judge_the_averaged_weights(train: Callabl
     assert_same_bits((kept.params, kept.state), ends[int(kept.best_epoch[0]) - 1].ema)
 
 
-@pytest.mark.parametrize(
-    ("best_epoch", "waited", "bad_step", "safe"),
-    [
-        (1, 2, -1, True),
-        (1, 2, 15, True),  # its loss broke when it had stopped, after 1 + 2 epochs of 5 steps
-        (1, 2, 14, False),
-        (1, 1, -1, False),  # it still waits: its weights are not put aside for good
-        (-1, 2, -1, False),  # no epoch was better than none
-    ],
-)
-def test_a_network_is_safe_once_it_has_waited_its_patience(best_epoch: int, waited: int, bad_step: int, safe: bool):
-    stopping = Stopping([1.0], [best_epoch], [waited], [], {})  # type: ignore[arg-type]
-    totals = Totals.zero(jnp.array([bad_step]))
-    ts = TrainState([], {}, (), (), None, [0], {}, totals, stopping)  # type: ignore[arg-type]
-    assert safely_stopped(PATIENT, ts, per_epoch=5).tolist() == [safe]
-
-
 def test_early_stopping_with_several_networks_is_each_alone(train: Callable):
     together = train(PATIENT.replace(seeds=3))
     stopping = together.state.stopping
@@ -388,7 +371,7 @@ def test_early_stopping_with_several_networks_is_each_alone(train: Callable):
         alone = train(network)
         ends.append(len(alone.records))
         assert stopping.best_epoch[number] == alone.network().stopping.best_epoch
-        kept = (together.network(number).stopping.params, alone.network().judged[0])
+        kept = (together.network(number).stopping.params, alone.network().selected[0])
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *kept)
     assert len(set(ends)) > 1  # so that one had to wait for another
     assert len(together.records) == max(ends)

@@ -58,7 +58,7 @@ def train(
         events.append(event)
         states.append(tensors.from_bytes(tensors.to_bytes(event.state), "the checkpoint"))
     outcome = {name: array.tobytes() for name, array in states[-1].items()}
-    outcome["judged"] = tensors.to_bytes(events[-1].state.judged)
+    outcome["selected"] = tensors.to_bytes(events[-1].state.selected)
     outcome["journal"] = repr([event.record for event in events if event.record]).encode()
     return outcome, events, states
 

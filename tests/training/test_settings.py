@@ -83,11 +83,11 @@ def teachers_logits(n: int) -> jax.Array:
 
 
 def trained_by_package(config: Config, dataset: Dataset) -> tuple[list[Any], list[Any], list[float]]:
-    """The weights of each network before the first step, those judged after the last, and the last epoch's losses."""
+    """The weights of each network before the first step, those selected after the last, and the last epoch's losses."""
     config, data = prepare(config, dataset)
     if config.teacher:
         data = data._replace(teacher=teachers_logits(len(data.images)))
-    events = [(event, jax.device_get(event.state.judged[0])) for event in fit(config, data, diagnostics=False)]
+    events = [(event, jax.device_get(event.state.selected[0])) for event in fit(config, data, diagnostics=False)]
     first, last = events[0][1], events[-1][1]  # before the first step an average is the weights themselves
     losses = (events[-1][0].record or {})["train_loss"]
     each = ([jax.tree.map(lambda leaf, k=k: leaf[k], tree) for k in range(len(losses))] for tree in (first, last))

@@ -7,7 +7,8 @@ import pytest
 from jaxquard.config import Config
 from jaxquard.training import steps
 from jaxquard.training.program import make_program, start
-from jaxquard.training.state import Stopping, Totals, TrainState
+from jaxquard.training.state import Totals, TrainState
+from jaxquard.training.stopping import Stopping
 
 FULL = Config(hidden=(5, 5), batch_size=50, optimizer="adamw", ema=0.9, patience=3, weight_decay=0.1, validation=50)
 
@@ -26,12 +27,12 @@ def state(**parts: object) -> TrainState:
     return TrainState(**nothing | {"params": "newest", "state": "s"} | parts)
 
 
-def test_the_weights_to_judge_are_the_best_else_the_average_else_the_newest():
-    best = Stopping(*map(jnp.float32, (1, 1, 0)), params="best", state="b")
-    assert state().judged == state().current == ("newest", "s")
-    assert state(ema=("average", "a")).judged == state(ema=("average", "a")).current == ("average", "a")
+def test_the_selected_weights_are_the_best_else_the_average_else_the_newest():
+    best = Stopping(*map(jnp.float32, (1, 1, -1)), params="best", state="b")
+    assert state().selected == state().current == ("newest", "s")
+    assert state(ema=("average", "a")).selected == state(ema=("average", "a")).current == ("average", "a")
     everything = state(ema=("average", "a"), stopping=best)
-    assert everything.judged == ("best", "b")
+    assert everything.selected == ("best", "b")
     assert everything.current == ("average", "a")
 
 

@@ -14,7 +14,7 @@ from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.fit import make_run
 from jaxquard.training.program import Program, start
 from jaxquard.training.randomness import epoch_order
-from jaxquard.training.state import Stopping, TrainState
+from jaxquard.training.state import TrainState
 from jaxquard.training.steps import Task
 
 # as in test_fit.py, so that it is compiled once; 253 images are left to train on, 5 steps an epoch
@@ -113,34 +113,6 @@ def test_a_gradient_is_clipped_to_its_longest_length_and_0_is_any(clip_norm: flo
     grads = {"w": jnp.array([3.0, 4.0])}
     updates, _ = optimizer.update(grads, optimizer.init(grads), grads)
     np.testing.assert_allclose(updates["w"], [-0.01 * scale * 3, -0.01 * scale * 4], rtol=1e-6)
-
-
-def remembered(ts: TrainState, losses: list[float], patience: int) -> Stopping:
-    for epoch, loss in enumerate(losses, 1):
-        ts = ts._replace(params=[{"w": jnp.array([float(epoch)])}])
-        ts = steps.end_epoch(ts, jnp.float32(loss), jnp.int32(epoch), jnp.int32(patience))
-    return ts.stopping
-
-
-@pytest.mark.parametrize(
-    ("losses", "best_epoch", "waited"),
-    [
-        ([3, 2, 1], 3, 0),
-        ([3, 1, 2], 2, 1),
-        ([1, 1, 1], 1, 2),  # as good is not better
-        ([1, 2, 2, 0.5], 1, 3),  # it had stopped after the third: what comes later does not count
-        ([1, 2, 0.5, 2], 3, 1),
-        ([np.nan, 2, np.nan], 2, 1),
-        ([np.nan, np.nan], -1, 2),
-    ],
-)
-def test_early_stopping_remembers_the_best(losses: list[float], best_epoch: int, waited: int):
-    nothing = Stopping(jnp.float32(jnp.inf), jnp.int32(-1), jnp.int32(0), [{"w": jnp.array([-1.0])}], {})
-    ts = TrainState([], {}, (), (), None, 0, {}, None, nothing)  # type: ignore[arg-type]
-    stopping = remembered(ts, losses, patience=2)
-    assert (int(stopping.best_epoch), int(stopping.waited)) == (best_epoch, waited)
-    assert float(stopping.params[0]["w"][0]) == best_epoch
-    assert float(stopping.best_loss) == (losses[best_epoch - 1] if best_epoch > 0 else np.inf)
 
 
 def losses_of_a_batch(case: Case, **settings: Any) -> list[float]:

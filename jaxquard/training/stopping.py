@@ -1,0 +1,54 @@
+"""Early stopping: each network keeps its weights from the epoch with the lowest validation loss.
+
+A network has stopped when `patience` epochs in a row brought no lower loss (Prechelt, 1998, "Early stopping – but
+when?"). It keeps training with the others until all have stopped, but its memory no longer changes. `end_epoch` is the
+whole rule; everything else reads the memory.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxquard.nn.model import Params, State
+
+
+class Stopping(NamedTuple):
+    """The memory: the lowest validation loss, its epoch (-1: none yet), the step at which the network stopped (-1: not
+    yet), and the weights of the best epoch.
+    """
+
+    best_loss: jax.Array
+    best_epoch: jax.Array
+    stopped_at: jax.Array
+    params: Params
+    state: State
+
+    @classmethod
+    def start(cls, params: Params, state: State) -> "Stopping":
+        """The memory of one network before its first epoch."""
+        return cls(jnp.float32(jnp.finfo(jnp.float32).max), jnp.int32(-1), jnp.int32(-1), params, state)
+
+    def end_epoch(
+        self, val_loss: jax.Array, epoch: jax.Array, step: jax.Array, weights: tuple[Params, State], patience: jax.Array
+    ) -> "Stopping":
+        """One network's memory after an epoch that ended at `step` with these weights and this validation loss."""
+        training = self.stopped_at < 0
+        better = training & (val_loss < self.best_loss)
+        waited = epoch - jnp.maximum(self.best_epoch, 0)
+        new = Stopping(val_loss, epoch, self.stopped_at, *weights)
+        kept = self._replace(stopped_at=jnp.where(training & (waited >= patience), step, self.stopped_at))
+        return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, kept)
+
+    @property
+    def stopped(self) -> np.ndarray:
+        """For each network, whether it has stopped: (networks,) bool."""
+        return np.asarray(self.stopped_at) >= 0
+
+    def stopped_before(self, bad_step: jax.Array) -> np.ndarray:
+        """For each network, whether it stopped with a best epoch and before the step whose loss was not finite (-1:
+        none): (networks,) bool. Its later state is ignored.
+        """
+        bad = np.asarray(bad_step)
+        return self.stopped & (np.asarray(self.best_epoch) > 0) & ((bad < 0) | (bad >= np.asarray(self.stopped_at)))
