@@ -1,4 +1,4 @@
-"""Claims put to the test: one file a lesson, each with a question, an experiment, a rule fixed before, a verdict.
+"""Claims put to the test: one file a lesson, each with a question, an experiment, a rule fixed before, and a verdict.
 
 How to write one. A lesson is a module in claims/ that binds `LESSON = Lesson(...)`; see `lesson.py` and
 `claims/baselines.py`:
@@ -12,16 +12,16 @@ How to write one. A lesson is a module in claims/ that binds `LESSON = Lesson(..
 - `measure(lab, configs) -> {…}`: plain data. The default trains everything (`train_all`). `lab.train(label, config)`
   trains and returns arms (held-out accuracy and loss by seed and epoch, seconds by epoch); `lab.look(label, config,
   inspect)` calls `inspect(model, params, state, images, labels)` on every network. Imports of jax go inside functions.
-- `judge(measured) -> Finding(comparisons, answer, facts)`: pure. `above(what, first - second, margin)` is one part of
-  the claim; `tuned` picks each side's own best setting fairly; `best` and `bracket` find the choice that was right
-  (None: cannot tell). `facts` are strings for the words; seeds are rows everywhere, so differences are paired.
-- `draw(measured) -> [Chart]`: pure; `figures.point` and `figures.dot` make rows with the verdict's own interval.
-  Titles say what is shown, not what was hoped for.
-- `background`, `method`, `take_home` (by verdict), `try_next`: Markdown. No number stands in them that depends on the
-  run: put `{name}` and let `judge` supply it.
+- `conclude(measured) -> Finding(comparisons, answer, facts)`: pure. `above(what, first - second, margin)` is one part
+  of the claim; `tuned` gives each side its own best setting; `best` and `bracket` find the right choice (None: cannot
+  tell). `facts` are strings for the text. Row k of every figure belongs to seed k, so differences are paired.
+- `draw(measured) -> [Chart]`: pure; `figures.curves` and `figures.dots` draw the verdict's own interval. A title says
+  what the chart shows.
+- `background`, `method`, `results`, `take_home` (by verdict), `try_next`: Markdown. Numbers that depend on the run are
+  written `{name}`, and `conclude` supplies them.
 
-Then add its name to NAMES, which is the order of the book. `verdict.py` has the rule, `run.py` carries a lesson out,
-`page.py` writes JSON, charts and page, `book.py` makes docs/lessons from `--full` runs.
+Then add its name to NAMES, which is the order of the book. `verdict.py` has the rule, `run.py` runs a lesson,
+`page.py` writes JSON, charts and page, `book.py` writes docs/lessons from `--full` runs.
 """
 
 import importlib
@@ -58,13 +58,13 @@ NAMES = (
 def find(name: str) -> "Lesson":
     """A lesson by name; UsageError, with the nearest name, if there is none."""
     if name not in NAMES:
-        raise UsageError(f"{name!r} is none of the lessons {', '.join(NAMES)}{suggestion(name, list(NAMES))}")
+        raise UsageError(f"{name!r} is not one of the lessons {', '.join(NAMES)}{suggestion(name, list(NAMES))}")
     module = importlib.import_module(f"jaxquard.lessons.claims.{name.replace('-', '_')}")
     return module.LESSON
 
 
 def listing() -> list[dict[str, object]]:
-    """Every lesson with its question, and how long its `--full` run took and what came out (None: not run yet)."""
+    """Every lesson with its question, and the seconds and verdict of its `--full` run (None: not run yet)."""
     from jaxquard.lessons.run import shipped
 
     found = []

@@ -1,7 +1,7 @@
-"""`make lessons`: docs/lessons/ whole, a short book in order, from `--full` runs.
+"""`make lessons`: writes all of docs/lessons/ from `--full` runs.
 
-A lesson whose shipped result was made by today's definition of it is not trained again, so that a long run can be
-interrupted and gone on with, and words can be mended for nothing.
+A lesson is trained again only if its definition changed. A long run can be interrupted and continued, and a changed
+text costs no training.
 """
 
 import json
@@ -11,20 +11,20 @@ from pathlib import Path
 from jaxquard.charts import save
 from jaxquard.lessons import NAMES, find
 from jaxquard.lessons.page import SAID, chart_paths, markdown
-from jaxquard.lessons.run import Result, definition, judged, run, to_json
+from jaxquard.lessons.run import Result, definition, run, to_json, with_verdict
 
 RESULTS = Path(__file__).parent / "results"
 DOCS = Path(__file__).parents[2] / "docs" / "lessons"
 INTRODUCTION = """# Lessons: claims put to the test
 
-Each of these pages takes a claim about training neural networks, from Michael Nielsen's *Neural Networks and Deep
-Learning* or from [the README that this project implements](../ORIGINAL.md), and puts it to the test on Fashion-MNIST:
-several networks for each side, one rule for every verdict, and a figure with its error bars. A claim can hold, not
-hold, or be left open by this many seeds; a claim of several parts holds only if all of them do, and its page says which
-fail. They can be read in order.
+Each page tests one claim about training neural networks. The claims come from Michael Nielsen's *Neural Networks and
+Deep Learning* or from [the README that this project implements](../ORIGINAL.md). Each test trains several networks for
+each side on Fashion-MNIST, applies the same rule, and shows the figures with error bars. A claim holds, does not hold,
+or cannot be decided by these seeds. A claim of several parts holds only if every part holds; its page says which parts
+fail. The pages are in reading order.
 
-`jaxquard lesson NAME` runs one on a part of the data, in two minutes at most (`--full` repeats the run shown here), and
-asks first what you expect. It draws charts, which needs `pip install "jaxquard[charts]"`.
+`jaxquard lesson NAME` asks what you expect, then runs a lesson on part of the data, in two minutes at most. `--full`
+repeats the run shown here. Charts need `pip install "jaxquard[charts]"`.
 """
 
 
@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def full_result(name: str) -> Result:
-    """The `--full` result of a lesson: the one that is there if its definition is today's, else a new one."""
+    """The `--full` result of a lesson: the stored one if the definition has not changed, else a new one."""
     from jaxquard import data
 
     lesson = find(name)
@@ -43,7 +43,7 @@ def full_result(name: str) -> Result:
     if file.is_file():
         kept = json.loads(file.read_text(encoding="utf-8"))
         if kept["definition"] == definition(lesson, "full"):
-            return judged(lesson, kept)
+            return with_verdict(lesson, kept)
     print(f"{name}: training", file=sys.stderr, flush=True)
     result = run(name, lesson, "full", data.load("fashion-mnist"))
     file.write_bytes(to_json(result))
@@ -52,7 +52,7 @@ def full_result(name: str) -> Result:
 
 
 def bind(results: list[Result], folder: Path) -> None:
-    """Write the pages of these results, their charts and a table of contents; whatever else was there goes."""
+    """Write these results' pages, their charts and a table of contents; remove all other pages and charts."""
     folder.mkdir(parents=True, exist_ok=True)
     stems = [result["lesson"] for result in results]
     written = [folder / "README.md"]
@@ -71,14 +71,14 @@ def bind(results: list[Result], folder: Path) -> None:
 
 
 def contents(results: list[Result]) -> str:
-    """The first page: what is asked, what is claimed, what came out."""
+    """The first page: every question, claim and verdict."""
     counts = [f"{said}: {n}" for verdict, said in SAID.items() if (n := [r["verdict"] for r in results].count(verdict))]
     rows = [
         f"| {number} | [{r['question']}]({r['lesson']}.md) | {r['claim']} | {SAID[r['verdict']]} |"
         for number, r in enumerate(results, 1)
     ]
     head = "| | question | claim | verdict |\n| --: | --- | --- | --- |"
-    return "\n".join([INTRODUCTION, f"Of {len(results)} claims — {', '.join(counts)}.\n", head, *rows]) + "\n"
+    return "\n".join([INTRODUCTION, f"Of {len(results)} claims: {', '.join(counts)}.\n", head, *rows]) + "\n"
 
 
 def _links(stems: list[str], k: int) -> str:

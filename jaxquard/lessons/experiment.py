@@ -1,6 +1,8 @@
-"""How large an experiment is, and what it leaves: arms, one for each kind of network, a row for each seed. No jax."""
+"""The size of an experiment, and its figures: an arm for each kind of network, with a row for each seed. No jax."""
 
+import itertools
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -21,7 +23,7 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class Scale:
-    """How much of everything: images to learn from, images held out to judge by, passes, networks of each kind."""
+    """Training images, held-out images, epochs, and networks of each kind."""
 
     train: int
     validation: int
@@ -29,17 +31,38 @@ class Scale:
     seeds: int
 
 
-def scales(epochs: int, *, quick: int = 20, full: int | None = None) -> dict[ScaleName, Scale]:
-    """The usual three: seconds on a corner of the data, at most two minutes on a part, and most or all of it."""
+def scales(
+    epochs: int,
+    *,
+    quick: int = 20,
+    full: int | None = None,
+    images: int = 50_000,
+    seeds: tuple[int, int, int] = (5, 5, 10),
+) -> dict[ScaleName, Scale]:
+    """The usual three: seconds on few images, at most two minutes on more, and `images` in full. `seeds` of each."""
     return {
-        "quick": Scale(train=1_000, validation=1_000, epochs=quick, seeds=5),
-        "default": Scale(train=10_000, validation=5_000, epochs=epochs, seeds=5),
-        "full": Scale(train=50_000, validation=10_000, epochs=full or epochs, seeds=10),
+        "quick": Scale(train=1_000, validation=1_000, epochs=quick, seeds=seeds[0]),
+        "default": Scale(train=10_000, validation=5_000, epochs=epochs, seeds=seeds[1]),
+        "full": Scale(train=images, validation=10_000, epochs=full or epochs, seeds=seeds[2]),
     }
 
 
+def by_activation(scale: Scale, activations: Iterable[str], depths: Iterable[int]) -> dict[str, Config]:
+    """Networks of hidden layers of 64 units, at four learning rates or, with sigmoids, at six.
+
+    The slope of a sigmoid is at most a quarter, so it tolerates larger rates.
+    """
+    shared = Config(seeds=scale.seeds, epochs=scale.epochs)
+    found = {}
+    for activation, depth in itertools.product(activations, depths):
+        rates = (0.03, 0.1, 0.3, 1.0) + ((3.0, 10.0) if activation == "sigmoid" else ())
+        network = shared.replace(activation=activation, hidden=(64,) * depth, sweep=(("learning_rate", rates),))
+        found[f"{activation} {depth}"] = network
+    return found
+
+
 def make_arms(label: str, config: Config, records: list[dict[str, Any]], diverged: list[bool]) -> dict[str, Arm]:
-    """Journal lines, which list every network, cut into one arm for each swept combination."""
+    """Journal lines, which list every network, divided into one arm for each swept combination."""
     networks, seeds = len(diverged), config.seeds
     curves = {name: _curves([record.get(key) for record in records], networks) for name, key in CURVES.items()}
     layers = {key: _by_layer(records, key, networks) for key in ("dead", "grad_norm") if key in (records or [{}])[0]}
@@ -54,7 +77,7 @@ def make_arms(label: str, config: Config, records: list[dict[str, Any]], diverge
 
 
 def arm_names(label: str, config: Config) -> list[str]:
-    """What `Lab.train` calls its arms: the label alone, or `label learning_rate=0.1` for each swept combination."""
+    """The names of arms: the label alone, or `label learning_rate=0.1` for each swept combination."""
     names = [label]
     for setting, values in config.sweep:
         names = [f"{name} {setting}={value:g}".strip() for name in names for value in values]
@@ -71,7 +94,7 @@ def _by_layer(records: list[dict[str, Any]], key: str, networks: int) -> dict[st
 
 
 def as_data(value: Any) -> Any:
-    """Anything measured as plain data for JSON: six significant digits, for the rest is noise; not finite is None."""
+    """Anything measured, as plain data for JSON: six significant digits; None for what is not finite."""
     if isinstance(value, dict):
         return {str(name): as_data(item) for name, item in value.items()}
     if isinstance(value, list | tuple):
@@ -84,7 +107,7 @@ def as_data(value: Any) -> Any:
 
 
 def final(arm: Arm, epoch: int = -1) -> np.ndarray:
-    """Held-out accuracy in % at an epoch (counted from 0; the last), by seed. Who diverged gets nothing right."""
+    """Held-out accuracy in % at an epoch (counted from 0; the last), by seed. A diverged network gets 0."""
     rows = [row or [0.0] for row in arm["accuracy"]]
     kept = [0.0 if gone and epoch == -1 else row[epoch] or 0.0 for row, gone in zip(rows, arm["diverged"], strict=True)]
     return 100 * np.array(kept)

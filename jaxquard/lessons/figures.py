@@ -1,39 +1,56 @@
-"""Figures as points of charts and as words in sentences, with the interval of the verdict."""
+"""Figures as charts and as words, with the 99 % interval that the verdict uses."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from jaxquard.charts import Chart, dot_plot, lines
 from jaxquard.lessons.experiment import Arm
 from jaxquard.lessons.verdict import interval
 
-BAND = "Mean over seeds; band: 99 % interval of the mean."
-BAR = "Bar: 99 % interval of the mean."
+Points = dict[Any, Any]  # x -> values, one for each seed
 
 
-def point(values: Sequence[float] | np.ndarray, y: str, **at: Any) -> dict[str, Any]:
-    """A row for `lines(..., band=("low", "high"))`: `at` names its x, and its series where there are several."""
-    mean, low, high = interval(values)
-    return {**at, y: mean, "low": low, "high": high}
+def curves(
+    title: str,
+    found: Mapping[str, Points],
+    x: str,
+    y: str,
+    *,
+    series: str | None = None,
+    note: str = "",
+    over: str = "seeds",
+    **options: Any,
+) -> Chart:
+    """A line with a band for each name in `found`; without `series` there is one line, and its name is not shown."""
+    rows = []
+    for name, points in found.items():
+        for at, values in points.items():
+            mean, low, high = interval(values)
+            rows.append({x: at, series: name, y: mean, "low": low, "high": high})
+    subtitle = f"{note} Mean over {over}; band: 99 % interval of the mean.".strip()
+    return lines(rows, x, y, series=series, band=("low", "high"), title=title, subtitle=subtitle, **options)
 
 
-def dot(values: Sequence[float] | np.ndarray, name: str) -> dict[str, Any]:
-    """A row for `dot_plot(..., interval=BAR)`."""
-    _, low, high = interval(values)
-    return {"name": name, "values": np.asarray(values).tolist(), "low": low, "high": high}
+def dots(title: str, found: Mapping[str, Any], x: str = "held-out accuracy (%)", **options: Any) -> Chart:
+    """A row for each name in `found`: a dot for each seed, their mean and its interval."""
+    rows = []
+    for name, values in found.items():
+        _, low, high = interval(values)
+        rows.append({"name": name, "values": list(values), "low": low, "high": high})
+    return dot_plot(rows, title=title, x_title=x, interval="Bar: 99 % interval of the mean.", **options)
 
 
-def by_epoch(arm: Arm, y: str, curve: str = "accuracy", **at: Any) -> list[dict[str, Any]]:
-    """Rows for `lines(x="epoch")` from one of an arm's curves; what counts examples is turned into %."""
-    factor = 100 if "accuracy" in curve else 1
-    columns = factor * np.array(arm[curve], np.float64).T
-    return [point(values, y, epoch=epoch, **at) for epoch, values in enumerate(columns, 1)]
+def by_epoch(arm: Arm, curve: str = "accuracy", every: int = 1) -> Points:
+    """One of an arm's curves, of which every so many epochs were kept, by epoch; accuracies in %."""
+    columns = (100 if "accuracy" in curve else 1) * np.array(arm[curve], np.float64).T
+    return {every * epoch: values for epoch, values in enumerate(columns, 1)}
 
 
 def show(value: float | None, digits: int = 2) -> str:
-    """A figure for people, with a true minus sign, and none before nought."""
+    """A figure for people, with a true minus sign, and no minus before zero."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:z.{digits}f}".replace("-", "−")
@@ -46,6 +63,6 @@ def spread(values: Any, digits: int = 1) -> str:
 
 
 def filled(text: str, facts: Mapping[str, Any]) -> str:
-    """A lesson's words with its facts in their places, lines joined into paragraphs."""
+    """A lesson's text with its facts filled in, and lines joined into paragraphs."""
     paragraphs = [part if "```" in part else " ".join(part.split()) for part in text.strip().split("\n\n")]
     return "\n\n".join(paragraphs).format_map(facts)

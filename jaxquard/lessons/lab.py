@@ -1,7 +1,6 @@
-"""Where experiments are carried out: trains what a Config describes, looks into what it made, and returns plain data.
+"""Runs experiments: trains what a Config describes, inspects the networks, and returns plain data.
 
-No lesson touches the test set. A lesson compares, to compare is to choose, and the test set is not for choosing:
-everything is judged by training images that were held out.
+No lesson uses the test set, because a comparison is a choice. Networks are evaluated on held-out training images.
 """
 
 import functools
@@ -22,12 +21,12 @@ from jaxquard.training.program import start
 from jaxquard.training.state import TrainState
 from jaxquard.training.steps import make_hyper, make_model
 
-Tick = Callable[[str, float], None]  # what is being done, and how much of it is done
+Tick = Callable[[str, float], None]  # a label, and the fraction that is done
 Inspect = Callable[[Model, Params, State, jax.Array, jax.Array], Any]
 
 
 class Lab:
-    """A data set, a scale, and somebody to tell how far it is."""
+    """A data set, a scale, and a function to report progress to."""
 
     def __init__(self, dataset: Dataset, scale: Scale, tick: Tick = lambda label, done: None) -> None:
         self.dataset, self.scale, self.tick = dataset, scale, tick
@@ -37,9 +36,9 @@ class Lab:
         return prepare(Config(validation=self.scale.validation), self.dataset)
 
     def prepare(self, config: Config, images: int | None = None) -> tuple[Config, TrainingData]:
-        """The resolved config, and the first `images` (None: as many as the scale says) of the shuffled training set.
+        """The resolved config, and the first `images` (None: the scale's number) of the shuffled training set.
 
-        Smaller parts lie inside larger ones; what is held out, and the pixels' mean and deviation, are always the same.
+        Smaller parts lie inside larger ones. Held-out images, and the pixels' mean and deviation, are always the same.
         """
         whole, data = self._split
         count = images or self.scale.train
@@ -53,7 +52,7 @@ class Lab:
 
         An arm holds `accuracy`, `loss` (on held-out images), `train_accuracy`, `train_loss`: (seeds, epochs) each,
         fractions or nats; with `diagnostics`, `dead` and `grad_norm` by layer; `diverged` (seeds,); and `seconds`,
-        (epochs,), of stepping for one network. Without `watch`, held-out images are judged only after the last epoch.
+        (epochs,), of training steps for one network. Without `watch`, held-out images are evaluated only at the end.
         """
         config, data = self.prepare(config, images)
         watched = data if watch else data._replace(val_images=data.val_images[:0], val_labels=data.val_labels[:0])
@@ -66,13 +65,13 @@ class Lab:
                 seconds = 0.0
         assert state is not None
         if not watch:
-            records[-1:] = [(records or [{}])[-1] | self._judge(config, data, state)]
+            records[-1:] = [(records or [{}])[-1] | self._evaluate(config, data, state)]
         diverged = (np.asarray(state.totals.bad_step) >= 0).tolist()
         return make_arms(label, config, records, diverged)
 
     def look(self, label: str, config: Config, inspect: Inspect, *, images: int = 1_000, trained: bool = False) -> Any:
-        """What `inspect(model, params, state, images, labels)` finds in each network: NumPy arrays with a leading axis
-        for the networks. They are looked at before their first step or, if `trained`, after their last.
+        """What `inspect(model, params, state, images, labels)` returns for each network: NumPy arrays with a leading
+        axis for the networks. Networks are inspected before their first step or, if `trained`, after their last.
         """
         config, data = self.prepare(config)
         task, program = make_run(config, data)
@@ -96,7 +95,7 @@ class Lab:
         *_, last = self._events(label, config, data, False)
         return last.state
 
-    def _judge(self, config: Config, data: TrainingData, state: TrainState) -> dict[str, Any]:
+    def _evaluate(self, config: Config, data: TrainingData, state: TrainState) -> dict[str, Any]:
         _, program = make_run(config, data)
         logits = all_logits(lambda images: program.logits(*state.current, images), data.val_images)
         return plain(

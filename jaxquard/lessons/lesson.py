@@ -1,4 +1,4 @@
-"""What a lesson is: a question, a claim, an experiment, a rule, a chart and some words. Imports no jax."""
+"""A lesson: a question, a claim, an experiment, a rule, charts and text. Imports no jax."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,15 +11,17 @@ from jaxquard.lessons.experiment import Scale, ScaleName
 from jaxquard.lessons.verdict import Comparison, Verdict, all_of
 
 if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
+    from jaxquard.lessons.lab import Lab as Lab
+else:
+    Lab = Any  # importing the laboratory would import jax
 
 Measured = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What the figures say: the claim's parts, the choice that was right (None: cannot tell), numbers for the text,
-    and, where there is something to beware of, a sentence about it."""
+    """What the figures show: the parts of the claim, the right choice (None: cannot tell), facts for the text, and a
+    note of caution where one is needed."""
 
     comparisons: list[Comparison]
     answer: str | None
@@ -28,22 +30,23 @@ class Finding:
 
     @property
     def verdict(self) -> Verdict:
-        """On the claim as a whole."""
+        """Of the whole claim."""
         return all_of(part.verdict for part in self.comparisons)
 
 
-def train_all(lab: "Lab", configs: dict[str, Config]) -> Measured:
-    """The usual measurement: train every config, note every epoch."""
-    return {name: arm for label, config in configs.items() for name, arm in lab.train(label, config).items()}
+def train_all(lab: Lab, configs: dict[str, Config], *, watch: bool = True) -> Measured:
+    """The usual measurement: train every config, and keep every epoch."""
+    return {k: arm for label, config in configs.items() for k, arm in lab.train(label, config, watch=watch).items()}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lesson:
-    """One claim and how it is put to the test; see the package's docstring for how to write one.
+    """One claim and its test; the package's docstring says how to write one.
 
-    `configs` describes the experiment at a scale; `measure` carries it out and returns plain data; `judge` and `draw`
-    see nothing but that data. In the texts, {braces} stand for facts that `judge` found, or fields of the scale.
-    `amount` says what was used, where that is not training images judged by held-out ones.
+    `configs` describes the experiment at a scale; `measure` runs it and returns plain data; `conclude` and `draw` read
+    that data alone. In the texts, {braces} stand for facts that `conclude` found, or fields of the scale. `results`
+    reports the figures whatever the verdict, `take_home` what follows from each verdict. `amount` says what was used
+    where networks are not evaluated on held-out images.
     """
 
     question: str
@@ -52,12 +55,13 @@ class Lesson:
     choices: Mapping[str, str]
     scales: Mapping[ScaleName, Scale]
     configs: Callable[[Scale], dict[str, Config]]
-    judge: Callable[[Measured], Finding]
+    conclude: Callable[[Measured], Finding]
     draw: Callable[[Measured], list[Chart]]
     background: str
     method: str
     take_home: Mapping[Verdict, str]
+    results: str = ""
     try_next: str
     amount: str = ""
-    measure: Callable[["Lab", dict[str, Config]], Measured] = train_all
+    measure: Callable[[Lab, dict[str, Config]], Measured] = train_all
     bench: Callable[[Path], dict[str, Any]] | None = None

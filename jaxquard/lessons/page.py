@@ -1,4 +1,4 @@
-"""A result as files: JSON, charts and a Markdown page whose every number comes from the JSON. Trains nothing."""
+"""A result as files: JSON, charts, and a Markdown page whose numbers all come from the JSON."""
 
 from pathlib import Path
 from textwrap import fill
@@ -10,19 +10,20 @@ from jaxquard.lessons.lesson import Lesson
 from jaxquard.lessons.run import Result, facts_of, to_json
 
 RULE = (
-    "The rule, the same for every claim: the difference is taken seed by seed (for times: measurement by measurement); "
-    "the claim *holds* if the whole 99 % t interval of its mean lies above the margin, *does not hold* if it lies "
-    "below, and otherwise this many seeds *cannot tell*. A claim of several parts holds only if all of them do, and "
-    "one that fails is enough for *does not hold*. The interval covers the luck of the seed, not that of the images: "
-    "all networks learn from and are judged by the same ones. In the text, a ± b is a mean and half its 99 % interval."
+    "The rule is the same for every claim. The difference is taken seed by seed (for times: repetition by repetition). "
+    "The claim *holds* if the whole 99 % t interval of the mean difference lies above the margin. It *does not hold* "
+    "if the whole interval lies below. Otherwise these seeds *cannot tell*. A claim of several parts holds only if "
+    "every part holds, and does not hold if one part does not. The interval covers the variation between seeds, not "
+    "between images: all networks train and are evaluated on the same images. In the text, a ± b is a mean and half "
+    "its 99 % interval."
 )
 SAID = {"holds": "it holds", "does not hold": "it does not hold", "cannot tell": "cannot tell at this n"}
-NO_TEST = "No lesson looks at the test set."
-CANNOT_TELL = "With {seeds} seeds the figures do not decide it. More seeds or more images may."
+NO_TEST = "No lesson uses the test set."
+CANNOT_TELL = "With {seeds} seeds the figures do not decide the whole claim. More seeds or more images may."
 
 
 def chart_paths(folder: Path, stem: str, charts: list[Chart], suffix: str = ".svg") -> list[Path]:
-    """Where a lesson's charts go: `stem.svg`, or `stem-1.svg`, `stem-2.svg`, … where there are several."""
+    """The files of a lesson's charts: `stem.svg`, or `stem-1.svg`, `stem-2.svg`, … where there are several."""
     numbers = [""] if len(charts) == 1 else [f"-{k}" for k in range(1, len(charts) + 1)]
     return [folder / f"{stem}{number}{suffix}" for number in numbers]
 
@@ -32,7 +33,7 @@ def write(
 ) -> list[Path]:
     """Write NAME.json, NAME.svg, NAME.png and NAME.md into `folder`; the paths written. Raises JaxquardError.
 
-    Without `suffixes` nothing is drawn, and the page has the figures of the charts alone.
+    Without `suffixes` no chart is drawn, and the page has only the charts' figures.
     """
     from jaxquard.files import explained, write_atomically
 
@@ -52,12 +53,11 @@ def write(
 
 
 def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list[str], footer: str = "") -> str:
-    """The page: question, claim, what was done, charts with their figures, verdict, what to take home and to try.
+    """The page: question, claim, method, charts with their figures, verdict, what to take home and what to try.
 
-    `pictures` are the files of the charts, or none where nothing was drawn.
+    `pictures` are the files of the charts, if they were drawn.
     """
     facts = facts_of(result)
-    home = lesson.take_home.get(result["verdict"], CANNOT_TELL)
     parts = [
         f"# {result['question']}",
         f"> **The claim.** {result['claim']}\n>\n> — {result['source']}",
@@ -73,7 +73,7 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
         result["note"],
         _prediction(result),
         "## What to take home",
-        filled(home, facts),
+        home(result, lesson),
         "## What to try",
         filled(lesson.try_next, facts),
         "---",
@@ -83,20 +83,25 @@ def markdown(result: Result, lesson: Lesson, charts: list[Chart], pictures: list
     return "\n\n".join(part.strip() for part in parts if part.strip()) + "\n"
 
 
+def home(result: Result, lesson: Lesson) -> str:
+    """What to take home: what follows from the verdict, and the figures."""
+    return filled(f"{lesson.take_home.get(result['verdict'], CANNOT_TELL)}\n{lesson.results}", facts_of(result))
+
+
 def amount(result: Result, lesson: Lesson) -> str:
-    """How much was used, and that it was not all of it where it was not."""
+    """How many images and seeds were used."""
     scale, data = result["scale"], result["environment"]["dataset"]
     part = "" if scale["train"] + scale["validation"] >= data["train"] else f" of {data['train']:,}"
-    seeds = f"{scale['seeds']} seeds, each with its own first weights and its own order of images"
+    seeds = f"{scale['seeds']} seeds, each with its own initial weights and its own order of images"
     where = "" if scale["name"] == "full" else f" This is the *{scale['name']}* run; `--full` uses more."
     if lesson.amount:
         return f"{filled(lesson.amount, facts_of(result))}{where} {NO_TEST}"
-    judged = f"judged by {scale['validation']:,} others of them that were held out"
-    return f"{scale['train']:,}{part} training images of {data['name']}, {judged}; {seeds}.{where} {NO_TEST}"
+    held_out = f"evaluated on {scale['validation']:,} others, held out"
+    return f"{scale['train']:,}{part} training images of {data['name']}, {held_out}; {seeds}.{where} {NO_TEST}"
 
 
 def figure(chart: Chart, picture: str | None) -> str:
-    """A chart with its alternative text, and its figures beneath it; without a picture, these alone."""
+    """A chart with its alternative text, and its figures beneath; without a picture, text and figures alone."""
     words = chart.description.replace("[", "(").replace("]", ")").replace("\n", " ")
     table = data_table(chart)
     if picture is None:
@@ -122,7 +127,7 @@ def _prediction(result: Result) -> str:
 
 
 def provenance(result: Result) -> str:
-    """Where the numbers come from, and how to get them again."""
+    """The command that made the figures, the time it took, and the machine."""
     made = result["environment"]
     flag = "" if result["scale"]["name"] == "default" else f" --{result['scale']['name']}"
     return (
@@ -132,7 +137,7 @@ def provenance(result: Result) -> str:
 
 
 def summary(result: Result, lesson: Lesson, in_full: str | None = None) -> str:
-    """The claim beside what was measured and what to take home, for a terminal; `in_full`: the full run's verdict."""
+    """Claim, figures, verdict and what to take home, for a terminal; `in_full` is the full run's verdict."""
     lines = [result["question"], "", f"The claim: {result['claim']}", ""]
     for part in result["comparisons"]:
         mean, low, high, margin = (show(part[key]) for key in ("mean", "low", "high", "margin"))
@@ -140,7 +145,7 @@ def summary(result: Result, lesson: Lesson, in_full: str | None = None) -> str:
         lines.append(f"  {part['what']}: {measured}, 99 % interval {low} to {high} (n = {part['n']})")
         lines.append(f"    must be above {margin}: {part['verdict']}")
     lines += ["", *filter(None, [f"The verdict: {SAID[result['verdict']]}.", _prediction(result)])]
-    home = filled(lesson.take_home.get(result["verdict"], CANNOT_TELL), facts_of(result))
+    ending = home(result, lesson)
     if in_full and result["scale"]["name"] != "full":
-        home += f"\n\nThis was the {result['scale']['name']} run. In full (`--full`): {SAID[in_full]}."
-    return "\n\n".join(["\n".join(lines), *(fill(paragraph, 100) for paragraph in home.split("\n\n"))])
+        ending += f"\n\nThis was the {result['scale']['name']} run. With `--full`: {SAID[in_full]}."
+    return "\n\n".join(["\n".join(lines), *(fill(paragraph, 100) for paragraph in ending.split("\n\n"))])

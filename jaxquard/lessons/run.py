@@ -1,4 +1,4 @@
-"""A lesson carried out: run → results. What it returns is plain data, from which chart and page are drawn."""
+"""Runs a lesson. The result is plain data, from which charts and page are drawn."""
 
 import ast
 import hashlib
@@ -23,7 +23,7 @@ Result = dict[str, Any]
 
 
 def run(name: str, lesson: Lesson, scale_name: ScaleName, dataset: "Dataset", tick: "Tick | None" = None) -> Result:
-    """Train what the lesson asks for, and judge it. The result is plain data, ready for JSON. Raises UsageError."""
+    """Train what the lesson needs, and decide the claim. The result is ready for JSON. Raises UsageError."""
     from jaxquard.lessons.lab import Lab
     from jaxquard.runs.environment import describe
 
@@ -45,13 +45,13 @@ def run(name: str, lesson: Lesson, scale_name: ScaleName, dataset: "Dataset", ti
         "environment": describe(dataset),
         "measured": measured,
     }
-    return judged(lesson, raw)
+    return with_verdict(lesson, raw)
 
 
-def judged(lesson: Lesson, raw: Result) -> Result:
-    """The figures with their judgement, which follows from them alone and is never older than the rule."""
-    finding = lesson.judge(raw["measured"])
-    judgement = {
+def with_verdict(lesson: Lesson, raw: Result) -> Result:
+    """The figures with the lesson's present words and the verdict of its present rule."""
+    finding = lesson.conclude(raw["measured"])
+    found = {
         "question": lesson.question,
         "claim": lesson.claim,
         "source": lesson.source,
@@ -61,11 +61,11 @@ def judged(lesson: Lesson, raw: Result) -> Result:
         "facts": finding.facts,
         "note": finding.note,
     }
-    return judgement | raw | judgement
+    return found | raw | found
 
 
 def definition(lesson: Lesson, scale_name: ScaleName) -> str:
-    """A hash of what decides the figures: the configs, the scale and the measuring code. Words may change freely."""
+    """A hash of what decides the figures: configs, scale and measuring code. Texts do not change it."""
     from jaxquard.lessons.lab import Lab
 
     scale = lesson.scales[scale_name]
@@ -75,7 +75,7 @@ def definition(lesson: Lesson, scale_name: ScaleName) -> str:
 
 
 def used(*things: Any) -> dict[str, Any]:
-    """The syntax of functions and classes, and of all that they use of these lessons; of constants, the value."""
+    """The syntax of functions and classes, and of all code of the lessons that they use; the values of constants."""
     found, waiting = dict[str, Any](), list(things)
     while waiting:
         thing = waiting.pop()
@@ -97,7 +97,7 @@ def used(*things: Any) -> dict[str, Any]:
 
 
 def syntax(node: Any) -> Any:
-    """A syntax tree as plain data, without comments, layout and docstrings; the same on every version of Python."""
+    """A syntax tree as plain data without comments, layout and docstrings, the same on every version of Python."""
     if isinstance(node, list):
         return [syntax(item) for item in node if not _is_docstring(item)]
     if isinstance(node, ast.AST):
@@ -111,14 +111,14 @@ def _is_docstring(node: Any) -> bool:
 
 
 def guess(result: Result, lesson: Lesson, letter: str) -> dict[str, Any]:
-    """A prediction beside what came out; `right` is None where the figures cannot tell."""
+    """A prediction and whether it was right (None where the figures cannot tell)."""
     answer = result["answer"]
     right = None if answer is None else answer == letter
     return {"choice": letter, "text": lesson.choices[letter], "right": right}
 
 
 def to_json(result: Result) -> bytes:
-    """One key a line at the top, the figures of each arm on one line: small, and a diff can be read."""
+    """JSON with one key a line, and the figures of each arm on one line: small, and a diff is readable."""
     lines = ",\n".join(f"{json.dumps(key)}: {_compact(value)}" for key, value in result.items() if key != "measured")
     measured = ",\n".join(f"  {json.dumps(key)}: {_compact(value)}" for key, value in result["measured"].items())
     return f'{{\n{lines},\n"measured": {{\n{measured}\n}}\n}}\n'.encode()
@@ -129,9 +129,9 @@ def _compact(value: Any) -> str:
 
 
 def read(path: Path, lesson: Lesson) -> Result:
-    """A result written earlier, judged by today's rule. Raises DataError."""
+    """A stored result, with the verdict of the present rule. Raises DataError."""
     try:
-        return judged(lesson, json.loads(path.read_text(encoding="utf-8")))
+        return with_verdict(lesson, json.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise JaxquardError(f"{path}: cannot be read ({error.strerror})") from error
     except (ValueError, KeyError, TypeError, IndexError) as error:
@@ -139,12 +139,12 @@ def read(path: Path, lesson: Lesson) -> Result:
 
 
 def shipped(name: str) -> Result | None:
-    """The result that came with the package, from a --full run; None before there is one."""
+    """The result that ships with the package, from a --full run; None if there is none."""
     file = resources.files("jaxquard.lessons") / "results" / f"{name}.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
 def facts_of(result: Result) -> dict[str, Any]:
-    """What may stand in braces in a lesson's words: the scale, and what `judge` found."""
+    """What {braces} in a lesson's texts may name: the scale's fields, and the facts that `conclude` found."""
     scale = {key: f"{value:,}" if isinstance(value, int) else value for key, value in result["scale"].items()}
     return scale | result["facts"]

@@ -1,4 +1,4 @@
-"""What there is to beat: classifiers that learn next to nothing. NumPy only."""
+"""Simple classifiers for comparison. NumPy only."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ FAR = np.float32(1e6)  # pixels end at 255
 
 
 def guess(rng: np.random.Generator, n: int, classes: int) -> np.ndarray:
-    """A class for each of n images by throwing dice: (n,)."""
+    """A random class for each of n images: (n,)."""
     return rng.integers(0, classes, n)
 
 

@@ -1,8 +1,8 @@
-"""How a claim is judged: by a rule that is fixed before anything is trained.
+"""The rule for every claim, fixed before anything is trained.
 
-Every claim is put as *this difference, paired by seed, is above that margin*. The 99 % t interval of its mean then
-says one of three things: all of it above the margin, the claim *holds*; all of it below, it *does not hold*; else this
-many seeds *cannot tell*. 99 % because, with dozens of comparisons in these lessons, 95 % would be wrong somewhere.
+Every claim says that *this difference, paired by seed, is above that margin*. If the whole 99 % t interval of the mean
+difference lies above the margin, the claim *holds*. If it lies below, the claim *does not hold*. Otherwise these seeds
+*cannot tell*. The lessons make dozens of comparisons: at 95 %, some would be wrong.
 """
 
 import math
@@ -29,12 +29,12 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """Where the interval lies."""
+        """By the position of the interval."""
         _, low, high = interval(self.values)
         return decide(low, high, self.margin)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain data for JSON; what is not finite is null."""
+        """Plain data for JSON; None for what is not finite."""
         mean, low, high = (x if math.isfinite(x) else None for x in interval(self.values))
         values = [x if math.isfinite(x) else None for x in self.values]
         return {
@@ -53,7 +53,7 @@ class Comparison:
 def above(what: str, values: Iterable[float], margin: float, unit: str = "points") -> Comparison:
     """The claim that `values`, one for each seed, are above `margin` on average.
 
-    Paired differences are formed by the caller, `first - second`: row k of both was made under seed k.
+    The caller subtracts, `first - second`: row k of both belongs to seed k.
     """
     return Comparison(what, unit, tuple(float(value) for value in values), float(margin))
 
@@ -61,7 +61,7 @@ def above(what: str, values: Iterable[float], margin: float, unit: str = "points
 def interval(values: Sequence[float] | np.ndarray) -> tuple[float, float, float]:
     """Mean and its 99 % t interval: x̄ ± t·s/√n with n - 1 degrees of freedom (Student, 1908).
 
-    Fewer than two values, or one that is not finite, leave everything possible.
+    It is infinite for fewer than two values, or where one is not finite.
     """
     x = np.asarray(values, np.float64)
     if len(x) < 2 or not np.isfinite(x).all():
@@ -79,7 +79,7 @@ def decide(low: float, high: float, margin: float) -> Verdict:
 
 
 def all_of(verdicts: Iterable[Verdict]) -> Verdict:
-    """A claim of several parts holds if each does, and does not if one does not."""
+    """A claim of several parts holds if every part holds, and does not hold if one part does not."""
     found = set(verdicts)
     if "does not hold" in found:
         return "does not hold"
@@ -104,24 +104,23 @@ def bracket(
 
 
 def at_an_end(figures: Mapping[str, Sequence[Sequence[float]] | np.ndarray]) -> str:
-    """A sentence naming those whose best setting, by its mean, is the first or last: name -> (settings, seeds).
+    """A sentence that names those whose best mean is at the first or last setting: name -> (settings, seeds).
 
-    Who might have done better still with other settings has not been treated quite fairly. Empty if nobody's is.
+    They might do better at settings that were not tried. Empty if there are none.
     """
     chosen = {name: (int(np.mean(rows, axis=1).argmax()), len(rows)) for name, rows in figures.items()}
     named = [name for name, (number, settings) in chosen.items() if number in (0, settings - 1)]
     if not named:
         return ""
-    settings = "setting was the first or last that was tried, so one beyond it might do better"
-    return f"For some the best {settings}: {'; '.join(named)}."
+    reason = "the best setting is the first or the last that was tried, so a setting beyond it might do better"
+    return f"For some, {reason}: {'; '.join(named)}."
 
 
 def tuned(figures: np.ndarray, merit: np.ndarray | None = None) -> np.ndarray:
-    """What each seed gets at the setting that is best on average for the *other* seeds: (settings, seeds) -> (seeds,).
+    """Each seed's figure at the setting that is best on average for the *other* seeds: (settings, seeds) -> (seeds,).
 
-    Best by the figures themselves, or by a `merit` of the same shape.
-
-    To choose a setting by the very figures that are then reported would flatter whoever has more to choose from.
+    Best by the figures themselves, or by a `merit` of the same shape. If a seed chose its own setting, its figure would
+    be too high, and more so the more settings there are.
     """
     merit = figures if merit is None else merit
     others = merit.sum(axis=1, keepdims=True) - merit

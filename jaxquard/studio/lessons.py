@@ -13,7 +13,7 @@ from starlette.routing import Route
 from jaxquard import lessons
 from jaxquard.lessons import page
 from jaxquard.lessons.lesson import Lesson
-from jaxquard.lessons.run import Result, judged, read, shipped
+from jaxquard.lessons.run import Result, read, shipped, with_verdict
 from jaxquard.studio.charts import drawn
 
 LAST = Path("lessons")  # where `jaxquard lesson` leaves its results
@@ -46,10 +46,10 @@ def html(text: str) -> str:
 
 
 def result_of(name: str, lesson: Lesson) -> Result | None:
-    """A lesson's figures, judged by today's rule; None where it was never run."""
+    """A lesson's figures, with the verdict of the present rule; None where it was never run."""
     made = shipped(name)
     if made:
-        return judged(lesson, made)
+        return with_verdict(lesson, made)
     file = LAST / name / f"{name}.json"
     return read(file, lesson) if file.is_file() else None
 

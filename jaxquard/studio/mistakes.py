@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from jaxquard.charts import Chart, lines, reliability
-from jaxquard.charts.judgement import wilson
+from jaxquard.charts.evaluation import wilson
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned

@@ -1,4 +1,4 @@
-"""Figures made up to be judged."""
+"""Made-up figures."""
 
 import json
 from collections.abc import Callable
@@ -29,16 +29,16 @@ def arm() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def told() -> Callable[[Lesson, Any], Finding]:
-    """Judges made-up figures, and makes sure that the charts and all of the words can be made from them."""
+    """Concludes from made-up figures, and checks that charts and all texts can be made from them."""
 
-    def judged(lesson: Lesson, measured: Any) -> Finding:
+    def concluded(lesson: Lesson, measured: Any) -> Finding:
         measured = json.loads(json.dumps(as_data(measured)))  # as it will be when it comes from a file
-        finding = lesson.judge(measured)
+        finding = lesson.conclude(measured)
         facts = vars(lesson.scales["full"]) | finding.facts
-        for words in (lesson.background, lesson.method, lesson.try_next, *lesson.take_home.values()):
+        for words in (lesson.background, lesson.method, lesson.try_next, lesson.results, *lesson.take_home.values()):
             assert "{" not in filled(words, facts).replace("{}", "")
         assert finding.answer in (None, *lesson.choices)
         assert all(chart.table for chart in lesson.draw(measured))
         return finding
 
-    return judged
+    return concluded

@@ -10,7 +10,7 @@ from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.lessons import NAMES, find, listing
 from jaxquard.lessons.page import markdown, write
-from jaxquard.lessons.run import definition, facts_of, guess, judged, run, shipped, to_json
+from jaxquard.lessons.run import definition, facts_of, guess, run, shipped, to_json, with_verdict
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -87,7 +87,7 @@ def test_the_definition_knows_what_measuring_uses(monkeypatch):
         "claims.compiler.UPDATES",
         "experiment.make_arms",
     } <= names
-    assert not {"claims.compiler.judge", "claims.compiler.draw", "claims.compiler.ratios"} & names
+    assert not {"claims.compiler.conclude", "claims.compiler.draw", "claims.compiler.ratios"} & names
     assert "jaxquard.lessons.bench.by_hand" in used(find("backprop").measure)
     for module, name, constant in ((compiler, "UPDATES", {}), (calibration, "ANGLES", (0, 90))):
         before = definition(module.LESSON, "full")
@@ -135,7 +135,7 @@ def test_the_quick_form_runs_from_question_to_page(name: str, clothes, tmp_path)
 
     again = json.loads(to_json(result))
     charts = lesson.draw(again["measured"])
-    assert judged(lesson, again) == again
+    assert with_verdict(lesson, again) == again
     for verdict in ("holds", "does not hold", "cannot tell"):  # whatever comes out, there are words for it
         page = markdown(again | {"verdict": verdict}, lesson, charts, ["x.svg"] * len(charts))
         assert not re.search(r"\{\w*\}", page)

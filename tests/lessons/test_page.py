@@ -13,11 +13,11 @@ from jaxquard.lessons import NAMES, book, find, page
 from jaxquard.lessons.experiment import arm_names, as_data, final, make_arms, scales
 from jaxquard.lessons.figures import filled, show, spread
 from jaxquard.lessons.lesson import Finding, Lesson
-from jaxquard.lessons.run import guess, judged, read, shipped, to_json
+from jaxquard.lessons.run import guess, read, shipped, to_json, with_verdict
 from jaxquard.lessons.verdict import above
 
 
-def judge(measured) -> Finding:
+def conclude(measured) -> Finding:
     first, second = (np.array(measured[name]) for name in ("first", "second"))
     return Finding([above("first less second", first - second, 0.5)], "A", {"first": spread(first)})
 
@@ -29,7 +29,7 @@ LESSON = Lesson(
     choices={"A": "It is.", "B": "It is not."},
     scales=scales(epochs=3),
     configs=lambda scale: {},
-    judge=judge,
+    conclude=conclude,
     draw=lambda measured: [dot_plot([{"name": k, "values": v} for k, v in measured.items()], title="T", x_title="x")],
     background="Why\none asks.\n\nTwice.",
     method="{train} images, {epochs} epochs.",
@@ -54,7 +54,7 @@ RAW = {
 
 
 def test_the_page_takes_its_numbers_from_the_result():
-    result = judged(LESSON, RAW)
+    result = with_verdict(LESSON, RAW)
     text = page.markdown(result, LESSON, LESSON.draw(result["measured"]), ["first.svg"])
     assert text.startswith("# Is the first better?\n")
     assert "Why one asks.\n\nTwice." in text
@@ -69,32 +69,33 @@ def test_the_page_takes_its_numbers_from_the_result():
 
 
 def test_a_note_stands_by_the_rule():
-    warned = dataclasses.replace(LESSON, judge=lambda measured: dataclasses.replace(judge(measured), note="Beware."))
-    result = judged(warned, RAW)
+    noted = dataclasses.replace(conclude(RAW["measured"]), note="Beware.")
+    warned = dataclasses.replace(LESSON, conclude=lambda measured: noted)
+    result = with_verdict(warned, RAW)
     assert f"{page.RULE}\n\nBeware.\n\n" in page.markdown(result, warned, [], [])
 
 
 def test_another_result_gives_another_page():
     swapped = RAW | {"measured": {"first": RAW["measured"]["second"], "second": RAW["measured"]["first"]}}
-    result = judged(LESSON, swapped)
+    result = with_verdict(LESSON, swapped)
     text = page.markdown(result, LESSON, LESSON.draw(result["measured"]), ["first.svg"])
     assert "it does not hold" in text
     assert "It is not: 86.1" in text
 
 
 def test_a_lesson_without_words_for_the_undecided_has_the_usual_ones():
-    close = judged(LESSON, RAW | {"measured": {"first": [1.0, 3.0, 0.0], "second": [2.0, 0.0, 1.0]}})
+    close = with_verdict(LESSON, RAW | {"measured": {"first": [1.0, 3.0, 0.0], "second": [2.0, 0.0, 1.0]}})
     text = page.markdown(close, LESSON, LESSON.draw(close["measured"]), ["first.svg"])
     assert "cannot tell at this n" in text
-    assert "With 5 seeds the figures do not decide it." in text
+    assert "With 5 seeds the figures do not decide the whole claim." in text
 
 
 def test_the_judgement_is_never_older_than_the_rule():
-    stored = judged(LESSON, RAW)
+    stored = with_verdict(LESSON, RAW)
     stricter = dataclasses.replace(
-        LESSON, judge=lambda measured: Finding([above("x", np.array(measured["first"]), 99)], "B", {})
+        LESSON, conclude=lambda measured: Finding([above("x", np.array(measured["first"]), 99)], "B", {})
     )
-    again = judged(stricter, stored)
+    again = with_verdict(stricter, stored)
     assert (again["verdict"], again["answer"]) == ("does not hold", "B")
 
 
@@ -103,7 +104,7 @@ def test_the_judgement_is_never_older_than_the_rule():
     [("A", "A", True, "That was right."), ("A", "B", False, "That was wrong."), (None, "A", None, "cannot tell")],
 )
 def test_a_prediction_is_judged(answer, letter: str, right, said: str):
-    result = judged(LESSON, RAW) | {"answer": answer}
+    result = with_verdict(LESSON, RAW) | {"answer": answer}
     result["prediction"] = guess(result, LESSON, letter)
     assert result["prediction"]["right"] is right
     assert said in page.summary(result, LESSON)
@@ -111,16 +112,16 @@ def test_a_prediction_is_judged(answer, letter: str, right, said: str):
 
 
 def test_a_summary_ends_with_what_to_take_home_and_what_came_out_in_full():
-    result = judged(LESSON, RAW)
+    result = with_verdict(LESSON, RAW)
     assert page.summary(result, LESSON).endswith("The verdict: it holds.\n\nIt is: 88.2 ± 0.3.")
     said = page.summary(result, LESSON, "does not hold")
-    assert said.endswith("It is: 88.2 ± 0.3.\n\nThis was the default run. In full (`--full`): it does not hold.")
+    assert said.endswith("It is: 88.2 ± 0.3.\n\nThis was the default run. With `--full`: it does not hold.")
     full = result | {"scale": result["scale"] | {"name": "full"}}
     assert page.summary(full, LESSON, "does not hold") == page.summary(full, LESSON)
 
 
 def test_written_and_read_again(tmp_path):
-    result = judged(LESSON, RAW)
+    result = with_verdict(LESSON, RAW)
     paths = page.write(tmp_path / "deep" / "out", result, LESSON, overwrite=False)
     assert [path.name for path in paths] == ["first.json", "first.md", "first.svg", "first.png"]
     assert read(paths[0], LESSON) == json.loads(paths[0].read_text(encoding="utf-8")) == result
@@ -139,12 +140,12 @@ def test_a_file_that_is_no_result_is_said(tmp_path, content: str):
 def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch):
     monkeypatch.setattr(book, "find", lambda name: LESSON)
     (tmp_path / "old.md").write_text("old")
-    results = [judged(LESSON, RAW | {"lesson": name}) for name in ("one", "two", "three")]
+    results = [with_verdict(LESSON, RAW | {"lesson": name}) for name in ("one", "two", "three")]
     book.bind(results, tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"README.md"} | {f"{name}.{s}" for name in ("one", "two", "three") for s in ("md", "svg")}
     contents = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "Of 3 claims — it holds: 3." in contents
+    assert "Of 3 claims: it holds: 3." in contents
     for text in (contents, (tmp_path / "two.md").read_text(encoding="utf-8")):
         links = re.findall(r"\]\(([^)]+)\)", text)
         assert links
@@ -154,7 +155,7 @@ def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch
 def test_the_book_in_the_docs_is_drawn_from_the_results_that_come_along(tmp_path, monkeypatch):
     """`make lessons` draws it anew, and trains nothing where only words were changed."""
     monkeypatch.setattr(book, "save", lambda chart, path, **options: path.touch())
-    book.bind([judged(find(name), shipped(name) or {}) for name in NAMES], tmp_path)
+    book.bind([with_verdict(find(name), shipped(name) or {}) for name in NAMES], tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {file.name for file in book.DOCS.iterdir()}
     for file in tmp_path.glob("*.md"):
         assert file.read_text(encoding="utf-8") == (book.DOCS / file.name).read_text(encoding="utf-8"), file.name
@@ -165,7 +166,7 @@ def test_a_result_of_another_definition_is_not_kept(tmp_path, monkeypatch, cloth
     ran = []
     monkeypatch.setattr(book, "RESULTS", tmp_path)
     monkeypatch.setattr(book, "find", lambda name: LESSON)
-    monkeypatch.setattr(book, "run", lambda *given: ran.append(given[0]) or judged(LESSON, RAW))
+    monkeypatch.setattr(book, "run", lambda *given: ran.append(given[0]) or with_verdict(LESSON, RAW))
     monkeypatch.setattr("jaxquard.data.load", lambda name: clothes)
     monkeypatch.setattr(book, "definition", lambda lesson, scale: "0" * 16)
     assert book.full_result("first")["verdict"] == "holds"

@@ -49,14 +49,14 @@ RESULT = {
 
 @pytest.mark.parametrize("where", ["shipped", "last"])
 def test_a_lesson_with_figures(get, monkeypatch, tmp_path, where):
-    def judge(measured):
+    def conclude(measured):
         values = [a - b for a, b in zip(measured["first"], measured["second"], strict=True)]
         return Finding([above("the lead", values, 1.0)], None)
 
     rows = [{"name": name, "values": values} for name, values in MEASURED.items()]
     real = lessons.find("seeds")
-    words = {"background": "B", "method": "M", "take_home": {"holds": "Take this."}, "try_next": "T"}
-    made = replace(real, judge=judge, draw=lambda measured: [dot_plot(rows, title="T", x_title="x")], **words)
+    words = {"background": "B", "method": "M", "results": "", "take_home": {"holds": "Take this."}, "try_next": "T"}
+    made = replace(real, conclude=conclude, draw=lambda measured: [dot_plot(rows, title="T", x_title="x")], **words)
     monkeypatch.setattr(lessons, "find", lambda name: made)
     monkeypatch.setattr(room, "shipped", lambda name: RESULT if where == "shipped" else None)
     monkeypatch.chdir(tmp_path)

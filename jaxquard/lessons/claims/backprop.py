@@ -1,33 +1,30 @@
 """Lesson: do the four equations give the gradient?"""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from jaxquard.charts import Chart, dot_plot, lines
+from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons import bench
 from jaxquard.lessons.experiment import Scale, scales
-from jaxquard.lessons.figures import BAND, BAR, dot, point, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.figures import curves, dots, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
 from jaxquard.lessons.verdict import above, bracket
 
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
-
-IMAGES = 50  # on which the gradients are taken
+IMAGES = 50  # for the gradients
 SAMPLED = 8  # parameters of each layer for finite differences, which cost two forward passes each
 STEPS = tuple(10.0**-k for k in range(11, 0, -1))  # h
 PRECISIONS = {"64 bits": np.float64, "32 bits": np.float32}
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Nielsen's network of chapters 1 and 2: sigmoid neurons, squared error; here with two hidden layers."""
+    """Nielsen's network of chapters 1 and 2, sigmoid neurons and squared error, with two hidden layers."""
     network = Config(hidden=(30, 20), activation="sigmoid", loss="squared_error_sigmoid")
     return {"network": network.replace(learning_rate=3.0, seeds=scale.seeds, epochs=scale.epochs)}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
     import jax
     import jax.numpy as jnp
 
@@ -65,14 +62,14 @@ def _compare(params: Any, by_jax: Any, x: np.ndarray, y: np.ndarray) -> dict[str
 
 
 def _difference(params: Any, grads: Any, number: int, h: float, x: np.ndarray, y: np.ndarray, dtype: Any) -> float:
-    """How far (C(w + h) - C(w - h)) / 2h is from ∂C/∂w, over some weights of a layer chosen by fixed dice."""
+    """How far (C(w + h) - C(w - h)) / 2h is from ∂C/∂w, over some weights of a layer, always the same."""
     params = [{name: leaf.astype(dtype) for name, leaf in layer.items()} for layer in params]
     x, y, w = x.astype(dtype), y.astype(dtype), params[number]["w"]
 
     def cost() -> np.floating:
         return dtype(0.5) * ((y - bench.forward(params, x)[-1]) ** 2).sum(axis=1).mean()
 
-    # only weights that matter: from pixels that are always blank there is no slope to find
+    # only weights with a gradient: those of always blank pixels have none
     alive = np.flatnonzero(np.abs(grads[number]["w"]).ravel() > np.abs(grads[number]["w"]).mean())
     chosen = np.random.default_rng(number).choice(alive, min(SAMPLED, len(alive)), replace=False)
     slopes = []
@@ -90,46 +87,43 @@ def _error(found: np.ndarray, right: np.ndarray) -> float:
 
 
 def digits(errors: Any) -> np.ndarray:
-    """How many decimal digits agree: from 0 to 16, which is all that 64 bits have."""
+    """How many decimal digits agree, from 0 to the 16 of 64-bit numbers."""
     return -np.log10(np.clip(np.array(errors, np.float64), 1e-16, 1))
 
 
-def judge(measured: Measured) -> Finding:
-    jax_digits, difference_digits = digits(measured["jax"]), digits(measured["64 bits"]).max(axis=2)
-    worst, worst_difference = jax_digits.min(axis=1), difference_digits.min(axis=1)
+def conclude(measured: Measured) -> Finding:
+    worst = digits(measured["jax"]).min(axis=1)
+    differences, half = (digits(measured[name]).max(axis=2).min(axis=1) for name in PRECISIONS)
     parts = [
         above("digits shared with jax.grad, in the worst layer", worst, 5, "digits"),
-        above("digits shared with finite differences, in the worst layer", worst_difference, 5, "digits"),
+        above("digits shared with finite differences, in the worst layer", differences, 5, "digits"),
     ]
-    half = digits(measured["32 bits"]).max(axis=2).min(axis=1)
-    facts = {"jax": spread(worst), "differences": spread(worst_difference), "single": spread(half)}
+    facts = {"jax": spread(worst), "differences": spread(differences), "single": spread(half)}
     return Finding(parts, bracket(worst, (4, 9), "ABC"), facts)
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_layers_chart(measured), _steps_chart(measured)]
-
-
-def _layers_chart(measured: Measured) -> Chart:
-    found = {
+    agreed = {
         "jax.grad, 32 bits": digits(measured["jax"]),
         "differences, 64 bits": digits(measured["64 bits"]).max(axis=2),
     }
-    rows = [dot(values, f"layer {n}: {name}") for name, layers in found.items() for n, values in enumerate(layers.T, 1)]
-    title = "How many digits BP1–BP4 share with others, layer by layer"
-    return dot_plot(rows, title=title, x_title="decimal digits that agree", interval=BAR, zero=True)
-
-
-def _steps_chart(measured: Measured) -> Chart:
-    x, y = "step h", "decimal digits that agree"
-    rows = [
-        point(values, y, **{x: h, "numbers": name})
-        for name in PRECISIONS
-        for h, values in zip(STEPS, digits(measured[name]).min(axis=1).T, strict=True)
+    return [
+        dots(
+            "Digits on which BP1–BP4 agree with other methods, by layer",
+            {f"layer {n}: {name}": row for name, layers in agreed.items() for n, row in enumerate(layers.T, 1)},
+            "decimal digits that agree",
+            zero=True,
+        ),
+        curves(
+            "Finite differences: rounding limits how small a step may be",
+            {name: dict(zip(STEPS, digits(measured[name]).min(axis=1).T, strict=True)) for name in PRECISIONS},
+            "step h",
+            "decimal digits that agree",
+            series="numbers",
+            log_x=True,
+            note="Against BP1–BP4, in the worst layer.",
+        ),
     ]
-    title = "Finite differences: a smaller step is better, until rounding takes over"
-    said = f"Against BP1–BP4, in the worst layer. {BAND}"
-    return lines(rows, x, y, series="numbers", band=("low", "high"), log_x=True, title=title, subtitle=said)
 
 
 LESSON = Lesson(
@@ -138,51 +132,48 @@ LESSON = Lesson(
     source="Nielsen, chapter 2, “The four fundamental equations behind backpropagation”",
     choices={
         "A": "By hand and by jax.grad (which computes in 32 bits) agree to fewer than four digits.",
-        "B": "They agree to four to nine digits: but for rounding.",
+        "B": "They agree to four to nine digits: up to rounding.",
         "C": "They agree to more than nine digits.",
     },
     scales=scales(epochs=5, quick=5),
     configs=configs,
     amount="""
-The network learns from {train} images; the gradients are those of its first 50. {seeds} seeds, each with its own first
+The network trains on {train} images; the gradients are those of the first 50. {seeds} seeds, each with its own initial
 weights and its own order of images.
 """,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     bench=bench.check,
     background="""
-A gradient has one entry for every weight. To find one entry by trying, nudge its weight up and down and see what the
-cost does; for a hundred thousand weights that takes two hundred thousand forward passes. Back-propagation takes one
-forward and one backward pass for all of them. Write δˡ = ∂C/∂zˡ for the slopes of the cost C with respect to layer
-l's weighted inputs z; a = σ(z) for its outputs and σ′ for the slope of σ; L for the last layer, ∇ₐC for the slopes of C
-with respect to the outputs, and ⊙ for the product entry by entry:
+A gradient has one entry for every weight. One entry can be estimated by moving its weight up and down and comparing
+the costs. For a hundred thousand weights that takes two hundred thousand forward passes. Back-propagation takes one
+forward and one backward pass for all of them. Let δˡ = ∂C/∂zˡ be the slopes of the cost C with respect to layer l's
+weighted inputs z, a = σ(z) its outputs, σ′ the slope of σ, L the last layer, ∇ₐC the slopes of C with respect to the
+outputs, and ⊙ the product entry by entry:
 
 BP1, at the output: δᴸ = ∇ₐC ⊙ σ′(zᴸ). BP2, from each layer to the one before: δˡ = ((wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ). BP3, for
 the biases: ∂C/∂bˡ = δˡ. BP4, for the weights: ∂C/∂wˡ = δˡ (aˡ⁻¹)ᵀ, each weight's input times its output's δ.
 """,
     method="""
-A network of sigmoid neurons, 784–30–20–10 with squared error, is trained for {epochs} epochs. Then its gradient is
-found three times: by the four equations, written out in NumPy with 64 bits; by `jax.grad`, which training uses, with
-32; and by nudging eight weights of each layer, chosen among the steeper ones, for steps from large to tiny. So the
-biases are compared with `jax.grad` alone. The claim is taken to hold when, in the worst layer, more than five digits
-agree with each of the other two.
+A network of sigmoid neurons, 784–30–20–10 with squared error, trains for {epochs} epochs. Then its gradient is computed
+in three ways: by the four equations, in NumPy with 64 bits; by `jax.grad`, which training uses, with 32 bits; and by
+finite differences. These move eight weights of each layer, chosen among those with larger gradients, by large to tiny
+steps; the biases are compared with `jax.grad` alone. The claim holds if, in the worst layer, more than five digits
+agree with each of the two other methods.
 """,
     take_home={
-        "holds": """
-Exactly, but for rounding: in the worst layer {jax} digits agree with `jax.grad`, which works with about seven, and
-{differences} with finite differences at their best step. With 32 bits finite differences, at their best step, reach
-only {single} digits in the worst layer: a small step drowns in rounding, a large one is not a slope. So a hand-written
-gradient is checked with 64 bits and a step in the middle; and afterwards one lets `jax.grad` do it, which applies the
-same chain rule to any network.
-""",
-        "does not hold": """
-They do not agree: {jax} digits with `jax.grad`, {differences} with finite differences. One of the three has a mistake
-in it; please report it.
-""",
+        "holds": "The equations give the gradient, up to rounding.",
+        "does not hold": "The methods disagree, so one of the three has an error. Please report it.",
     },
+    results="""
+In the worst layer, {jax} digits agree with `jax.grad`, which computes with about seven, and {differences} with finite
+differences at their best step. With 32 bits, finite differences at their best step reach only {single} digits: a small
+step is lost in rounding, and over a large step the cost is not a straight line. So check a hand-written gradient with
+64 bits and a step in the middle. For training use `jax.grad`, which applies the same chain rule to any network.
+""",
     try_next="""
-Write it yourself. Put a function into `my_backprop.py`:
+Write the function yourself, in a file `my_backprop.py`:
 
 ```python
 def backprop(params, x, y):  # params: [{{"w": (in, out), "b": (out,)}}, …], x: (batch, in), y: (batch, out)

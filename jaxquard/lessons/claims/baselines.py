@@ -1,19 +1,14 @@
-"""Lesson: what can be had before there is a network?"""
-
-from typing import TYPE_CHECKING
+"""Lesson: how good are simple methods?"""
 
 import numpy as np
 
-from jaxquard.charts import Chart, dot_plot
+from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons import simple
 from jaxquard.lessons.experiment import Scale, final, scales
-from jaxquard.lessons.figures import BAR, dot, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.figures import dots, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
 from jaxquard.lessons.verdict import above, bracket
-
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
 
 NAMES = {
     "guess": "guessing",
@@ -25,31 +20,28 @@ NAMES = {
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """No hidden layer at all is softmax regression; the other is the original network."""
-    return {
-        "softmax": Config(hidden=(), seeds=scale.seeds, epochs=scale.epochs),
-        "mlp": Config(seeds=scale.seeds, epochs=scale.epochs),
-    }
+    """Softmax regression, which has no hidden layer, and the original network."""
+    mlp = Config(seeds=scale.seeds, epochs=scale.epochs)
+    return {"softmax": mlp.replace(hidden=()), "mlp": mlp}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
-    """Each seed gives the simple methods its own draw, with replacement, from the training images."""
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
+    """Each seed gives the simple methods its own sample, with replacement, of the training images."""
     _, data = lab.prepare(configs["mlp"])
     images, labels, unseen = (np.asarray(part) for part in (data.images, data.labels, data.val_images))
     found: dict[str, list[float]] = {"guess": [], "darkness": [], "nearest": []}
     for seed in range(lab.scale.seeds):
         rng = np.random.default_rng(seed)
         drawn = rng.integers(0, len(labels), len(labels))
-        lesson = images[drawn], labels[drawn], unseen
+        sample = images[drawn], labels[drawn], unseen
         predicted = {
             "guess": simple.guess(rng, len(unseen), data.classes),
-            "darkness": simple.average_darkness(*lesson),
-            "nearest": simple.nearest_mean(*lesson),
+            "darkness": simple.average_darkness(*sample),
+            "nearest": simple.nearest_mean(*sample),
         }
         for name, classes in predicted.items():
             found[name].append(float(np.mean(classes == data.val_labels)))
-    trained = {name: arm for label, config in configs.items() for name, arm in lab.train(label, config).items()}
-    return {"simple": found, **trained}
+    return {"simple": found, **train_all(lab, configs)}
 
 
 def accuracies(measured: Measured) -> dict[str, np.ndarray]:
@@ -58,7 +50,7 @@ def accuracies(measured: Measured) -> dict[str, np.ndarray]:
     return simple | {name: final(measured[name]) for name in ("softmax", "mlp")}
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     parts = [
         above("50 % less the nearest class mean", 50 - found["nearest"], 0),
@@ -70,9 +62,8 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    rows = [dot(values, NAMES[name]) for name, values in accuracies(measured).items()]
-    title = "How far each method gets"
-    return [dot_plot(rows, title=title, x_title="held-out accuracy (%)", interval=BAR, zero=True)]
+    found = accuracies(measured)
+    return [dots("Accuracy of each method", {NAMES[name]: values for name, values in found.items()}, zero=True)]
 
 
 LESSON = Lesson(
@@ -92,36 +83,34 @@ LESSON = Lesson(
     scales=scales(epochs=10, full=20),
     configs=configs,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-A result means something only beside what could have been had for nothing. So, before any network: throw a die; ask how
-much ink there is in an image, and take the class with the most similar average; compare the image, pixel by pixel, with
-the average image of each class, and take the nearest. None of these looks at its own mistakes.
+A result means something only beside the results of simple methods. Three of them need no network. *Guessing* takes a
+random class. *Average darkness* measures how much ink an image has, and takes the class with the most similar average.
+*Nearest class mean* compares the image, pixel by pixel, with the average image of each class, and takes the nearest.
+None of the three learns from its mistakes.
 
-Softmax regression does. It is the network with its hidden layers taken out: ten weighted sums of the pixels, pushed
-towards the right answer whenever they are wrong.
+Softmax regression does. It is the network without hidden layers: ten weighted sums of the pixels, which training
+changes whenever the answer is wrong.
 """,
     method="""
-Each method learns from the same images and is judged by the same others. The simple ones have no randomness of their
-own, so each seed gives them its own draw, with replacement, from the training images. Softmax regression and, for
+All methods learn from the same images and are evaluated on the same others. The simple methods have no randomness of
+their own, so each seed gives them its own sample, with replacement, of the training images. Softmax regression and, for
 comparison, the original network (hidden layers of 128 and 64 units) train for {epochs} epochs by plain SGD.
 """,
     take_home={
-        "does not hold": """
-Not as it is read here. Nielsen's own example, the amount of ink, gets {darkness} % where guessing gets {guess} %; but
-the average image of each class alone gets {nearest} %: a boot, a bag and a pair of trousers differ in outline, and
-outline is what averages keep. Softmax regression reaches {softmax} %, and the two hidden layers add {hidden_gain}
-points to that. *That* last step is what a network should be praised for, not its distance from 10 %.
-""",
-        "holds": """
-The simple ideas stay where the claim puts them: {darkness} % for the amount of ink, where guessing gets {guess} %, and
-{nearest} % for the nearest class mean. Learning does the rest: {softmax} % with no hidden layer, and {hidden_gain}
-points more with two.
-""",
+        "does not hold": "The simple ideas are not where the claim puts them.",
+        "holds": "The simple ideas are where the claim puts them; learning does the rest.",
     },
+    results="""
+The amount of ink, Nielsen's own example, gets {darkness} % right, and guessing {guess} %. The nearest class mean gets
+{nearest} %: boots, bags and trousers differ in outline, and an average image keeps the outline. Softmax regression
+reaches {softmax} %, and the two hidden layers add {hidden_gain} points. Only those points are the merit of the network,
+not the whole distance from 10 %.
+""",
     try_next="""
-`jaxquard train --no-hidden` trains the softmax regression; look at its weights in the studio, one picture a class, and
-find the shirt's sleeves. Which classes does the nearest mean confuse, and does the network confuse the same ones?
+`jaxquard train --no-hidden` trains softmax regression. Look at its weights in the studio, one picture for each class,
+and find the shirt's sleeves. Which classes does the nearest mean confuse, and does the network confuse the same ones?
 """,
 )

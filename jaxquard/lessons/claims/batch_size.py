@@ -1,23 +1,18 @@
-"""Lesson: how many images to a step?"""
-
-from typing import TYPE_CHECKING
+"""Lesson: how many images in a batch?"""
 
 import numpy as np
 
-from jaxquard.charts import Chart, lines
+from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, final, scales
-from jaxquard.lessons.figures import BAND, point, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.figures import curves, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
-
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
 
 ORIGINAL = 128
 SIZES = (16, 32, 64, 128, 256, 512)
 RATES = (0.01, 0.03, 0.1, 0.3)
-LARGE_RATES = (*RATES, 1.0)  # for batches of 128 and more, which bear larger steps
+LARGE_RATES = (*RATES, 1.0)  # for batches of 128 and more, which tolerate larger rates
 EQUAL_UPDATES = (32, 128, 512)
 GROUPS = {"A": (16, 32), "B": (64, 128, 256), "C": (512,)}
 
@@ -39,8 +34,8 @@ def rates(size: int) -> tuple[float, ...]:
     return LARGE_RATES if size >= ORIGINAL else RATES
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
-    """Final accuracies at every rate, (rates, seeds); and the seconds that each epoch took, for one network."""
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
+    """Final accuracies at every rate, (rates, seeds); and the seconds of each epoch, for one network."""
     found: Measured = {}
     for label, config in configs.items():
         arms = list(lab.train(label, config, watch=False).values())
@@ -55,28 +50,23 @@ def accuracies(measured: Measured, kind: str) -> dict[int, np.ndarray]:
     return {size: tuned(np.array(alike[f"{kind} {size}"]["accuracy"])) for size in sizes}
 
 
-def grouped(measured: Measured) -> dict[str, np.ndarray]:
-    """The best that each group of batch sizes can do, chosen by the other seeds."""
-    every = {
-        letter: np.concatenate([measured[f"epochs {size}"]["accuracy"] for size in sizes])
-        for letter, sizes in GROUPS.items()
-    }
-    return {letter: tuned(figures) for letter, figures in every.items()}
+def best_of(measured: Measured, sizes: tuple[int, ...]) -> np.ndarray:
+    """Held-out accuracy in % at the size and rate that are best for the other seeds."""
+    return tuned(np.concatenate([measured[f"epochs {size}"]["accuracy"] for size in sizes]))
 
 
 def seconds(measured: Measured, size: int) -> np.ndarray:
-    """What each epoch took, for one network."""
+    """The time of each epoch, for one network."""
     return np.array(measured[f"epochs {size}"]["seconds"])
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     found, updates = accuracies(measured, "epochs"), accuracies(measured, "updates")
-    anything = tuned(np.concatenate([measured[f"epochs {size}"]["accuracy"] for size in SIZES]))
+    anything = best_of(measured, SIZES)
     faster = seconds(measured, SIZES[0]) / seconds(measured, ORIGINAL)
+    what = "batches of 128 less the best size for the other seeds, at equal epochs"
     parts = [
-        above(
-            "batches of 128 less the best size for the other seeds, at equal epochs", found[ORIGINAL] - anything, -0.5
-        ),
+        above(what, found[ORIGINAL] - anything, -0.5),
         above("how many times faster an epoch is with 128 than with 16 (n: epochs)", faster, 2, "times"),
     ]
     facts = {f"accuracy_{size}": spread(values) for size, values in found.items()}
@@ -85,34 +75,32 @@ def judge(measured: Measured) -> Finding:
     few, many = (len(measured[f"updates {size}"]["seconds"]) for size in (EQUAL_UPDATES[0], EQUAL_UPDATES[-1]))
     facts["times"] = f"{many / few:.3g}"
     facts["faster_512"] = spread(seconds(measured, ORIGINAL) / seconds(measured, SIZES[-1]))
-    note = at_an_end(
-        {f"equal {label.replace(' ', ', batches of ')}": arm["accuracy"] for label, arm in measured.items()}
-    )
-    return Finding(parts, best(grouped(measured)), facts, note)
+    ends = {f"equal {label.replace(' ', ', batches of ')}": arm["accuracy"] for label, arm in measured.items()}
+    answer = best({letter: best_of(measured, sizes) for letter, sizes in GROUPS.items()})
+    return Finding(parts, answer, facts, at_an_end(ends))
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_accuracy_chart(measured), _time_chart(measured)]
-
-
-def _accuracy_chart(measured: Measured) -> Chart:
-    x, y = "images in a batch", "accuracy (%)"
-    rows = [
-        point(values, y, **{x: size, "compared at": f"equal {kind}"})
-        for kind in ("epochs", "updates")
-        for size, values in accuracies(measured, kind).items()
+    return [
+        curves(
+            "Held-out accuracy by batch size",
+            {f"equal {kind}": accuracies(measured, kind) for kind in ("epochs", "updates")},
+            "images in a batch",
+            "accuracy (%)",
+            series="compared at",
+            log_x=True,
+            note="Each at its own best learning rate.",
+        ),
+        curves(
+            "Time of an epoch, for one network",
+            {"": {size: seconds(measured, size) for size in SIZES}},
+            "images in a batch",
+            "seconds an epoch",
+            log_x=True,
+            note="On the machine named below.",
+            over="epochs",
+        ),
     ]
-    title = "Held-out accuracy by batch size"
-    said = f"Each at its own best learning rate. {BAND}"
-    return lines(rows, x, y, series="compared at", band=("low", "high"), log_x=True, title=title, subtitle=said)
-
-
-def _time_chart(measured: Measured) -> Chart:
-    x, y = "images in a batch", "seconds an epoch"
-    rows = [point(seconds(measured, size), y, **{x: size}) for size in SIZES]
-    title = "What an epoch costs one network"
-    said = "On the machine named below. Mean over epochs; band: 99 % interval of the mean."
-    return lines(rows, x, y, band=("low", "high"), log_x=True, title=title, subtitle=said)
 
 
 LESSON = Lesson(
@@ -127,44 +115,37 @@ LESSON = Lesson(
         "B": "Batches of 64 to 256 are.",
         "C": "Batches of 512 are.",
     },
-    scales={**scales(epochs=8), "full": Scale(train=20_000, validation=10_000, epochs=12, seeds=10)},
+    scales=scales(epochs=8, full=12, images=20_000),
     configs=configs,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-The gradient of one image points roughly downhill; the mean over a batch does so more exactly. But four times the
-images only halve the error, and cost four times the work. So in the time of one good step one could take several
-rough ones. What speaks for large batches is the machine: it multiplies large matrices more efficiently than many
-small ones.
+The gradient of one image points roughly downhill. The mean over a batch is more exact, but four times the images only
+halve the error and cost four times the work. In the time of one exact step there is time for several rough ones. The
+machine favours large batches: it multiplies large matrices more efficiently than many small ones.
 """,
     method="""
-The original network, with batches from 16 to 512 images, plain SGD. At equal epochs ({epochs}) every size sees every
-image equally often, and small batches make more updates; at equal updates the large ones see more images. A larger
-batch bears a larger step, so each size gets, for each seed, the best of four rates for the other seeds, from 0.01 to
-0.3, and from 128 on the best of five, up to 1. “A good trade-off” is taken to mean: at most half a point less accurate
-than the best size, and an epoch at least twice as fast as with 16. The times are of this machine, one size after the
-other; their interval does not cover what else it did.
+The original network trains by plain SGD with batches from 16 to 512 images. At equal epochs ({epochs}), every size
+sees every image equally often, and small batches make more updates. At equal updates, large batches see more images.
+Larger batches tolerate larger rates, so each size gets, for each seed, the rate that is best for the other seeds: one
+of four from 0.01 to 0.3, and from 128 on one of five, up to 1. “A good trade-off” means here: at most half a point
+less accurate than the best size, and epochs at least twice as fast as with 16. The times are those of one machine, one
+size after the other; their interval does not cover what else the machine did.
 """,
     take_home={
-        "holds": """
-128 reaches {accuracy_128} % where the best choice of all reaches {anything} %, and an epoch takes a fraction of what it
-takes with 16: {faster} times less. At 512 it is {faster_512} times faster again, for {accuracy_512} %. At equal updates
-32 get {updates_32} %, 512 get {updates_512} %, having gone through the images {times} times as often.
-""",
-        "does not hold": """
-128 reaches {accuracy_128} %, the best choice of all {anything} %; batches of 16 get {accuracy_16} %, of 512
-{accuracy_512} %. An epoch with 128 is {faster} times faster than with 16 on this machine, and with 512 {faster_512}
-times faster again. At equal updates 32 get {updates_32} % and 512, which go through the images {times} times as often,
-get {updates_512} %. The table says which half of the trade-off fails.
-""",
-        "cannot tell": """
-128 reaches {accuracy_128} %, the best choice of all {anything} %; an epoch is {faster} times faster than with 16. The
-table says which half of the trade-off is open.
-""",
+        "holds": "128 is a good trade-off in both respects.",
+        "does not hold": "The table shows which half of the trade-off fails.",
+        "cannot tell": "The table shows which half of the trade-off is open.",
     },
+    results="""
+Batches of 128 reach {accuracy_128} %, and the best choice of all {anything} %; batches of 16 reach {accuracy_16} %, of
+512 {accuracy_512} %. On this machine an epoch with 128 is {faster} times faster than with 16, and with 512 again
+{faster_512} times faster. At equal updates, batches of 32 reach {updates_32} %, and batches of 512, which see the
+images {times} times as often, {updates_512} %.
+""",
     try_next="""
-`jaxquard train --batch-size 4096 --sweep learning_rate=0.1,0.3,1`: is there a rate that makes up for so few updates?
-And how long does an epoch take with `--batch-size 1`, which is what “stochastic” once meant?
+`jaxquard train --batch-size 4096 --sweep learning_rate=0.1,0.3,1`: does any rate make up for so few updates? And how
+long does an epoch take with `--batch-size 1`, the original meaning of “stochastic”?
 """,
 )

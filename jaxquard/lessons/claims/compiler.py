@@ -1,28 +1,24 @@
-"""Lesson: what does the compiler buy?"""
+"""Lesson: how much faster is compiled code?"""
 
 import functools
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from jaxquard.charts import Chart, lines
+from jaxquard.charts import Chart
 from jaxquard.config import Config
-from jaxquard.lessons.experiment import Scale
-from jaxquard.lessons.figures import BAND, point, show, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.experiment import Scale, scales
+from jaxquard.lessons.figures import curves, show, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
 from jaxquard.lessons.verdict import above, bracket
-
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
 
 ORIGINAL = 128  # its batch size
 BATCHES = (16, 64, ORIGINAL, 512)
 WAYS = ("interpreted", "jitted step", "compiled epoch", "many networks")
-UPDATES = {"interpreted": 5, "jitted step": 40}  # timed at a time; the others run through the whole epoch
-Way = Callable[[], int]  # makes some updates, and says how many
-LOGARITHMIC = f"{BAND.replace('seeds', 'repetitions')} Both axes are logarithmic."
+UPDATES = {"interpreted": 5, "jitted step": 40}  # timed together; the other ways run a whole epoch
+Way = Callable[[], int]  # makes some updates and returns their number
 
 
 def configs(scale: Scale) -> dict[str, Config]:
@@ -30,14 +26,14 @@ def configs(scale: Scale) -> dict[str, Config]:
     return {f"batch {size}": Config(batch_size=size, epochs=1, seeds=scale.seeds) for size in BATCHES}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
     return {label: time_ways(lab, label, config) for label, config in configs.items()}
 
 
-def time_ways(lab: "Lab", label: str, config: Config) -> dict[str, Any]:
-    """Milliseconds for one update of one network, by way and repetition; and what compiling took, in seconds.
+def time_ways(lab: Lab, label: str, config: Config) -> dict[str, Any]:
+    """Milliseconds for one update of one network, by way and repetition; and the seconds of compiling.
 
-    The ways take turns, so that whatever else the machine is doing disturbs them alike.
+    The ways take turns, so that other work on the machine affects them equally.
     """
     ways = make_ways(lab, config)
     first = {name: clock(prepare(0)) for name, prepare in ways.items()}  # the first call compiles, and is not counted
@@ -52,15 +48,15 @@ def time_ways(lab: "Lab", label: str, config: Config) -> dict[str, Any]:
 
 
 def clock(way: Way) -> tuple[float, float, int]:
-    """Seconds in all, seconds for one update, and how many updates there were."""
+    """Seconds in all, seconds for one update, and the number of updates."""
     began = time.perf_counter()
     updates = way()
     seconds = time.perf_counter() - began
     return seconds, seconds / updates, updates
 
 
-def make_ways(lab: "Lab", config: Config) -> dict[str, Callable[[int], Way]]:
-    """The same updates in four ways. Each is first prepared for a seed: first weights and order are not to be timed."""
+def make_ways(lab: Lab, config: Config) -> dict[str, Callable[[int], Way]]:
+    """The same updates in four ways. Each is first prepared for a seed: initial weights and order are not timed."""
     import jax
 
     from jaxquard.training.fit import make_run
@@ -112,12 +108,12 @@ def make_ways(lab: "Lab", config: Config) -> dict[str, Callable[[int], Way]]:
 
 
 def ratios(measured: Measured, slow: str, fast: str, size: int = ORIGINAL) -> np.ndarray:
-    """How many times as long one way takes as another, by repetition."""
+    """The time of one way over that of another, by repetition."""
     found = measured[f"batch {size}"]
     return np.array(found[slow]) / np.array(found[fast])
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     gain = ratios(measured, "interpreted", "jitted step")
     parts = [
         above("time of an interpreted step over a jitted one, on this machine", gain, 10, "times"),
@@ -140,33 +136,21 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_times_chart(measured), _ratios_chart(measured)]
-
-
-def _times_chart(measured: Measured) -> Chart:
-    x, y = "batch size", "milliseconds for an update"
-    rows = [point(measured[f"batch {size}"][name], y, **{x: size, "way": name}) for name in WAYS for size in BATCHES]
-    title = "Time of one update of one network, on this machine"
-    return lines(
-        rows, x, y, series="way", band=("low", "high"), log_x=True, log_y=True, title=title, subtitle=LOGARITHMIC
-    )
-
-
-def _ratios_chart(measured: Measured) -> Chart:
-    x, y = "batch size", "times as fast as interpreted"
-    rows = [
-        point(ratios(measured, "interpreted", name, size), y, **{x: size, "way": name})
-        for name in WAYS[1:]
-        for size in BATCHES
+    titles = {
+        "Time of one update of one network, on this machine": "milliseconds for an update",
+        "Speed by batch size, on this machine": "times as fast as interpreted",
+    }
+    times = {name: {size: measured[f"batch {size}"][name] for size in BATCHES} for name in WAYS}
+    speeds = {name: {size: ratios(measured, "interpreted", name, size) for size in BATCHES} for name in WAYS[1:]}
+    axes = {"series": "way", "log_x": True, "log_y": True, "note": "Both axes are logarithmic.", "over": "repetitions"}
+    return [
+        curves(title, found, "batch size", y, **axes)
+        for (title, y), found in zip(titles.items(), (times, speeds), strict=True)
     ]
-    title = "What compiling buys, by batch size, on this machine"
-    return lines(
-        rows, x, y, series="way", band=("low", "high"), log_x=True, log_y=True, title=title, subtitle=LOGARITHMIC
-    )
 
 
 LESSON = Lesson(
-    question="What does the compiler buy?",
+    question="How much does the compiler save?",
     claim="A jitted training step is 10 to 100 times as fast as the same step interpreted.",
     source="the original README, “JIT Compilation”",
     choices={
@@ -175,59 +159,46 @@ LESSON = Lesson(
         "C": "10 to 100 times as fast.",
         "D": "More than 100 times as fast.",
     },
-    scales={
-        "quick": Scale(train=1_000, validation=1_000, epochs=1, seeds=5),
-        "default": Scale(train=10_000, validation=5_000, epochs=1, seeds=10),
-        "full": Scale(train=50_000, validation=10_000, epochs=1, seeds=20),
-    },
+    scales=scales(epochs=1, quick=1, seeds=(5, 10, 20)),
     configs=configs,
-    amount="{train} images, {seeds} repetitions; nothing is judged by accuracy.",
+    amount="{train} images, {seeds} repetitions; no accuracy is measured.",
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-Without a compiler, Python walks through a training step operation by operation: find the function, check the shapes,
-start a kernel, wait for memory. `jax.jit` walks through it once, records it, and hands the record to XLA, which fuses
-what can be fused and makes one program. What is saved is overhead, and overhead is the same for a small batch as for a
-large one; the multiplications themselves take as long as they take. So how much a compiler buys is a question about
-how much arithmetic hides behind each operation.
+Without a compiler, Python runs a training step operation by operation: find the function, check the shapes, start a
+kernel, wait for memory. `jax.jit` runs through the step once, records it, and hands the record to XLA, which fuses
+operations and makes one program. That saves overhead, and the overhead is the same for a small batch as for a large
+one. The multiplications take as long as before. So the gain depends on the amount of arithmetic in each operation.
 
-There is more to compile than a step: the whole epoch, so that Python is called once; or the steps of many networks.
+More than a step can be compiled: the whole epoch, so that Python calls one program; or the steps of many networks.
 """,
     method="""
 The same update of the original network is timed in four ways, in turns, {seeds} times each, with batches from 16 to
-512: every operation on its own; the step compiled; the epoch compiled; and {seeds} networks at once (on a CPU they take
-turns, each by the program of one), the time counted for one. Compiling is not counted, nor is making the first weights
-and the order of the images. The claim holds if, with batches of 128, the ratio of the first two lies between 10 and
-100.
+512: every operation by itself; the step compiled; the epoch compiled; and {seeds} networks at once (on a CPU they take
+turns, each by the program of one), the time divided by their number. The times include neither compiling nor making
+the initial weights and the order of the images. The claim holds if, with batches of 128, the ratio of the first two
+lies between 10 and 100.
 
-*Almost every other lesson's verdict is about networks (batch size has a part about times), and you should get the same
-one. This one's is about times: it is a verdict on this machine, on this day, with whatever else was running.*
+*Almost every other lesson compares networks (batch size also compares times), and you should get the same verdict. This
+lesson compares times: its verdict is about one machine on one day, with everything else that ran on it.*
 """,
     take_home={
-        "holds": """
-On this machine, yes: {gain} times as fast with batches of 128 ({interpreted} ms against {jitted_step} ms for an
-update). It depends on how much arithmetic there is: with batches of {small} it is {gain_small} times, with batches of
-{large} {gain_large}. Compiling the epoch instead of the step makes it {epoch_gain} times as fast again; each of
-{seeds} networks trained at once goes {many_gain} times as fast as one alone. All this for {compiling} s of compiling
-(less when a compiled program was found on disk), which a training of a few steps would not earn back.
-""",
-        "does not hold": """
-Not on this machine: with batches of 128 the jitted step is {gain} times as fast ({jitted_step} ms for an update,
-against {interpreted} ms). With batches of {small} it is {gain_small} times, with batches of {large} {gain_large}: what
-the compiler saves is overhead, and the larger the batch, the less of the time is overhead. Compiling the epoch instead
-of the step makes it {epoch_gain} times as fast again; each of {seeds} networks trained at once goes {many_gain} times
-as fast as one alone. From interpreted to compiled epoch it is {all_gain} times.
-""",
-        "cannot tell": """
-With batches of 128 the jitted step is {gain} times as fast on this machine: {seeds} repetitions do not settle on which
-side of the claim's limits that is. With batches of {small} it is {gain_small} times, with batches of {large}
-{gain_large}. From interpreted to compiled epoch it is {all_gain} times. A quieter machine gives narrower intervals.
-""",
+        "holds": "The claim holds on this machine.",
+        "does not hold": "The claim does not hold on this machine.",
+        "cannot tell": "{seeds} repetitions do not decide the claim. A quieter machine gives narrower intervals.",
     },
+    results="""
+With batches of 128 the jitted step is {gain} times as fast ({jitted_step} ms for an update, against {interpreted} ms),
+with batches of {small} {gain_small} times, with batches of {large} {gain_large} times: the compiler saves overhead,
+which is a smaller part of the time in a larger batch. Compiling the epoch instead of the step makes it {epoch_gain}
+times as fast again, and training {seeds} networks at once makes each {many_gain} times as fast as one alone. From
+interpreted step to compiled epoch it is {all_gain} times. Compiling took {compiling} s (less if a compiled program was
+found on disk), too long for a training of a few steps.
+""",
     try_next="""
 `JAX_DISABLE_JIT=1 python mlp_fashion_mnist.py --epochs 1` compiles nothing but single operations. Without the variable
-and with `--epochs 3`, why is the first epoch slower than the others? And what happens to the time if the batch size
+and with `--epochs 3`, why is the first epoch slower than the others? And how does the time change if the batch size
 changes in every step?
 """,
 )

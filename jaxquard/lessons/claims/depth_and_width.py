@@ -2,18 +2,18 @@
 
 import numpy as np
 
-from jaxquard.charts import Chart, dot_plot, lines
+from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
-from jaxquard.lessons.figures import BAND, BAR, dot, point, spread
+from jaxquard.lessons.figures import curves, dots, spread
 from jaxquard.lessons.lesson import Finding, Lesson, Measured
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 
 DEPTHS = (1, 2, 3, 5, 8)
 RATES = (0.02, 0.06, 0.2, 0.6)
 PIXELS, CLASSES = 784, 10
-LEARNED = 50.0  # %: a rate at which some network gets less is off the chart, though not out of the comparison
-BUDGET = 110_000  # parameters, as many as the original network has, rounded up
+LEARNED = 50.0  # %: the chart, not the comparison, leaves out rates at which some network stays below
+BUDGET = 110_000  # parameters: the original network's number, rounded up
 
 
 def parameters(width: int, depth: int) -> int:
@@ -22,12 +22,12 @@ def parameters(width: int, depth: int) -> int:
 
 
 def width(depth: int) -> int:
-    """The widest layers that `depth` of them can afford."""
+    """The largest width at which `depth` hidden layers stay within the budget."""
     return max(w for w in range(1, BUDGET // PIXELS) if parameters(w, depth) <= BUDGET)
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Each depth at four rates, for deep networks want smaller ones. He's start keeps ReLU's signal alive in depth."""
+    """Each depth at four rates, because deep networks need smaller ones, with He's initialization, made for ReLUs."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),), initializer="he_normal")
     return {f"depth {depth}": shared.replace(hidden=(width(depth),) * depth) for depth in DEPTHS}
 
@@ -37,7 +37,7 @@ def accuracies(measured: Measured) -> dict[int, np.ndarray]:
     return {depth: tuned(finals(measured, f"depth {depth}")) for depth in DEPTHS}
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     deeper = tuned(np.concatenate([finals(measured, f"depth {depth}") for depth in DEPTHS[1:]]))
     part = above("the best of the deeper networks less one hidden layer", deeper - found[1], 0)
@@ -50,31 +50,25 @@ def judge(measured: Measured) -> Finding:
     return Finding([part], answer, facts, note)
 
 
-def draw(measured: Measured) -> list[Chart]:
-    return [_depths_chart(measured), _rates_chart(measured)]
-
-
 def name(depth: int) -> str:
     return f"{depth} × {width(depth)}"
 
 
-def _depths_chart(measured: Measured) -> Chart:
-    rows = [dot(values, name(depth)) for depth, values in accuracies(measured).items()]
+def draw(measured: Measured) -> list[Chart]:
     title = f"Hidden layers × units, all with about {BUDGET:,} parameters"
-    return dot_plot(rows, title=title, x_title="held-out accuracy (%)", interval=BAR, digits=2)
-
-
-def _rates_chart(measured: Measured) -> Chart:
-    x, y = "learning rate η", "accuracy (%)"
-    rows = [
-        point(values, y, **{x: rate, "network": name(depth)})
-        for depth in DEPTHS
-        for rate, values in zip(RATES, finals(measured, f"depth {depth}"), strict=True)
-        if values.min() > LEARNED
+    rates = {name(d): dict(zip(RATES, finals(measured, f"depth {d}"), strict=True)) for d in DEPTHS}
+    return [
+        dots(title, {name(depth): values for depth, values in accuracies(measured).items()}, digits=2),
+        curves(
+            "Held-out accuracy by learning rate: hidden layers × units",
+            {name: {x: v for x, v in found.items() if v.min() > LEARNED} for name, found in rates.items()},
+            "learning rate η",
+            "accuracy (%)",
+            series="network",
+            log_x=True,
+            note=f"Rates at which a network stays below {LEARNED:.0f} % are left out.",
+        ),
     ]
-    title = "Held-out accuracy by learning rate: hidden layers × units"
-    said = f"{BAND} Left out: rates at which a network stays below {LEARNED:.0f} %."
-    return lines(rows, x, y, series="network", band=("low", "high"), log_x=True, title=title, subtitle=said)
 
 
 LESSON = Lesson(
@@ -89,44 +83,40 @@ LESSON = Lesson(
         "B": "Two hidden layers end best.",
         "C": "Three or more end best.",
     },
-    scales={**scales(epochs=10, quick=10), "full": Scale(train=20_000, validation=10_000, epochs=10, seeds=10)},
+    scales=scales(epochs=10, quick=10, images=20_000),
     configs=configs,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-A layer can build on what the one before has found, so a deep network can say briefly what a shallow one must spell
-out. That is the promise. But a deeper network usually also has more parameters, and then nobody knows which of the two
-helped. So here the number of parameters stays the same: a layer more makes all layers thinner.
+A layer can build on what the layer before it found. So a deep network may need fewer units than a shallow one. But a
+deeper network usually also has more parameters, and then it is not clear which of the two helped. Here the number of
+parameters stays the same: with every further layer, all layers become thinner.
 
-With images almost all parameters sit in the first layer, one weight for each pixel and unit. Depth is therefore cheap:
-the hidden layers lose less width than one would think.
+With images, almost all parameters are in the first layer, one weight for each pixel and unit. So further layers are
+cheap: the hidden layers lose little width.
 """,
     method="""
-Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, from
-He's start, at four rates each, of which those at which some network stays below 50 % are not shown; a seed's rate is
-the one that was best for the *other* seeds. To be fair to depth, “the deeper networks” may choose, in the same way,
-their depth as well. The claim holds if they end above one hidden layer.
+Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, with
+He's initialization, at four rates each. Rates at which some network stays below 50 % are not shown. A seed's rate is
+the one that was best for the *other* seeds. “The deeper networks” may choose, in the same way, their depth as well. The
+claim holds if they end above one hidden layer.
 """,
     take_home={
-        "holds": """
-Depth pays: one layer of {width1} units ends at {depth1} %, and the best of the deeper networks gains {gain} points on
-it with the same number of parameters (best on average: {best_depth} layers). Eight layers of {width8} end at {depth8}
-%, a gain of {deepest_gain} points on one layer.
-""",
+        "holds": "Depth helps.",
         "does not hold": """
-Not for these images and this many epochs: one layer of {width1} units ends at {depth1} %, two of {width2} at {depth2}
-%, eight of {width8} at {depth8} %. The best of the deeper networks is {gain} points from one layer. A fully connected
-layer does not know that pixels have neighbours, and further layers of the same kind do not tell it. What does is in
-the lesson on convolution.
+Depth does not help here, with these images and this many epochs. A fully connected layer does not know which pixels are
+neighbours, and further layers of the same kind do not change that. The lesson on convolution shows what does.
 """,
-        "cannot tell": """
-The gain of {gain} points is within the noise of {seeds} seeds: one layer of {width1} units ends at {depth1} %, two of
-{width2} at {depth2} %, three of {width3} at {depth3} %, eight of {width8} at {depth8} %.
-""",
+        "cannot tell": "The gain is within the noise of {seeds} seeds.",
     },
+    results="""
+One layer of {width1} units ends at {depth1} %, two of {width2} at {depth2} %, three of {width3} at {depth3} %, eight of
+{width8} at {depth8} %. The best of the deeper networks (on average: {best_depth} layers) gain {gain} points on one
+layer, the deepest {deepest_gain}, with the same number of parameters.
+""",
     try_next="""
-Spend more instead of sharing out: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which
-buys more for a parameter, width or depth? And how do the deep, thin networks fare without He's start: `--hidden 80 80
-80 80 80 80 80 80`, then with `--initializer he_normal`?
+Add parameters instead: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which gains more
+for each parameter, width or depth? And how good are deep, thin networks without He's initialization: `--hidden 80 80 80
+80 80 80 80 80`, then with `--initializer he_normal`?
 """,
 )

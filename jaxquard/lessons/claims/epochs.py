@@ -1,25 +1,20 @@
-"""Lesson: how long is long enough, and how much data?"""
-
-from typing import TYPE_CHECKING
+"""Lesson: how many epochs, and how many images?"""
 
 import numpy as np
 
-from jaxquard.charts import Chart, lines
+from jaxquard.charts import Chart
 from jaxquard.config import Config
-from jaxquard.lessons.experiment import Scale, final
-from jaxquard.lessons.figures import BAND, by_epoch, point, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.experiment import Scale, final, scales
+from jaxquard.lessons.figures import by_epoch, curves, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
 from jaxquard.lessons.verdict import above, bracket
-
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
 
 ORIGINAL = 20
 PARTS = (64, 32, 16, 8, 4, 2, 1)  # of the training images: a 64th, a 32nd, …
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The original network for twice its epochs; and on parts of the images, for as many updates as 20 epochs make."""
+    """The original network for twice its epochs; and on parts of the images, with the same number of updates."""
     network = Config(seeds=scale.seeds)
     updates = ORIGINAL * (scale.train // network.batch_size)
     parts = [scale.train // part for part in PARTS if scale.train // part >= network.batch_size]
@@ -28,7 +23,7 @@ def configs(scale: Scale) -> dict[str, Config]:
     return {"long": network.replace(epochs=2 * ORIGINAL), **sized}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
     found: Measured = lab.train("long", configs["long"])
     for label, config in configs.items():
         if label != "long":
@@ -42,7 +37,7 @@ def by_size(measured: Measured) -> dict[int, np.ndarray]:
     return {int(label.split()[1]): np.array(arm["accuracy"]) for label, arm in measured.items() if label != "long"}
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     ten, twenty, forty = (final(measured["long"], epoch - 1) for epoch in (10, 20, 40))
     parts = [
         above("10 epochs less 20", ten - twenty, -1),
@@ -58,23 +53,24 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_epochs_chart(measured), _sizes_chart(measured)]
-
-
-def _epochs_chart(measured: Measured) -> Chart:
-    long, y = measured["long"], "accuracy (%)"
-    curves = {"held out": "accuracy", "training": "train_accuracy"}
-    rows = [row for name, curve in curves.items() for row in by_epoch(long, y, curve, images=name)]
-    title = "Accuracy by epoch, for twice the original number of epochs"
-    return lines(rows, "epoch", y, series="images", band=("low", "high"), title=title, subtitle=BAND)
-
-
-def _sizes_chart(measured: Measured) -> Chart:
-    x, y = "training images", "accuracy (%)"
-    rows = [point(values, y, **{x: size}) for size, values in sorted(by_size(measured).items())]
-    title = "Held-out accuracy by number of training images"
-    said = f"All with the same number of updates. {BAND}"
-    return lines(rows, x, y, band=("low", "high"), log_x=True, title=title, subtitle=said)
+    y, kinds = "accuracy (%)", {"held out": "accuracy", "training": "train_accuracy"}
+    return [
+        curves(
+            "Accuracy by epoch, for twice the original number of epochs",
+            {name: by_epoch(measured["long"], curve) for name, curve in kinds.items()},
+            "epoch",
+            y,
+            series="images",
+        ),
+        curves(
+            "Held-out accuracy by number of training images",
+            {"": dict(sorted(by_size(measured).items()))},
+            "training images",
+            y,
+            log_x=True,
+            note="All with the same number of updates.",
+        ),
+    ]
 
 
 LESSON = Lesson(
@@ -87,46 +83,36 @@ LESSON = Lesson(
         "C": "It changes by less than 0.2 points.",
         "D": "It falls: the network has begun to overfit.",
     },
-    scales={
-        "quick": Scale(train=1_000, validation=1_000, epochs=2 * ORIGINAL, seeds=5),
-        "default": Scale(train=10_000, validation=5_000, epochs=2 * ORIGINAL, seeds=5),
-        "full": Scale(train=50_000, validation=10_000, epochs=2 * ORIGINAL, seeds=10),
-    },
+    scales=scales(epochs=2 * ORIGINAL, quick=2 * ORIGINAL),
     configs=configs,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-An epoch is one pass over the training images. At first every pass helps; later the network learns more about the images
-it sees than about clothes, and held-out images no longer profit. When that happens is a matter of the data, the network
-and the learning rate, and only held-out images show it: the accuracy on training images goes on rising.
+An epoch is one pass over the training images. At first every pass helps. Later the network learns more about these
+images than about clothes in general, and its accuracy on held-out images stops rising. The moment depends on the data,
+the network and the learning rate. Only held-out images show it: the accuracy on training images continues to rise.
 
-The same question can be asked of the data: would more images help, or have those that there are said all they can?
+The number of images raises the same question: would more of them help?
 """,
     method="""
 The original network at its own settings (plain SGD, rate 0.01, batches of 128) trains for {epochs} epochs.
-“Sufficient” is taken to mean within one point of 20 epochs, “improve” more than 0.2 points. Then the same network
-learns from ever smaller parts of the images. Fewer images make fewer updates an epoch, so the small parts are shown
-more often: all networks make as many updates as 20 epochs of everything.
+“Sufficient” means here within one point of 20 epochs, and “improve” more than 0.2 points. Then the same network trains
+on ever smaller parts of the images. A smaller part makes fewer updates in an epoch, so it is used for more epochs: all
+networks make as many updates as 20 epochs of all images.
 """,
     take_home={
-        "holds": """
-Both halves hold: {ten} % after 10 epochs, {twenty} % after 20, a gain of {gain} points. 40 epochs reach {forty} %, a
-change of {gain_forty} points; see the lesson on learning rates before training longer. Data is the other lever:
-{fewest} images give {with_fewest} %, all of them {with_most} %, and the last doubling brought {doubling} points.
-""",
-        "does not hold": """
-10 epochs reach {ten} %, 20 reach {twenty} %: a gain of {gain} points. The table says which half fails. 40 epochs reach
-{forty} %, a change of {gain_forty} points. Data is the other lever: {fewest} images give {with_fewest} %, all of them
-{with_most} %, and the last doubling brought {doubling} points.
-""",
-        "cannot tell": """
-10 epochs reach {ten} %, 20 reach {twenty} %: a gain of {gain} points; 40 reach {forty} %. Data is the other lever:
-{fewest} images give {with_fewest} %, all of them {with_most} %.
-""",
+        "holds": "Both halves hold. Before training longer, see the lesson on learning rates.",
+        "does not hold": "The table shows which half fails.",
+        "cannot tell": "The table shows which half is open.",
     },
+    results="""
+The accuracy is {ten} % after 10 epochs and {twenty} % after 20, a gain of {gain} points; 40 epochs reach {forty} %, a
+change of {gain_forty} points. More images are the other method: {fewest} images give {with_fewest} %, all of them
+{with_most} %, and the last doubling gained {doubling} points.
+""",
     try_next="""
-`jaxquard train --epochs 200 --validation 5000 --patience 10` stops by itself. When? And with `--learning-rate 0.1`:
-does it get there sooner, and does it get further?
+`jaxquard train --epochs 200 --validation 5000 --patience 10` stops by itself. When? And does it stop earlier, or at a
+higher accuracy, with `--learning-rate 0.1`?
 """,
 )

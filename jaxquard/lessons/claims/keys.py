@@ -1,18 +1,15 @@
-"""Lesson: what are keys for, and what goes wrong when one is used twice?"""
+"""Lesson: what are keys for, and what happens when one is used twice?"""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from jaxquard.charts import Chart, dot_plot
+from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, scales
-from jaxquard.lessons.figures import BAR, dot, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.figures import dots, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
 from jaxquard.lessons.verdict import above, bracket
-
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
 
 SAME = {
     "same_key": "one key, two draws",
@@ -26,17 +23,17 @@ TRAINED = {
     "steps": "one key for all dropout masks",
     "units": "one key for all units of a layer",
 }
-CALLED = TRAINED | {"fresh": "a key of its own for each use"}  # in figures; those above belong to what was measured
+CALLED = TRAINED | {"fresh": "a key of its own for each use"}  # in charts; the names above are labels of training
 HARM = 0.5  # points
 DRAWS = 1_000
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Dropout of a half, so that much depends on the key that decides who is dropped."""
+    """Dropout of a half, so that much depends on the key of the dropout masks."""
     return {"dropout": Config(dropout=0.5, learning_rate=0.1, seeds=scale.seeds, epochs=scale.epochs)}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
     config = configs["dropout"]
     weights, fresh = train(lab, TRAINED["fresh"], config)
     again, _ = train(lab, SAME["same_seed"], config)
@@ -51,7 +48,7 @@ def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
 
 
 def draws(seeds: int) -> dict[str, np.ndarray]:
-    """Share of equal numbers, by seed: twice from one key, and from the two halves of a split one."""
+    """Share of equal numbers, by seed: from one key used twice, and from the two halves of a split key."""
     import jax
 
     def numbers(key: jax.Array) -> np.ndarray:
@@ -66,12 +63,12 @@ def draws(seeds: int) -> dict[str, np.ndarray]:
 
 
 def share_equal(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Of each row, how many numbers are equal to the last bit."""
+    """The share of numbers in each row that are equal to the last bit."""
     return (first == second).mean(axis=1)
 
 
-def train(lab: "Lab", label: str, config: Config, forgotten: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """What `fit` does, but that the `forgotten` may all have to live on one key: "epochs", "steps" or "units".
+def train(lab: Lab, label: str, config: Config, forgotten: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """As `fit`, except that all of the `forgotten` share one key: "epochs", "steps", "units" or nothing.
 
     Returns every network's weights of the first layer, flat, (seeds, weights), and its held-out accuracy, (seeds,).
     """
@@ -94,14 +91,14 @@ def train(lab: "Lab", label: str, config: Config, forgotten: str = "") -> tuple[
 
 
 def alike(params: Any) -> Any:
-    """Every unit with the first weights that the first unit of its layer has, as when all draw from one key."""
+    """Every unit with the initial weights of the first unit of its layer, as if all used one key."""
     import jax.numpy as jnp
 
     return [layer | {"w": jnp.repeat(layer["w"][..., :1], layer["w"].shape[-1], axis=-1)} for layer in params]
 
 
 def forgetful(task: Any) -> Any:
-    """`Program.run` for which every step is step 0, as far as its random numbers go."""
+    """`Program.run`, but every step uses the random numbers of step 0."""
     import jax
 
     from jaxquard.training.steps import train_step
@@ -116,7 +113,7 @@ def forgetful(task: Any) -> Any:
     return jax.jit(lambda ts, order, *rest: jax.lax.map(lambda one: run_one(*one, *rest), (ts, order)))
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     equal = {name: 100 * np.array(measured[name]) for name in SAME}
     found = {name: 100 * np.array(measured[name]) for name in TRAINED}
     costs = {name: found["fresh"] - values for name, values in found.items() if name != "fresh"}
@@ -132,11 +129,10 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    same = [dot(100 * np.array(measured[name]), said) for name, said in SAME.items()]
-    trained = [dot(100 * np.array(measured[name]), said) for name, said in CALLED.items()]
+    shares = {name: 100 * np.array(measured[name]) for name in (*SAME, *TRAINED)}
     return [
-        dot_plot(same, title="How many numbers are the same, to the last bit", x_title="%", interval=BAR, zero=True),
-        dot_plot(trained, title="What a forgotten key costs", x_title="held-out accuracy (%)", interval=BAR),
+        dots("Share of equal numbers, to the last bit", {SAME[k]: shares[k] for k in SAME}, "%", zero=True),
+        dots("What a key used twice costs", {CALLED[k]: shares[k] for k in CALLED}),
     ]
 
 
@@ -145,58 +141,51 @@ LESSON = Lesson(
     claim="Explicit keys make training reproducible, to the bit; and a key that is used twice does harm.",
     source="the original README, “Functional Random Number Generation”",
     choices={
-        "A": "If all units of a layer draw their first weights from one key, it costs less than half a point.",
+        "A": "If all units of a layer get their initial weights from one key, it costs less than half a point.",
         "B": "It costs half a point to ten points.",
         "C": "It costs more than ten points.",
     },
-    scales={**scales(epochs=10, quick=10), "full": Scale(train=50_000, validation=10_000, epochs=10, seeds=10)},
+    scales=scales(epochs=10, quick=10),
     configs=configs,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-NumPy has one hidden stream of random numbers: ask twice, get two answers, and what you get depends on who asked
-before. JAX has keys, and a key is a value: the same key gives the same numbers, always. For new numbers one makes new
-keys, by splitting a key (`left, right = jax.random.split(key)`) or by folding a counter into it
-(`jax.random.fold_in(key, step)`).
+NumPy has one hidden stream of random numbers. Two calls give two answers, and each answer depends on all calls before
+it. JAX has keys, and a key is a value: the same key always gives the same numbers. New numbers need a new key, made by
+splitting a key (`left, right = jax.random.split(key)`) or by folding a counter into it (`jax.random.fold_in(key,
+step)`).
 
-So results no longer depend on the order in which things were computed. But the mistake changes sides: forgotten
-randomness used to make runs differ, and now makes steps alike. Nothing warns, and the loss still falls.
+So results do not depend on the order of the computations. But there is a new mistake. A forgotten seed makes runs
+differ; a key used twice makes steps alike. There is no warning, and the loss still falls.
 """,
     method="""
 The original network, with half of the hidden units dropped, trains for {epochs} epochs by plain SGD at a rate of 0.1
-over {seeds} seeds: with keys as they should be, and then with three mistakes, one at a time. The epoch is not folded
-into the key of the order, so that every epoch has the same order. The step is not folded into the key of dropout, so
-that the first image of every batch always meets the same mask, and the second another, and so on. And all units of a
-layer draw their first weights from one key. The first training is repeated from the same seeds. The claim holds if all
-weights of the repetition are the same bits, and if each of the mistakes costs more than half a point.
+with {seeds} seeds: first with correct keys, then with three mistakes, one at a time. First mistake: the epoch is not
+folded into the key of the order, so every epoch has the same order. Second: the step is not folded into the key of
+dropout, so the first image of every batch has the same mask, and so on. Third: all units of a layer get their initial
+weights from one key. The training with correct keys is repeated from the same seeds. The claim holds if all weights of
+the repetition have the same bits, and if each mistake costs more than half a point.
 """,
     take_home={
-        "holds": """
-Trained twice from one seed, {same_seed} % of the first layer's weights are the same bits; from another seed,
-{next_seed} %. And each mistake costs: of the {fresh} % that the network gets with keys as they should be, it loses
-{epochs_cost} points if every epoch has the same order, {steps_cost} if dropout forgets the step, and {units_cost} if
-all units of a layer begin alike: what begins alike gets nearly the same gradient, and only dropout and the weights of
-the next layer pull it apart.
-""",
+        "holds": "Training is reproducible, and each mistake costs accuracy.",
         "does not hold": """
-Trained twice from one seed, {same_seed} % of the first layer's weights are the same bits; from another seed,
-{next_seed} %. The table says which part of the claim fails. With keys as they should be the network gets {fresh} %; it
-loses {epochs_cost} points (below zero: it gains) if every epoch has the same order, {steps_cost} if dropout forgets the
-step, {units_cost} if all units of a layer begin alike: they get nearly the same gradient, and only dropout and the
-weights of the next layer pull them apart. Which of these mistakes would you have found by looking at the accuracy? That
-is why the keys themselves must be right, and tested: the result need not tell.
+The table shows which part of the claim fails. A mistake that costs no accuracy cannot be found in the results, so the
+keys themselves must be tested.
 """,
         "cannot tell": """
-Trained twice from one seed, {same_seed} % of the first layer's weights are the same bits. With keys as they should be
-the network gets {fresh} %; it loses {epochs_cost} points (below zero: it gains) if every epoch has the same order,
-{steps_cost} if dropout forgets the step, and {units_cost} if all units of a layer begin alike. {seeds} seeds do not
-settle for each of the three whether that is more than half a point: a mistake can hide in the noise.
+{seeds} seeds do not decide whether each mistake costs more than half a point. A mistake can hide in the noise.
 """,
     },
+    results="""
+In two trainings from one seed, {same_seed} % of the first layer's weights have the same bits; from two seeds,
+{next_seed} %. With correct keys the network gets {fresh} %. It loses {epochs_cost} points (below zero: it gains) if
+every epoch has the same order, {steps_cost} if dropout forgets the step, and {units_cost} if all units of a layer start
+alike. Such units get nearly the same gradient; only dropout and the weights of the next layer make them differ.
+""",
     try_next="""
-`jaxquard train --seed 7` twice, and compare the two checkpoints' hashes in their `manifest.json`. Then in Python: what
-do `jax.random.split(key)[0]` and `jax.random.fold_in(key, 0)` have in common, and why must one never use `key` itself
-after splitting it?
+Run `jaxquard train --seed 7` twice, and compare the hashes of the two checkpoints in their `manifest.json`. Then in
+Python: what do `jax.random.split(key)[0]` and `jax.random.fold_in(key, 0)` have in common, and why must `key` itself
+not be used after it was split?
 """,
 )

@@ -1,9 +1,9 @@
-"""Lesson: are momentum and Adam better than plain SGD, when each may choose its own learning rate?"""
+"""Lesson: are momentum and Adam better than plain SGD, each at its own best learning rate?"""
 
-from jaxquard.charts import Chart, lines
+from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
-from jaxquard.lessons.figures import BAND, by_epoch, point, spread
+from jaxquard.lessons.figures import by_epoch, curves, spread
 from jaxquard.lessons.lesson import Finding, Lesson, Measured
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 
@@ -14,17 +14,16 @@ RATES = {
     "adam": (0.0001, 0.0003, 0.001, 0.003, 0.01),
 }
 SPOKEN = {"sgd": "plain SGD", "momentum": "momentum", "adam": "Adam"}
-LEARNED = 50.0  # %: a rate at which some network gets less is off the chart, though not out of the comparison
-LEFT_OUT = f"{BAND} Left out: rates at which a network stays below {LEARNED:.0f} %."
+LEARNED = 50.0  # %: the chart, not the comparison, leaves out rates at which some network stays below
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The original network under each optimiser, at five rates around where each of them works."""
+    """The original network with each optimiser, at five rates around its best."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs)
     return {name: shared.replace(optimizer=name, sweep=(("learning_rate", rates),)) for name, rates in RATES.items()}
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     found = {name: finals(measured, name) for name in RATES}
     own = {name: tuned(values) for name, values in found.items()}
     shared = {name: values[RATES[name].index(SHARED)] for name, values in found.items()}
@@ -41,28 +40,29 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_rates_chart(measured), _epochs_chart(measured)]
-
-
-def _rates_chart(measured: Measured) -> Chart:
-    x, y = "learning rate η", "accuracy (%)"
-    rows = [
-        point(values, y, **{x: rate, "optimiser": SPOKEN[name]})
-        for name, rates in RATES.items()
-        for rate, values in zip(rates, finals(measured, name), strict=True)
-        if values.min() > LEARNED
+    swept = {name: dict(zip(rates, finals(measured, name), strict=True)) for name, rates in RATES.items()}
+    best = {name: max(found, key=lambda rate, found=found: found[rate].mean()) for name, found in swept.items()}
+    return [
+        curves(
+            "Held-out accuracy by learning rate",
+            {SPOKEN[name]: {x: v for x, v in found.items() if v.min() > LEARNED} for name, found in swept.items()},
+            "learning rate η",
+            "accuracy (%)",
+            series="optimiser",
+            log_x=True,
+            note=f"Rates at which a network stays below {LEARNED:.0f} % are left out.",
+        ),
+        curves(
+            "Held-out accuracy by epoch, each at the rate that ends best",
+            {
+                f"{SPOKEN[name]}, η = {rate:g}": by_epoch(measured[f"{name} learning_rate={rate:g}"])
+                for name, rate in best.items()
+            },
+            "epoch",
+            "accuracy (%)",
+            series="optimiser",
+        ),
     ]
-    title = "Held-out accuracy by learning rate"
-    return lines(rows, x, y, series="optimiser", band=("low", "high"), log_x=True, title=title, subtitle=LEFT_OUT)
-
-
-def _epochs_chart(measured: Measured) -> Chart:
-    y, rows = "accuracy (%)", []
-    for name, rates in RATES.items():
-        rate = rates[finals(measured, name).mean(axis=1).argmax()]
-        rows += by_epoch(measured[f"{name} learning_rate={rate:g}"], y, optimiser=f"{SPOKEN[name]}, η = {rate:g}")
-    title = "Held-out accuracy by epoch, each at the rate that ends best"
-    return lines(rows, "epoch", y, series="optimiser", band=("low", "high"), title=title, subtitle=BAND)
 
 
 LESSON = Lesson(
@@ -76,46 +76,37 @@ LESSON = Lesson(
         "B": "It ends ahead, by less than one point.",
         "C": "It ends ahead, by more than one point.",
     },
-    scales={**scales(epochs=10), "full": Scale(train=20_000, validation=10_000, epochs=10, seeds=10)},
+    scales=scales(epochs=10, images=20_000),
     configs=configs,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-Plain SGD takes each step from one batch and forgets it. *Momentum* remembers: a velocity gathers the steps that agree
-and cancels those that do not, so that with nine tenths of it kept, a steady slope is descended ten times as fast at
-the same η. *Adam* also divides each weight's step by the usual size of its gradient, so that every weight moves about
-η at a time, however steep or flat its own direction is.
+Plain SGD takes each step from one batch alone. *Momentum* keeps a velocity, which adds up steps that agree and cancels
+steps that do not. With nine tenths of the velocity kept, a steady slope is descended ten times as fast at the same η.
+*Adam* also divides each weight's step by the usual size of its gradient, so that every weight moves about η in each
+step, however steep its own direction is.
 
-So the same η means three different things, and to compare optimisers at one shared rate is to compare how well that
-rate happens to suit them. It is the commonest mistake in such comparisons.
+So the same η means three different things. A comparison of optimisers at one shared rate compares how well that rate
+suits each of them. It is the most common mistake in such comparisons.
 """,
     method="""
 The original network trains for {epochs} epochs in batches of 128 with each optimiser at five rates, chosen so that the
-best one lies inside; a rate at which some network stays below 50 % is compared but not shown. The rate that counts for
-a seed is the one that was best for the *other* seeds. Momentum keeps 0.9; Adam has its usual β₁ = 0.9, β₂ = 0.999. The
-claim holds if both end above plain SGD.
+best one lies inside. A rate at which some network stays below 50 % is compared but not shown. A seed's rate is the one
+that was best for the *other* seeds. Momentum keeps 0.9; Adam has its usual β₁ = 0.9, β₂ = 0.999. The claim holds if
+both end above plain SGD.
 """,
     take_home={
-        "holds": """
-Each at its own best rate, plain SGD ends at {sgd} % (η = {sgd_rate}), momentum at {momentum} % (η = {momentum_rate})
-and Adam at {adam} % (η = {adam_rate}). Both are ahead: by {momentum_gain} and {adam_gain} points. Compared at a shared
-η = 0.01 it would have been {sgd_shared}, {momentum_shared} and {adam_shared} %, which says more about 0.01 than about
-them.
-""",
-        "does not hold": """
-Not both are ahead once each has its own best rate: momentum is {momentum_gain} points from plain SGD, Adam
-{adam_gain}. Plain SGD ends at {sgd} % (η = {sgd_rate}), momentum at {momentum} % (η = {momentum_rate}), Adam at {adam}
-% (η = {adam_rate}). At a shared η = 0.01 it would have been {sgd_shared}, {momentum_shared} and {adam_shared} %, and
-that gap would have been mistaken for the optimiser's merit.
-""",
-        "cannot tell": """
-Once each has its own best rate, the three are too close for {seeds} seeds: plain SGD {sgd} % (η = {sgd_rate}),
-momentum {momentum} % (η = {momentum_rate}), Adam {adam} % (η = {adam_rate}). At a shared η = 0.01 it would have been
-{sgd_shared}, {momentum_shared} and {adam_shared} %: that difference is one of rates, not of optimisers.
-""",
+        "holds": "Each at its own best rate, both are ahead of plain SGD.",
+        "does not hold": "Each at its own best rate, they are not both ahead of plain SGD.",
+        "cannot tell": "Each at its own best rate, the three are too close for {seeds} seeds.",
     },
+    results="""
+Plain SGD ends at {sgd} % (η = {sgd_rate}), momentum at {momentum} % (η = {momentum_rate}) and Adam at {adam} % (η =
+{adam_rate}). Momentum gains {momentum_gain} points on plain SGD and Adam {adam_gain}. At a shared η = 0.01 the figures
+would be {sgd_shared}, {momentum_shared} and {adam_shared} %: a comparison of rates, not of optimisers.
+""",
     try_next="""
-`jaxquard train --optimizer momentum --learning-rate 0.01` beside `jaxquard train --learning-rate 0.1`: nine tenths
-kept make steps ten times as long. How alike are the two curves? And does Adam's lead, if any, outlast 50 epochs?
+`jaxquard train --optimizer momentum --learning-rate 0.01` beside `jaxquard train --learning-rate 0.1`: with nine tenths
+kept, steps become ten times as long. How similar are the two curves? And does Adam stay where it is after 50 epochs?
 """,
 )

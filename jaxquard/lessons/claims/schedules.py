@@ -1,37 +1,32 @@
 """Lesson: should the learning rate fall while the network learns?"""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from jaxquard.charts import Chart, dot_plot, lines
+from jaxquard.charts import Chart, lines
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
-from jaxquard.lessons.figures import BAND, BAR, by_epoch, dot, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured, train_all
+from jaxquard.lessons.figures import by_epoch, curves, dots, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
-
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
 
 RATES = (0.03, 0.1, 0.3, 1.0)
 SCHEDULES = {"constant": "A", "step": "B", "cosine": "C", "one_cycle": "D"}
-POINTS = 41  # at which a schedule is drawn
+POINTS = 41  # of a drawn schedule
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The original network under each schedule, at four peak rates. The step schedule drops twice, to a fifth."""
+    """The original network with each schedule, at four peak rates. The step schedule drops to a fifth, twice."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),))
     shared = shared.replace(decay_every=scale.epochs / 3, decay_factor=0.2)
     return {name: shared.replace(schedule=name) for name in SCHEDULES}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
     shapes = {name: _shape(lab, config) for name, config in configs.items()}
     return {"shapes": shapes, **train_all(lab, configs)}
 
 
-def _shape(lab: "Lab", config: Config) -> list[list[float]]:
+def _shape(lab: Lab, config: Config) -> list[list[float]]:
     """[epoch, η as a share of its peak] over the whole run."""
     from jaxquard.training.fit import make_run
     from jaxquard.training.steps import make_hyper, make_schedule
@@ -49,7 +44,7 @@ def accuracies(measured: Measured) -> dict[str, np.ndarray]:
     return {name: tuned(finals(measured, name)) for name in SCHEDULES}
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     falling = [name for name in SCHEDULES if name != "constant"]
     parts = [
@@ -69,32 +64,27 @@ def spoken(name: str) -> str:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_accuracy_chart(measured), _epochs_chart(measured), _shapes_chart(measured)]
-
-
-def _accuracy_chart(measured: Measured) -> Chart:
-    rows = [dot(values, spoken(name)) for name, values in accuracies(measured).items()]
-    title = "Where each schedule ends, at its own best peak"
-    return dot_plot(rows, title=title, x_title="held-out accuracy (%)", interval=BAR)
-
-
-def _epochs_chart(measured: Measured) -> Chart:
-    y, rows = "accuracy (%)", []
-    for name in SCHEDULES:
-        peak = RATES[finals(measured, name).mean(axis=1).argmax()]
-        rows += by_epoch(measured[f"{name} learning_rate={peak:g}"], y, schedule=f"{spoken(name)}, peak {peak:g}")
-    title = "Held-out accuracy by epoch, each at the peak that ends best"
-    return lines(rows, "epoch", y, series="schedule", band=("low", "high"), title=title, subtitle=BAND)
-
-
-def _shapes_chart(measured: Measured) -> Chart:
+    peaks = {name: f"{RATES[finals(measured, name).mean(axis=1).argmax()]:g}" for name in SCHEDULES}
     x, y = "epoch", "η as a share of its peak"
-    rows = [
+    shapes = [
         {x: epoch, y: share, "schedule": spoken(name)}
         for name, shape in measured["shapes"].items()
         for epoch, share in shape
     ]
-    return lines(rows, x, y, series="schedule", title="The four schedules", subtitle="The learning rate over the run.")
+    return [
+        dots(
+            "Accuracy at the end of each schedule, at its own best peak",
+            {spoken(name): values for name, values in accuracies(measured).items()},
+        ),
+        curves(
+            "Held-out accuracy by epoch, each at the peak that ends best",
+            {f"{spoken(n)}, peak {at}": by_epoch(measured[f"{n} learning_rate={at}"]) for n, at in peaks.items()},
+            x,
+            "accuracy (%)",
+            series="schedule",
+        ),
+        lines(shapes, x, y, series="schedule", title="The four schedules", subtitle="The learning rate over the run."),
+    ]
 
 
 LESSON = Lesson(
@@ -107,44 +97,41 @@ LESSON = Lesson(
         "C": "The cosine ends best.",
         "D": "One-cycle ends best.",
     },
-    scales={**scales(epochs=10), "full": Scale(train=20_000, validation=10_000, epochs=15, seeds=10)},
+    scales=scales(epochs=10, full=15, images=20_000),
     configs=configs,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-A batch's gradient is the true one plus noise, and each step adds η times that noise to the weights. Early on this does
-no harm: there is far to go. Near the bottom, a rate that stays keeps the weights trembling around it; one that falls
-lets them settle. So the large steps should come first and the small ones last, and the schedules differ only in the
-curve between: *step* drops suddenly, *cosine* glides to zero, and *one-cycle* first climbs for three tenths of the
-run, so that it can afford a higher peak.
+The gradient of a batch is the true gradient plus noise, and each step adds η times that noise to the weights. Early in
+training this does no harm. Near the minimum, a constant rate keeps the weights moving around it; with a falling rate
+they come to rest. So large steps should come first and small steps last. The schedules differ in between: *step* drops
+suddenly, *cosine* falls smoothly to zero, and *one-cycle* first rises for three tenths of the run, so that its peak can
+be higher.
 """,
     method="""
-The original network trains for {epochs} epochs by plain SGD under each schedule at four peak rates; what counts for a
-seed is the peak that was best for the *other* seeds. So the constant rate, too, is a well-chosen one. The step schedule
-drops to a fifth at each third of the run. The claim holds if all three falling schedules end above the constant one.
+The original network trains for {epochs} epochs by plain SGD with each schedule at four peak rates. A seed's peak is the
+one that was best for the *other* seeds, so the constant rate, too, is well chosen. The step schedule drops to a fifth
+after each third of the run. The claim holds if all three falling schedules end above the constant rate.
 """,
     take_home={
         "holds": """
-Falling pays. A constant rate ends at {constant} % (its best: {constant_peak}); the step schedule gains {step_gain}
-points on it, the cosine {cosine_gain} and one-cycle {one_cycle_gain}. Look at the curves by epoch: where do they part,
-and how large was the rate there?
+Falling rates end better. Look at the curves by epoch: where do they separate, and how large was the rate there?
 """,
         "does not hold": """
-Not every falling schedule beats a well-chosen constant rate ({constant} % at {constant_peak}): the step schedule gains
-{step_gain} points on it, the cosine {cosine_gain}, one-cycle {one_cycle_gain}. In a run this short, small steps at the
-end can cost more in distance not covered than they save in trembling.
+Not every falling schedule ends above a well-chosen constant rate. In a short run, small steps at the end can lose more
+distance than they save in noise.
 """,
-        "cannot tell": """
-The constant rate ends at {constant} % (its best: {constant_peak}), and what the schedules gain on it, {step_gain}
-points for the step, {cosine_gain} for the cosine, {one_cycle_gain} for one-cycle, is not in every case larger than the
-noise of {seeds} seeds. A schedule must be tried with its own peak: one-cycle was best at {one_cycle_peak}, the cosine
-at {cosine_peak}.
-""",
+        "cannot tell": "Not every gain is larger than the noise of {seeds} seeds.",
     },
+    results="""
+The constant rate ends at {constant} % (best rate: {constant_peak}). The step schedule gains {step_gain} points (best
+peak: {step_peak}), the cosine {cosine_gain} ({cosine_peak}) and one-cycle {one_cycle_gain} ({one_cycle_peak}). Each
+schedule needs its own peak.
+""",
     try_next="""
-A schedule knows how long the run will be. `jaxquard train --schedule cosine --epochs 40 --until 20 --validation 5000`
-stops half-way, where the rate is still half of its peak: compare it with `--schedule cosine --epochs 20 --validation
-5000`, which has come to rest.
+A schedule depends on the length of the run. `jaxquard train --schedule cosine --epochs 40 --until 20 --validation 5000`
+stops half-way, where the rate is still half of its peak. Compare it with `--schedule cosine --epochs 20 --validation
+5000`, whose rate has fallen to zero.
 """,
 )

@@ -1,22 +1,18 @@
-"""Lesson: does one run of each tell which of two recipes is better?"""
+"""Lesson: does one run of each show which of two recipes is better?"""
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from jaxquard.charts import Chart, dot_plot, lines
+from jaxquard.charts import Chart, lines
 from jaxquard.config import Config
-from jaxquard.lessons.experiment import Scale, final
-from jaxquard.lessons.figures import BAR, dot, show, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.experiment import Scale, final, scales
+from jaxquard.lessons.figures import dots, show, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
 from jaxquard.lessons.verdict import above, bracket
 
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
-
 GAP = 0.3  # points
-ASKED = 95.0  # %: as often as a single run should be right
+ASKED = 95.0  # %: how often a single run should be right
 RECIPES = {"128–64": (128, 64), "80–40": (80, 40)}
 RUNS = (1, 3, 10, 30)  # of each recipe
 GAPS = np.linspace(0, 2, 21)[1:]
@@ -28,18 +24,16 @@ def configs(scale: Scale) -> dict[str, Config]:
     return {name: shared.replace(hidden=hidden) for name, hidden in RECIPES.items()}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
-    return {
-        name: arm for label, config in configs.items() for name, arm in lab.train(label, config, watch=False).items()
-    }
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
+    return train_all(lab, configs, watch=False)
 
 
 def wrong_winners(measured: Measured) -> np.ndarray:
-    """In how many % of pairs, a run of one recipe and a run of the other under another seed, the worse recipe wins.
+    """In how many % of pairs (a run of one recipe, a run of the other with another seed) the worse recipe wins.
 
-    The worse one is the one that is worse on average; a tie is half a win. Every seed is in many pairs, so what is
-    returned are the jackknife's pseudo-values, one a seed (Tukey, 1958): their mean is the share over all pairs, and
-    their spread is approximately the jackknife's measure of how certain it is.
+    The worse recipe is worse on average; a tie is half a win. Every seed is in many pairs, so the result is the
+    jackknife's pseudo-values, one a seed (Tukey, 1958): their mean is the share over all pairs, and their spread is
+    approximately the jackknife's measure of its uncertainty.
     """
     first, second = (final(measured[name]) for name in RECIPES)
     if first.mean() > second.mean():
@@ -61,11 +55,11 @@ def chance_of_wrong(gap: float, std: float, runs: int) -> float:
 
 
 def runs_needed(gap: float, std: float) -> int:
-    """Runs of each recipe after which the wrong one wins in one case of a hundred."""
+    """Runs of each recipe for which the wrong one wins in one case of a hundred."""
     return max(1, math.ceil(2 * (2.3263 * std / gap) ** 2))
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     wrong, std = wrong_winners(measured), noise(measured)
     first, second = (final(measured[name]) for name in RECIPES)
     part = above("how often single runs pick the right winner", 100 - wrong, ASKED, "%")
@@ -83,28 +77,21 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_recipes_chart(measured), _chances_chart(noise(measured))]
-
-
-def _recipes_chart(measured: Measured) -> Chart:
-    rows = [dot(final(measured[name]), name) for name in RECIPES]
-    title = "Two recipes, each trained under many seeds"
-    return dot_plot(rows, title=title, x_title="held-out accuracy (%)", interval=BAR, digits=2)
-
-
-def _chances_chart(std: float) -> Chart:
-    x, y = "true difference (points)", "the worse recipe wins (%)"
+    std, x, y = noise(measured), "true difference (points)", "the worse recipe wins (%)"
     rows = [
         {x: float(gap), y: chance_of_wrong(float(gap), std, runs), "runs": f"{runs} run{'s' * (runs > 1)} of each"}
         for runs in RUNS
         for gap in GAPS
     ]
-    said = f"If the noise is normal, with the measured {show(std)} points between seeds."
-    return lines(rows, x, y, series="runs", title="How often the wrong recipe wins", subtitle=said)
+    said = f"For normal noise with the measured {show(std)} points between seeds."
+    return [
+        dots("Two recipes, each trained with many seeds", {name: final(measured[name]) for name in RECIPES}, digits=2),
+        lines(rows, x, y, series="runs", title="How often the worse recipe wins", subtitle=said),
+    ]
 
 
 LESSON = Lesson(
-    question="Why convince yourself with seeds?",
+    question="Why train with several seeds?",
     claim="One run of each shows which of two recipes is better, even when they differ by only some tenths of a point.",
     source=(
         "how results are usually reported: the original README gives one run, 85.9 %; "
@@ -114,51 +101,40 @@ LESSON = Lesson(
         "A": "Single runs pick the wrong winner less often than once in twenty times.",
         "B": "They do so in 5 to 20 % of cases.",
         "C": "They do so in 20 to 40 % of cases.",
-        "D": "They do so in more than 40 %: one might as well toss a coin.",
+        "D": "They do so in more than 40 %, almost as often as a coin.",
     },
-    scales={
-        "quick": Scale(train=1_000, validation=1_000, epochs=10, seeds=20),
-        "default": Scale(train=10_000, validation=5_000, epochs=10, seeds=40),
-        "full": Scale(train=20_000, validation=10_000, epochs=10, seeds=80),
-    },
+    scales=scales(epochs=10, quick=10, images=20_000, seeds=(20, 40, 80)),
     configs=configs,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-Train the same recipe twice with different seeds and you get two accuracies. The weights began elsewhere, the images
-came in another order, and the paths parted. So one run tells about the recipe *and* about its seed, and nobody can say
-how much of each. A table of single runs, sorted by accuracy, is in part a table of luck; and whoever tries twenty
-ideas once each and keeps the best has, most of all, selected for luck.
+Two trainings of the same recipe with different seeds give two accuracies. The initial weights are different, and so is
+the order of the images. So the result of one run depends on the recipe *and* on its seed, and one run does not show how
+much on each. A ranking of single runs is in part a ranking of luck. The best of twenty ideas, each tried once, is
+mostly the luckiest one.
 """,
     method="""
-Two recipes that differ by some tenths of a point, hidden layers of 128 and 64 units or of 80 and 40, train under
-{seeds} seeds each: plain SGD for {epochs} epochs at a constant rate of 0.1, which is high: at lower rates, and with
-more images and epochs, seeds differ less. Then every run of the one is put beside every run of the other with an unlike
-seed, as when two people report one run each, and we count how often the winner is not the recipe that is better on
-average. The claim holds if single runs are right in more than 95 % of cases. From the measured noise follows how it
-would be at a difference of exactly 0.3 points.
+Two recipes that differ by some tenths of a point, hidden layers of 128 and 64 units or of 80 and 40, train with {seeds}
+seeds each: plain SGD for {epochs} epochs at a constant rate of 0.1, which is high. At lower rates, and with more images
+and epochs, seeds differ less. Then every run of one recipe is compared with every run of the other that has a different
+seed, as if two people reported one run each. We count how often the winner is not the recipe that is better on average.
+The claim holds if single runs are right in more than 95 % of cases. The measured noise also gives the figure for a
+difference of exactly 0.3 points.
 """,
     take_home={
-        "does not hold": """
-Between seeds the accuracy varies with a standard deviation of {std} points. The two recipes reach {first} % and
-{second} % and differ on average by {difference} points, but a single run of each picks the wrong one in {wrong} % of
-cases; at a difference of exactly 0.3, noise of this size does it in {expected} %. Ten runs of each bring that down to
-{ten} %; to be wrong only once in a hundred takes {needed} runs of each. A difference without the number of seeds behind
-it says little.
-""",
-        "holds": """
-Here it does: seeds differ by only {std} points (standard deviation), the recipes ({first} % and {second} %) on average
-by {difference}, and single runs pick the wrong one in {wrong} % of cases. At a difference of exactly 0.3 points it
-would be {expected} %, and {needed} runs of each bring it below one in a hundred.
-""",
-        "cannot tell": """
-Single runs picked the wrong recipe in {wrong} % of cases, which {seeds} seeds of each do not separate from one in
-twenty. From the spread between seeds, {std} points, one would expect {expected} % at a difference of 0.3.
-""",
+        "does not hold": "Single runs are not enough. A difference needs the number of seeds beside it.",
+        "holds": "Here single runs are enough.",
+        "cannot tell": "{seeds} seeds of each do not separate this from one case in twenty.",
     },
+    results="""
+Between seeds the accuracy has a standard deviation of {std} points. The two recipes reach {first} % and {second} % and
+differ on average by {difference} points. A single run of each picks the wrong one in {wrong} % of cases; at a
+difference of exactly 0.3 points, noise of this size would do so in {expected} %, and ten runs of each in {ten} %. To be
+wrong only once in a hundred cases takes {needed} runs of each.
+""",
     try_next="""
-`jaxquard train --seeds 10` trains ten seeds in one run and reports mean and standard deviation. Take two ideas of
-yours, run each under one seed, write down the winner; then run each under ten. How often would you have been wrong?
+`jaxquard train --seeds 10` trains ten seeds in one run and reports mean and standard deviation. Take two ideas of your
+own, run each with one seed, and write down the winner. Then run each with ten. How often would you have been wrong?
 """,
 )

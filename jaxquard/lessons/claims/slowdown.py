@@ -1,18 +1,13 @@
-"""Lesson: does the squared error learn slowly when it is badly wrong?"""
-
-from typing import TYPE_CHECKING
+"""Lesson: does squared error learn slowly when it is badly wrong?"""
 
 import numpy as np
 
-from jaxquard.charts import Chart, dot_plot, lines
+from jaxquard.charts import Chart, lines
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
-from jaxquard.lessons.figures import BAR, dot, show, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured, train_all
+from jaxquard.lessons.figures import dots, show, spread
+from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
-
-if TYPE_CHECKING:
-    from jaxquard.lessons.lab import Lab
 
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 STARTS = {"standard_normal": "N(0, 1)", "scaled_normal": "1/√n"}
@@ -33,20 +28,20 @@ NEURON_EPOCHS = 300
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Nielsen's network of 30 sigmoid neurons, each loss and start at every rate."""
+    """Nielsen's network of 30 sigmoid neurons, each loss and initialization at every rate."""
     shared = Config(
         hidden=(30,), activation="sigmoid", seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),)
     )
     return {f"{loss} {start}": shared.replace(loss=loss, initializer=start) for start in STARTS for loss in LOSSES}
 
 
-def measure(lab: "Lab", configs: dict[str, Config]) -> Measured:
+def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
     neuron = {f"{loss} {start}": learn(loss, *start) for loss in NEURON_LOSSES for start in NEURON_STARTS}
     return {"neuron": neuron, **train_all(lab, configs)}
 
 
 def learn(loss: str, weight: float, bias: float) -> list[float]:
-    """The output, epoch by epoch, of one sigmoid neuron with input 1 that is to say 0."""
+    """The output, by epoch, of one sigmoid neuron with input 1 and target 0."""
     outputs = []
     for _ in range(NEURON_EPOCHS):
         a = 1 / (1 + np.exp(-(weight + bias)))
@@ -57,11 +52,11 @@ def learn(loss: str, weight: float, bias: float) -> list[float]:
 
 
 def accuracies(measured: Measured) -> dict[tuple[str, str], np.ndarray]:
-    """Held-out accuracy in %, each at the rate that is best for the other seeds, by loss and start."""
+    """Held-out accuracy in %, each at the rate that is best for the other seeds, by loss and initialization."""
     return {(loss, start): tuned(finals(measured, f"{loss} {start}")) for start in STARTS for loss in LOSSES}
 
 
-def judge(measured: Measured) -> Finding:
+def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     bad = "standard_normal"
     gains = {output: found[cross, bad] - found[squared, bad] for output, (cross, squared) in PAIRS.items()}
@@ -79,26 +74,19 @@ def judge(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    return [_neuron_chart(measured["neuron"]), _network_chart(measured)]
-
-
-def _neuron_chart(neuron: dict[str, list[float]]) -> Chart:
     rows = [
         {"epoch": epoch, "output": output, "neuron": f"{loss}, from {start}"}
         for loss in NEURON_LOSSES
         for start in NEURON_STARTS
-        for epoch, output in enumerate(neuron[f"{loss} {start}"])
+        for epoch, output in enumerate(measured["neuron"][f"{loss} {start}"])
     ]
-    title = "One neuron that should say 0, from a good start and from a bad one"
+    title = "One neuron with target 0, from a good start and from a bad one"
     said = f"Starts: weight and bias. Both losses at η = {NEURON_RATE:g}."
-    return lines(rows, "epoch", "output", series="neuron", title=title, subtitle=said)
-
-
-def _network_chart(measured: Measured) -> Chart:
-    found = accuracies(measured)
-    rows = [dot(values, f"{LOSSES[loss]}, from {STARTS[start]}") for (loss, start), values in found.items()]
-    title = "Soon after the start, each loss at its own best learning rate"
-    return dot_plot(rows, title=title, x_title="held-out accuracy (%)", interval=BAR)
+    found = {f"{LOSSES[loss]}, from {STARTS[start]}": v for (loss, start), v in accuracies(measured).items()}
+    return [
+        lines(rows, "epoch", "output", series="neuron", title=title, subtitle=said),
+        dots("Accuracy soon after the start, each loss at its own best learning rate", found),
+    ]
 
 
 LESSON = Lesson(
@@ -114,50 +102,38 @@ LESSON = Lesson(
     scales=scales(epochs=1, quick=5),
     configs=configs,
     measure=measure,
-    judge=judge,
+    conclude=conclude,
     draw=draw,
     background="""
-We learn fastest from our worst mistakes. A sigmoid neuron with squared error does not: the slope of its cost is (a −
-y)·σ′(z), and where it is most wrong, at the flat end of the sigmoid, σ′(z) is nearly nothing. Cross-entropy is made
-so that σ′(z) cancels: its slope is a − y, the mistake itself.
+People learn fastest from their worst mistakes. A sigmoid neuron with squared error does not. The slope of its cost is
+(a − y)·σ′(z). Where it is most wrong, at the flat end of the sigmoid, σ′(z) is nearly zero. With cross-entropy σ′(z)
+cancels: the slope is a − y, the mistake itself.
 """,
     method="""
-First Nielsen's neuron: input 1, wanted output 0, from weight and bias (0.6, 0.9), where it is somewhat wrong, and (2,
-2), where it is very wrong, at one rate. Then his network, 784–30–10 sigmoid neurons, with squared error and with
-cross-entropy, on sigmoid and on softmax outputs, judged soon after the start (epochs: {epochs}). It starts badly, from
-N(0, 1), where many neurons are saturated; for contrast also well, from 1/√n. A loss that is half as steep can take
-steps twice as long, so to compare at one learning rate proves nothing: each gets, for each seed, the best of seven
-rates, from 0.1 to 100, for the other seeds.
+First comes Nielsen's neuron: input 1, target 0, at one rate, from weight and bias (0.6, 0.9), where it is somewhat
+wrong, and from (2, 2), where it is very wrong. Then comes his network, 784–30–10 sigmoid neurons, with squared error
+and with cross-entropy, on sigmoid and on softmax outputs, evaluated soon after the start (epochs: {epochs}). It starts
+badly, from N(0, 1), where many neurons are saturated, and for contrast well, from 1/√n. A loss that is half as steep
+can take steps twice as long, so a comparison at one learning rate proves nothing. Each loss gets, for each seed, the
+rate that is best for the other seeds: one of seven, from 0.1 to 100.
 """,
     take_home={
-        "holds": """
-The slowdown is real, and not a matter of the learning rate. From (2, 2) the neuron with squared error moves at first at
-{squared_error} % of the speed that it reaches later, the one with cross-entropy at {cross_entropy} %. The network, from
-N(0, 1) with sigmoid outputs, is soon at {squared_error_sigmoid_standard_normal} % with squared error and at
-{cross_entropy_sigmoid_standard_normal} % with cross-entropy. How much of it is a matter of the start? From 1/√n the two
-are at {squared_error_sigmoid_scaled_normal} % and {cross_entropy_sigmoid_scaled_normal} %.
-""",
+        "holds": "The slowdown is real, and not a matter of the learning rate.",
         "does not hold": """
-In one neuron it is plain: from (2, 2), squared error moves at first at {squared_error} % of the speed that it reaches
-later, cross-entropy at {cross_entropy} %. In the network it does not hold throughout, once each loss may choose its own
-learning rate. From N(0, 1), squared error against cross-entropy: {squared_error_sigmoid_standard_normal} % against
-{cross_entropy_sigmoid_standard_normal} % with sigmoid outputs, {squared_error_softmax_standard_normal} % against
-{cross_entropy_standard_normal} % with softmax. From 1/√n: {squared_error_sigmoid_scaled_normal} % against
-{cross_entropy_sigmoid_scaled_normal} %, and {squared_error_softmax_scaled_normal} % against
-{cross_entropy_scaled_normal} %.
+One neuron shows it clearly. The network does not show it throughout, once each loss has its own learning rate.
 """,
-        "cannot tell": """
-In one neuron it is plain: from (2, 2), squared error moves at first at {squared_error} % of the speed that it reaches
-later, cross-entropy at {cross_entropy} %. In the network these seeds do not decide all of it (the table says which part
-is open). From N(0, 1), squared error against cross-entropy: {squared_error_sigmoid_standard_normal} % against
-{cross_entropy_sigmoid_standard_normal} % with sigmoid outputs, {squared_error_softmax_standard_normal} % against
-{cross_entropy_standard_normal} % with softmax. From 1/√n: {squared_error_sigmoid_scaled_normal} % against
-{cross_entropy_sigmoid_scaled_normal} %, and {squared_error_softmax_scaled_normal} % against
-{cross_entropy_scaled_normal} %.
-""",
+        "cannot tell": "One neuron shows it clearly. The table shows which part is open in the network.",
     },
+    results="""
+From (2, 2), the neuron with squared error starts at {squared_error} % of the speed that it reaches later, the neuron
+with cross-entropy at {cross_entropy} %. In the network, from N(0, 1), squared error against cross-entropy is
+{squared_error_sigmoid_standard_normal} % against {cross_entropy_sigmoid_standard_normal} % with sigmoid outputs, and
+{squared_error_softmax_standard_normal} % against {cross_entropy_standard_normal} % with softmax. From 1/√n it is
+{squared_error_sigmoid_scaled_normal} % against {cross_entropy_sigmoid_scaled_normal} %, and
+{squared_error_softmax_scaled_normal} % against {cross_entropy_scaled_normal} %.
+""",
     try_next="""
 `jaxquard train --loss squared_error_softmax --sweep learning_rate=0.01,0.1,1` and the same with `cross_entropy`: how
-far apart are their best rates? And after twenty epochs, does the order stay?
+far apart are their best rates? And is the order the same after twenty epochs?
 """,
 )

@@ -1,4 +1,4 @@
-"""Four cures on made-up accuracies; and early stopping, which looks at other seeds only."""
+"""Four remedies on made-up accuracies; and early stopping, which looks at other seeds only."""
 
 from types import SimpleNamespace
 from typing import Any, cast
@@ -8,7 +8,7 @@ import pytest
 
 from jaxquard.config import Config
 from jaxquard.lessons.claims import overfitting
-from jaxquard.lessons.claims.overfitting import CURES, LESSON, STRENGTHS, stopped
+from jaxquard.lessons.claims.overfitting import LESSON, REMEDIES, STRENGTHS, stopped
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, (4, 10))
 RISING = [0.6, 0.5, 0.9]
@@ -33,7 +33,7 @@ def results(arm, gains: tuple[float, float, float, float], loss=RISING, noise: f
         ((1, 2, 3, 1), RISING, 1, "holds", "C"),
         ((1, 3, 2, 1), RISING, 1, "holds", "B"),
         ((1, 2, 3, -1), RISING, 1, "does not hold", "C"),
-        ((1, 2, 3, 1), [0.6, 0.5, 0.5], 1, "does not hold", "C"),  # there was nothing to cure
+        ((1, 2, 3, 1), [0.6, 0.5, 0.5], 1, "does not hold", "C"),  # there was no overfitting to remedy
         ((0, 0, 0, 0.001), RISING, 10, "cannot tell", None),
     ],
 )
@@ -55,16 +55,16 @@ def test_stopping_does_not_look_at_the_network_it_stops(arm):
     assert stopped(plain).tolist() == pytest.approx([20, 10, 10])  # by the others: epoch 2; then epoch 1, 0 + 9 < 9 + 1
 
 
-def test_each_cure_is_alone():
+def test_each_remedy_is_alone():
     configs = LESSON.configs(LESSON.scales["default"])
-    assert set(configs) == (set(CURES) - {"early stopping"}) | {"plain"}
+    assert set(configs) == (set(REMEDIES) - {"early stopping"}) | {"plain"}
     plain = configs["plain"]
     assert {config.replace(sweep=(), flip=False, shift=0) for config in configs.values()} == {plain}
 
 
 def test_long_curves_are_thinned_and_keep_their_end(arm, monkeypatch):
     whole = arm([80, 81], epochs=6)
-    lab = SimpleNamespace(scale=SimpleNamespace(epochs=6), train=lambda label, config: {label: whole})
+    lab = SimpleNamespace(scale=SimpleNamespace(epochs=6), train=lambda label, config, watch: {label: whole})
     monkeypatch.setattr(overfitting, "POINTS", 2)
     measured = overfitting.measure(cast(Any, lab), {"plain": Config()})
     assert measured["every"] == 3

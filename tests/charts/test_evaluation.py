@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from jaxquard.charts import confusion_matrix, reliability
-from jaxquard.charts.judgement import wilson
+from jaxquard.charts.evaluation import wilson
 from jaxquard.errors import UsageError
 
 
