@@ -9,8 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from jaxquard.charts.pictures import data_uri, scale_sentence, signed
 from jaxquard.data.dataset import shuffled
@@ -19,7 +17,7 @@ from jaxquard.nn.activations import ACTIVATIONS, identity
 from jaxquard.nn.model import Params, State, pre_activations
 from jaxquard.studio.learn import as_pixels
 from jaxquard.studio.mistakes import Verdicts, evaluation, verdicts
-from jaxquard.studio.models import Part, Subject, answer, index_of, learned
+from jaxquard.studio.models import Part, Subject, index_of, learned, route
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.fit import plain
@@ -28,6 +26,73 @@ PAGE = 200  # images in one answer
 SHOWN_UNITS, SHOWN_CHANNELS = 256, 64
 NEIGHBOURS = 8
 SEARCHED = {"mlp": 60_000, "cnn": 10_000}  # training images among which neighbours are sought: seconds, not a minute
+EXCITING, INCOMING = 9, 10
+BUDGET = 2**23  # numbers kept of one layer (32 MB): as many images are looked at as fit
+
+
+class Eyes(NamedTuple):
+    """Compiled ways of looking into networks of one kind, each `(params, state, ...)`.
+
+    `layers(…, images)`: what each layer hands on, the pixels (n, h·w·c) in [0, 1] first, the logits last.
+    `features(…, images)`: what the last layer receives, (n, units).
+    `answers(…, images, k)`: (n, 2·units), the activations of layer k and, beside them, 1 where a unit is dead
+    for an image. Of a channel, both are taken over all positions, the activation being their mean.
+    `gradient_times_input(…, image, k)`: how much each pixel (h, w) speaks for class k.
+    """
+
+    layers: Callable[..., list[jax.Array]]
+    features: Callable[..., jax.Array]
+    answers: Callable[..., jax.Array]
+    gradient_times_input: Callable[..., jax.Array]
+
+
+@functools.lru_cache(maxsize=16)
+def make_eyes(task: steps.Task) -> Eyes:
+    """The eyes for a task, each compiled when it is first used."""
+    model, activation = steps.make_model(task, {}), ACTIVATIONS[task.config.activation]
+
+    def layers(params: Params, state: State, images: jax.Array) -> list[jax.Array]:
+        *hidden, logits = pre_activations(model, params, state, images).values()
+        return [images.reshape(len(images), -1) / 255, *map(activation, hidden), logits]
+
+    def answers(params: Params, state: State, images: jax.Array, k: int) -> jax.Array:
+        zs = list(pre_activations(model, params, state, images).values())
+        z, function = zs[k], activation if k < len(zs) - 1 else identity
+        is_dead = jax.vmap(jax.vmap(lambda unit: steps.dead_share(function, unit[..., None]), in_axes=-1))
+        return jnp.concatenate([pooled(function(z)), is_dead(z)], axis=-1)
+
+    def gradient_times_input(params: Params, state: State, image: jax.Array, k: jax.Array) -> jax.Array:
+        x = image.astype(jnp.float32)
+        gradient = jax.grad(lambda x: model.apply(params, state, x[None])[0][0, k])(x)
+        return jnp.sum(gradient * x, axis=-1)
+
+    return Eyes(
+        layers=jax.jit(layers),
+        features=jax.jit(lambda params, state, images: pooled(layers(params, state, images)[-2])),
+        answers=jax.jit(answers, static_argnums=3),
+        gradient_times_input=jax.jit(gradient_times_input),
+    )
+
+
+def pooled(a: jax.Array) -> jax.Array:
+    """(n, units) as they are, the channels of (n, h, w, channels) averaged over positions, as global pooling does."""
+    return jnp.mean(a, axis=tuple(range(1, a.ndim - 1)))
+
+
+def features(subject: Subject, images: np.ndarray) -> np.ndarray:
+    """What the last layer receives of images (n, h, w, c): (n, units) float32."""
+    eyes = make_eyes(subject.task)
+    return all_logits(lambda x: eyes.features(*subject.model.network, x), images).astype(np.float32)
+
+
+def png(image: np.ndarray) -> str:
+    """An image (h, w, 1 or 3) of a data set as a data URI."""
+    return data_uri(image[..., 0] if image.shape[-1] == 1 else image)
+
+
+def document(subject: Subject, index: int, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+    """One of some images, by its place among them, as JSON has it."""
+    return {"index": int(index), "label": subject.model.class_names[labels[index]], "png": png(images[index])}
 
 
 def choose(
@@ -85,7 +150,7 @@ def gallery(subject: Subject, on: str, query: Mapping[str, str]) -> dict[str, An
     first, count = int(max(0, _number(query, "offset", 0))), int(max(0, _number(query, "limit", 50)))
     images = [
         {
-            **labelled(subject, index, part),
+            **document(subject, index, part.images, part.labels),
             "predicted": name_of(names, int(given.predicted[index])),
             "confidence": float(given.confidence[index]),
         }
@@ -108,7 +173,7 @@ def journey(subject: Subject, on: str, index: int) -> dict[str, Any]:
     worked = worked_out(layers[-1], model.class_names)
     k = int(layers[-1].argmax()) if np.isfinite(layers[-1]).all() else -1
     return {
-        **labelled(subject, index, part),
+        **document(subject, index, part.images, part.labels),
         "predicted": name_of(model.class_names, k),
         "confidence": worked["softmax"][k]["probability"] if k >= 0 else 0.0,
         "layers": [layer_document(str(number), a) for number, a in enumerate(layers)],
@@ -181,101 +246,8 @@ def neighbours(subject: Subject, image: np.ndarray, itself: int | None = None) -
     order, distances = nearest(known.features, features(subject, image[None])[0], NEIGHBOURS + 1)
     found = zip(known.indices[order], plain(distances), strict=True)
     others = [(index, distance) for index, distance in found if index != itself][:NEIGHBOURS]
-    return [learned_from(subject, index) | {"distance": distance} for index, distance in others]
-
-
-async def get_images(request: Request) -> JSONResponse:
-    """GET /api/models/M/images?true=&predicted=&correct=&min=&max=&order=&offset=&limit=."""
-    return await answer(request, lambda subject, on: gallery(subject, on, request.query_params))
-
-
-async def get_image(request: Request) -> JSONResponse:
-    """GET /api/models/M/images/I."""
-
-    def look(subject: Subject, on: str) -> dict[str, Any]:
-        return journey(subject, on, index_of(request.path_params["image"], len(subject.part(on).labels), "image"))
-
-    return await answer(request, look)
-
-
-BUDGET = 2**23  # numbers kept of one layer (32 MB): as many images are looked at as fit
-
-
-class Eyes(NamedTuple):
-    """Compiled ways of looking into networks of one kind, each `(params, state, ...)`.
-
-    `layers(…, images)`: what each layer hands on, the pixels (n, h·w·c) in [0, 1] first, the logits last.
-    `features(…, images)`: what the last layer receives, (n, units).
-    `answers(…, images, k)`: (n, 2·units), the activations of layer k and, beside them, 1 where a unit is dead
-    for an image. Of a channel, both are taken over all positions, the activation being their mean.
-    `gradient_times_input(…, image, k)`: how much each pixel (h, w) speaks for class k.
-    """
-
-    layers: Callable[..., list[jax.Array]]
-    features: Callable[..., jax.Array]
-    answers: Callable[..., jax.Array]
-    gradient_times_input: Callable[..., jax.Array]
-
-
-@functools.lru_cache(maxsize=16)
-def make_eyes(task: steps.Task) -> Eyes:
-    """The eyes for a task, each compiled when it is first used."""
-    model, activation = steps.make_model(task, {}), ACTIVATIONS[task.config.activation]
-
-    def layers(params: Params, state: State, images: jax.Array) -> list[jax.Array]:
-        *hidden, logits = pre_activations(model, params, state, images).values()
-        return [images.reshape(len(images), -1) / 255, *map(activation, hidden), logits]
-
-    def answers(params: Params, state: State, images: jax.Array, k: int) -> jax.Array:
-        zs = list(pre_activations(model, params, state, images).values())
-        z, function = zs[k], activation if k < len(zs) - 1 else identity
-        is_dead = jax.vmap(jax.vmap(lambda unit: steps.dead_share(function, unit[..., None]), in_axes=-1))
-        return jnp.concatenate([pooled(function(z)), is_dead(z)], axis=-1)
-
-    def gradient_times_input(params: Params, state: State, image: jax.Array, k: jax.Array) -> jax.Array:
-        x = image.astype(jnp.float32)
-        gradient = jax.grad(lambda x: model.apply(params, state, x[None])[0][0, k])(x)
-        return jnp.sum(gradient * x, axis=-1)
-
-    return Eyes(
-        layers=jax.jit(layers),
-        features=jax.jit(lambda params, state, images: pooled(layers(params, state, images)[-2])),
-        answers=jax.jit(answers, static_argnums=3),
-        gradient_times_input=jax.jit(gradient_times_input),
-    )
-
-
-def pooled(a: jax.Array) -> jax.Array:
-    """(n, units) as they are, the channels of (n, h, w, channels) averaged over positions, as global pooling does."""
-    return jnp.mean(a, axis=tuple(range(1, a.ndim - 1)))
-
-
-def features(subject: Subject, images: np.ndarray) -> np.ndarray:
-    """What the last layer receives of images (n, h, w, c): (n, units) float32."""
-    eyes = make_eyes(subject.task)
-    return all_logits(lambda x: eyes.features(*subject.model.network, x), images).astype(np.float32)
-
-
-def png(image: np.ndarray) -> str:
-    """An image (h, w, 1 or 3) of a data set as a data URI."""
-    return data_uri(image[..., 0] if image.shape[-1] == 1 else image)
-
-
-def labelled(subject: Subject, index: int, part: Part) -> dict[str, Any]:
-    """An image of a part of the data, by its place there, as JSON has it."""
-    return _document(subject, index, part.images[index], part.labels[index])
-
-
-def learned_from(subject: Subject, index: int) -> dict[str, Any]:
-    """A training image, by its place in the data set."""
-    return _document(subject, index, subject.dataset.train_images[index], subject.dataset.train_labels[index])
-
-
-def _document(subject: Subject, index: int, image: np.ndarray, label: int) -> dict[str, Any]:
-    return {"index": int(index), "label": subject.model.class_names[label], "png": png(image)}
-
-
-EXCITING, INCOMING = 9, 10
+    images, labels = subject.dataset.train_images, subject.dataset.train_labels
+    return [document(subject, index, images, labels) | {"distance": distance} for index, distance in others]
 
 
 class Exciting(NamedTuple):
@@ -315,7 +287,10 @@ def neuron(subject: Subject, on: str, k: int, unit: int) -> dict[str, Any]:
         "unit": unit,
         "weights": weight_picture(subject.task, w) if k == 0 else None,
         "incoming": incoming(w) if k > 0 else None,
-        "exciting": [labelled(subject, index, part) | {"activation": activation} for index, activation in pairs],
+        "exciting": [
+            document(subject, index, part.images, part.labels) | {"activation": activation}
+            for index, activation in pairs
+        ],
         "dead": bool(found.dead[unit]),
         "sentence": _neuron_sentence(found, part, unit, w.ndim > 1),
     }
@@ -345,29 +320,26 @@ def incoming(w: np.ndarray) -> list[dict[str, Any]]:
     return [{"unit": int(unit), "weight": plain(weights[unit])} for unit in strongest]
 
 
-async def get_neurons(request: Request) -> JSONResponse:
-    """GET /api/models/M/neurons."""
-
-    def look(subject: Subject, on: str) -> dict[str, Any]:
-        return {"layers": [{"name": str(k), "units": units} for k, units in enumerate(layer_units(subject))]}
-
-    return await answer(request, look)
+def one_image(subject: Subject, on: str, request: Request) -> dict[str, Any]:
+    """The way of the image that the address names."""
+    return journey(subject, on, index_of(request, "image", len(subject.part(on).labels)))
 
 
-async def get_neuron(request: Request) -> JSONResponse:
-    """GET /api/models/M/neurons/L/U."""
+def all_layers(subject: Subject, on: str, request: Request) -> dict[str, Any]:
+    """The layers, with their numbers of units."""
+    return {"layers": [{"name": str(k), "units": units} for k, units in enumerate(layer_units(subject))]}
 
-    def look(subject: Subject, on: str) -> dict[str, Any]:
-        units = layer_units(subject)
-        k = index_of(request.path_params["layer"], len(units), "layer")
-        return neuron(subject, on, k, index_of(request.path_params["unit"], units[k], "unit"))
 
-    return await answer(request, look)
+def one_neuron(subject: Subject, on: str, request: Request) -> dict[str, Any]:
+    """The neuron that the address names."""
+    units = layer_units(subject)
+    k = index_of(request, "layer", len(units))
+    return neuron(subject, on, k, index_of(request, "unit", units[k]))
 
 
 routes = [
-    Route("/api/models/{model}/images", get_images),
-    Route("/api/models/{model}/images/{image}", get_image),
-    Route("/api/models/{model}/neurons", get_neurons),
-    Route("/api/models/{model}/neurons/{layer}/{unit}", get_neuron),
+    route("images", lambda subject, on, request: gallery(subject, on, request.query_params)),
+    route("images/{image}", one_image),
+    route("neurons", all_layers),
+    route("neurons/{layer}/{unit}", one_neuron),
 ]

@@ -173,25 +173,23 @@ def is_known(model: str, runs: Container[str]) -> bool:
     return model in directory.shipped() or (run in runs and (not at or network))
 
 
-def information(state: Any) -> dict[str, Any]:
+def info(request: Request) -> JSONResponse:
     """What there is to choose from."""
-    return {
-        "version": version("jaxquard"),
-        "token": state.studio.token is not None,
-        "datasets": [
-            {"name": name, "title": title, "train": facts.train, "notes": list(facts.notes)}
-            for name, title in datasets(state).items()
-            for facts in [facts_of(state, name)]
-        ],
-        "recipes": [recipe(name) for name in recipes.names()],
-        "settings": [described(name) for name in FIELDS],
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
-    }
-
-
-async def info(request: Request) -> JSONResponse:
-    """What there is to choose from."""
-    return JSONResponse(await to_thread.run_sync(information, request.app.state))
+    state = request.app.state
+    facts = {name: facts_of(state, name) for name in datasets(state)}
+    return JSONResponse(
+        {
+            "version": version("jaxquard"),
+            "token": state.studio.token is not None,
+            "datasets": [
+                {"name": name, "title": title, "train": facts[name].train, "notes": list(facts[name].notes)}
+                for name, title in datasets(state).items()
+            ],
+            "recipes": [recipe(name) for name in recipes.names()],
+            "settings": [described(name) for name in FIELDS],
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        }
+    )
 
 
 async def check(request: Request) -> JSONResponse:
@@ -270,16 +268,15 @@ def first_layer(change: np.ndarray) -> dict[str, Any]:
     }
 
 
-async def show(request: Request) -> JSONResponse:
+def show_weights(request: Request) -> JSONResponse:
     """The weights of `?network=`, the first one where that is left out."""
-    reader, asked = request.app.state.reader, request.query_params.get("network", "0")
+    asked = request.query_params.get("network", "0")
     network = int(asked) if asked.isdecimal() and len(asked) < 6 else -1
-    sight = reader.find(request.path_params["run"])
-    return JSONResponse(await to_thread.run_sync(weights, sight, network))
+    return JSONResponse(weights(request.app.state.reader.find(request.path_params["run"]), network))
 
 
 routes = [
     Route("/api/info", info),
     Route("/api/settings/check", check, methods=["POST"]),
-    Route("/api/runs/{run}/weights", show),
+    Route("/api/runs/{run}/weights", show_weights),
 ]

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-from anyio import to_thread
 from markdown_it import MarkdownIt
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -76,17 +75,17 @@ def unmeasured(lesson: Lesson, name: str) -> str:
     )
 
 
-async def list_lessons(request: Request) -> JSONResponse:
+def list_lessons(request: Request) -> JSONResponse:
     """Every lesson in the order of the book."""
-    return JSONResponse({"lessons": await to_thread.run_sync(lessons.listing)})
+    return JSONResponse({"lessons": lessons.listing()})
 
 
-async def show(request: Request) -> JSONResponse:
+def show(request: Request) -> JSONResponse:
     """One lesson, by its name in the list."""
     name = request.path_params["name"]
     if name not in lessons.NAMES:
         raise HTTPException(404, "there is no lesson of this name")
-    return JSONResponse(await to_thread.run_sync(one_lesson, name))
+    return JSONResponse(one_lesson(name))
 
 
 routes = [Route("/api/lessons", list_lessons), Route("/api/lessons/{name}", show)]

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import JSONResponse
-from starlette.routing import Route
 
 from jaxquard.charts import Chart, lines, reliability
 from jaxquard.charts.evaluation import wilson
@@ -15,7 +13,7 @@ from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned
 from jaxquard.studio.charts import drawn
-from jaxquard.studio.models import Subject, answer
+from jaxquard.studio.models import Subject, route
 from jaxquard.training.evaluation import Evaluation, accuracy, judge, none_if_nan
 
 THRESHOLDS = tuple(k / 100 for k in range(100))
@@ -120,6 +118,14 @@ DISTURBANCES = {
 }
 
 
+def kind_of(request: Request) -> str:
+    """The disturbance that `?kind=` names."""
+    kind = request.query_params.get("kind", "noise")
+    if kind not in DISTURBANCES:
+        raise UsageError(f"kind: one of {', '.join(DISTURBANCES)}")
+    return kind
+
+
 def robustness(subject: Subject, on: str, kind: str) -> dict[str, Any]:
     """Accuracy on the same DISTURBED images, disturbed more and more, with 95 % intervals (Wilson, 1927)."""
     subject.once(evaluation, on)  # which puts on record that test images were looked at
@@ -146,20 +152,7 @@ def _robustness_chart(points: list[dict[str, Any]], title: str, said: str) -> Ch
     return lines(rows, unit, y, band=("low", "high"), title=title, subtitle=said, description=description)
 
 
-async def get_summary(request: Request) -> JSONResponse:
-    """GET /api/models/M/summary."""
-    return await answer(request, lambda subject, on: subject.once(summary, on))
-
-
-async def get_robustness(request: Request) -> JSONResponse:
-    """GET /api/models/M/robustness?kind=noise|rotation|shift."""
-    kind = request.query_params.get("kind", "noise")
-    if kind not in DISTURBANCES:
-        raise UsageError(f"kind: one of {', '.join(DISTURBANCES)}")
-    return await answer(request, lambda subject, on: subject.once(robustness, on, kind))
-
-
 routes = [
-    Route("/api/models/{model}/summary", get_summary),
-    Route("/api/models/{model}/robustness", get_robustness),
+    route("summary", lambda subject, on, request: subject.once(summary, on)),
+    route("robustness", lambda subject, on, request: subject.once(robustness, on, kind_of(request))),
 ]

@@ -261,24 +261,27 @@ def parameters(task: steps.Task) -> int:
     return count_parameters(params)
 
 
-def index_of(text: str, count: int, what: str) -> int:
-    """A number from 0 to count - 1 in an address; HTTPException (404) for anything else."""
+def index_of(request: Request, what: str, count: int) -> int:
+    """The number in an address of the `what` that is asked for, 0 to count - 1; HTTPException (404) for any other."""
+    text = request.path_params[what]
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) < count):
         raise HTTPException(404, f"{what}s are numbered 0 to {count - 1}")
     return int(text)
 
 
-async def answer(request: Request, find_out: Callable[[Subject, str], dict[str, Any]]) -> JSONResponse:
-    """What `find_out(subject, on)` says of the model that the path names, with the images that `?on=` names: computed
-    in the one thread that computes."""
-    state, name = request.app.state, request.path_params["model"]
+def route(path: str, find_out: Callable[[Subject, str, Request], dict[str, Any]]) -> Route:
+    """GET /api/models/MODEL/`path`: what `find_out(subject, on, request)` says of that model, with the images that
+    `?on=` names: computed in the one thread that computes."""
 
-    def find() -> dict[str, Any]:
-        subject = state.shelf.take(name)
+    def find(request: Request) -> dict[str, Any]:
+        subject = request.app.state.shelf.take(request.path_params["model"])
         part = subject.part(request.query_params.get("on", ""))
-        return {"on": part.name, "said": part.said, "epoch": subject.epoch} | find_out(subject, part.name)
+        return {"on": part.name, "said": part.said, "epoch": subject.epoch} | find_out(subject, part.name, request)
 
-    return JSONResponse(await to_thread.run_sync(find, limiter=state.limiter))
+    async def answer(request: Request) -> JSONResponse:
+        return JSONResponse(await to_thread.run_sync(find, request, limiter=request.app.state.limiter))
+
+    return Route(f"/api/models/{{model}}/{path}", answer)
 
 
 async def models(request: Request) -> JSONResponse:

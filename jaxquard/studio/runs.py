@@ -5,7 +5,6 @@ import statistics
 from collections import Counter
 from typing import Any
 
-from anyio import to_thread
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -123,9 +122,8 @@ def divergences(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def details(reader: Reader, name: str) -> dict[str, Any]:
+def details(reader: Reader, sight: Sight) -> Summary:
     """One run with its settings, its command, its networks and its journal."""
-    sight = reader.find(name)
     run, config = sight.run, sight.run.config
     swept = [name for name, _ in config.sweep]
     images = run.environment["dataset"]["train"]
@@ -142,33 +140,27 @@ def details(reader: Reader, name: str) -> dict[str, Any]:
     }
 
 
-def charts_of(reader: Reader, name: str) -> list[dict[str, Any]]:
-    """How a run learned, in charts; a sweep's by setting."""
-    run = reader.find(name).run
-    swept = [name for name, _ in run.config.sweep]
-    return charts.of_run(charts.lines_of(run), charts.groups_of(ranking([run], swept)) if swept else [])
-
-
-async def list_runs(request: Request) -> JSONResponse:
+def list_runs(request: Request) -> JSONResponse:
     """All runs, newest first, each with the job that it is, if any."""
     state = request.app.state
-    found = await to_thread.run_sync(state.reader.summaries)
-    jobs = await to_thread.run_sync(state.trainer.documents)
+    found, jobs = state.reader.summaries(), state.trainer.documents()
     return JSONResponse({"runs": [one | {"job": one["run"] if one["run"] in jobs else None} for one in found]})
 
 
-async def one_run(request: Request) -> JSONResponse:
+def one_run(request: Request) -> JSONResponse:
     """One run, whole; `error` is what its job has to say."""
     state, name = request.app.state, request.path_params["run"]
-    found = await to_thread.run_sync(details, state.reader, name)
-    job = (await to_thread.run_sync(state.trainer.documents)).get(name, {"job": None, "error": None})
+    found = details(state.reader, state.reader.find(name))
+    job = state.trainer.documents().get(name, {"job": None, "error": None})
     return JSONResponse(found | {"job": job["job"], "error": found["error"] or job["error"]})
 
 
-async def show_charts(request: Request) -> JSONResponse:
-    """How a run learned, in charts."""
-    reader, name = request.app.state.reader, request.path_params["run"]
-    return JSONResponse({"charts": await to_thread.run_sync(charts_of, reader, name)})
+def show_charts(request: Request) -> JSONResponse:
+    """How a run learned, in charts; a sweep's by setting."""
+    run = request.app.state.reader.find(request.path_params["run"]).run
+    swept = [name for name, _ in run.config.sweep]
+    groups = charts.groups_of(ranking([run], swept)) if swept else []
+    return JSONResponse({"charts": charts.of_run(charts.lines_of(run), groups)})
 
 
 routes = [

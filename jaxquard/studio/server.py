@@ -15,13 +15,11 @@ import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 
 import anyio
 import uvicorn
-from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -52,51 +50,31 @@ from jaxquard.studio.watch import Watch
 ROOMS = (learn, inside, mistakes, draw, compare, lessons, events, models, runs, trainer)
 
 STATIC = Path(__file__).parent / "static"
-TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".svg": "image/svg+xml",
-    ".png": "image/png",
-}
+TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 VEGA = "export { vegaEmbed };"
 UNKNOWN = {404: "there is nothing at this address", 405: "this address does not understand that method"}
 
 
-@dataclass(frozen=True)
-class File:
-    """A static file, ready to be sent."""
-
-    content: bytes
-    type: str
-    etag: str
-
-
-def file(content: bytes, suffix: str) -> File:
-    """A file with the tag by which a browser sees whether it has it already."""
-    return File(content, TYPES[suffix], f'"{hashlib.sha256(content).hexdigest()[:32]}"')
-
-
-def static_files(root: Path = STATIC) -> dict[str, File]:
-    """Every file under `root` by its name: the only ones there are to ask for."""
+def static_files(root: Path = STATIC) -> dict[str, bytes]:
+    """The content of every file under `root` by its name. No other file can be asked for."""
     paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in TYPES]
-    return {path.relative_to(root).as_posix(): file(path.read_bytes(), path.suffix) for path in paths}
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
-async def static(request: Request) -> Response:
+def static(request: Request) -> Response:
     """A file of the table, the page itself where none is named."""
-    files: dict[str, File] = request.app.state.files
     name = request.path_params.get("name", "index.html")
-    found = await to_thread.run_sync(vega) if name == "vega.js" else files.get(name)
-    if found is None:
+    content: bytes | None = vega() if name == "vega.js" else request.app.state.files.get(name)
+    if content is None:
         raise HTTPException(404)
-    headers = {"etag": found.etag, "cache-control": "no-cache"}
-    if request.headers.get("if-none-match") == found.etag:
+    etag = f'"{hashlib.sha256(content).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": "no-cache"}
+    if request.headers.get("if-none-match") == etag:
         return Response(status_code=304, headers=headers)
-    return Response(found.content, headers=headers, media_type=found.type)
+    return Response(content, headers=headers, media_type=TYPES[Path(name).suffix])
 
 
-def vega() -> File:
+def vega() -> bytes:
     """The charting library, from the Python package that carries it; bundling it takes a second or two, once."""
     with _BUNDLING:
         return _vega()
@@ -106,12 +84,12 @@ _BUNDLING = threading.Lock()
 
 
 @functools.cache
-def _vega() -> File:
+def _vega() -> bytes:
     try:
         import vl_convert
     except ImportError:
         raise HTTPException(404, f"charts need the extra that draws them: {how_to_add('charts')}") from None
-    return file(vl_convert.javascript_bundle(VEGA).encode(), ".js")
+    return vl_convert.javascript_bundle(VEGA).encode()
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:

@@ -225,9 +225,9 @@ class Trainer:
         return without_paths(ours[-1], self.studio.runs, self.studio.data_dir)
 
 
-async def list_jobs(request: Request) -> JSONResponse:
+def list_jobs(request: Request) -> JSONResponse:
     """Every job there is."""
-    return JSONResponse({"jobs": list((await to_thread.run_sync(request.app.state.trainer.documents)).values())})
+    return JSONResponse({"jobs": list(request.app.state.trainer.documents().values())})
 
 
 async def new_job(request: Request) -> JSONResponse:
@@ -247,7 +247,7 @@ async def resume(request: Request) -> JSONResponse:
     return JSONResponse(await to_thread.run_sync(state.trainer.resume, sight.run.id), 202)
 
 
-async def steer(request: Request) -> JSONResponse:
+def steer(request: Request) -> JSONResponse:
     """Pause, continue, go on for one epoch, or stop."""
     trainer: Trainer = request.app.state.trainer
     actions = {
@@ -258,8 +258,7 @@ async def steer(request: Request) -> JSONResponse:
     }
     if request.path_params["action"] not in actions:
         raise HTTPException(404)
-    action = actions[request.path_params["action"]]
-    return JSONResponse(await to_thread.run_sync(action, request.path_params["job"]), 202)
+    return JSONResponse(actions[request.path_params["action"]](request.path_params["job"]), 202)
 
 
 routes = [

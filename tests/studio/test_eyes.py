@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from jaxquard.studio.inside import features, labelled, learned_from, make_eyes, png
+from jaxquard.studio.inside import features, make_eyes, png
 
 KINDS = {
     "mlp": {"hidden": (7, 5)},
@@ -98,11 +98,3 @@ def test_a_png_holds_the_very_pixels(shape):
     kind, _, data = png(image).partition(",")
     assert kind == "data:image/png;base64"
     assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).reshape(shape), image)
-
-
-def test_images_of_both_parts_have_their_own_labels(subject, stripes):
-    seen = subject(hidden=())
-    assert labelled(seen, 4, seen.part("test")) == {
-        "index": 4, "label": str(stripes.test_labels[4]), "png": png(stripes.test_images[4])
-    }  # fmt: skip
-    assert learned_from(seen, 4)["png"] == png(stripes.train_images[4])

@@ -146,7 +146,7 @@ def test_a_journey_through_any_network_in_colour(subject, coloured, settings):
     seen = subject(coloured, **settings)
     found = journey(seen, "test", 5)
     assert [layer["name"] for layer in found["layers"]] == [str(k) for k in range(len(seen.model.weights[0]))]
-    assert found["png"] == png(coloured.test_images[5])
+    assert (found["label"], found["png"]) == (str(coloured.test_labels[5]), png(coloured.test_images[5]))
     best = max(found["softmax"], key=lambda row: row["probability"])
     assert (found["predicted"], found["confidence"]) == (best["class"], best["probability"])
     assert found["saliency"]["name"] == "gradient × input"

@@ -15,6 +15,7 @@ from jaxquard.studio import Studio, server
 from jaxquard.studio.server import SERVER, create_app, is_own, listen, static_files
 
 HOST = "127.0.0.1:8765"
+JAVASCRIPT = "text/javascript; charset=utf-8"
 UP = ["..", "%2e%2e", "%2E%2e", ".%2e", "%252e%252e", "..;", "%c0%ae%c0%ae", "%e0%80%ae", "%u002e%u002e", ". .", "...."]
 SLASHES = ["/", "%2f", "%5c", "%252f", "%c0%af"]
 SPELLINGS = [
@@ -65,13 +66,14 @@ PLACES = ["/static/", "/api/runs/", "/api/lessons/", "/api/models/", "/"]
 def test_the_page_and_every_file_of_it_and_no_other(ask):
     files = static_files()
     assert {"index.html", "app.js", "style.css", "views/learn.js"} <= set(files)
-    for name, file in files.items():
+    kinds = {"css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8", "svg": "image/svg+xml"}
+    for name, content in files.items():
         answer = ask("GET", f"/static/{name}")
-        assert (answer.status, answer.body) == (200, file.content)
-        assert answer.headers["content-type"] == file.type
+        assert (answer.status, answer.body) == (200, content)
+        assert answer.headers["content-type"] == (kinds | {"js": JAVASCRIPT})[name.rpartition(".")[2]]
         assert ask("GET", f"/static/{name}", {"if-none-match": answer.headers["etag"]}).status == 304
     page = ask("GET", "/")
-    assert page.body == files["index.html"].content
+    assert page.body == files["index.html"]
     assert page.headers["cache-control"] == "no-cache"
     assert ask("HEAD", "/").status == 200
 
@@ -80,13 +82,12 @@ def test_the_table_is_made_at_the_start(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.js").write_text("1")
     (tmp_path / "c.pyc").write_bytes(b"x")
-    table = static_files(tmp_path)
-    assert {name: file.content for name, file in table.items()} == {"a/b.js": b"1"}
+    assert static_files(tmp_path) == {"a/b.js": b"1"}
 
 
 def test_the_charting_library_is_a_module_that_says_what_it_exports(ask):
     answer = ask("GET", "/static/vega.js")
-    assert answer.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert answer.headers["content-type"] == JAVASCRIPT
     assert b"vegaEmbed" in answer.body[-200:]
     assert b"http" not in answer.body[:100]
 
