@@ -16,8 +16,9 @@ from starlette.applications import Starlette
 from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.runs import environment, train
+from jaxquard.runs.directory import Run
 from jaxquard.runs.models import TrainedModel
-from jaxquard.studio import Studio
+from jaxquard.studio import Studio, watch
 from jaxquard.studio.models import Subject, make_task
 from jaxquard.studio.server import create_app
 from jaxquard.training.data import prepare
@@ -37,10 +38,25 @@ def made_runs(npz: Path, stripes: Dataset, tmp_path_factory: pytest.TempPathFact
     return root
 
 
+@pytest.fixture(autouse=True)
+def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What has changed is seen at once."""
+    monkeypatch.setattr(watch, "TICK", 0)
+    monkeypatch.setattr(watch, "ROUND", 0)
+
+
 @pytest.fixture
 def root(made_runs: Path, tmp_path: Path) -> Path:
     """A copy of `made_runs` to do with as one likes."""
     return Path(shutil.copytree(made_runs, tmp_path / "runs"))
+
+
+@pytest.fixture
+def swept(root: Path, npz: Path, stripes: Dataset) -> Run:
+    """A sweep of two learning rates, two seeds each, beside the other runs."""
+    sweep = (("learning_rate", (0.01, 0.3)),)
+    config = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=2, seeds=2, validation=20, sweep=sweep)
+    return train.train(config, stripes, runs=root, name="swept").run
 
 
 @pytest.fixture

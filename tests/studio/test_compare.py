@@ -3,8 +3,6 @@
 import pytest
 
 from jaxquard import api
-from jaxquard.config import Config
-from jaxquard.runs import train
 
 
 def test_two_runs(get, root):
@@ -31,10 +29,7 @@ def test_what_cannot_be_compared(ask, status, query):
     assert ask("GET", f"/api/compare{query}").status == status
 
 
-def test_a_sweep_is_drawn_beside_others_as_its_best_setting(get, root, npz, stripes):
-    sweep = (("learning_rate", (0.0001, 0.3)),)
-    config = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=2, seeds=2, validation=20, sweep=sweep)
-    run = train.train(config, stripes, runs=root, name="swept").run
+def test_a_sweep_is_drawn_beside_others_as_its_best_setting(get, swept):
     found = get("/api/compare?run=fast&run=swept")
     rows = [row for row in found["charts"][0]["table"]["rows"] if row[0] == "swept at learning_rate 0.3: validation"]
-    assert [row[2] / 100 for row in rows] == [sum(line["val_accuracy"][2:]) / 2 for line in run.epochs()]
+    assert [row[2] / 100 for row in rows] == [sum(line["val_accuracy"][2:]) / 2 for line in swept.epochs()]

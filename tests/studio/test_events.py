@@ -11,17 +11,11 @@ from hypothesis import strategies as st
 from jaxquard.runs import journal
 from jaxquard.runs.directory import Run
 from jaxquard.runs.lock import locked
-from jaxquard.studio import events, watch
+from jaxquard.studio import events
 from jaxquard.studio.events import Cursor, Listener
 from jaxquard.studio.runs import Reader
 from jaxquard.studio.trainer import Trainer
 from jaxquard.studio.watch import Watch
-
-
-@pytest.fixture(autouse=True)
-def _no_rest(monkeypatch):
-    monkeypatch.setattr(watch, "TICK", 0)
-    monkeypatch.setattr(watch, "ROUND", 0)
 
 
 @pytest.fixture

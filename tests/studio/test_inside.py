@@ -1,22 +1,31 @@
-"""The test images, and the way of one through the network: filters, softmax, neighbours, each done a second way."""
+"""The Inside view: images, the way of one through a network, and its neurons, each found a second way."""
 
+import base64
+import io
 import itertools
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from PIL import Image
 
 from jaxquard.data import split
 from jaxquard.errors import UsageError
 from jaxquard.runs.models import load_model
 from jaxquard.studio.inside import (
     choose,
+    exciting,
     features,
+    incoming,
     journey,
     layer_document,
+    layer_units,
+    make_eyes,
     memory,
     nearest,
     neighbours,
+    neuron,
     png,
     read_filters,
     worked_out,
@@ -182,3 +191,140 @@ def test_an_image_there_is_not(ask, index):
 def test_a_filter_that_makes_no_sense_is_refused(ask):
     answer = ask("GET", "/api/models/part/images?true=9")
     assert (answer.status, answer.json["error"]) == (422, "true: one of 0, 1, 2")
+
+
+KINDS = {
+    "mlp": {"hidden": (7, 5)},
+    "mlp with batch norm": {"hidden": (7, 5), "batch_norm": True, "activation": "gelu"},
+    "no hidden layer": {"hidden": ()},
+    "cnn": {"model": "cnn", "widths": (3, 4), "blocks": 0},
+    "cnn with a stem": {"model": "cnn", "widths": (4,), "stem": 2, "activation": "tanh"},
+}
+
+
+@pytest.mark.parametrize("settings", KINDS.values(), ids=KINDS.keys())
+def test_the_last_layer_is_the_networks_own_logits(subject, coloured, settings):
+    seen = subject(coloured, **settings)
+    images = seen.dataset.test_images[:3]
+    layers = make_eyes(seen.task).layers(*seen.model.network, jnp.asarray(images))
+    np.testing.assert_allclose(layers[-1], seen.model.logits(images), rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(layers[0], images.reshape(3, -1) / 255, rtol=1e-6)
+    assert len(layers) == len(seen.model.network[0]) + 1
+
+
+def test_every_layer_as_numpy_has_it(subject):
+    seen = subject(hidden=(7, 5))
+    config, image = seen.model.config, seen.dataset.test_images[:1]
+    a = (image.reshape(1, -1) / 255 - config.pixel_mean) / config.pixel_std
+    layers = make_eyes(seen.task).layers(*seen.model.network, jnp.asarray(image))[1:]
+    for number, (layer, found) in enumerate(zip(seen.model.network[0], layers, strict=True)):
+        z = a @ np.asarray(layer["w"]) + np.asarray(layer["b"])
+        a = z if number == 2 else np.maximum(z, 0)
+        np.testing.assert_allclose(found, a, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["mlp", "mlp with batch norm", "cnn"])
+def test_features_are_what_the_last_layer_receives(subject, name):
+    seen = subject(**KINDS[name])
+    images, last = seen.dataset.test_images, seen.model.network[0][-1]
+    logits = features(seen, images) @ np.asarray(last["w"]) + np.asarray(last["b"])
+    np.testing.assert_allclose(logits, seen.model.logits(images), rtol=1e-4, atol=1e-5)
+
+
+def test_without_hidden_layers_the_features_are_the_pixels(subject):
+    seen = subject(hidden=())
+    images = seen.dataset.test_images
+    np.testing.assert_allclose(features(seen, images), images.reshape(len(images), -1) / 255, rtol=1e-6)
+
+
+@pytest.mark.parametrize("settings", [{"hidden": (7, 5), "activation": "tanh"}, KINDS["cnn with a stem"]])
+def test_gradient_times_input_against_finite_differences(subject, coloured, settings):
+    seen = subject(coloured, **settings)
+    image = np.clip(seen.dataset.test_images[2], 1, 254)
+    found = make_eyes(seen.task).gradient_times_input(*seen.model.network, image, 1)
+    expected = np.zeros(image.shape)
+    for place in np.ndindex(*image.shape):
+        up, down = image.copy(), image.copy()
+        up[place] += 1
+        down[place] -= 1
+        high, low = seen.model.logits(np.stack([up, down]))[:, 1]
+        expected[place] = (high - low) / 2 * image[place]
+    np.testing.assert_allclose(found, expected.sum(axis=-1), rtol=5e-3, atol=5e-4)
+
+
+def test_of_a_linear_network_the_pixels_say_all(subject):
+    seen = subject(hidden=())
+    image = seen.dataset.test_images[0]
+    image_logits, blank_logits = seen.model.logits(np.stack([image, np.zeros_like(image)]))
+    found = make_eyes(seen.task).gradient_times_input(*seen.model.network, image, 2)
+    assert float(np.sum(found)) == pytest.approx(image_logits[2] - blank_logits[2], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mlp", "cnn"])
+def test_answers_are_activations_and_who_is_dead(subject, name):
+    seen = subject(**KINDS[name])
+    eyes, weights, images = make_eyes(seen.task), seen.model.network, jnp.asarray(seen.dataset.test_images)
+    layers = eyes.layers(*weights, images)[1:]
+    for k, a in enumerate(layers):
+        units = a.shape[-1]
+        found = np.asarray(eyes.answers(*weights, images, k))
+        rows = np.asarray(a).reshape(len(images), -1, units)  # positions in the middle
+        np.testing.assert_allclose(found[:, :units], rows.mean(axis=1), rtol=1e-4, atol=1e-6)
+        dead = (rows <= 0).all(axis=1) if k < len(layers) - 1 else np.zeros((len(images), units), bool)
+        assert np.array_equal(found[:, units:], dead)
+    assert found.shape == (40, 6)
+
+
+@pytest.mark.parametrize("shape", [(5, 4, 1), (5, 4, 3)])
+def test_a_png_holds_the_very_pixels(shape):
+    image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+    kind, _, data = png(image).partition(",")
+    assert kind == "data:image/png;base64"
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))).reshape(shape), image)
+
+
+def test_the_strongest_weights_by_brute_force():
+    w = np.random.default_rng(0).normal(size=(3, 3, 20))
+    sums = [w[:, :, k].sum() for k in range(20)]
+    expected = sorted(range(20), key=lambda k: -abs(sums[k]))[:10]
+    found = incoming(w)
+    assert [line["unit"] for line in found] == expected
+    assert [line["weight"] for line in found] == pytest.approx([sums[k] for k in expected])
+    assert incoming(np.array([0.5, -2.0]))[0] == {"unit": 1, "weight": -2.0}
+
+
+def test_the_most_exciting_images_by_brute_force(subject, stripes):
+    seen = subject(hidden=(7,))
+    first, config = seen.model.weights[0][0], seen.model.config
+    first["b"] = first["b"].at[0, 2].set(-1e6)  # nothing gets through any more
+    layer = seen.model.network[0][0]
+    pixels = stripes.test_images.reshape(40, -1) / 255
+    x = (pixels - config.pixel_mean) / config.pixel_std
+    a = np.maximum(x @ np.asarray(layer["w"]) + np.asarray(layer["b"]), 0)
+    found = exciting(seen, "test", 0)
+    assert found.seen == 40
+    assert found.dead.tolist() == [unit == 2 for unit in range(7)]
+    np.testing.assert_allclose(found.activations, -np.sort(-a, axis=0)[:9], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(np.take_along_axis(a, found.indices, axis=0), found.activations, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_said_of_one_neuron(subject):
+    seen = subject(model="cnn", widths=(3, 4), blocks=0)
+    assert layer_units(seen) == [3, 3, 4, 4, 3]
+    first, deeper, last = (neuron(seen, "learned", k, 2) for k in (0, 1, 4))
+    assert first["weights"]["png"].startswith("data:image/png;base64,")
+    assert first["incoming"] is None
+    assert "mean over all positions" in first["sentence"]
+    assert (deeper["weights"], len(deeper["incoming"])) == (None, 3)
+    assert not last["dead"]
+    assert "position" not in last["sentence"]
+    assert len(last["exciting"]) == 9
+
+
+def test_neurons_by_address(get, ask):
+    assert get("/api/models/slow@1/neurons")["layers"] == [{"name": "0", "units": 5}, {"name": "1", "units": 3}]
+    assert get("/api/models/slow@1/neurons/1/2")["unit"] == 2
+    for place in ("2/0", "0/5", "x/0", "0/-1"):
+        answer = ask("GET", f"/api/models/slow@1/neurons/{place}")
+        assert answer.status == 404
+        assert "are numbered 0 to" in answer.json["error"]

@@ -122,7 +122,3 @@ def test_two_hosts_or_two_tokens_are_none(empty):
     assert asyncio.run(status([host, host, token])) == 403
     assert asyncio.run(status([token])) == 403
     assert asyncio.run(status([host, token, token])) == 401
-
-
-def test_there_are_enough_cells():
-    assert len(PATHS) * len(METHODS) * (len(CELLS) + len(TOKENS)) > 10_000

@@ -9,14 +9,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-
-from jaxquard.studio.trainer import LOST
 
 pytestmark = pytest.mark.check
 MAIN = [sys.executable, "-c", "from jaxquard.cli import main; main()"]
@@ -92,37 +89,6 @@ def holder(root: Path) -> int:
 def job(status: str) -> Callable[[str, dict[str, Any]], bool]:
     """Enough is when the job is so."""
     return lambda event, data: event == "job" and data["status"] == status
-
-
-def test_start_watch_pause_one_epoch_continue_stop(root, npz_run):
-    with studio(root) as (page, _):
-        assert page.ask("POST", "/api/jobs", npz_run)["status"] == "queued"
-        lines = page.listen(epochs(5))
-        assert page.ask("POST", "/api/jobs/long/pause", {})["status"] == "pausing"
-        lines += page.listen(job("paused"))
-        assert [b["epoch"] - a["epoch"] for a, b in pairwise(lines)] == [1] * (len(lines) - 1)
-        page.ask("POST", "/api/jobs/long/one-epoch", {})
-        more = page.listen(job("paused"))
-        assert [line.get("epoch") for line in more if "event" not in line][-1] == lines[-1]["epoch"] + 1
-        page.ask("POST", "/api/jobs/long/continue", {})
-        page.listen(epochs(5))
-        page.ask("POST", "/api/jobs/long/stop", {})
-        page.listen(job("stopped"))
-        assert page.ask("GET", "/api/runs/long")["status"] == "stopped"
-
-
-def test_a_killed_training_is_said_and_goes_on(root, npz_run):
-    with studio(root) as (page, _):
-        page.ask("POST", "/api/jobs", npz_run)
-        page.listen(epochs(5))
-        os.kill(holder(root), signal.SIGKILL)
-        page.listen(job("failed"))
-        run = page.ask("GET", "/api/runs/long")
-        assert (run["status"], run["error"]) == ("interrupted", LOST)
-        page.ask("POST", "/api/jobs/resume", {"run": "long"})
-        page.listen(epochs(5))
-        page.ask("POST", "/api/jobs/long/stop", {})
-        page.listen(job("stopped"))
 
 
 def test_a_killed_studio_leaves_the_training_alone_and_the_page_catches_up_without_a_gap(root, npz_run):

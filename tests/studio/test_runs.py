@@ -7,19 +7,12 @@ import shutil
 import numpy as np
 import pytest
 
-from jaxquard.config import Config
-from jaxquard.runs import journal, tensors, train
+from jaxquard.runs import journal, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.runs.lock import locked
 from jaxquard.runs.ranking import ranking, verdict
-from jaxquard.studio import runs, watch
+from jaxquard.studio import runs
 from jaxquard.studio.runs import commonest
-
-
-@pytest.fixture(autouse=True)
-def _no_rest(monkeypatch):
-    monkeypatch.setattr(watch, "TICK", 0)
-    monkeypatch.setattr(watch, "ROUND", 0)
 
 
 def test_the_list(get, root):
@@ -35,15 +28,13 @@ def test_the_list(get, root):
     assert part["job"] is None
 
 
-def test_a_sweep_says_so(get, root, stripes, npz):
-    sweep = (("learning_rate", (0.01, 0.1)),)
-    config = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=1, validation=20, sweep=sweep)
-    train.train(config, stripes, runs=root, name="swept")
-    swept = next(one for one in get("/api/runs")["runs"] if one["run"] == "swept")
-    assert (swept["networks"], swept["sweep"]) == (2, {"learning_rate": [0.01, 0.1]})
+def test_a_sweep_says_so(get, swept):
+    found = next(one for one in get("/api/runs")["runs"] if one["run"] == "swept")
+    assert (found["networks"], found["sweep"]) == (4, {"learning_rate": [0.01, 0.3]})
     titles = [one["title"] for one in get("/api/models")["models"] if one["model"].startswith("swept")]
-    each = [f"swept, network {k} (seed 0, learning_rate {rate})" for k, rate in enumerate((0.01, 0.1))]
-    assert titles == [*each, "swept, average of 2 networks"]
+    settings = [f"(seed {seed}, learning_rate {rate})" for rate in (0.01, 0.3) for seed in (0, 1)]
+    each = [f"swept, network {k} {which}" for k, which in enumerate(settings)]
+    assert titles == [*each, "swept, average of 4 networks"]
 
 
 def test_the_newest_comes_first(get, root):
@@ -136,12 +127,9 @@ def test_a_damaged_snapshot_costs_the_number_of_parameters_alone(get, root, dama
     assert (found["slow"]["status"], found["slow"]["parameters"]) == ("finished", None)
 
 
-def test_of_a_sweep_ranking_verdict_and_groups_are_those_that_train_prints(get, root, npz, stripes):
-    sweep = (("learning_rate", (0.01, 0.3)),)
-    config = Config(dataset=str(npz), hidden=(5,), batch_size=20, epochs=2, seeds=2, validation=20, sweep=sweep)
-    run = train.train(config, stripes, runs=root, name="swept").run
+def test_of_a_sweep_ranking_verdict_and_groups_are_those_that_train_prints(get, swept):
     found = get("/api/runs/swept")
-    rows = ranking([run], ["learning_rate"])
+    rows = ranking([swept], ["learning_rate"])
     listed = [row | {"val_accuracy": list(row["val_accuracy"].values)} for row in rows]
     assert (found["ranking"], found["verdict"]) == (listed, verdict(rows))
     assert found["groups"] == [

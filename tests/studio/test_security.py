@@ -1,4 +1,4 @@
-"""The guard by itself: what it refuses, what it adds, and that no error text gets past it."""
+"""The guard by itself: what it refuses, what it adds, how much it allows; and that no error text gets past it."""
 
 import json
 from pathlib import Path
@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
+from jaxquard.studio import Studio, security
 from jaxquard.studio.security import HEADERS, MAX_BODY, MAX_DEPTH, MAX_PICTURE, Guard, is_deep, read_json, without_paths
 
 HOST = "127.0.0.1:8765"
@@ -149,3 +150,10 @@ def test_of_known_folders_nothing_is_left_even_with_a_space_in_their_name(monkey
     assert without_paths(said, Path("/disk/my runs"), None) == shown
     monkeypatch.setenv("HOME", "/")
     assert without_paths("see https://example.org/a and /b/c") == "see https://example.org/a and c"
+
+
+def test_the_limits_are_those_that_are_documented():
+    assert Studio(Path()).streams == 16
+    assert security.MAX_BODY == 1_000_000
+    assert security.MAX_PICTURE == 64_000_000
+    assert security.MAX_DEPTH == 8

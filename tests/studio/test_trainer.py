@@ -15,7 +15,6 @@ from jaxquard.errors import RunError, UsageError
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import AT_ONCE
 from jaxquard.studio import trainer as module
-from jaxquard.studio import watch
 from jaxquard.studio.trainer import LOST, Trainer
 from jaxquard.studio.watch import Watch
 
@@ -59,9 +58,7 @@ elif order in ("wait", "nothing", *told):
 
 
 @pytest.fixture(autouse=True)
-def _no_rest(monkeypatch):
-    monkeypatch.setattr(watch, "TICK", 0)
-    monkeypatch.setattr(watch, "ROUND", 0)
+def _stand_in(monkeypatch):
     monkeypatch.setattr(module, "JAXQUARD", [sys.executable, "-c", STAND_IN])
 
 
@@ -99,11 +96,13 @@ def started(root) -> list[list]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def wait_until_started(root, count: int) -> list:
+def begin(trainer: Trainer, root) -> None:
+    """The training `x`, as far as its process is there."""
+    trainer.start(Config(), "x")
+    trainer.tick()
     until = time.monotonic() + 60
-    while len(started(root)) < count and time.monotonic() < until:
+    while not started(root) and time.monotonic() < until:
         time.sleep(0.01)
-    return started(root)[-1]
 
 
 def test_a_training_from_queue_to_end(root, trainer, order):
@@ -131,9 +130,7 @@ def test_one_at_a_time_in_the_order_of_asking(root, trainer, order):
 
 def test_pause_one_epoch_continue(root, trainer, order):
     order("wait")
-    trainer.start(Config(epochs=3), "x")
-    trainer.tick()
-    wait_until_started(root, 1)
+    begin(trainer, root)
     while not (root / "x").exists():
         time.sleep(0.01)
     for _ in range(2):  # asked twice, told once: a second signal would cut it off
@@ -158,9 +155,7 @@ def test_pause_one_epoch_continue(root, trainer, order):
 
 def test_a_training_paused_before_it_had_a_run_begins_anew(root, trainer, order):
     order("nothing")
-    trainer.start(Config(), "x")
-    trainer.tick()
-    wait_until_started(root, 1)
+    begin(trainer, root)
     trainer.end("x", "pausing")
     assert wait_for(trainer, "x", "paused")["run"] is None
     order("finish")
@@ -171,11 +166,9 @@ def test_a_training_paused_before_it_had_a_run_begins_anew(root, trainer, order)
 
 def test_stopping_lets_the_next_one_begin(root, trainer, order):
     order("wait")
-    trainer.start(Config(), "x")
+    begin(trainer, root)
     trainer.start(Config(), "y")
     trainer.start(Config(), "z")
-    trainer.tick()
-    wait_until_started(root, 1)
     order("finish")
     assert trainer.end("y", "stopping")["status"] == "stopped"
     assert trainer.end("x", "stopping")["status"] == "stopping"
@@ -198,9 +191,7 @@ def test_how_a_training_failed_is_said_in_our_own_words(trainer, order, what, sa
 
 def test_a_training_that_is_killed_can_go_on(root, trainer, order):
     order("wait")
-    trainer.start(Config(), "x")
-    trainer.tick()
-    wait_until_started(root, 1)
+    begin(trainer, root)
     trainer.jobs["x"].process.kill()
     assert wait_for(trainer, "x", "failed")["error"] == LOST
     order("finish")
@@ -210,10 +201,8 @@ def test_a_training_that_is_killed_can_go_on(root, trainer, order):
 
 def test_a_training_whose_run_is_damaged_has_failed_and_the_queue_goes_on(root, trainer, order):
     order("wait")
-    trainer.start(Config(), "x")
+    begin(trainer, root)
     trainer.start(Config(), "y")
-    trainer.tick()
-    wait_until_started(root, 1)
     while not (root / "x" / "evaluations.jsonl").exists():
         time.sleep(0.01)
     (root / "x" / "journal.jsonl").write_bytes(b"\xff\n")
@@ -227,9 +216,7 @@ def test_a_training_whose_run_is_damaged_has_failed_and_the_queue_goes_on(root, 
 @pytest.mark.parametrize("then", ["pausing", "stopping"])
 def test_a_training_that_could_not_save_when_told_to_stop_has_failed(root, trainer, order, what, said, then):
     order(what)
-    trainer.start(Config(), "x")
-    trainer.tick()
-    wait_until_started(root, 1)
+    begin(trainer, root)
     trainer.end("x", then)
     assert wait_for(trainer, "x", "failed")["error"] == said
 

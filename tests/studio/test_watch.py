@@ -14,12 +14,6 @@ from jaxquard.studio import watch
 from jaxquard.studio.watch import ELSEWHERE, Watch, is_alive, status_of
 
 
-@pytest.fixture(autouse=True)
-def _no_rest(monkeypatch):
-    monkeypatch.setattr(watch, "TICK", 0)
-    monkeypatch.setattr(watch, "ROUND", 0)
-
-
 def hold(run, pid, host=None):
     run.joinpath("holder.json").write_text(json.dumps({"pid": pid, "host": host or socket.gethostname()}))
 
