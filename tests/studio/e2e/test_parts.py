@@ -12,15 +12,27 @@ from jaxquard.studio import charts
 
 pytestmark = pytest.mark.check
 
+# A run as the page shows it, told its `detail` and its job; every request to steer it is refused.
 LIVE = """
-const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
-const journal = [{ epoch: 7, seconds: 2 }];
-live.take({ status: given.status, epoch: 7, epochs: 10, parameters: 5, networks: [{ seed: 0 }], journal });
+const refuse = async () => { throw new Error("mine: is trained on another machine"); };
+const live = new modules.live.Live("mine", { http: {}, announce() {} }, refuse);
+document.querySelector("main").append(live.element);
+const facts = { epoch: 7, epochs: 10, parameters: 5, networks: [{ seed: 0 }], journal: [], steps_per_epoch: 100 };
+live.take({ ...facts, ...given.detail });
 live.jobIs(given.job);
-return [live.status, live.words, live.how].map((element) => element.textContent);
 """
 FAILED = {"job": "mine", "status": "failed", "error": "disk: cannot write: full"}
 PAUSED = {"job": "mine", "status": "paused", "error": None}
+TWO = [{"seed": 0}, {"seed": 1}]
+
+
+@pytest.fixture
+def live(ask):
+    """`live(job, **detail)`: the texts of a run's parts, "" for what is hidden."""
+    parts = "['status', 'words', 'how', 'figures', 'tested', 'ranking', 'progress']"
+    text = "live[part].hidden ? '' : live[part].textContent"
+    body = f"{LIVE} return Object.fromEntries({parts}.map((part) => [part, {text}]))"
+    return lambda job=None, **detail: ask(body, given={"job": job, "detail": detail})
 
 
 @pytest.mark.parametrize(
@@ -33,70 +45,80 @@ PAUSED = {"job": "mine", "status": "paused", "error": None}
         ("running", None, "training", ""),
     ],
 )
-def test_how_a_training_ended_is_said_and_time_left_only_while_it_goes_on(ask, status, job, shown, said):
-    chip, words, how = ask(LIVE, given={"status": status, "job": job})
-    assert (chip, words) == (shown, said)
-    assert ("about 6.0 s left" in how) == (status == "running")
+def test_how_a_training_ended_is_said_and_time_left_only_while_it_goes_on(live, status, job, shown, said):
+    seen = live(job, status=status, journal=[{"epoch": 7, "seconds": 2}])
+    assert (seen["status"], seen["words"]) == (shown, said)
+    assert ("about 6.0 s left" in seen["how"]) == (status == "running")
 
 
-def test_of_a_sweep_the_ends_are_shown_and_no_mean(ask):
-    shown = ask(
-        """
-        const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
-        const networks = [{ seed: 0, l2: 0 }, { seed: 0, l2: 1 }, { seed: 0, l2: 2 }];
-        const journal = [{ epoch: 1, seconds: 2, val_accuracy: [0.8, null, 0.9] }];
-        const detail = { status: "finished", epoch: 1, epochs: 1, parameters: 5, networks, journal };
-        live.take({ ...detail, sweep: { l2: [0, 1, 2] } });
-        return [live.figures, live.how].map((element) => element.textContent);
-        """,
-    )
-    assert shown[0] == "validation accuracy80.0 % … 90.0 %"
-    assert shown[1].endswith("3 networks, from the least to the greatest")
+def test_of_a_sweep_the_ends_are_shown_and_no_mean(live):
+    journal = [{"epoch": 1, "seconds": 2, "val_accuracy": [0.8, None, 0.9]}]
+    networks = [{"seed": 0, "l2": k} for k in range(3)]
+    seen = live(status="stopped", networks=networks, journal=journal, sweep={"l2": [0, 1, 2]})
+    assert seen["figures"] == "validation accuracy80.0 % … 90.0 %"
+    assert seen["how"].endswith("3 networks, from the least to the greatest")
 
 
-TOLD = """
-const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
-const facts = { epoch: 3, epochs: 9, parameters: 5, networks: [{ seed: 0 }, { seed: 1 }], journal: [] };
-live.take({ ...facts, steps_per_epoch: 100, ...given });
-const parts = [live.words, live.tested, live.ranking, live.figures];
-return parts.map((element) => (element.hidden ? "" : element.textContent));
-"""
-LOST = {"network": 1, "step": 250, "quantity": "loss"}
-
-
-def test_a_run_that_diverged_says_at_which_step_and_in_what(ask):
-    words = ask(TOLD, given={"status": "diverged", "networks": [{"seed": 0}], "diverged": [LOST]})[0]
+def test_a_run_that_diverged_says_at_which_step_and_in_what(live):
+    lost = {"network": 1, "step": 250, "quantity": "loss"}
+    words = live(status="diverged", diverged=[lost])["words"]
     assert words.startswith("It diverged at step 250, in epoch 3: the loss was no longer finite.")
-    words = ask(TOLD, given={"status": "finished", "diverged": [LOST]})[0]
+    words = live(status="finished", networks=TWO, diverged=[lost])["words"]
     assert words == "Network 1 diverged at step 250, in epoch 3: the loss was no longer finite."
-    many = [LOST | {"network": k} for k in range(9)]
-    words = ask(TOLD, given={"status": "running", "diverged": many})[0]
+    words = live(status="running", networks=TWO, diverged=[lost | {"network": k} for k in range(9)])["words"]
     assert words.endswith("So did 6 other networks.")
 
 
-def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(ask):
+def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(live):
     confusion = {"true": "Shirt", "predicted": "Coat", "count": 97.6, "of": 1000, "networks": 2}
-    given = {"status": "finished", "confusion": confusion, "test_accuracy": [0.89, 0.91]}
-    _, tested, _, figures = ask(TOLD, given=given)
-    assert figures == "test accuracy90.0 %"
-    assert tested == (
+    detail = {"confusion": confusion, "test_accuracy": [0.89, 0.91], "networks": TWO}
+    seen = live(status="finished", **detail)
+    assert seen["figures"] == "test accuracy90.0 %"
+    assert seen["tested"] == (
         "In the test at its end, most often confused: Shirt, taken for Coat "
         "(on average 98 of 1000 images; the commonest confusion in 2 of 2 networks)."
     )
-    assert ask(TOLD, given=given | {"status": "stopped"})[1::2] == ["", ""]
+    seen = live(status="stopped", **detail)
+    assert seen["tested"] == seen["figures"] == ""
 
 
-def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(ask):
+def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(live):
     figure = [0.91 + 0.004 / 2**0.5, 0.91 - 0.004 / 2**0.5]  # whose standard deviation is 0.004
     ranking = [
         {"settings": {"hidden": [4, 5]}, "val_accuracy": figure, "networks": ["mine@0", "mine@1"]},
         {"settings": {"hidden": None}, "val_accuracy": [None], "networks": ["mine@2"]},
     ]
-    given = {"status": "finished", "ranking": ranking, "verdict": "within the noise, not a win"}
-    shown = ask(TOLD, given=given)[2]
+    detail = {"ranking": ranking, "verdict": "within the noise, not a win"}
+    shown = live(status="finished", **detail)["ranking"]
     assert "hiddenvalidation accuracynetworks4, 591.00 ± 0.40 %mine@0 mine@1not set–mine@2" in shown
     assert shown.endswith("Within the noise, not a win.")
-    assert ask(TOLD, given=given | {"status": "running"})[2] == ""
+    assert live(status="running", **detail)["ranking"] == ""
+
+
+def test_a_damaged_run_says_what_is_wrong_and_makes_up_no_figure(ask, live):
+    error = "evaluations.jsonl: line 1 is damaged"
+    seen = live(status="damaged", epoch=0, epochs=None, parameters=None, error=error)
+    assert (seen["status"], seen["words"], seen["how"]) == ("damaged", error, "")
+    assert ask(f"{LIVE} return live.progress.hidden", given={"detail": {"status": "damaged"}})
+
+
+def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refusal_is_said_there(ask):
+    seen = ask(
+        LIVE
+        + """
+        live.buttons.firstElementChild.focus();
+        live.buttons.firstElementChild.click();
+        await Promise.resolve();
+        const places = [];
+        for (const status of ["pausing", "paused"]) {
+          live.jobIs({ job: "mine", status });
+          places.push(document.activeElement === live.buttons ? "the row" : document.activeElement.textContent);
+        }
+        return [...places, live.fault.textContent, live.fault.getAttribute("role")];
+        """,
+        given={"job": {"job": "mine", "status": "running"}, "detail": {"status": "running"}},
+    )
+    assert seen == ["the row", "Continue", "mine: is trained on another machine", "alert"]
 
 
 @pytest.mark.parametrize(
@@ -111,42 +133,6 @@ def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(ask):
 )
 def test_a_setting_is_written_in_words_whatever_it_is(ask, value, words):
     assert ask("return modules.words.written(given)", given=value) == words
-
-
-def test_a_damaged_run_says_what_is_wrong_and_makes_up_no_figure(ask):
-    seen = ask(
-        """
-        const live = new modules.live.Live("mine", { http: {}, announce() {} }, () => {});
-        const error = "evaluations.jsonl: line 1 is damaged";
-        const unknown = { epoch: 0, epochs: null, parameters: null, journal: [] };
-        live.take({ ...unknown, status: "damaged", networks: [{ seed: 0 }], error });
-        return [live.progress.hidden, ...[live.status, live.words, live.how].map((element) => element.textContent)];
-        """,
-    )
-    assert seen == [True, "damaged", "evaluations.jsonl: line 1 is damaged", ""]
-
-
-def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refusal_is_said_there(ask):
-    seen = ask(
-        """
-        const refuse = async () => { throw new Error("mine: is trained on another machine"); };
-        const live = new modules.live.Live("mine", { http: {}, announce() {} }, refuse);
-        document.querySelector("main").append(live.element);
-        const networks = [{ seed: 0 }];
-        live.jobIs({ job: "mine", status: "running" });
-        live.take({ status: "running", epoch: 1, epochs: 3, parameters: 5, networks, journal: [] });
-        live.buttons.firstElementChild.focus();
-        live.buttons.firstElementChild.click();
-        await Promise.resolve();
-        const places = [];
-        for (const status of ["pausing", "paused"]) {
-          live.jobIs({ job: "mine", status });
-          places.push(document.activeElement === live.buttons ? "the row" : document.activeElement.textContent);
-        }
-        return [...places, live.fault.textContent, live.fault.getAttribute("role")];
-        """,
-    )
-    assert seen == ["the row", "Continue", "mine: is trained on another machine", "alert"]
 
 
 def test_the_newest_weights_say_from_when_they_are(ask):
@@ -168,54 +154,62 @@ def test_a_network_that_diverged_gives_no_answer(ask):
     assert said == "no answer: the network’s logits are not finite"
 
 
+# The form of some settings; `set` writes into a field of it, as a reader would.
+FORM = """
+const field = { group: "Network", help: "", needs: [], first: true, type: "text", default: null };
+const settings = given.settings.map((setting) => ({ ...field, ...setting }));
+const datasets = [["large", 60000], ["small", 1497]].map(([name, train]) => ({ name, title: name, train }));
+const form = new modules.form.Form({ recipes: [{ name: "original", config: {} }], settings, datasets }, () => {});
+document.querySelector("main").append(form.element);
+for (const details of document.querySelectorAll("details")) details.open = true;
+const set = (name, value) => {
+  const input = document.getElementById(`set-${name}`);
+  input.value = value;
+  input.dispatchEvent(new Event("input", { bubbles: true }));
+};
+"""
+
+
 def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_many(ask):
+    settings = [{"name": "dataset", "default": "large"}, {"name": "validation", "type": "int", "low": 0}]
     held_out = ask(
-        """
-        const field = { group: "Data", help: "", needs: [], first: true };
-        const settings = [
-          { ...field, name: "dataset", type: "text", default: "large" },
-          { ...field, name: "validation", type: "int", low: 0, default: null },
-        ];
-        const datasets = [["large", 60000], ["small", 1497]].map(([name, train]) => ({ name, title: name, train }));
-        const recipes = [{ name: "original", config: {} }];
-        const knobs = new modules.form.Knobs({ recipes, settings, datasets }, () => {});
-        document.querySelector("main").append(knobs.element);
-        const set = (name, value) => {
-          const input = document.getElementById(`set-${name}`);
-          input.value = value;
-          input.dispatchEvent(new Event("input", { bubbles: true }));
-          return knobs.chosen.settings.validation;
-        };
-        return [knobs.chosen.settings.validation, set("dataset", "small"), set("dataset", "large"),
-          set("validation", 100), set("dataset", "small")];
+        FORM
+        + """
+        const seen = [form.chosen.settings.validation];
+        for (const [name, value] of given.written) {
+          set(name, value);
+          seen.push(form.chosen.settings.validation);
+        }
+        return seen;
         """,
+        given={
+            "settings": settings,
+            "written": [("dataset", "small"), ("dataset", "large"), ("validation", 100), ("dataset", "small")],
+        },
     )
     assert held_out == [5000, 249, 5000, 100, 100]
 
 
 def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
+    settings = [
+        {"name": "model", "default": "mlp"},
+        {"name": "widths", "needs": ["model", "cnn", "resnet"], "first": False},
+        {"name": "teacher"},
+        {"name": "temperature", "needs": ["teacher"]},
+    ]
     seen = ask(
-        """
-        const field = { group: "Network", help: "", needs: [], first: false, type: "text", default: null };
-        const settings = [
-          { ...field, name: "model", default: "mlp" },
-          { ...field, name: "widths", needs: ["model", "cnn", "resnet"] },
-          { ...field, name: "teacher" },
-          { ...field, name: "temperature", needs: ["teacher"] },
-        ];
-        const info = { recipes: [{ name: "original", config: {} }], settings, datasets: [] };
-        const knobs = new modules.form.Knobs(info, () => {});
-        document.querySelector("main").append(knobs.element);
-        const set = (name, value) => {
-          const input = document.getElementById(`set-${name}`);
-          input.value = value;
-          input.dispatchEvent(new Event("input", { bubbles: true }));
+        FORM
+        + """
+        return given.written.map(([name, value]) => {
+          set(name, value);
           const shown = ["widths", "temperature"].filter((one) => document.getElementById(`set-${one}`).offsetParent);
-          return [shown, Object.keys(knobs.chosen.settings)];
-        };
-        for (const details of document.querySelectorAll("details")) details.open = true;
-        return [set("temperature", "3"), set("widths", "8"), set("teacher", "run"), set("model", "cnn")];
+          return [shown, Object.keys(form.chosen.settings)];
+        });
         """,
+        given={
+            "settings": settings,
+            "written": [("temperature", "3"), ("widths", "8"), ("teacher", "run"), ("model", "cnn")],
+        },
     )
     assert seen == [
         [[], []],
@@ -225,20 +219,34 @@ def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
     ]
 
 
+def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
+    ask(f"{FORM} window.form = form", given={"settings": [{"name": "epochs", "type": "int", "default": 3}]})
+    page.locator("#set-epochs").press_sequentially("e")
+    assert page.evaluate("form.chosen.settings") == {"epochs": "not a number"}
+
+
+# The queue; what it is asked to do is in `asked`, and refused.
+QUEUE = """
+const asked = [];
+const refuse = async (...what) => { asked.push(what); throw new Error("a: is not training"); };
+const queue = new modules.learn.Queue(() => {}, refuse);
+document.querySelector("main").append(queue.element);
+const show = (...jobs) =>
+  queue.show(jobs.map(([name, status]) => ({ job: name, run: null, command: name, status, error: null })), null);
+"""
+
+
 def test_the_queue_leaves_its_buttons_under_the_finger(ask):
     outcome = ask(
-        """
-        const queue = new modules.learn.Queue(() => {}, () => {});
-        document.querySelector("main").append(queue.element);
-        const job = (name, status) => ({ job: name, run: null, command: name, status, error: null });
-        const focused = () => document.activeElement.getAttribute("aria-label");
-        queue.show([job("a", "queued"), job("b", "queued")], null);
+        QUEUE
+        + """
+        show(["a", "queued"], ["b", "queued"]);
         const button = queue.list.querySelectorAll("button")[1];
         button.focus();
-        queue.show([job("a", "queued"), job("b", "queued")], null);
+        show(["a", "queued"], ["b", "queued"]);
         const same = document.activeElement === button;
-        queue.show([job("a", "running"), job("b", "queued")], null);
-        return [same, focused()];
+        show(["a", "running"], ["b", "queued"]);
+        return [same, document.activeElement.getAttribute("aria-label")];
         """,
     )
     assert outcome == [True, "Take out: b"]
@@ -246,15 +254,12 @@ def test_the_queue_leaves_its_buttons_under_the_finger(ask):
 
 def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(ask):
     seen = ask(
-        """
-        const asked = [];
-        const refuse = async (...what) => { asked.push(what); throw new Error("a: is not training"); };
-        const queue = new modules.learn.Queue(() => {}, refuse);
-        const job = (name, status) => ({ job: name, run: null, command: name, status, error: null });
-        queue.show([job("a", "running")], null);
+        QUEUE
+        + """
+        show(["a", "running"]);
         queue.list.querySelector("button").click();
         await new Promise((resolve) => setTimeout(resolve));
-        queue.show([job("a", "stopping"), job("b", "queued")], null);
+        show(["a", "stopping"], ["b", "queued"]);
         return [asked, queue.fault.textContent];
         """,
     )
@@ -262,30 +267,9 @@ def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(as
 
 
 def test_what_was_paused_before_it_had_a_run_can_go_on_or_be_taken_out(ask):
-    asked = ask(
-        """
-        const asked = [];
-        const queue = new modules.learn.Queue(() => {}, (...what) => asked.push(what));
-        queue.show([{ job: "a", run: null, command: "a", status: "paused", error: null }], null);
-        queue.list.querySelectorAll("button").forEach((button) => button.click());
-        return asked;
-        """,
-    )
+    clicked = "queue.list.querySelectorAll('button').forEach((button) => button.click())"
+    asked = ask(f"{QUEUE} show(['a', 'paused']); {clicked}; return asked")
     assert asked == [["a", "continue"], ["a", "stop"]]
-
-
-def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
-    ask(
-        """
-        const field = { group: "Training", help: "", needs: [], first: true };
-        const settings = [{ ...field, name: "epochs", type: "int", default: 3 }];
-        const info = { recipes: [{ name: "original", config: {} }], settings, datasets: [] };
-        window.knobs = new modules.form.Knobs(info, () => {});
-        document.querySelector("main").append(knobs.element);
-        """,
-    )
-    page.locator("#set-epochs").press_sequentially("e")
-    assert page.evaluate("knobs.chosen.settings") == {"epochs": "not a number"}
 
 
 def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
@@ -458,9 +442,6 @@ def test_a_drawing_that_comes_after_a_new_sheet_was_taken_is_dropped_and_the_bro
         """,
     )
     assert seen == [[False, False, False], [None, "new"]]
-
-
-pytestmark = pytest.mark.check
 
 
 def test_the_latest_wish_is_done_and_not_every_one(ask):

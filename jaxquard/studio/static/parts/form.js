@@ -7,7 +7,7 @@ const HELP = { dataset: "The images to learn from." }; // where the package's ow
 const VALIDATION = 5000; // so that there is a curve on images the network never learned from; of few images, a sixth
 
 /** `info`: the answer of /api/info. `changed()` is called whenever the form says something else. */
-export class Knobs {
+export class Form {
   constructor(info, changed) {
     this.recipes = new Map(info.recipes.map((recipe) => [recipe.name, recipe]));
     this.sizes = new Map(info.datasets.map(({ name, train }) => [name, train ?? Infinity]));

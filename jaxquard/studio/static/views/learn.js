@@ -1,7 +1,7 @@
 // Learn: choose, start, watch. What is started here is an ordinary run, and runs of other terminals show up like it.
 
 import { attempt, clear, fault, h, labelled } from "../parts/dom.js";
-import { Knobs } from "../parts/form.js";
+import { Form } from "../parts/form.js";
 import { ACTIONS, Live } from "../parts/live.js";
 import { ACTIVE, chip } from "../parts/words.js";
 
@@ -31,12 +31,12 @@ class Page {
 
   async open() {
     const [info] = await Promise.all([this.http.get("/api/info"), this.fetchJobs(), this.fetchRuns()]);
-    this.knobs = new Knobs(info, () => this.checkSoon());
+    this.form = new Form(info, () => this.checkSoon());
     const watching = h("div", { class: "watching" }, labelled("Watching", this.chooser));
     this.root.append(
       h("div", { class: "row spread end" }, h("h1", {}, "Learn"), watching),
       h("div", { class: "columns" },
-        this.form(), h("div", { class: "beside" }, this.queue.element, this.panel)));
+        this.aside(), h("div", { class: "beside" }, this.queue.element, this.panel)));
     const { events } = this.tools;
     this.offs = [
       events.on("epoch", ({ run, line }) => run === this.live?.run && this.live.line(line)),
@@ -48,10 +48,10 @@ class Page {
     this.update();
   }
 
-  form() {
+  aside() {
     const copy = h("button", { type: "button", class: "small", onclick: () => this.copy() }, "Copy");
     return h("form", { class: "card aside", onsubmit: (event) => this.start(event), novalidate: true },
-      h("h2", {}, "What to train"), this.knobs.element,
+      h("h2", {}, "What to train"), this.form.element,
       h("div", { class: "launch" },
         h("div", { class: "row spread" }, h("span", { class: "help" }, "The same in a terminal"), copy),
         this.command, this.doubt, this.error, this.startButton));
@@ -170,7 +170,7 @@ class Page {
     this.starting = true;
     this.error.textContent = "";
     const { busy } = this;
-    const job = await this.http.post("/api/jobs", this.knobs.chosen).catch((error) => ({ refusal: error }));
+    const job = await this.http.post("/api/jobs", this.form.chosen).catch((error) => ({ refusal: error }));
     this.starting = false;
     if (!this.root.isConnected) return; // the reader went elsewhere meanwhile
     if (job.refusal) return void this.refuse(job.refusal, this.error)?.focus();
@@ -189,7 +189,7 @@ class Page {
 
   /** What is wrong, beside the field that it is about (and that is returned), else in `place`. */
   refuse(error, place) {
-    const field = error.details?.setting && this.knobs.refuse(error.details.setting, error.message);
+    const field = error.details?.setting && this.form.refuse(error.details.setting, error.message);
     if (!field) place.textContent = error.message;
     return field;
   }
@@ -202,11 +202,11 @@ class Page {
   /** The command line of the form as it stands, or what is wrong with it. */
   async check() {
     const turn = ++this.asked;
-    const answer = await this.http.post("/api/settings/check", this.knobs.chosen).catch((error) => ({ error }));
+    const answer = await this.http.post("/api/settings/check", this.form.chosen).catch((error) => ({ error }));
     if (turn !== this.asked) return; // the form says something else by now
     [this.command, this.doubt].forEach((place) => clear(place));
     if (answer.error) return void this.refuse(answer.error, this.doubt);
-    this.knobs.refuse(null, "");
+    this.form.refuse(null, "");
     clear(this.command, answer.command.split(/ (?=--)/).map((part) => [h("span", { class: "part" }, part), " "]));
   }
 
