@@ -95,21 +95,21 @@ def fraction(dataset: Dataset) -> Dataset:
 
 def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[str, Any]:
     """One recipe over its seeds: trained, resumed, or found finished; judged on the test set once."""
-    from jaxquard.runs import train as training
+    from jaxquard.runs import train
     from jaxquard.runs.directory import Run
     from jaxquard.runs.environment import machine
     from jaxquard.runs.models import models_of_run, save_file
     from jaxquard.training.evaluation import judge
 
     config, name = recipe.config.replace(seeds=recipe.seeds), f"results-{recipe.name}"
-    observer = training.Observer(event=Ticker(recipe.name))
+    observer = train.Observer(event=Ticker(recipe.name))
     if (runs / name).exists():
         run = Run(runs / name)
         if run.config.replace(pixel_mean=None, pixel_std=None).in_effect() != config.in_effect():
             raise RunError(f"{run.path}: of another config than {recipe.name} has now; remove it to train again")
-        result = training.resume(run, dataset, observer=observer)
+        result = train.resume(run, dataset, observer=observer)
     else:
-        result = training.train(config, dataset, runs=runs, name=name, observer=observer)
+        result = train.train(config, dataset, runs=runs, name=name, observer=observer)
     if result.diverged or result.test_accuracy is None:
         raise RunError(f"{result.run.path}: {len(result.diverged)} of its networks diverged: no figures")
     accuracies = [value for value in result.test_accuracy.values if value is not None]

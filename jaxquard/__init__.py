@@ -11,12 +11,14 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxquard.api import compare, evaluate, load_model, predict, train
+    from jaxquard.api import evaluate, load_model, predict, train
     from jaxquard.config import Config
     from jaxquard.data import load
     from jaxquard.errors import JaxquardError
+    from jaxquard.runs.comparing import compare
     from jaxquard.runs.directory import Run
-    from jaxquard.runs.train import Observer, TrainResult
+    from jaxquard.runs.results import TrainResult
+    from jaxquard.runs.train import Observer
 
     __version__: str
 
@@ -39,9 +41,10 @@ _HOMES = {
     "JaxquardError": "errors",
     "Observer": "runs.train",
     "Run": "runs.directory",
-    "TrainResult": "runs.train",
+    "TrainResult": "runs.results",
+    "compare": "runs.comparing",
     "load": "data",
-} | dict.fromkeys(("compare", "evaluate", "load_model", "predict", "train"), "api")
+} | dict.fromkeys(("evaluate", "load_model", "predict", "train"), "api")
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,7 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,25 +21,18 @@ from jaxquard.data import Dataset, catalogue
 from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError
 from jaxquard.files import expanded, is_writable
-from jaxquard.runs import comparing, directory, models, predicting
-from jaxquard.runs import train as training
-from jaxquard.runs.comparing import Comparison
-from jaxquard.runs.directory import Run
+from jaxquard.runs import directory, models, predicting
+from jaxquard.runs import train as runs_train
+from jaxquard.runs.comparing import compare as compare  # a verb, too; it needs no JAX
 from jaxquard.runs.environment import is_same_data
-from jaxquard.runs.interrupts import Interrupts, saving_first
-from jaxquard.runs.lock import refuse_if_in_use
+from jaxquard.runs.interrupts import Interrupted, saving_first
 from jaxquard.runs.models import TrainedModel
 from jaxquard.runs.predicting import Predictions
-from jaxquard.runs.train import Observer, TrainResult
+from jaxquard.runs.results import Named, Seconds, TrainResult, finished_result, name_of
+from jaxquard.runs.train import Observer
 from jaxquard.training.evaluation import Evaluation, judge, none_if_nan
 
 Split = Literal["test", "validation", "train"]
-Named = str | Path | Run | TrainResult  # a model or a run, by name or path, the run itself, the result of training it
-
-
-def _name(model: Named) -> str:
-    run = model.run if isinstance(model, TrainResult) else model
-    return os.fspath(run.path if isinstance(run, Run) else run)
 
 
 @checked
@@ -77,57 +71,51 @@ def train(
         None if value is None else checked_number(option, int, value, low=1)
         for option, value in (("until", until), ("checkpoint_every", checkpoint_every))
     )
-    began, where = time.perf_counter(), directory.runs_directory(runs)
-    run = directory.find(_name(resume), where) if resume is not None else None
-    if run and not run.finished():
-        refuse_if_in_use(run.path)
-    if name is not None:
-        directory.free_path(where, name)
-    if isinstance(config, str):
-        config = recipes.find(config).config
-    options: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
-    if run and (finished := training.result_of_finished(run)):
-        if dataset is not None:
-            training.check_same_data(run, data.load(dataset, **options))
-        if observer and not is_writable(run.path):
+    began, root = time.perf_counter(), directory.runs_directory(runs)
+    run = directory.wanted(root, name, None if resume is None else name_of(resume))
+    source: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
+    observer = observer or Observer()
+    if run:
+        finished, writable = finished_result(run), is_writable(run.path)
+        if finished and not writable:
             observer.warn(f"{run.path} may only be read: nothing was locked or changed")
-        return finished
-    config = run.config if run else config or Config()
-    loaded = _load(dataset, config.dataset, **options) if run else data.load(config.dataset, **options)
-    known = catalogue.find(config.dataset)  # else a path, which is to be found from any directory
-    path = os.path.abspath(expanded(config.dataset))
-    config = config.replace(dataset=known.name if known else path)
-    loading = time.perf_counter() - began
+        if finished and dataset is None:
+            return finished
+        loaded = _load(dataset, run.config.dataset, **source)
+        runs_train.check_same_data(run, loaded)
+        if dataset is not None and writable:
+            run.record_place(_place(dataset))
+        if finished:
+            return finished
+        training = partial(runs_train.resume, run, loaded)
+    else:
+        config = recipes.find(config).config if isinstance(config, str) else config or Config()
+        loaded = data.load(config.dataset, **source)
+        training = partial(runs_train.train, _from_anywhere(config, root), loaded, runs=root, name=name)
+    seconds = Seconds(data=time.perf_counter() - began)
+    return _saving_first(partial(training, until=until, checkpoint_every=checkpoint_every, seconds=seconds), observer)
 
-    if config.teacher:
-        config = config.replace(teacher=_from_anywhere(config.teacher, where))
 
-    seconds = training.Seconds(data=loading)
-    options = {"until": until, "checkpoint_every": checkpoint_every}
+def _saving_first(training: Callable[..., TrainResult], observer: Observer) -> TrainResult:
+    """The result of a training, which Ctrl-C asks to save a checkpoint and stop: then KeyboardInterrupt."""
     with saving_first() as interrupts:
-        options |= {"observer": _listening(observer or training.Observer(), interrupts), "seconds": seconds}
+
+        def begin(*facts: Any) -> None:
+            interrupts.training = True
+            observer.begin(*facts)
+
+        def should_stop() -> bool:
+            return interrupts.asked or observer.should_stop()
+
         try:
-            if run:
-                result = training.resume(run, loaded, **options)
-            else:
-                result = training.train(config, loaded, runs=where, name=name, **options)
-        except training.Interrupted as error:
+            result = training(observer=dataclasses.replace(observer, begin=begin, should_stop=should_stop))
+        except Interrupted as error:
             if interrupts.asked:
                 raise KeyboardInterrupt(str(error)) from None
             raise
     if interrupts.asked:
         raise KeyboardInterrupt(f"interrupted after {result.run.id} had finished")
     return result
-
-
-def _listening(observer: "Observer", interrupts: Interrupts) -> "Observer":
-    """The observer, which also stops where it was asked to by Ctrl-C."""
-
-    def begin(*facts: Any) -> None:
-        interrupts.training = True
-        observer.begin(*facts)
-
-    return dataclasses.replace(observer, begin=begin, should_stop=lambda: interrupts.asked or observer.should_stop())
 
 
 def _load(given: str | Path | None, own: str, **options: Any) -> Dataset:
@@ -140,12 +128,23 @@ def _load(given: str | Path | None, own: str, **options: Any) -> Dataset:
         raise DataError(f"{error}\nif the data were moved, say where they are now with --dataset") from error
 
 
-def _from_anywhere(model: str, where: Path) -> str:
-    """A model given as a path, so that it is found from any directory; the name of a run or a shipped one as it is."""
-    model = expanded(model)
+def _place(dataset: str | Path) -> str:
+    """The one name of a known data set, or the path of another from any directory."""
+    known = catalogue.find(str(dataset))
+    return known.name if known else os.path.abspath(expanded(dataset))
+
+
+def _from_anywhere(config: Config, root: Path) -> Config:
+    """The config with paths that are found from any directory: its data set's and its teacher's, unless they are names
+    of a known data set, a run or a shipped model.
+    """
+    config = config.replace(dataset=_place(config.dataset))
+    if not config.teacher:
+        return config
+    model = expanded(config.teacher)
     path, at, number = (model, "", "") if model.endswith(".safetensors") else directory.parted(model)
-    named = path in directory.shipped() or (where / path / "config.toml").is_file()
-    return model if named or not Path(path).exists() else f"{os.path.abspath(path)}{at}{number}"
+    named = path in directory.shipped() or (root / path / "config.toml").is_file()
+    return config.replace(teacher=model if named or not Path(path).exists() else f"{os.path.abspath(path)}{at}{number}")
 
 
 @checked
@@ -170,7 +169,7 @@ def evaluate(
     Raises UsageError for arguments that make no sense or data that do not fit the model, DataError for data and
     RunError for a run that are missing or damaged.
     """
-    name = _name(model)
+    name = name_of(model)
     networks = models.load_models(name, directory.runs_directory(runs))
     options = {"data_dir": data_dir, "offline": offline, "report": report}
     loaded = _load(dataset, networks[0].config.dataset, **options)
@@ -213,7 +212,7 @@ def load_model(model: Named, *, runs: str | Path | None = None) -> TrainedModel:
     runs: the folder of all runs.
     Raises RunError for a run or a file that is missing or damaged, or has several networks.
     """
-    return models.load_model(_name(model), directory.runs_directory(runs))
+    return models.load_model(name_of(model), directory.runs_directory(runs))
 
 
 @checked
@@ -245,16 +244,3 @@ def predict(
             raise DataError(one.error)
         found.append(one)
     return predicting.Predictions(loaded, found, notes)
-
-
-@checked
-def compare(names: Sequence[Named], *, runs: str | Path | None = None) -> Comparison:
-    """Two runs or more side by side: what differs between their settings, their figures, and which is better.
-
-    names: the runs, each by id, path, the run itself or its result. runs: the folder of all runs.
-    Raises UsageError for fewer than two, RunError for a run that is missing or damaged.
-    """
-    if len(names) < 2:
-        raise UsageError("compare: name two runs or more")
-    root = directory.runs_directory(runs)
-    return comparing.compare([directory.find(_name(name), root) for name in names])

@@ -3,6 +3,8 @@
 A message is one or two lines: what is wrong, then what to do. The command line prints it and nothing else.
 """
 
+from typing import Any
+
 
 class JaxquardError(Exception):
     """Anything that stops the work and is not named below: disk full, no permission, an extra not installed."""
@@ -23,9 +25,13 @@ class DataError(JaxquardError):
 
 
 class DivergedError(JaxquardError):
-    """The loss stopped being finite (with several networks: in all of them)."""
+    """The loss stopped being finite (with several networks: in all of them). `result`: how far a run came."""
 
     exit_code = 4
+
+    def __init__(self, message: str, result: Any = None) -> None:
+        super().__init__(message)
+        self.result = result
 
 
 class RunError(JaxquardError):

@@ -81,8 +81,11 @@ def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(
         api.train(resume="run", runs=tmp_path, dataset=other)
     assert api.train(resume="run", runs=tmp_path, dataset=moved).epochs == 2
     assert (run.path / "config.toml").read_bytes() == written
-    models, loaded, _ = api.evaluate(run.path, dataset=moved)
+    models, loaded, _ = api.evaluate(run.path)
     assert not api.is_other_data(models[0], loaded)
+    again = moved.rename(tmp_path / "again.npz")
+    assert api.train(resume="run", runs=tmp_path, dataset=again).already_finished
+    assert api.evaluate("run", runs=tmp_path)[1].name == "again"
     with pytest.raises(UsageError, match="dataset: says where"):
         api.train(config, dataset=moved)
     with pytest.raises(DataError) as raised:

@@ -36,7 +36,7 @@ ARROWS: dict[str, set[str]] = {
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "training"},
     "cli": {"api", "charts", "compilation", "config", "data", "doctor", "files", "lessons", "recipes"}
-    | {"installed", "runs", "streams", "studio", "sweeps", "training"},
+    | {"installed", "runs", "streams", "studio", "sweeps", "systems", "training"},
     "__init__": {"api", "config", "data", "runs"},
     "__main__": {"cli"},
 }

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jaxquard.runs.directory import Run
     from jaxquard.runs.models import TrainedModel
     from jaxquard.runs.predicting import Predictions
-    from jaxquard.runs.train import TrainResult
+    from jaxquard.runs.results import TrainResult
     from jaxquard.training.evaluation import Evaluation
     from jaxquard.training.fit import Event
 
@@ -184,9 +184,7 @@ class TrainingDisplay:
         return "   ".join([*parts, f"{self.seconds:.2f} s"])
 
 
-def training_table(
-    result: "TrainResult", total_seconds: float, *, swept: bool = False, best: str = "", where: Sequence[str] = ()
-) -> None:
+def training_table(result: "TrainResult", total_seconds: float, *, best: str = "", where: Sequence[str] = ()) -> None:
     """How a training ended, and what to type next, with the options that say `where` the data are. Figures of a sweep
     have no common mean: its ranking shows them, and `best` is the network that came first in it.
     """
@@ -203,7 +201,7 @@ def training_table(
     if result.tta:
         figures.append((f"…{result.tta['name']}", figure(result.tta["accuracy"], percent=True)))
     rows = [
-        *([] if swept else figures),
+        *([] if result.run.config.sweep else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),
         ("kept in", str(result.run.path)),
         ("next", result.run.command(*following, *where)),

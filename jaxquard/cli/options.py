@@ -110,12 +110,9 @@ def data_options(source: Source, common: Common) -> dict[str, Any]:
     return {"data_dir": source.data_dir, "offline": source.offline or None} | (silent if common.quiet else spoken)
 
 
-def where_data_are(source: Source, moved: str | None = None) -> list[str]:
+def where_data_are(source: Source) -> list[str]:
     """The options of this command line that a later one needs to find the same data from any folder."""
-    from jaxquard.data import catalogue  # and with it NumPy
-
-    words = [] if moved is None else ["--dataset", moved if catalogue.find(moved) else os.path.abspath(expanded(moved))]
-    return words + (["--data-dir", os.path.abspath(source.data_dir)] if source.data_dir else [])
+    return ["--data-dir", os.path.abspath(source.data_dir)] if source.data_dir else []
 
 
 def print_json(document: Any) -> None:

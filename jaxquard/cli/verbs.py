@@ -151,13 +151,14 @@ def compare(
     common: Shared = COMMON,
 ) -> None:
     """Put runs side by side: their figures, the settings that differ, which is better, and one chart."""
-    from jaxquard import api, charts
+    from jaxquard import charts
     from jaxquard.cli.display import comparison_table
+    from jaxquard.runs import comparing
 
     written: list[Path] = []
     if chart:
         charts.paths_of(chart, overwrite=overwrite)
-    found = api.compare(names, runs=common.runs)
+    found = comparing.compare(names, runs=common.runs)
     if chart:
         runs = [one.run for one in found.runs]
         unique = len({run.id for run in runs}) == len(runs)

@@ -1,14 +1,18 @@
-"""Runs side by side: the settings that differ, their figures, and one plain sentence on which is better."""
+"""Runs side by side: the settings that differ, their figures, and one sentence on which is better. Needs no JAX."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+from jaxquard.arguments import checked
 from jaxquard.config import Config
-from jaxquard.runs import environment
+from jaxquard.errors import UsageError
+from jaxquard.runs import directory, environment
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures, plain
 from jaxquard.runs.ranking import Measure, accuracies, ranking, verdict
+from jaxquard.runs.results import Named, name_of
 
 LABELS = {"recipe", "dataset"}  # what a run or its data are called changes nothing
 CHANCE = {"seed", "seeds"}
@@ -43,20 +47,29 @@ class Comparison:
         ]
 
 
-def compare(runs: Sequence[Run]) -> Comparison:
-    """Put runs side by side. RunError where one of them is damaged."""
-    described = [_settings(run.config) for run in runs]
+@checked
+def compare(names: Sequence[Named], *, runs: str | Path | None = None) -> Comparison:
+    """Two runs or more side by side: what differs between their settings, their figures, and which is better.
+
+    names: the runs, each by id, path, the run itself or its result. runs: the folder of all runs.
+    Raises UsageError for fewer than two, RunError for a run that is missing or damaged.
+    """
+    if len(names) < 2:
+        raise UsageError("compare: name two runs or more")
+    root = directory.runs_directory(runs)
+    found = [directory.find(name_of(name), root) for name in names]
+    described = [_settings(run.config) for run in found]
     differing = [
         name
         for name in dict.fromkeys(name for one in described for name in one)
         if any(one.get(name) != described[0].get(name) for one in described)
-        and any(run.config.matters(name) for run in runs)
+        and any(run.config.matters(name) for run in found)
     ]
     compared = [
         Compared(run, {name: one.get(name) for name in differing}, figures(run))
-        for run, one in zip(runs, described, strict=True)
+        for run, one in zip(found, described, strict=True)
     ]
-    return Comparison(tuple(compared), _verdict(runs, differing))
+    return Comparison(tuple(compared), _verdict(found, differing))
 
 
 def _settings(config: Config) -> dict[str, Any]:

@@ -25,10 +25,11 @@ import tomli_w
 from jaxquard.arguments import check
 from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, RunError, UsageError
-from jaxquard.files import existing, expanded, explained, is_read_only, sweep, write_directory
+from jaxquard.files import existing, expanded, explained, is_read_only, sweep, write_atomically, write_directory
 from jaxquard.naming import suggestion
 from jaxquard.runs import environment, journal, strict_json
 from jaxquard.runs.journal import Line
+from jaxquard.runs.lock import refuse_if_in_use
 from jaxquard.systems import last_separator, quoted
 
 FORMAT = 3  # of run directories; raised whenever what is written in them changes its meaning
@@ -127,10 +128,10 @@ class Run:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved config."""
-        file = self.path / "config.toml"
+        """The resolved config, with the place where its data set was last."""
+        file, moved = self.path / "config.toml", {}
         try:
-            _ = self.environment
+            moved = {"dataset": self.environment["moved_to"]} if "moved_to" in self.environment else {}
         except OtherFormat:
             raise
         except RunError:  # reported where the run is used
@@ -138,7 +139,7 @@ class Run:
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
             values.pop("parent", None)
-            return Config.from_dict(values)
+            return Config.from_dict(values | moved)
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
@@ -157,11 +158,20 @@ class Run:
             if (written := found.get("format", 1)) != FORMAT:
                 raise OtherFormat(f"{file}: a run of format {str(written)[:20]}; this program reads {FORMAT}")
             environment.check_facts(found["dataset"])
+            if not isinstance(found.get("moved_to", ""), str):
+                raise ValueError("moved_to is no path")
             return found
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror}") from error
         except (ValueError, KeyError, TypeError) as error:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
+
+    def record_place(self, dataset: str) -> None:
+        """Record where the data set is now: config.toml stays as it was."""
+        data = json.dumps(self.environment | {"moved_to": dataset}, indent=1).encode()
+        write_atomically(self.path / "environment.json", data)
+        vars(self).pop("environment", None)
+        vars(self).pop("config", None)
 
     @property
     def started(self) -> float:
@@ -292,6 +302,22 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
         free_path(root, path.name)  # somebody took the name meanwhile
         raise
     return Run(path)
+
+
+def wanted(root: Path, name: str | None, resume: str | None) -> Run | None:
+    """The run that a training goes on with; None for a new one. Needs no JAX, so that a refusal comes at once.
+
+    Raises RunError where the `name` of the new run is taken, or the run to `resume` is missing or in use; UsageError
+    where no run can have that name.
+    """
+    if resume is None:
+        if name is not None:
+            free_path(root, name)
+        return None
+    run = find(resume, root)
+    if not run.finished():
+        refuse_if_in_use(run.path)
+    return run
 
 
 def find(name: str, root: Path) -> Run:

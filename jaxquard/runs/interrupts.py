@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from jaxquard import systems
+from jaxquard.errors import JaxquardError
 
 PATIENCE = 1.75  # seconds
 INTERRUPTED = 130  # the exit code
@@ -30,6 +31,12 @@ SIGNALS = tuple(
     for number in (getattr(signal, name, None) for name in NAMES)
     if number and (number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN)  # ignored under nohup
 )
+
+
+class Interrupted(JaxquardError):
+    """Training was asked to stop, and did, after saving a checkpoint."""
+
+    exit_code = INTERRUPTED
 
 
 @dataclass

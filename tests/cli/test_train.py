@@ -131,6 +131,22 @@ def test_what_a_sweep_found_is_told_though_one_of_its_settings_is_impossible(jax
     assert len(list(Path("runs").iterdir())) == 2  # the fourth was not begun
 
 
+@pytest.mark.parametrize(
+    ("swept", "fault"),
+    [("activation=relu,tanh", "./none.npz: no such folder"), ("batch_size=5000,20", "5000 is more than")],
+)
+def test_a_setting_that_fails_before_it_has_a_run_is_named_with_the_others(jaxquard, npz, swept, fault):
+    said = jaxquard("train", "--dataset", "./none.npz" if "none" in fault else npz, "--sweep", swept, "--quiet")
+    first, second = said.err.splitlines()
+    setting, values = swept.split("=")
+    assert fault in first
+    assert second.startswith(
+        "not begun: " + ", ".join(f"{setting}={value}" for value in values.split(",")) + "; for these: "
+    )
+    assert second.endswith(f" --sweep {swept}")
+    assert not Path("runs").exists()
+
+
 def test_a_setting_without_effect_is_said_to_have_none(jaxquard, npz, quick):
     said = jaxquard("train", "--dataset", npz, *quick, "--momentum", 0.5, "--stem", 2)
     notes = [line for line in said.err.splitlines() if line.startswith("note: ")]
@@ -300,5 +316,3 @@ def test_a_command_to_paste_says_where_the_data_are(tmp_path, monkeypatch):
     found = ["--data-dir", str(tmp_path / "my data")]
     assert where_data_are(Source()) == []
     assert where_data_are(Source(data_dir=Path("my data"))) == found
-    assert where_data_are(Source(data_dir=Path("my data")), "mnist") == ["--dataset", "mnist", *found]
-    assert where_data_are(Source(), "x.npz") == ["--dataset", str(tmp_path / "x.npz")]

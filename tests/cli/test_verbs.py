@@ -4,6 +4,8 @@ import json
 import os
 import re
 import shutil
+import subprocess
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -248,3 +250,32 @@ def test_doctor(jaxquard, tmp_path):
     assert isinstance(document["healthy"], bool)
     assert all(set(check) == {"name", "ok", "detail", "remedy"} for check in document["checks"])
     assert re.search(r"^ok +Python", jaxquard("doctor", "--data-dir", tmp_path).out, re.MULTILINE)
+
+
+WITHOUT_JAX = """
+import sys
+from pathlib import Path
+import jaxquard
+from jaxquard import cli
+from jaxquard.runs.lock import locked
+
+root, data = Path(sys.argv[1]), sys.argv[2]
+with locked(root / "part"):
+    for line in (["runs"], ["compare", "one", "one"], ["recipes"], ["lessons"], ["data", data],
+                 ["train", "--name", "one", "--dataset", data], ["train", "--resume", "part"]):
+        try:
+            cli.main([*line, "--runs", str(root), "--json"])
+        except SystemExit as end:
+            assert end.code == 5, line
+        else:
+            assert line[0] != "train"
+jaxquard.compare([jaxquard.Run(root / "one"), "one"], runs=root), jaxquard.TrainResult
+assert "jax" not in sys.modules
+"""
+
+
+def test_what_needs_no_jax_does_not_load_it_nor_does_a_refusal(jaxquard, root, npz, quick):
+    shutil.copytree(root, "runs")
+    jaxquard("train", "--dataset", npz, *quick, "--name", "part", "--until", 1, "--quiet")
+    done = subprocess.run([sys.executable, "-c", WITHOUT_JAX, "runs", npz], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -10,6 +10,8 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.runs import checkpoint, train
 from jaxquard.runs.directory import Run
+from jaxquard.runs.results import TrainResult
+from jaxquard.runs.train import Observer
 from jaxquard.training.fit import Event
 
 TIMES = {"time", "seconds"}
@@ -22,15 +24,15 @@ def small() -> Config:
 
 
 @pytest.fixture(scope="session")
-def trained(small: Config, stripes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> train.TrainResult:
+def trained(small: Config, stripes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
     """A finished run of `small`, for those who only look."""
     return train.train(small, stripes, runs=tmp_path_factory.mktemp("runs"), name="whole")
 
 
-def stop_at(step: int) -> train.Observer:
+def stop_at(step: int) -> Observer:
     """An observer that wants to stop at the first event from this step on."""
     seen: list[Event] = []
-    return train.Observer(event=seen.append, should_stop=lambda: seen[-1].step >= step)
+    return Observer(event=seen.append, should_stop=lambda: seen[-1].step >= step)
 
 
 def kept(run: Run) -> dict[str, Any]:
@@ -62,7 +64,7 @@ def assert_same_run() -> Callable[[Run, Run], None]:
 
 
 @pytest.fixture
-def interrupted_at() -> Callable[[int], train.Observer]:
+def interrupted_at() -> Callable[[int], Observer]:
     """`interrupted_at(step)`: an observer that wants to stop at the first event from this step on."""
     return stop_at
 

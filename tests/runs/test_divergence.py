@@ -9,7 +9,7 @@ from jaxquard.nn.losses import cross_entropy
 from jaxquard.runs import checkpoint, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
-from jaxquard.runs.train import Interrupted
+from jaxquard.runs.interrupts import Interrupted
 from jaxquard.training import program as programs
 from jaxquard.training import steps
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxquard.data.catalogue import CATALOGUE
-from jaxquard.errors import RunError, UsageError
+from jaxquard.errors import DivergedError, RunError, UsageError
 from jaxquard.runs import directory, models, tensors, train
 from jaxquard.runs.directory import Run
 
@@ -84,7 +84,7 @@ def test_a_network_that_diverged_has_no_part_in_the_average(small, stripes, tmp_
     found = np.exp(models.load_model("run@all", tmp_path).logits(stripes.test_images))
     expected = mean_probabilities([first, last], stripes.test_images)
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
-    with np.errstate(all="ignore"), pytest.raises(train.Diverged):
+    with np.errstate(all="ignore"), pytest.raises(DivergedError):
         train.train(small.replace(learning_rate=1e30), stripes, runs=tmp_path, name="lost")
     with pytest.raises(RunError, match=r"^lost: every network of it diverged$"):
         models.load_model("lost@all", tmp_path)

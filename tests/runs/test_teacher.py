@@ -12,7 +12,7 @@ from jaxquard import api
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import answers, models, teacher, train
 from jaxquard.runs.directory import Run
-from jaxquard.runs.train import Interrupted
+from jaxquard.runs.interrupts import Interrupted
 from jaxquard.training.data import prepare
 from jaxquard.training.evaluation import log_probabilities
 

@@ -13,12 +13,15 @@ import pytest
 from jaxquard.data import load
 from jaxquard.errors import DataError, RunError, UsageError
 from jaxquard.files import temporary
-from jaxquard.runs import checkpoint, directory, journal, models, train
+from jaxquard.runs import checkpoint, directory, journal, keeper, models, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import Figure, figures
+from jaxquard.runs.interrupts import Interrupted
+from jaxquard.runs.keeper import is_snapshot_epoch
 from jaxquard.runs.lock import locked
-from jaxquard.runs.train import Interrupted, Observer, is_snapshot_epoch
+from jaxquard.runs.train import Observer
 from jaxquard.training.evaluation import mean_over_views
+from jaxquard.training.fit import Event
 
 KINDS = {
     "sgd": {},
@@ -110,7 +113,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_used(
     data[len(data) // 2] ^= 4
     newest.write_bytes(data)
     warnings = []
-    train.resume(run, stripes, observer=train.Observer(warn=warnings.append))
+    train.resume(run, stripes, observer=Observer(warn=warnings.append))
     assert len(warnings) == 1
     assert str(newest) in warnings[0]
     assert "the checkpoint before it" in warnings[0]
@@ -219,7 +222,7 @@ def test_other_data_is_refused(small, stripes, tmp_path):
 
 
 def test_a_run_removed_while_it_trains_does_not_come_back(small, stripes, tmp_path):
-    def remove(event: train.Event) -> None:
+    def remove(event: Event) -> None:
         if event.kind == "epoch":
             shutil.rmtree(tmp_path / "run", ignore_errors=True)
 
@@ -233,7 +236,7 @@ def test_another_machine_is_told_that_bits_may_differ(small, stripes, tmp_path):
     environment = json.loads((run.path / "environment.json").read_bytes())
     (run.path / "environment.json").write_text(json.dumps(environment | {"jaxlib": "0.0.1", "threads": 99}))
     warnings = []
-    train.resume(Run(run.path), stripes, observer=train.Observer(warn=warnings.append))
+    train.resume(Run(run.path), stripes, observer=Observer(warn=warnings.append))
     assert [w.split(": ")[0] for w in warnings] == ["bits may differ from an uninterrupted run"] * 2
     assert "jaxlib 0.0.1" in warnings[0]
     assert "threads 99" in warnings[1]
@@ -254,7 +257,7 @@ def test_what_is_unusual_about_the_data_is_said_before_training(small, tmp_path)
     images, labels = np.random.default_rng(0).integers(0, 2, (160, 6, 6), np.uint8), 1 + np.arange(160) % 3
     np.savez(tmp_path / "dim.npz", images=images, labels=labels)
     said: list[str] = []
-    observer = train.Observer(begin=lambda *_: said.append("begin"), warn=said.append)
+    observer = Observer(begin=lambda *_: said.append("begin"), warn=said.append)
     run = train.train(small.replace(epochs=1), load(tmp_path / "dim.npz"), runs=tmp_path, observer=observer).run
     assert [line.partition("; ")[0] for line in said] == [
         "note: dim: 1 of 4 classes without training images: 0",
@@ -296,7 +299,7 @@ def test_snapshots_grow_sparser():
 
 
 def test_a_checkpoint_comes_by_itself_when_one_is_due(small, stripes, tmp_path, monkeypatch):
-    monkeypatch.setattr(train, "CHECKPOINT_SECONDS", 0.0)
+    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", 0.0)
     written = []
     real = checkpoint.write
     monkeypatch.setattr(
@@ -327,7 +330,7 @@ def test_stopped_between_two_networks_turns_it_loses_that_round_and_nothing_else
     every_turn_takes(1.0)
     config, seen = small.replace(seeds=3), []
     whole = train.train(config, stripes, runs=tmp_path, name="whole").run
-    observer = train.Observer(event=seen.append, should_stop=lambda: (seen[-1].kind, seen[-1].step) == ("turn", step))
+    observer = Observer(event=seen.append, should_stop=lambda: (seen[-1].kind, seen[-1].step) == ("turn", step))
     with pytest.raises(Interrupted, match=f"interrupted at step {step};"):
         train.train(config, stripes, runs=tmp_path, name="stopped", observer=observer)
     run = Run(tmp_path / "stopped")

@@ -26,8 +26,7 @@ import numpy as np  # noqa: E402
 from jaxquard import cli  # noqa: E402
 from jaxquard.config import Config  # noqa: E402
 from jaxquard.data import Dataset, load  # noqa: E402
-from jaxquard.runs import checkpoint  # noqa: E402
-from jaxquard.runs import train as training  # noqa: E402
+from jaxquard.runs import checkpoint, train  # noqa: E402
 from jaxquard.runs.directory import Run  # noqa: E402
 
 HOLDER = "holder.json"  # who died about to remove it leaves it behind; without the lock it means nothing
@@ -83,9 +82,9 @@ def train_or_resume(root: Path, name: str = "run") -> None:
     """What a person types again after every crash: resume the run if it is there, else start it."""
     run = Run(root / name)
     if run.path.exists():
-        training.resume(run, dataset(), checkpoint_every=EVERY)
+        train.resume(run, dataset(), checkpoint_every=EVERY)
     else:
-        training.train(CONFIG, dataset(), runs=root, name=name, checkpoint_every=EVERY)
+        train.train(CONFIG, dataset(), runs=root, name=name, checkpoint_every=EVERY)
 
 
 @dataclass

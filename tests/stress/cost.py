@@ -12,7 +12,7 @@ from common import HOME, Row, in_child
 from jaxquard import recipes
 from jaxquard.config import Config
 from jaxquard.runs import directory
-from jaxquard.runs.train import CHECKPOINT_SECONDS, Keeper
+from jaxquard.runs.keeper import CHECKPOINT_SECONDS, Keeper
 from jaxquard.training import steps
 from jaxquard.training.fit import Event
 from jaxquard.training.program import make_program, start

@@ -183,7 +183,7 @@ CONTROLS = {
         lambda: passes("tests/cli", "damaged"),
     ),
     "NaN or infinity": Control(
-        put("jaxquard.runs.train.finite_weights", lambda finite: lambda ts: finite(ts) | True),
+        put("jaxquard.runs.keeper.finite_weights", lambda finite: lambda ts: finite(ts) | True),
         lambda: passes("tests/runs/test_divergence.py", "weights_lost_in_the_very_last_step"),
     ),
     "A constant column": Control(

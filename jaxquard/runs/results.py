@@ -1,0 +1,98 @@
+"""What a training came to. Needs no JAX, so that a finished run is read quickly."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxquard.errors import RunError
+from jaxquard.runs import journal
+from jaxquard.runs.directory import Run
+from jaxquard.runs.figures import Figure, swept, train_loss
+
+
+@dataclass
+class Seconds:
+    """Where the time went; `train` is stepping alone."""
+
+    data: float = 0.0
+    compile: float = 0.0
+    train: float = 0.0
+    evaluate: float = 0.0
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What a training came to: each figure has a value for each network; `diverged` lists those that diverged.
+
+    All are of the selected weights; under early stopping `train_loss`, too, is the best epoch's, not the last's. Test
+    figures are None where the training did not come to its end. `tta`: `{"name", "accuracy"}` over the config's views.
+    `already_finished`: the run to go on with had finished, and nothing was trained.
+    """
+
+    run: Run
+    parameters: int
+    epochs: int
+    train_loss: Figure
+    test_loss: Figure | None
+    test_accuracy: Figure | None
+    seconds: Seconds
+    diverged: tuple[int, ...] = ()
+    tta: dict[str, Any] | None = None
+    already_finished: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """As `train --json` has it; of one network there are no `seeds`, and `diverged` is true or false."""
+        config = self.run.config
+        seeds = [network.seed for network in config.networks()]
+        several = {"seeds": seeds} if len(seeds) > 1 else {}
+        return {
+            "run": self.run.id,
+            "recipe": config.recipe,
+            "dataset": config.dataset,
+            "parameters": self.parameters,
+            "epochs": self.epochs,
+            "seed": config.seed,
+            **several,
+            **swept(config),
+            "train_loss": self.train_loss,
+            "test_loss": self.test_loss,
+            "test_accuracy": self.test_accuracy,
+            "tta": self.tta and {"name": self.tta["name"], "test_accuracy": Figure(tuple(self.tta["accuracy"]))},
+            "seconds": {name: round(value, 3) for name, value in vars(self.seconds).items()},
+            "diverged": list(self.diverged) if several else bool(self.diverged),
+            "already_finished": self.already_finished,
+        }
+
+
+Named = str | Path | Run | TrainResult  # a model or a run, by name or path, the run itself, the result of training it
+
+
+def name_of(model: Named) -> str:
+    """The name or path of what was given."""
+    run = model.run if isinstance(model, TrainResult) else model
+    return os.fspath(run.path if isinstance(run, Run) else run)
+
+
+def evaluated(run: Run, test: journal.Line, parameters: int, seconds: Seconds, **more: Any) -> TrainResult:
+    """The result of a run that was trained to its end and then evaluated: `test` is that evaluation."""
+    lines = run.epochs()
+    trained, loss, accuracy = (Figure(tuple(each)) for each in (train_loss(run, lines), test["loss"], test["accuracy"]))
+    return TrainResult(run, parameters, len(lines), trained, loss, accuracy, seconds, tta=test.get("tta"), **more)
+
+
+def finished_result(run: Run) -> TrainResult | None:
+    """What a finished run came to; None for one that has not finished, or whose weights are lost. RunError where its
+    journal does not say.
+    """
+    from jaxquard.runs import checkpoint  # with JAX
+
+    finished = run.finished()
+    if not finished or checkpoint.newest(run.checkpoints, run.last_step())[1]:
+        return None
+    try:
+        seconds = Seconds(**{name: float(value) for name, value in finished["seconds"].items()})
+        test, diverged = journal.own_evaluation(run.evaluations()), tuple(finished["diverged"])
+        return evaluated(run, test, finished["parameters"], seconds, diverged=diverged, already_finished=True)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error
