@@ -20,6 +20,7 @@ from jaxquard.data import Dataset
 from jaxquard.data.dataset import build
 
 FILE = Path(__file__).with_name("curves.json")
+ONE_NAME = {"AMD64": "x86_64", "arm64": "aarch64"}  # what Windows and macOS call the processors that Linux calls so
 SAME, OTHER = 0.005, 0.02  # of the loss; a learning rate 1 % larger moves the original recipe's curve by 0.009
 EPOCHS = {"mlp": 5, "cnn": 2}
 EXAMPLES = {"mlp": 5120, "cnn": 1280}
@@ -52,7 +53,8 @@ def here() -> str:
     """This release and platform, such as "jax 0.10.1 cpu x86_64"."""
     import jax
 
-    return f"jax {jax.__version__} {jax.default_backend()} {platform.machine()}"
+    machine = platform.machine()
+    return f"jax {jax.__version__} {jax.default_backend()} {ONE_NAME.get(machine, machine)}"
 
 
 def made_up_data(examples: int) -> Dataset:
