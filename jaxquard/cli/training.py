@@ -117,10 +117,11 @@ def _train(
 
     from jaxquard import api
     from jaxquard.cli.display import TrainingDisplay
+    from jaxquard.runs.lock import stop_file
     from jaxquard.runs.train import Observer
 
     def begin(*facts: Any) -> None:
-        interrupts.training = True
+        interrupts.training, interrupts.stop_file = True, stop_file(facts[0].path)
         display.begin(*facts)
 
     with TrainingDisplay(quiet=quiet) as display:

@@ -18,11 +18,13 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from jaxquard import systems
 from jaxquard.errors import JaxquardError
 
 PATIENCE = 1.75  # seconds
+LOOK = 0.2  # seconds between two looks for the file that asks a training to stop
 INTERRUPTED = 130  # the exit code
 AT_ONCE = "stopped at once; the newest checkpoint is from before"
 NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # Windows has no SIGHUP, and SIGBREAK for Ctrl-Break
@@ -41,9 +43,10 @@ class Interrupted(JaxquardError):
 
 @dataclass
 class Interrupts:
-    """Whether a training is under way, which its owner says, and whether it was asked to stop."""
+    """Whether a training is running and the file that may ask it to stop, both from its owner; whether it was asked."""
 
     training: bool = False
+    stop_file: Path | None = None
     asked: bool = False
 
 
@@ -106,8 +109,7 @@ def saving_first() -> Iterator[Interrupts]:
 
 
 def _watch(ours: socket.socket, interrupts: Interrupts) -> None:
-    """The system sends a byte for each signal; an empty answer means that the body has come to its end."""
-    if not ours.recv(1):
+    if not _is_asked(ours, interrupts):
         return
     if not interrupts.training:
         leave()
@@ -119,3 +121,14 @@ def _watch(ours: socket.socket, interrupts: Interrupts) -> None:
         more = b"too late"
     if more:
         leave(message=AT_ONCE)
+
+
+def _is_asked(ours: socket.socket, interrupts: Interrupts) -> bool:
+    """Wait for a signal, for which the system sends a byte, or the file; False if the body ends first."""
+    ours.settimeout(LOOK)
+    while True:
+        try:
+            return bool(ours.recv(1))
+        except TimeoutError:
+            if interrupts.stop_file and interrupts.stop_file.exists():
+                return True

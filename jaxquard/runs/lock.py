@@ -1,16 +1,14 @@
-"""One training at a time in a run directory. The operating system drops the lock of a process that dies."""
+"""One training at a time in a run directory, and how to ask it to stop. The lock of a process that dies is free."""
 
 import contextlib
 import errno
 import json
 import os
 import shutil
-import signal
 import socket
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import filelock
 
@@ -19,17 +17,24 @@ from jaxquard.files import explained, temporary, write_atomically
 from jaxquard.runs import strict_json
 from jaxquard.systems import patiently
 
+LOOK = 0.5  # seconds for which a lock may be taken because somebody looks whether it is
+
 
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Hold a run's lock, or say at once who does."""
-    lock, holder = _acquired(run), run / "holder.json"
+    """Hold a run's lock. RunError naming the holder if another process has it.
+
+    `holder.json` exists while the lock is held; one without a lock is from a process that died.
+    """
+    lock, holder, request = _acquired(run, LOOK), run / "holder.json", stop_file(run)
     try:
-        write_atomically(holder, json.dumps(_myself()).encode())
+        patiently(request.unlink, True)  # it was for a process that died
+        write_atomically(holder, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         yield
     finally:
-        with contextlib.suppress(OSError):  # whoever comes next will write it anew
+        with contextlib.suppress(OSError):  # the next training replaces them
             patiently(holder.unlink)
+            patiently(request.unlink, True)
         lock.release()
 
 
@@ -46,6 +51,33 @@ def refuse_if_in_use(run: Path) -> None:
         pass
 
 
+def is_training(run: Path) -> bool:
+    """Whether a process of any machine trains the run at this moment."""
+    if not os.path.exists(run / "holder.json"):
+        return False
+    try:
+        refuse_if_in_use(run)
+    except RunError:
+        return True
+    return False
+
+
+def stop_file(run: Path) -> Path:
+    """The file whose existence asks the training of a run to save a checkpoint and stop, on every system."""
+    return run / "stop"
+
+
+def ask_to_stop(run: Path) -> None:
+    """Have the training of a run save a checkpoint and stop, which takes two seconds at most."""
+    with explained(run, "write"):
+        stop_file(run).touch()
+
+
+def is_asked_to_stop(run: Path) -> bool:
+    """Whether somebody called `ask_to_stop`."""
+    return os.path.exists(stop_file(run))
+
+
 def check_locks(root: Path) -> None:
     """JaxquardError unless files can be locked here: better before there is a run than after."""
     scratch = temporary(root / "lock")
@@ -60,25 +92,12 @@ def check_locks(root: Path) -> None:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
-def handles_sigterm(run: Path) -> bool:
-    """Whether the holder of a run's lock would outlive SIGTERM, and so could save what it has before it ends."""
-    try:
-        return strict_json.loads((run / "holder.json").read_bytes())["handles_sigterm"] is True
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-
-
-def _myself() -> dict[str, Any]:
-    handled = callable(signal.getsignal(signal.SIGTERM))
-    return {"pid": os.getpid(), "host": socket.gethostname(), "handles_sigterm": handled}
-
-
-def _acquired(run: Path) -> filelock.BaseFileLock:
+def _acquired(run: Path, patience: float = 0.0) -> filelock.BaseFileLock:
     lock = filelock.FileLock(run / "lock")
     with explained(run / "lock", "lock"), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # where the system has no flock, filelock makes do with the file, and warns
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=patience, poll_interval=0.01)
         except NotImplementedError as error:  # or, in older versions, does not
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
         except filelock.Timeout as error:

@@ -21,7 +21,7 @@ from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import Figure, train_loss
 from jaxquard.runs.interrupts import Interrupted
 from jaxquard.runs.keeper import Keeper, worth_keeping
-from jaxquard.runs.lock import check_locks, locked
+from jaxquard.runs.lock import check_locks, is_asked_to_stop, locked
 from jaxquard.runs.results import Seconds, TrainResult, evaluated, finished_result
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import accuracy, all_logits, commonest_confusion, mean_loss, mean_over_views
@@ -162,7 +162,7 @@ def _continue(
         _clock(seconds, event)
         keeper.keep(event)
         observer.event(event)
-        if observer.should_stop() and event.kind != "diverged":
+        if (observer.should_stop() or is_asked_to_stop(run.path)) and event.kind != "diverged":
             keeper.save(event)
             again = run.command("train", "--resume", run.id)
             raise Interrupted(f"interrupted at step {event.step}; go on with: {again}")

@@ -69,7 +69,7 @@ class Cursor:
 
 def is_lively(sight: Sight, since: float) -> bool:
     """Whether a run is under way, or its journal was written to since then."""
-    return sight.pid is not None or sight.written >= since
+    return sight.training or sight.written >= since
 
 
 class Listener:
@@ -79,7 +79,7 @@ class Listener:
         self.watch, self.reader, self.trainer = watch, reader, trainer
         sights, heard = watch.look(), Cursor.read(last_id)
         self.cursor = heard or Cursor(time.time(), {name: end_of_lines(sight) for name, sight in sights.items()})
-        news = heard.settle(sights) if heard else {name for name, sight in sights.items() if sight.pid is not None}
+        news = heard.settle(sights) if heard else {name for name, sight in sights.items() if sight.training}
         self.standing = {name: standing(sight) for name, sight in sights.items() if name not in news}
         self.jobs: dict[str, dict[str, Any]] = {}
 
@@ -132,7 +132,7 @@ class Listener:
 
 def standing(sight: Sight) -> tuple[Any, ...]:
     """What of a run makes news when it changes, besides its journal."""
-    return sight.pid, sight.dropped
+    return sight.training, sight.dropped
 
 
 def read_from(sight: Sight, offset: int) -> bytes:
@@ -147,7 +147,7 @@ def read_from(sight: Sight, offset: int) -> bytes:
 
 def end_of_lines(sight: Sight) -> int:
     """Where a journal's last whole line ends, somebody perhaps being at the next one."""
-    return sight.size if sight.pid is None else sight.run.journal_file.read_bytes().rfind(b"\n") + 1
+    return sight.size if not sight.training else sight.run.journal_file.read_bytes().rfind(b"\n") + 1
 
 
 def as_text(name: str, data: dict[str, Any], cursor: str) -> str:

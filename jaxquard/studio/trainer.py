@@ -1,14 +1,12 @@
 """Training asked for from the page: `jaxquard train` in a process and a session of its own, one at a time.
 
-It is steered as anybody would steer it, by SIGTERM (save a checkpoint and stop) and `--resume`, and read by what it
-writes, so that neither process needs the other to live. A training found under way, started in a terminal or by a
-studio before this one, is a job like any other. A job's id is its run's.
+The studio steers it by what every other program could use: a file that asks it to save a checkpoint and stop, and
+`--resume`. It reads what the training writes, so neither process needs the other to live. A training that was started
+in a terminal, or by an earlier studio, is a job like any other. A job's id is its run's.
 """
 
 import asyncio
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -26,11 +24,12 @@ from jaxquard.config import Config
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import directory
 from jaxquard.runs.interrupts import AT_ONCE, INTERRUPTED
-from jaxquard.runs.lock import handles_sigterm
+from jaxquard.runs.lock import ask_to_stop
 from jaxquard.studio import Studio
 from jaxquard.studio.learn import arguments, checked
 from jaxquard.studio.security import read_json, without_paths
-from jaxquard.studio.watch import ELSEWHERE, TICK, Watch, status_of
+from jaxquard.studio.watch import TICK, Watch, status_of
+from jaxquard.systems import OWN_SESSION
 
 JAXQUARD = [sys.executable, "-P", "-c", "from jaxquard.cli import main; main()"]
 MAX_JOBS = 100  # that are waiting, and again as many that have ended
@@ -49,6 +48,7 @@ class Job:
     arguments: list[str]
     until: int | None = None
     status: Status = "queued"
+    ended_early: bool = False  # before there was anything to save
     error: str | None = None
     process: subprocess.Popen[bytes] | None = None
     said: IO[bytes] | None = None
@@ -92,7 +92,7 @@ class Trainer:
         """Go on with a run that has stopped, or a job that was stopped before it had one: to the end, or an epoch."""
         with self._lock:
             sight, job = self.watch.look(afresh=True).get(name), self.jobs.get(name)
-            if (sight and sight.pid is not None) or (job and job.status in ("queued", *ACTIVE)):
+            if (sight and sight.training) or (job and job.status in ("queued", *ACTIVE)):
                 raise RunError(f"{name}: is training or waits to")
             if sight and status_of(sight) == "finished":
                 raise RunError(f"{name}: has finished; a longer training is a new run")
@@ -122,7 +122,7 @@ class Trainer:
         """See what has begun and ended, and start what comes next."""
         with self._lock:
             for name, sight in self.watch.look().items():
-                if sight.pid is not None and not (name in self.jobs and self.jobs[name].status in ACTIVE):
+                if sight.training and not (name in self.jobs and self.jobs[name].status in ACTIVE):
                     self.jobs[name] = Job(name, ["--resume", name], status="running")
             active = [job for job in self.jobs.values() if job.status in ACTIVE]
             for job in active:
@@ -166,7 +166,7 @@ class Trainer:
             # no pipe, which would break when the studio is killed
             job.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _conclude
             job.process = subprocess.Popen(
-                [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, start_new_session=True
+                [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, **OWN_SESSION
             )
             job.status = "running"
         except OSError as error:
@@ -175,23 +175,18 @@ class Trainer:
                 job.said.close()
 
     def _terminate(self, job: Job) -> None:
-        if job.process:
-            job.process.terminate()
-            return
         sight = self.watch.look(afresh=True).get(job.run)
-        if sight and sight.pid == ELSEWHERE:
-            raise RunError(f"{job.run}: is trained on another machine")
-        if sight and sight.pid:
-            if not handles_sigterm(sight.run.path):
-                raise RunError(f"{job.run}: is trained by a program that would lose it if told to stop; stop it there")
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(sight.pid, signal.SIGTERM)
+        if sight and sight.training:
+            ask_to_stop(sight.run.path)
+        elif job.process:  # there is nothing to save yet
+            job.process.terminate()
+            job.ended_early = True
 
     def _has_ended(self, job: Job) -> bool:
         if job.process:
             return job.process.poll() is not None
         sight = self.watch.look().get(job.run)
-        return sight is None or sight.pid is None
+        return sight is None or not sight.training
 
     def _conclude(self, job: Job) -> None:
         """How a training ended: by what it wrote down, else by what was wanted, else by what its process said."""
@@ -203,7 +198,7 @@ class Trainer:
         if job.process:
             code = job.process.returncode
             saved = code in (0, INTERRUPTED) and said != AT_ONCE
-            saved |= code == -signal.SIGTERM and came_to != "interrupted"  # before there was anything to save
+            saved |= job.ended_early and said is None and came_to != "interrupted"
         else:
             saved = came_to == "stopped"
         if came_to == "finished":

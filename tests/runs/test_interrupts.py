@@ -40,6 +40,15 @@ def test_one_that_listens_stops_by_itself(number):
     assert (process.returncode, out, err) == (0, "saved\n", "")
 
 
+def test_a_file_asks_as_a_signal_does(tmp_path):
+    script = f"import pathlib, time\nfile = pathlib.Path({str(tmp_path / 'stop')!r})\n"
+    script += WILLING.replace("    print", "    interrupts.stop_file = file\n    print")
+    with start(script) as process:
+        (tmp_path / "stop").touch()
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, "saved\n", "")
+
+
 def test_one_that_does_not_listen_is_stopped():
     with start(UNWILLING) as process:
         process.send_signal(signal.SIGTERM)

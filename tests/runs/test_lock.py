@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from jaxquard.errors import JaxquardError, RunError
-from jaxquard.runs.lock import check_locks, handles_sigterm, locked, refuse_if_in_use
+from jaxquard.runs.lock import ask_to_stop, check_locks, is_asked_to_stop, locked, refuse_if_in_use
 
 HOLD = "import sys; from pathlib import Path; from jaxquard.runs.lock import locked\n"
 HOLD += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
@@ -58,16 +58,15 @@ def test_another_process_is_named_and_once_killed_holds_nobody_up(tmp_path):
         pass
 
 
-def test_the_holder_says_whether_it_would_outlive_sigterm(tmp_path):
-    assert not handles_sigterm(tmp_path)
-    before = signal.getsignal(signal.SIGTERM)
-    try:
-        for handler, handled in ((signal.SIG_DFL, False), (signal.SIG_IGN, False), (lambda *_: None, True)):
-            signal.signal(signal.SIGTERM, handler)
-            with locked(tmp_path):
-                assert handles_sigterm(tmp_path) is handled
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def test_a_training_is_asked_to_stop_by_a_file_which_it_removes(tmp_path):
+    with locked(tmp_path):
+        assert not is_asked_to_stop(tmp_path)
+        ask_to_stop(tmp_path)
+        assert is_asked_to_stop(tmp_path)
+    assert not is_asked_to_stop(tmp_path)
+    ask_to_stop(tmp_path)  # of a training that then died
+    with locked(tmp_path):
+        assert not is_asked_to_stop(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": 1}', '{"pid": "x", "host": ""}'])

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.check
 
 # A run as the page shows it, told its `detail` and its job; every request to steer it is refused.
 LIVE = """
-const refuse = async () => { throw new Error("mine: is trained on another machine"); };
+const refuse = async () => { throw new Error("mine: is not training"); };
 const live = new modules.live.Live("mine", { http: {}, announce() {} }, refuse);
 document.querySelector("main").append(live.element);
 const facts = { epoch: 7, epochs: 10, parameters: 5, networks: [{ seed: 0 }], journal: [], steps_per_epoch: 100 };
@@ -118,7 +118,7 @@ def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refu
         """,
         given={"job": {"job": "mine", "status": "running"}, "detail": {"status": "running"}},
     )
-    assert seen == ["the row", "Continue", "mine: is trained on another machine", "alert"]
+    assert seen == ["the row", "Continue", "mine: is not training", "alert"]
 
 
 @pytest.mark.parametrize(
