@@ -18,7 +18,7 @@ from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import Figure, figures
 from jaxquard.runs.interrupts import Interrupted
 from jaxquard.runs.keeper import is_snapshot_epoch
-from jaxquard.runs.lock import locked
+from jaxquard.runs.lock import ask_to_stop, locked
 from jaxquard.runs.train import Observer
 from jaxquard.training.evaluation import mean_over_views
 from jaxquard.training.fit import Event
@@ -63,6 +63,15 @@ def test_from_every_step_a_resumed_run_is_the_run_never_stopped(
             stops += 1
     assert stops >= 10
     assert_same_run(run, whole)
+
+
+def test_a_training_stops_where_a_file_asks_for_it(small, stripes, tmp_path, assert_same_run):
+    whole = train.train(small, stripes, runs=tmp_path, name="whole").run
+    ask = Observer(begin=lambda run, *_: ask_to_stop(run.path))
+    with pytest.raises(Interrupted, match="interrupted at step 0; go on with: jaxquard train --resume stopped"):
+        train.train(small, stripes, runs=tmp_path, name="stopped", observer=ask)
+    train.resume(Run(tmp_path / "stopped"), stripes)
+    assert_same_run(Run(tmp_path / "stopped"), whole)
 
 
 def test_from_a_checkpoint_asked_for_in_the_middle_of_an_epoch(small, stripes, tmp_path, trained, assert_same_run):

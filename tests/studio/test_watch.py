@@ -5,8 +5,6 @@ import subprocess
 import sys
 import threading
 
-import pytest
-
 from jaxquard.runs.directory import Run
 from jaxquard.runs.lock import is_training, locked
 from jaxquard.studio import watch
