@@ -14,8 +14,9 @@ Result = TypeVar("Result")
 
 WINDOWS = sys.platform == "win32"
 PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds
-# Options of subprocess.Popen: Ctrl-C in the terminal of the parent does not reach the child.
-OWN_SESSION: dict[str, Any] = {"creationflags": 0x200} if WINDOWS else {"start_new_session": True}
+NEW_GROUP = (
+    0x200 if WINDOWS else 0
+)  # of subprocess.Popen: Ctrl-C in the terminal of the parent does not reach the child
 SAFE = re.compile(r"[\w./\\:=+-]+", re.ASCII)  # what cmd.exe and PowerShell pass on without quotes
 LOCKED_BYTE = 1 << 40  # beyond the end of any file: Windows lets nobody read the bytes that are locked
 

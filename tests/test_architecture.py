@@ -34,7 +34,8 @@ ARROWS: dict[str, set[str]] = {
     "api": {"data", "config", "files", "recipes", "runs", "training"},
     "doctor": {"data", "files", "installed", "runs"},
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
-    "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "training"},
+    "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "systems"}
+    | {"training"},
     "cli": {"api", "charts", "compilation", "config", "data", "doctor", "files", "lessons", "recipes"}
     | {"installed", "runs", "streams", "studio", "sweeps", "systems", "training"},
     "__init__": {"api", "config", "data", "runs"},

@@ -29,7 +29,7 @@ from jaxquard.studio import Studio
 from jaxquard.studio.learn import arguments, checked
 from jaxquard.studio.security import read_json, without_paths
 from jaxquard.studio.watch import TICK, Watch, status_of
-from jaxquard.systems import OWN_SESSION
+from jaxquard.systems import NEW_GROUP
 
 JAXQUARD = [sys.executable, "-P", "-c", "from jaxquard.cli import main; main()"]
 MAX_JOBS = 100  # that are waiting, and again as many that have ended
@@ -166,7 +166,12 @@ class Trainer:
             # no pipe, which would break when the studio is killed
             job.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _conclude
             job.process = subprocess.Popen(
-                [*JAXQUARD, *words], stdin=nowhere, stdout=nowhere, stderr=job.said, **OWN_SESSION
+                [*JAXQUARD, *words],
+                stdin=nowhere,
+                stdout=nowhere,
+                stderr=job.said,
+                start_new_session=True,
+                creationflags=NEW_GROUP,
             )
             job.status = "running"
         except OSError as error:
