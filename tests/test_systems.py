@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -132,3 +133,10 @@ def test_the_doctor_knows_what_windows_lacks_where_jax_cannot_be_loaded():
 
     (check,) = doctor._attempt("JAX", check_jax)
     assert "Visual C++" in str(check.remedy)
+
+
+@pytest.mark.check
+def test_the_script_that_the_workflow_runs_on_every_system():
+    script = Path(__file__).with_name("systems.py")
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=600, check=False)
+    assert done.stdout.endswith("everything works\n"), done.stderr[-3000:]
