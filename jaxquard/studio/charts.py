@@ -4,6 +4,7 @@ import contextlib
 import math
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from jaxquard.charts import Chart, learning_curves, lines, theme
@@ -16,9 +17,9 @@ Group = dict[str, Any]  # a setting of a sweep: its `label`, and its `networks` 
 MOST = 400  # points in a line
 LINES = len(theme.COLORS)  # settings of a sweep that are drawn
 LAYERS = {
-    "gradients": ("grad_norm", "gradient", "How large the gradient is in each layer"),
-    "updates": ("update_norm", "update", "How far each layer's weights move in a step"),
-    "dead": ("dead", "share of dead units (%)", "Units that no longer react to any image"),
+    "gradients": ("grad_norm", "gradient", "How large the gradient is in each layer", True),
+    "updates": ("update_norm", "update", "How far each layer's weights move in a step", True),
+    "dead": ("dead", "share of dead units (%)", "Units that no longer react to any image", False),
 }
 FIRST = {"each layer": "the first layer", "any image": "any image, in the first layer"}
 
@@ -26,12 +27,10 @@ FIRST = {"each layer": "the first layer", "any image": "any image, in the first 
 def of_run(epochs: Sequence[Line], groups: Sequence[Group] = ()) -> list[dict[str, Any]]:
     """Every chart that a journal's epoch lines have figures for; a sweep's by setting, of layers the first alone."""
     epochs = thinned(epochs)
+    runs: Mapping[str, Sequence[Line]] = {"run": epochs}
     if len(groups) > 1:
         runs = {group["label"]: [of_networks(line, group["networks"]) for line in epochs] for group in groups}
-        layers = {name: lambda name=name: by_setting(runs, *LAYERS[name], log=name != "dead") for name in LAYERS}
-        return list(_with_figures(_learning(runs) | layers))
-    layers = {name: lambda name=name: by_layer(epochs, *LAYERS[name], log=name != "dead") for name in LAYERS}
-    return list(_with_figures(_learning({"run": epochs}) | layers))
+    return list(_with_figures(_learning(runs) | {name: partial(of_layers, runs, *LAYERS[name]) for name in LAYERS}))
 
 
 def groups_of(ranked: Sequence[dict[str, Any]]) -> list[Group]:
@@ -99,44 +98,33 @@ def _with_figures(charts: Mapping[str, Callable[[], Chart]]) -> Iterator[dict[st
             yield drawn(name, draw())
 
 
-def by_setting(runs: Mapping[str, Sequence[Line]], field: str, unit: str, title: str, *, log: bool) -> Chart:
-    """A figure of the first layer for each setting of a sweep, with a band where it has several networks."""
+def of_layers(runs: Mapping[str, Sequence[Line]], field: str, unit: str, title: str, log: bool) -> Chart:
+    """A journal's figure for each layer of one run, or for the first layer of each of several; a logarithmic axis, or
+    shares in per cent. Where there are several networks, a band goes from the lowest to the highest."""
+    several = len(runs) > 1
+    series, most = ("setting", 1) if several else ("layer", None)
     rows = [
         {
-            "setting": label,
+            series: label if several else f"layer {int(layer) + 1}",
             "epoch": line["epoch"],
-            **_mean(next(iter(line[field].values())), unit, 1.0 if log else 100.0),
+            **_mean(value, unit, 1.0 if log else 100.0),
         }
         for label, epochs in runs.items()
         for line in epochs
-        if line.get(field)
+        for layer, value in list(line.get(field, {}).items())[:most]
     ]
-    for words, instead in FIRST.items():
+    for words, instead in FIRST.items() if several else ():
         title = title.replace(words, instead)
-    return _lines(rows, unit, "setting", title, log)
-
-
-def by_layer(epochs: Sequence[Line], field: str, unit: str, title: str, *, log: bool) -> Chart:
-    """A journal's figure for each layer, with a band from lowest to highest where there are several networks."""
-    rows = [
-        {"layer": f"layer {int(layer) + 1}", "epoch": line["epoch"], **_mean(value, unit, 1.0 if log else 100.0)}
-        for line in epochs
-        for layer, value in line.get(field, {}).items()
-    ]
-    return _lines(rows, unit, "layer", title, log)
-
-
-def _lines(rows: Sequence[dict[str, Any]], unit: str, series: str, title: str, log: bool) -> Chart:
-    several = any(row["low"] != row["high"] for row in rows)
+    banded = any(row["low"] != row["high"] for row in rows)
     return lines(
         rows,
         x="epoch",
         y=unit,
         series=series,
-        band=("low", "high") if several else None,
+        band=("low", "high") if banded else None,
         log_y=log,
         title=title,
-        subtitle="Mean of the networks; band: from the lowest to the highest." if several else "",
+        subtitle="Mean of the networks; band: from the lowest to the highest." if banded else "",
     )
 
 

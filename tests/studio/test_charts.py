@@ -13,6 +13,10 @@ def line(epoch: int, **figures: object) -> dict:
     return {"epoch": epoch, "step": epoch, **figures}
 
 
+def of_layers(epochs):
+    return charts.of_layers({"run": epochs}, "dead", "share", "t", False)
+
+
 def test_a_chart_for_each_figure_that_there_is(get):
     found = get("/api/runs/slow/charts")["charts"]
     assert [one["name"] for one in found] == ["accuracy", "loss", "gradients", "updates", "dead"]
@@ -28,7 +32,7 @@ def test_a_run_that_has_not_ended_an_epoch_has_no_charts():
 
 
 def test_layers_are_numbered_from_one_and_networks_make_a_band():
-    chart = charts.by_layer([line(1, dead={"0": [0.1, None, 0.3], "1": [0.5]})], "dead", "share", "t", log=False)
+    chart = of_layers([line(1, dead={"0": [0.1, None, 0.3], "1": [0.5]})])
     first, second = chart.table
     assert (first["layer"], second["layer"]) == ("layer 1", "layer 2")
     assert [first[key] for key in ("share", "low", "high")] == pytest.approx([20, 10, 30])
@@ -44,9 +48,7 @@ def test_a_network_is_drawn_no_further_than_it_was_sound(tmp_path):
 
 
 def test_networks_that_are_all_lost_leave_a_gap():
-    chart = charts.by_layer(
-        [line(1, dead={"0": [0.0]}), line(2, dead={"0": [None, None]})], "dead", "share", "t", log=False
-    )
+    chart = of_layers([line(1, dead={"0": [0.0]}), line(2, dead={"0": [None, None]})])
     assert [row["share"] for row in chart.table] == [0.0, None]
 
 

@@ -101,7 +101,7 @@ def test_the_test_set_waits_for_a_click_that_says_it_is_recorded(page, server):
     part.get_by_role("button", name="Look at the test set (this is recorded)").click()
     expect(part).to_contain_text("200 test images, after epoch 4.")
     expect(part.get_by_role("button", name="Leave the test set")).to_be_focused()
-    expect(page.get_by_text("1–48 of 200 images", exact=True)).to_be_visible()
+    expect(page.locator("#view").get_by_text("1–48 of 200 images", exact=True)).to_be_visible()
     (line,) = record.read_text().removeprefix(before).splitlines()
     assert json.loads(line)["model"] == "hasty@1"
     page.goto("/#/mistakes/hasty@1")

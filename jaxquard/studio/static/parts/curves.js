@@ -59,17 +59,15 @@ function learning(epochs, members, name, unit, factor, title) {
 function byLayer(epochs, members, name, field, unit, factor, title) {
   const layers = Object.keys(epochs.at(-1)?.[field] ?? {});
   const log = name !== "dead";
-  const of = (layer, networks) => pointsOf(epochs, (line) => line[field]?.[layer], networks, factor, log);
-  if (members.length > 1) {
-    const series = members.map(({ label, networks }, i) =>
-      ({ name: label, label, points: of(layers[0], networks), color: colour(i) }));
-    return chart(name, title.replace(/each layer|any image/, (found) => FIRST[found]), unit, series, means(series, true), log);
-  }
-  const series = layers.map((layer, i) => {
-    const words = `layer ${Number(layer) + 1}`;
-    return { name: words, label: words, points: of(layer, members[0].networks), color: colour(i) };
+  const several = members.length > 1;
+  const shown = several ? members.map((member) => ({ ...member, layer: layers[0] }))
+    : layers.map((layer) => ({ label: `layer ${Number(layer) + 1}`, networks: members[0].networks, layer }));
+  const series = shown.map(({ label, networks, layer }, i) => {
+    const points = pointsOf(epochs, (line) => line[field]?.[layer], networks, factor, log);
+    return { name: label, label, points, color: colour(i) };
   });
-  return chart(name, title, unit, series, means(series, false), log);
+  const words = several ? title.replace(/each layer|any image/, (found) => FIRST[found]) : title;
+  return chart(name, words, unit, series, means(series, several), log);
 }
 
 const FIRST = { "each layer": "the first layer", "any image": "any image, in the first layer" };

@@ -22,6 +22,16 @@ export function labelled(words, control, ...beneath) {
   return h("div", { class: "field" }, h("label", { for: control.id }, words), control, beneath);
 }
 
+/** A control within its label. */
+export function field(words, control, look = "field") {
+  return h("label", { class: look }, words, control);
+}
+
+/** A list to choose from: `options` are values with their words. */
+export function select(attributes, options) {
+  return h("select", attributes, options.map(([value, words]) => h("option", { value }, words)));
+}
+
 /** What went wrong, or where it is said as soon as something does. */
 export function fault(...words) {
   return h("p", { class: "error", role: "alert" }, words);

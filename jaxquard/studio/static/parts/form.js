@@ -1,6 +1,6 @@
 // The form of a run: a recipe, and every setting of the package with its sentence, as the server describes them.
 
-import { h, labelled } from "./dom.js";
+import { h, labelled, select } from "./dom.js";
 import { spread } from "./words.js";
 
 const HELP = { dataset: "The images to learn from." }; // where the package's own sentence speaks of the command line
@@ -15,13 +15,13 @@ export class Form {
     this.settings = info.settings;
     this.fields = new Map(this.settings.map((setting) => [setting.name, new Field(setting, info.datasets)]));
     this.about = h("p", { class: "help", id: "recipe-help" });
-    const options = [...this.recipes.keys()].map((name) => h("option", { value: name }, name));
-    this.recipe = h("select", { id: "recipe", "aria-describedby": "recipe-help" }, options);
-    this.recipe.addEventListener("change", () => this.choose(this.recipe.value));
+    const names = [...this.recipes.keys()];
+    const onchange = () => this.choose(this.recipe.value);
+    this.recipe = select({ id: "recipe", "aria-describedby": "recipe-help", onchange }, names.map((name) => [name, name]));
     const groups = [...new Set(this.settings.map((setting) => setting.group))].map((name) => this.group(name));
     const recipe = labelled("Recipe to start from", this.recipe, this.about);
     this.element = h("div", { class: "knobs", oninput: () => this.touched(changed) }, recipe, groups);
-    if (this.recipes.size) this.choose(this.recipes.has("original") ? "original" : options[0].value);
+    if (this.recipes.size) this.choose(this.recipes.has("original") ? "original" : names[0]);
   }
 
   group(name) {
@@ -146,9 +146,9 @@ class Field {
 }
 
 function control({ name, type, choices, low, high, default: value }, datasets) {
-  if (type === "choice") return h("select", {}, choices.map((choice) => h("option", {}, choice)));
+  if (type === "choice") return select({}, choices.map((choice) => [choice, choice]));
   if (type === "bool") return h("input", { type: "checkbox" });
-  if (name === "dataset") return h("select", {}, datasets.map((set) => h("option", { value: set.name }, set.title)));
+  if (name === "dataset") return select({}, datasets.map((set) => [set.name, set.title]));
   const placeholder = value === null ? "automatic" : null;
   if (type !== "int" && type !== "float") return h("input", { autocomplete: "off", spellcheck: "false", placeholder });
   return h("input", { type: "number", step: type === "int" ? 1 : "any", min: low, max: high, placeholder });

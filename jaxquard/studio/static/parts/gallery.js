@@ -24,7 +24,7 @@ export function picture(png, words) {
  */
 export function gallery(images, { words, caption, open, href }) {
   const item = (image) => {
-    const shown = [picture(image.png, words(image)), caption && h("span", { "aria-hidden": "true" }, caption(image))];
+    const shown = [picture(image.png, words(image)), caption && h("span", { class: "caption", "aria-hidden": "true" }, caption(image))];
     if (open) return h("button", { type: "button", onclick: () => open(image) }, shown);
     return href ? h("a", { href: href(image) }, shown) : h("span", {}, shown);
   };

@@ -2,12 +2,11 @@
 
 import { draw, erase, tableOf } from "./chart.js";
 import { curves } from "./curves.js";
-import { attempt, clear, fault, h, labelled, scrolling } from "./dom.js";
+import { attempt, clear, fault, h, labelled, scrolling, select } from "./dom.js";
 import { Lazy, REST } from "./lazy.js";
 import { SERIES } from "./palette.js";
-import { chip, divergence, duration, ends, mean, percent, spread, written } from "./words.js";
+import { chip, count, divergence, duration, ends, mean, percent, spread, written } from "./words.js";
 
-const ORDER = ["accuracy", "loss", "gradients", "updates", "dead"];
 const QUIET = 10_000; // ms between two spoken sentences on progress
 const PACE = 25; // times as long as a frame took, the next one waits: the cores are the training's
 const LONGEST = 300; // ms that it waits at most: a busy machine is slow to draw, and the curve is to be live there, too
@@ -162,8 +161,6 @@ export class Live {
       ? curves(this.lines, groups, diverged)
       : (await this.http.get(`${this.path}/charts`)).charts;
     if (this.ended) return;
-    const place = ({ name }) => (ORDER.includes(name) ? ORDER.indexOf(name) : ORDER.length);
-    charts.sort((a, b) => place(a) - place(b));
     for (const { name } of charts.filter((chart) => !this.elements.has(chart.name))) {
       const element = h("section", { class: "card", "data-chart": name });
       this.elements.set(name, element);
@@ -205,7 +202,7 @@ function told(value, how, sweep) {
 }
 
 function size({ parameters, networks, sweep }) {
-  const each = parameters === null ? [] : [`${parameters.toLocaleString("en")} parameters`];
+  const each = parameters === null ? [] : [`${count(parameters)} parameters`];
   const shown = sweep ? "from the least to the greatest" : "whose mean is shown";
   return networks.length > 1 ? [...each, `${networks.length} networks, ${shown}`] : each;
 }
@@ -267,7 +264,7 @@ export class Weights {
     this.images = h("div", { class: "mosaic", role: "img", "aria-label": "The first layer’s weights" });
     this.sentence = h("p", { class: "muted note" });
     this.error = h("p", { class: "muted note" });
-    this.choice = h("select", { id: "network", onchange: () => this.ask(true) }, networks.map(option));
+    this.choice = select({ id: "network", onchange: () => this.ask(true) }, networks.map(option));
     const choose = networks.length > 1 && h("div", { class: "network" }, labelled("Network", this.choice));
     this.element = h("section", { class: "card" },
       h("div", { class: "row spread" }, h("h2", {}, "The weights"), choose), this.error, this.grid,
@@ -315,7 +312,7 @@ export class Weights {
 function option(network, index) {
   const { seed, ...swept } = network;
   const values = Object.entries(swept).map(([name, value]) => `, ${name} ${value}`);
-  return h("option", { value: index }, `${index}: seed ${seed}${values.join("")}`);
+  return [index, `${index}: seed ${seed}${values.join("")}`];
 }
 
 /** A layer's weights in the newest snapshot (line) over those at the start (grey); `when` says how new that is. */

@@ -1,10 +1,14 @@
 // The models that can be looked at, and the control that chooses one: shared by Inside, Mistakes and Draw.
 
-import { h } from "./dom.js";
+import { field, h, select } from "./dom.js";
 
-/** Every model, newest first. */
-export async function listModels(http) {
-  return (await http.get("/api/models")).models;
+/** Begins a view of models: its title, every model, newest first, and the one that is `asked` for, else the newest. */
+export async function begin(root, title, asked, http) {
+  const { models } = await http.get("/api/models");
+  root.append(h("h1", {}, title));
+  const train = h("a", { href: "#/learn" }, "Train one first");
+  if (!models.length) root.append(h("p", { class: "card" }, "There is no trained network yet. ", train, "."));
+  return { models, found: models.find(({ model }) => model === asked) ?? models[0] };
 }
 
 /** The address of what the server knows about a model. */
@@ -19,21 +23,14 @@ export function link(view, model, ...rest) {
 
 /** A labelled choice among models; `none` names the choice of no model, where there is one. */
 export function modelChoice(models, chosen, onchoose, { label = "Model", none } = {}) {
-  const options = models.map(({ model, title }) => h("option", { value: model }, title));
+  const options = models.map(({ model, title }) => [model, title]);
   const onchange = ({ target }) => onchoose(target.value);
-  const select = h("select", { onchange, value: chosen }, none && h("option", { value: "" }, none), options);
-  return h("label", { class: "field model" }, label, select);
+  return field(label, select({ onchange, value: chosen }, [...(none ? [["", none]] : []), ...options]), "field model");
 }
 
 /** What layer `k` of `count` is called: the server numbers them. */
 export function layerTitle(k, count) {
   return k < count - 1 ? `Hidden layer ${k + 1}` : "Logits";
-}
-
-/** What a view of models shows while there are none. */
-export function noModels() {
-  const train = h("a", { href: "#/learn" }, "Train one first");
-  return h("p", { class: "card" }, "There is no trained network yet. ", train, ".");
 }
 
 const allowed = new Set(); // models whose test set the reader asked for

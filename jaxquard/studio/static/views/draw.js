@@ -1,8 +1,8 @@
 // Draw: a picture drawn, chosen, dropped or pasted; every step of what the network received; what one or two models say.
 
-import { fill, h, scrolling } from "../parts/dom.js";
+import { field, fill, h, scrolling, select } from "../parts/dom.js";
 import { picture, SILENT } from "../parts/gallery.js";
-import { listModels, modelChoice, noModels } from "../parts/models.js";
+import { begin, modelChoice } from "../parts/models.js";
 import { percent } from "../parts/words.js";
 
 const BYTES = 64_000_000; // what the server takes
@@ -10,10 +10,9 @@ const BACKGROUNDS = { auto: "as it looks", light: "light", dark: "dark" };
 const FORMATS = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp";
 
 export async function show(root, [name], { http, announce }) {
-  const models = await listModels(http);
-  root.append(h("h1", {}, "Draw"));
-  if (!models.length) return root.append(noModels());
-  const chosen = [(models.find(({ model }) => model === name) ?? models[0]).model, ""];
+  const { models, found } = await begin(root, "Draw", name, http);
+  if (!found) return undefined;
+  const chosen = [found.model, ""];
   const seeing = new Map(); // how the picture is to be seen, as the server understands it
   const said = h("section", { class: "card", "aria-label": "What it says" });
   const nothing = async () => h("p", { class: "muted" }, "What the network makes of your picture appears here.");
@@ -50,10 +49,9 @@ export async function show(root, [name], { http, announce }) {
       if (event.dataTransfer.files.length) ask(event.dataTransfer.files[0]);
     },
   };
-  for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener);
-  return () => {
-    for (const [name, listener] of Object.entries(listeners)) document.removeEventListener(name, listener);
-  };
+  const left = new AbortController();
+  Object.entries(listeners).forEach(([type, listener]) => document.addEventListener(type, listener, left));
+  return () => left.abort();
 }
 
 /** The bytes of a file or a drawing. */
@@ -95,12 +93,11 @@ function upload(ask) {
 
 /** Controls for how a picture is seen; `choose` gets the option of the server and its value. */
 function ways(choose) {
-  const option = ([value, words]) => h("option", { value }, words);
-  const background = h("select", { onchange: ({ target }) => choose("background", target.value) },
-    Object.entries(BACKGROUNDS).map(option));
+  const onchange = ({ target }) => choose("background", target.value);
+  const background = select({ onchange }, Object.entries(BACKGROUNDS));
   const whole = h("input", { type: "checkbox", onchange: ({ target }) => choose("as_is", target.checked) });
   return h("div", { class: "row" },
-    h("label", { class: "field" }, "Its background is", background),
+    field("Its background is", background),
     h("label", { class: "option" }, whole, "look for no object, and invert nothing"));
 }
 
@@ -164,7 +161,7 @@ export class Sheet {
       h("div", { class: "sheet" }, this.canvas, this.cursor),
       h("p", { id: "sheet-help", class: "muted" }, HELP),
       h("div", { class: "row" },
-        h("label", { class: "field" }, "Width of the pen", this.width),
+        field("Width of the pen", this.width),
         h("label", { class: "option" }, this.rub, "rub out"),
         h("button", { type: "button", class: "small", onclick: () => this.anew() }, "New sheet")));
     this.listen();

@@ -1,25 +1,23 @@
 // Inside: held-out images, the way of one of them through the network, and what single neurons look for.
 
-import { fill, h, scrolling } from "../parts/dom.js";
+import { field, fill, h, scrolling, select } from "../parts/dom.js";
 import { gallery, picture, verdict } from "../parts/gallery.js";
-import { address as addressOf, layerTitle, link, listModels, modelChoice, noModels, partPanel, query } from "../parts/models.js";
+import { address as addressOf, begin, layerTitle, link, modelChoice, partPanel, query } from "../parts/models.js";
 import { count, decimal } from "../parts/words.js";
 
 const PAGE = 48;
 const ORDERS = [["index", "as in the file"], ["confidence", "least sure first"], ["-confidence", "surest first"]];
 
 export async function show(root, [asked, index], { http, go, announce, again }) {
-  const models = await listModels(http);
-  root.append(h("h1", {}, "Inside"));
-  if (!models.length) return root.append(noModels());
-  const model = models.find((one) => one.model === asked) ?? models[0];
-  const { model: name, classes, networks } = model;
+  const { models, found } = await begin(root, "Inside", asked, http);
+  if (!found) return undefined;
+  const { model: name, classes, networks } = found;
   const choice = modelChoice(models, name, (chosen) => go(link("inside", chosen)));
   if (networks > 1) {
     const which = `This model is the average of ${networks} networks: choose one of them to look inside.`;
     return root.append(choice, h("p", { class: "card" }, which));
   }
-  const part = partPanel(model, () => {
+  const part = partPanel(found, () => {
     history.replaceState(null, "", link("inside", name)); // the image of that number is another one
     again();
   });
@@ -90,9 +88,7 @@ function asFraction([name, value]) {
 
 /** The form whose fields are the server's own names for what it can filter by. */
 function filters(classes, onchange) {
-  const field = (label, control) => h("label", { class: "field" }, label, control);
-  const option = ([value, words]) => h("option", { value }, words);
-  const choice = (label, name, options) => field(label, h("select", { name }, options.map(option)));
+  const choice = (label, name, options) => field(label, select({ name }, options));
   const any = [["", "any"]];
   const named = [...any, ...classes.map((name) => [name, name])];
   const number = { type: "number", min: 0, max: 100, step: "any", placeholder: "any" };
@@ -145,7 +141,12 @@ function layerPart(layer, title, neuron) {
   const words = `${inWords(layer)} ${layer.sentence}`;
   return h("div", { class: "layer" },
     h("h4", {}, title),
-    channels ? channelImages(channels, show) : cells(values, limit, words, show),
+    channels
+      ? gallery(channels.map((png, unit) => ({ png, unit })), {
+        words: ({ unit }) => `channel ${unit}`,
+        open: ({ unit }) => show(unit),
+      })
+      : cells(values, limit, words, show),
     h("p", { class: "muted" }, words),
     values && strongest(values, show));
 }
@@ -155,11 +156,6 @@ function inWords({ shape, units, values }) {
   const silent = values.filter((value) => value === 0).length;
   const shown = values.length < units ? `The first ${values.length} of ${units} units` : `${units} units`;
   return `${shown}${silent ? `, ${silent} of them silent` : ""}.`;
-}
-
-function channelImages(channels, show) {
-  const images = channels.map((png, unit) => ({ png, unit }));
-  return gallery(images, { words: ({ unit }) => `channel ${unit}`, open: ({ unit }) => show(unit) });
 }
 
 function strongest(values, show) {
@@ -231,8 +227,7 @@ function colour(value) {
 /** The panel (`element`), and `show(layer, unit)`, which turns it to a neuron. */
 export async function neuronPanel(model, { http, open, announce }) {
   const { layers } = await http.get(`${addressOf(model, "neurons")}${query(model)}`);
-  const option = ({ name }, k) => h("option", { value: name }, layerTitle(k, layers.length));
-  const layer = h("select", { name: "layer" }, layers.map(option));
+  const layer = select({ name: "layer" }, layers.map(({ name }, k) => [name, layerTitle(k, layers.length)]));
   const unit = h("input", { name: "unit", type: "number", min: 0, value: 0 });
   const shown = h("div", { class: "stack" });
   const load = () => {
@@ -251,8 +246,7 @@ export async function neuronPanel(model, { http, open, announce }) {
     h(
       "form",
       { class: "row", onchange: load, onsubmit: (event) => event.preventDefault() },
-      h("label", { class: "field" }, "Layer", layer),
-      h("label", { class: "field" }, "Unit", unit),
+      field("Layer", layer), field("Unit", unit),
     ),
     shown,
   );
@@ -268,8 +262,10 @@ export async function neuronPanel(model, { http, open, announce }) {
 function neuron({ weights, incoming, exciting, sentence }, open) {
   return [
     h("p", {}, sentence),
-    weights && weightsFigure(weights),
-    incoming && incomingList(incoming),
+    weights && figure(weights.png, ["Its weights. ", weights.sentence], "Its weights"),
+    incoming && h("h3", {}, "The units before it that it listens to most"),
+    incoming && h("ul", { class: "inline" }, // a neuron further in has no picture: what it listens to are neurons
+      incoming.map(({ unit, weight }) => h("li", {}, `unit ${unit}: ${decimal(weight)}`))),
     h("h3", {}, "The images that excite it most"),
     gallery(exciting, {
       words: ({ index, label, activation }) => `Image ${index}: ${label}, activation ${decimal(activation)}`,
@@ -277,14 +273,4 @@ function neuron({ weights, incoming, exciting, sentence }, open) {
       open: ({ index }) => open(index),
     }),
   ];
-}
-
-function weightsFigure({ png, sentence }) {
-  return h("figure", {}, picture(png, "Its weights"), h("figcaption", {}, "Its weights. ", sentence));
-}
-
-/** A neuron further in has no picture: what it listens to are neurons. */
-function incomingList(incoming) {
-  const items = incoming.map(({ unit, weight }) => h("li", {}, `unit ${unit}: ${decimal(weight)}`));
-  return [h("h3", {}, "The units before it that it listens to most"), h("ul", { class: "inline" }, items)];
 }

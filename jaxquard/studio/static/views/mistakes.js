@@ -1,19 +1,17 @@
 // Mistakes: which classes are taken for which, whether confidence can be believed, and what a disturbance does.
 
 import { draw, erase } from "../parts/chart.js";
-import { fill, h } from "../parts/dom.js";
+import { field, fill, h } from "../parts/dom.js";
 import { gallery, verdict } from "../parts/gallery.js";
-import { address, link, listModels, modelChoice, noModels, partPanel, query } from "../parts/models.js";
+import { address, begin, link, modelChoice, partPanel, query } from "../parts/models.js";
 import { count, decimal, percent } from "../parts/words.js";
 
 const SHOWN = 60;
 const DISTURBANCES = ["noise", "rotation", "shift"];
 
 export async function show(root, [name], { http, go, again }) {
-  const models = await listModels(http);
-  root.append(h("h1", {}, "Mistakes"));
-  if (!models.length) return root.append(noModels());
-  const found = models.find((one) => one.model === name) ?? models[0];
+  const { models, found } = await begin(root, "Mistakes", name, http);
+  if (!found) return undefined;
   const { model } = found;
   const part = partPanel(found, again);
   const charts = [h("div"), h("div"), h("div")];
@@ -22,9 +20,10 @@ export async function show(root, [name], { http, go, again }) {
   await fill(judged, async () => {
     const summary = await http.get(`${address(model, "summary")}${query(model)}`);
     part.say(summary.said);
+    summary.charts.forEach((chart, i) => draw(charts[i], chart)); // calibration, abstention
     return [
       confusion(model, summary, http),
-      h("div", { class: "grid" }, calibration(summary, charts[0]), abstention(summary, charts[1])),
+      h("div", { class: "grid" }, section("Can its confidence be believed?", charts[0]), abstention(summary, charts[1])),
       robustness(model, charts[2], http),
     ];
   });
@@ -57,13 +56,8 @@ async function cellImages(model, truth, predicted, total, http) {
   ];
 }
 
-function calibration({ charts }, place) {
-  draw(place, charts.find(({ name }) => name === "calibration"));
-  return section("Can its confidence be believed?", place);
-}
-
 /** What is gained and what is lost when the network may decline to answer. */
-function abstention({ abstention: trade, charts, n }, place) {
+function abstention({ abstention: trade, n }, place) {
   const told = h("output", { class: "told" });
   const tell = () => {
     const { threshold, coverage, accuracy } = trade[slider.valueAsNumber];
@@ -75,9 +69,7 @@ function abstention({ abstention: trade, charts, n }, place) {
   const slider = h("input", { type: "range", min: 0, max: trade.length - 1, oninput: tell });
   slider.value = Math.floor(0.9 * trade.length);
   tell();
-  draw(place, charts.find(({ name }) => name === "abstention"));
-  const field = h("label", { class: "field" }, "How sure it must be to answer", slider);
-  return section("What if it may decline to answer?", field, told, place);
+  return section("What if it may decline to answer?", field("How sure it must be to answer", slider), told, place);
 }
 
 function robustness(model, chart, http) {
