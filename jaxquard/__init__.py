@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jaxquard.errors import JaxquardError
     from jaxquard.runs.comparing import compare
     from jaxquard.runs.directory import Run
-    from jaxquard.runs.evaluating import Evaluations
-    from jaxquard.runs.predicting import Predictions
     from jaxquard.runs.results import TrainResult
     from jaxquard.runs.train import Observer
 
@@ -26,10 +24,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
-    "Evaluations",
     "JaxquardError",
     "Observer",
-    "Predictions",
     "Run",
     "TrainResult",
     "compare",
@@ -42,10 +38,8 @@ __all__ = [
 
 _HOMES = {
     "Config": "config",
-    "Evaluations": "runs.evaluating",
     "JaxquardError": "errors",
     "Observer": "runs.train",
-    "Predictions": "runs.predicting",
     "Run": "runs.directory",
     "TrainResult": "runs.results",
     "compare": "runs.comparing",

@@ -1,7 +1,4 @@
-"""What `--sweep` says, as configs: a swept scalar is several networks of one run, any other setting several runs.
-
-Knows nothing but configs.
-"""
+"""`--sweep` as configs: a swept scalar makes several networks of one run, any other setting several runs."""
 
 import itertools
 import math
@@ -25,9 +22,9 @@ def parse(texts: Iterable[str]) -> dict[str, tuple[Any, ...]]:
 
 
 def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any, ...]]) -> list[Config]:
-    """`base` changed by what is `given`, swept scalars included; a config for each combination of other swept settings.
+    """`base` with the `given` settings and swept scalars: a config for each combination of the other swept settings.
 
-    Those make other programs, so they make runs of their own; what they are chosen by is held out.
+    Other settings need other programs, so each combination is a run. The choice among runs needs held-out images.
     """
     for name in swept:
         if name not in _SETTINGS:
@@ -37,11 +34,11 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
     scalars, shapes = tuple((name, values) for name, values in swept.items() if name in SCALARS), shapes_of(swept)
     for name, values in shapes.items():
         if len(set(values)) < len(values):
-            raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
+            raise UsageError(f"sweep: {name} has a value twice; for several networks of each value, use seeds")
     if shapes:
         given = {"validation": "auto" if base.validation is None else base.validation, **given}
         if 0 in (given["validation"], *shapes.get("validation", ())):
-            raise UsageError("validation: a sweep chooses by validation data; it cannot be 0")
+            raise UsageError("validation: a sweep chooses by validation data, so it cannot be 0")
     if scalars:
         given = {**given, "sweep": scalars}
     combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
@@ -53,12 +50,12 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
 
 
 def shapes_of(swept: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """The swept settings that make a run of each value."""
+    """The swept settings that make one run for each value."""
     return {name: values for name, values in swept.items() if name not in SCALARS}
 
 
 def remaining(shapes: Mapping[str, tuple[Any, ...]], done: int) -> list[dict[str, tuple[Any, ...]]]:
-    """The sweeps that together make all combinations of `shapes` but the first `done`, in their order."""
+    """Sweeps that together make all combinations of `shapes` except the first `done`, in order."""
     if not shapes:
         return [{}] if done == 0 else []
     (name, values), inner = next(iter(shapes.items())), dict(itertools.islice(shapes.items(), 1, None))
@@ -104,7 +101,7 @@ def _layers(text: str) -> tuple[int, ...]:
 
 
 def _value(text: str) -> Any:
-    """A number, true or false, or a word: what it looks like."""
+    """A number, true or false, or a word."""
     try:
         return number(text)
     except ValueError:

@@ -12,13 +12,12 @@ import jaxquard
 PACKAGE = Path(jaxquard.__file__).parent
 
 # room -> the rooms it may import. EVERYWHERE may be imported by all; a room may always import itself.
-EVERYWHERE = {"errors", "arguments", "naming", "strict_json"}
+EVERYWHERE = {"errors", "arguments", "naming"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "systems": set(),
     "arguments": set(),
     "naming": set(),
-    "strict_json": set(),
     "nn": set(),
     "optim": set(),
     "files": {"systems"},
@@ -26,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "streams": set(),
     "data": {"files", "installed"},
     "config": {"files"},
-    "compilation": {"files", "systems"},
+    "compilation": {"files"},
     "charts": {"files", "installed"},
     "training": {"nn", "optim", "data", "config"},
     "runs": {"training", "nn", "data", "config", "files", "systems"},

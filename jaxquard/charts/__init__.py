@@ -1,7 +1,7 @@
 """Journals and results become charts: plain Python and NumPy data in, a `Chart` out, `save` to PNG, SVG or HTML.
 
-Drawing never trains and never reads a run: whoever has the figures hands them over. A chart is a Vega-Lite description
-held in a dictionary, so making one needs nothing installed; only `save` needs the extra `jaxquard[charts]`.
+Drawing never trains and never reads a run: the caller passes the figures. A chart is a Vega-Lite description in a
+dictionary. Only `save` needs the extra `jaxquard[charts]`.
 """
 
 from jaxquard.charts.card import training_card

@@ -1,7 +1,6 @@
-"""The README's first picture: one run on one sheet, every part of it real output.
+"""The README's first picture: one run on one sheet, all of it real output.
 
-How it learned, what its first layer looks for, what it said about the first test images, and where it was surest
-and wrong.
+Learning curves, weights of the first layer, predictions for the first test images, and the most confident mistakes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,10 +31,10 @@ def training_card(
 ) -> Chart:
     """One run on one sheet, about 1,000 pixels wide.
 
-    `records`: its journal. `images`: (n, height, width) uint8, `labels`: (n,) and `probabilities`: (n, classes), the
-    whole test set, of which the first images and the most confident mistakes are shown. `weights`: (height·width,
-    units), the first layer's, or what training changed in them (say which in `weights_title`); the units where they
-    are largest are shown. Raises UsageError when the arrays disagree.
+    `records`: its journal. `images`: (n, height, width) uint8, `labels`: (n,) and `probabilities`: (n, classes), of the
+    whole test set; the first images and the most confident mistakes are shown. `weights`: (height·width, units), of the
+    first layer, or their change by training (`weights_title` says which); the units with the largest are shown. Raises
+    UsageError if the numbers of images, labels and probabilities differ.
     """
     if not len(images) == len(labels) == len(probabilities):
         raise UsageError(f"{len(images)} images, {len(labels)} labels, {len(probabilities)} rows of probabilities")
@@ -49,9 +48,9 @@ def training_card(
         strips.append(_strip(images, worst, verdicts, "Where it was surest, and wrong"))
     view = {"vconcat": [{"hconcat": top}, *strips], "spacing": 20}
     accuracy = theme.percent(float(np.mean(probabilities.argmax(axis=1) == labels)), 2)
-    told = "; ".join(verdicts[i].replace("\n", ", ") for i in first)
+    said = "; ".join(verdicts[i].replace("\n", ", ") for i in first)
     summary = f"{title}. {accuracy} of {len(images):,} test images right."
-    description = f"{summary} {curve.description} First test images: {told}."
+    description = f"{summary} {curve.description} First test images: {said}."
     return Chart(title, f"{subtitle} {curve.subtitle}", description, view, curve.table, WIDTH)
 
 

@@ -1,4 +1,4 @@
-"""What every chart is, and the one place that draws: a Vega-Lite description with its words and its figures."""
+"""A chart: a Vega-Lite description with its texts and figures; and the only code that draws one."""
 
 import html
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ SUFFIXES = (".png", ".svg", ".html")
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawing (`view`, a Vega-Lite view `width` pixels wide) with the words and the figures that go with it.
+    """A drawing (`view`, a Vega-Lite view `width` pixels wide) with its texts and figures.
 
-    `description` is the alternative text: what a reader who cannot see the drawing needs to know.
-    `table` holds the figures drawn, ready to read: one dictionary a row, the same columns in each.
+    `description` is the alternative text for readers who cannot see the drawing. `table` has the figures: one
+    dictionary a row, with the same columns in each.
     """
 
     title: str
@@ -32,7 +32,7 @@ class Chart:
 
     @property
     def spec(self) -> dict[str, Any]:
-        """The complete Vega-Lite description; a browser with Vega draws it as it stands."""
+        """The complete Vega-Lite description, ready for a browser with Vega."""
         heading = theme.wrap(self.title, self.width, letter=9.5)
         return {
             "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
@@ -49,8 +49,8 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool 
     """Write `chart` as PNG, SVG or self-contained HTML, by the path's suffix; with none of these, PNG and SVG.
 
     `scale` is PNG pixels per pixel of the description. Returns the paths written, each whole or not at all. Raises
-    UsageError when a file is already there (unless `overwrite`), JaxquardError when the extra is not installed or a
-    file cannot be written.
+    UsageError if a file exists (unless `overwrite`), JaxquardError if the extra is not installed or a file cannot be
+    written.
     """
     paths = paths_of(path, overwrite=overwrite)
     for p in paths:
@@ -59,7 +59,7 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool 
 
 
 def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """What `save` would write; UsageError, better before a long work than after it, where it would not."""
+    """The files that `save` would write. UsageError if it would refuse; a long job asks before it starts."""
     path = Path(expanded(path))
     if not path.name:
         raise UsageError(f"{path}: a folder; give the name of a file, such as chart.svg")
@@ -76,7 +76,7 @@ def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
 
 
 def need_renderer() -> None:
-    """JaxquardError where the extra that draws is not installed: better before a training than after it."""
+    """JaxquardError if the extra that draws is not installed; a training asks before it starts."""
     if find_spec("vl_convert") is None:
         raise JaxquardError(f"charts need the extra that draws them: {how_to_add('charts')}")
 
@@ -93,13 +93,13 @@ def _render(chart: Chart, suffix: str, scale: float) -> bytes:
 
 
 def _described(svg: str, chart: Chart) -> str:
-    """The SVG with its title and alternative text inside, which the renderer leaves out."""
+    """The SVG with title and alternative text, which the renderer leaves out."""
     words = f"<title>{html.escape(chart.title)}</title><desc>{html.escape(chart.description)}</desc>"
     return svg.replace(">", f">{words}", 1)
 
 
 def data_table(chart: Chart) -> str:
-    """The figures of a chart as a Markdown table, for readers who cannot see it or want to check it."""
+    """The figures of a chart as a Markdown table."""
     columns = list(chart.table[0])
     head = [_row([_cell(c) for c in columns]), _row(["---"] * len(columns))]
     return "\n".join(head + [_row([_cell(row[c]) for c in columns]) for row in chart.table]) + "\n"
@@ -110,7 +110,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _cell(value: object) -> str:
-    """One cell: four significant digits, `–` for what is missing, nothing that breaks the table."""
+    """One cell: four significant digits, `–` for a missing value, and nothing that breaks the table."""
     if value is None:
         return "–"
     text = f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -1,4 +1,4 @@
-"""How a run learned: its journal as curves, one network or many."""
+"""The learning curves of runs, from their journals."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -27,7 +27,7 @@ def learning_curves(
     """Accuracy (in %) or loss by epoch on training and validation data, from journal records by run name.
 
     A value is a list, one for each network (drawn as mean and band, lowest to highest or ±1 standard deviation), or
-    None. Networks whose value is not finite are left out of the mean, and the subtitle says so.
+    None. The mean leaves out networks whose value is not finite, and the subtitle says so.
     """
     several = len(runs) > 1
     unit = "accuracy (%)" if metric == "accuracy" else "loss (cross-entropy)"
@@ -49,7 +49,7 @@ def learning_curves(
 
 
 def _rows(prefix: str, records: Sequence[Record], metric: str, unit: str, band: str) -> list[dict[str, Any]]:
-    """One row for each split and epoch, with what its networks say together."""
+    """One row for each split and epoch, over all networks."""
     rows = []
     for split, name in SPLITS.items():
         for record in records:
@@ -76,7 +76,7 @@ def _summary(given: Sequence[Any], unit: str, factor: float, band: str) -> dict[
 
 
 def _explain(rows: list[dict[str, Any]], band: str, several: bool) -> str:
-    """The sentence under the title: what line, band and dash mean, and what is missing."""
+    """The sentence under the title: the meaning of line, band and dash, and what is missing."""
     networks = max(row["networks"] + row["lost"] for row in rows)
     width = "from the lowest to the highest" if band == "range" else "±1 standard deviation"
     said = [
@@ -94,9 +94,9 @@ def _explain(rows: list[dict[str, Any]], band: str, several: bool) -> str:
 
 
 def _styles(rows: list[dict[str, Any]], runs: list[str], unit: str) -> dict[str, Style]:
-    """One run: a colour, mark and dash for each split. Several: colour and mark tell the run, dash the split.
+    """One run: a colour, mark and dash for each split. Several: a colour and mark for each run, a dash for each split.
 
-    Of several runs only one line each is named: the validation curve, where there is one.
+    Of several runs only one line each has a name: the validation curve, if there is one.
     """
     last = {row["series"]: row[unit] for row in rows if row[unit] is not None}
     alone = theme.styles(list(last))

@@ -1,4 +1,4 @@
-"""Results side by side: a mean with its interval, each seed's own value, and a line for what is to be beaten."""
+"""Results side by side: a mean with its interval, each seed's own value, and a line for a figure to beat."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,9 @@ def dot_plot(
 ) -> Chart:
     """One line a row, from `{"name": str, "values": [one for each seed]}`, in the order given.
 
-    A row's `low` and `high` replace mean ± 1 standard deviation (n − 1); `interval` is the sentence that says what they
-    are. Values are in the unit that `x_title` names (accuracies in %). `reference` is a value and its name; `zero`
-    starts the axis at 0. Raises UsageError for no rows, or a row without finite values.
+    A row's `low` and `high` replace mean ± 1 standard deviation (n − 1); `interval` is the sentence that explains
+    them. Values are in the unit of `x_title` (accuracies in %). `reference` is a value and its name; `zero` starts the
+    axis at 0. Raises UsageError for no rows, or a row without finite values.
     """
     figures = [_figures(row) for row in rows]
     if not figures:
@@ -41,9 +41,9 @@ def dot_plot(
         {"name": f["name"], f"mean {x_title}": f["mean"], "low": f["low"], "high": f["high"], "n": len(f["values"])}
         for f in figures
     ]
-    told = "; ".join(f"{f['name']} {f['mean']:.{digits}f}" for f in figures)
+    means = "; ".join(f"{f['name']} {f['mean']:.{digits}f}" for f in figures)
     against = f" Line at {reference[0]:g}: {reference[1]}." if reference else ""
-    description = f"Dot plot of {x_title}. Means: {told}.{against}"
+    description = f"Dot plot of {x_title}. Means: {means}.{against}"
     return Chart(title, " ".join(filter(None, words)), description, view, table, width + _margin(figures))
 
 

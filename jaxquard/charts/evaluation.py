@@ -1,4 +1,4 @@
-"""How well a network judges: which classes it confuses, and whether its confidence can be believed."""
+"""The evaluation of a network: which classes it confuses, and whether its confidence is correct."""
 
 import math
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def confusion_matrix(
 ) -> Chart:
     """`counts`: (classes, classes) whole numbers, rows = true class, columns = predicted class.
 
-    The shade is the cell's share of its row, on a square-root scale, because the rare mistakes are what one looks for.
+    The shade is the cell's share of its row, on a square-root scale, which makes rare mistakes visible.
     """
     counts = np.asarray(counts)
     n = len(class_names)
@@ -101,8 +101,8 @@ def reliability(
         }
         for row in rows
     ]
-    told = "; ".join(f"{row['confidence']:.0f} % sure, {row['accuracy']:.0f} % right" for row in rows)
-    return Chart(title, words, f"Reliability diagram. {summary} By bin: {told}.", _diagram(rows), table, 420)
+    each = "; ".join(f"{row['confidence']:.0f} % sure, {row['accuracy']:.0f} % right" for row in rows)
+    return Chart(title, words, f"Reliability diagram. {summary} By bin: {each}.", _diagram(rows), table, 420)
 
 
 def _bins(confidences: np.ndarray, correct: np.ndarray, bins: int) -> list[dict[str, Any]]:

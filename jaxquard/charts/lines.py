@@ -33,7 +33,7 @@ def lines(
 ) -> Chart:
     """Draw `rows[y]` against `rows[x]`, one line for each value of `rows[series]`, with a band between two columns.
 
-    What is not finite, or has no logarithm on a logarithmic axis, is a gap. `reference` is a level and its name.
+    Values that are not finite, or have no logarithm on a logarithmic axis, are gaps. `reference` is a level and a name.
     Raises UsageError when nothing is left to draw.
     """
     points = _points(rows, x, y, series, band, log_x, log_y)
@@ -91,7 +91,7 @@ def _number(value: object, log: bool = False) -> float | None:
 
 
 def _domain(values: Sequence[float | None], log: bool) -> list[float]:
-    """The lowest and the highest value with a little air; given to Vega outright, so that labels can be placed here."""
+    """The lowest and highest value with a little air. Vega gets it as given, because labels are placed here."""
     present = [v for v in values if v is not None]
     low, high = min(present), max(present)
     if log:
@@ -103,7 +103,7 @@ def _domain(values: Sequence[float | None], log: bool) -> list[float]:
 
 
 def _gap(domain: list[float], height: int, log: bool) -> float:
-    """What 16 pixels, a line of text, is on the axis (on a logarithmic one: in natural logarithms)."""
+    """The length of 16 pixels, a line of text, on the axis (on a logarithmic one: in natural logarithms)."""
     low, high = [math.log(v) for v in domain] if log else domain
     return 16 * (high - low) / height
 
@@ -112,7 +112,7 @@ def spread(positions: Sequence[float], gap: float, least: float = -math.inf) -> 
     """Move positions as little as possible (least squares) so that neighbours are at least `gap` apart, none below
     `least`.
 
-    Less the room its predecessors need, each position may only stay or rise: isotonic regression, by pooling.
+    After subtraction of `gap` for each predecessor, the positions must not fall: isotonic regression, by pooling.
     """
     order = sorted(range(len(positions)), key=lambda i: positions[i])
     pools: list[list[float]] = []
@@ -137,19 +137,21 @@ def _look(channel: str, looks: Mapping[str, Style], **more: object) -> dict[str,
 
 
 def _x_axis(points: list[dict[str, Any]], title: str, log: bool) -> dict[str, Any]:
-    whole = all(p["x"] == int(p["x"]) for p in points)
-    low, high = min(p["x"] for p in points), max(p["x"] for p in points)
+    places = sorted({p["x"] for p in points})
+    low, high = places[0], places[-1]
     domain = [low / 2, high * 2] if log and low == high else list(theme.widened(low, high))
-    axis: dict[str, Any] = {"tickMinStep": 1, "format": "d"} if whole and not log else {}
-    if axis and high - low <= 10:  # over a few epochs Vega puts ticks between them in spite of tickMinStep
-        axis = {"values": list(range(int(low), int(high) + 1)), "format": "d"}
+    axis: dict[str, Any] = {"format": "d" if all(x == int(x) for x in places) else "~g"}
     if log and domain[1] >= 100 * domain[0]:
         axis = {"values": _decades(*domain), "format": "~g"}
+    elif len(places) <= 11:  # a tick for each
+        axis["values"] = places
+    elif axis["format"] == "d" and not log:
+        axis["tickMinStep"] = 1
     return {"field": "x", "type": "quantitative", "title": title, "scale": _scale(domain, log), "axis": axis}
 
 
 def _scale(domain: list[float], log: bool) -> dict[str, Any]:
-    """Exactly this domain; a logarithmic one has no zero to speak of."""
+    """Exactly this domain."""
     return {"type": "log", "domain": domain, "nice": False} if log else {"domain": domain, "nice": False, "zero": False}
 
 
@@ -194,8 +196,8 @@ def _labels(
     gap: float,
     log: bool,
 ) -> list[dict[str, Any]]:
-    """Each line's name at its end, those that end together moved apart; on a halo of paper where it crosses a line.
-    The lowest stands on the bottom of the chart, not below it, where the axis has its numbers.
+    """Each line's name at its end, on a white halo. Names of lines that end together are moved apart, and none stands
+    below the chart, where the axis has its numbers.
     """
     into, out = (math.log, math.exp) if log else (float, float)
     rows = []
@@ -214,11 +216,11 @@ def _labels(
 
 def _describe(y: str, x: str, points: list[dict[str, Any]]) -> str:
     """`Line chart: loss by epoch. training: 0.9 at epoch 1, 0.3 at epoch 20. …`, and a peak or a trough between."""
-    told = []
+    texts = []
     for name in dict.fromkeys(p["series"] for p in points):
         own = [p for p in points if p["series"] == name and p["y"] is not None]
         if own:
             lowest, highest = min(own, key=lambda p: p["y"]), max(own, key=lambda p: p["y"])
             turns = [p for p in own if p is own[0] or p is own[-1] or p is lowest or p is highest]
-            told.append(f"{name or y}: " + ", ".join(f"{p['y']:.4g} at {x} {p['x']:g}" for p in turns) + ".")
-    return " ".join([f"Line chart: {y} by {x}.", *told])
+            texts.append(f"{name or y}: " + ", ".join(f"{p['y']:.4g} at {x} {p['x']:g}" for p in turns) + ".")
+    return " ".join([f"Line chart: {y} by {x}.", *texts])

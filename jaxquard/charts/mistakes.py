@@ -1,4 +1,4 @@
-"""Where a network was surest, and wrong: the images, what it said of each, and their labels."""
+"""The most confident mistakes of a network: the images, its predictions, and their labels."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -20,8 +20,8 @@ def surest_mistakes(
     count: int = 10,
     title: str = "Where it was surest, and wrong",
 ) -> Chart:
-    """The `count` most confident mistakes among images (n, height, width) with labels (n,), by the probabilities
-    (n, classes) given to them. UsageError where there are none, or the arrays disagree."""
+    """The `count` most confident mistakes among images (n, height, width) with labels (n,) and probabilities
+    (n, classes). UsageError if there are none, or if the numbers of images, labels and probabilities differ."""
     if not len(images) == len(labels) == len(probabilities):
         raise UsageError(f"{len(images)} images, {len(labels)} labels, {len(probabilities)} rows of probabilities")
     worst = worst_of(labels, probabilities, count)
@@ -33,14 +33,14 @@ def surest_mistakes(
 
 
 def worst_of(labels: np.ndarray, probabilities: np.ndarray, count: int) -> np.ndarray:
-    """Where the `count` surest mistakes are, the surest first."""
+    """The indices of the `count` most confident mistakes, the most confident first."""
     confidence = probabilities.max(axis=1)
     mistakes = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return mistakes[np.argsort(-confidence[mistakes], kind="stable")][:count]
 
 
 def verdict(probabilities: np.ndarray, label: Any, class_names: Sequence[str]) -> str:
-    """What a network said of an image, how sure it was, and the label where that is something else."""
+    """The prediction for an image, its confidence, and the label if it is another class."""
     predicted, confidence = int(probabilities.argmax()), probabilities.max()
     sure = "> 99 %" if confidence >= 0.995 else theme.percent(confidence, 0)
     said = f"{class_names[predicted]}\n{sure}"

@@ -1,4 +1,4 @@
-"""Images and weights in a grid with captions; each picture travels inside the chart, as a PNG in a data URI."""
+"""Images and weights in a grid with captions; the chart contains each picture, as a PNG in a data URI."""
 
 import base64
 import io
@@ -11,10 +11,7 @@ from jaxquard.charts import theme
 from jaxquard.charts.chart import Chart
 from jaxquard.errors import UsageError
 
-NEGATIVE, POSITIVE = (
-    (0, 89, 160),
-    (213, 94, 0),
-)  # the dark end is the negative one, so that print in black keeps the sign
+NEGATIVE, POSITIVE = (0, 89, 160), (213, 94, 0)  # negative is darker, so that print in black keeps the sign
 
 
 def montage(
@@ -31,8 +28,8 @@ def montage(
 ) -> Chart:
     """`images`: (n, height, width) or (n, height, width, 1); uint8, or floats from 0 to 1; drawn `size` pixels high.
 
-    `invert` draws ink on paper (Fashion-MNIST is light on black). `diverging` draws signed weights on one common scale:
-    blue below zero, white at zero, orange above; the subtitle states the scale. Raises UsageError on any other shape.
+    `invert` draws dark on white (Fashion-MNIST is light on black). `diverging` draws signed weights on one scale: blue
+    below zero, white at zero, orange above; the subtitle gives the scale. Raises UsageError for any other shape.
     """
     images = _checked(images, labels)
     captions = list(labels) if labels is not None else [""] * len(images)
@@ -45,8 +42,8 @@ def montage(
     view, width = grid(pictures, captions, columns, size)
     kind = "weights, one image for each unit" if diverging else "images"
     subtitle = subtitle or f"{len(images)} images of {images.shape[1]}×{images.shape[2]} pixels."
-    told = "; ".join(c.replace("\n", " ") for c in captions if c)
-    description = description or f"A grid of {len(images)} {kind}" + (f": {told}." if told else ".")
+    all_captions = "; ".join(c.replace("\n", " ") for c in captions if c)
+    description = description or f"A grid of {len(images)} {kind}" + (f": {all_captions}." if all_captions else ".")
     table: list[dict[str, object]] = [
         {"image": i + 1, "caption": caption, "lowest": float(image.min()), "highest": float(image.max())}
         for i, (image, caption) in enumerate(zip(images, captions, strict=True))
@@ -106,7 +103,7 @@ def grid(
 ) -> tuple[dict[str, Any], int]:
     """A Vega-Lite view of pictures with captions beneath (frames in the given colours), and its width in pixels.
 
-    A picture's share of the width is `cell` pixels, or as many as picture and captions need.
+    Each picture gets `cell` pixels of the width, or as many as picture and captions need.
     """
     height = size
     wide = round(size * pictures.shape[2] / pictures.shape[1])
@@ -126,9 +123,9 @@ def grid(
         "type": "text",
         "lineBreak": "\n",
         "fontSize": 11,
+        "lineHeight": 14,
         "baseline": "top",
         "dy": height / 2 + 5,
-        "lineHeight": 14,
     }
     layers: list[dict[str, Any]] = [
         {"mark": image, "encoding": {"url": {"field": "url"}}},

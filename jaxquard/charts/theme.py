@@ -1,8 +1,8 @@
-"""One look for every chart: colours, dashes, marks, type, and the Vega-Lite configuration made from them.
+"""The style of every chart: colours, dashes, marks, type, and the Vega-Lite configuration made from them.
 
-The first five series colours are Okabe and Ito's ("Color Universal Design", 2008), made to be told apart with any
-common colour blindness, less the three too pale for white paper; seven more follow, for charts of many runs. Colour
-never carries meaning alone: dash and mark change with it, for print in black.
+The first five series colours are Okabe and Ito's ("Color Universal Design", 2008), which differ for readers with any
+common colour blindness, without the three that are too pale for white paper. Seven more follow, for charts of many
+runs. Dash and mark change with the colour, for print in black.
 """
 
 import textwrap
@@ -18,11 +18,11 @@ DASHES = ((1, 0), (6, 3), (2, 2), (9, 3, 2, 3))
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down")
 FONT = "Helvetica, Arial, Liberation Sans, sans-serif"
 WIDTH, HEIGHT = 600, 320  # pixels of the plot itself
-LETTER = 6.1  # average width of a letter at 12 pixels, to leave room for text
+LETTER = 6.1  # average width of a letter at 12 pixels
 
 
 class Style(NamedTuple):
-    """How one series is drawn; an empty label leaves the line unnamed (another line speaks for both)."""
+    """How one series is drawn; a line with an empty label has no name."""
 
     color: str
     dash: tuple[int, ...]
@@ -35,7 +35,7 @@ def cycle(choices: Sequence[T], i: int) -> T:
 
 
 def styles(names: list[str]) -> dict[str, Style]:
-    """A style for each series; no two alike among the first twenty."""
+    """A style for each series; the first twenty all differ."""
     return {
         name: Style(cycle(COLORS, i), cycle(DASHES, i + i // len(COLORS)), cycle(SHAPES, i), name)
         for i, name in enumerate(names)
@@ -43,7 +43,7 @@ def styles(names: list[str]) -> dict[str, Style]:
 
 
 def wrap(text: str, width: float, letter: float = LETTER) -> list[str]:
-    """`text` cut into lines that fit `width` pixels: Vega wraps nothing by itself."""
+    """`text` in lines that fit `width` pixels; Vega does not wrap."""
     return textwrap.wrap(text, max(20, int(width / letter)), break_on_hyphens=False)
 
 
@@ -52,13 +52,13 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def widened(low: float, high: float, air: float = 0.5) -> tuple[float, float]:
-    """The ends of an axis: a range of no width, but for rounding, gets `air` on either side."""
+    """The ends of an axis: a range without width, up to rounding, gets `air` on either side."""
     flat = high - low <= 1e-9 * max(abs(low), abs(high))
     return (low - air, high + air) if flat else (low, high)
 
 
 def reference(level: float, name: str, axis: Literal["x", "y"]) -> list[dict[str, Any]]:
-    """A dashed line across the plot at `level` of `axis`, with its name: what there is to be beaten."""
+    """A dashed line across the plot at `level` of `axis`, with its name."""
     other, length = ("y", "height") if axis == "x" else ("x", "width")
     at = {axis: {"datum": level, "type": "quantitative"}, "color": {"value": MUTED}}
     across = {other: {"value": 0}, f"{other}2": {"value": length}}
@@ -104,7 +104,7 @@ CONFIG: dict[str, Any] = {
         "tickSize": 4,
         "labelFlush": False,
     },
-    # The unit stands level above the axis, where it is read, not sideways beside it.
+    # The unit is above the axis, so that it reads horizontally.
     "axisY": {"titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": 0, "titleY": -8},
     "text": {"color": INK, "fontSize": 12},
 }

@@ -96,7 +96,7 @@ def amount(result: Result, lesson: Lesson) -> str:
     where = "" if scale["name"] == "full" else f" This is the *{scale['name']}* run; `--full` uses more."
     if lesson.amount:
         return f"{filled(lesson.amount, facts_of(result))}{where} {NO_TEST}"
-    held_out = f"evaluated on {scale['validation']:,} others, held out"
+    held_out = f"evaluated on {scale['validation']:,} held-out images"
     return f"{scale['train']:,}{part} training images of {data['name']}, {held_out}; {seeds}.{where} {NO_TEST}"
 
 

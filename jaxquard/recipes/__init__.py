@@ -1,8 +1,7 @@
-"""Named, complete configurations. Each recipe is one file: its docstring says what it is for, CONFIG how to repeat it.
+"""Named, complete configurations. Each recipe is one file: its docstring gives the purpose, CONFIG the configuration.
 
-Besides CONFIG a recipe names its CLASS, the number of SEEDS it is judged by, the published figure it is to beat
-(BEATS), if any, and the GOAL set for it before it was run. What was measured is in results.json, written by `make
-results`.
+A recipe also has its CLASS, the number of SEEDS for its figures, the published figure to beat (BEATS), if any, and the
+GOAL set before it was run. `make results` writes the measured figures to results.json.
 """
 
 import importlib
@@ -19,7 +18,7 @@ from jaxquard.naming import suggestion
 
 @dataclass(frozen=True)
 class Recipe:
-    """A configuration with a name, what it is for, how it is judged, and what was measured (None: not yet)."""
+    """A configuration with its name and purpose, figures to compare with, and measured figures (None: not yet)."""
 
     name: str
     purpose: str
@@ -39,12 +38,12 @@ def names() -> list[str]:
 def find(name: str) -> Recipe:
     """A recipe by name; UsageError, with the nearest one, if there is none."""
     if name not in names():
-        raise UsageError(f"{name!r} is none of the recipes {', '.join(names())}{suggestion(name, names())}")
+        raise UsageError(f"{name!r} is not one of the recipes {', '.join(names())}{suggestion(name, names())}")
     module = importlib.import_module(f"jaxquard.recipes.{name.replace('-', '_')}")
     purpose = (module.__doc__ or name).strip().splitlines()[0]  # python -OO has no docstrings
     config = module.CONFIG.replace(recipe=name)
-    judged = (module.CLASS, module.SEEDS, module.BEATS, module.GOAL)
-    return Recipe(name, purpose, config, *judged, results().get(name))
+    goals = (module.CLASS, module.SEEDS, module.BEATS, module.GOAL)
+    return Recipe(name, purpose, config, *goals, results().get(name))
 
 
 def results() -> dict[str, Any]:

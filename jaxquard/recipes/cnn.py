@@ -2,9 +2,9 @@
 
     jaxquard train --recipe cnn
 
-Of 25 epochs the first 8 are on images of half the size, the last 3 without cutout and shifts. Widths, schedule, shift,
-these phases and weights without an average were chosen on held-out training images, cutout was a bet; the epochs are
-what fits into the class's time: docs/LOG.md.
+The first 8 of 25 epochs use images of half the size, the last 3 neither cutout nor shifts. Widths, schedule, shift,
+these phases and the choice of no weight average were made on held-out training images; cutout was not tested there.
+The number of epochs fits the time limit of the class: docs/LOG.md.
 """
 
 from jaxquard.config import Config

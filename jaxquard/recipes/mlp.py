@@ -1,10 +1,10 @@
-"""The original network, 109,386 parameters, as far as it goes: with GELU, Muon, images moved and mirrored, a teacher.
+"""The original network, 109,386 parameters, at its best: GELU, Muon, images moved and mirrored, and a teacher.
 
     jaxquard train --recipe mlp
 
-The teacher is the convolutional network that ships with the package (`cnn-small`), trained on the same images: nine
-tenths of each target are its answer. It is worth half a point on 5,000 held-out training images, and so is Muon in
-AdamW's place. All but the temperature was chosen on those images: docs/LOG.md.
+The teacher is the convolutional network that ships with the package (`cnn-small`), trained on the same images. Nine
+tenths of each target are its output. The teacher gains half a point on 5,000 held-out training images, and so does Muon
+instead of AdamW. All settings except the temperature were chosen on those images: docs/LOG.md.
 """
 
 from jaxquard.config import Config

@@ -2,8 +2,8 @@
 
     jaxquard train --recipe mlp-large
 
-As `mlp`, but wider. The teacher is the network that ships with the package (`cnn-small`). Chosen on 5,000 held-out
-training images: docs/LOG.md.
+As `mlp`, but wider. The teacher is the network that ships with the package (`cnn-small`). The settings were chosen on
+5,000 held-out training images: docs/LOG.md.
 """
 
 from jaxquard.config import Config

@@ -2,7 +2,7 @@
 
     jaxquard train --recipe original
 
-The same training as `python mlp_fashion_mnist.py`, whose steps a test holds equal to these, with keys of its own.
+The same training as `python mlp_fashion_mnist.py`, with other random keys; a test compares the steps of the two.
 """
 
 from jaxquard.config import Config

@@ -2,7 +2,7 @@
 
     jaxquard train --recipe quick-8887
 
-Chosen on 5,000 held-out training images, two seeds each: docs/LOG.md.
+The settings were chosen on 5,000 held-out training images, two seeds each: docs/LOG.md.
 """
 
 from jaxquard.config import Config

@@ -1,8 +1,8 @@
-"""No hidden layer at all: softmax regression, trained as the original network is.
+"""No hidden layer: softmax regression, trained like the original network.
 
     jaxquard train --recipe softmax
 
-What a single affine layer can tell apart. Everything that hidden layers are worth is above this figure.
+The accuracy of a single affine layer. Hidden layers account for everything above this figure.
 """
 
 from jaxquard.config import Config

@@ -12,7 +12,6 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxquard import strict_json
 from jaxquard.config import Config
 from jaxquard.data import oddities
 from jaxquard.data.framing import Framing
@@ -20,7 +19,7 @@ from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
 from jaxquard.naming import suggestion
 from jaxquard.nn.model import Params, State
-from jaxquard.runs import checkpoint, directory, environment, tensors
+from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
 from jaxquard.runs.directory import ALL, Run
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits, average

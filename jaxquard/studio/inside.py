@@ -15,12 +15,12 @@ from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.nn.activations import ACTIVATIONS, identity
 from jaxquard.nn.model import Params, State, pre_activations
-from jaxquard.strict_json import plain
 from jaxquard.studio.learn import as_pixels
 from jaxquard.studio.mistakes import Verdicts, evaluation, verdicts
 from jaxquard.studio.models import Part, Subject, index_of, learned, route
 from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits
+from jaxquard.training.fit import plain
 
 PAGE = 200  # images in one answer
 SHOWN_UNITS, SHOWN_CHANNELS = 256, 64

@@ -1,5 +1,6 @@
-"""What every lesson must have; and each in its quick form, on made-up clothes."""
+"""What every lesson must have; and each on a small scale, with made-up clothes."""
 
+import dataclasses
 import json
 import re
 import string
@@ -9,6 +10,7 @@ import pytest
 from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.lessons import NAMES, find, listing
+from jaxquard.lessons.experiment import Scale
 from jaxquard.lessons.page import markdown, write
 from jaxquard.lessons.run import definition, facts_of, guess, run, shipped, to_json, with_verdict
 
@@ -49,8 +51,6 @@ def test_an_unknown_lesson_suggests_the_nearest():
 
 
 def test_the_definition_knows_configs_and_scale_but_not_words():
-    import dataclasses
-
     lesson = find("baselines")
     reworded = dataclasses.replace(lesson, claim="something else", try_next="nothing")
     assert definition(reworded, "full") == definition(lesson, "full") != definition(lesson, "quick")
@@ -124,8 +124,9 @@ def test_more_images_than_there_are_is_said(clothes):
 
 @pytest.mark.check
 @pytest.mark.parametrize("name", NAMES)
-def test_the_quick_form_runs_from_question_to_page(name: str, clothes, tmp_path):
-    lesson = find(name)
+def test_on_a_small_scale_it_runs_from_question_to_page(name: str, clothes, tmp_path):
+    small = Scale(train=600, validation=200, epochs=2, seeds=5)
+    lesson = dataclasses.replace(find(name), scales={"quick": small})
     told: list[tuple[str, float]] = []
     result = run(name, lesson, "quick", clothes, lambda label, done: told.append((label, done)))
     assert told

@@ -1,7 +1,7 @@
 """The long forms of the promises' tests: `make stress`, or `python tests/stress [NAME…] [--short]`.
 
-Each measure's rows go into docs/reliability.json as soon as it ends, so that one broken off can be gone on with by
-name; docs/RELIABILITY.md is drawn from that file. The exit code says whether every promise measured held.
+The rows of each measure go into docs/reliability.json when it ends; docs/RELIABILITY.md is drawn from that file. The
+exit code says whether every measured promise held.
 """
 
 import argparse
@@ -22,7 +22,7 @@ def main() -> int:
     """Measure what was named, or everything."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)}")
-    parser.add_argument("--short", action="store_true", help="a few of each, in seconds, judging no times; no table")
+    parser.add_argument("--short", action="store_true", help="a few of each, in seconds; times do not count; no table")
     given = parser.parse_args()
     if unknown := set(given.names) - set(MEASURES):
         parser.error(f"no measure is called {', '.join(sorted(unknown))}")

@@ -1,7 +1,7 @@
-"""What the stress scripts share: a small training, all that it writes down, and children that can be killed.
+"""What the stress scripts share: a small training, everything that it writes, and children that can be killed.
 
-Children are forked from a process that has imported JAX but never used it, and find their programs compiled: half a
-second each, where a fresh process takes five.
+Children are forked from a process that has imported JAX but never used it, and their programs are compiled once: a
+child takes half a second, a new process five.
 """
 
 import json
@@ -25,11 +25,11 @@ import numpy as np  # noqa: E402
 
 from jaxquard import cli  # noqa: E402
 from jaxquard.config import Config  # noqa: E402
-from jaxquard.data import Dataset, load  # noqa: E402
+from jaxquard.data import load  # noqa: E402
 from jaxquard.runs import checkpoint, train  # noqa: E402
 from jaxquard.runs.directory import Run  # noqa: E402
 
-HOLDER = "holder.json"  # who died about to remove it leaves it behind; without the lock it means nothing
+HOLDER = "holder.json"  # a killed process may leave it behind; it means nothing without the lock
 EVERY = 2  # steps between checkpoints
 CONFIG = Config(
     hidden=(7,),
@@ -58,6 +58,8 @@ class Row(NamedTuple):
 
 def made_up_data(path: Path = HOME / "stripes.npz") -> Path:
     """140 training and 40 test images of 6×6 pixels in a file: three classes, easily learned."""
+    if path.exists():
+        return path
     rng = np.random.default_rng(0)
     labels = np.arange(180) % 3
     images = rng.integers(0, 60, (180, 6, 6)).astype(np.uint8)
@@ -67,24 +69,18 @@ def made_up_data(path: Path = HOME / "stripes.npz") -> Path:
     return path
 
 
-def dataset() -> Dataset:
-    """The same, loaded."""
-    path = HOME / "stripes.npz"
-    return load(path if path.exists() else made_up_data())
-
-
 def clear() -> None:
     """Remove everything the stress tests wrote."""
     shutil.rmtree(HOME, ignore_errors=True)
 
 
 def train_or_resume(root: Path, name: str = "run") -> None:
-    """What a person types again after every crash: resume the run if it is there, else start it."""
-    run = Run(root / name)
+    """Resume the run if it exists, else start it: the command that a person repeats after every crash."""
+    run, dataset = Run(root / name), load(made_up_data())
     if run.path.exists():
-        train.resume(run, dataset(), checkpoint_every=EVERY)
+        train.resume(run, dataset, checkpoint_every=EVERY)
     else:
-        train.train(CONFIG, dataset(), runs=root, name=name, checkpoint_every=EVERY)
+        train.train(CONFIG, dataset, runs=root, name=name, checkpoint_every=EVERY)
 
 
 @dataclass
@@ -133,7 +129,7 @@ class Child:
 
 
 def in_child(action: Callable[[], Any], seconds: float = 3600.0) -> Any:
-    """What an action returns, by way of JSON, when a child does it."""
+    """The result of an action that a child does, by way of JSON."""
     noted = HOME / "noted.json"
     if Child.doing(lambda: noted.write_text(json.dumps(action()), encoding="utf-8")).wait(seconds) != 0:
         raise RuntimeError("a child failed: see above")
@@ -141,7 +137,7 @@ def in_child(action: Callable[[], Any], seconds: float = 3600.0) -> Any:
 
 
 def command(*arguments: object, first: Callable[[], Any] = lambda: None) -> tuple[int | None, str]:
-    """`jaxquard ARGUMENTS` in a child, after `first`: its exit code and what it said on stderr."""
+    """`jaxquard ARGUMENTS` in a child, after `first`: its exit code and stderr."""
     ours, childs = os.pipe()
 
     def run() -> None:
@@ -157,12 +153,12 @@ def command(*arguments: object, first: Callable[[], Any] = lambda: None) -> tupl
 
 
 def is_clear(said: str) -> bool:
-    """Whether an error is told in one or two lines, and no traceback."""
+    """Whether an error is one or two lines, without a traceback."""
     return said.startswith("jaxquard: ") and said.count("\n") <= 2 and "Traceback" not in said
 
 
 def kept(run: Run) -> dict[str, Any]:
-    """All that a run wrote down, times apart, as plain values."""
+    """Everything that a run wrote, except times, as plain values."""
     lines = [line for line in run.journal() if line.get("event") != "resumed"]
     arrays, faults = checkpoint.newest(run.checkpoints)
     return {
@@ -177,9 +173,9 @@ def kept(run: Run) -> dict[str, Any]:
 
 
 def never_stopped(root: Path) -> tuple[dict[str, Any], float]:
-    """What the run writes down when nothing happens to it, and the seconds it takes once its programs are compiled."""
+    """What an undisturbed run writes, and its seconds once its programs are compiled."""
     for name in ("compiling", "run"):
         began = time.monotonic()
         if Child.doing(lambda name=name: train_or_resume(root, name)).wait() != 0:
-            raise RuntimeError("the training that nothing happens to failed")
+            raise RuntimeError("the undisturbed training failed")
     return kept(Run(root / "run")), time.monotonic() - began

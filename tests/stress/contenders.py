@@ -37,6 +37,6 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def await_holder(file: Path, child: Child) -> None:
-    """Until the first holds the lock, whatever its predecessor left."""
+    """Wait until the first holds the lock."""
     while not (file.exists() and f'"pid": {child.pid},' in file.read_text(encoding="utf-8")):
         assert child.wait(0.01) is None, "the first training ended"

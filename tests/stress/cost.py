@@ -30,10 +30,10 @@ def measure(short: bool = False) -> list[Row]:
             root = HOME / "cost" / f"{name}-{seeds}"
             took = in_child(partial(seconds, config.replace(seeds=seeds), root, times))
             shares[f"`{name}` × {seeds}"] = took / CHECKPOINT_SECONDS
-    dearest = max(shares, key=lambda name: shares[name])
+    worst = max(shares, key=lambda name: shares[name])
     promise = f"A checkpoint every {CHECKPOINT_SECONDS:g} s costs at most 2 % of the time, whatever the recipe"
-    figure = f"{100 * shares[dearest]:.2f} %, the dearest of {len(shares)}: {dearest} networks"
-    return [Row(promise, figure, "≤ 2 %", short or shares[dearest] <= 0.02)]
+    figure = f"{100 * shares[worst]:.2f} %, the most expensive of {len(shares)}: {worst} networks"
+    return [Row(promise, figure, "≤ 2 %", short or shares[worst] <= 0.02)]
 
 
 def seconds(config: Config, root: Path, times: int) -> float:

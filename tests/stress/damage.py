@@ -32,7 +32,7 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def contents(arrays: dict[str, Any]) -> dict[str, bytes]:
-    """To be compared."""
+    """Bytes, to be compared."""
     return {name: array.tobytes() for name, array in arrays.items()}
 
 

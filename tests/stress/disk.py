@@ -1,5 +1,5 @@
-"""The system allows no file above a certain size, or at a point of the writing says that the disk is full, the quota
-used up, or the file system read-only. Then there is space again, and the run is resumed.
+"""The system limits the size of files, or reports at some point of the writing that the disk is full, the quota is used
+up, or the file system is read-only. Then there is space again, and the run is resumed.
 """
 
 import errno
@@ -7,11 +7,11 @@ import itertools
 import os
 import resource
 
+import tomli_w
 from common import CONFIG, EVERY, HOME, Row, command, is_clear, kept, made_up_data, never_stopped
 from faults import ANY, Points, arm
 from kills import count_points
 
-from jaxquard.config import Config
 from jaxquard.runs import checkpoint
 from jaxquard.runs.directory import Run
 
@@ -22,7 +22,7 @@ def measure(short: bool = False) -> list[Row]:
     """24 limits of size and 99 refusals on the way (short: 5 and 6)."""
     truth, _ = never_stopped(HOME / "disk" / "truth")
     toml, data = HOME / "config.toml", made_up_data()
-    toml.write_text(as_toml(CONFIG.replace(dataset=str(data))))
+    toml.write_text(tomli_w.dumps(CONFIG.replace(dataset=str(data)).to_dict()))
     limits = [int(1.6**k) for k in range(1, 25)][:: 5 if short else 1]
     points, count = count_points(HOME / "disk" / "points")[ANY], 6 if short else 99
     places = zip((1 + k * points // count for k in range(count)), itertools.cycle(REFUSALS))
@@ -49,15 +49,8 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def refuse(number: int) -> None:
-    """As write, fsync or mkdir say it."""
+    """As write, fsync or mkdir report it."""
     raise OSError(number, os.strerror(number))
-
-
-def as_toml(config: Config) -> str:
-    """The config as a file to start from."""
-    import tomli_w
-
-    return tomli_w.dumps(config.to_dict())
 
 
 def is_intact(root: os.PathLike) -> bool:
@@ -69,7 +62,7 @@ def is_intact(root: os.PathLike) -> bool:
 
 
 def finishes_exactly(root: os.PathLike, start: tuple, truth: dict) -> bool:
-    """Whether, with space again, the run comes to the end that it would have had."""
+    """Whether the run, with space again, ends as the undisturbed one."""
     run = Run(HOME / root / "run")
     again = ("train", "--resume", "run", "--runs", root, "--checkpoint-every", EVERY, "--quiet")
     code, said = command(*(again if run.path.exists() else start))

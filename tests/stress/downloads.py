@@ -1,5 +1,5 @@
-"""A server on this machine truncates, stalls, answers with pages, parts, redirections and other files, and changes its
-mind halfway; many processes fetch a data set from it at once, with locks and without, and are killed on the way.
+"""A server on this machine truncates, stalls, answers with pages, parts, redirections and other files, and changes a
+file halfway. Many processes fetch a data set from it at once, with locks and without, and are killed on the way.
 """
 
 import errno
@@ -34,7 +34,7 @@ sys.path.append(str(Path(__file__).parents[1] / "data"))
 from mirror import BAD, serving
 
 ROOT = HOME / "downloads"
-TEMPORARY = ROOT / "temporary"  # where nothing may ever be
+TEMPORARY = ROOT / "temporary"  # must stay empty
 SHAPES = dict(zip(NDIM, ((400, 28, 28), (400,), (100, 28, 28), (100,)), strict=True))
 TRUTH = {
     role: np.random.default_rng(17).integers(0, 256 if len(shape) > 1 else 10, shape).astype(np.uint8)
@@ -179,7 +179,7 @@ def passed_points(address: str) -> int:
 
 
 class Fuse:
-    """Told of a download's progress, it kills the process once so many bytes of all the files are there."""
+    """A progress callback that kills the process once so many bytes of all files are there."""
 
     def __init__(self, at: int) -> None:
         self.at, self.done = at, {}
@@ -191,10 +191,10 @@ class Fuse:
 
 
 def damaged(address: str, count: int) -> Row:
-    """Bytes flipped, cut and added in the cache's files, and files exchanged: noticed on loading, told, and mended."""
+    """Bytes flipped, cut and added in the cache's files, and files exchanged: noticed on loading, and repaired."""
     folder = ROOT / "damaged"
     right = in_child(lambda: sum(is_mended(folder, address, random.Random(number)) for number in range(count)))
-    promise = "The cache is verified on every load: damage is told, and the file fetched anew"
+    promise = "The cache is verified on every load: damage is reported, and the file fetched again"
     return Row(promise, f"{right} of {count} kinds of damage", "all", right == count)
 
 
@@ -224,9 +224,7 @@ def unwritable(address: str, count: int) -> Row:
     blocked.touch()
     said = in_child(partial(fetch, blocked / "folder", address, ("good",)))
     right += said[-1].startswith(f"not kept for next time: {blocked}") and not any(TEMPORARY.iterdir())
-    promise = (
-        "A cache that cannot be written is told, and nothing is kept in its stead: no temporary directory, no rest"
-    )
+    promise = "An unwritable cache is reported; no other place is used, and nothing is left behind"
     return Row(promise, f"{right} of {count + 1} refusals", "all", right == count + 1)
 
 

@@ -1,6 +1,6 @@
-"""Points inside the writing of files at which a process can be killed, or its disk be full: for a child to arm itself.
+"""Points in the writing of files at which a child can be killed, or its disk be full.
 
-The package knows nothing of this: the functions that it calls are replaced in the child alone.
+The child replaces the functions that the package calls; the package itself is unchanged.
 """
 
 import builtins
@@ -32,7 +32,7 @@ class Points:
 
 
 def die() -> None:
-    """As the power cut or the out-of-memory killer would have it."""
+    """As by a power cut or the out-of-memory killer."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -1,5 +1,5 @@
-"""Files made by hand to be wrong: what is none of ours at all, in the place of each kind; and each kind with one thing
-wrong at a time: a field, a length, an order, a type, a key. Each must be refused.
+"""Files made wrong by hand. In the place of each kind: files of other programs, and files of this kind with one error
+at a time: a field, a length, an order, a type, a key. Each must be refused.
 """
 
 import gzip
@@ -50,7 +50,7 @@ def cases(every: dict[str, readers.Reader]) -> Iterator[tuple[str, str, bytes]]:
 
 
 def is_harmless(kind: str, data: bytes) -> bool:
-    """An empty TOML file is a config like any other. A journal's line may say little, or be on its way to the disk."""
+    """An empty TOML file is a valid config. A line of a journal may be empty of facts, or unfinished."""
     return (kind == "TOML" and not data.strip()) or (kind == "journal" and (b"\n" not in data or data == b"{}\n"))
 
 
@@ -62,7 +62,7 @@ class Payload:
 
 
 def strangers() -> Iterator[Case]:
-    """What is no file of ours."""
+    """Files of other programs."""
     yield from {
         "nothing": b"",
         "a newline": b"\n",

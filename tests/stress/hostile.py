@@ -1,5 +1,5 @@
-"""Sound files of every kind that is read, changed at random: bytes flipped, cut, repeated, exchanged for numbers and
-tokens that have hurt other programs. Each is refused in our own words, or read.
+"""Sound files of every kind, changed at random: bytes flipped, cut, repeated, or replaced by numbers and tokens that
+have harmed other programs. Each is refused with one of our errors, or read.
 """
 
 import random

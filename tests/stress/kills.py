@@ -53,7 +53,7 @@ def count_points(root: Path) -> dict[str, int]:
 
 
 def in_turn(points: dict[str, int], rng: random.Random) -> Iterator[Point]:
-    """Every kind of step, again and again, each time another of its kind; not the last ones, which may not come."""
+    """Every kind of step, again and again, each time another of its kind; none of the last, which may not come."""
     for kind in itertools.cycle(kind for kind in points if kind != ANY):
         yield kind, rng.randint(1, max(1, points[kind] // 2))
 
@@ -80,13 +80,13 @@ def kill_until_done(
 
 
 def armed(points: Points, root: Path) -> None:
-    """Train, until the point comes."""
+    """Train until the point comes."""
     arm(points)
     train_or_resume(root)
 
 
 def is_exact(root: Path, truth: dict) -> bool:
-    """Whether the run wrote down what it would have written if nothing had happened to it."""
+    """Whether the run wrote the same as the undisturbed one."""
     found = kept(Run(root / "run"))
     different = [key for key in truth if found[key] != truth[key]]
     if different:

@@ -1,15 +1,14 @@
 """Faults put in on purpose, one for each promise: a check that does not see its fault proves nothing.
 
-Run with the beginning of a promise, it exits 0 if the fault was seen. As a plugin of pytest it puts the fault in that
-PLANTED names.
+Each fault is put into a child of its own. The exit code says whether every check saw its fault.
 """
 
 import dataclasses
 import importlib
 import json
 import os
+import shutil
 import struct
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -18,16 +17,20 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
-HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
+ROOT = Path(__file__).parents[2]
 
 
 def put(target: str, make: Callable[[Any], Any]) -> Callable[[], None]:
-    """A fault: what `target` ("module.name") names becomes `make` of it."""
+    """A fault: `target` ("module.name") becomes `make` of it, also where other modules of the package imported it."""
 
     def plant() -> None:
-        module, _, name = target.rpartition(".")
-        holder = importlib.import_module(module)
-        setattr(holder, name, make(getattr(holder, name)))
+        place, _, name = target.rpartition(".")
+        right = getattr(importlib.import_module(place), name)
+        wrong = make(right)
+        for module in list(sys.modules.values()):
+            copied = module.__name__.startswith("jaxquard") and getattr(right, "__module__", "") == place
+            if module.__name__ == place or (copied and vars(module).get(name) is right):
+                setattr(module, name, wrong)
 
     return plant
 
@@ -117,14 +120,16 @@ def downloaded(measure: str, *numbers: int) -> bool:
         return getattr(downloads, measure)(address, *numbers).holds
 
 
-def passes(files: str, words: str) -> bool:
-    """Whether tests pass under the same fault."""
-    environment = os.environ | {"PYTHONPATH": str(HERE), "PLANTED": sys.argv[1]}
-    command = [sys.executable, "-m", "pytest", *files.split(), "-k", words, "-qx", "-p", "planted"]
-    done = subprocess.run([*command, "-p", "no:cacheprovider"], cwd=ROOT, env=environment, capture_output=True)
-    if done.returncode not in (0, 1):
-        sys.exit(done.stdout.decode() + done.stderr.decode())
-    return done.returncode == 0
+def passes(test: str) -> bool:
+    """Whether the tests whose names are given, in one file, pass with the fault."""
+    import pytest
+
+    file, words = test.split("::")
+    os.chdir(ROOT)
+    code = pytest.main([file, "-k", words, "-qx", "-p", "no:cacheprovider"])
+    if code not in (0, 1):
+        raise ValueError(f"pytest ended with {code}")
+    return code == 0
 
 
 class Control(NamedTuple):
@@ -137,7 +142,7 @@ class Control(NamedTuple):
 RESTORE = put("jaxquard.runs.tensors.restore", loses_a_leaf)
 CONTROLS = {
     "A training stopped at any step": Control(
-        RESTORE, lambda: passes("tests/runs/test_train.py", "never_stopped and sgd")
+        RESTORE, lambda: passes("tests/runs/test_train.py::never_stopped and sgd")
     ),
     "A training killed at any moment": Control(RESTORE, killed_once),
     "A damaged checkpoint": Control(put("jaxquard.runs.checkpoint.hashlib", one_digest), lambda: measured("damage")),
@@ -146,7 +151,7 @@ CONTROLS = {
     "A second training": Control(put("jaxquard.runs.lock._myself", somebody_else), lambda: measured("contenders")),
     "A disk that is full": Control(RESTORE, lambda: measured("disk")),
     "Of hundreds of files made wrong": Control(
-        put("jaxquard.strict_json.loads", lambda _: json.loads), lambda: measured("handwritten")
+        put("jaxquard.runs.strict_json.loads", lambda _: json.loads), lambda: measured("handwritten")
     ),
     "A malformed file": Control(
         put("jaxquard.data.idx._shape", lambda _: lambda head, ndim, name: struct.unpack(f">{ndim}I", head[4:])),
@@ -163,7 +168,7 @@ CONTROLS = {
     "The cache is verified": Control(
         put("jaxquard.data.idx.crc32", lambda _: lambda values: 0), lambda: downloaded("damaged", 10)
     ),
-    "A cache that cannot be written": Control(
+    "An unwritable cache": Control(
         put("jaxquard.data.cache._write", in_place), lambda: downloaded("unwritable", 6)
     ),
     "A change, of JAX": Control(
@@ -172,37 +177,38 @@ CONTROLS = {
     ),
     "Where JAX, the processor": Control(
         put("jaxquard.runs.environment.differences", lambda _: lambda then, now: []),
-        lambda: passes("tests/runs/test_train.py", "bits_may_differ"),
+        lambda: passes("tests/runs/test_train.py::bits_may_differ"),
     ),
     "Nothing in the package": Control(
         put("pathlib.Path", lambda path: setattr(path, "read_text", reads_eval(path.read_text)) or path),
-        lambda: passes("tests/test_safety.py", "no_file_runs"),
+        lambda: passes("tests/test_safety.py::no_file_runs"),
     ),
     "Damaged runs and hostile files": Control(
         put("jaxquard.errors.RunError", lambda error: setattr(error, "exit_code", 1) or error),
-        lambda: passes("tests/cli", "damaged"),
+        lambda: passes("tests/cli/test_mistakes.py::damaged_anyhow"),
     ),
     "NaN or infinity": Control(
         put("jaxquard.runs.keeper.finite_weights", lambda finite: lambda ts: finite(ts) | True),
-        lambda: passes("tests/runs/test_divergence.py", "weights_lost_in_the_very_last_step"),
+        lambda: passes("tests/runs/test_divergence.py::weights_lost_in_the_very_last_step"),
     ),
     "A constant column": Control(
         put("jaxquard.training.data.pixel_statistics", lambda _: lambda images: (0.5, 0.5)),
-        lambda: passes("tests/cli tests/data/test_dataset.py", "odd_data or disagree or one_class"),
+        lambda: passes("tests/cli/test_mistakes.py::odd_data"),
     ),
     "Accuracy is over all examples": Control(
         put("jaxquard.training.evaluation.accuracy", lambda real: lambda z, labels: real(z[..., 1:, :], labels[1:])),
-        lambda: passes("tests/training/test_evaluation.py", "scikit_learns"),
+        lambda: passes("tests/training/test_evaluation.py::scikit_learns"),
     ),
     "Evaluating a run on other data": Control(
-        put("jaxquard.runs.evaluating.is_same_data", lambda _: lambda *facts: True),
-        lambda: passes("tests/test_api.py", "known_to_be_other"),
+        put("jaxquard.api.is_same_data", lambda _: lambda *facts: True),
+        lambda: passes("tests/test_api.py::known_to_be_other"),
     ),
     "A journal line": Control(
-        put("jaxquard.runs.journal.append", append_half), lambda: passes("tests/runs/test_journal.py", "")
+        put("jaxquard.runs.journal.append", append_half), lambda: passes("tests/runs/test_journal.py::at_any_moment")
     ),
     "`doctor` notices": Control(
-        put("jaxquard.doctor._difference", lambda _: lambda *answers: ""), lambda: passes("tests/test_doctor.py", "")
+        put("jaxquard.doctor._difference", lambda _: lambda *answers: ""),
+        lambda: passes("tests/test_doctor.py::wrong_answer_is_named"),
     ),
 }  # fmt: skip
 
@@ -213,22 +219,32 @@ def reads_eval(read: Any) -> Any:
     )
 
 
-def main() -> int:
-    """0 if the fault was seen."""
-    import common
-
-    control = CONTROLS[sys.argv[1]]
+def is_seen(control: Control) -> bool:
+    """Whether the check fails with its fault."""
     control.fault()
     try:
-        return int(control.check())
+        return not control.check()
     except (AssertionError, RuntimeError) as error:
         print(repr(error))
-        return 0
-    finally:
-        common.clear()
+        return True
 
 
-if name := os.environ.get("PLANTED"):
-    CONTROLS[name].fault()
-elif __name__ == "__main__":
+def main() -> int:
+    """Put in the faults of the promises that begin so, or every fault. 0 if each was seen."""
+    import common
+
+    missed = []
+    for name in sys.argv[1:] or CONTROLS:
+        began = time.monotonic()
+        seen = common.in_child(partial(is_seen, CONTROLS[name]))
+        print(f"{'seen' if seen else 'MISSED'}  {name} ({time.monotonic() - began:.0f} s)", flush=True)
+        missed += [name] * (not seen)
+        for path in common.HOME.iterdir():
+            if path.name != "programs":  # compiled
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+    common.clear()
+    return len(missed)
+
+
+if __name__ == "__main__":
     sys.exit(main())

@@ -1,4 +1,4 @@
-"""Every kind of file that is read, each with a sound one and what reads it; and how a reader must take what is none."""
+"""Every kind of file that is read: a sound file and its reader; and how the reader must take a wrong one."""
 
 import gzip
 import io
@@ -80,7 +80,7 @@ def picture(form: str) -> bytes:
 
 
 class Found(NamedTuple):
-    """What came of reading hostile files."""
+    """The results of reading hostile files."""
 
     tried: int
     refused: int
@@ -138,7 +138,7 @@ def megabytes() -> int:
 
 
 def report(found: Any) -> Found:
-    """As it came from the child, after saying what was wrong."""
+    """The child's result, after printing its faults."""
     found = Found(*found)
     for fault in found.faults[:40]:
         print(fault)

@@ -30,7 +30,7 @@ def train(kind: str, name: str) -> None:
 
 
 def everything(name: str) -> dict:
-    """All that a run wrote down, but for which checkpoints are left: an interrupted run has made one more."""
+    """Everything that a run wrote, except which checkpoints are left: an interrupted run has one more."""
     return {key: value for key, value in kept(Run(HOME / "signals" / name)).items() if key != "files"}
 
 
@@ -63,7 +63,7 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def stop(child: Child, rng: random.Random, *, twice: bool) -> tuple[int, float]:
-    """How many signals it took, and the seconds from the last one to the exit. A second one comes as soon as can be."""
+    """The number of signals, and the seconds from the last one to the exit. The second comes at once."""
     sent = 0
     for number in (rng.choice((signal.SIGINT, signal.SIGTERM)), *([signal.SIGINT] if twice else [])):
         if child.wait(0.005) is not None:

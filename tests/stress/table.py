@@ -11,8 +11,8 @@ INTRODUCTION = """\
 
 Drawn from [reliability.json](reliability.json), which `make stress` measures again; the short forms of the same scripts
 (`tests/stress/`) run in `make check`, and `planted.py` puts in a fault for each promise, which its check must notice.
-A promise without a figure is not made. To repeat one takes the development environment (`pip install -e '.[dev]'`), and
-writes what it finds into this page.
+A promise without a figure is not made. Repeating a test needs the development environment (`pip install -e '.[dev]'`)
+and writes the new figures into this page.
 
 | promise | how it is tested | measured | goal | holds | repeat with |
 |---|---|---|---|---|---|
@@ -22,7 +22,7 @@ Promise = dict[str, str | bool]
 
 
 def known() -> list[Promise]:
-    """What was measured so far."""
+    """The rows measured so far."""
     file = DOCS / "reliability.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
 
