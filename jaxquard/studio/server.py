@@ -29,19 +29,7 @@ from starlette.routing import Route
 
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.installed import how_to_add
-from jaxquard.studio import (
-    Studio,
-    compare,
-    draw,
-    events,
-    inside,
-    learn,
-    lessons,
-    mistakes,
-    models,
-    runs,
-    trainer,
-)
+from jaxquard.studio import Studio, compare, draw, events, inside, learn, lessons, mistakes, models, runs, trainer
 from jaxquard.studio.runs import Reader
 from jaxquard.studio.security import Guard, refused, without_paths
 from jaxquard.studio.trainer import Trainer

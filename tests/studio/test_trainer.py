@@ -180,8 +180,7 @@ def test_stopping_lets_the_next_one_begin(root, trainer, order):
 
 
 @pytest.mark.parametrize(
-    ("what", "said"),
-    [("diverge", "diverged: loss not finite"), ("fail", "disk: cannot write: full"), ("break", LOST)],
+    ("what", "said"), [("diverge", "diverged: loss not finite"), ("fail", "disk: cannot write: full"), ("break", LOST)]
 )
 def test_how_a_training_failed_is_said_in_our_own_words(trainer, order, what, said):
     order(what)

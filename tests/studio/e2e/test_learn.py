@@ -43,7 +43,7 @@ def test_a_run_that_is_to_pause_stays_in_view(ask):
         const before = shown();
         heard.job({ ...job, status: "pausing" });
         return [before, shown()];
-        """,
+        """
     )
     assert shown == ["old", "old"]
 
@@ -62,7 +62,7 @@ def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
         answer({ jobs: [job, { ...job, job: "next", run: null, command: "next", status: "queued" }] });
         await settled();
         return [words(), root.querySelector(".queue").textContent];
-        """,
+        """
     )
     assert seen == [
         "oldstoppingReads the data and compiles the network; the first epoch follows.",
@@ -117,7 +117,7 @@ def test_a_training_that_was_asked_for_is_shown_as_the_server_has_it(ask):
         begin();
         await settled();
         return [first, words()];
-        """,
+        """
     )
     assert seen[0].startswith("minewaitingReads the data")
     assert seen[1] == "nextfailedfull"
@@ -135,7 +135,7 @@ def test_a_double_click_starts_one_training(ask):
           await settled();
         }
         return started;
-        """,
+        """
     )
     assert started == ["/api/jobs"]
 
@@ -157,7 +157,7 @@ def test_why_a_training_was_refused_outlives_the_next_check_and_the_field_has_th
         begin();
         await settled();
         return [told, document.activeElement.id, root.querySelector("#set-epochs-error").textContent];
-        """,
+        """
     )
     assert seen == [["", "100 trainings are waiting already"], "set-epochs", "epochs: must be more"]
 
@@ -176,7 +176,7 @@ def test_what_comes_after_the_view_was_left_is_for_nobody(ask):
         root.remove();
         await settled();
         return [asked, said, words().includes("mine")];
-        """,
+        """
     )
     assert seen == [["/api/jobs", "/api/runs"], [], False]
 
@@ -192,7 +192,7 @@ def test_the_command_is_that_of_the_form_as_it_stands(ask):
         checks[0]("jaxquard train --epochs 1");
         await settled();
         return root.querySelector("#command").textContent.trim();
-        """,
+        """
     )
     assert command == "jaxquard train --epochs 2"
 
@@ -209,6 +209,6 @@ def test_only_what_was_copied_is_said_to_be(ask):
           await settled();
         }
         return said;
-        """,
+        """
     )
     assert said == ["Selected: press Ctrl-C.", "Selected: press Ctrl-C.", "Copied."]

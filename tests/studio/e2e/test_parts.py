@@ -143,7 +143,7 @@ def test_the_newest_weights_say_from_when_they_are(ask):
         const first = { sentence: "", images: [], width: 1, height: 1 };
         weights.show({ epoch: 28, layers: [{ name: "layer 1", shape: [3], histogram }], first_layer: first });
         return weights.element.textContent;
-        """,
+        """
     )
     assert "Line: after epoch 28." in text
     assert "now" not in text
@@ -247,7 +247,7 @@ def test_the_queue_leaves_its_buttons_under_the_finger(ask):
         const same = document.activeElement === button;
         show(["a", "running"], ["b", "queued"]);
         return [same, document.activeElement.getAttribute("aria-label")];
-        """,
+        """
     )
     assert outcome == [True, "Take out: b"]
 
@@ -261,7 +261,7 @@ def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(as
         await new Promise((resolve) => setTimeout(resolve));
         show(["a", "stopping"], ["b", "queued"]);
         return [asked, queue.fault.textContent];
-        """,
+        """
     )
     assert seen == [[["a", "stop"]], "a: is not training"]
 
@@ -282,7 +282,7 @@ def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
         const opened = modules.compare.show(document.createElement("div"), params, { http, events });
         await opened.catch(() => {});
         return listening;
-        """,
+        """
     )
     assert listening == 0
 
@@ -317,7 +317,7 @@ def test_the_table_of_runs(ask):
         const rows = [...root.querySelectorAll("tbody tr")];
         const cells = rows.map((row) => [...row.cells].map((cell) => cell.textContent));
         return [...cells, link() !== first && document.activeElement === link()];
-        """,
+        """
     )
     assert rows[0][2:8] == ["finished", "a", "1 of 1", "3", "5", "80.00 … 90.00 %"]
     assert rows[1][1:5] == ["lost", "damagedline 1 is damaged", "–", "–"]
@@ -335,7 +335,7 @@ def test_a_table_that_comes_after_the_view_was_left_changes_no_address(ask):
         root.remove();
         await opened;
         return [before, location.href];
-        """,
+        """
     )
     assert addresses[0] == addresses[1]
 
@@ -352,7 +352,7 @@ def test_logits_that_are_not_finite_have_no_difference(ask):
         const root = document.createElement("div");
         root.append(...made);
         return [...root.querySelectorAll(".numbers tbody tr")].map((row) => row.cells[2].textContent);
-        """,
+        """
     )
     assert text == ["–", "–"]
 
@@ -368,7 +368,7 @@ def test_while_a_part_waits_for_its_first_content_it_says_so(ask):
           await filled;
         }
         return [...seen, place.textContent];
-        """,
+        """
     )
     assert seen == ["Working…", "first", "second"]
 
@@ -386,7 +386,7 @@ def test_the_cell_that_was_clicked_is_the_tab_stop(ask):
         const then = stops();
         last.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
         return [before, then, stops()];
-        """,
+        """
     )
     assert stops == [["1"], ["4"], ["2"]]
 
@@ -423,7 +423,7 @@ def test_one_pointer_draws(ask):
         const during = [sheet.pen.down, sheet.pen.x === x, late.length];
         point("lostpointercapture", 3);
         return [before, during, sheet.pen.down, late.length];
-        """,
+        """
     )
     assert seen == [False, [True, True, 0], False, 1]
 
@@ -439,7 +439,7 @@ def test_a_drawing_that_comes_after_a_new_sheet_was_taken_is_dropped_and_the_bro
         key("ArrowLeft");
         late[1]("new");
         return [others, drawn];
-        """,
+        """
     )
     assert seen == [[False, False, False], [None, "new"]]
 
@@ -465,7 +465,7 @@ def test_the_latest_wish_is_done_and_not_every_one(ask):
         await rest(300);
         lazy.end();
         return done;
-        """,
+        """
     )
     assert 1 < len(done) < 20
     assert done[-1] == 20
@@ -488,7 +488,7 @@ def test_what_is_out_of_sight_waits(ask):
         await new Promise((r) => setTimeout(r, 300));
         lazy.end();
         return done;
-        """,
+        """
     )
     assert done == [True]
 
@@ -578,10 +578,7 @@ def test_the_page_and_the_charts_have_the_same_colours(ask):
     ],
 )
 def test_ticks_are_round_numbers_and_epochs_are_whole(ask, ends, whole, ticks):
-    found = ask(
-        "return modules.plot.linear(...given)",
-        given=[ends, 8 if ends != (1e-7, 3e-7) else 5, whole],
-    )
+    found = ask("return modules.plot.linear(...given)", given=[ends, 8 if ends != (1e-7, 3e-7) else 5, whole])
     assert found == pytest.approx(ticks)
 
 
@@ -638,7 +635,7 @@ def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
         for (let n = 0; n < 50 && done < 2; n += 1) await wait(20);
         lazy.end();
         return done;
-        """,
+        """
     )
     assert done == 2
 
@@ -663,7 +660,7 @@ def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
           });
           stream.open();
         });
-        """,
+        """
     )
     assert said == ["lost", "as many pages are open as there can be"]
 
@@ -681,7 +678,7 @@ def test_what_is_drawn_too_late_is_for_nobody(ask):
         left.replaceChildren();
         [left, never].forEach((element) => modules.chart.draw(element, chart));
         return [kept, left, never].map((element) => element.childElementCount);
-        """,
+        """
     )
     assert drawn == [1, 0, 0]
 
