@@ -148,12 +148,12 @@ def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
     seen = {form: see(question, *form) for form in dict.fromkeys(forms)}
     asked = zip(subjects, forms, strict=True)
     predictions = [line for one, form in asked for line in predictions_of(one, seen[form].images)]
-    first = seen[forms[0]]
+    first, strangers = seen[forms[0]], [line["model"] for line in predictions if line["unlike"]]
     return {
         "predictions": predictions,
         "steps": first.steps,
         "notes": first.notes,
-        "warnings": [*first.warnings, *warnings([line["model"] for line in predictions if line["unlike"]])],
+        "warnings": [*first.warnings, *([unlike(strangers)] if strangers else [])],
     }
 
 
@@ -213,11 +213,10 @@ def is_unlike(subject: Subject, images: np.ndarray) -> np.ndarray:
     return np.asarray((all_logits(functools.partial(strangeness, known), images) > limits).any(axis=1))
 
 
-def warnings(models: list[str]) -> list[str]:
+def unlike(models: list[str]) -> str:
     """What to say of models that learned from nothing like what they are shown."""
-    told = " and ".join(dict.fromkeys(models))
-    said = f"This looks like nothing that {told} learned from, so the answer means little, however sure it sounds."
-    return [said] if models else []
+    names = " and ".join(dict.fromkeys(models))
+    return f"This looks like nothing that {names} learned from, so the answer means little, however sure it sounds."
 
 
 async def post_predict(request: Request) -> JSONResponse:
