@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 from jaxquard.arguments import checked_number, plain, shown
 from jaxquard.errors import UsageError
 from jaxquard.files import expanded
-from jaxquard.naming import suggestion
+from jaxquard.naming import none_of, suggestion
 
 Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"]
 Initializer = Literal["scaled_normal", "standard_normal", "he_normal", "glorot_normal", "zeros"]
@@ -446,7 +446,7 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
         return _checked_validation(value)
     if get_origin(kind) is Literal:
         if not isinstance(value, str) or value not in options:
-            raise UsageError(f"{name}: {shown(value)} is none of {', '.join(options)}{suggestion(value, options)}")
+            raise UsageError(f"{name}: {none_of(value, options)}")
         return value
     if get_origin(kind) is tuple:
         if not isinstance(value, list | tuple):
@@ -484,7 +484,7 @@ def _checked_sweep(swept: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
         raise UsageError(f"sweep: must map settings to lists of values, not {shown(swept)}")
     for name, values in pairs:
         if not isinstance(name, str) or name not in SCALARS:
-            raise UsageError(f"sweep: {shown(name)} is none of {', '.join(SCALARS)}{suggestion(name, SCALARS)}")
+            raise UsageError(f"sweep: {none_of(name, SCALARS)}")
         if not isinstance(values, list | tuple) or not values:
             raise UsageError(f"sweep: {name} needs a list of at least one value, not {shown(values)}")
         if len({array("f", [_number(name, float, value)])[0] for value in values}) < len(values):

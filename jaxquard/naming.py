@@ -2,7 +2,9 @@
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+
+from jaxquard.arguments import shown
 
 # Our name, and what scikit-learn, Keras, PyTorch and others call the same thing. Case, - and _ do not matter.
 SYNONYMS = {
@@ -71,3 +73,8 @@ def suggestion(name: object, known: Iterable[str]) -> str:
     """ "; did you mean …?" for a name that is not known, or nothing."""
     close = nearest(name, known) if isinstance(name, str) else None
     return f"; did you mean {close}?" if close else ""
+
+
+def none_of(value: object, known: Sequence[str]) -> str:
+    """`'rleu' is none of relu, tanh; did you mean relu?`"""
+    return f"{shown(value)} is none of {', '.join(known)}{suggestion(value, known)}"

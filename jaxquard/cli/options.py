@@ -4,7 +4,7 @@ import dataclasses
 import json
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 import cyclopts
 from cyclopts import Parameter
@@ -13,13 +13,19 @@ from jaxquard.arguments import checked_number, number
 from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.files import expanded
+from jaxquard.naming import none_of
 from jaxquard.streams import say
 
 
 def from_text(kind: Any, tokens: Any) -> Any:
     """What the words of the command line mean for an option of this type. Cyclopts' own rule but for numbers, which it
-    rounds, for paths, where it leaves ~, and for the word none, which it takes for an option that isn't given.
+    rounds, for paths, where it leaves ~, for the word none, which it takes for an option that isn't given, and for the
+    words of its errors.
     """
+    choices = next((get_args(one) for one in (kind, *get_args(kind)) if get_origin(one) is Literal), ())
+    for token in tokens if choices else ():
+        if token.value not in choices:
+            raise cyclopts.CoercionError(msg=none_of(token.value, choices), token=token)
     return cyclopts.convert(kind, tokens, converter=_from_word)
 
 

@@ -32,6 +32,8 @@ def about_classes(train: np.ndarray, test: np.ndarray, names: Sequence[str]) -> 
     learned, tested = (np.bincount(labels, minlength=len(names)) for labels in (train, test))
     total, present = len(train), np.flatnonzero(learned)
     average = total / len(present)
+    if len(present) == 1:
+        yield f"every training image has the label {present[0]}: no network can be trained on them"
     if len(present) < len(names):
         empty = learned == 0
         note = f"{_of(names, empty)} without training images: {_list(names, empty)}"
@@ -76,6 +78,8 @@ def brightest(arrays: Mapping[str, np.ndarray], called: Mapping[str, str]) -> in
 
 def about_pixels(arrays: Mapping[str, np.ndarray], white: int) -> Iterator[str]:
     """What is unusual about the range of the images, whose white is `white`."""
+    if arrays["train_images"].min() == arrays["train_images"].max():
+        yield "every pixel of every training image has the same value: no network can be trained on them"
     if white < 255:
         yield f"pixels from 0 to {white}: scaled to 0 to 255, as pictures have them"
     elif 0 < (peak := max(int(arrays[role].max()) for role in ("train_images", "test_images"))) < 128:

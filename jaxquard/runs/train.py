@@ -63,9 +63,9 @@ def train(
     observer, seconds = observer or Observer(), seconds or Seconds()
     began = time.perf_counter()
     where = directory.runs_directory(runs)
+    config, data = prepare(config, dataset)
     for note in dataset.notes:
         observer.warn(f"note: {dataset.name}: {note}")
-    config, data = prepare(config, dataset)
     data, taught_by = teacher.ask(config, data, dataset, where, observer.warn, observer.asking)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()

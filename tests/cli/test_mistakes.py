@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxquard.runs.directory import FORMAT
+
 MISTAKES = [
     (2, "epochs: must be at least 1", "train --epochs -3"),
     (2, "--learning-rate: must be a number, not 'nan'", "train --learning-rate nan"),
@@ -38,6 +40,11 @@ MISTAKES = [
     (2, "--port: must be a whole number, not '18768.7'", "studio --port 18768.7"),
     (2, "--learning-rate: must be a number, not '1_0'", "train --learning-rate 1_0"),
     (2, "validation: must be a whole number of images, a share", "train --validation 1.5"),
+    (
+        2,
+        "--activation: 'RELU' is none of relu, leaky_relu, sigmoid, tanh, gelu, identity; did you mean relu?\n",
+        "train --activation RELU",
+    ),
     (2, "layers as 128-64", "train --sweep hidden=12.7"),
     (2, "epochs: must be a whole number", "train --sweep epochs=1.6,2"),
     (2, "--epochs", "train --epochs"),
@@ -52,7 +59,8 @@ MISTAKES = [
     (2, "already there", "predict one PICTURE --csv PICTURE --runs ROOT"),
     (1, "no/p.csv: cannot write", "predict one PICTURE --csv no/p.csv --quiet --runs ROOT"),
     (2, "two runs or more", "compare one --runs ROOT"),
-    (2, "split", "evaluate one --split moon --runs ROOT"),
+    (2, "--split: 'moon' is none of test, validation, train\n", "evaluate one --split moon --runs ROOT"),
+    (2, "--background: 'White' is none of auto, light, dark\n", "predict one PICTURE --background White --runs ROOT"),
     (2, "already there", "compare one one --chart PICTURE --runs ROOT"),
     (2, "held out no validation", "evaluate one --split validation --runs ROOT"),
     (3, "no such folder", "train --dataset none/at/all"),
@@ -157,7 +165,7 @@ def test_another_format_is_refused_in_a_sentence_that_names_both(jaxquard, root,
     for verb in ("evaluate", "old"), ("predict", "old@all", picture), ("train", "--resume", "old"):
         said = jaxquard(*verb)
         assert (said.code, said.out) == (5, "")
-        assert said.err == "jaxquard: runs/old/environment.json: a run of format 1; this program reads 2\n"
+        assert said.err == f"jaxquard: runs/old/environment.json: a run of format 1; this program reads {FORMAT}\n"
     found = {document["run"]: document["status"] for document in jaxquard("runs", "--json").document}
     assert found == {"old": "damaged"}
 
@@ -236,6 +244,8 @@ def test_odd_data_are_trained_on_or_refused_in_words(jaxquard, code, name):
         "train", "--dataset", "odd.npz", "--batch-size", 1, "--epochs", 1, "--hidden", 4, "--json", "--quiet"
     )
     assert said.code == code, said
+    if name in ("a single class", "all pixels alike"):
+        assert "no network can be trained on them" in jaxquard("data", "odd.npz").out
     if code:
         assert re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err)
         assert not Path("runs").exists()

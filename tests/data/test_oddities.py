@@ -45,6 +45,14 @@ def evenly(*labels: int, each: int = 20) -> np.ndarray:
             evenly(*range(10)),
             ["10 training images for 10 classes: hardly more than one for each"],
         ),
+        (
+            evenly(2),
+            evenly(2),
+            [
+                "every training image has the label 2: no network can be trained on them",
+                "9 of 10 classes without training images: 0, 1, 3, 4, 5, 6 and 3 more",
+            ],
+        ),
         (evenly(*range(10)), evenly(*range(8)), ["2 of 10 classes without test images: 8, 9"]),
     ],
 )
