@@ -9,7 +9,7 @@ import pytest
 
 from jaxquard import cli, recipes, sweeps
 from jaxquard.cli.options import Settings
-from jaxquard.cli.training import _base, _chosen_configs
+from jaxquard.cli.training import _configs
 from jaxquard.config import NEEDS, Config
 from jaxquard.data import load
 from jaxquard.errors import UsageError
@@ -52,7 +52,7 @@ def test_the_command_makes_the_very_config(config):
     }
     swept = sweeps.parse(bound.arguments.get("sweep", ()))
     recipe = bound.arguments.get("recipe")
-    (made,) = _chosen_configs(_base(recipe, None), recipe, given, swept)
+    (made,) = _configs(recipe, None, given, swept, quiet=True)
     assert made.replace(recipe=None) == config.replace(recipe=None)
 
 

@@ -45,19 +45,8 @@ def test_json_is_read(ask, body):
 @pytest.mark.parametrize(
     "body",
     [
-        *(
-            b"",
-            b"{",
-            b"[]",
-            b"null",
-            b"1",
-            b'"x"',
-            b"{} {}",
-            b"\xff",
-            b"\xef\xbb\xbf{}",
-            b'{"a": NaN}',
-            b'{"a": 1e999}',
-        ),
+        *(b"", b"{", b"[]", b"null", b"1", b'"x"', b"{} {}", b"\xff", b"\xef\xbb\xbf{}"),
+        *(b'{"a": NaN}', b'{"a": 1e999}'),
         *(b'{"a": 1, "a": 2}', b'{"a": "\\ud800"}', b'{"a": ' + b"1" * 5000 + b"}", b"{'a': 1}", b'{"a": "\x00"}'),
         b'{"a": ' * MAX_DEPTH + b"{}" + b"}" * MAX_DEPTH,
         b'{"a": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
