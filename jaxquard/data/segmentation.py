@@ -1,8 +1,8 @@
 """Where in a picture the object is: what differs from a background that is estimated, with noise that is measured.
 
-A median filter removes the finest: noise, specks, the lines of ruled paper. What differs by several times the noise that
-is left is object or dirt: connected parts that are light in mass, or thin along the border, go. What still reaches the
-border, as broad lines do, has to differ by more.
+A median filter removes the finest: noise, specks, the lines of ruled paper. What differs by several times the noise
+that is left is object or dirt: connected parts that are light in mass, or thin along the border, go. What still reaches
+the border, as broad lines do, has to differ by more.
 """
 
 from dataclasses import dataclass, replace
