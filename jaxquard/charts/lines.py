@@ -1,7 +1,7 @@
 """Lines with bands, each named at its end: the chart behind the learning curves and most lessons."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from jaxquard.charts import theme
@@ -42,20 +42,28 @@ def lines(
         raise UsageError(f"nothing to draw: no row has a finite {y!r}")
     looks = dict(styles or theme.styles(list(drawn)))
     domain = _domain([p[k] for p in points for k in ("y", "low", "high")] + [reference and reference[0]], log_y)
-    axis_y = {"scale": _scale(domain, log_y)}
+    axis_y = {"type": "quantitative", "scale": _scale(domain, log_y), "axis": {"tickCount": 6}, "title": y_title or y}
+    banded = [p for p in points if p["low"] is not None and p["high"] is not None]
+    point = {"type": "point", "filled": True, "size": 36, "opacity": 1, "tooltip": True}
     view = {
         "width": width,
         "height": height,
         "encoding": {
             "x": _x_axis(points, x_title or x, log_x),
-            "color": _look("color", looks, legend=None),
+            "y": {"field": "y", **axis_y},
+            "color": _look("color", looks),
         },
         "layer": [
             *(theme.reference(*reference, "y") if reference else []),
-            _band(points, axis_y),
-            _line(points, axis_y | {"axis": {"tickCount": 6}, "title": y_title or y}, looks),
-            _marks(points, axis_y, looks),
-            *_labels(drawn, axis_y, looks, domain[0], _gap(domain, height, log_y), log_y),
+            _layer(
+                banded,
+                {"type": "area", "opacity": 0.2, "tooltip": False},
+                y={"field": "low", **axis_y},
+                y2={"field": "high"},
+            ),
+            _layer(points, {"type": "line", "strokeWidth": 2.2}, strokeDash=_look("strokeDash", looks)),
+            _layer(_marked(points, looks), point, shape=_look("shape", looks)),
+            *_labels(drawn, looks, domain[0], _gap(domain, height, log_y), log_y),
         ],
     }
     columns = [c for c in (series, x, y, *(band or ())) if c]
@@ -130,10 +138,10 @@ def _mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
-def _look(channel: str, looks: Mapping[str, Style], **more: object) -> dict[str, Any]:
+def _look(channel: str, looks: Mapping[str, Style]) -> dict[str, Any]:
     field = {"color": "color", "strokeDash": "dash", "shape": "shape"}[channel]
     scale = {"domain": list(looks), "range": [getattr(look, field) for look in looks.values()]}
-    return {"field": "series", "type": "nominal", "scale": scale, **more}
+    return {"field": "series", "type": "nominal", "scale": scale, "legend": None}
 
 
 def _x_axis(points: list[dict[str, Any]], title: str, log: bool) -> dict[str, Any]:
@@ -159,42 +167,21 @@ def _decades(low: float, high: float) -> list[float]:
     return [10.0**e for e in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)]
 
 
-def _band(points: list[dict[str, Any]], axis_y: dict[str, Any]) -> dict[str, Any]:
-    banded = [p for p in points if p["low"] is not None and p["high"] is not None]
-    y = {"field": "low", "type": "quantitative", **axis_y}
-    mark = {"type": "area", "opacity": 0.2, "tooltip": False}
-    return {"data": {"values": banded}, "mark": mark, "encoding": {"y": y, "y2": {"field": "high"}}}
+def _layer(values: list[dict[str, Any]], mark: dict[str, Any], **encoding: object) -> dict[str, Any]:
+    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
 
 
-def _line(points: list[dict[str, Any]], axis_y: dict[str, Any], looks: Mapping[str, Style]) -> dict[str, Any]:
-    encoding = {
-        "y": {"field": "y", "type": "quantitative", **axis_y},
-        "strokeDash": _look("strokeDash", looks, legend=None),
-    }
-    return {"data": {"values": points}, "mark": {"type": "line", "strokeWidth": 2.2}, "encoding": encoding}
-
-
-def _marks(points: list[dict[str, Any]], axis_y: dict[str, Any], looks: Mapping[str, Style]) -> dict[str, Any]:
-    """Up to a dozen marks along each line, counted back from its end."""
+def _marked(points: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
+    """Up to a dozen points of each line, counted back from its end."""
     chosen = []
-    for name in looks:
+    for name in names:
         own = [p for p in points if p["series"] == name and p["y"] is not None]
         chosen += own[:: -max(1, math.ceil(len(own) / 12))]
-    encoding = {
-        "y": {"field": "y", "type": "quantitative", **axis_y},
-        "shape": _look("shape", looks, legend=None),
-    }
-    mark = {"type": "point", "filled": True, "size": 36, "opacity": 1, "tooltip": True}
-    return {"data": {"values": chosen}, "mark": mark, "encoding": encoding}
+    return chosen
 
 
 def _labels(
-    ends: Mapping[str, dict[str, Any]],
-    axis_y: dict[str, Any],
-    looks: Mapping[str, Style],
-    bottom: float,
-    gap: float,
-    log: bool,
+    ends: Mapping[str, dict[str, Any]], looks: Mapping[str, Style], bottom: float, gap: float, log: bool
 ) -> list[dict[str, Any]]:
     """Each line's name at its end, on a white halo. Names of lines that end together are moved apart, and none stands
     below the chart, where the axis has its numbers.
@@ -205,11 +192,10 @@ def _labels(
         here = [name for name in ends if ends[name]["x"] == x and looks[name].label]
         heights = spread([into(ends[name]["y"]) for name in here], gap, into(bottom))
         rows += [{"x": x, "y": out(h), "label": looks[n].label} for n, h in zip(here, heights, strict=True)]
-    at = {"y": {"field": "y", "type": "quantitative", **axis_y}, "text": {"field": "label"}}
     text = {"type": "text", "align": "left", "dx": 9}
     halo = {"stroke": theme.PAPER, "strokeWidth": 8, "strokeJoin": "round", "aria": False}
     return [
-        {"data": {"values": rows}, "mark": mark, "encoding": at | {"color": {"value": color}}}
+        _layer(rows, mark, text={"field": "label"}, color={"value": color})
         for mark, color in ((text | halo, theme.PAPER), (text, theme.INK))
     ]
 

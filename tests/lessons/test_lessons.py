@@ -122,7 +122,26 @@ def test_more_images_than_there_are_is_said(clothes):
         run("baselines", lesson, "default", clothes)
 
 
+@pytest.fixture(scope="module")
+def programs_on_disk(tmp_path_factory):
+    """Lessons share programs: what one has compiled, others load."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    settings = {"jax_compilation_cache_dir": str(tmp_path_factory.mktemp("programs"))}
+    settings |= {"jax_persistent_cache_min_compile_time_secs": 0, "jax_persistent_cache_min_entry_size_bytes": -1}
+    before = {name: getattr(jax.config, name) for name in settings}
+    compilation_cache.reset_cache()
+    for name, value in settings.items():
+        jax.config.update(name, value)
+    yield
+    compilation_cache.reset_cache()
+    for name, value in before.items():
+        jax.config.update(name, value)
+
+
 @pytest.mark.check
+@pytest.mark.usefixtures("programs_on_disk")
 @pytest.mark.parametrize("name", NAMES)
 def test_on_a_small_scale_it_runs_from_question_to_page(name: str, clothes, tmp_path):
     small = Scale(train=600, validation=200, epochs=2, seeds=5)

@@ -65,7 +65,7 @@ def in_place(_: Any) -> Any:
 
 
 def append_half(_: Any) -> Any:
-    def append(path: Path, line: Any) -> None:
+    def append(path: Path, line: Any, **_: Any) -> None:
         with open(path, "ab") as file:
             file.write(json.dumps(line).encode())
 
@@ -230,20 +230,22 @@ def is_seen(control: Control) -> bool:
 
 
 def main() -> int:
-    """Put in the faults of the promises that begin so, or every fault. 0 if each was seen."""
+    """Put in the faults of the named promises, or every fault, and count those not seen."""
     import common
 
-    missed = []
-    for name in sys.argv[1:] or CONTROLS:
-        began = time.monotonic()
-        seen = common.in_child(partial(is_seen, CONTROLS[name]))
-        print(f"{'seen' if seen else 'MISSED'}  {name} ({time.monotonic() - began:.0f} s)", flush=True)
-        missed += [name] * (not seen)
-        for path in common.HOME.iterdir():
-            if path.name != "programs":  # compiled
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-    common.clear()
-    return len(missed)
+    missed = 0
+    try:
+        for name in sys.argv[1:] or CONTROLS:
+            began = time.monotonic()
+            seen = common.in_child(partial(is_seen, CONTROLS[name]))
+            print(f"{'seen' if seen else 'MISSED'}  {name} ({time.monotonic() - began:.0f} s)", flush=True)
+            missed += not seen
+            for path in common.HOME.iterdir():
+                if path.name != "programs":  # compiled
+                    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    finally:
+        common.clear()
+    return missed
 
 
 if __name__ == "__main__":
