@@ -20,6 +20,7 @@ from jaxquard.errors import UsageError
 from jaxquard.files import expanded
 from jaxquard.naming import none_of, suggestion
 
+Architecture = Literal["mlp", "cnn"]
 Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"]
 Initializer = Literal["scaled_normal", "standard_normal", "he_normal", "glorot_normal", "zeros"]
 Loss = Literal["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"]
@@ -103,7 +104,7 @@ class Config:
         scope="run",
     )
 
-    model: Literal["mlp", "cnn"] = setting("mlp", "Fully connected or convolutional.", group="Network", first=True)
+    model: Architecture = setting("mlp", "Fully connected or convolutional.", group="Network", first=True)
     hidden: tuple[int, ...] = setting(
         (128, 64),
         "Widths of the fully connected hidden layers.",
@@ -342,6 +343,16 @@ class Config:
             if f.metadata["scope"] == "run" or (f.metadata["scope"] == "program" and not self.matters(name))
         }
         return self.replace(**rest | scalars, patience=min(self.patience, 1))
+
+    def architecture(self) -> dict[str, Any]:
+        """The settings that its architecture alone has, by name: `hidden` and `batch_norm` of an MLP."""
+        needing = (name for name, (other, *kinds) in NEEDS.items() if other == "model" and self.model in kinds)
+        return {name: getattr(self, name) for name in needing if _FIELDS[name].metadata["scope"] == "program"}
+
+    def network(self) -> "Config":
+        """A config of the same network that is the default in everything else."""
+        shared = ("model", "activation", "initializer", "pixel_mean", "pixel_std")
+        return Config(**self.architecture(), **{name: getattr(self, name) for name in shared})
 
     def replace(self, **changes: Any) -> "Config":
         """A copy with some settings changed, checked again."""

@@ -14,8 +14,9 @@ from PIL import Image
 
 from jaxquard.config import Config
 from jaxquard.nn.losses import LOSSES
-from jaxquard.training import steps
+from jaxquard.training import diagnosis, steps
 from jaxquard.training.data import prepare
+from jaxquard.training.task import make_hyper, make_task
 
 SCRIPT = Path(__file__).parents[1] / "mlp_fashion_mnist.py"
 PROGRAM = """
@@ -113,11 +114,11 @@ TRACED = (
 @pytest.mark.parametrize("loss", LOSSES)
 def test_a_step_needs_no_implicit_promotion(stripes, config, loss):
     config, data = prepare(config.replace(loss=loss), stripes)
-    task = steps.make_task(config, stripes.image_shape, stripes.classes, len(data.images))
+    task = make_task(config, stripes.image_shape, stripes.classes, len(data.images))
     with jax.numpy_dtype_promotion("strict"):
-        ts = jax.eval_shape(partial(steps.init_state, task), jnp.uint32(0), steps.make_hyper(task, config))
+        ts = jax.eval_shape(partial(steps.init_state, task), jnp.uint32(0), make_hyper(task, config))
         after = jax.eval_shape(partial(steps.train_step, task), ts, data.images[:20], data.labels[:20])
-        jax.eval_shape(partial(steps.diagnose, task), ts, data.images[:20], data.labels[:20])
+        jax.eval_shape(partial(diagnosis.diagnose, task), ts, data.images[:20], data.labels[:20])
     assert jax.tree.map(lambda leaf: leaf.dtype, after) == jax.tree.map(lambda leaf: leaf.dtype, ts)
 
 

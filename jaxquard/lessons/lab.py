@@ -19,7 +19,7 @@ from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
 from jaxquard.training.fit import Event, fit, make_run, plain
 from jaxquard.training.program import start
 from jaxquard.training.state import TrainState
-from jaxquard.training.steps import make_hyper, make_model
+from jaxquard.training.task import make_model
 
 Tick = Callable[[str, float], None]  # a label, and the fraction that is done
 Inspect = Callable[[Model, Params, State, jax.Array, jax.Array], Any]
@@ -77,7 +77,7 @@ class Lab:
         task, program = make_run(config, data)
         networks = config.networks()
         ts = self._last_state(label, config, data) if trained else start(program, task, networks)
-        model = make_model(task, make_hyper(task, networks[0]))
+        model = make_model(task.model)
         x, y = data.images[:images], data.labels[:images]
         looked = jax.jit(lambda params, state: inspect(model, params, state, x, y))
         selected = jax.device_get(ts.selected)

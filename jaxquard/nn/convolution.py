@@ -13,23 +13,10 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxquard.nn.initializers import Initializer, he_normal
-
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
 CHUNK = 32  # images per partial sum of the weight gradient, at most: few enough for their copies to stay in cache
-
-
-def init_conv2d(
-    key: jax.Array, kernel: int, n_in: int, n_out: int, initializer: Initializer = he_normal, *, bias: bool = True
-) -> dict[str, jax.Array]:
-    """Parameters of a convolution: `{"w": (kernel, kernel, n_in, n_out), "b": (n_out,)}`.
-
-    Without `bias` there is no "b": batch normalisation, where it follows, adds one anyway.
-    """
-    params = {"w": initializer(key, (kernel, kernel, n_in, n_out))}
-    return params | {"b": jnp.zeros(n_out)} if bias else params
 
 
 def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, padding: Padding = "SAME") -> jax.Array:

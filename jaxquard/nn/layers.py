@@ -12,8 +12,9 @@ def init_dense(key: jax.Array, n_in: int, n_out: int, initializer: Initializer =
 
 
 def dense(params: dict[str, jax.Array], x: jax.Array) -> jax.Array:
-    """z = xW + b: (batch, in) -> (batch, out). Nielsen's Wa + b with examples as rows."""
-    return x @ params["w"] + params["b"]
+    """z = xW + b: (batch, in) -> (batch, out). Nielsen's Wa + b with examples as rows. No b if `params` has none."""
+    z = x @ params["w"]
+    return z + params["b"] if "b" in params else z
 
 
 def dropout(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Array:

@@ -1,9 +1,12 @@
-"""What a model is: two pure functions. And what it lets you see: every layer's z and δ, from the same forward pass.
+"""What a model is: two pure functions, and a list of its layers. And what it lets you see: every layer's z and δ.
 
 `init(key) -> (params, state)`: a plain pytree to train and one that the layers keep besides (running statistics).
 `apply(params, state, x, *, key=None, train=False, watch=unwatched) -> (logits, state)`: uint8 images
 (batch, height, width, channels) to logits (batch, classes). Each layer's pre-activation z passes through
 `watch(name, z)`, which returns it, recorded or changed: there is no second forward pass written for looking.
+
+`layers` lists the operations of `apply` in their order, as data for exporters, pictures and other languages; the kinds
+are in `sequential.py`.
 """
 
 from collections.abc import Callable
@@ -34,11 +37,51 @@ class Apply(Protocol):
     ) -> tuple[jax.Array, State]: ...
 
 
+class Layer(NamedTuple):
+    """One operation: its kind, where its arrays lie, and whatever else it depends on, as plain data.
+
+    `arrays` has paths into `(params, state)`, as model files have them: "0/2/w" is `params[2]["w"]`, "1/2/mean" is
+    `state[2]["mean"]`.
+    """
+
+    kind: str
+    arrays: dict[str, str]
+    attributes: dict[str, Any]
+
+
 class Model(NamedTuple):
-    """A network: `init` makes its parameters, `apply` runs it."""
+    """A network: `init` makes its parameters, `apply` runs it, `layers` says what `apply` does."""
 
     init: Callable[[jax.Array], tuple[Params, State]]
     apply: Apply
+    layers: tuple[Layer, ...]
+
+    @property
+    def weighted(self) -> tuple[Layer, ...]:
+        """The layers that have weights: number k is the one whose z is called `str(k)`."""
+        return tuple(layer for layer in self.layers if "w" in layer.arrays)
+
+    @property
+    def activations(self) -> tuple[str, ...]:
+        """The name of the function that is applied to each z, "identity" where none is."""
+        found: list[str] = []
+        for layer in self.layers:
+            if "w" in layer.arrays:
+                found.append("identity")
+            elif layer.kind == "activation":
+                found[-1] = layer.attributes["function"]
+        return tuple(found)
+
+    @property
+    def convolutional(self) -> bool:
+        """Whether it has a convolution, which takes much longer than a matrix product."""
+        return any(layer.kind == "conv2d" for layer in self.layers)
+
+
+def named_arrays(params: Params, state: State) -> dict[str, jax.Array]:
+    """Every array of a model by its path, as `Layer.arrays` has it."""
+    leaves = jax.tree_util.tree_leaves_with_path((params, state))
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
 def unwatched(name: str, z: jax.Array) -> jax.Array:

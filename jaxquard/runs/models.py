@@ -21,10 +21,10 @@ from jaxquard.naming import suggestion
 from jaxquard.nn.model import Params, State
 from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
 from jaxquard.runs.directory import ALL, Run
-from jaxquard.training import steps
 from jaxquard.training.evaluation import all_logits, average
-from jaxquard.training.program import make_program, shapes
+from jaxquard.training.program import make_logits, make_program, shapes, weight_shapes
 from jaxquard.training.state import TrainState
+from jaxquard.training.task import ModelSpec, Task, make_model, make_spec, make_task
 
 FORMAT = "jaxquard-model-2"
 
@@ -75,9 +75,13 @@ class TrainedModel:
         return jax.tree.map(lambda leaf: leaf[0], self.weights)
 
     @functools.cached_property
+    def spec(self) -> ModelSpec:
+        """What describes the network, without its weights."""
+        return spec_of(self.config, self.dataset)
+
+    @functools.cached_property
     def _apply(self) -> Callable[[jax.Array], jax.Array]:
-        program = make_program(_task(self.config, self.dataset))
-        return functools.partial(program.logits, *self.weights)
+        return functools.partial(make_logits(self.spec), *self.weights)
 
     def logits(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
         """Logits, float64 (n, classes). UsageError where the images are not like those it was trained on.
@@ -97,9 +101,9 @@ class TrainedModel:
         return logits
 
 
-def _task(config: Config, dataset: dict[str, Any]) -> steps.Task:
-    examples = dataset["train"] - config.held_out(dataset["train"])
-    return steps.make_task(config, tuple(dataset["image_shape"]), len(dataset["class_names"]), examples)
+def spec_of(config: Config, dataset: dict[str, Any]) -> ModelSpec:
+    """The network that a config describes, for a data set of which these facts are known."""
+    return make_spec(config, dataset["image_shape"], len(dataset["class_names"]))
 
 
 def models_of_run(run: Run) -> list[TrainedModel]:
@@ -117,29 +121,29 @@ def average_of_run(run: Run) -> TrainedModel:
     return _model(f"{run.id}@{ALL}", run.config, run, *_newest_state(run), sound)
 
 
-def _model(
-    name: str, config: Config, run: Run, ts: TrainState, task: steps.Task, networks: Sequence[int]
-) -> TrainedModel:
+def _model(name: str, config: Config, run: Run, ts: TrainState, task: Task, networks: Sequence[int]) -> TrainedModel:
     weights = jax.tree.map(lambda leaf: leaf[np.array(networks)], ts.selected)
     step = max(_steps(ts, task)[k] for k in networks)
     return TrainedModel(name, config, run.environment["dataset"], weights, run, step, step // task.steps_per_epoch)
 
 
-def _newest_state(run: Run) -> tuple[TrainState, steps.Task]:
+def _newest_state(run: Run) -> tuple[TrainState, Task]:
     """The state in a run's newest checkpoint. RunError if that is damaged."""
-    task = _task(run.config, run.environment["dataset"])
+    config, facts = run.config, run.environment["dataset"]
+    examples = facts["train"] - config.held_out(facts["train"])
+    task = make_task(config, facts["image_shape"], len(facts["class_names"]), examples)
     if not task.steps_per_epoch:
         raise RunError(
             f"{run.path / 'config.toml'}: damaged (batch_size: more than the {task.examples} training images)"
         )
-    like = shapes(make_program(task), task, run.config.networks())
+    like = shapes(make_program(task), task, config.networks())
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
     if faults:  # the one before it may be much younger: not to be taken for this
         raise RunError(f"{faults[0]}; to train again what was lost: {run.command('train', '--resume', run.id)}")
     return tensors.restore(arrays, like, str(run.checkpoints)), task
 
 
-def _steps(ts: TrainState, task: steps.Task) -> list[int]:
+def _steps(ts: TrainState, task: Task) -> list[int]:
     """After how many steps each network had the selected weights: under early stopping its best epoch's."""
     if ts.stopping != ():
         return [max(0, int(best)) * task.steps_per_epoch for best in np.asarray(ts.stopping.best_epoch)]
@@ -229,15 +233,12 @@ def load_file(path: Path, name: str) -> TrainedModel:
         config = Config.from_dict(strict_json.loads(facts["config"].encode()))
         dataset = strict_json.loads(facts["dataset"].encode())
         environment.check_facts(dataset)
-        layers = len(config.hidden) if config.model == "mlp" else len(config.widths) * (config.blocks + 1)
-        if layers > len(arrays):
+        spec = spec_of(config, dataset)
+        if {path for layer in make_model(spec).layers for path in layer.arrays.values()} != set(arrays):
             raise ValueError("it describes other layers than it holds")
-        task = _task(config, dataset)
     except (KeyError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
-    program = make_program(task)
-    like = shapes(program, task, config.networks())
-    weights = tensors.restore(arrays, like.selected, str(path))
+    weights = tensors.restore(arrays, weight_shapes(spec, len(config.networks())), str(path))
     for leaf_name, array in arrays.items():
         if not np.isfinite(array).all():
             raise RunError(f"{path}: {leaf_name} holds values that are not finite")

@@ -13,19 +13,20 @@ from starlette.requests import Request
 from jaxquard.charts.pictures import data_uri, scale_sentence, signed
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
-from jaxquard.nn.activations import ACTIVATIONS, identity
-from jaxquard.nn.model import Params, State, pre_activations
-from jaxquard.studio.learn import as_pixels
+from jaxquard.nn.activations import ACTIVATIONS
+from jaxquard.nn.model import Params, State, named_arrays, pre_activations
+from jaxquard.studio.learn import as_pixels, pixel_block
 from jaxquard.studio.mistakes import Verdicts, evaluation, verdicts
 from jaxquard.studio.models import Part, Subject, index_of, learned, route
-from jaxquard.training import steps
+from jaxquard.training.diagnosis import dead_share
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.fit import plain
+from jaxquard.training.task import ModelSpec, make_model
 
 PAGE = 200  # images in one answer
 SHOWN_UNITS, SHOWN_CHANNELS = 256, 64
 NEIGHBOURS = 8
-SEARCHED = {"mlp": 60_000, "cnn": 10_000}  # training images among which neighbours are sought: seconds, not a minute
+SEARCHED, SEARCHED_BY_CONVOLUTION = 60_000, 10_000  # training images searched for neighbours: seconds, not a minute
 EXCITING, INCOMING = 9, 10
 BUDGET = 2**23  # numbers kept of one layer (32 MB): as many images are looked at as fit
 
@@ -47,18 +48,18 @@ class Eyes(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def make_eyes(task: steps.Task) -> Eyes:
-    """The eyes for a task, each compiled when it is first used."""
-    model, activation = steps.make_model(task, {}), ACTIVATIONS[task.config.activation]
+def make_eyes(spec: ModelSpec) -> Eyes:
+    """The eyes for networks of one kind, each compiled when it is first used."""
+    model = make_model(spec)
+    activations = [ACTIVATIONS[name] for name in model.activations]
 
     def layers(params: Params, state: State, images: jax.Array) -> list[jax.Array]:
-        *hidden, logits = pre_activations(model, params, state, images).values()
-        return [images.reshape(len(images), -1) / 255, *map(activation, hidden), logits]
+        zs = pre_activations(model, params, state, images).values()
+        return [images.reshape(len(images), -1) / 255, *(sigma(z) for sigma, z in zip(activations, zs, strict=True))]
 
     def answers(params: Params, state: State, images: jax.Array, k: int) -> jax.Array:
-        zs = list(pre_activations(model, params, state, images).values())
-        z, function = zs[k], activation if k < len(zs) - 1 else identity
-        is_dead = jax.vmap(jax.vmap(lambda unit: steps.dead_share(function, unit[..., None]), in_axes=-1))
+        z, function = pre_activations(model, params, state, images)[str(k)], activations[k]
+        is_dead = jax.vmap(jax.vmap(lambda unit: dead_share(function, unit[..., None]), in_axes=-1))
         return jnp.concatenate([pooled(function(z)), is_dead(z)], axis=-1)
 
     def gradient_times_input(params: Params, state: State, image: jax.Array, k: jax.Array) -> jax.Array:
@@ -81,7 +82,7 @@ def pooled(a: jax.Array) -> jax.Array:
 
 def features(subject: Subject, images: np.ndarray) -> np.ndarray:
     """What the last layer receives of images (n, h, w, c): (n, units) float32."""
-    eyes = make_eyes(subject.task)
+    eyes = make_eyes(subject.model.spec)
     return all_logits(lambda x: eyes.features(*subject.model.network, x), images).astype(np.float32)
 
 
@@ -168,7 +169,7 @@ def journey(subject: Subject, on: str, index: int) -> dict[str, Any]:
     """One image's way through the network: each layer, softmax in numbers, which pixels matter, its neighbours."""
     subject.once(evaluation, on)  # which puts on record that test images were looked at
     part = subject.part(on)
-    model, eyes, image = subject.model, make_eyes(subject.task), part.images[index]
+    model, eyes, image = subject.model, make_eyes(subject.model.spec), part.images[index]
     _, *layers = (np.asarray(a[0], np.float64) for a in eyes.layers(*model.network, jnp.asarray(image[None])))
     worked = worked_out(layers[-1], model.class_names)
     k = int(layers[-1].argmax()) if np.isfinite(layers[-1]).all() else -1
@@ -209,7 +210,7 @@ def worked_out(logits: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
 
 def saliency(subject: Subject, image: np.ndarray, k: int) -> dict[str, Any]:
     """Gradient × input for class k, as a picture."""
-    found = make_eyes(subject.task).gradient_times_input(*subject.model.network, image, k)
+    found = make_eyes(subject.model.spec).gradient_times_input(*subject.model.network, image, k)
     (picture,), limit = signed(np.asarray(found)[None])
     said = (
         f"How much each pixel speaks for “{subject.model.class_names[k]}” (orange) or against it (blue): the slope of "
@@ -227,9 +228,10 @@ class Memory(NamedTuple):
 
 def memory(subject: Subject) -> Memory:
     """What the model remembers: some of the images that it learned from, as many as SEARCHED and BUDGET allow."""
-    units = np.shape(subject.model.network[0][-1]["w"])[0]
-    most = min(SEARCHED[subject.model.config.model], BUDGET // units)
-    indices = learned(subject, most)
+    model = make_model(subject.model.spec)
+    units, _ = model.weighted[-1].attributes["shape"]
+    searched = SEARCHED_BY_CONVOLUTION if model.convolutional else SEARCHED
+    indices = learned(subject, min(searched, BUDGET // units))
     return Memory(indices, features(subject, subject.dataset.train_images[indices]))
 
 
@@ -265,7 +267,7 @@ def exciting(subject: Subject, on: str, k: int) -> Exciting:
     subject.once(evaluation, on)  # which puts on record that test images were looked at
     images, units = subject.part(on).images, layer_units(subject)[k]
     some = np.sort(shuffled(len(images))[: max(1, BUDGET // (2 * units))])
-    eyes = make_eyes(subject.task)
+    eyes = make_eyes(subject.model.spec)
     found = all_logits(lambda x: eyes.answers(*subject.model.network, x, k), images[some])
     activations, dead = found[:, :units], found[:, units:]
     best = np.argsort(-activations, axis=0, kind="stable")[:EXCITING]
@@ -274,19 +276,21 @@ def exciting(subject: Subject, on: str, k: int) -> Exciting:
 
 def layer_units(subject: Subject) -> list[int]:
     """How many units, or channels, each layer has."""
-    return [np.shape(layer["w"])[-1] for layer in subject.model.network[0]]
+    return [layer.attributes["shape"][-1] for layer in make_model(subject.model.spec).weighted]
 
 
 def neuron(subject: Subject, on: str, k: int, unit: int) -> dict[str, Any]:
     """One unit of layer k: its weights, and the images that excite it most."""
     part, found = subject.part(on), subject.once(exciting, on, k)
-    w = np.asarray(subject.model.network[0][k]["w"])[..., unit]
+    path = make_model(subject.model.spec).weighted[k].arrays["w"]
+    w = np.asarray(named_arrays(*subject.model.network)[path])[..., unit]
+    weights = weight_picture(subject.model.spec, w) if k == 0 else None
     pairs = zip(found.indices[:, unit], plain(found.activations[:, unit]), strict=True)
     return {
         "layer": str(k),
         "unit": unit,
-        "weights": weight_picture(subject.task, w) if k == 0 else None,
-        "incoming": incoming(w) if k > 0 else None,
+        "weights": weights,
+        "incoming": None if weights else incoming(w),
         "exciting": [
             document(subject, index, part.images, part.labels) | {"activation": activation}
             for index, activation in pairs
@@ -306,9 +310,11 @@ def _neuron_sentence(found: Exciting, part: Part, unit: int, channel: bool) -> s
     return said
 
 
-def weight_picture(task: steps.Task, w: np.ndarray) -> dict[str, str]:
-    """The weights with which a unit of the first layer sees the image, colours averaged."""
-    pixels = as_pixels(w[..., None], task.image_shape, task.config.stem)[..., 0]
+def weight_picture(spec: ModelSpec, w: np.ndarray) -> dict[str, str] | None:
+    """The weights with which a unit of the first layer sees the image, colours averaged; None if it sees no pixels."""
+    if (block := pixel_block(make_model(spec))) is None:
+        return None
+    pixels = as_pixels(w[..., None], spec.image_shape, block)[..., 0]
     (picture,), limit = signed(pixels.mean(axis=-1)[None])
     return {"png": data_uri(picture), "sentence": scale_sentence(limit)}
 

@@ -3,10 +3,12 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
+import math
 import os
 from collections.abc import Container, Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 from anyio import to_thread
@@ -25,7 +27,10 @@ from jaxquard.runs.directory import Run
 from jaxquard.studio.security import read_json
 from jaxquard.studio.watch import Sight
 
-MAX_LAYERS = 64  # more than that takes minutes to compile
+if TYPE_CHECKING:
+    from jaxquard.nn.model import Model
+
+MAX_LAYERS = 64  # before the last; more than that takes minutes to compile
 MAX_NUMBERS = 100_000_000  # parameters of all networks of a run: with gradients and an optimiser's memory 1.6 GB
 TYPES = get_type_hints(Config)
 KINDS = {bool: "bool", int: "int", float: "float", str: "text"}
@@ -70,12 +75,6 @@ def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
     config = Config.from_dict(base.to_dict() | settings)
     if config.dataset not in datasets:
         raise UsageError(f"dataset: the studio trains on {', '.join(datasets)}, and on what runs here were trained on")
-    depths = {"hidden": len(config.hidden), "widths": len(config.widths), "blocks": config.blocks}
-    for key, depth in depths.items():
-        if depth > MAX_LAYERS:
-            raise UsageError(f"{key}: at most {MAX_LAYERS} in the studio")
-    if not config.widths:
-        raise UsageError("widths: at least one stage")
     return config if name or config == base else config.replace(recipe=None)
 
 
@@ -95,19 +94,17 @@ def arguments(config: Config) -> list[str]:
 
 def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> int:
     """How many numbers each network of a config learns; nothing is computed for it. UsageError."""
-    import jax
+    from jaxquard.training import task
 
-    from jaxquard.nn.model import count_parameters
-    from jaxquard.training import steps
-
-    network = config.networks()[0]
-    task = steps.make_task(network, image_shape, classes, network.batch_size)
-    steps.check(task, network)
-    shapes = jax.eval_shape(lambda: steps.init_state(task, jax.numpy.int32(0), steps.make_hyper(task, network)).params)
-    count = count_parameters(shapes)
+    spec = task.make_spec(config, image_shape, classes)
+    task.check(spec, config)
+    own = config.architecture()
+    setting = next((name for name, value in own.items() if value != getattr(Config(), name)), next(iter(own), "model"))
+    if len(task.make_model(spec).weighted) > MAX_LAYERS + 1:
+        raise UsageError(f"{setting}: at most {MAX_LAYERS} layers in the studio")
+    count = task.parameters(spec)
     if count * len(config.networks()) > MAX_NUMBERS:
-        widths = "hidden" if config.model == "mlp" else "widths"
-        raise UsageError(f"{widths}: {count:,} parameters in each network are more than the studio trains")
+        raise UsageError(f"{setting}: {count:,} parameters in each network are more than the studio trains")
     return count
 
 
@@ -205,24 +202,28 @@ BINS, UNITS = 41, 64
 
 def weights(sight: Sight, network: int) -> dict[str, Any]:
     """The newest snapshot of one network of a run beside its first. HTTPException 422 for a network it has not."""
+    from jaxquard.runs.models import spec_of  # with JAX
+    from jaxquard.training.task import make_model
+
     run = sight.run
     if not 0 <= network < len(run.config.networks()):
         raise HTTPException(422, "this run has no network of that number")
     epochs = run.snapshot_epochs()
     if not epochs:
         raise HTTPException(404, "this run has kept no snapshots")
-    start, now = snapshot(run, epochs[0], network), snapshot(run, epochs[-1], network)
+    facts = run.environment["dataset"]
+    model = make_model(spec_of(run.config, facts))
+    start, now = snapshot(run, model, epochs[0], network), snapshot(run, model, epochs[-1], network)
     layers = [
-        {"name": f"layer {k + 1}", "shape": list(now[name].shape), "histogram": histogram(start[name], now[name])}
-        for k, name in enumerate(now)
+        {"name": f"layer {k + 1}", "shape": list(w.shape), "histogram": histogram(before, w)}
+        for k, (before, w) in enumerate(zip(start, now, strict=True))
     ]
-    first = next(iter(now))
-    shape = tuple(run.environment["dataset"]["image_shape"])
-    images = first_layer(as_pixels(now[first] - start[first], shape, run.config.stem))
+    block = pixel_block(model)
+    images = None if block is None else first_layer(as_pixels(now[0] - start[0], facts["image_shape"], block))
     return {"epoch": epochs[-1], "epochs_with_snapshot": epochs, "layers": layers, "first_layer": images}
 
 
-def snapshot(run: Run, epoch: int, network: int) -> dict[str, np.ndarray]:
+def snapshot(run: Run, model: "Model", epoch: int, network: int) -> list[np.ndarray]:
     """One network's weights (no biases) after an epoch, first layer first. RunError where they are damaged."""
     from jaxquard.runs import tensors  # with JAX
 
@@ -231,9 +232,10 @@ def snapshot(run: Run, epoch: int, network: int) -> dict[str, np.ndarray]:
         arrays = tensors.from_bytes(file.read_bytes(), str(file))
     except OSError as error:
         raise RunError(f"{file}: cannot be read: {error.strerror}") from error
-    names = [name for name in arrays if name.startswith("0/") and name.endswith("/w")]  # 1/… is the layers' own state
-    names.sort(key=lambda name: [int(part) if part.isdecimal() else part for part in name.split("/")])
-    return {name: arrays[name][network] for name in names}
+    try:
+        return [arrays[layer.arrays["w"]][network] for layer in model.weighted]
+    except (KeyError, IndexError) as error:
+        raise RunError(f"{file}: damaged: it does not have the weights of every layer") from error
 
 
 def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:
@@ -244,14 +246,22 @@ def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:
     return {"edges": edges.tolist(), **counts}
 
 
-def as_pixels(w: np.ndarray, image_shape: tuple[int, ...], stem: int) -> np.ndarray:
+def pixel_block(model: "Model") -> int | None:
+    """The side of the squares of pixels that the first weights take as one; None if they do not see the pixels."""
+    before = list(itertools.takewhile(lambda layer: "w" not in layer.arrays, model.layers))
+    if any(layer.kind not in ("standardize", "space_to_depth", "flatten") for layer in before):
+        return None
+    return math.prod(layer.attributes["block"] for layer in before if layer.kind == "space_to_depth")
+
+
+def as_pixels(w: np.ndarray, image_shape: Sequence[int], block: int) -> np.ndarray:
     """First-layer weights laid out like the pixels they meet, (h, w, c, units): a dense layer's (h·w·c, units), or
-    kernels (rows, columns, stem²·c, units), where each stem × stem square of pixels was taken as one."""
+    kernels (rows, columns, block²·c, units), where each block × block square of pixels was taken as one."""
     if w.ndim == 2:
-        return w.reshape(*image_shape, -1)
+        w = w.reshape(*(-(-size // block) for size in image_shape[:2]), -1, w.shape[-1])
     rows, columns, _, units = w.shape
-    squares = w.reshape(rows, columns, stem, stem, -1, units).swapaxes(1, 2)
-    return squares.reshape(rows * stem, columns * stem, -1, units)
+    squares = w.reshape(rows, columns, block, block, -1, units).swapaxes(1, 2)
+    return squares.reshape(rows * block, columns * block, -1, units)
 
 
 def first_layer(change: np.ndarray) -> dict[str, Any]:

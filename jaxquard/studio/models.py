@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
-import jax
 import numpy as np
 from anyio import to_thread
 from starlette.exceptions import HTTPException
@@ -24,12 +23,11 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import DataError, JaxquardError, UsageError
-from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import ALL, Run
-from jaxquard.runs.models import TrainedModel, average_of_run, load_model, models_of_run
+from jaxquard.runs.models import TrainedModel, average_of_run, load_model, models_of_run, spec_of
 from jaxquard.studio.watch import modified
-from jaxquard.training import steps
+from jaxquard.training.task import parameters
 
 T = TypeVar("T")
 PARTS = ("held_out", "learned", "test")  # of the data set: which images a network is looked at with
@@ -80,12 +78,6 @@ class Subject:
         """The same in words."""
         return "" if self.epoch is None else f", after epoch {self.epoch}"
 
-    @functools.cached_property
-    def task(self) -> steps.Task:
-        """What kind of network it is: those of one task share their compiled programs."""
-        names, shape = self.model.class_names, self.model.image_shape
-        return make_task(self.model.config, shape, len(names))
-
     def part(self, name: str) -> Part:
         """The images of that name, as `part_of` finds them."""
         return self.once(part_of, name)
@@ -131,11 +123,6 @@ def learned(subject: Subject, most: int) -> np.ndarray:
     """The indices of training images that the model learned from: at most so many, at random, the same every time."""
     indices = numbers(subject)[0]
     return np.sort(indices[shuffled(len(indices))[: max(1, most)]])
-
-
-def make_task(config: Config, image_shape: tuple[int, ...], classes: int) -> steps.Task:
-    """The task as far as a forward pass depends on it: not on the number of examples learned from."""
-    return steps.make_task(config, image_shape, classes, examples=0)
 
 
 class Shelf:
@@ -247,18 +234,11 @@ def describe(
         "title": f"{run}, {which}" if at else name,
         "networks": networks,
         "dataset": facts["name"],
-        "parameters": parameters(make_task(config, tuple(facts["image_shape"]), len(facts["class_names"]))),
+        "parameters": parameters(spec_of(config, facts)),
         "classes": facts["class_names"],
         "image": facts["image_shape"],
         "shipped": shipped,
     }
-
-
-@functools.lru_cache(maxsize=256)
-def parameters(task: steps.Task) -> int:
-    """How many numbers a network of this kind learns."""
-    params, _ = jax.eval_shape(steps.make_model(task, {}).init, jax.random.key(0))
-    return count_parameters(params)
 
 
 def index_of(request: Request, what: str, count: int) -> int:

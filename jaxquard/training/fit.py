@@ -13,11 +13,11 @@ import numpy as np
 
 from jaxquard.config import Config
 from jaxquard.errors import UsageError
-from jaxquard.training import steps
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, none_if_nan
 from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
+from jaxquard.training.task import Task, check, make_model, make_task, phases, task_of_epoch
 
 HEARTBEAT = 0.4  # seconds between events at most, roughly
 LONG = 1.45  # the same of CNNs and of several networks; with a checkpoint it must fit into `runs.interrupts.PATIENCE`
@@ -43,10 +43,10 @@ class Event:
     record: dict[str, Any] | None = None
 
 
-def make_run(config: Config, data: TrainingData) -> tuple[steps.Task, Program]:
+def make_run(config: Config, data: TrainingData) -> tuple[Task, Program]:
     """The task of a resolved config and its compiled program. UsageError if images of half the size are too small."""
-    task = steps.make_task(config, data.images.shape[1:], data.classes, len(data.images))
-    steps.check(task, config)
+    task = make_task(config, data.images.shape[1:], data.classes, len(data.images))
+    check(task.model, config)
     return task, make_program(task)
 
 
@@ -66,58 +66,90 @@ def fit(
     """
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: its answers are not in the data; jaxquard.runs.teacher.ask puts them there")
-    task, program = make_run(config, data)
-    networks = config.networks()
-    ts = start(program, task, networks) if train_state is None else train_state
-    step, per_epoch = int(ts.step[0]), task.steps_per_epoch
-
-    def training(epoch: int) -> Program:
-        return make_program(steps.task_of_epoch(task, config, epoch))
-
-    def asked(step: int) -> bool:
-        return checkpoint_every is not None and step % checkpoint_every == 0
-
-    heartbeat = HEARTBEAT if config.model == "mlp" and len(networks) == 1 else LONG
+    stepper = _Stepper(config, data, checkpoint_every)
+    task, program = stepper.task, stepper.program
+    ts = start(program, task, config.networks()) if train_state is None else train_state
+    first_epoch = int(ts.step[0]) // task.steps_per_epoch
     last_epoch = config.epochs if until is None else min(until, config.epochs)
-    stepping, chunk, seconds = program, 1, 0.0
+    ts, seconds = stepper.compile(ts, first_epoch, last_epoch)
+    yield Event("compiled", ts, first_epoch, int(ts.step[0]), seconds)
 
-    began = time.perf_counter()
-    epoch, here, order = step // per_epoch, step % per_epoch, program.orders(ts.key, 0)
-    to_come = {training(at) for at in (epoch, *steps.phases(config)) if epoch <= at < last_epoch}
-    for needed in to_come or {training(epoch)}:
-        ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher)
-    jax.block_until_ready(ts)
-    yield Event("compiled", ts, epoch, step, time.perf_counter() - began)
-
-    while step < last_epoch * per_epoch and not ts.stopped.all():
-        epoch = step // per_epoch
-        order = program.orders(ts.key, epoch)
-        if (needed := training(epoch)) is not stepping:
-            stepping, chunk = needed, 1  # how long its steps take is not known yet
-        while step < (epoch + 1) * per_epoch:
-            stop, here = _next_stop(step, chunk, per_epoch, checkpoint_every), step % per_epoch
-            turns = stepping.turns(ts, order, data.images, data.labels, here, here + stop - step, data.teacher)
-            ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), heartbeat)
-            seconds, chunk = sum(took), _chunk(heartbeat, stop - step, took)
-            bad_steps = np.asarray(ts.totals.bad_step)
-            lost = (bad_steps >= 0) & ~ts.safe
-            newly_bad = [(k, int(bad)) for k, bad in enumerate(bad_steps) if step <= bad < stop and lost[k]]
-            step = stop
-            if newly_bad:
-                record = {"quantity": "loss", "networks": [k for k, _ in newly_bad], "steps": [s for _, s in newly_bad]}
-                yield Event("diverged", ts, epoch, step, seconds, record)
-                if lost.all():
-                    return
-                seconds = 0.0
-            if step < (epoch + 1) * per_epoch:
-                yield Event("checkpoint" if asked(step) else "progress", ts, epoch, step, seconds)
+    for epoch in range(first_epoch, last_epoch):
+        if ts.stopped.all():
+            return
+        ts, seconds = yield from stepper.run(ts, epoch)
+        if ts.lost.all():
+            return
         record, ts = _end_epoch(config, program, data, ts, epoch, diagnostics)
+        step = int(ts.step[0])
         yield Event("epoch", ts, epoch + 1, step, seconds, record)
-        if asked(step):
+        if stepper.is_asked(step):
             yield Event("checkpoint", ts, epoch + 1, step, 0.0)
         if ts.stopped.all():
             record = {"reason": "patience", "best_epoch": plain(ts.stopping.best_epoch)}
             yield Event("stopped", ts, epoch + 1, step, 0.0, record)
+
+
+class _Stepper:
+    """Runs the steps of an epoch, so many at a time that an event comes about every heartbeat."""
+
+    def __init__(self, config: Config, data: TrainingData, checkpoint_every: int | None) -> None:
+        self.config, self.data, self.checkpoint_every = config, data, checkpoint_every
+        self.task, self.program = make_run(config, data)
+        slow = len(config.networks()) > 1 or make_model(self.task.model).convolutional
+        self.heartbeat = LONG if slow else HEARTBEAT
+        self.stepping, self.chunk = self.program, 1
+
+    def program_of(self, epoch: int) -> Program:
+        """The program of an epoch's steps."""
+        return make_program(task_of_epoch(self.task, self.config, epoch))
+
+    def is_asked(self, step: int) -> bool:
+        """Whether a checkpoint was asked for at this step."""
+        return self.checkpoint_every is not None and step % self.checkpoint_every == 0
+
+    def compile(self, ts: TrainState, epoch: int, last_epoch: int) -> tuple[TrainState, float]:
+        """The same state once all programs of the epochs to come are compiled, and the seconds that this took."""
+        began = time.perf_counter()
+        here, order = int(ts.step[0]) % self.task.steps_per_epoch, self.program.orders(ts.key, 0)
+        to_come = {self.program_of(at) for at in (epoch, *phases(self.config)) if epoch <= at < last_epoch}
+        for needed in to_come or {self.program_of(epoch)}:
+            ts = needed.run(ts, order, self.data.images, self.data.labels, here, here, self.data.teacher)
+        jax.block_until_ready(ts)
+        return ts, time.perf_counter() - began
+
+    def run(self, ts: TrainState, epoch: int) -> Generator[Event, None, tuple[TrainState, float]]:
+        """The rest of an epoch: the state after it, or when all networks are lost; and the seconds not yet reported."""
+        data, per_epoch = self.data, self.task.steps_per_epoch
+        step, first, end = int(ts.step[0]), epoch * per_epoch, (epoch + 1) * per_epoch
+        order = self.program.orders(ts.key, epoch)
+        if (needed := self.program_of(epoch)) is not self.stepping:
+            self.stepping, self.chunk = needed, 1  # how long its steps take is not known yet
+        while True:
+            stop = self._next_stop(step, end)
+            turns = self.stepping.turns(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
+            ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), self.heartbeat)
+            seconds, self.chunk = sum(took), _chunk(self.heartbeat, stop - step, took)
+            if record := _newly_lost(ts, step):
+                yield Event("diverged", ts, epoch, stop, seconds, record)
+                seconds = 0.0
+            step = stop
+            if step == end or ts.lost.all():
+                return ts, seconds
+            yield Event("checkpoint" if self.is_asked(step) else "progress", ts, epoch, step, seconds)
+
+    def _next_stop(self, step: int, end: int) -> int:
+        """The step to run to: not past the heartbeat, the next checkpoint asked for, or the end of the epoch."""
+        every = self.checkpoint_every
+        return min(step + self.chunk, end, (step // every + 1) * every if every else end)
+
+
+def _newly_lost(ts: TrainState, since: int) -> dict[str, Any] | None:
+    """The networks whose loss has broken since a step, and when; None if there is none."""
+    bad_steps = plain(ts.totals.bad_step)
+    networks = [k for k, bad_step in enumerate(bad_steps) if ts.lost[k] and bad_step >= since]
+    record = {"quantity": "loss", "networks": networks, "steps": [bad_steps[k] for k in networks]}
+    return record if networks else None
 
 
 def _take_turns(
@@ -145,14 +177,6 @@ def _chunk(heartbeat: float, steps: int, took: list[float]) -> int:
     """
     together, alone = (int(heartbeat * steps / seconds) for seconds in (sum(took), max(took)))
     return max(1, together, min(alone, AT_A_TURN))
-
-
-def _next_stop(step: int, chunk: int, per_epoch: int, checkpoint_every: int | None) -> int:
-    """The step to run to: not past the heartbeat, the next checkpoint asked for, or the end of the epoch."""
-    ends = [step + chunk, (step // per_epoch + 1) * per_epoch]
-    if checkpoint_every:
-        ends.append((step // checkpoint_every + 1) * checkpoint_every)
-    return min(ends)
 
 
 def _end_epoch(

@@ -15,11 +15,11 @@ import jax.numpy as jnp
 
 from jaxquard.config import Config
 from jaxquard.nn.model import Params, State
-from jaxquard.training import steps
+from jaxquard.training import diagnosis, steps
 from jaxquard.training.device import check_jax
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
-from jaxquard.training.steps import Task
+from jaxquard.training.task import Hyper, ModelSpec, Task, make_hyper, make_model
 
 # Random numbers for every layer make a large program, which runs once: compiling it carelessly saves seconds.
 FOR_ONE_USE: Any = {"xla_backend_optimization_level": 0}
@@ -37,7 +37,7 @@ class Program(NamedTuple):
     run: Callable[..., TrainState]
     turns: Callable[..., Iterator[TrainState | None]]
     end_epoch: Callable[[TrainState, jax.Array, int, int], TrainState]
-    diagnose: Callable[[TrainState, jax.Array, jax.Array], steps.Diagnosis]
+    diagnose: Callable[[TrainState, jax.Array, jax.Array], diagnosis.Diagnosis]
     logits: Callable[[Params, State, jax.Array], jax.Array]
 
 
@@ -53,11 +53,6 @@ def _program(task: Task) -> Program:
         ts, order = pair
         return steps.run_steps(task, ts, images, labels, order, *rest)
 
-    def logits(model: tuple[Params, State], images: jax.Array) -> jax.Array:
-        # scalars only matter in training, so any will do
-        hyper = {name: jnp.float32(0.5) for name in task.active}
-        return steps.make_model(task, hyper).apply(*model, images)[0]
-
     init = over_networks(lambda start: steps.init_state(task, *start))
     orders = over_networks(lambda key, epoch: epoch_order(key, epoch, task.examples))
     mapped_run = over_networks(run_steps)
@@ -69,16 +64,30 @@ def _program(task: Task) -> Program:
     )
     turns = functools.partial(_one_after_the_other if jax.default_backend() == "cpu" else _at_once, run)
     end_epoch = over_networks(lambda pair, *rest: steps.end_epoch(*pair, *rest))
-    apply = over_networks(logits)
     return Program(
         init=jax.jit(lambda seed, hyper: init((seed, hyper)), compiler_options=FOR_ONE_USE),
         orders=jax.jit(orders),
         run=functools.partial(_to_the_end, turns),
         turns=turns,
         end_epoch=jax.jit(lambda ts, val_loss, *rest: end_epoch((ts, val_loss), *rest), donate_argnums=0),
-        diagnose=jax.jit(over_networks(functools.partial(steps.diagnose, task))),
-        logits=jax.jit(lambda params, state, images: apply((params, state), images)),
+        diagnose=jax.jit(over_networks(functools.partial(diagnosis.diagnose, task))),
+        logits=make_logits(task.model),
     )
+
+
+def make_logits(spec: ModelSpec) -> Callable[[Params, State, jax.Array], jax.Array]:
+    """The forward pass, compiled when first called: uint8 images (n, h, w, c) to logits (networks, n, classes)."""
+    check_jax()
+    return _logits(spec)
+
+
+@functools.lru_cache(maxsize=128)
+def _logits(spec: ModelSpec) -> Callable[[Params, State, jax.Array], jax.Array]:
+    def of_one(weights: tuple[Params, State], images: jax.Array) -> jax.Array:
+        return make_model(spec).apply(*weights, images)[0]
+
+    apply = over_networks(of_one)
+    return jax.jit(lambda params, state, images: apply((params, state), images))
 
 
 def over_networks(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -142,8 +151,14 @@ def shapes(program: Program, task: Task, networks: list[Config]) -> TrainState:
     return program.init.eval_shape(*_beginning(task, networks))  # pyright: ignore[reportFunctionMemberAccess]
 
 
-def _beginning(task: Task, networks: list[Config]) -> tuple[jax.Array, steps.Hyper]:
+def weight_shapes(spec: ModelSpec, networks: int) -> tuple[Params, State]:
+    """The shapes and types of the parameters and state of so many networks."""
+    shapes = jax.eval_shape(make_model(spec).init, jax.random.key(0))
+    return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((networks, *leaf.shape), leaf.dtype), shapes)
+
+
+def _beginning(task: Task, networks: list[Config]) -> tuple[jax.Array, Hyper]:
     """Seeds and scalars, stacked."""
-    hypers = [steps.make_hyper(task, network) for network in networks]
+    hypers = [make_hyper(task, network) for network in networks]
     stacked = jax.tree.map(lambda *scalars: jnp.stack(scalars), *hypers)
     return jnp.array([network.seed for network in networks], jnp.uint32), stacked

@@ -26,7 +26,7 @@ class Totals(NamedTuple):
 class TrainState(NamedTuple):
     """Parameters, model state, optimiser state, averaged weights, root key, updates done, scalars, totals, memory.
 
-    The functions of `steps` see one network; everywhere else each leaf has a leading axis of networks, even of one.
+    `steps` and `diagnosis` see one network; everywhere else each leaf has a leading axis of networks, even of one.
     `ema` and `stopping` are `()` where unused.
     """
 
@@ -59,3 +59,8 @@ class TrainState(NamedTuple):
     def safe(self) -> np.ndarray:
         """For each network, whether early stopping ended it before its loss broke, if it did: (networks,) bool."""
         return self.stopping.stopped_before(self.totals.bad_step) if self.stopping else self.stopped
+
+    @property
+    def lost(self) -> np.ndarray:
+        """For each network, whether its loss broke while it still trained: (networks,) bool."""
+        return (np.asarray(self.totals.bad_step) >= 0) & ~self.safe

@@ -1,143 +1,19 @@
-"""The compiled steps: what happens to a TrainState on one batch, and the one program that runs many of them.
-
-Model, optimiser, schedule and loss are built *inside* the compiled function from the scalars in `TrainState.hyper`,
-so that one program serves every learning rate, seed and length of run.
-"""
+"""The compiled steps: what happens to the TrainState of one network on one batch, and in a part of an epoch."""
 
 import functools
-from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from jaxquard.config import SCALARS, Config
-from jaxquard.errors import UsageError
 from jaxquard.nn import augmentation
-from jaxquard.nn.activations import ACTIVATIONS, Activation
-from jaxquard.nn.cnn import cnn
-from jaxquard.nn.initializers import INITIALIZERS
 from jaxquard.nn.losses import LOSSES, learn_from, one_hot, smooth_labels
-from jaxquard.nn.mlp import mlp
-from jaxquard.nn.model import Model, Params, State, pre_activations
+from jaxquard.nn.model import Params, State
 from jaxquard.nn.pooling import avg_pool
-from jaxquard.optim import schedules
-from jaxquard.optim.optimizers import optimizer
-from jaxquard.optim.transforms import GradientTransformation, Tree, apply_updates, as_float, is_matrix
+from jaxquard.optim.transforms import Tree, apply_updates, is_matrix
 from jaxquard.training.randomness import AUGMENT, DROPOUT, IMPLEMENTATION, INIT, stream
 from jaxquard.training.state import Totals, TrainState
 from jaxquard.training.stopping import Stopping
-
-Hyper = dict[str, jax.Array]
-
-
-class Task(NamedTuple):
-    """What the compiler must know: the settings without their scalars, and the shape of the data."""
-
-    config: Config
-    active: frozenset[str]
-    image_shape: tuple[int, ...]
-    classes: int
-    examples: int
-    half_size: bool = False  # of the images while training
-
-    @property
-    def steps_per_epoch(self) -> int:
-        """Updates in an epoch: the last, partial batch is left out."""
-        return self.examples // self.config.batch_size
-
-
-def make_task(config: Config, image_shape: tuple[int, ...], classes: int, examples: int) -> Task:
-    """The Task of a resolved config; a scalar is active if any network of the run uses it."""
-    networks = config.networks()
-    used = (name for name in SCALARS if any(getattr(one, name) and one.matters(name) for one in networks))
-    active = frozenset(used)
-    return Task(config.blank(active), active, image_shape, classes, examples)
-
-
-def phases(config: Config) -> tuple[int, int]:
-    """The epochs from which on images are whole, and not augmented. Shares are rounded, but never to all epochs."""
-
-    def part(name: str) -> int:
-        return min(round(getattr(config, name) * config.epochs), config.epochs - 1) if config.matters(name) else 0
-
-    return part("half_size_share"), config.epochs - part("unaugmented_share")
-
-
-def task_of_epoch(task: Task, config: Config, epoch: int) -> Task:
-    """What an epoch's steps are compiled for: at first images of half the size, at last images as they are.
-
-    Progressive resizing (Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4), and
-    no augmentation that puts a gap between training and test (He et al., 2019, arXiv 1909.09148): flips stay.
-    """
-    whole, plain = phases(config)
-    if epoch < whole:
-        task = task._replace(half_size=True)
-    if plain <= epoch < config.epochs:
-        task = task._replace(config=task.config.replace(shift=0, cutout=0), active=task.active - {"erasing", "mixup"})
-    return task
-
-
-def check(task: Task, config: Config) -> None:
-    """UsageError if the images are too small for the network, whole or, where the config asks for it, half the size."""
-    make_model(task, {})
-    try:
-        make_model(task_of_epoch(task, config, 0), {})
-    except UsageError as error:
-        raise UsageError(f"half_size_share: too small for the first epochs ({error}, or no half_size_share)") from None
-
-
-def make_hyper(task: Task, config: Config) -> Hyper:
-    """One network's scalars as traced values, and how long it will train, which schedules need."""
-    hyper = {name: jnp.float32(getattr(config, name)) for name in sorted(task.active)}
-    return hyper | {"total_steps": jnp.float32(config.epochs * task.steps_per_epoch)}
-
-
-def make_model(task: Task, hyper: Hyper) -> Model:
-    """The network that the config describes. UsageError where the images are too small for it."""
-    config = task.config
-    height, width, channels = task.image_shape
-    shared = {
-        "image_shape": (height // 2, width // 2, channels) if task.half_size else task.image_shape,
-        "classes": task.classes,
-        "activation": ACTIVATIONS[config.activation],
-        "initializer": INITIALIZERS[config.initializer],
-        "dropout_rate": hyper.get("dropout"),
-        "mean": config.pixel_mean or 0.0,
-        "std": config.pixel_std or 1.0,
-    }
-    if config.model == "mlp":
-        return mlp(config.hidden, batch_norm=config.batch_norm, **shared)
-    try:
-        return cnn(config.widths, config.blocks, stem=config.stem, **shared)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
-
-
-def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:
-    """η over the steps of the whole run."""
-    config, peak, total = task.config, hyper["learning_rate"], hyper["total_steps"]
-    warmup = hyper["warmup"] * task.steps_per_epoch if "warmup" in hyper else 0.0
-    match config.schedule:
-        case "constant":
-            schedule = schedules.constant(peak)
-        case "step":
-            schedule = schedules.step_decay(peak, hyper["decay_every"] * task.steps_per_epoch, hyper["decay_factor"])
-        case "cosine":
-            schedule = schedules.cosine(peak, total - warmup)
-        case "one_cycle":
-            schedule = schedules.one_cycle(peak, total)
-    return schedules.linear_warmup(schedule, peak, warmup) if "warmup" in hyper else schedule
-
-
-def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
-    """The optimiser that the config describes, under its schedule; decay applies to weights only."""
-    options: dict[str, Any] = {name: hyper.get(name, 0.0) for name in ("momentum", "beta1", "beta2")}
-    options["epsilon"] = hyper.get("epsilon", 0.0)
-    if "weight_decay" in hyper:
-        options |= {"weight_decay": hyper["weight_decay"], "decayed": is_matrix}
-    if "clip_norm" in hyper:  # in a sweep, 0 still means any length
-        options["clip_norm"] = jnp.where(hyper["clip_norm"] > 0, hyper["clip_norm"], jnp.inf)
-    return optimizer(task.config.optimizer, make_schedule(task, hyper), **options)
+from jaxquard.training.task import Hyper, Task, make_model, make_optimizer
 
 
 def l2_penalty(params: Params, rate: jax.Array) -> jax.Array:
@@ -150,7 +26,7 @@ def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array
     """Class numbers, or distributions where the labels are smoothed or mixed, or a teacher has a say."""
     if teacher is None and not {"label_smoothing", "mixup"} & task.active:
         return labels
-    targets = one_hot(labels, task.classes)
+    targets = one_hot(labels, task.model.classes)
     if "label_smoothing" in hyper:
         targets = smooth_labels(targets, hyper["label_smoothing"])
     if teacher is not None:
@@ -180,7 +56,7 @@ def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax
 def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
     """The TrainState of one network before its first step; all of it follows from the seed and the scalars."""
     key = jax.random.key(seed, impl=IMPLEMENTATION)
-    params, state = make_model(task, hyper).init(stream(key, INIT))
+    params, state = make_model(task.model).init(stream(key, INIT))
     copy = functools.partial(jax.tree.map, jnp.copy)  # donated buffers must all be different ones
     return TrainState(
         params=params,
@@ -199,7 +75,7 @@ def train_step(
     task: Task, ts: TrainState, images: jax.Array, labels: jax.Array, teacher: jax.Array | None = None
 ) -> TrainState:
     """One update θ ← θ - η∇L on one batch: images (batch, h, w, c) uint8, labels (batch,), teacher's logits or None."""
-    model, optimizer = make_model(task, ts.hyper), make_optimizer(task, ts.hyper)
+    model, optimizer = make_model(task.model, ts.hyper.get("dropout")), make_optimizer(task, ts.hyper)
     loss = LOSSES[task.config.loss]
     targets = make_targets(task, ts.hyper, labels, teacher)
     x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), images, targets)
@@ -274,51 +150,3 @@ def run_steps(
 def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: jax.Array) -> TrainState:
     """The state with early stopping's memory of an epoch that has ended."""
     return ts._replace(stopping=ts.stopping.end_epoch(val_loss, epoch, ts.step, ts.current, patience))
-
-
-class Diagnosis(NamedTuple):
-    """η of the last update; and by layer name: the norm of the gradient, of the update it would cause with that η, and
-    the share of dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no
-    dropout; batch normalisation by its running statistics; images of their whole size.
-    """
-
-    learning_rate: jax.Array
-    grad_norm: dict[str, jax.Array]
-    update_norm: dict[str, jax.Array]
-    dead: dict[str, jax.Array]
-
-
-def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> Diagnosis:
-    """Look at the network being trained (not its average) on one fixed batch, unaugmented; changes nothing."""
-    model, optimizer = make_model(task, ts.hyper), make_optimizer(task, ts.hyper)
-    loss = LOSSES[task.config.loss]
-
-    def loss_fn(params: Params) -> jax.Array:
-        return jnp.mean(loss(model.apply(params, ts.state, images)[0], labels))
-
-    grads = jax.grad(loss_fn)(ts.params)
-    *memory, step = ts.opt_state  # every optimiser ends with its schedule, which counts
-    updates, _ = optimizer.update(grads, (*memory, step - 1), ts.params)
-    zs = list(pre_activations(model, ts.params, ts.state, images).items())[:-1]
-    activation = ACTIVATIONS[task.config.activation]
-    return Diagnosis(
-        learning_rate=jnp.float32(make_schedule(task, ts.hyper)(as_float(ts.step - 1))),
-        grad_norm=layer_norms(grads),
-        update_norm=layer_norms(updates),
-        dead={name: dead_share(activation, z) for name, z in zs},
-    )
-
-
-def layer_norms(tree: Tree) -> dict[str, jax.Array]:
-    """√Σ‖leaf‖² of each layer, a layer being the leaves that share all of their path but its end."""
-    squares: dict[str, jax.Array] = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        name = jax.tree_util.keystr(path[:-1], simple=True, separator="/")
-        squares[name] = squares.get(name, 0.0) + jnp.sum(leaf**2)
-    return {name: jnp.sqrt(square) for name, square in squares.items()}
-
-
-def dead_share(activation: Activation, z: jax.Array, slope: float = 1e-3) -> jax.Array:
-    """Share of units (channels) whose σ′(z) is below `slope` for every example: they cannot learn from any of them."""
-    slopes = jax.grad(lambda z: jnp.sum(activation(z)))(z)
-    return jnp.mean(jnp.all(jnp.abs(slopes) < slope, axis=tuple(range(z.ndim - 1))), dtype=jnp.float32)

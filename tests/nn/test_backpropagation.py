@@ -131,7 +131,7 @@ class Found(NamedTuple):
 @functools.cache
 def by_jax(activation: str, x64: bool) -> dict[str, Found]:
     """Every loss of one network, by name, in one compiled program."""
-    model = mlp(HIDDEN, image_shape=IMAGE_SHAPE, classes=CLASSES, activation=ACTIVATIONS[activation], std=STD)
+    model = mlp(HIDDEN, image_shape=IMAGE_SHAPE, classes=CLASSES, activation=activation, std=STD)
 
     @jax.jit
     def look(params, images, labels) -> dict[str, Found]:

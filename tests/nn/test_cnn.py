@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.nn.activations import gelu
 from jaxquard.nn.cnn import cnn
 from jaxquard.nn.losses import cross_entropy
 from jaxquard.nn.model import count_parameters, deltas, pre_activations
@@ -49,6 +48,8 @@ def test_an_image_too_small_for_so_many_stages_is_refused():
     with pytest.raises(ValueError, match="4 stages halve 4×4 pixels to nothing"):
         cnn((8,) * 4, stem=8)  # of 28×28, rounded up
     cnn((8,) * 3, stem=8)
+    with pytest.raises(ValueError, match="widths: at least one stage"):
+        cnn(())
 
 
 def test_a_residual_block_with_scale_zero_lets_its_input_through():
@@ -70,7 +71,7 @@ def test_predicting_takes_each_image_by_itself_and_keeps_the_state():
 
 @pytest.mark.parametrize("blocks", [0, 1])
 def test_one_batch_of_random_labels_is_learnt_by_heart(blocks):
-    model, params, state = small(blocks, activation=gelu)
+    model, params, state = small(blocks, activation="gelu")
 
     def loss(params, state):
         logits, state = model.apply(params, state, IMAGES, train=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxquard.nn.convolution import CHUNK, conv2d, init_conv2d
+from jaxquard.nn.convolution import CHUNK, conv2d
 
 CASES = [  # ((n, h, w, in, out), kernel, stride, padding)
     ((3, 8, 8, 2, 4), 3, 1, "SAME"),
@@ -108,11 +108,3 @@ def test_gradients_are_spelt_out_on_a_cpu_and_autodiffs_on_an_accelerator():
     layout = "[b, 0, 1, f]x[0, 1, i, o]->[b, 0, 1, f]"  # the one that is fast on a CPU
     assert convolutions(loss, "cpu") == ["loop", layout, layout]  # of the input's gradient, and the value
     assert convolutions(loss, "cuda") == convolutions(native, "cuda") != [layout] * 3
-
-
-def test_init():
-    params = init_conv2d(jax.random.key(0), 3, 16, 32)
-    assert {name: leaf.shape for name, leaf in params.items()} == {"w": (3, 3, 16, 32), "b": (32,)}
-    assert not params["b"].any()
-    np.testing.assert_allclose(params["w"].std(), (2 / (9 * 16)) ** 0.5, rtol=0.05)
-    assert set(init_conv2d(jax.random.key(0), 1, 2, 3, bias=False)) == {"w"}

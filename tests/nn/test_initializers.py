@@ -5,7 +5,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.nn.activations import identity, relu
 from jaxquard.nn.initializers import (
     INITIALIZERS,
     fans,
@@ -68,9 +67,9 @@ def test_variance_of_the_first_weighted_inputs(initializer, variance: float):
 @pytest.mark.parametrize(
     ("activation", "initializer", "first", "ratio"),
     [
-        (identity, scaled_normal, 1, 1),
-        (relu, scaled_normal, 1, 1 / 2),
-        (relu, he_normal, 2, 1),
+        ("identity", scaled_normal, 1, 1),
+        ("relu", scaled_normal, 1, 1 / 2),
+        ("relu", he_normal, 2, 1),
     ],
 )
 def test_second_moment_from_layer_to_layer(activation, initializer, first: float, ratio: float):

@@ -6,7 +6,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.nn.activations import identity, relu, sigmoid
 from jaxquard.nn.initializers import zeros
 from jaxquard.nn.losses import cross_entropy
 from jaxquard.nn.mlp import mlp
@@ -46,7 +45,7 @@ def test_any_depth_and_width(hidden: tuple[int, ...]):
 
 def test_a_network_by_hand():
     """Two pixels, two hidden neurons of which one is off, one logit; numbers worked out on paper."""
-    model = mlp((2,), image_shape=(1, 2, 1), classes=1, activation=relu, mean=0.2, std=0.4)
+    model = mlp((2,), image_shape=(1, 2, 1), classes=1, activation="relu", mean=0.2, std=0.4)
     params = [
         {"w": jnp.array([[1.0, -3.0], [2.0, 1.0]]), "b": jnp.array([0.5, 0.0])},
         {"w": jnp.array([[10.0], [100.0]]), "b": jnp.array([-1.0])},
@@ -72,7 +71,7 @@ def test_one_batch_of_random_labels_is_learnt_by_heart():
 
 def test_zero_weights_leave_the_hidden_neurons_identical():
     """With sigmoid they do learn, all of them the same thing."""
-    model = mlp((8, 6), image_shape=SHAPE, activation=sigmoid, initializer=zeros)
+    model = mlp((8, 6), image_shape=SHAPE, activation="sigmoid", initializer=zeros)
     params, _ = train(model, initialise(model)[0], 20, 1.0)
     for layer in params[:-1]:
         assert jnp.abs(layer["w"]).max() > 0
@@ -80,7 +79,7 @@ def test_zero_weights_leave_the_hidden_neurons_identical():
 
 
 def test_zero_weights_and_relu_learn_nothing_but_the_last_bias():
-    model = mlp((8, 6), image_shape=SHAPE, activation=relu, initializer=zeros)
+    model = mlp((8, 6), image_shape=SHAPE, activation="relu", initializer=zeros)
     params, _ = train(model, initialise(model)[0], 20, 1.0)
     assert not any(layer["w"].any() for layer in params)
     assert [bool(layer["b"].any()) for layer in params] == [False, False, True]
@@ -93,7 +92,7 @@ class TestDropout:
     def masks(self, seed: int, rate: float = 0.5, *, train: bool = True) -> tuple[np.ndarray, np.ndarray]:
         """Both hidden layers' masks: identity weights, and ones put in place of each layer's z as it passes."""
         model = mlp(
-            (self.WIDTH,) * 2, image_shape=(16, 16, 1), classes=self.WIDTH, activation=identity, dropout_rate=rate
+            (self.WIDTH,) * 2, image_shape=(16, 16, 1), classes=self.WIDTH, activation="identity", dropout_rate=rate
         )
         seen = {}
 

@@ -13,9 +13,9 @@ from jaxquard import recipes
 from jaxquard.config import Config
 from jaxquard.runs import directory
 from jaxquard.runs.keeper import CHECKPOINT_SECONDS, Keeper
-from jaxquard.training import steps
 from jaxquard.training.fit import Event
 from jaxquard.training.program import make_program, start
+from jaxquard.training.task import make_task
 
 IMAGES, SHAPE, CLASSES = 60_000, (28, 28, 1), 10
 
@@ -38,7 +38,7 @@ def measure(short: bool = False) -> list[Row]:
 
 def seconds(config: Config, root: Path, times: int) -> float:
     """The median time of a checkpoint at the steps 1, 2, …"""
-    task = steps.make_task(config, SHAPE, CLASSES, IMAGES)
+    task = make_task(config, SHAPE, CLASSES, IMAGES)
     state = start(make_program(task), task, config.networks())
     run = directory.create(root, "run", config, {}, state)
     keeper, took = Keeper(run), []

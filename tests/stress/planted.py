@@ -172,7 +172,7 @@ CONTROLS = {
         put("jaxquard.data.cache._write", in_place), lambda: downloaded("unwritable", 6)
     ),
     "A change, of JAX": Control(
-        put("jaxquard.training.steps.make_schedule", lambda make: lambda *a: lambda step: 1.1 * make(*a)(step)),
+        put("jaxquard.training.task.make_schedule", lambda make: lambda *a: lambda step: 1.1 * make(*a)(step)),
         lambda: measured("golden"),
     ),
     "Where JAX, the processor": Control(

@@ -19,10 +19,10 @@ from jaxquard.runs import environment, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.models import TrainedModel
 from jaxquard.studio import Studio, watch
-from jaxquard.studio.models import Subject, make_task
+from jaxquard.studio.models import Subject
 from jaxquard.studio.server import create_app
 from jaxquard.training.data import prepare
-from jaxquard.training.steps import make_model
+from jaxquard.training.task import make_model, make_spec
 
 HOST = "127.0.0.1:8765"
 
@@ -154,7 +154,7 @@ def subject(stripes: Dataset) -> Callable[..., Subject]:
 
     def make(dataset: Dataset = stripes, **settings: Any) -> Subject:
         config, _ = prepare(Config(dataset="made up", batch_size=20, **settings), dataset)
-        model = make_model(make_task(config, dataset.image_shape, dataset.classes), {})
+        model = make_model(make_spec(config, dataset.image_shape, dataset.classes))
         weights = jax.tree.map(lambda leaf: leaf[None], model.init(jax.random.key(1)))
         facts = environment.describe(dataset)["dataset"]
         return Subject(TrainedModel("made-up", config, facts, weights, None), lambda _: dataset, set())

@@ -206,7 +206,7 @@ KINDS = {
 def test_the_last_layer_is_the_networks_own_logits(subject, coloured, settings):
     seen = subject(coloured, **settings)
     images = seen.dataset.test_images[:3]
-    layers = make_eyes(seen.task).layers(*seen.model.network, jnp.asarray(images))
+    layers = make_eyes(seen.model.spec).layers(*seen.model.network, jnp.asarray(images))
     np.testing.assert_allclose(layers[-1], seen.model.logits(images), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(layers[0], images.reshape(3, -1) / 255, rtol=1e-6)
     assert len(layers) == len(seen.model.network[0]) + 1
@@ -216,7 +216,7 @@ def test_every_layer_as_numpy_has_it(subject):
     seen = subject(hidden=(7, 5))
     config, image = seen.model.config, seen.dataset.test_images[:1]
     a = (image.reshape(1, -1) / 255 - config.pixel_mean) / config.pixel_std
-    layers = make_eyes(seen.task).layers(*seen.model.network, jnp.asarray(image))[1:]
+    layers = make_eyes(seen.model.spec).layers(*seen.model.network, jnp.asarray(image))[1:]
     for number, (layer, found) in enumerate(zip(seen.model.network[0], layers, strict=True)):
         z = a @ np.asarray(layer["w"]) + np.asarray(layer["b"])
         a = z if number == 2 else np.maximum(z, 0)
@@ -241,7 +241,7 @@ def test_without_hidden_layers_the_features_are_the_pixels(subject):
 def test_gradient_times_input_against_finite_differences(subject, coloured, settings):
     seen = subject(coloured, **settings)
     image = np.clip(seen.dataset.test_images[2], 1, 254)
-    found = make_eyes(seen.task).gradient_times_input(*seen.model.network, image, 1)
+    found = make_eyes(seen.model.spec).gradient_times_input(*seen.model.network, image, 1)
     expected = np.zeros(image.shape)
     for place in np.ndindex(*image.shape):
         up, down = image.copy(), image.copy()
@@ -256,14 +256,14 @@ def test_of_a_linear_network_the_pixels_say_all(subject):
     seen = subject(hidden=())
     image = seen.dataset.test_images[0]
     image_logits, blank_logits = seen.model.logits(np.stack([image, np.zeros_like(image)]))
-    found = make_eyes(seen.task).gradient_times_input(*seen.model.network, image, 2)
+    found = make_eyes(seen.model.spec).gradient_times_input(*seen.model.network, image, 2)
     assert float(np.sum(found)) == pytest.approx(image_logits[2] - blank_logits[2], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_answers_are_activations_and_who_is_dead(subject, name):
     seen = subject(**KINDS[name])
-    eyes, weights, images = make_eyes(seen.task), seen.model.network, jnp.asarray(seen.dataset.test_images)
+    eyes, weights, images = make_eyes(seen.model.spec), seen.model.network, jnp.asarray(seen.dataset.test_images)
     layers = eyes.layers(*weights, images)[1:]
     for k, a in enumerate(layers):
         units = a.shape[-1]

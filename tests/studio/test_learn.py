@@ -12,8 +12,12 @@ from jaxquard.cli.options import Settings
 from jaxquard.cli.training import _configs
 from jaxquard.config import NEEDS, Config
 from jaxquard.data import load
-from jaxquard.errors import UsageError
+from jaxquard.errors import RunError, UsageError
+from jaxquard.nn.cnn import cnn
+from jaxquard.nn.initializers import zeros
+from jaxquard.nn.mlp import mlp
 from jaxquard.nn.pooling import space_to_depth
+from jaxquard.nn.sequential import sequential
 from jaxquard.runs import tensors
 from jaxquard.runs.directory import Run
 from jaxquard.studio.learn import (
@@ -27,6 +31,7 @@ from jaxquard.studio.learn import (
     first_layer,
     histogram,
     parameters,
+    pixel_block,
     snapshot,
 )
 
@@ -82,9 +87,6 @@ def test_a_choice_is_what_the_command_line_would_make_of_it():
         ({"settings": {"epochs": "3"}}, "epochs: must be a whole number"),
         ({"settings": {"epochs": True}}, "epochs: must be a whole number"),
         ({"settings": {"hidden": 3}}, "hidden: must be a list"),
-        ({"settings": {"hidden": [1] * (MAX_LAYERS + 1)}}, "hidden: at most 64"),
-        ({"settings": {"blocks": 65}}, "blocks: at most 64"),
-        ({"settings": {"widths": []}}, "widths: at least one"),
         ({"settings": {"activation": ["relu"]}}, "activation: "),
         ({"settings": {"dataset": "/etc"}}, "dataset: the studio trains on fashion-mnist"),
         ({"settings": {"dataset": "../secret.npz"}}, "dataset: "),
@@ -102,9 +104,22 @@ def test_parameters_are_counted_without_making_them():
     assert parameters(Config(hidden=(), seeds=3), (6, 6, 1), 3) == 36 * 3 + 3
     cnn = Config(model="cnn", widths=(2,), blocks=0)
     assert parameters(cnn, (8, 8, 3), 5) == (3 * 3 * 3 * 2 + 2 + 2) + (3 * 3 * 2 * 2 + 2 + 2) + (2 * 5 + 5)
-    for config in (Config(hidden=(65536, 65536)), Config(hidden=(2048,), seeds=64)):
-        with pytest.raises(UsageError, match=r"hidden: .* parameters in each network are more than the studio trains"):
-            parameters(config, (28, 28, 1), 10)
+    assert parameters(Config(hidden=(1,) * MAX_LAYERS), (1, 1, 1), 1) == 2 * (MAX_LAYERS + 1)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"hidden": (65536, 65536)}, "hidden: .* parameters in each network are more than the studio trains"),
+        ({"hidden": (2048,), "seeds": 64}, "hidden: .* parameters in each network are more than the studio trains"),
+        ({"hidden": (1,) * (MAX_LAYERS + 1)}, "hidden: at most 64 layers"),
+        ({"model": "cnn", "blocks": 65}, "blocks: at most 64 layers"),
+        ({"model": "cnn", "widths": ()}, "widths: at least one"),
+    ],
+)
+def test_a_network_too_large_or_too_small_is_refused(settings, said):
+    with pytest.raises(UsageError, match=said):
+        parameters(Config(**settings), (28, 28, 1), 10)
 
 
 @pytest.mark.parametrize("name", FIELDS)
@@ -213,7 +228,7 @@ def test_the_weights_of_a_network_against_its_start(get, root):
     assert [(one["name"], one["shape"]) for one in found["layers"]] == [("layer 1", [36, 5]), ("layer 2", [5, 3])]
     run = Run(root / "slow")
     arrays = tensors.from_bytes((run.snapshots / "epoch-000003.safetensors").read_bytes(), "x")
-    assert np.array_equal(snapshot(run, 3, 1)["0/0/w"], arrays["0/0/w"][1])
+    assert np.array_equal(snapshot(run, mlp((5,)), 3, 1)[0], arrays["0/0/w"][1])
     counts = found["layers"][0]["histogram"]
     assert sum(counts["start"]) == sum(counts["now"]) == 36 * 5
     assert len(counts["edges"]) == len(counts["now"]) + 1
@@ -253,11 +268,19 @@ def test_a_file_of_another_name_is_no_snapshot(get, root, name):
     assert get("/api/runs/slow/weights")["epochs_with_snapshot"] == [0, 1, 2, 3]
 
 
-def test_layers_come_in_order_and_convolutions_as_their_kernels(root):
-    arrays = {f"0/{k}/w": np.zeros((3, 3, 1, 2), np.float32) for k in (0, 1, 2, 10, 11)}
+def test_layers_come_in_the_order_of_the_network(root):
+    arrays = {f"0/{k}/w": np.full((1, 3, 3, 1, 2), k, np.float32) for k in range(12)}
     (root / "part" / "snapshots" / "epoch-000009.safetensors").write_bytes(tensors.to_bytes(arrays))
-    found = snapshot(Run(root / "part"), 9, 0)
-    assert list(found) == ["0/0/w", "0/1/w", "0/2/w", "0/10/w", "0/11/w"]
+    found = snapshot(Run(root / "part"), mlp((2,) * 11), 9, 0)
+    assert [(w.shape, w[0, 0, 0, 0]) for w in found] == [((3, 3, 1, 2), k) for k in range(12)]
+    with pytest.raises(RunError, match=r"epoch-000009\.safetensors: damaged: it does not have the weights of every"):
+        snapshot(Run(root / "part"), mlp((2,) * 12), 9, 0)
+
+
+def test_only_weights_that_see_the_pixels_are_laid_out_like_them():
+    pooled = [("standardize", {"mean": 0.0, "std": 1.0}), ("global_avg_pool", {}), ("dense", {"shape": (1, 3)})]
+    models = (mlp(), cnn(), cnn(stem=2), sequential(pooled, zeros))
+    assert [pixel_block(model) for model in models] == [1, 1, 2, None]
 
 
 def test_a_dense_layers_weights_lie_like_its_pixels(coloured):

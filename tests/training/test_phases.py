@@ -12,7 +12,7 @@ from jaxquard.errors import UsageError
 from jaxquard.training.data import prepare
 from jaxquard.training.fit import fit, make_run
 from jaxquard.training.program import make_program
-from jaxquard.training.steps import phases
+from jaxquard.training.task import phases
 
 PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)  # 5 steps an epoch
 SMALL = PLAIN.replace(model="cnn", widths=(2, 3), half_size_share=0.5)

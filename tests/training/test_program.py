@@ -17,6 +17,7 @@ from jaxquard.training.data import prepare
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.program import make_program, start
 from jaxquard.training.randomness import epoch_order
+from jaxquard.training.task import make_task
 
 # as in test_fit.py, so that it is compiled once; 253 images are left to train on, 5 steps an epoch
 CONFIG = Config(
@@ -35,7 +36,7 @@ CONFIG = Config(
 @pytest.fixture(scope="module")
 def prepared(dataset: Any) -> Any:
     config, data = prepare(CONFIG, dataset)
-    return config, data, steps.make_task(config, (8, 8, 1), data.classes, len(data.images))
+    return config, data, make_task(config, (8, 8, 1), data.classes, len(data.images))
 
 
 def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
@@ -108,9 +109,9 @@ def test_logits_are_those_of_the_networks_written_out(prepared: Any, count: int)
 def test_other_seeds_rates_and_lengths_are_no_reason_to_compile(prepared: Any, cache_sizes: Callable):
     config, data, task = prepared
     other = config.replace(learning_rate=0.5, momentum=0.1, seed=9, epochs=3, recipe="r", dataset="d")
-    assert make_program(steps.make_task(other, (8, 8, 1), 4, 253)) is make_program(task)
+    assert make_program(make_task(other, (8, 8, 1), 4, 253)) is make_program(task)
     wider = config.replace(hidden=(6,))
-    assert make_program(steps.make_task(wider, (8, 8, 1), 4, 253)) is not make_program(task)
+    assert make_program(make_task(wider, (8, 8, 1), 4, 253)) is not make_program(task)
     program, sizes = make_program(task), []
     for network in (config.networks()[0], other.networks()[2]):
         ts = start(program, task, [network])
@@ -133,7 +134,7 @@ def test_settings_that_are_the_threads_own_hold_for_several_networks_too(prepare
 
 def test_networks_that_take_turns_are_compiled_once(dataset: Any, monkeypatch: pytest.MonkeyPatch):
     config, data = prepare(CONFIG.replace(model="cnn", widths=(2,), dropout=0.0, seeds=2), dataset)
-    task, traced = steps.make_task(config, (8, 8, 1), data.classes, len(data.images)), []
+    task, traced = make_task(config, (8, 8, 1), data.classes, len(data.images)), []
     plain = steps.run_steps
     monkeypatch.setattr(steps, "run_steps", lambda *args: traced.append(True) or plain(*args))
     monkeypatch.setattr(programs, "_program", functools.lru_cache(programs._program.__wrapped__))

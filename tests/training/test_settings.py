@@ -21,6 +21,7 @@ from jaxquard.training import steps
 from jaxquard.training.data import prepare
 from jaxquard.training.fit import fit
 from jaxquard.training.randomness import epoch_order
+from jaxquard.training.task import make_hyper, make_model, make_task
 
 TESTS = Path(__file__).parents[1]
 PLAIN = {"hidden": (5,), "batch_size": 20, "epochs": 2, "learning_rate": 0.1}  # 60 images: 3 steps an epoch
@@ -178,9 +179,9 @@ def test_a_training_ends_at_the_weights_of_the_oracle(others: Any, changes: dict
 def augmented(images: Any, setting: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
     """White images (n, h, w, 1) and their targets as training sees them."""
     config = Config(**{setting: value})
-    task = steps.make_task(config, images.shape[1:], 4, len(images))
+    task = make_task(config, images.shape[1:], 4, len(images))
     targets = steps.make_targets(task, {}, jnp.arange(len(images)) % 4)
-    x, targets = steps.augment(task, steps.make_hyper(task, config), jax.random.key(0), images, targets)
+    x, targets = steps.augment(task, make_hyper(task, config), jax.random.key(0), images, targets)
     return np.asarray(x), np.asarray(targets)
 
 
@@ -193,8 +194,8 @@ def left_half_white() -> jax.Array:
 
 
 def parameters(**settings: Any) -> int:
-    task = steps.make_task(Config(**settings), (8, 8, 1), 4, 303)
-    return count_parameters(jax.eval_shape(steps.make_model(task, {}).init, jax.random.key(0))[0])
+    task = make_task(Config(**settings), (8, 8, 1), 4, 303)
+    return count_parameters(jax.eval_shape(make_model(task.model).init, jax.random.key(0))[0])
 
 
 def cnns(**settings: Any) -> int:
@@ -208,15 +209,15 @@ def layer(n_in: int, n_out: int) -> int:
 
 def spread(initializer: Any, n_in: int = 64, n_out: int = 200) -> float:
     """Standard deviation of the first layer's weights."""
-    task = steps.make_task(Config(initializer=initializer, hidden=(n_out,)), (8, 8, 1), 4, 303)
-    return float(jnp.std(steps.make_model(task, {}).init(jax.random.key(0))[0][0]["w"]))
+    task = make_task(Config(initializer=initializer, hidden=(n_out,)), (8, 8, 1), 4, 303)
+    return float(jnp.std(make_model(task.model).init(jax.random.key(0))[0][0]["w"]))
 
 
 def dropped(share: float) -> float:
     """Share of hidden units that take no part in a step on one image: their outgoing weights stay."""
     config = Config(hidden=(2000,), activation="identity", dropout=share, batch_size=1)
-    task = steps.make_task(config, (8, 8, 1), 4, 303)
-    ts = steps.init_state(task, jnp.uint32(0), steps.make_hyper(task, config))
+    task = make_task(config, (8, 8, 1), 4, 303)
+    ts = steps.init_state(task, jnp.uint32(0), make_hyper(task, config))
     after = steps.train_step(task, ts, white(1), jnp.zeros(1, int))
     return float(jnp.mean(jnp.all(after.params[1]["w"] == ts.params[1]["w"], axis=1)))
 

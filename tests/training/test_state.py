@@ -5,10 +5,10 @@ import jax.numpy as jnp
 import pytest
 
 from jaxquard.config import Config
-from jaxquard.training import steps
 from jaxquard.training.program import make_program, start
 from jaxquard.training.state import Totals, TrainState
 from jaxquard.training.stopping import Stopping
+from jaxquard.training.task import make_task
 
 FULL = Config(hidden=(5, 5), batch_size=50, optimizer="adamw", ema=0.9, patience=3, weight_decay=0.1, validation=50)
 
@@ -16,7 +16,7 @@ FULL = Config(hidden=(5, 5), batch_size=50, optimizer="adamw", ema=0.9, patience
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_no_two_leaves_share_a_buffer(seeds: int):
     config = FULL.replace(seeds=seeds)
-    task = steps.make_task(config, (8, 8, 1), 4, 253)
+    task = make_task(config, (8, 8, 1), 4, 253)
     ts = start(make_program(task), task, config.networks())
     leaves = jax.tree.leaves(ts._replace(key=jax.random.key_data(ts.key)))
     assert len({leaf.unsafe_buffer_pointer() for leaf in leaves}) == len(leaves) > 30

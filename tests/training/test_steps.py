@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from jaxquard.config import Config
-from jaxquard.training import steps
+from jaxquard.training import diagnosis, steps
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.fit import make_run
 from jaxquard.training.program import Program, start
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
-from jaxquard.training.steps import Task
+from jaxquard.training.task import Task, make_hyper, make_optimizer, make_task
 
 # as in test_fit.py, so that it is compiled once; 253 images are left to train on, 5 steps an epoch
 CONFIG = Config(
@@ -96,7 +96,7 @@ def test_an_epoch_starts_with_empty_totals_and_remembers_a_fault(case: Case):
 
 
 def test_the_last_partial_batch_is_left_out():
-    task = steps.make_task(Config(batch_size=128), (28, 28, 1), 10, 60_000)
+    task = make_task(Config(batch_size=128), (28, 28, 1), 10, 60_000)
     assert task.steps_per_epoch == 468
 
 
@@ -107,9 +107,9 @@ def weights_and_biases(params: Any) -> tuple[list[np.ndarray], list[np.ndarray]]
 @pytest.mark.parametrize(("clip_norm", "scale"), [(0.0, 1.0), (1.0, 0.2), (5.0, 1.0), (9.0, 1.0)])
 def test_a_gradient_is_clipped_to_its_longest_length_and_0_is_any(clip_norm: float, scale: float):
     config = Config(sweep=(("clip_norm", (0.0, 1.0)),))  # both in one program
-    task = steps.make_task(config, (8, 8, 1), 4, 303)
-    hyper = steps.make_hyper(task, config) | {"clip_norm": jnp.float32(clip_norm)}
-    optimizer = steps.make_optimizer(task, hyper)
+    task = make_task(config, (8, 8, 1), 4, 303)
+    hyper = make_hyper(task, config) | {"clip_norm": jnp.float32(clip_norm)}
+    optimizer = make_optimizer(task, hyper)
     grads = {"w": jnp.array([3.0, 4.0])}
     updates, _ = optimizer.update(grads, optimizer.init(grads), grads)
     np.testing.assert_allclose(updates["w"], [-0.01 * scale * 3, -0.01 * scale * 4], rtol=1e-6)
@@ -135,10 +135,10 @@ def test_images_are_moved_anew_at_every_step(case: Case, setting: str):
 
 
 def test_only_what_a_network_uses_is_active():
-    task = steps.make_task(Config(), (8, 8, 1), 4, 303)
+    task = make_task(Config(), (8, 8, 1), 4, 303)
     always = {"learning_rate"}  # plain SGD has no momentum, and a constant schedule no drops
     assert task.active == always
-    adam = steps.make_task(Config(optimizer="adam", schedule="step", teacher="cnn-small"), (8, 8, 1), 4, 303)
+    adam = make_task(Config(optimizer="adam", schedule="step", teacher="cnn-small"), (8, 8, 1), 4, 303)
     assert adam.active == always | {
         "beta1",
         "beta2",
@@ -149,22 +149,22 @@ def test_only_what_a_network_uses_is_active():
         "temperature",
     }
     swept = Config(sweep=(("dropout", (0.0, 0.5)),))
-    assert steps.make_task(swept, (8, 8, 1), 4, 303).active == always | {"dropout"}
-    hyper = steps.make_hyper(task, Config(epochs=7))
+    assert make_task(swept, (8, 8, 1), 4, 303).active == always | {"dropout"}
+    hyper = make_hyper(task, Config(epochs=7))
     assert set(hyper) == always | {"total_steps"}
     assert float(hyper["total_steps"]) == 7 * (303 // 128)
 
 
 def test_norms_are_by_layer():
     tree = {"a": {"w": jnp.array([3.0, 0.0]), "b": jnp.array([4.0])}, "c": [{"w": jnp.array([2.0])}]}
-    assert {name: float(norm) for name, norm in steps.layer_norms(tree).items()} == {"a": 5.0, "c/0": 2.0}
+    assert {name: float(norm) for name, norm in diagnosis.layer_norms(tree).items()} == {"a": 5.0, "c/0": 2.0}
 
 
 def test_a_unit_is_dead_when_it_cannot_learn_from_any_example():
     z = jnp.array([[-1.0, 1.0, -1.0, -2.0], [-2.0, -1.0, -3.0, 5.0]])
-    assert float(steps.dead_share(lambda z: jnp.maximum(z, 0), z)) == 0.5
-    assert float(steps.dead_share(jnp.tanh, 20 * jnp.ones((3, 4)))) == 1.0
-    assert float(steps.dead_share(lambda z: z, z)) == 0.0
+    assert float(diagnosis.dead_share(lambda z: jnp.maximum(z, 0), z)) == 0.5
+    assert float(diagnosis.dead_share(jnp.tanh, 20 * jnp.ones((3, 4)))) == 1.0
+    assert float(diagnosis.dead_share(lambda z: z, z)) == 0.0
 
 
 def test_a_diagnosis_is_that_of_the_whole_batch(case: Case):

@@ -29,7 +29,7 @@ def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
 def _shape(lab: Lab, config: Config) -> list[list[float]]:
     """[epoch, η as a share of its peak] over the whole run."""
     from jaxquard.training.fit import make_run
-    from jaxquard.training.steps import make_hyper, make_schedule
+    from jaxquard.training.task import make_hyper, make_schedule
 
     config, data = lab.prepare(config)
     task, _ = make_run(config, data)

@@ -296,6 +296,7 @@ export class Weights {
       }
       draw(this.histograms.get(layer.name), histogram(layer, `after epoch ${epoch}`));
     }
+    if (!first) return;
     this.images.setAttribute("aria-label", first.sentence);
     this.sentence.textContent = first.sentence;
     const image = (src) => h("img", { src, alt: "", width: first.width, height: first.height });

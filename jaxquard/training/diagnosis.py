@@ -1,0 +1,60 @@
+"""What a training looks like inside: sizes of gradients and updates, and units that can no longer learn."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxquard.nn.activations import ACTIVATIONS, Activation
+from jaxquard.nn.losses import LOSSES
+from jaxquard.nn.model import Params, pre_activations
+from jaxquard.optim.transforms import Tree, as_float
+from jaxquard.training.state import TrainState
+from jaxquard.training.task import Task, make_model, make_optimizer, make_schedule
+
+
+class Diagnosis(NamedTuple):
+    """η of the last update; and by layer name: the norm of the gradient, of the update it would cause with that η, and
+    the share of dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no
+    dropout; batch normalisation by its running statistics; images of their whole size.
+    """
+
+    learning_rate: jax.Array
+    grad_norm: dict[str, jax.Array]
+    update_norm: dict[str, jax.Array]
+    dead: dict[str, jax.Array]
+
+
+def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> Diagnosis:
+    """Look at the network being trained (not its average) on one fixed batch, unaugmented; changes nothing."""
+    model, optimizer = make_model(task.model), make_optimizer(task, ts.hyper)
+    loss = LOSSES[task.config.loss]
+
+    def loss_fn(params: Params) -> jax.Array:
+        return jnp.mean(loss(model.apply(params, ts.state, images)[0], labels))
+
+    grads = jax.grad(loss_fn)(ts.params)
+    *memory, step = ts.opt_state  # every optimiser ends with its schedule, which counts
+    updates, _ = optimizer.update(grads, (*memory, step - 1), ts.params)
+    *zs, _ = pre_activations(model, ts.params, ts.state, images).items()
+    return Diagnosis(
+        learning_rate=jnp.float32(make_schedule(task, ts.hyper)(as_float(ts.step - 1))),
+        grad_norm=layer_norms(grads),
+        update_norm=layer_norms(updates),
+        dead={name: dead_share(ACTIVATIONS[used], z) for (name, z), used in zip(zs, model.activations, strict=False)},
+    )
+
+
+def layer_norms(tree: Tree) -> dict[str, jax.Array]:
+    """√Σ‖leaf‖² of each layer, a layer being the leaves that share all of their path but its end."""
+    squares: dict[str, jax.Array] = {}
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        name = jax.tree_util.keystr(path[:-1], simple=True, separator="/")
+        squares[name] = squares.get(name, 0.0) + jnp.sum(leaf**2)
+    return {name: jnp.sqrt(square) for name, square in squares.items()}
+
+
+def dead_share(activation: Activation, z: jax.Array, slope: float = 1e-3) -> jax.Array:
+    """Share of units (channels) whose σ′(z) is below `slope` for every example: they cannot learn from any of them."""
+    slopes = jax.grad(lambda z: jnp.sum(activation(z)))(z)
+    return jnp.mean(jnp.all(jnp.abs(slopes) < slope, axis=tuple(range(z.ndim - 1))), dtype=jnp.float32)

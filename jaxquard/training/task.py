@@ -1,0 +1,154 @@
+"""What is compiled: the model and the training task, as the compiler must know them, and what is built from them.
+
+Model, optimiser and schedule are built *inside* the compiled function from the scalars in `TrainState.hyper`, so that
+one program serves every learning rate, seed and length of run.
+"""
+
+import functools
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxquard.config import SCALARS, Config
+from jaxquard.errors import UsageError
+from jaxquard.nn.architectures import ARCHITECTURES
+from jaxquard.nn.initializers import INITIALIZERS
+from jaxquard.nn.model import Model, count_parameters
+from jaxquard.optim import schedules
+from jaxquard.optim.optimizers import optimizer
+from jaxquard.optim.transforms import GradientTransformation, is_matrix
+
+Hyper = dict[str, jax.Array]
+
+
+class ModelSpec(NamedTuple):
+    """What describes a network: its settings (all others are the defaults), its images, how many classes it tells."""
+
+    config: Config
+    image_shape: tuple[int, ...]
+    classes: int
+
+
+class Task(NamedTuple):
+    """What describes a training: its settings without their scalars, the scalars in use, the network, the data."""
+
+    config: Config
+    active: frozenset[str]
+    model: ModelSpec
+    examples: int
+    half_size: bool = False  # of the images while training
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Updates in an epoch: the last, partial batch is left out."""
+        return self.examples // self.config.batch_size
+
+
+def make_spec(config: Config, image_shape: tuple[int, ...], classes: int) -> ModelSpec:
+    """The network that a config describes, for images (height, width, channels)."""
+    return ModelSpec(config.network(), tuple(image_shape), classes)
+
+
+def make_model(spec: ModelSpec, dropout_rate: jax.Array | None = None) -> Model:
+    """The network of a spec. UsageError where the images are too small for it."""
+    config = spec.config
+    try:
+        return ARCHITECTURES[config.model](
+            **config.architecture(),
+            image_shape=spec.image_shape,
+            classes=spec.classes,
+            activation=config.activation,
+            initializer=INITIALIZERS[config.initializer],
+            dropout_rate=dropout_rate,
+            mean=config.pixel_mean or 0.0,
+            std=config.pixel_std or 1.0,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+@functools.lru_cache(maxsize=256)
+def parameters(spec: ModelSpec) -> int:
+    """How many numbers a network learns; nothing is computed for it."""
+    return count_parameters(jax.eval_shape(make_model(spec).init, jax.random.key(0))[0])
+
+
+def make_task(config: Config, image_shape: tuple[int, ...], classes: int, examples: int) -> Task:
+    """The Task of a resolved config; a scalar is active if any network of the run uses it."""
+    networks = config.networks()
+    used = (name for name in SCALARS if any(getattr(one, name) and one.matters(name) for one in networks))
+    active = frozenset(used)
+    return Task(config.blank(active), active, make_spec(config, image_shape, classes), examples)
+
+
+def phases(config: Config) -> tuple[int, int]:
+    """The epochs from which on images are whole, and not augmented. Shares are rounded, but never to all epochs."""
+
+    def part(name: str) -> int:
+        return min(round(getattr(config, name) * config.epochs), config.epochs - 1) if config.matters(name) else 0
+
+    return part("half_size_share"), config.epochs - part("unaugmented_share")
+
+
+def task_of_epoch(task: Task, config: Config, epoch: int) -> Task:
+    """What an epoch's steps are compiled for: at first images of half the size, at last images as they are.
+
+    Progressive resizing (Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4), and
+    no augmentation that puts a gap between training and test (He et al., 2019, arXiv 1909.09148): flips stay.
+    """
+    whole, plain = phases(config)
+    if epoch < whole:
+        task = task._replace(model=half_size(task.model), half_size=True)
+    if plain <= epoch < config.epochs:
+        task = task._replace(config=task.config.replace(shift=0, cutout=0), active=task.active - {"erasing", "mixup"})
+    return task
+
+
+def half_size(spec: ModelSpec) -> ModelSpec:
+    """The same network for images of half the size."""
+    height, width, channels = spec.image_shape
+    return spec._replace(image_shape=(height // 2, width // 2, channels))
+
+
+def check(spec: ModelSpec, config: Config) -> None:
+    """UsageError if the images are too small for the network, whole or, where the config asks for it, half the size."""
+    make_model(spec)
+    try:
+        if phases(config)[0]:
+            make_model(half_size(spec))
+    except UsageError as error:
+        raise UsageError(f"half_size_share: too small for the first epochs ({error}, or no half_size_share)") from None
+
+
+def make_hyper(task: Task, config: Config) -> Hyper:
+    """One network's scalars as traced values, and how long it will train, which schedules need."""
+    hyper = {name: jnp.float32(getattr(config, name)) for name in sorted(task.active)}
+    return hyper | {"total_steps": jnp.float32(config.epochs * task.steps_per_epoch)}
+
+
+def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:
+    """η over the steps of the whole run."""
+    config, peak, total = task.config, hyper["learning_rate"], hyper["total_steps"]
+    warmup = hyper["warmup"] * task.steps_per_epoch if "warmup" in hyper else 0.0
+    match config.schedule:
+        case "constant":
+            schedule = schedules.constant(peak)
+        case "step":
+            schedule = schedules.step_decay(peak, hyper["decay_every"] * task.steps_per_epoch, hyper["decay_factor"])
+        case "cosine":
+            schedule = schedules.cosine(peak, total - warmup)
+        case "one_cycle":
+            schedule = schedules.one_cycle(peak, total)
+    return schedules.linear_warmup(schedule, peak, warmup) if "warmup" in hyper else schedule
+
+
+def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
+    """The optimiser that the config describes, under its schedule; decay applies to weights only."""
+    options: dict[str, Any] = {name: hyper.get(name, 0.0) for name in ("momentum", "beta1", "beta2")}
+    options["epsilon"] = hyper.get("epsilon", 0.0)
+    if "weight_decay" in hyper:
+        options |= {"weight_decay": hyper["weight_decay"], "decayed": is_matrix}
+    if "clip_norm" in hyper:  # in a sweep, 0 still means any length
+        options["clip_norm"] = jnp.where(hyper["clip_norm"] > 0, hyper["clip_norm"], jnp.inf)
+    return optimizer(task.config.optimizer, make_schedule(task, hyper), **options)
