@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import jax
 import numpy as np
@@ -10,6 +10,7 @@ import pytest
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.special import expit, ndtr
 
+from jaxquard.config import Architecture
 from jaxquard.nn.activations import ACTIVATIONS
 from jaxquard.nn.architectures import ARCHITECTURES
 from jaxquard.nn.initializers import he_normal
@@ -151,6 +152,10 @@ def test_any_order_of_layers_is_run_and_listed():
     model = sequential(OTHER, he_normal)
     assert_complete(model, (11, 13, 3))
     assert model.activations == ("relu", "identity", "tanh", "sigmoid", "identity")
+
+
+def test_the_settings_know_every_architecture():
+    assert get_args(Architecture) == tuple(ARCHITECTURES)
 
 
 def test_a_kind_that_there_is_not_is_named():
