@@ -7,7 +7,6 @@ that learns here from 2,200 others. Each is photographed in every way of `photog
 
 import argparse
 import functools
-import io
 import json
 import multiprocessing
 import tempfile
@@ -18,9 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw
 
-from benchmarks import photographs
+from benchmarks import photographs, strokes
 from benchmarks.photographs import CLEAN, HEIGHT, KINDS, STRENGTHS, WIDTH, photograph
 from jaxquard.data.framing import Framing
 from jaxquard.data.pictures import Picture, read_picture
@@ -29,18 +27,6 @@ RESULTS = Path(__file__).parent / "results" / "pictures.json"
 PAGE = Path(__file__).parents[1] / "docs" / "PICTURES.md"
 IMAGES = 300
 LEARNED = 2200  # digits; the next 300 were for choosing thresholds, and the other half of the 5,000 is for testing
-DIGITS: dict[int, tuple[tuple[tuple[float, float], ...], ...]] = {  # strokes in a square of 1, from the upper left
-    0: (((0.5, 0.1), (0.25, 0.25), (0.2, 0.55), (0.35, 0.85), (0.6, 0.88), (0.78, 0.6), (0.72, 0.25), (0.5, 0.1)),),
-    1: (((0.5, 0.1), (0.5, 0.9)),),
-    2: (((0.25, 0.3), (0.4, 0.12), (0.65, 0.15), (0.7, 0.35), (0.5, 0.6), (0.22, 0.88), (0.78, 0.86)),),
-    3: (((0.25, 0.15), (0.55, 0.1), (0.7, 0.25), (0.45, 0.45), (0.7, 0.6), (0.65, 0.82), (0.4, 0.9), (0.22, 0.8)),),
-    4: (((0.35, 0.1), (0.25, 0.5), (0.75, 0.5)), ((0.65, 0.12), (0.62, 0.9))),
-    5: (((0.7, 0.12), (0.32, 0.12), (0.3, 0.45), (0.6, 0.45), (0.72, 0.65), (0.55, 0.88), (0.25, 0.85)),),
-    6: (((0.62, 0.1), (0.35, 0.4), (0.28, 0.7), (0.45, 0.9), (0.68, 0.75), (0.58, 0.55), (0.32, 0.65)),),
-    7: (((0.22, 0.14), (0.75, 0.14), (0.42, 0.9)),),
-    8: (((0.65, 0.2), (0.45, 0.1), (0.32, 0.25), (0.65, 0.65), (0.55, 0.88), (0.35, 0.8), (0.4, 0.55), (0.65, 0.2)),),
-    9: (((0.68, 0.3), (0.45, 0.12), (0.3, 0.3), (0.45, 0.48), (0.68, 0.3), (0.62, 0.9)),),
-}
 
 
 @dataclass(frozen=True)
@@ -65,25 +51,24 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
     return pixels.reshape(-1, 28, 28).astype(np.uint8)[order], labels.astype(np.uint8)[order]
 
 
-def learn_digits(images: np.ndarray, labels: np.ndarray) -> Any:
-    """A small CNN that learned from LEARNED digits."""
+def learn_digits(images: np.ndarray, labels: np.ndarray, runs: Path) -> Any:
+    """A small CNN that learned from LEARNED digits; its run is `digits`."""
     from jaxquard import api
     from jaxquard.config import Config
     from jaxquard.runs.models import models_of_run
 
-    with tempfile.TemporaryDirectory() as folder:
-        cut = slice(LEARNED), slice(LEARNED, len(images) // 2)
-        arrays: dict[str, Any] = {}
-        for role, part in zip(("train", "test"), cut, strict=True):
-            arrays |= {f"x_{role}": images[part], f"y_{role}": labels[part]}
-        np.savez(Path(folder) / "digits.npz", **arrays)
-        config = Config(dataset=f"{folder}/digits.npz", model="cnn", widths=(16, 32), optimizer="adam")
-        config = config.replace(learning_rate=0.003, schedule="cosine", epochs=12, batch_size=50)
-        return models_of_run(api.train(config, runs=folder).run)[0]
+    cut = slice(LEARNED), slice(LEARNED, len(images) // 2)
+    arrays: dict[str, Any] = {}
+    for role, part in zip(("train", "test"), cut, strict=True):
+        arrays |= {f"x_{role}": images[part], f"y_{role}": labels[part]}
+    np.savez(runs / "digits.npz", **arrays)
+    config = Config(dataset=f"{runs}/digits.npz", model="cnn", widths=(16, 32), optimizer="adam")
+    config = config.replace(learning_rate=0.003, schedule="cosine", epochs=12, batch_size=50)
+    return models_of_run(api.train(config, runs=runs, name="digits").run)[0]
 
 
-def subjects(count: int) -> dict[str, Subject]:
-    """The two networks, each with `count` test images."""
+def subjects(count: int, runs: Path) -> dict[str, Subject]:
+    """The two networks, each with `count` test images; one is trained in `runs`."""
     from jaxquard import data
     from jaxquard.runs.models import load_model
 
@@ -95,7 +80,7 @@ def subjects(count: int) -> dict[str, Subject]:
         "Fashion-MNIST": Subject(
             load_model("cnn-small", Path()), clothes.test_images[some, ..., 0], clothes.test_labels[some]
         ),
-        "digits": Subject(learn_digits(images, labels), images[half], labels[half]),
+        "digits": Subject(learn_digits(images, labels, runs), images[half], labels[half]),
     }
 
 
@@ -118,22 +103,6 @@ def _warned(read: list[Picture]) -> float:
     return float(np.mean([bool(one.warnings) for one in read]))
 
 
-def drawn(digit: int, rng: np.random.Generator) -> bytes:
-    """The digit as a pointer draws it on the studio's sheet: 280 pixels, a round pen, somewhat different each time."""
-    turn, (wide, tall) = rng.uniform(-0.15, 0.15), rng.uniform(0.6, 0.95, 2)
-    matrix = np.array([[wide, turn], [-turn, tall]]) * 200
-    sheet = Image.new("L", (280, 280), 0)
-    pen, half = ImageDraw.Draw(sheet), rng.uniform(8, 11)
-    start = rng.uniform(110, 170, 2)
-    for stroke in DIGITS[digit]:
-        points = (np.array(stroke) - 0.5 + rng.normal(0, 0.02, (len(stroke), 2))) @ matrix.T + start
-        pen.line([tuple(point) for point in points], 255, round(2 * half), "curve")
-        for x, y in points:
-            pen.ellipse([x - half, y - half, x + half, y + half], 255)
-    sheet.save(buffer := io.BytesIO(), "PNG")
-    return buffer.getvalue()
-
-
 def hopeless(images: np.ndarray, others: np.ndarray) -> dict[str, list[bytes]]:
     """Pictures that nothing can be made of, as many of each kind as there are images."""
     rngs = [np.random.default_rng([99, k]) for k in range(len(images))]
@@ -154,19 +123,22 @@ def _page(change: photographs.Change, rng: np.random.Generator) -> bytes:
 
 
 def _cut(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    """An object whose lower third is outside the picture."""
-    ink = photographs.enlarge(image, 220)
+    """An object whose third at one edge, any of the four, is outside the picture."""
+    turn = int(rng.integers(4))
+    ink = photographs.enlarge(np.rot90(image, turn), 220)
     sheet = photographs.place(ink, 30, rng)
     last = int(np.flatnonzero(sheet.max(axis=1) > 0.1)[-1]) - ink.shape[0] // 3
-    return photographs.jpeg(215 - 195 * sheet[:last, :, None].repeat(3, axis=2))
+    return photographs.jpeg(215 - 195 * np.rot90(sheet[:last], -turn)[..., None].repeat(3, axis=2))
 
 
 def measure(count: int, strengths: tuple[int, ...], workers: int = 2) -> dict[str, Any]:
     """All figures, as JSON has them."""
-    found = subjects(count)
+    with tempfile.TemporaryDirectory() as folder:
+        found = subjects(count, Path(folder))
+        drawn = strokes.accuracy(Path(folder), "digits", count)
     names = list(found)
     cells = [("clean", 0), *((kind, k) for kind in KINDS for k in strengths)]
-    answer: dict[str, Any] = {"images": count}
+    answer: dict[str, Any] = {"images": count, "drawn digits": drawn}
     with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
         for name, subject in found.items():
             read = functools.partial(_photographed, images=subject.images, framing=subject.model.framing)
@@ -181,10 +153,6 @@ def measure(count: int, strengths: tuple[int, ...], workers: int = 2) -> dict[st
                 "cells": {kind: [subject.accuracy(results[kind, k][0]) for k in strengths] for kind in KINDS},
                 "hopeless, warned of": {kind: _warned(read) for kind, read in zip(bad, warned, strict=True)},
             }
-    model, rng = found["digits"].model, np.random.default_rng(7)
-    labels = np.arange(count) % 10
-    images = np.stack([one.image for one in read_all((drawn(int(k), rng) for k in labels), model.framing)])
-    answer["drawn digits"] = float(np.mean(model.logits(images).argmax(axis=1) == labels))
     return answer
 
 
@@ -211,7 +179,7 @@ def page(found: dict[str, Any]) -> str:
         "",
         "Accuracy on the images themselves: " + ", ".join(f"{s} {100 * found[s]['data']:.1f} %" for s in sets),
     ]
-    lines[-1] += f". Digits drawn with a pointer on the studio's sheet: {100 * found['drawn digits']:.1f} %."
+    lines[-1] += f". Digits drawn with a mouse on the studio's sheet: {100 * found['drawn digits']:.1f} %."
     lines += ["", "Share of pictures with a warning, in percent:", "", "| | " + " | ".join(sets) + " |"]
     lines += ["|---|" + "--:|" * len(sets)]
     lines += ["| clean | " + " | ".join(f"{100 * found[s]['clean, warned of']:.1f}" for s in sets) + " |"]
@@ -226,8 +194,9 @@ def main() -> None:
     """Measure, and write the JSON and the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=IMAGES)
+    parser.add_argument("--workers", type=int, default=2)
     options = parser.parse_args()
-    found = measure(options.images, (0, 1, 2))
+    found = measure(options.images, (0, 1, 2), options.workers)
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(found), encoding="utf-8")
     print(page(found))

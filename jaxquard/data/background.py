@@ -12,6 +12,7 @@ FITTED = 64  # pixels of the longer edge that the surface is fitted to
 ROUNDS = 6
 LEAST_NOISE = 1.5  # grey levels
 UNEVEN = 0.08  # share of the border that is neither background nor noise
+WIDE = 9  # pixels
 STANDS_OUT = 10.0  # grey levels
 DARKEST_SHADOW = 0.4  # of the paper in the light
 LEAST_PAPER = 0.3  # share of the picture
@@ -54,7 +55,8 @@ def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
 def uneven(left: np.ndarray, noise: float) -> bool:
     """Whether the border of what is left (h, w, c) is more than noise in many places: shadows, or the object itself."""
     strength = np.abs(left).max(axis=-1)
-    border = ndimage.median_filter(np.concatenate([*strength[[0, -1]], *strength.T[[0, -1]]]), 9)  # wide, not lines
+    bands = (strength[:WIDE], strength[-WIDE:], strength.T[:WIDE], strength.T[-WIDE:])  # wide, to be no lines
+    border = ndimage.median_filter(np.concatenate([np.median(band, axis=0) for band in bands]), WIDE)
     fine = spread(np.abs(strength - ndimage.uniform_filter(strength, 3)))
     return float(np.mean(border > max(STANDS_OUT, 4 * min(fine, noise)))) > UNEVEN
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 PARTS = 4  # the frame's rows and columns
 USUAL = 99.3  # % of training images within each limit
-SLACK = 1.4  # a picture that was enlarged and made small again is softer than a training image
+SLACK = (1.4, 1.1)  # of each distance: a picture that was enlarged and made small again has softer edges
 KINDS = (3, PARTS**2)  # numbers that each distance is of
 NUMBERS = sum(n + n * n + 1 for n in KINDS)  # that `learn` returns: means, inverse covariances, limits
 
@@ -20,10 +20,10 @@ NUMBERS = sum(n + n * n + 1 for n in KINDS)  # that `learn` returns: means, inve
 def learn(ink: np.ndarray) -> tuple[float, ...]:
     """What `is_unlike` has to know of images (n, h, w), 0 where the background is and at most 1."""
     learned: list[np.ndarray] = []
-    for values in _numbers(ink):
+    for values, slack in zip(_numbers(ink), SLACK, strict=True):
         mean = values.mean(axis=0)
         precision = np.linalg.inv(np.cov(values.T) + 1e-5 * np.eye(len(mean)))
-        limit = SLACK * np.percentile(_distances(values, mean, precision), USUAL)
+        limit = slack * np.percentile(_distances(values, mean, precision), USUAL)
         learned += [mean, precision.ravel(), np.array([limit])]
     return tuple(float(f"{number:.5g}") for number in np.concatenate(learned))
 

@@ -210,10 +210,29 @@ def test_a_blank_picture_is_warned_of():
     assert read_picture(saved(drawing(ink=240, paper=0))).warnings == ()
 
 
-def test_an_object_cut_by_the_frame_is_warned_of():
-    (warning,) = read_picture(saved(PAGE[:, :150])).warnings
+@pytest.mark.parametrize("edge", range(4))
+def test_an_object_cut_by_the_frame_is_warned_of(edge):
+    (warning,) = read_picture(saved(np.rot90(PAGE[:, :150], edge))).warnings
     assert "reaches the edge" in warning
-    assert not read_picture(saved(PAGE[45:, 115:])).warnings
+    assert not read_picture(saved(np.rot90(PAGE[45:, 115:], edge))).warnings
+
+
+@pytest.mark.parametrize(("line", "tilt"), [((110, 110, 110), 0), ((90, 130, 200), 3)])
+def test_squared_paper_is_no_object(line, tilt):
+    page = np.full((480, 640, 3), (225, 222, 215), float)
+    page[::24] = page[:, ::24] = line
+    sheet = Image.fromarray(page.astype(np.uint8)).rotate(tilt, Image.Resampling.BICUBIC, fillcolor=(225, 222, 215))
+    page = np.asarray(sheet) * np.linspace(1, 0.75, 640)[:, None]
+    page[140:340, 230:270] = page[300:340, 230:330] = 25
+    assert letter(read_picture(saved(page.astype(np.uint8), "JPEG", quality=50)))
+
+
+def test_an_object_of_thin_lines_is_found_all_the_same():
+    page = np.full((200, 300), 255, np.uint8)
+    page[50:150, 120:122] = page[148:150, 120:170] = 20
+    lit = read_picture(saved(page)).image[..., 0] > 100
+    assert np.flatnonzero(lit.any(1)).tolist() == list(range(28))
+    assert np.flatnonzero(lit.any(0)).tolist() == list(range(7, 21))
 
 
 def test_specks_lines_and_light_that_falls_off_change_nothing():

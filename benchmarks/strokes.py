@@ -1,0 +1,105 @@
+"""Digits drawn on the studio's sheet: paths traced from MNIST's digits, and a mouse that replays them on the real page.
+
+`python -m benchmarks.strokes` writes `strokes.json` again: ten paths for each digit, from digits that no figure is
+measured on.
+"""
+
+import itertools
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import Page, sync_playwright
+from scipy import ndimage
+from scipy.sparse.csgraph import depth_first_order
+from scipy.spatial.distance import cdist
+
+from benchmarks.studio import CHROMIUM, studio
+
+RECORDED = Path(__file__).with_name("strokes.json")
+EACH = 10  # drawings of a digit
+ENLARGED = 4
+EVERY = 8  # pixels of the enlarged image between two points of a stroke
+SHORT = 10  # pixels: what thinning makes of a bump
+THIN = (  # what is hit and what is missed where a pixel can go: https://en.wikipedia.org/wiki/Thinning_(morphology)
+    ([[0, 0, 0], [0, 1, 0], [1, 1, 1]], [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
+    ([[0, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 1], [0, 0, 1], [0, 0, 0]]),
+)
+
+
+def thinned(mask: np.ndarray) -> np.ndarray:
+    """Lines of one pixel along the middle of what a mask (h, w) shows."""
+    before = np.zeros_like(mask)
+    while (mask != before).any():
+        before = mask
+        for turn in range(4):
+            for hit, miss in THIN:
+                gone = ndimage.binary_hit_or_miss(mask, np.rot90(hit, turn), np.rot90(miss, turn))
+                mask = mask & np.logical_not(gone)
+    return mask
+
+
+def trace(image: np.ndarray) -> list[np.ndarray]:
+    """Strokes (k, 2) of x and y along the middle of a digit's lines, from its top on; the digit is uint8 (28, 28)."""
+    ink = ndimage.gaussian_filter(ndimage.zoom(image / 255, ENLARGED), ENLARGED / 2)
+    along = np.argwhere(thinned(ink > 0.3))[:, ::-1]
+    touching = cdist(along, along) < 1.5
+    left, strokes = set(range(len(along))), []
+    while left:
+        order, before = depth_first_order(touching, min(left), directed=False)
+        left -= set(order)
+        strokes.append([order[0]])
+        for last, node in itertools.pairwise(order):
+            if before[node] != last:
+                strokes.append([before[node]])
+            strokes[-1].append(node)
+    return [along[[*stroke[::EVERY], stroke[-1]]] for stroke in strokes if len(stroke) > SHORT]
+
+
+def record(images: np.ndarray, labels: np.ndarray) -> None:
+    """Trace EACH images of every digit, and put each somewhere on a sheet of 1 x 1, as large as chance has it."""
+    rng, lines = np.random.default_rng(0), []
+    for number in range(10 * EACH):
+        strokes = trace(images[np.flatnonzero(labels == number % 10)[number // 10]])
+        low, high = (pick([pick(stroke, axis=0) for stroke in strokes], axis=0) for pick in (np.min, np.max))
+        size = rng.uniform(0.5, 0.8)
+        corner = 0.08 + rng.uniform(0, 1, 2) * (0.84 - size)
+        placed = [(corner + (stroke - low) * size / max(high - low)).round(3).tolist() for stroke in strokes]
+        lines.append(json.dumps({"digit": number % 10, "strokes": placed}))
+    RECORDED.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+
+
+def accuracy(runs: Path, model: str, count: int = 10 * EACH) -> float:
+    """The share of the first `count` drawings that a model recognises: a mouse draws them, and the page asks."""
+    drawings = json.loads(RECORDED.read_text(encoding="utf-8"))[:count]
+    with studio(runs) as (_, port), sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        page = browser.new_page()
+        page.goto(f"http://127.0.0.1:{port}/#/draw/{model}")
+        return float(np.mean([replayed(page, one["strokes"]) == str(one["digit"]) for one in drawings]))
+
+
+def replayed(page: Page, strokes: Any) -> str:
+    """The label that the page gets for a new sheet with these strokes."""
+    label = ""
+    page.get_by_role("button", name="New sheet").click()
+    sheet = page.get_by_label("Sheet to draw on").bounding_box()
+    assert sheet
+    for stroke in strokes:
+        with page.expect_response("**/api/predict**") as answered:
+            for k, (x, y) in enumerate(stroke):
+                page.mouse.move(sheet["x"] + x * sheet["width"], sheet["y"] + y * sheet["height"], steps=2)
+                if k == 0:
+                    page.mouse.down()
+            page.mouse.up()
+        label = answered.value.json()["predictions"][0]["label"]
+    return label
+
+
+if __name__ == "__main__":
+    from benchmarks.pictures import LEARNED, digits
+
+    every, names = digits()
+    record(every[:LEARNED], names[:LEARNED])
