@@ -54,18 +54,19 @@ SYNONYMS = {
 }
 
 
-def _letters(name: str) -> str:
+def letters(name: str) -> str:
+    """A name without what people spell differently: capitals, hyphens, underscores and spaces."""
     return re.sub("[-_ ]", "", name).lower()
 
 
-_MEANT = {_letters(word): name for name, words in SYNONYMS.items() for word in words.split()}
+_MEANT = {letters(word): name for name, words in SYNONYMS.items() for word in words.split()}
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name that was probably meant: what other libraries call it, or a mistyped one."""
-    spelled = {_letters(one): one for one in known}
-    meant = _MEANT.get(_letters(name), "")
-    close = [_letters(meant)] if _letters(meant) in spelled else difflib.get_close_matches(_letters(name), spelled, n=1)
+    spelled = {letters(one): one for one in known}
+    meant = _MEANT.get(letters(name), "")
+    close = [letters(meant)] if letters(meant) in spelled else difflib.get_close_matches(letters(name), spelled, n=1)
     return spelled[close[0]] if close else None
 
 

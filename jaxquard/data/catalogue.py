@@ -1,12 +1,12 @@
 """The data sets known by name: their files, the hashes these must have, their classes, and where they are served."""
 
 import difflib
-import re
 import string
 from dataclasses import dataclass
 
 from jaxquard.data.dataset import NDIM
 from jaxquard.errors import UsageError
+from jaxquard.naming import letters
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,8 @@ class Entry:
 
 def find(name: str) -> Entry | None:
     """The data set of this name or title, or None. Capitals, hyphens, underscores and spaces make no difference."""
-    wanted = _letters(name)
-    return next((one for one in CATALOGUE.values() if wanted in (_letters(one.name), _letters(one.title))), None)
-
-
-def _letters(name: str) -> str:
-    return re.sub("[-_ ]", "", name).lower()
+    wanted = letters(name)
+    return next((one for one in CATALOGUE.values() if wanted in (letters(one.name), letters(one.title))), None)
 
 
 def unknown(name: str) -> UsageError:

@@ -143,12 +143,7 @@ def hold_out_test(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarra
     """Make a training and a test set of one set, by role: the last sixth of the fixed shuffle is for testing."""
     tested = -(-len(labels) // 6)
     kept, held = np.split(shuffled(len(labels)), [len(labels) - tested])
-    return {
-        "train_images": images[kept],
-        "train_labels": labels[kept],
-        "test_images": images[held],
-        "test_labels": labels[held],
-    }
+    return dict(zip(NDIM, (images[kept], labels[kept], images[held], labels[held]), strict=True))
 
 
 def _check_part(part: str, arrays: Mapping[str, np.ndarray], called: Mapping[str, str], classes: int) -> None:

@@ -30,16 +30,9 @@ def learn(ink: np.ndarray) -> tuple[float, ...]:
 
 def is_unlike(ink: np.ndarray, learned: Sequence[float]) -> bool:
     """Whether one image (h, w) is further from the mean than nearly all that `learn` was shown."""
-    rest = np.asarray(learned)
-    for values in _numbers(ink[None]):
-        n = values.shape[1]
-        mean, precision, limit, rest = (
-            rest[:n],
-            rest[n : n + n * n].reshape(n, n),
-            rest[n + n * n],
-            rest[n + n * n + 1 :],
-        )
-        if _distances(values, mean, precision)[0] > limit:
+    each = np.split(np.asarray(learned), [KINDS[0] + KINDS[0] ** 2 + 1])
+    for values, known, n in zip(_numbers(ink[None]), each, KINDS, strict=True):
+        if _distances(values, known[:n], known[n:-1].reshape(n, n))[0] > known[-1]:
             return True
     return False
 

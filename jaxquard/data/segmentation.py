@@ -30,7 +30,6 @@ class Found:
     difference: np.ndarray  # float32 (h, w): 0 background … 1 as different as can be, along the object's colour
     mask: np.ndarray  # bool (h, w): object
     is_light: bool  # the background is lighter than the object
-    noise: float  # of the background, grey levels
     paper: np.ndarray  # float32 (h, w, c): the background, grey levels
     cut: float  # how much of the border is object, over the object's longer edge
 
@@ -69,23 +68,28 @@ def reduced(picture: np.ndarray) -> np.ndarray:
 
 def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
     """The object in grey levels (h, w, c), at most EDGE on a side; `is_light` says what the background is, if known."""
-    fine = 1 + 2 * min(FINE, min(picture.shape[:2]) // 48)
-    plain = ndimage.median_filter(picture, (fine, fine, 1)).astype(np.float32)
-    paper, noise = background(plain)
-    mask = stand_out(np.abs(plain - paper).max(axis=-1), noise)
+    paper, mask = _separated(picture)
+    picture = picture.astype(np.float32)
     left = picture - paper
-    strength = np.abs(left).max(axis=-1)
-    thin = stand_out(strength, spread(strength[~mask]))
-    if not mask.any() or (not _touches(thin) and strength[thin].sum() > 2 * strength[mask].sum()):
-        mask = thin
     colour = left[mask].sum(axis=0) if mask.any() else 127.5 - np.median(paper, axis=(0, 1))
     if is_light is not None and (colour.sum() < 0) != is_light:
         colour = np.where(is_light, -1, 1) * np.ones(picture.shape[-1], np.float32)
     colour = colour / max(1e-6, np.abs(colour).sum())
     room = np.where(colour < 0, paper, 255 - paper) @ np.abs(colour)
     difference = np.clip(left @ colour / np.maximum(room, 1), 0, 1)
-    picture = picture.astype(np.float32)
-    return Found(picture, difference, mask, bool(colour.sum() < 0), noise, paper, _cut(mask, difference))
+    return Found(picture, difference, mask, bool(colour.sum() < 0), paper, _cut(mask, difference))
+
+
+def _separated(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The background of grey levels (h, w, c), and where the object is (h, w)."""
+    fine = 1 + 2 * min(FINE, min(picture.shape[:2]) // 48)
+    plain = ndimage.median_filter(picture, (fine, fine, 1)).astype(np.float32)
+    paper, noise = background(plain)
+    mask = stand_out(np.abs(plain - paper).max(axis=-1), noise)
+    strength = np.abs(picture - paper).max(axis=-1)
+    thin = stand_out(strength, spread(strength[~mask]))
+    whole = not _touches(thin) and strength[thin].sum() > 2 * strength[mask].sum()
+    return paper, thin if whole or not mask.any() else mask
 
 
 def _cut(mask: np.ndarray, difference: np.ndarray) -> float:
