@@ -3,6 +3,9 @@
 It trains nothing itself. `jaxquard train` does, in a process of its own; the page reads what that writes, so a training
 started in a terminal and one started here are the same to it, and neither needs the other to live. `docs/STUDIO.md` has
 the HTTP API.
+
+A view is `static/views/NAME.js`, and its name stands in the list of `static/app.js`. What it asks the server for is in
+`NAME.py`, which stands in the list of `server.py`.
 """
 
 import os

@@ -35,7 +35,7 @@ from jaxquard.studio.security import Guard, refused, without_paths
 from jaxquard.studio.trainer import Trainer
 from jaxquard.studio.watch import Watch
 
-ROOMS = (learn, inside, mistakes, draw, compare, lessons, events, models, runs, trainer)
+MODULES = (learn, inside, mistakes, draw, compare, lessons, events, models, runs, trainer)
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -101,7 +101,7 @@ def create_app(studio: Studio) -> Starlette:
     """The studio as an application; what its handlers share is in `app.state`, `limiter` being the thread for JAX."""
     own = [Route("/", static), Route("/static/{name:path}", static)]
     app = Starlette(
-        routes=own + [route for room in ROOMS for route in room.routes],
+        routes=own + [route for module in MODULES for route in module.routes],
         middleware=[Middleware(Guard, studio.hosts, studio.token)],
         exception_handlers={HTTPException: on_http_error, JaxquardError: on_our_error},
         lifespan=lifespan,

@@ -11,7 +11,7 @@ from jaxquard import lessons
 from jaxquard.charts import dot_plot
 from jaxquard.lessons.lesson import Finding
 from jaxquard.lessons.verdict import above
-from jaxquard.studio import lessons as room
+from jaxquard.studio import lessons as view
 
 
 def test_the_list_is_the_book(get):
@@ -30,7 +30,7 @@ def test_every_lesson_has_a_page(get, name):
 
 
 def test_a_lesson_that_was_never_run_says_how_to(get, monkeypatch, tmp_path):
-    monkeypatch.setattr(room, "shipped", lambda name: None)
+    monkeypatch.setattr(view, "shipped", lambda name: None)
     monkeypatch.chdir(tmp_path)
     found = get("/api/lessons/seeds")
     assert found["charts"] == []
@@ -58,7 +58,7 @@ def test_a_lesson_with_figures(get, monkeypatch, tmp_path, where):
     words = {"background": "B", "method": "M", "results": "", "take_home": {"holds": "Take this."}, "try_next": "T"}
     made = replace(real, conclude=conclude, draw=lambda measured: [dot_plot(rows, title="T", x_title="x")], **words)
     monkeypatch.setattr(lessons, "find", lambda name: made)
-    monkeypatch.setattr(room, "shipped", lambda name: RESULT if where == "shipped" else None)
+    monkeypatch.setattr(view, "shipped", lambda name: RESULT if where == "shipped" else None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lessons" / "seeds").mkdir(parents=True)
     (tmp_path / "lessons" / "seeds" / "seeds.json").write_text(json.dumps(RESULT))
@@ -97,7 +97,7 @@ if a < b:
 
 
 def test_a_text_becomes_html():
-    found = room.html(TEXT)
+    found = view.html(TEXT)
     for part in (
         "<h2>Done</h2>",
         "<em>Twice</em>, with <strong>care</strong> and <code>a &lt; b</code>",
@@ -139,7 +139,7 @@ def test_a_text_becomes_html():
 )
 def test_a_hostile_text_becomes_no_markup(hostile):
     tags = Tags()
-    tags.feed(room.html(hostile))
+    tags.feed(view.html(hostile))
     assert tags.found <= KNOWN
 
 
@@ -160,7 +160,7 @@ class Tags(HTMLParser):
 
 
 def test_an_image_from_elsewhere_is_a_link_to_it():
-    assert room.html("![x](https://x.example/i.png)") == '<p>!<a href="https://x.example/i.png">x</a></p>\n'
+    assert view.html("![x](https://x.example/i.png)") == '<p>!<a href="https://x.example/i.png">x</a></p>\n'
 
 
 @pytest.mark.parametrize("name", ["none", "..", "seeds.json", "Seeds"])
@@ -169,7 +169,7 @@ def test_a_lesson_is_found_by_its_name_alone(ask, name):
 
 
 def test_a_damaged_result_is_said_to_be_one(ask, monkeypatch, tmp_path):
-    monkeypatch.setattr(room, "shipped", lambda name: None)
+    monkeypatch.setattr(view, "shipped", lambda name: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lessons" / "seeds").mkdir(parents=True)
     (tmp_path / "lessons" / "seeds" / "seeds.json").write_text(json.dumps({"lesson": "seeds"}))

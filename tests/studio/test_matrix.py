@@ -8,11 +8,11 @@ import re
 import pytest
 
 from jaxquard.studio import Studio
-from jaxquard.studio.server import ROOMS, create_app
+from jaxquard.studio.server import MODULES, create_app
 
 HOST = "127.0.0.1:8765"
 TOKEN = "t" * 43
-API = sorted({re.sub(r"{\w+(:\w+)?}", "x", route.path) for room in ROOMS for route in room.routes})
+API = sorted({re.sub(r"{\w+(:\w+)?}", "x", route.path) for module in MODULES for route in module.routes})
 PATHS = ["/", "/static/index.html", "/nowhere", "/api/nowhere", *API]
 METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FROB"]
 HOSTS = {

@@ -23,6 +23,8 @@ def test_one_image_and_one_neuron(page, shoot):
     probabilities = [float(text) for text in way.locator(".numbers td:nth-child(5)").all_inner_texts()]
     assert sum(probabilities) == pytest.approx(1, abs=1e-3)
     expect(way.get_by_text("gradient × input")).to_be_visible()
+    neighbour = way.locator(".gallery li > span").last  # with its caption, and nothing of it cut off
+    assert neighbour.evaluate("(one) => one.scrollHeight <= one.clientHeight")
     way.get_by_role("button", name=re.compile(r"^unit \d+")).first.click()
     neuron = page.get_by_role("region", name="One neuron")
     expect(neuron.get_by_text("Its weights.")).to_be_visible()
