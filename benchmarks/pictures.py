@@ -158,36 +158,35 @@ def measure(count: int, strengths: tuple[int, ...], workers: int = 2) -> dict[st
 
 def page(found: dict[str, Any]) -> str:
     """docs/PICTURES.md."""
-    sets = [name for name in found if isinstance(found[name], dict)]
-    lines = [
-        "# Pictures of one's own",
-        "",
-        f"How many of {found['images']} test images are recognised when they are photographed, in percent of the",
-        "accuracy on the images themselves. `make bench-pictures` measures it; `benchmarks/photographs.py` makes them.",
-        "Fashion-MNIST is asked of `cnn-small`, digits of a small CNN that learned from 2,200 of MNIST's.",
-        "",
-        "| | " + " | ".join(f"{name}, {strength}" for name in sets for strength in STRENGTHS) + " |",
-        "|---|" + "--:|" * (len(sets) * len(STRENGTHS)),
-        "| clean | "
-        + " | ".join(f"{100 * found[s]['clean'] / found[s]['data']:.0f} | | " for s in sets).strip()
-        + " |",
-    ]
-    for kind in KINDS:
-        shares = [100 * cell / found[s]["data"] for s in sets for cell in found[s]["cells"][kind]]
-        lines.append(f"| {kind} | " + " | ".join(f"{share:.0f}" for share in shares) + " |")
-    lines += [
-        "",
-        "Accuracy on the images themselves: " + ", ".join(f"{s} {100 * found[s]['data']:.1f} %" for s in sets),
-    ]
-    lines[-1] += f". Digits drawn with a mouse on the studio's sheet: {100 * found['drawn digits']:.1f} %."
-    lines += ["", "Share of pictures with a warning, in percent:", "", "| | " + " | ".join(sets) + " |"]
-    lines += ["|---|" + "--:|" * len(sets)]
-    lines += ["| clean | " + " | ".join(f"{100 * found[s]['clean, warned of']:.1f}" for s in sets) + " |"]
-    for kind in found[sets[0]]["hopeless, warned of"]:
-        lines.append(
-            f"| {kind} | " + " | ".join(f"{100 * found[s]['hopeless, warned of'][kind]:.0f}" for s in sets) + " |"
-        )
-    return "\n".join(lines) + "\n"
+    sets = {name: one for name, one in found.items() if isinstance(one, dict)}
+    on_data = ", ".join(f"{name} {one['data']:.1%}" for name, one in sets.items())
+    shares = [("clean", [share for one in sets.values() for share in (one["clean"] / one["data"], None, None)])]
+    shares += [(kind, [cell / one["data"] for one in sets.values() for cell in one["cells"][kind]]) for kind in KINDS]
+    warned = [("clean", [one["clean, warned of"] for one in sets.values()])]
+    kinds = next(iter(sets.values()))["hopeless, warned of"]
+    warned += [(kind, [one["hopeless, warned of"][kind] for one in sets.values()]) for kind in kinds]
+    return f"""# Pictures of one's own
+
+How many of {found["images"]} test images are recognised when they are photographed, as a share of the accuracy on the
+images themselves. `make bench-pictures` measures it; `benchmarks/photographs.py` makes them.
+Fashion-MNIST is asked of `cnn-small`, digits of a small CNN that learned from 2,200 of MNIST's.
+
+{_table([f"{name}, {strength}" for name in sets for strength in STRENGTHS], shares)}
+
+Accuracy on the images themselves: {on_data}.
+Digits drawn with a mouse on the studio's sheet: {found["drawn digits"]:.1%}.
+
+Share of pictures with a warning:
+
+{_table(sets, warned)}
+"""
+
+
+def _table(heads: Iterable[str], rows: Iterable[tuple[str, list[float | None]]]) -> str:
+    """Shares in Markdown; a cell that was not measured is empty."""
+    cells = [(name, *("" if share is None else f"{share:.1%}" for share in shares)) for name, shares in rows]
+    heads = ("", *heads)
+    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---", *["--:"] * (len(heads) - 1)), *cells))
 
 
 def main() -> None:
