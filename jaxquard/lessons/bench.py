@@ -1,12 +1,11 @@
-"""The learner's bench: `jaxquard lesson backprop --mine FILE` finds the first equation and layer that is wrong.
+"""`jaxquard lesson backprop --mine FILE` finds the first equation and layer that are wrong in a learner's function.
 
 The network is Nielsen's of chapter 2: sigmoid neurons in every layer, the mean over the batch of C = ½‖y - a‖². FILE
 defines `backprop(params, x, y) -> grads` in NumPy or JAX: `params` is a list of `{"w": (in, out), "b": (out,)}`, the
 first layer first; `x` is (batch, in), `y` (batch, out), examples as rows; `grads` is shaped like `params`.
 
-A slip is recognised by what it makes of the numbers, in a network all of whose layers, and whose batch, have the same
-size: there every transpose and every axis can be mistaken without an error. A second network, of different sizes, then
-catches what only works in a square.
+The numbers show which mistake was made. In the first network all layers and the batch have the same size, so that a
+wrong transpose or axis causes no error. A second network, of different sizes, finds what works only in a square.
 """
 
 import contextlib
@@ -68,21 +67,21 @@ class Problem(NamedTuple):
 
 
 def make_problem(sizes: tuple[int, ...], batch: int) -> Problem:
-    """Made-up numbers, always the same."""
+    """Random numbers, always the same."""
     rng = np.random.default_rng(2)
     params = [{"w": rng.normal(size=shape), "b": rng.normal(size=shape[1])} for shape in pairwise(sizes)]
     return Problem(params, rng.normal(size=(batch, sizes[0])), np.eye(sizes[-1])[rng.integers(0, sizes[-1], batch)])
 
 
 def check(path: Path) -> dict[str, Any]:
-    """`{"right", "equation", "layer", "message"}`: what the function in a file gets wrong first. Raises UsageError."""
+    """`{"right", "equation", "layer", "message"}`: the first error of the function in a file. Raises UsageError."""
     backprop = load(path)
     for number, (sizes, batch) in enumerate(SIZES):
         problem = make_problem(sizes, batch)
         grads = call(path, backprop, problem)
         if fault := first_fault(problem, grads):
             equation, layer, slip = fault
-            where = "" if number == 0 else " (in a network of unequal layers; where all are of one size it was right)"
+            where = "" if number == 0 else " (in a network of unequal layers; with layers of one size it was right)"
             message = f"{path}: {equation} is wrong in layer {layer} of {len(problem.params)}: {slip}{where}"
             return {"right": False, "equation": equation, "layer": layer, "message": message}
     message = f"{path}: right. BP1 to BP4 agree with the reference in every layer."
@@ -90,7 +89,7 @@ def check(path: Path) -> dict[str, Any]:
 
 
 def load(path: Path) -> Backprop:
-    """The function `backprop` of a Python file. The file is run: its owner asked for that."""
+    """The function `backprop` of a Python file, which is run."""
     if not path.is_file():
         raise UsageError(f"{path}: no such file")
     spec = importlib.util.spec_from_file_location("mine", path)
@@ -106,7 +105,7 @@ def load(path: Path) -> Backprop:
 
 
 def call(path: Path, backprop: Backprop, problem: Problem) -> Params:
-    """What the learner's function makes of a problem, checked for shape; it gets copies, which it may spoil."""
+    """The gradients of the learner's function, checked for shape. The function gets copies, which it may change."""
     params = [{name: leaf.copy() for name, leaf in layer.items()} for layer in problem.params]
     with _their_code(path):
         grads = backprop(params, problem.x.copy(), problem.y.copy())
@@ -123,7 +122,7 @@ def call(path: Path, backprop: Backprop, problem: Problem) -> Params:
 
 @contextlib.contextmanager
 def _their_code(path: Path) -> Iterator[None]:
-    """Run a learner's code: what it prints goes to stderr, what it raises becomes one line that says where."""
+    """Run a learner's code: its prints go to stderr, and its errors become one line that says where."""
     try:
         with contextlib.redirect_stdout(sys.stderr):
             yield
@@ -137,7 +136,7 @@ def _their_code(path: Path) -> Iterator[None]:
 
 
 def first_fault(problem: Problem, grads: Params) -> tuple[str, int, str] | None:
-    """(equation, layer, slip) of the first thing that is wrong, in the order of the backward pass; None if nothing."""
+    """(equation, layer, slip) of the first error in the order of the backward pass; None if there is none."""
     activations = forward(problem.params, problem.x)
     right = by_hand(*problem)
     for number in reversed(range(len(right))):
@@ -149,14 +148,14 @@ def first_fault(problem: Problem, grads: Params) -> tuple[str, int, str] | None:
 
 
 def same(mine: np.ndarray, right: np.ndarray) -> bool:
-    """Equal but for rounding."""
+    """Equal up to rounding."""
     return mine.shape == right.shape and bool(np.linalg.norm(mine - right) <= TOLERANCE * np.linalg.norm(right))
 
 
 def _diagnose(
     problem: Problem, activations: list[np.ndarray], number: int, grads: dict[str, np.ndarray], wrong: set[str]
 ) -> tuple[str, str]:
-    """Which equation of a layer is wrong, and by which slip. Where w and b both are, it is what they share: δ."""
+    """Which equation of a layer is wrong, and by which slip. If w and b are both wrong, δ is."""
     a, delta = activations[number], deltas(problem.params, activations, problem.y)[number]
     bias = _named(grads["b"], bias_slips(delta))
     weight = _named(grads["w"], weight_slips(a, delta, activations[number + 1]))
@@ -185,14 +184,14 @@ def _named(found: np.ndarray, slips: dict[str, np.ndarray]) -> str:
 
 
 def output_slips(a: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    """What δᴸ becomes by the usual slips in BP1."""
+    """δᴸ after each of the usual slips in BP1."""
     right = (a - y) * a * (1 - a)
     again = sigmoid(a)
     return {FLIPPED: -right, NO_SLOPE: a - y, SLOPE_AT_A: (a - y) * again * (1 - again)}
 
 
 def hidden_slips(problem: Problem, activations: list[np.ndarray], number: int) -> dict[str, np.ndarray]:
-    """What δˡ becomes by the usual slips in BP2, δˡ⁺¹ being right. Layers of one size permit more of them."""
+    """δˡ after each of the usual slips in BP2, with the right δˡ⁺¹. Layers of one size permit more of them."""
     above = deltas(problem.params, activations, problem.y)[number + 1]
     w, a = problem.params[number + 1]["w"], activations[number + 1]
     back, slope, again = above @ w.T, a * (1 - a), sigmoid(a)
@@ -208,7 +207,7 @@ def hidden_slips(problem: Problem, activations: list[np.ndarray], number: int) -
 
 
 def bias_slips(delta: np.ndarray) -> dict[str, np.ndarray]:
-    """What the gradient of b becomes by the usual slips in BP3."""
+    """The gradient of b after each of the usual slips in BP3."""
     return {
         FLIPPED: -delta.mean(axis=0),
         NOT_DIVIDED: delta.sum(axis=0),
@@ -219,7 +218,7 @@ def bias_slips(delta: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def weight_slips(a: np.ndarray, delta: np.ndarray, own: np.ndarray) -> dict[str, np.ndarray]:
-    """What the gradient of w becomes by the usual slips in BP4; `own` are the layer's own activations."""
+    """The gradient of w after each of the usual slips in BP4; `own` are the layer's own activations."""
     n = len(a)
     slips = {
         FLIPPED: -a.T @ delta / n,

@@ -44,7 +44,7 @@ def dots(title: str, found: Mapping[str, Any], x: str = "held-out accuracy (%)",
 
 
 def by_epoch(arm: Arm, curve: str = "accuracy", every: int = 1) -> Points:
-    """One of an arm's curves, of which every so many epochs were kept, by epoch; accuracies in %."""
+    """One of an arm's curves by epoch; only one epoch in `every` was kept. Accuracies in %."""
     columns = (100 if "accuracy" in curve else 1) * np.array(arm[curve], np.float64).T
     return {every * epoch: values for epoch, values in enumerate(columns, 1)}
 

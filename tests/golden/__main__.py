@@ -12,7 +12,7 @@ from jaxquard import recipes
 
 
 def main() -> int:
-    """Compare with what is known, then write, unless told not to."""
+    """Compare with the known curves, then write unless --compare is given."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="RECIPE", help="default: every one")
     parser.add_argument("--compare", action="store_true", help="write nothing")

@@ -1,9 +1,9 @@
-"""Golden runs: a short training of every recipe, its loss curve written down for each release of JAX and platform.
+"""Golden runs: a short training of every recipe, with its loss curve recorded for each release of JAX and platform.
 
-Nothing else would tell when an upgrade, or a change meant to be harmless, moves the numbers. Rounding differs between
-processors, and grows from step to step: hence the tolerances. A curve that this release recorded on this platform must
-agree within SAME. Where there is none, the nearest one must agree within OTHER: nothing is ever left uncompared. Of a
-CNN's few steps, the test loss counts a tenth: batch normalisation's running statistics are far from settled.
+They show when an upgrade, or a change that should be harmless, moves the numbers. Rounding differs between processors
+and grows from step to step, so there are tolerances. A curve that this release recorded on this platform must agree
+within SAME; without one, the nearest must agree within OTHER. The test loss of a CNN's few steps counts a tenth,
+because batch normalisation's running statistics are still inexact.
 """
 
 import json

@@ -28,10 +28,10 @@ def arm() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def told() -> Callable[[Lesson, Any], Finding]:
+def conclude() -> Callable[[Lesson, Any], Finding]:
     """Concludes from made-up figures, and checks that charts and all texts can be made from them."""
 
-    def concluded(lesson: Lesson, measured: Any) -> Finding:
+    def checked(lesson: Lesson, measured: Any) -> Finding:
         measured = json.loads(json.dumps(as_data(measured)))  # as it will be when it comes from a file
         finding = lesson.conclude(measured)
         facts = vars(lesson.scales["full"]) | finding.facts
@@ -41,4 +41,4 @@ def told() -> Callable[[Lesson, Any], Finding]:
         assert all(chart.table for chart in lesson.draw(measured))
         return finding
 
-    return concluded
+    return checked

@@ -1,4 +1,4 @@
-"""A learner's function with one slip in it is told which; one that cannot be judged, why."""
+"""The bench names the slip in a learner's function, or says why it cannot be checked."""
 
 import textwrap
 

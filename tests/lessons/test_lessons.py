@@ -146,9 +146,9 @@ def programs_on_disk(tmp_path_factory):
 def test_on_a_small_scale_it_runs_from_question_to_page(name: str, clothes, tmp_path):
     small = Scale(train=600, validation=200, epochs=2, seeds=5)
     lesson = dataclasses.replace(find(name), scales={"quick": small})
-    told: list[tuple[str, float]] = []
-    result = run(name, lesson, "quick", clothes, lambda label, done: told.append((label, done)))
-    assert told
+    ticks: list[tuple[str, float]] = []
+    result = run(name, lesson, "quick", clothes, lambda label, done: ticks.append((label, done)))
+    assert ticks
     assert result["verdict"] in ("holds", "does not hold", "cannot tell")
     assert result["answer"] in (*lesson.choices, None)
     assert result["comparisons"]

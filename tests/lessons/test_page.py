@@ -153,7 +153,7 @@ def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch
 
 
 def test_the_book_in_the_docs_is_drawn_from_the_results_that_come_along(tmp_path, monkeypatch):
-    """`make lessons` draws it anew, and trains nothing where only words were changed."""
+    """`make lessons` draws it again, and trains nothing if only texts changed."""
     monkeypatch.setattr(book, "save", lambda chart, path, **options: path.touch())
     book.bind([with_verdict(find(name), shipped(name) or {}) for name in NAMES], tmp_path)
     assert {file.name for file in tmp_path.iterdir()} == {file.name for file in book.DOCS.iterdir()}

@@ -217,9 +217,9 @@ def unwritable(address: str, count: int) -> Row:
         folder, refusal = ROOT / f"unwritable-{number}", (errno.ENOSPC, errno.EDQUOT, errno.EROFS)[number % 3]
         place = Points(1 + number * points // count, partial(refuse, refusal))
         said = in_child(partial(refused, place, folder, address))
-        told = any(line.startswith(f"not kept for next time: {folder}") for line in said)
+        said_so = any(line.startswith(f"not kept for next time: {folder}") for line in said)
         leftovers = [*folder.rglob("*.part"), *TEMPORARY.iterdir()]
-        right += (told or is_whole(folder)) and not leftovers
+        right += (said_so or is_whole(folder)) and not leftovers
     blocked = ROOT / "a file"
     blocked.touch()
     said = in_child(partial(fetch, blocked / "folder", address, ("good",)))

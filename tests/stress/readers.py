@@ -89,7 +89,7 @@ class Found(NamedTuple):
     grown: int
 
     def holds(self, short: bool) -> bool:
-        """Whether nothing was wrong; short forms judge no times."""
+        """Whether nothing was wrong; short forms ignore times."""
         return not self.faults and self.grown < LIMIT_MEGABYTES and (short or self.slowest < LIMIT_SECONDS)
 
     def figure(self) -> str:

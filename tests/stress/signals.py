@@ -58,7 +58,7 @@ def measure(short: bool = False) -> list[Row]:
     figure = f"{exact} of {signals} stopped and exact; the slowest exit after {first:.2f} s, "
     figure += f"of {len(took[2]) - 1} after a second signal {second:.2f} s"
     promise = "SIGINT and SIGTERM save a checkpoint and exit 130 within 2 s, a second signal at once; resume is exact"
-    holds = exact == signals and (short or (first <= 2 and second <= 0.5))  # short forms judge no times
+    holds = exact == signals and (short or (first <= 2 and second <= 0.5))  # short forms ignore times
     return [Row(promise, figure, "all, 2 s, 0.5 s", holds)]
 
 

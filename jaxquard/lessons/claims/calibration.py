@@ -187,8 +187,8 @@ mistakes that all of them make with the same answer, and 2,000 held-out images t
 training image was.
 """,
     take_home={
-        "does not hold": "The confidence is not correct in both cases.",
-        "holds": "On images like the training images, the confidence is correct in both cases.",
+        "does not hold": "At one of the two rates, or at both, the confidence is not correct.",
+        "holds": "On images like the training images, the confidence is correct at both rates.",
     },
     results="""
 With η = 0.01 the calibration error is {original_error} points (accuracy {original_right} %), with η = 0.1

@@ -44,7 +44,7 @@ def conclude(measured: Measured) -> Finding:
     facts = {f"depth{depth}": spread(values) for depth, values in found.items()}
     facts |= {f"width{depth}": str(width(depth)) for depth in DEPTHS}
     facts |= {"gain": spread(deeper - found[1]), "deepest_gain": spread(found[DEPTHS[-1]] - found[1])}
-    facts["best_depth"] = str(max(found, key=lambda depth: found[depth].mean()))
+    facts["best_depth"] = str(max(DEPTHS[1:], key=lambda depth: found[depth].mean()))
     answer = best({"A": found[1], "B": found[2], "C": tuned(np.stack([found[depth] for depth in DEPTHS[2:]]))})
     note = at_an_end({name(depth): finals(measured, f"depth {depth}") for depth in DEPTHS})
     return Finding([part], answer, facts, note)
@@ -111,8 +111,8 @@ neighbours, and further layers of the same kind do not change that. The lesson o
     },
     results="""
 One layer of {width1} units ends at {depth1} %, two of {width2} at {depth2} %, three of {width3} at {depth3} %, eight of
-{width8} at {depth8} %. The best of the deeper networks (on average: {best_depth} layers) gain {gain} points on one
-layer, the deepest {deepest_gain}, with the same number of parameters.
+{width8} at {depth8} %. The deeper networks gain at best {gain} points on one layer ({best_depth} layers have the best
+mean), and the deepest gains {deepest_gain}, with the same number of parameters.
 """,
     try_next="""
 Add parameters instead: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which gains more

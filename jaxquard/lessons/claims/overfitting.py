@@ -142,7 +142,7 @@ images, not in the choice of the thousand images.
     take_home={
         "holds": "All four help.",
         "does not hold": """
-Not all of them raise the accuracy. A network that overfits may be wrong only a little more often, but with much more
+The table shows which part fails. A network that overfits may be wrong only a little more often, but with much more
 confidence.
 """,
         "cannot tell": "With {seeds} seeds, at least one of the gains is not certain.",

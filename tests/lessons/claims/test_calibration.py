@@ -40,19 +40,19 @@ def results(original: tuple[float, float], thorough: tuple[float, float]) -> dic
         ((0.7, 0.85), (0.8, 0.9), "does not hold", "A"),
     ],
 )
-def test_honest_over_confident_and_modest(told, original, thorough, verdict, answer):
-    found = told(LESSON, results(original, thorough))
+def test_honest_over_confident_and_modest(conclude, original, thorough, verdict, answer):
+    found = conclude(LESSON, results(original, thorough))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
-def test_near_the_limit_it_cannot_tell(told):
+def test_near_the_limit_it_cannot_tell(conclude):
     rng = np.random.default_rng(3)
     measured = results((0.8, 0.8), (0.9, 0.9))
     count = np.array(measured["thorough"]["count"])
     measured["thorough"]["right"] = (
         measured["thorough"]["confidence"] - count * rng.normal(0.02, 0.01, (5, 1))
     ).round()
-    assert told(LESSON, measured).verdict == "cannot tell"
+    assert conclude(LESSON, measured).verdict == "cannot tell"
 
 
 def test_the_calibration_error_is_that_of_evaluate():
@@ -78,8 +78,8 @@ def test_doubtful_is_where_all_agree_against_the_label():
     np.testing.assert_allclose(found["share"], [2 / 3, 2 / 3])
 
 
-def test_networks_without_a_common_mistake_have_no_picture_of_it(told):
-    assert told(LESSON, results((0.8, 0.8), (0.9, 1.0))).facts["shared"].startswith("0")
+def test_networks_without_a_common_mistake_have_no_picture_of_it(conclude):
+    assert conclude(LESSON, results((0.8, 0.8), (0.9, 1.0))).facts["shared"].startswith("0")
     assert len(LESSON.draw(results((0.8, 0.8), (0.9, 1.0)))) == 4
 
 

@@ -19,15 +19,15 @@ def results(gain: float, noise: np.ndarray = NOISE) -> dict:
     ("gain", "verdict", "answer"),
     [(20, "holds", "C"), (4, "does not hold", "B"), (1.5, "does not hold", "A"), (300, "does not hold", "D")],
 )
-def test_within_the_claim_below_and_above(told, gain, verdict, answer):
-    found = told(LESSON, results(gain))
+def test_within_the_claim_below_and_above(conclude, gain, verdict, answer):
+    found = conclude(LESSON, results(gain))
     assert (found.verdict, found.answer) == (verdict, answer)
     assert all("on this machine" in part.what or "less that" in part.what for part in found.comparisons)
 
 
-def test_a_machine_with_other_things_to_do_cannot_tell(told):
+def test_a_machine_with_other_things_to_do_cannot_tell(conclude):
     noisy = np.random.default_rng(1).uniform(0.3, 3, (4, 10))
-    found = told(LESSON, results(10, noisy))
+    found = conclude(LESSON, results(10, noisy))
     assert (found.verdict, found.answer) == ("cannot tell", None)
 
 

@@ -25,8 +25,8 @@ def results(arm, ends: tuple[float, float, float, float], noise: float = 1.0) ->
         ((87, 87, 87, 87), 10, "cannot tell", None),
     ],
 )
-def test_a_clear_win_its_exceptions_and_noise(arm, told, ends, noise, verdict, answer):
-    found = told(LESSON, results(arm, ends, noise))
+def test_a_clear_win_its_exceptions_and_noise(arm, conclude, ends, noise, verdict, answer):
+    found = conclude(LESSON, results(arm, ends, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 

@@ -29,8 +29,8 @@ def results(arm, by_depth, noise: float = 1.0) -> dict:
         ((86, 86, 86, 86, 86), 10, "cannot tell", None),
     ],
 )
-def test_a_clear_win_a_clear_loss_and_noise(arm, told, by_depth, noise, verdict, answer):
-    found = told(LESSON, results(arm, by_depth, noise))
+def test_a_clear_win_a_clear_loss_and_noise(arm, conclude, by_depth, noise, verdict, answer):
+    found = conclude(LESSON, results(arm, by_depth, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 

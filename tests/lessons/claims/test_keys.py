@@ -29,8 +29,8 @@ def results(costs: tuple[float, float, float], same_seed: float = 1.0, noise: fl
         ((0.5, 0.5, 0.5), 1.0, 5, "cannot tell", None),
     ],
 )
-def test_harm_to_all_to_some_and_noise(told, costs, same_seed, noise, verdict, answer):
-    found = told(LESSON, results(costs, same_seed, noise))
+def test_harm_to_all_to_some_and_noise(conclude, costs, same_seed, noise, verdict, answer):
+    found = conclude(LESSON, results(costs, same_seed, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
@@ -82,7 +82,7 @@ def test_alike_copies_the_first_unit():
     assert np.asarray(alike(params)[0]["w"])[0].tolist() == [[0] * 4, [4] * 4, [8] * 4]
 
 
-def test_one_weight_of_one_network_is_enough_not_to_be_the_same(told):
+def test_one_weight_of_one_network_is_enough_not_to_be_the_same(conclude):
     measured = results((2, 3, 40))
     measured["differing"][3] = 1
-    assert told(LESSON, measured).comparisons[0].verdict == "does not hold"
+    assert conclude(LESSON, measured).comparisons[0].verdict == "does not hold"

@@ -37,13 +37,13 @@ def results(arm, gains: tuple[float, float, float, float], loss=RISING, noise: f
         ((0, 0, 0, 0.001), RISING, 10, "cannot tell", None),
     ],
 )
-def test_all_help_one_does_not_and_noise(arm, told, gains, loss, noise, verdict, answer):
-    found = told(LESSON, results(arm, gains, loss, noise))
+def test_all_help_one_does_not_and_noise(arm, conclude, gains, loss, noise, verdict, answer):
+    found = conclude(LESSON, results(arm, gains, loss, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
-def test_the_facts_name_epochs_as_trained_not_as_kept(arm, told):
-    found = told(LESSON, results(arm, (1, 2, 3, 1)))
+def test_the_facts_name_epochs_as_trained_not_as_kept(arm, conclude):
+    found = conclude(LESSON, results(arm, (1, 2, 3, 1)))
     assert found.facts["stop"] == "4"  # the second of every second epoch
     assert (found.facts["best_l2"], found.facts["best_dropout"]) == ("0.003", "0.35")
 

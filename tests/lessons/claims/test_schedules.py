@@ -28,8 +28,8 @@ def results(arm, best: dict[str, float], noise: float = 1.0) -> dict:
         ((85, 85, 85, 85), 10, "cannot tell", None),
     ],
 )
-def test_a_clear_win_a_clear_loss_and_noise(arm, told, best, noise, verdict, answer):
-    found = told(LESSON, results(arm, dict(zip(SCHEDULES, best, strict=True)), noise))
+def test_a_clear_win_a_clear_loss_and_noise(arm, conclude, best, noise, verdict, answer):
+    found = conclude(LESSON, results(arm, dict(zip(SCHEDULES, best, strict=True)), noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 

@@ -15,16 +15,16 @@ def results(arm, gap: float, std: float, n: int = 80, seed: int = 0) -> dict:
 @pytest.mark.parametrize(
     ("gap", "verdict", "answer"), [(3.0, "holds", "A"), (-3.0, "holds", "A"), (0.15, "does not hold", None)]
 )
-def test_far_apart_either_way_and_close(arm, told, gap, verdict, answer):
-    found = told(LESSON, results(arm, gap, 0.3))
+def test_far_apart_either_way_and_close(arm, conclude, gap, verdict, answer):
+    found = conclude(LESSON, results(arm, gap, 0.3))
     assert found.verdict == verdict
     assert answer is None or found.answer == answer
 
 
-def test_few_runs_cannot_tell(arm, told):
+def test_few_runs_cannot_tell(arm, conclude):
     ends = [85.5, 85.2, 85.4, 84.9, 85.3], [85.0, 85.1, 84.8, 85.0, 84.7]
     measured = dict(zip(RECIPES, map(arm, ends), strict=True))
-    assert told(LESSON, measured).verdict == "cannot tell"
+    assert conclude(LESSON, measured).verdict == "cannot tell"
 
 
 def test_the_wrong_winner_is_counted_over_all_pairs_of_unlike_seeds(arm):
@@ -58,6 +58,6 @@ def test_the_noise_is_of_seeds_not_of_recipes(arm):
     assert noise(measured) == pytest.approx(np.sqrt(2))
 
 
-def test_without_noise_one_run_is_enough(arm, told):
-    found = told(LESSON, dict(zip(RECIPES, (arm([99.0] * 5), arm([98.0] * 5)), strict=True)))
+def test_without_noise_one_run_is_enough(arm, conclude):
+    found = conclude(LESSON, dict(zip(RECIPES, (arm([99.0] * 5), arm([98.0] * 5)), strict=True)))
     assert (found.verdict, found.facts["expected"], found.facts["needed"]) == ("holds", "0", "1")
