@@ -8,9 +8,8 @@ from jaxquard.charts.card import training_card
 from jaxquard.charts.chart import Chart, data_table, need_renderer, paths_of, save
 from jaxquard.charts.curves import learning_curves
 from jaxquard.charts.dots import dot_plot
-from jaxquard.charts.evaluation import confusion_matrix, reliability
+from jaxquard.charts.evaluation import confusion_matrix, reliability, surest_mistakes
 from jaxquard.charts.lines import lines
-from jaxquard.charts.mistakes import surest_mistakes
 from jaxquard.charts.pictures import montage
 
 __all__ = [

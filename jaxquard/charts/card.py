@@ -11,8 +11,7 @@ import numpy as np
 from jaxquard.charts import pictures, theme
 from jaxquard.charts.chart import Chart
 from jaxquard.charts.curves import learning_curves
-from jaxquard.charts.mistakes import verdict, worst_of
-from jaxquard.errors import UsageError
+from jaxquard.charts.evaluation import verdict, worst_of
 
 WIDTH, ACROSS = 954, 9  # pixels, and test images in a strip
 
@@ -36,9 +35,7 @@ def training_card(
     first layer, or their change by training (`weights_title` says which); the units with the largest are shown. Raises
     UsageError if the numbers of images, labels and probabilities differ.
     """
-    if not len(images) == len(labels) == len(probabilities):
-        raise UsageError(f"{len(images)} images, {len(labels)} labels, {len(probabilities)} rows of probabilities")
-    worst = worst_of(labels, probabilities, ACROSS)
+    worst = worst_of(images, labels, probabilities, ACROSS)
     first = np.arange(min(ACROSS, len(images)))
     curve = learning_curves({"run": records}, width=360, height=250)
     verdicts = {i: verdict(probabilities[i], labels[i], class_names) for i in [*first, *worst]}

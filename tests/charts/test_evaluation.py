@@ -1,11 +1,11 @@
-"""Confusion matrix and reliability diagram, against numbers worked out by hand."""
+"""Confusion matrix, reliability diagram and most confident mistakes, against numbers worked out by hand."""
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from jaxquard.charts import confusion_matrix, reliability
-from jaxquard.charts.evaluation import wilson
+from jaxquard.charts import confusion_matrix, reliability, surest_mistakes
+from jaxquard.charts.evaluation import verdict, wilson
 from jaxquard.errors import UsageError
 
 
@@ -55,3 +55,40 @@ def test_reliability_of_bad_confidences_is_one_message(confidences):
         reliability(
             np.array(confidences), np.array([True, False][: len(confidences) or 2] if len(confidences) != 1 else [1, 0])
         )
+
+
+IMAGES = np.arange(5 * 6, dtype=np.uint8).reshape(5, 2, 3)
+LABELS = np.array([0, 1, 0, 1, 1])
+PROBABILITIES = np.array([[0.7, 0.3], [0.999, 0.001], [0.4, 0.6], [0.1, 0.9], [0.8, 0.2]])
+
+
+def drawn(images=IMAGES, labels=LABELS, **options):
+    return surest_mistakes(images, labels, PROBABILITIES, ["bag", "coat"], **options)
+
+
+def test_the_surest_come_first():
+    said = [row["caption"] for row in drawn().table]
+    assert said == ["bag\n> 99 %\nlabel: coat", "bag\n80 %\nlabel: coat", "coat\n60 %\nlabel: bag"]
+    assert verdict(np.array([0.006, 0.994]), 1, ["bag", "coat"]) == "coat\n99 %"
+
+
+def test_each_caption_is_at_its_own_image():
+    assert [row["lowest"] for row in drawn().table] == [IMAGES[i].min() for i in (1, 4, 2)]
+
+
+def test_no_more_than_asked_for():
+    assert len(drawn(count=2).table) == 2
+    assert "Its 2 most confident mistakes among 5 images." in drawn(count=2).subtitle
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"labels": PROBABILITIES.argmax(axis=1)}, "no mistakes were made"),
+        ({"labels": LABELS[:4]}, "5 images, 4 labels, 5 rows"),
+        ({"images": IMAGES[:3]}, "3 images, 5 labels, 5 rows"),
+    ],
+)
+def test_nothing_to_draw_is_said(arrays, message):
+    with pytest.raises(UsageError, match=message):
+        drawn(**arrays)
