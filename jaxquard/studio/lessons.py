@@ -1,7 +1,6 @@
 """The lessons' pages, from results that are there already: the package's own, else the last ones made here."""
 
 from pathlib import Path
-from typing import Any
 
 from markdown_it import MarkdownIt
 from starlette.exceptions import HTTPException
@@ -53,20 +52,6 @@ def result_of(name: str, lesson: Lesson) -> Result | None:
     return read(file, lesson) if file.is_file() else None
 
 
-def one_lesson(name: str) -> dict[str, Any]:
-    """A lesson as a page: its words, and its charts beside them."""
-    facts = next(facts for facts in lessons.listing() if facts["name"] == name)
-    lesson, number = lessons.find(name), lessons.NAMES.index(name) + 1
-    facts |= {"number": number, "choices": dict(lesson.choices), "command": f"jaxquard lesson {name}"}
-    result = result_of(name, lesson)
-    if result is None:
-        return facts | {"html": html(unmeasured(lesson, name)), "charts": []}
-    charts = [drawn(f"{name}-{k}", chart) for k, chart in enumerate(lesson.draw(result["measured"]), 1)]
-    made = {"seconds": result["seconds"], "verdict": result["verdict"]}
-    _, _, text = page.markdown(result, lesson, [], []).partition("\n")  # the title is the question
-    return facts | made | {"html": html(text), "charts": charts}
-
-
 def unmeasured(lesson: Lesson, name: str) -> str:
     """The page of a lesson that nobody has run here: the claim, and how to put it to the test."""
     return (
@@ -81,11 +66,20 @@ def list_lessons(request: Request) -> JSONResponse:
 
 
 def show(request: Request) -> JSONResponse:
-    """One lesson, by its name in the list."""
+    """One lesson, by its name in the list: its words, and its charts beside them."""
     name = request.path_params["name"]
     if name not in lessons.NAMES:
         raise HTTPException(404, "there is no lesson of this name")
-    return JSONResponse(one_lesson(name))
+    facts = next(facts for facts in lessons.listing() if facts["name"] == name)
+    lesson, number = lessons.find(name), lessons.NAMES.index(name) + 1
+    facts |= {"number": number, "choices": dict(lesson.choices), "command": f"jaxquard lesson {name}"}
+    result = result_of(name, lesson)
+    if result is None:
+        return JSONResponse(facts | {"html": html(unmeasured(lesson, name)), "charts": []})
+    charts = [drawn(f"{name}-{k}", chart) for k, chart in enumerate(lesson.draw(result["measured"]), 1)]
+    made = {"seconds": result["seconds"], "verdict": result["verdict"]}
+    _, _, text = page.markdown(result, lesson, [], []).partition("\n")  # the title is the question
+    return JSONResponse(facts | made | {"html": html(text), "charts": charts})
 
 
 routes = [Route("/api/lessons", list_lessons), Route("/api/lessons/{name}", show)]

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -159,9 +160,10 @@ def test_check(post, npz):
         ({"validation": 1497}, "validation: of the 1,497 training images, at most 1,496 can be held out"),
         ({"validation": 0.95}, "batch_size: 128 is more than the 75 images left"),
         ({"validation": 1400}, "batch_size: 128 is more than the 97 images left"),
+        ({"learning_rate": -1}, "learning_rate: must be above 0, not -1"),
     ],
 )
-def test_more_than_there_is_cannot_be_held_out_nor_make_a_batch(post, settings, said):
+def test_check_names_the_setting_that_is_wrong(post, settings, said):
     answer = post("/api/settings/check", {"settings": {"dataset": "digits", **settings}})
     assert (answer.status, answer.json) == (422, {"error": said, "setting": said.partition(":")[0]})
 
@@ -192,12 +194,6 @@ def test_a_damaged_run_does_not_bar_its_data_set(post, root, npz, damaged, count
         (root / name / "environment.json").write_text("{")
     answer = post("/api/settings/check", {"settings": {"dataset": str(npz), "hidden": [4], "batch_size": 20}})
     assert (answer.status, answer.json.get("parameters")) == (200, count)
-
-
-def test_check_names_the_setting_that_is_wrong(post):
-    answer = post("/api/settings/check", {"settings": {"learning_rate": -1}})
-    assert answer.status == 422
-    assert answer.json == {"error": "learning_rate: must be above 0, not -1", "setting": "learning_rate"}
 
 
 @pytest.mark.parametrize(
@@ -247,19 +243,15 @@ def test_a_network_that_is_not_there(ask, network):
     assert ask("GET", f"/api/runs/slow/weights?network={network}").status == 422
 
 
-def test_a_damaged_snapshot_is_said_to_be_one(ask, root):
-    (root / "slow" / "snapshots" / "epoch-000003.safetensors").write_bytes(b"x")
+@pytest.mark.parametrize(
+    ("name", "damage"), [("epoch-000003", lambda file: file.write_bytes(b"x")), ("epoch-000004", Path.mkdir)]
+)
+def test_a_damaged_snapshot_or_a_folder_in_its_place_is_said_to_be_one(ask, root, name, damage):
+    damage(root / "slow" / "snapshots" / f"{name}.safetensors")
     answer = ask("GET", "/api/runs/slow/weights")
     assert answer.status == 409
-    assert "epoch-000003.safetensors" in answer.json["error"]
+    assert f"{name}.safetensors" in answer.json["error"]
     assert str(root) not in answer.json["error"]
-
-
-def test_a_folder_in_a_snapshots_place_is_said_to_be_no_file(ask, root):
-    (root / "slow" / "snapshots" / "epoch-000004.safetensors").mkdir()
-    answer = ask("GET", "/api/runs/slow/weights")
-    assert answer.status == 409
-    assert "epoch-000004.safetensors" in answer.json["error"]
 
 
 @pytest.mark.parametrize("name", ["epoch-000009 copy.safetensors", "epoch-9.safetensors", "epoch-.safetensors", "x"])
