@@ -20,6 +20,7 @@ from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.systems import patiently, sync
 
 TEMPORARY = ".tmp-"
+STALE = 3600.0  # seconds after which no process can still be writing a file
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -96,20 +97,21 @@ def sync_directory(path: Path) -> None:
             os.close(descriptor)
 
 
-def write_synced(path: Path, data: bytes) -> None:
-    """Write a new file and wait until it is on the disk."""
+def write_synced(path: Path, *parts: bytes | memoryview) -> None:
+    """Write a new file, one part after the other, and wait until it is on the disk."""
     with open(path, "xb") as file:
-        file.write(data)
+        for part in parts:
+            file.write(part)
         file.flush()
         sync(file)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, whole or not at all."""
+def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
+    """Replace `path` by these parts, one after the other: all or nothing."""
     with explained(path, "write"):
         scratch = temporary(path)
         try:
-            write_synced(scratch, data)
+            write_synced(scratch, *parts)
             patiently(os.replace, scratch, path)
         finally:
             patiently(scratch.unlink, True)
@@ -136,11 +138,8 @@ def write_directory(path: Path, files: dict[str, bytes]) -> None:
         sync_directory(path.parent)
 
 
-def sweep(directory: Path, older_than: float = 0.0) -> None:
-    """Remove what processes that died left half-written in a directory.
-
-    The caller holds its lock, or says how many seconds old nothing can be that is still being written.
-    """
+def sweep(directory: Path, older_than: float = STALE) -> None:
+    """Remove what processes that died left half-written in a directory. Only who holds its lock may take the young."""
     for leftover in directory.glob(f"{TEMPORARY}{'[0-9a-f]' * 32}-*"):  # others' files may begin with .tmp-, too
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime < older_than:

@@ -124,7 +124,7 @@ def test_sweep_takes_what_dead_writers_left_and_nothing_else(tmp_path):
         (tmp_path / name).write_bytes(b"")
     temporary(tmp_path / "file").write_bytes(b"half")
     (temporary(tmp_path / "folder") / "deep").mkdir(parents=True)
-    sweep(tmp_path)
+    sweep(tmp_path, older_than=0)
     assert sorted(path.name for path in tmp_path.iterdir()) == [".tmp-1-others", ".tmp-others", "kept"]
 
 
@@ -133,7 +133,7 @@ def test_sweep_by_age_leaves_the_young(tmp_path):
     for path in (young, old):
         path.mkdir()
     os.utime(old, (0, time.time() - 4000))
-    sweep(tmp_path, older_than=3600)
+    sweep(tmp_path)
     assert list(tmp_path.iterdir()) == [young]
 
 

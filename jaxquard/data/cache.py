@@ -5,11 +5,8 @@ Whoever comes second writes the same bytes, so any number of processes may do it
 A cache that cannot be written is the caller's to report; there is no other place to fall back to.
 """
 
-import contextlib
 import json
 import os
-import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +16,12 @@ import numpy as np
 from jaxquard.data import idx
 from jaxquard.data.catalogue import Entry
 from jaxquard.errors import DataError
-from jaxquard.files import cache_folder, expanded, sync_directory
+from jaxquard.files import cache_folder, expanded, explained, sweep, write_atomically
 
 Report = Callable[[str], None]  # gets one plain line per attempt
 Progress = Callable[[str, int, int | None], None]  # gets (file name, bytes so far, total bytes or None)
 
 _MANIFEST = "manifest.json"
-_PART = ".part"
-_STALE_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -70,42 +65,19 @@ def load(entry: Entry, folder: Path) -> Cached | None:
         arrays[file.name] = idx.read_idx(folder / file.name, ndim=file.ndim)
         if idx.crc32(arrays[file.name]) != crc32 or file.sha256 not in ("", sha256):
             raise DataError(f"{folder / file.name}: damaged (its checksum is wrong)")
-    _sweep(folder)
+    sweep(folder)
     return Cached(arrays, {name: sha256 for name, (sha256, _) in sums.items()}, source)
 
 
 def store(folder: Path, cached: Cached) -> None:
-    """Write a verified data set into the folder, durably and atomically file by file. Raises OSError."""
-    folder.mkdir(parents=True, exist_ok=True)
-    _sweep(folder)
+    """Write a verified data set into the folder, durably and atomically file by file. Raises JaxquardError."""
+    with explained(folder, "write"):
+        folder.mkdir(parents=True, exist_ok=True)
+    sweep(folder)
     for name, values in cached.arrays.items():
-        _write(folder / name, idx.header(values.shape), values.data)
+        write_atomically(folder / name, idx.header(values.shape), values.data)
     files = {
         name: {"sha256": cached.sha256[name], "crc32": idx.crc32(values)} for name, values in cached.arrays.items()
     }
-    _write(folder / _MANIFEST, json.dumps({"source": cached.source, "files": files}, indent=1).encode())
-    sync_directory(folder)
-
-
-def _write(path: Path, *parts: bytes | memoryview) -> None:
-    descriptor, temporary = tempfile.mkstemp(prefix=f"{path.name}.", suffix=_PART, dir=path.parent)
-    try:
-        with open(descriptor, "wb") as stream:
-            for part in parts:
-                stream.write(part)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(temporary, 0o644)  # mkstemp makes it private, but a cache may well be shared
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _sweep(folder: Path) -> None:
-    """Remove what a killed process left behind long ago; a younger one may still be at work."""
-    for part in folder.glob(f"*{_PART}"):
-        with contextlib.suppress(OSError):
-            if time.time() - part.stat().st_mtime > _STALE_SECONDS:
-                part.unlink()
+    document = {"source": cached.source, "files": files}
+    write_atomically(folder / _MANIFEST, json.dumps(document, indent=1).encode())

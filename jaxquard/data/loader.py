@@ -104,8 +104,8 @@ def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: Re
         raise DataError(f"{failure}\n{_by_hand(entry, home, offline)}") from None
     try:
         cache.store(home / entry.name, cached)
-    except OSError as error:
-        report(f"not kept for next time: {home / entry.name}: {error.strerror or error}")
+    except JaxquardError as error:
+        report(f"not kept for next time: {error}")
     return cached
 
 

@@ -18,7 +18,6 @@ from jaxquard.files import sweep, write_atomically
 from jaxquard.systems import patiently
 
 KEPT = 256 << 20  # bytes of all files together; those of 60,000 images of ten classes are 2.4 million
-STALE = 3600.0  # seconds after which nobody can still be writing a file
 DIGEST = hashlib.sha256().digest_size
 
 
@@ -47,7 +46,7 @@ def keep(key: str, answers: np.ndarray) -> None:
     with contextlib.suppress(OSError, RuntimeError, JaxquardError):
         place = folder()
         place.mkdir(parents=True, exist_ok=True)
-        sweep(place, older_than=STALE)
+        sweep(place)
         write_atomically(place / key, hashlib.sha256(data).digest() + data)
         _remove_oldest(place, newest=key)
 

@@ -34,7 +34,6 @@ from jaxquard.systems import last_separator, quoted
 
 FORMAT = 3  # of run directories; raised whenever what is written in them changes its meaning
 ALL = "all"  # RUN@all: the average of a run's networks
-STALE = 3600.0  # seconds after which nobody can still be at work on a new run directory
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 NO_NAME = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # devices under Windows
 SNAPSHOT = re.compile(r"epoch-(\d{6,})\.safetensors", re.ASCII)
@@ -295,7 +294,7 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
         files[f"checkpoints/{checkpoint.directory_name(0)}/{file}"] = data
     with explained(root, "write"):
         root.mkdir(parents=True, exist_ok=True)
-    sweep(root, older_than=STALE)
+    sweep(root)
     try:
         write_directory(path, files)
     except JaxquardError:

@@ -95,7 +95,7 @@ def resume(
         if finished := finished_result(run):
             return finished
         for folder in (run.path, run.checkpoints, run.snapshots):
-            sweep(folder)
+            sweep(folder, older_than=0)
         run.check_config_is_its_own()
         check_same_data(run, dataset)
         began = time.perf_counter()

@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxquard import files
 from jaxquard.data import cache
 from jaxquard.data.cache import Cached
-from jaxquard.errors import DataError
+from jaxquard.errors import DataError, JaxquardError
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def test_stored_and_loaded(tiny, folder: Path, cached: Cached) -> None:
     assert sorted(os.listdir(folder)) == ["manifest.json", *sorted(cached.arrays)]
 
 
-def test_every_file_is_synced_before_it_takes_its_name_and_the_folder_at_the_end(
+def test_every_file_is_synced_before_it_takes_its_name_and_the_folder_then(
     folder: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     done = []
@@ -56,12 +57,12 @@ def test_every_file_is_synced_before_it_takes_its_name_and_the_folder_at_the_end
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "replace", replace)
     cache.store(folder, cached)
-    renames = [step for name in (*cached.arrays, "manifest.json") for step in ("file", name)]
-    assert done == [*renames, "folder"]
+    assert done == [step for name in (*cached.arrays, "manifest.json") for step in ("file", name, "folder")]
 
 
 def test_others_may_read_what_is_cached(folder: Path) -> None:
-    assert {stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()} == {0o644}
+    (plain := folder / "plain").touch()
+    assert {file.stat().st_mode for file in folder.iterdir()} == {plain.stat().st_mode}
 
 
 def test_the_files_are_plain_idx(tiny, folder: Path) -> None:
@@ -119,15 +120,15 @@ def test_other_data_with_a_manifest_to_match_are_not_the_data_set(tiny, tmp_path
         cache.load(tiny.entry, tmp_path / "other")
 
 
-@pytest.mark.parametrize("call", ["mkstemp", "fsync", "replace"])
+@pytest.mark.parametrize("call", ["open", "fsync", "replace"])
 def test_a_full_disk_leaves_the_old_and_nothing_else(
     call: str, tiny, folder: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(cache.tempfile if call == "mkstemp" else os, call, full)
-    with pytest.raises(OSError, match="No space left"):
+    monkeypatch.setattr(files if call == "open" else os, call, full, raising=False)
+    with pytest.raises(JaxquardError, match="No space left"):
         cache.store(folder, cached)
     monkeypatch.undo()
     assert len(os.listdir(folder)) == 5
@@ -136,7 +137,7 @@ def test_a_full_disk_leaves_the_old_and_nothing_else(
 
 @pytest.mark.parametrize("by", ["storing", "loading"])
 def test_only_old_leavings_are_swept(by: str, tiny, folder: Path, cached: Cached) -> None:
-    old, young = folder / "train-images-idx3-ubyte.abc.part", folder / "train-images-idx3-ubyte.xyz.part"
+    old, young = (files.temporary(folder / "train-images-idx3-ubyte") for _ in range(2))
     old.touch()
     young.touch()
     os.utime(old, (0, 0))

@@ -151,7 +151,7 @@ def test_a_cache_that_cannot_be_written_is_told_and_replaced_by_no_other(tiny, t
     (folder / "tiny").write_text("in the way")
     before = set(tmp_path.rglob("*"))
     assert load("tiny", data_dir=folder, report=tiny.reports.append).classes == 3
-    assert tiny.reports[-1].startswith(f"not kept for next time: {folder / 'tiny'}: ")
+    assert tiny.reports[-1].startswith(f"not kept for next time: {folder / 'tiny'}")
     assert set(tmp_path.rglob("*")) == before
 
 

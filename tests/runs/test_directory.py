@@ -15,7 +15,7 @@ import pytest
 
 from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, RunError, UsageError
-from jaxquard.files import TEMPORARY
+from jaxquard.files import STALE, TEMPORARY
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 
@@ -173,7 +173,7 @@ def test_a_new_run_sweeps_away_only_what_is_old(tmp_path):
     old, young = (tmp_path / f"{TEMPORARY}{digit * 32}-run" for digit in "01")
     old.mkdir()
     young.mkdir()  # somebody is writing it
-    os.utime(old, (time.time() - 2 * directory.STALE,) * 2)
+    os.utime(old, (time.time() - 2 * STALE,) * 2)
     weights = {"w": np.zeros(2, np.float32)}
     directory.create(tmp_path, "new", Config(), {}, namedtuple("State", "current")(weights))
     assert (old.exists(), young.exists()) == (False, True)

@@ -12,8 +12,8 @@ import pytest
 
 from jaxquard.data import load
 from jaxquard.errors import DataError, RunError, UsageError
-from jaxquard.files import temporary
-from jaxquard.runs import checkpoint, directory, journal, keeper, models, train
+from jaxquard.files import STALE, temporary
+from jaxquard.runs import checkpoint, journal, keeper, models, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import Figure, figures
 from jaxquard.runs.interrupts import Interrupted
@@ -181,7 +181,7 @@ def test_leftovers_of_a_killed_process_are_swept(small, stripes, tmp_path, train
 
 def test_what_somebody_left_who_died_before_their_run_appeared_is_swept_by_the_next(small, stripes, tmp_path):
     young, old = temporary(tmp_path / "young"), temporary(tmp_path / "old")
-    for folder, age in ((young, directory.STALE - 100), (old, directory.STALE + 100)):
+    for folder, age in ((young, STALE - 100), (old, STALE + 100)):
         folder.mkdir()
         os.utime(folder, (0, time.time() - age))
     train.train(small, stripes, runs=tmp_path, name="run", until=1)

@@ -155,7 +155,7 @@ def killed(address: str, kills: int) -> Row:
         good = partial(fetch, folder, address, ("good",))
         died = Child.doing(partial(dying, good, place)).wait() == -signal.SIGKILL
         again = Child.doing(good).wait() == 0
-        for leftover in (folder / "stress").glob("*.part"):
+        for leftover in (folder / "stress").glob(".tmp-*"):
             os.utime(leftover, (0, 0))
         later = Child.doing(partial(fetch, folder, address, ())).wait() == 0
         right += died and again and later and is_whole(folder)
@@ -218,7 +218,7 @@ def unwritable(address: str, count: int) -> Row:
         place = Points(1 + number * points // count, partial(refuse, refusal))
         said = in_child(partial(refused, place, folder, address))
         said_so = any(line.startswith(f"not kept for next time: {folder}") for line in said)
-        leftovers = [*folder.rglob("*.part"), *TEMPORARY.iterdir()]
+        leftovers = [*folder.rglob(".tmp-*"), *TEMPORARY.iterdir()]
         right += (said_so or is_whole(folder)) and not leftovers
     blocked = ROOT / "a file"
     blocked.touch()

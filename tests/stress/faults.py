@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 
 from jaxquard import files
-from jaxquard.data import cache
 from jaxquard.runs import journal
 
 CALLS = ("fsync", "replace", "rename", "mkdir", "unlink", "rmdir")
@@ -85,5 +84,5 @@ def arm(points: Points) -> None:
 
     for name in CALLS:
         setattr(os, name, watched(name, getattr(os, name)))
-    for module in (files, journal, cache):
+    for module in (files, journal):
         module.open = lambda *a, **k: Watched(builtins.open(*a, **k), points)  # noqa: SIM115

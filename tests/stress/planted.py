@@ -44,22 +44,25 @@ def loses_a_leaf(restore: Any) -> Any:
 
 
 def leaves_a_part(write: Any) -> Any:
+    from jaxquard import files
+
     def written(path: Path, *parts: Any) -> None:
         write(path, *parts)
-        path.with_name(f"{path.name}.x.part").touch()
+        files.temporary(path).touch()
 
     return written
 
 
 def in_place(_: Any) -> Any:
-    from jaxquard.data import cache
+    from jaxquard import files
 
     def written(path: Path, *parts: Any) -> None:
-        part = path.with_name(f"{path.name}.x.part")
-        with getattr(cache, "open", open)(part, "wb") as file:
-            for data in parts:
-                file.write(data)
-        part.replace(path)
+        part = files.temporary(path)
+        with files.explained(path, "write"):
+            with getattr(files, "open", open)(part, "wb") as file:
+                for data in parts:
+                    file.write(data)
+            part.replace(path)
 
     return written
 
@@ -161,15 +164,16 @@ CONTROLS = {
         put("downloads.FILES", lambda files: tuple(dataclasses.replace(file, sha256="") for file in files)),
         lambda: downloaded("passed_on"),
     ),
-    "16 processes": Control(put("jaxquard.data.cache._write", leaves_a_part), lambda: downloaded("at_once", 2, 1)),
+    "16 processes": Control(put("jaxquard.data.cache.write_atomically", leaves_a_part),
+ lambda: downloaded("at_once", 2, 1)),
     "A download killed": Control(
-        put("jaxquard.data.cache._sweep", lambda _: lambda folder: None), lambda: downloaded("killed", 4)
+        put("jaxquard.data.cache.sweep", lambda _: lambda folder: None), lambda: downloaded("killed", 4)
     ),
     "The cache is verified": Control(
         put("jaxquard.data.idx.crc32", lambda _: lambda values: 0), lambda: downloaded("damaged", 10)
     ),
     "An unwritable cache": Control(
-        put("jaxquard.data.cache._write", in_place), lambda: downloaded("unwritable", 6)
+        put("jaxquard.data.cache.write_atomically", in_place), lambda: downloaded("unwritable", 6)
     ),
     "A change, of JAX": Control(
         put("jaxquard.training.task.make_schedule", lambda make: lambda *a: lambda step: 1.1 * make(*a)(step)),
