@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from benchmarks.process import Contestant, run
+from jaxquard.systems import processor
 
 FILES = {
     "train_images": "train-images-idx3-ubyte.gz",
@@ -69,18 +70,9 @@ LIBRARIES = ("jax", "numpy", "torch", "scikit-learn", "keras", "flax", "equinox"
 def machine(libraries: Iterable[str] = LIBRARIES) -> dict[str, object]:
     """What the figures depend on besides the programs: processor, cores, Python and the libraries' versions."""
     return {
-        "processor": _processor(),
+        "processor": processor()[0],
         "cores": len(os.sched_getaffinity(0)),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {library: version(library) for library in libraries},
     }
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())

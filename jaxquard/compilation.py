@@ -12,18 +12,15 @@ from typing import Any
 
 from jaxquard.errors import JaxquardError
 from jaxquard.files import cache_folder
+from jaxquard.systems import processor
 
 
 def folder() -> Path:
     """Where this machine's programs are kept."""
     from importlib.metadata import version  # takes a tenth of the time in which --help must be there
 
-    try:
-        processor = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").split("\n\n")[0]
-    except OSError:
-        processor = ""
-    told = [line for line in processor.splitlines() if line.startswith(("model name", "flags", "Features", "CPU part"))]
-    fingerprint = hashlib.sha256("\n".join(told).encode()).hexdigest()[:12]
+    name, features = processor()
+    fingerprint = hashlib.sha256(" ".join([name, *features]).encode()).hexdigest()[:12]
     return cache_folder() / "programs" / f"jaxlib-{version('jaxlib')}-{fingerprint}"
 
 

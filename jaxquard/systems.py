@@ -1,13 +1,16 @@
-"""What differs between operating systems, in one place: files that others hold open, syncing, locks, quoting."""
+"""What differs between operating systems, in one place: held files, syncing, locks, quoting, processors."""
 
 import contextlib
+import functools
 import os
+import platform
 import re
 import shlex
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import IO, Any, TypeVar
 
 Result = TypeVar("Result")
@@ -69,6 +72,28 @@ def quoted(words: Iterable[str]) -> str:
 def _in_double_quotes(word: str) -> str:
     written = subprocess.list2cmdline([word])
     return written if written.startswith('"') else f'"{written}"'
+
+
+@functools.cache
+def processor() -> tuple[str, list[str]]:
+    """The processor's name, and the instructions that it has as far as the system lists them (Linux alone)."""
+    try:
+        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return _brand() or platform.processor() or platform.machine(), []
+    pairs = (line.partition(":") for line in text.split("\n\n")[0].splitlines())
+    facts = {name.strip(): value.strip() for name, _, value in pairs}
+    on_arm = [facts[name] for name in ("CPU implementer", "CPU part") if name in facts]
+    name = facts.get("model name") or " ".join([platform.machine(), *on_arm])
+    return name, (facts.get("flags") or facts.get("Features", "")).split()
+
+
+def _brand() -> str:
+    """What a Mac calls its processor."""
+    with contextlib.suppress(OSError, subprocess.SubprocessError):
+        asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
+        return subprocess.run(asked, capture_output=True, check=True, timeout=5, encoding="utf-8").stdout.strip()
+    return ""
 
 
 def last_separator(path: str) -> int:

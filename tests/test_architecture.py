@@ -25,7 +25,7 @@ ARROWS: dict[str, set[str]] = {
     "streams": set(),
     "data": {"files", "installed"},
     "config": {"files"},
-    "compilation": {"files"},
+    "compilation": {"files", "systems"},
     "charts": {"files", "installed"},
     "training": {"nn", "optim", "data", "config"},
     "runs": {"training", "nn", "data", "config", "files", "systems"},

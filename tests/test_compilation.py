@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jaxquard import compilation
+from jaxquard import compilation, systems
 
 CODE = """
 from jaxquard.compilation import folder, keep_compiled_programs
@@ -41,6 +41,7 @@ def test_a_second_process_finds_the_first_ones_programs(tmp_path: Path) -> None:
 
 def test_another_processor_or_another_jaxlib_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     def folder(processor: str, jaxlib: str = "1.2.3") -> Path:
+        systems.processor.cache_clear()
         monkeypatch.setattr(Path, "read_text", lambda *_, **__: processor)
         monkeypatch.setattr("importlib.metadata.version", lambda _: jaxlib)
         return compilation.folder()
@@ -49,6 +50,7 @@ def test_another_processor_or_another_jaxlib_has_a_folder_of_its_own(monkeypatch
     others = {folder(ours), folder(ours, "1.2.4"), folder(ours.replace("loom", "jenny"))}
     assert len(others | {folder(ours.replace("avx2", "avx2 avx512f"))}) == 4
     assert folder(ours.replace("2000", "3000")) == folder(ours)  # the same one, at another moment
+    systems.processor.cache_clear()
 
 
 def test_a_folder_that_cannot_be_made_is_no_obstacle(tmp_path: Path) -> None:

@@ -135,6 +135,38 @@ def test_the_doctor_knows_what_windows_lacks_where_jax_cannot_be_loaded():
     assert "Visual C++" in str(check.remedy)
 
 
+def named(monkeypatch, text=None, brand=None):
+    """What the processor is called where /proc/cpuinfo says `text`, or there is none, and a Mac says `brand`."""
+
+    def read(*_, **__):
+        if text is None:
+            raise FileNotFoundError
+        return text
+
+    def run(command, **_):
+        if brand is None:
+            raise FileNotFoundError(command[0])
+        return types.SimpleNamespace(stdout=brand)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_text", read)
+        patch.setattr(subprocess, "run", run)
+        patch.setattr("platform.machine", lambda: "machine")
+        patch.setattr("platform.processor", lambda: "Intel64 Family 6")
+        return systems.processor.__wrapped__()
+
+
+def test_a_processor_has_a_name_on_every_system(monkeypatch):
+    assert named(monkeypatch, "model name\t: loom 5\nflags\t\t: avx2 sse\n\nmodel name: x") == (
+        "loom 5",
+        ["avx2", "sse"],
+    )
+    arm = "processor\t: 0\nFeatures\t: asimd sve\nCPU implementer\t: 0x41\nCPU part\t: 0xd40\n"
+    assert named(monkeypatch, arm) == ("machine 0x41 0xd40", ["asimd", "sve"])
+    assert named(monkeypatch, brand="Apple M2\n") == ("Apple M2", [])
+    assert named(monkeypatch) == ("Intel64 Family 6", [])
+
+
 @pytest.mark.check
 def test_the_script_that_the_workflow_runs_on_every_system():
     script = Path(__file__).with_name("systems.py")

@@ -5,10 +5,14 @@ import platform
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
+from jaxquard import systems
 from jaxquard.data.framing import Framing, measure
 
 if TYPE_CHECKING:
     from jaxquard.data import Dataset
+
+
+VECTOR = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve", "sve2", "bf16")
 
 
 def describe(dataset: "Dataset") -> dict[str, Any]:
@@ -86,15 +90,9 @@ def machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name and the vector instructions it has, as far as the system tells."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
-            facts = dict(line.split(":", 1) for line in file.read().split("\n\n")[0].splitlines() if ":" in line)
-    except OSError:
-        return platform.processor() or platform.machine()
-    facts = {name.strip(): value.strip() for name, value in facts.items()}
-    vector = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_tile") if flag in facts.get("flags", "").split()]
-    return " ".join([facts.get("model name", platform.machine()), *vector])
+    """The processor's name and its vector instructions, as far as the system tells."""
+    name, features = systems.processor()
+    return " ".join([name, *(feature for feature in VECTOR if feature in features)])
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
