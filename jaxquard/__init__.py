@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from jaxquard.errors import JaxquardError
     from jaxquard.runs.comparing import compare
     from jaxquard.runs.directory import Run
+    from jaxquard.runs.evaluating import Evaluations
+    from jaxquard.runs.predicting import Predictions
     from jaxquard.runs.results import TrainResult
     from jaxquard.runs.train import Observer
 
@@ -24,8 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "Evaluations",
     "JaxquardError",
     "Observer",
+    "Predictions",
     "Run",
     "TrainResult",
     "compare",
@@ -38,8 +42,10 @@ __all__ = [
 
 _HOMES = {
     "Config": "config",
+    "Evaluations": "runs.evaluating",
     "JaxquardError": "errors",
     "Observer": "runs.train",
+    "Predictions": "runs.predicting",
     "Run": "runs.directory",
     "TrainResult": "runs.results",
     "compare": "runs.comparing",

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-
 from jaxquard import data, recipes
 from jaxquard.arguments import checked, checked_number
 from jaxquard.config import Config
@@ -21,18 +19,15 @@ from jaxquard.data import Dataset, catalogue
 from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError
 from jaxquard.files import expanded, is_writable
-from jaxquard.runs import directory, models, predicting
+from jaxquard.runs import directory, evaluating, models, predicting
 from jaxquard.runs import train as runs_train
 from jaxquard.runs.comparing import compare as compare  # a verb, too; it needs no JAX
-from jaxquard.runs.environment import is_same_data
+from jaxquard.runs.evaluating import Evaluations, Split
 from jaxquard.runs.interrupts import Interrupted, saving_first
 from jaxquard.runs.models import TrainedModel
 from jaxquard.runs.predicting import Predictions
 from jaxquard.runs.results import Named, Seconds, TrainResult, finished_result, name_of
 from jaxquard.runs.train import Observer
-from jaxquard.training.evaluation import Evaluation, judge, none_if_nan
-
-Split = Literal["test", "validation", "train"]
 
 
 @checked
@@ -158,8 +153,8 @@ def evaluate(
     data_dir: str | Path | None = None,
     offline: bool | None = None,
     report: Report | None = None,
-) -> tuple[list[TrainedModel], Dataset, list[Evaluation]]:
-    """Evaluate a model, or every network of a run, on one split: (networks, data set, one Evaluation a network).
+) -> Evaluations:
+    """Evaluate a model, or every network of a run, on one split. A sequence of Evaluation, one a network.
 
     model: the name, path or result of a run, RUN@k, RUN@all, a weights file, or a model that comes with Jaxquard.
     dataset: other data than those it was trained on. split: "test", "validation" (what its training held out) or
@@ -172,36 +167,10 @@ def evaluate(
     name = name_of(model)
     networks = models.load_models(name, directory.runs_directory(runs))
     options = {"data_dir": data_dir, "offline": offline, "report": report}
-    loaded = _load(dataset, networks[0].config.dataset, **options)
-    images, labels = choose_split(networks[0], loaded, split)
-    if loaded.classes != len(networks[0].class_names):
-        raise UsageError(f"{loaded.name} has {loaded.classes} classes, {name} knows {len(networks[0].class_names)}")
-    judged = [judge(one.logits(images), labels) for one in networks]
-    run = networks[0].run
-    if run and split == "test":
-        accuracies, losses = [one.accuracy for one in judged], [none_if_nan(one.loss) for one in judged]
-        found: dict[str, Any] = {"n": len(labels), "accuracy": accuracies, "loss": losses}
-        found["steps"] = [one.step for one in networks]
-        if fault := run.note_evaluation("evaluate", why, model=name, dataset=loaded.name, split=split, **found):
-            (report or warnings.warn)(f"note: {fault}")
-    return networks, loaded, judged
-
-
-def choose_split(model: TrainedModel, dataset: Dataset, split: Split) -> tuple[np.ndarray, np.ndarray]:
-    """The images and labels of one split, cut as the model's own training cut them."""
-    if split == "test":
-        return dataset.test_images, dataset.test_labels
-    images, labels, val_images, val_labels = data.split(dataset, model.config.held_out(len(dataset.train_labels)))
-    if split == "train":
-        return images, labels
-    if not len(val_labels):
-        raise UsageError(f"{model.name} held out no validation images; evaluate it on the test set")
-    return val_images, val_labels
-
-
-def is_other_data(model: TrainedModel, dataset: Dataset) -> bool:
-    """Whether a model is judged on data that its training did not know as its own."""
-    return not is_same_data(model.dataset, dataset)
+    found = evaluating.evaluate(networks, _load(dataset, networks[0].config.dataset, **options), split)
+    if split == "test" and (fault := found.record(name, why)):
+        (report or warnings.warn)(f"note: {fault}")
+    return found
 
 
 @checked

@@ -81,11 +81,10 @@ def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(
         api.train(resume="run", runs=tmp_path, dataset=other)
     assert api.train(resume="run", runs=tmp_path, dataset=moved).epochs == 2
     assert (run.path / "config.toml").read_bytes() == written
-    models, loaded, _ = api.evaluate(run.path)
-    assert not api.is_other_data(models[0], loaded)
+    assert not api.evaluate(run.path).on_other_data
     again = moved.rename(tmp_path / "again.npz")
     assert api.train(resume="run", runs=tmp_path, dataset=again).already_finished
-    assert api.evaluate("run", runs=tmp_path)[1].name == "again"
+    assert api.evaluate("run", runs=tmp_path).dataset.name == "again"
     with pytest.raises(UsageError, match="dataset: says where"):
         api.train(config, dataset=moved)
     with pytest.raises(DataError) as raised:
@@ -151,12 +150,12 @@ def test_a_data_set_is_recorded_by_its_one_name(tmp_path):
 
 
 def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
-    _, _, (before,) = api.evaluate("one", runs=root)
-    models, dataset, (judged,) = api.evaluate("one", runs=root, why="a second look")
+    (before,) = api.evaluate("one", runs=root)
+    (judged,) = found = api.evaluate("one", runs=root, why="a second look")
     assert judged.accuracy == before.accuracy == jaxquard.train(resume="one", runs=root).test_accuracy.mean
     assert judged.confusion.sum() == judged.n == 40
-    assert not api.is_other_data(models[0], dataset)
-    lines = models[0].run.evaluations() if models[0].run else []
+    assert not found.on_other_data
+    lines = found.models[0].run.evaluations() if found.models[0].run else []
     assert [line["by"] for line in lines[-3:]] == ["train", "evaluate", "evaluate"]
     assert lines[-1]["why"] == "a second look"
     assert lines[-1]["accuracy"] == [judged.accuracy]
@@ -164,22 +163,24 @@ def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
 
 def test_other_splits_are_no_look_at_the_test_set(root):
     looks = len((root / "one" / "evaluations.jsonl").read_bytes())
-    _, _, (validation,) = api.evaluate("one", split="validation", runs=root)
-    _, _, (train,) = api.evaluate("one", split="train", runs=root)
+    (validation,) = api.evaluate("one", split="validation", runs=root)
+    (train,) = api.evaluate("one", split="train", runs=root)
     assert (validation.n, train.n) == (20, 100)
     assert len((root / "one" / "evaluations.jsonl").read_bytes()) == looks
 
 
 def test_every_network_of_a_run_or_the_one_named(root):
-    models, _, judged = api.evaluate("two", runs=root)
-    assert [one.name for one in models] == ["two@0", "two@1"]
-    _, _, (second,) = api.evaluate("two@1", runs=root)
-    assert second.accuracy == judged[1].accuracy
+    found = api.evaluate("two", runs=root)
+    assert [one.name for one in found.models] == ["two@0", "two@1"]
+    (second,) = api.evaluate("two@1", runs=root)
+    assert second.accuracy == found[1].accuracy == found.accuracy.values[1]
+    assert found.accuracy.mean == pytest.approx(np.mean([one.accuracy for one in found[:]]))
+    assert found.document() == found.to_dicts()
 
 
 def test_the_average_of_a_run_is_evaluated_and_asked_like_any_model(root, tmp_path):
-    (average,), dataset, (judged,) = api.evaluate("two@all", runs=root)
-    networks, _, _ = api.evaluate("two", runs=root)
+    (judged,) = found = api.evaluate("two@all", runs=root)
+    (average,), dataset, networks = found.models, found.dataset, api.evaluate("two", runs=root).models
     p = np.mean([np.exp(log_probabilities(one.logits(dataset.test_images))) for one in networks], axis=0)
     right = p[np.arange(40), dataset.test_labels]
     assert judged.accuracy == np.mean(p.argmax(axis=1) == dataset.test_labels)
@@ -206,8 +207,7 @@ def test_other_data_of_the_same_shape_is_known_to_be_other(root, tmp_path):
     rng = np.random.default_rng(1)
     images, labels = rng.integers(0, 255, (24, 6, 6)).astype(np.uint8), np.arange(24) % 3
     np.savez(tmp_path / "other.npz", images=images, labels=labels)
-    (model, *_), dataset, _ = api.evaluate("one", dataset=str(tmp_path / "other.npz"), runs=root)
-    assert api.is_other_data(model, dataset)
+    assert api.evaluate("one", dataset=str(tmp_path / "other.npz"), runs=root).on_other_data
 
 
 def test_predict_gives_probabilities_that_sum_to_one(root, tmp_path):
@@ -252,7 +252,7 @@ def test_predict_wants_a_picture(root):
 
 
 def test_a_path_may_be_text_and_a_model_a_path(root):
-    _, _, (found,) = api.evaluate(root / "one", runs=str(root))
+    (found,) = api.evaluate(root / "one", runs=str(root))
     assert found.n == 40
     assert api.compare(["one", "two"], runs=str(root))
 
@@ -395,8 +395,8 @@ def test_settings_are_given_by_name():
 
 def test_what_is_plainly_meant_is_taken(root, npz):
     result = jaxquard.train(resume=Path("one"), runs=root)
-    _, _, (found,) = jaxquard.evaluate(result)
-    assert jaxquard.evaluate(result.run, split=np.str_("train"))[2][0].n == 100
+    (found,) = jaxquard.evaluate(result)
+    assert jaxquard.evaluate(result.run, split=np.str_("train"))[0].n == 100
     assert jaxquard.load_model(result).name == "one"
     assert jaxquard.load_model(result).logits(np.zeros((0, 6, 6, 1), np.uint8)).shape == (0, 3)
     assert [line.run.id for line in jaxquard.compare([result, result.run, "two"], runs=root).runs] == [

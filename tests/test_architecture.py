@@ -12,12 +12,13 @@ import jaxquard
 PACKAGE = Path(jaxquard.__file__).parent
 
 # room -> the rooms it may import. EVERYWHERE may be imported by all; a room may always import itself.
-EVERYWHERE = {"errors", "arguments", "naming"}
+EVERYWHERE = {"errors", "arguments", "naming", "strict_json"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "systems": set(),
     "arguments": set(),
     "naming": set(),
+    "strict_json": set(),
     "nn": set(),
     "optim": set(),
     "files": {"systems"},

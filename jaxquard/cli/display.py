@@ -16,6 +16,7 @@ from jaxquard.config import SCALARS, Config
 from jaxquard.runs.directory import command
 from jaxquard.runs.figures import Figure
 from jaxquard.streams import say, telling
+from jaxquard.strict_json import plain
 
 if TYPE_CHECKING:
     from jaxquard.data import Dataset, Status
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jaxquard.recipes import Recipe
     from jaxquard.runs.comparing import Comparison
     from jaxquard.runs.directory import Run
-    from jaxquard.runs.models import TrainedModel
+    from jaxquard.runs.evaluating import Evaluations
     from jaxquard.runs.predicting import Predictions
     from jaxquard.runs.results import TrainResult
     from jaxquard.training.evaluation import Evaluation
@@ -228,53 +229,47 @@ def ranking_table(rows: Sequence[dict[str, Any]], verdict: str) -> None:
     print(verdict)
 
 
-def evaluation_tables(
-    documents: Sequence[dict[str, Any]], judged: "Sequence[Evaluation]", models: "Sequence[TrainedModel]",
-    dataset: "Dataset", split: str,
-) -> None:  # fmt: skip
+def evaluation_tables(found: "Evaluations") -> None:
     """How good a model is; of a run's several networks together, then each in a line."""
     from jaxquard.runs.models import after
 
-    run = models[0].run
-    name = documents[0]["model"] if len(documents) == 1 or not run else f"{run.id} ({len(documents)} networks)"
+    models, run = found.models, found.models[0].run
+    name = models[0].name if len(found) == 1 or not run else f"{run.id} ({len(found)} networks)"
     when = f", {after(models)}" if run else ""
-    print(f"{name} on {dataset.name}, {split} set, {counted(judged[0].n, 'image')}{when}")
-    swept = bool(run and run.config.sweep) and len(documents) > 1
-
-    def over_networks(key: str, *, percent: bool = False) -> str:
-        return figure([document[key] for document in documents], percent=percent, swept=swept)
-
-    print(f"accuracy {over_networks('accuracy', percent=True)}   loss {over_networks('loss')}   ", end="")
-    print(f"calibration error {over_networks('calibration_error', percent=True)}\n")
-    if len(documents) > 1:
-        _networks_table(documents, judged, dataset)
-        print(f"\nfor its classes and mistakes name one network, such as {documents[0]['model']}")
+    print(f"{name} on {found.dataset.name}, {found.split} set, {counted(found[0].n, 'image')}{when}")
+    swept = bool(run and run.config.sweep)
+    accuracy, error = (figure(each, percent=True, swept=swept) for each in (found.accuracy, found.calibration_error))
+    print(f"accuracy {accuracy}   loss {figure(found.loss, swept=swept)}   calibration error {error}\n")
+    if len(found) > 1:
+        _networks_table(found)
+        print(f"\nfor its classes and mistakes name one network, such as {models[0].name}")
     else:
-        _classes_table(documents[0], judged[0], dataset, split)
+        _classes_table(found)
 
 
-def _networks_table(documents: Sequence[dict[str, Any]], judged: "Sequence[Evaluation]", dataset: "Dataset") -> None:
-    rows = []
-    for document, found in zip(documents, judged, strict=True):
-        figures = (figure(document[key], percent=key == "accuracy") for key in ("accuracy", "loss"))
-        worst = max(enumerate(_confusions(found, dataset.class_names)), key=lambda one: one[1][1])
-        true, (guess, count) = dataset.class_names[worst[0]], worst[1]
+def _networks_table(found: "Evaluations") -> None:
+    names, rows = found.dataset.class_names, []
+    for model, one in zip(found.models, found, strict=True):
+        true, (guess, count) = max(zip(names, _confusions(one, names), strict=True), key=lambda pair: pair[1][1])
         confused = f"{true} taken for {guess} ({count})" if count else "–"
-        rows.append((document["model"], str(document["epoch"]), *figures, confused))
+        rows.append(
+            (model.name, str(model.epoch), figure(one.accuracy, percent=True), figure(plain(one.loss)), confused)
+        )
     columns = ("network", "epoch", "accuracy", "loss", "most often confused")
     table(columns, rows, words=("most often confused",))
 
 
-def _classes_table(document: dict[str, Any], found: "Evaluation", dataset: "Dataset", split: str) -> None:
+def _classes_table(found: "Evaluations") -> None:
     """Each class with its precision, recall and usual confusion; the most confident mistakes."""
-    rows = []
-    for one, (guess, count) in zip(document["per_class"], _confusions(found, dataset.class_names), strict=True):
-        figures = (figure(one[key], percent=True) for key in ("precision", "recall"))
-        rows.append((one["class"], *figures, f"{guess} ({count})" if count else "–"))
+    (one,), names, rows = found, found.dataset.class_names, []
+    for name, *shares, (guess, count) in zip(names, one.precision, one.recall, _confusions(one, names), strict=True):
+        precision, recall = (figure(plain(share), percent=True) for share in shares)
+        rows.append((name, precision, recall, f"{guess} ({count})" if count else "–"))
     table(("class", "precision", "recall", "most often taken for"), rows)
-    if split == "test" and len(found.mistakes):
+    if found.split == "test" and len(one.mistakes):
         print("\nmost confident mistakes")
-        table(("image", "true", "predicted", "confidence"), [_mistake(found, dataset, i) for i in found.mistakes[:10]])
+        rows = [_mistake(one, found.dataset, image) for image in one.mistakes[:10]]
+        table(("image", "true", "predicted", "confidence"), rows)
 
 
 def _confusions(found: "Evaluation", class_names: Sequence[str]) -> list[tuple[str, int]]:

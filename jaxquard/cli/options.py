@@ -15,6 +15,7 @@ from jaxquard.errors import UsageError
 from jaxquard.files import expanded
 from jaxquard.naming import none_of
 from jaxquard.streams import say
+from jaxquard.strict_json import plain
 
 
 def from_text(kind: Any, tokens: Any) -> Any:
@@ -122,5 +123,5 @@ def where_data_are(source: Source) -> list[str]:
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document, on one line. A figure of one network becomes a number here, and nowhere else."""
-    print(json.dumps(document, allow_nan=False, default=lambda figure: figure.document()))
+    """The one JSON document, on one line. Only here does a figure of one network become a number."""
+    print(json.dumps(plain(document), allow_nan=False))

@@ -42,21 +42,13 @@ def evaluate(
 
     options = data_options(source, common)
     options.pop("progress")
-    models, loaded, judged = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
-    if api.is_other_data(models[0], loaded) and not common.quiet:
-        for note in (f"{models[0].name} was trained on other data, {models[0].dataset['name']}", *loaded.notes):
+    found = api.evaluate(model, dataset=dataset, split=split, why=why, runs=common.runs, **options)
+    first = found.models[0]
+    if found.on_other_data and not common.quiet:
+        for note in (f"{first.name} was trained on other data, {first.dataset['name']}", *found.dataset.notes):
             say(f"note: {note}")
-    _note_unfinished(models, common)
-    documents = [
-        {"model": one.name, "dataset": loaded.name, "split": split}
-        | found.as_dict(loaded.class_names)
-        | {"step": one.step, "epoch": one.epoch}
-        for one, found in zip(models, judged, strict=True)
-    ]
-    if common.json:
-        print_json(documents[0] if len(documents) == 1 else documents)
-    else:
-        evaluation_tables(documents, judged, models, loaded, split)
+    _note_unfinished(found.models, common)
+    print_json(found) if common.json else evaluation_tables(found)
 
 
 def _note_unfinished(models: "Sequence[TrainedModel]", common: Common) -> None:

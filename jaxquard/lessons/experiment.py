@@ -1,7 +1,6 @@
 """The size of an experiment, and its figures: an arm for each kind of network, with a row for each seed. No jax."""
 
 import itertools
-import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -9,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxquard.config import Config
+from jaxquard.strict_json import plain
 
 ScaleName = Literal["quick", "default", "full"]
 Arm = dict[str, Any]
@@ -95,15 +95,7 @@ def _by_layer(records: list[dict[str, Any]], key: str, networks: int) -> dict[st
 
 def as_data(value: Any) -> Any:
     """Anything measured, as plain data for JSON: six significant digits; None for what is not finite."""
-    if isinstance(value, dict):
-        return {str(name): as_data(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [as_data(item) for item in value]
-    if hasattr(value, "tolist"):
-        return as_data(value.tolist())
-    if isinstance(value, float):
-        return float(f"{value:.{DIGITS}g}") if math.isfinite(value) else None
-    return value
+    return plain(value, DIGITS)
 
 
 def final(arm: Arm, epoch: int = -1) -> np.ndarray:

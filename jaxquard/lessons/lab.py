@@ -14,9 +14,10 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.lessons.experiment import Arm, Scale, make_arms
 from jaxquard.nn.model import Model, Params, State
+from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
-from jaxquard.training.fit import Event, fit, make_run, plain
+from jaxquard.training.fit import Event, fit, make_run
 from jaxquard.training.program import start
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import make_model

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from jaxquard.runs.figures import t_quantile
+from jaxquard.strict_json import plain
 
 Verdict = Literal["holds", "does not hold", "cannot tell"]
 CONFIDENCE = 0.99
@@ -35,8 +36,7 @@ class Comparison:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for JSON; None for what is not finite."""
-        mean, low, high = (x if math.isfinite(x) else None for x in interval(self.values))
-        values = [x if math.isfinite(x) else None for x in self.values]
+        (mean, low, high), values = plain(interval(self.values)), plain(self.values)
         return {
             "what": self.what,
             "unit": self.unit,

@@ -10,9 +10,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from jaxquard import strict_json
 from jaxquard.errors import RunError
 from jaxquard.files import explained, write_directory
-from jaxquard.runs import strict_json, tensors
+from jaxquard.runs import tensors
 from jaxquard.systems import patiently
 
 NAME = re.compile(r"step-\d{9,}", re.ASCII)

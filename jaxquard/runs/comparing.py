@@ -10,9 +10,10 @@ from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.runs import directory, environment
 from jaxquard.runs.directory import Run
-from jaxquard.runs.figures import figures, plain
+from jaxquard.runs.figures import figures
 from jaxquard.runs.ranking import Measure, accuracies, ranking, verdict
 from jaxquard.runs.results import Named, name_of
+from jaxquard.strict_json import plain
 
 LABELS = {"recipe", "dataset"}  # what a run or its data are called changes nothing
 CHANCE = {"seed", "seeds"}
@@ -42,7 +43,7 @@ class Comparison:
     def to_dicts(self) -> list[dict[str, Any]]:
         """Plain data for JSON: a dictionary for each run, with the verdict on all of them."""
         return [
-            {"run": one.run.id, "settings": one.settings} | plain(one.figures) | {"verdict": self.verdict}
+            plain({"run": one.run.id, "settings": one.settings} | one.figures | {"verdict": self.verdict})
             for one in self.runs
         ]
 

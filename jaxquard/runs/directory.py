@@ -22,12 +22,13 @@ from typing import Any
 
 import tomli_w
 
+from jaxquard import strict_json
 from jaxquard.arguments import check
 from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.files import existing, expanded, explained, is_read_only, sweep, write_atomically, write_directory
 from jaxquard.naming import suggestion
-from jaxquard.runs import environment, journal, strict_json
+from jaxquard.runs import environment, journal
 from jaxquard.runs.journal import Line
 from jaxquard.runs.lock import refuse_if_in_use
 from jaxquard.systems import last_separator, quoted

@@ -1,7 +1,7 @@
 """A run in figures: how far it came and how good it is, from what it wrote down."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,11 +52,6 @@ class Figure:
 def figure_of(values: Sequence[float | None] | None) -> Figure | None:
     """What a journal or an evaluation says of each network, as a Figure; None where it says nothing."""
     return None if values is None else Figure(tuple(values))
-
-
-def plain(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A table of figures for JSON."""
-    return {name: value.document() if isinstance(value, Figure) else value for name, value in found.items()}
 
 
 def t_quantile(confidence: float, degrees: float) -> float:

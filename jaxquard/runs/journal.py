@@ -8,9 +8,9 @@ import os
 from pathlib import Path
 from typing import Any
 
+from jaxquard import strict_json
 from jaxquard.errors import RunError
 from jaxquard.files import explained
-from jaxquard.runs import strict_json
 from jaxquard.systems import await_other_writers, sync
 
 Line = dict[str, Any]

@@ -11,7 +11,8 @@ import numpy as np
 from jaxquard.files import write_atomically
 from jaxquard.runs import checkpoint, journal, tensors
 from jaxquard.runs.directory import Run
-from jaxquard.training.fit import Event, plain
+from jaxquard.strict_json import plain
+from jaxquard.training.fit import Event
 from jaxquard.training.state import TrainState
 
 CHECKPOINT_SECONDS = 10.0  # a checkpoint of the original network takes some 5 ms: 0.05 % of the time

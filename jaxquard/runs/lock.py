@@ -12,9 +12,9 @@ from pathlib import Path
 
 import filelock
 
+from jaxquard import strict_json
 from jaxquard.errors import JaxquardError, RunError
 from jaxquard.files import explained, temporary, write_atomically
-from jaxquard.runs import strict_json
 from jaxquard.systems import patiently
 
 LOOK = 0.5  # seconds for which a lock may be taken because somebody looks whether it is

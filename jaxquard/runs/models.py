@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxquard import strict_json
 from jaxquard.config import Config
 from jaxquard.data import oddities
 from jaxquard.data.framing import Framing
@@ -19,7 +20,7 @@ from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
 from jaxquard.naming import suggestion
 from jaxquard.nn.model import Params, State
-from jaxquard.runs import checkpoint, directory, environment, strict_json, tensors
+from jaxquard.runs import checkpoint, directory, environment, tensors
 from jaxquard.runs.directory import ALL, Run
 from jaxquard.training.evaluation import all_logits, average
 from jaxquard.training.program import make_logits, make_program, shapes, weight_shapes

@@ -11,8 +11,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from jaxquard import strict_json
 from jaxquard.errors import RunError
-from jaxquard.runs import strict_json
 from jaxquard.training.randomness import IMPLEMENTATION
 
 MAX_HEADER = 1 << 20  # bytes; a network of a thousand layers needs a tenth of it

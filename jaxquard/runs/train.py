@@ -23,9 +23,10 @@ from jaxquard.runs.interrupts import Interrupted
 from jaxquard.runs.keeper import Keeper, worth_keeping
 from jaxquard.runs.lock import check_locks, is_asked_to_stop, locked
 from jaxquard.runs.results import Seconds, TrainResult, evaluated, finished_result
+from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.evaluation import accuracy, all_logits, commonest_confusion, mean_loss, mean_over_views
-from jaxquard.training.fit import Event, fit, make_run, plain
+from jaxquard.training.fit import Event, fit, make_run
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
 

@@ -21,7 +21,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from jaxquard.runs import strict_json
+from jaxquard import strict_json
 from jaxquard.studio.runs import Reader
 from jaxquard.studio.security import refused
 from jaxquard.studio.trainer import Trainer

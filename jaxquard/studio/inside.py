@@ -15,12 +15,12 @@ from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.nn.activations import ACTIVATIONS
 from jaxquard.nn.model import Params, State, named_arrays, pre_activations
+from jaxquard.strict_json import plain
 from jaxquard.studio.learn import as_pixels, pixel_block
 from jaxquard.studio.mistakes import Verdicts, evaluation, verdicts
 from jaxquard.studio.models import Part, Subject, index_of, learned, route
 from jaxquard.training.diagnosis import dead_share
 from jaxquard.training.evaluation import all_logits
-from jaxquard.training.fit import plain
 from jaxquard.training.task import ModelSpec, make_model
 
 PAGE = 200  # images in one answer

@@ -12,9 +12,10 @@ from jaxquard.charts.evaluation import wilson
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned
+from jaxquard.strict_json import plain
 from jaxquard.studio.charts import drawn
 from jaxquard.studio.models import Subject, route
-from jaxquard.training.evaluation import Evaluation, accuracy, judge, none_if_nan
+from jaxquard.training.evaluation import Evaluation, accuracy, judge
 
 THRESHOLDS = tuple(k / 100 for k in range(100))
 DISTURBED = 1_000  # images that are disturbed
@@ -26,7 +27,7 @@ def evaluation(subject: Subject, on: str) -> Evaluation:
     model, dataset, part = subject.model, subject.dataset, subject.part(on)
     found = judge(model.logits(part.images), part.labels)
     if on == "test" and model.run and (model.name, subject.stamp) not in subject.tested:
-        facts: dict[str, Any] = {"n": found.n, "accuracy": [found.accuracy], "loss": [none_if_nan(found.loss)]}
+        facts: dict[str, Any] = {"n": found.n, "accuracy": [found.accuracy], "loss": [plain(found.loss)]}
         facts |= {"model": model.name, "dataset": dataset.name, "split": "test"}
         subject.unrecorded = bool(model.run.note_evaluation("studio", "studio", **facts))
         subject.tested.add((model.name, subject.stamp))

@@ -18,13 +18,13 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from jaxquard import data
-from jaxquard.api import is_other_data
 from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import ALL, Run
+from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.models import TrainedModel, average_of_run, load_model, models_of_run, spec_of
 from jaxquard.studio.watch import modified
 from jaxquard.training.task import parameters
@@ -169,7 +169,7 @@ class Shelf:
 
     def _dataset(self, model: TrainedModel) -> Dataset:
         found = self._load(model.config.dataset, json.dumps(model.dataset["sha256"]))
-        if is_other_data(model, found):
+        if not is_same_data(model.dataset, found):
             raise DataError(f"{found.name} is no longer the data that {model.name} was trained on")
         return found
 

@@ -10,8 +10,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from jaxquard import strict_json
 from jaxquard.errors import RunError
-from jaxquard.runs import strict_json
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import figures
 from jaxquard.runs.journal import own_evaluation

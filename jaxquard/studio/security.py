@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jaxquard.runs import strict_json
+from jaxquard import strict_json
 
 MAX_BODY = 1_000_000  # bytes
 MAX_PICTURE = 64_000_000  # bytes of a body that is a picture, as its Content-Type says

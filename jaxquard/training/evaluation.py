@@ -8,6 +8,8 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxquard.strict_json import plain
+
 CHUNKS = (1, 32, 256, 1000)  # images at a time: few sizes, because each is a program of its own
 
 
@@ -111,22 +113,17 @@ class Evaluation:
     def as_dict(self, class_names: tuple[str, ...]) -> dict[str, Any]:
         """Plain data for JSON; a precision without predictions, or a recall without examples, is null."""
         per_class = [
-            {"class": name, "precision": none_if_nan(p), "recall": none_if_nan(r), "n": int(row.sum())}
+            {"class": name, "precision": plain(p), "recall": plain(r), "n": int(row.sum())}
             for name, p, r, row in zip(class_names, self.precision, self.recall, self.confusion, strict=True)
         ]
         return {
             "n": self.n,
             "accuracy": self.accuracy,
-            "loss": none_if_nan(self.loss),
-            "calibration_error": none_if_nan(self.calibration_error),
+            "loss": plain(self.loss),
+            "calibration_error": plain(self.calibration_error),
             "confusion": self.confusion.tolist(),
             "per_class": per_class,
         }
-
-
-def none_if_nan(value: float) -> float | None:
-    """JSON has no NaN."""
-    return float(value) if np.isfinite(value) else None
 
 
 def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:

@@ -13,8 +13,9 @@ import numpy as np
 
 from jaxquard.config import Config
 from jaxquard.errors import UsageError
+from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData
-from jaxquard.training.evaluation import accuracy, all_logits, mean_loss, none_if_nan
+from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
 from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Task, check, make_model, make_task, phases, task_of_epoch
@@ -203,13 +204,3 @@ def _end_epoch(
     if diagnostics:
         record |= program.diagnose(ts, data.images[:DIAGNOSED], data.labels[:DIAGNOSED])._asdict()
     return plain(record), ts
-
-
-def plain(value: Any) -> Any:
-    """Arrays and dicts of them as numbers and lists for JSON; what is not finite becomes None."""
-    if isinstance(value, dict):
-        return {name: plain(item) for name, item in value.items()}
-    value = np.asarray(value).tolist()
-    if isinstance(value, list):
-        return [plain(item) for item in value]
-    return value if isinstance(value, int) else none_if_nan(value)

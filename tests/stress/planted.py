@@ -154,7 +154,7 @@ CONTROLS = {
     "A second training": Control(put("jaxquard.runs.lock._myself", somebody_else), lambda: measured("contenders")),
     "A disk that is full": Control(RESTORE, lambda: measured("disk")),
     "Of hundreds of files made wrong": Control(
-        put("jaxquard.runs.strict_json.loads", lambda _: json.loads), lambda: measured("handwritten")
+        put("jaxquard.strict_json.loads", lambda _: json.loads), lambda: measured("handwritten")
     ),
     "A malformed file": Control(
         put("jaxquard.data.idx._shape", lambda _: lambda head, ndim, name: struct.unpack(f">{ndim}I", head[4:])),
@@ -204,7 +204,7 @@ CONTROLS = {
         lambda: passes("tests/training/test_evaluation.py::scikit_learns"),
     ),
     "Evaluating a run on other data": Control(
-        put("jaxquard.api.is_same_data", lambda _: lambda *facts: True),
+        put("jaxquard.runs.evaluating.is_same_data", lambda _: lambda *facts: True),
         lambda: passes("tests/test_api.py::known_to_be_other"),
     ),
     "A journal line": Control(

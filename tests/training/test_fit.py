@@ -13,9 +13,10 @@ import pytest
 from jaxquard.config import Config
 from jaxquard.data import split
 from jaxquard.errors import UsageError
+from jaxquard.strict_json import plain
 from jaxquard.training.data import prepare
 from jaxquard.training.evaluation import all_logits, mean_loss
-from jaxquard.training.fit import _chunk, fit, make_run, plain
+from jaxquard.training.fit import _chunk, fit, make_run
 from jaxquard.training.program import start
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState

@@ -1,4 +1,4 @@
-"""JSON from files that anybody may have touched: what the standard forbids or leaves open is refused."""
+"""JSON as the standard has it. Reading refuses what the standard forbids or leaves open; plain data can be written."""
 
 import json
 import math
@@ -16,6 +16,23 @@ def loads(data: bytes) -> Any:
         raise ValueError("no JSON in UTF-8") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
+
+
+def plain(value: Any, digits: int | None = None) -> Any:
+    """A value as JSON can hold it: arrays as lists, results by their `document()`; what is not finite is None.
+
+    Floats have so many significant `digits` (None: all).
+    """
+    if isinstance(value, dict):
+        return {str(name): plain(item, digits) for name, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item, digits) for item in value]
+    for method in ("document", "tolist"):
+        if hasattr(value, method):
+            return plain(getattr(value, method)(), digits)
+    if isinstance(value, float):
+        return (float(f"{value:.{digits}g}") if digits else value) if math.isfinite(value) else None
+    return value
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -1,8 +1,10 @@
-"""What JSON forbids or leaves open is refused with a ValueError, whatever it is."""
+"""Plain data is JSON; what JSON forbids or leaves open is refused with a ValueError, whatever it is."""
 
+import numpy as np
 import pytest
 
-from jaxquard.runs import strict_json
+from jaxquard import strict_json
+from jaxquard.runs.figures import Figure
 
 
 def test_reads_what_json_allows():
@@ -35,3 +37,11 @@ def test_reads_what_json_allows():
 def test_refuses_everything_else(data):
     with pytest.raises(ValueError):  # noqa: PT011  the kinds of damage are many, their type is one
         strict_json.loads(data)
+
+
+def test_plain_data_can_be_written():
+    measured = {"a": np.array([1.23456789, np.nan]), "b": (np.int32(3), None, True), 1: float("inf"), "c": "x"}
+    assert strict_json.plain(measured) == {"a": [1.23456789, None], "b": [3, None, True], "1": None, "c": "x"}
+    assert strict_json.plain(measured, 3)["a"] == [1.23, None]
+    figures = strict_json.plain([Figure((0.5,)), Figure((0.5, None))])
+    assert figures == [0.5, {"mean": 0.5, "std": None, "values": [0.5, None]}]

@@ -1,0 +1,104 @@
+"""How good the networks of a model are on one split of a data set."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, overload
+
+import numpy as np
+
+from jaxquard.data import Dataset, split
+from jaxquard.errors import UsageError
+from jaxquard.runs.environment import is_same_data
+from jaxquard.runs.figures import Figure
+from jaxquard.runs.models import TrainedModel
+from jaxquard.strict_json import plain
+from jaxquard.training.evaluation import Evaluation, judge
+
+Split = Literal["test", "validation", "train"]
+
+
+@dataclass(frozen=True)
+class Evaluations(Sequence[Evaluation]):
+    """An Evaluation of each network, in order; the networks, the data set and the split.
+
+    `accuracy`, `loss` and `calibration_error` have a value for each network, and `.mean` and `.std` over them.
+    """
+
+    models: list[TrainedModel]
+    dataset: Dataset
+    split: Split
+    each: list[Evaluation]
+
+    def __len__(self) -> int:
+        return len(self.each)
+
+    @overload
+    def __getitem__(self, index: int) -> Evaluation: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Evaluation]: ...
+    def __getitem__(self, index: int | slice) -> Evaluation | list[Evaluation]:
+        return self.each[index]
+
+    @property
+    def accuracy(self) -> Figure:
+        """The share of examples that are right."""
+        return self._figure("accuracy")
+
+    @property
+    def loss(self) -> Figure:
+        """Mean cross-entropy in nats; None for a network that diverged."""
+        return self._figure("loss")
+
+    @property
+    def calibration_error(self) -> Figure:
+        """The expected calibration error."""
+        return self._figure("calibration_error")
+
+    def _figure(self, name: str) -> Figure:
+        return Figure(tuple(plain(getattr(one, name)) for one in self.each))
+
+    @property
+    def on_other_data(self) -> bool:
+        """Whether the data are not those that the networks were trained on."""
+        return not is_same_data(self.models[0].dataset, self.dataset)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Plain data for JSON, one dictionary a network."""
+        return [
+            {"model": model.name, "dataset": self.dataset.name, "split": self.split}
+            | one.as_dict(self.dataset.class_names)
+            | {"step": model.step, "epoch": model.epoch}
+            for model, one in zip(self.models, self.each, strict=True)
+        ]
+
+    def document(self) -> Any:
+        """As `evaluate --json` has it: one dictionary for one network, a list for several."""
+        found = self.to_dicts()
+        return found[0] if len(found) == 1 else found
+
+    def record(self, name: str, why: str) -> str:
+        """Put the look at the test set on record in the run; returns why it could not be, if so."""
+        facts: dict[str, Any] = {"n": self.each[0].n, "accuracy": self.accuracy.values, "loss": self.loss.values}
+        facts |= {"model": name, "dataset": self.dataset.name, "split": self.split}
+        run, steps = self.models[0].run, [model.step for model in self.models]
+        return run.note_evaluation("evaluate", why, **facts, steps=steps) if run else ""
+
+
+def evaluate(models: list[TrainedModel], dataset: Dataset, part: Split) -> Evaluations:
+    """Evaluate networks of one run or file. UsageError for data that do not fit them."""
+    images, labels = choose(models[0], dataset, part)
+    if dataset.classes != len(known := models[0].class_names):
+        raise UsageError(f"{dataset.name} has {dataset.classes} classes, {models[0].name} knows {len(known)}")
+    return Evaluations(models, dataset, part, [judge(one.logits(images), labels) for one in models])
+
+
+def choose(model: TrainedModel, dataset: Dataset, part: Split) -> tuple[np.ndarray, np.ndarray]:
+    """The images and labels of one split, cut as the model's own training cut them."""
+    if part == "test":
+        return dataset.test_images, dataset.test_labels
+    images, labels, val_images, val_labels = split(dataset, model.config.held_out(len(dataset.train_labels)))
+    if part == "train":
+        return images, labels
+    if not len(val_labels):
+        raise UsageError(f"{model.name} held out no validation images; evaluate it on the test set")
+    return val_images, val_labels
