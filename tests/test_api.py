@@ -123,7 +123,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(root, npz, tmp_pat
     config = Config(dataset=str(npz), batch_size=20)
     with pytest.raises(UsageError, match="run name"):
         api.train(config, runs=tmp_path, name="../x")
-    with pytest.raises(UsageError, match="none of the recipes"):
+    with pytest.raises(UsageError, match="not one of the recipes"):
         api.train("nope", runs=tmp_path)
     with pytest.raises(RunError, match="already there"):
         api.train(config, runs=root, name="one")

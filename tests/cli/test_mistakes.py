@@ -18,7 +18,7 @@ MISTAKES = [
     (2, "batch_size: must be at least 1", "train --batch-size 0"),
     (2, "batch_size: 70000 is more than the 120 training images", "train --batch-size 70000 --dataset DATA"),
     (2, "hidden: must be at least 1", "train --hidden 0"),
-    (2, "none of the recipes", "train --recipe nope"),
+    (2, "not one of the recipes", "train --recipe nope"),
     (2, "unknown data set 'nope'", "train --dataset nope"),
     (2, "run name", "train --name ../x --dataset DATA"),
     (2, "give one of the two", "train --recipe original --config x.toml"),
