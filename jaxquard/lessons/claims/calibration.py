@@ -191,8 +191,8 @@ training image was.
         "holds": "On images like the training images, the confidence is correct at both rates.",
     },
     results="""
-With η = 0.01 the calibration error is {original_error} points (accuracy {original_right} %), with η = 0.1
-{thorough_error} points ({thorough_right} %). Mean confidence less accuracy is {original_excess} and {thorough_excess}
+The calibration error is {original_error} points at η = 0.01 (accuracy {original_right} %) and {thorough_error} points
+at η = 0.1 (accuracy {thorough_right} %). Mean confidence less accuracy is {original_excess} and {thorough_excess}
 points: below zero the network is under-confident, above zero over-confident. Images unlike the training images are
 different. Rotated by {turned_at}°, the networks trained at 0.1 get {turned_right} % right at a mean confidence of
 {turned_sure} %; under noise of {noisy_at} grey levels, {noisy_right} % at {noisy_sure} %.

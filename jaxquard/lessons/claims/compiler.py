@@ -189,12 +189,12 @@ lesson compares times: its verdict is about one machine on one day, with everyth
         "cannot tell": "{seeds} repetitions do not decide the claim. A quieter machine gives narrower intervals.",
     },
     results="""
-With batches of 128 the jitted step is {gain} times as fast ({jitted_step} ms for an update, against {interpreted} ms),
-with batches of {small} {gain_small} times, with batches of {large} {gain_large} times: the compiler saves overhead,
-which is a smaller part of the time in a larger batch. Compiling the epoch instead of the step makes it {epoch_gain}
-times as fast again, and training {seeds} networks at once makes each {many_gain} times as fast as one alone. From
-interpreted step to compiled epoch it is {all_gain} times. Compiling took {compiling} s (less if a compiled program was
-found on disk), too long for a training of a few steps.
+With batches of 128 the jitted step is {gain} times as fast ({jitted_step} ms for an update, against {interpreted} ms).
+It is {gain_small} times as fast with batches of {small}, and {gain_large} times with batches of {large}: the compiler
+saves overhead, which is a smaller part of the time in a larger batch. Compiling the epoch instead of the step makes it
+{epoch_gain} times as fast again, and training {seeds} networks at once makes each {many_gain} times as fast as one
+alone. From interpreted step to compiled epoch it is {all_gain} times. Compiling took {compiling} s (less if a compiled
+program was found on disk), too long for a training of a few steps.
 """,
     try_next="""
 `JAX_DISABLE_JIT=1 python mlp_fashion_mnist.py --epochs 1` compiles nothing but single operations. Without the variable

@@ -119,7 +119,7 @@ Is that why CNNs are better? They differ from MLPs in other ways, too. Shuffling
 nothing else: the images, the network and the number of weights stay the same.
 """,
     method="""
-The original MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters} parameters, He's initialization) train
+The original MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters} parameters, He's initialisation) train
 for {epochs} epochs with Adam in batches of 64; the rate falls from 0.003 to 0 by half a cosine. The CNN turns every
 2 × 2 pixels into one of four channels, and has six 3 × 3 convolutions with batch normalisation. Both train on the
 images as they are, and on the same images with all pixels in one random order. The claim holds if the CNN is ahead on

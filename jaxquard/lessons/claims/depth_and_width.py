@@ -27,7 +27,7 @@ def width(depth: int) -> int:
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Each depth at four rates, because deep networks need smaller ones, with He's initialization, made for ReLUs."""
+    """Each depth at four rates, because deep networks need smaller ones, with He's initialisation, made for ReLUs."""
     shared = Config(seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),), initializer="he_normal")
     return {f"depth {depth}": shared.replace(hidden=(width(depth),) * depth) for depth in DEPTHS}
 
@@ -97,7 +97,7 @@ cheap: the hidden layers lose little width.
 """,
     method="""
 Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, with
-He's initialization, at four rates each. Rates at which some network stays below 50 % are not shown. A seed's rate is
+He's initialisation, at four rates each. Rates at which some network stays below 50 % are not shown. A seed's rate is
 the one that was best for the *other* seeds. “The deeper networks” may choose, in the same way, their depth as well. The
 claim holds if they end above one hidden layer.
 """,
@@ -116,7 +116,7 @@ mean), and the deepest gains {deepest_gain}, with the same number of parameters.
 """,
     try_next="""
 Add parameters instead: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which gains more
-for each parameter, width or depth? And how good are deep, thin networks without He's initialization: `--hidden 80 80 80
+for each parameter, width or depth? And how good are deep, thin networks without He's initialisation: `--hidden 80 80 80
 80 80 80 80 80`, then with `--initializer he_normal`?
 """,
 )

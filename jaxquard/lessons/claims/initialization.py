@@ -17,7 +17,7 @@ DEEP = (128,) * 7
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """The original network with each initialization."""
+    """The original network with each initialisation."""
     return {start: Config(initializer=start, seeds=scale.seeds, epochs=scale.epochs) for start in STARTS}  # type: ignore[arg-type]
 
 
@@ -77,7 +77,7 @@ def draw(measured: Measured) -> list[Chart]:
             note="Seven hidden layers of 128 ReLU units, then the output.",
         ),
         curves(
-            "Held-out accuracy of the original network, by initialization",
+            "Held-out accuracy of the original network, by initialisation",
             {name: by_epoch(measured[start]) for start, name in STARTS.items()},
             "epoch",
             "accuracy (%)",
@@ -110,11 +110,11 @@ weights mean 0 and variance v, then z has variance n·v. With v = 1 and 784 pixe
 whatever n is.
 
 That holds for the first layer. The second layer receives ReLU(z) instead of z, and a ReLU sets half of its inputs to
-zero. He's initialization doubles v to correct for that. Glorot's uses the average number of the layer's inputs and
+zero. He's initialisation doubles v to correct for that. Glorot's uses the average number of the layer's inputs and
 outputs for n.
 """,
     method="""
-Before training, {seeds} networks of each initialization see 1,000 images. Measured are the variance of z over images
+Before training, {seeds} networks of each initialisation see 1,000 images. Measured are the variance of z over images
 and units, layer by layer, in the original network (784–128–64–10) and in one with seven hidden layers; the confidence
 of the softmax; and the length of the gradient. Then the original network trains for {epochs} epochs with each
 initialization, always at the original rate of 0.01, which may suit one better than another. “Near 1” means here above
@@ -138,7 +138,7 @@ the first layer, and should stay there ({deep_he_normal} at the end of the deep 
 is shallow, reaches {accuracy_he_normal} % with it.
 """,
     try_next="""
-`jaxquard train --initializer zeros`: why do the hidden layers never change? And which initialization keeps the variance
+`jaxquard train --initializer zeros`: why do the hidden layers never change? And which initialisation keeps the variance
 best with `--activation tanh`, which cuts nothing off?
 """,
 )

@@ -28,7 +28,7 @@ NEURON_EPOCHS = 300
 
 
 def configs(scale: Scale) -> dict[str, Config]:
-    """Nielsen's network of 30 sigmoid neurons, each loss and initialization at every rate."""
+    """Nielsen's network of 30 sigmoid neurons, each loss and initialisation at every rate."""
     shared = Config(
         hidden=(30,), activation="sigmoid", seeds=scale.seeds, epochs=scale.epochs, sweep=(("learning_rate", RATES),)
     )
@@ -52,7 +52,7 @@ def learn(loss: str, weight: float, bias: float) -> list[float]:
 
 
 def accuracies(measured: Measured) -> dict[tuple[str, str], np.ndarray]:
-    """Held-out accuracy in %, each at the rate that is best for the other seeds, by loss and initialization."""
+    """Held-out accuracy in %, each at the rate that is best for the other seeds, by loss and initialisation."""
     return {(loss, start): tuned(finals(measured, f"{loss} {start}")) for start in STARTS for loss in LOSSES}
 
 
