@@ -80,8 +80,12 @@ class Model(NamedTuple):
 
 def named_arrays(params: Params, state: State) -> dict[str, jax.Array]:
     """Every array of a model by its path, as `Layer.arrays` has it."""
-    leaves = jax.tree_util.tree_leaves_with_path((params, state))
-    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
+    return {path_name(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path((params, state))}
+
+
+def path_name(path: tuple[Any, ...]) -> str:
+    """The path of a leaf as text: `0/2/w`, `params/0/w`, `opt_state/1/mean/0/w`, …"""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def unwatched(name: str, z: jax.Array) -> jax.Array:

@@ -17,7 +17,7 @@ The kinds, each with its attributes. Images are (batch, height, width, channels)
 What a dense or conv2d layer hands on is its z, after any batch_norm and add that follow at once.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import jax
@@ -41,7 +41,8 @@ def sequential(plan: Plan, initializer: Initializer, dropout_rate: float | jax.A
     `params` is a list with a dict for each dense or conv2d layer: `{"w", "b"}` or, if a batch_norm follows, `{"w",
     "scale", "bias"}`. `state` is a list of running `{"mean", "var"}`, one for each batch_norm ({} if there is none).
     """
-    layers, z_names = tuple(_with_arrays(plan)), list(_z_names(plan))
+    listed = list(_listed(plan))
+    layers = tuple(layer for layer, _ in listed)
 
     def init(key: jax.Array) -> tuple[Params, State]:
         params, state = [], []
@@ -67,7 +68,7 @@ def sequential(plan: Plan, initializer: Initializer, dropout_rate: float | jax.A
         watch: Watch = unwatched,
     ) -> tuple[jax.Array, State]:
         arrays, a, outputs, new_state = named_arrays(params, state), x, [], []
-        for layer, z_name in zip(layers, z_names, strict=True):
+        for layer, z_name in listed:
             own = {name: arrays[path] for name, path in layer.arrays.items()}
             if layer.kind == "batch_norm":
                 running = {"mean": own["mean"], "var": own["var"]}
@@ -115,27 +116,21 @@ def _drop(a: jax.Array, key: jax.Array | None, rate: float | jax.Array, stream: 
     return dropout(key if stream is None else jax.random.fold_in(key, stream), a, rate)
 
 
-def _with_arrays(plan: Plan) -> Iterable[Layer]:
-    """The layers with the paths of their arrays: a batch_norm's parameters lie with the weights before it."""
-    weighted = norms = -1
+def _listed(plan: Plan) -> Iterator[tuple[Layer, str | None]]:
+    """Each layer with the paths of its arrays, and the name of the z that it completes, None where it completes none.
+
+    The parameters of a batch_norm lie with the weights before it.
+    """
+    weighted, norms, waiting = -1, -1, False
     for (kind, attributes), following in zip(plan, [*(kind for kind, _ in plan[1:]), None], strict=True):
         arrays = {}
         if kind in ("dense", "conv2d"):
-            weighted += 1
+            weighted, waiting = weighted + 1, True
             arrays = {name: f"0/{weighted}/{name}" for name in (("w",) if following == "batch_norm" else ("w", "b"))}
         elif kind == "batch_norm":
             norms += 1
             arrays = {name: f"0/{weighted}/{name}" for name in ("scale", "bias")}
             arrays |= {name: f"1/{norms}/{name}" for name in ("mean", "var")}
-        yield Layer(kind, arrays, attributes)
-
-
-def _z_names(plan: Plan) -> Iterable[str | None]:
-    """The name of the z that each layer completes, None where it completes none."""
-    weighted, waiting = -1, False
-    for (kind, _), following in zip(plan, [*(kind for kind, _ in plan[1:]), None], strict=True):
-        if kind in ("dense", "conv2d"):
-            weighted, waiting = weighted + 1, True
         complete = waiting and following not in ("batch_norm", "add")
         waiting = waiting and not complete
-        yield str(weighted) if complete else None
+        yield Layer(kind, arrays, attributes), str(weighted) if complete else None

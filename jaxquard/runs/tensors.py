@@ -13,14 +13,10 @@ import safetensors.numpy
 
 from jaxquard import strict_json
 from jaxquard.errors import RunError
+from jaxquard.nn.model import path_name
 from jaxquard.training.randomness import IMPLEMENTATION
 
 MAX_HEADER = 1 << 20  # bytes; a network of a thousand layers needs a tenth of it
-
-
-def path_name(path: tuple[Any, ...]) -> str:
-    """`params/0/w`, `opt_state/1/mean/0/w`, …"""
-    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def _is_key(leaf: Any) -> bool:

@@ -276,14 +276,19 @@ def exciting(subject: Subject, on: str, k: int) -> Exciting:
 
 def layer_units(subject: Subject) -> list[int]:
     """How many units, or channels, each layer has."""
-    return [layer.attributes["shape"][-1] for layer in make_model(subject.model.spec).weighted]
+    return [w.shape[-1] for w in layer_weights(subject)]
+
+
+def layer_weights(subject: Subject) -> list[jax.Array]:
+    """The weights of each layer, (…, in, units). RunError of an average of several networks."""
+    arrays = named_arrays(*subject.model.network)
+    return [arrays[layer.arrays["w"]] for layer in make_model(subject.model.spec).weighted]
 
 
 def neuron(subject: Subject, on: str, k: int, unit: int) -> dict[str, Any]:
     """One unit of layer k: its weights, and the images that excite it most."""
     part, found = subject.part(on), subject.once(exciting, on, k)
-    path = make_model(subject.model.spec).weighted[k].arrays["w"]
-    w = np.asarray(named_arrays(*subject.model.network)[path])[..., unit]
+    w = np.asarray(layer_weights(subject)[k])[..., unit]
     weights = weight_picture(subject.model.spec, w) if k == 0 else None
     pairs = zip(found.indices[:, unit], plain(found.activations[:, unit]), strict=True)
     return {

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 
 from jaxquard.nn.activations import ACTIVATIONS, Activation
 from jaxquard.nn.losses import LOSSES
-from jaxquard.nn.model import Params, pre_activations
+from jaxquard.nn.model import Params, path_name, pre_activations
 from jaxquard.optim.transforms import Tree, as_float
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Task, make_model, make_optimizer, make_schedule
@@ -49,7 +49,7 @@ def layer_norms(tree: Tree) -> dict[str, jax.Array]:
     """√Σ‖leaf‖² of each layer, a layer being the leaves that share all of their path but its end."""
     squares: dict[str, jax.Array] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        name = jax.tree_util.keystr(path[:-1], simple=True, separator="/")
+        name = path_name(path[:-1])
         squares[name] = squares.get(name, 0.0) + jnp.sum(leaf**2)
     return {name: jnp.sqrt(square) for name, square in squares.items()}
 

@@ -53,12 +53,15 @@ class TrainState(NamedTuple):
     @property
     def stopped(self) -> np.ndarray:
         """For each network, whether early stopping has ended it: (networks,) bool."""
-        return self.stopping.stopped if self.stopping else np.zeros(np.shape(self.step), bool)
+        return np.asarray(self.stopping.stopped_at) >= 0 if self.stopping else np.zeros(np.shape(self.step), bool)
 
     @property
     def safe(self) -> np.ndarray:
-        """For each network, whether early stopping ended it before its loss broke, if it did: (networks,) bool."""
-        return self.stopping.stopped_before(self.totals.bad_step) if self.stopping else self.stopped
+        """For each network, whether early stopping ended it, with a best epoch, before its loss broke, if it did."""
+        if not self.stopping:
+            return self.stopped
+        bad, stopped_at = np.asarray(self.totals.bad_step), np.asarray(self.stopping.stopped_at)
+        return self.stopped & (np.asarray(self.stopping.best_epoch) > 0) & ((bad < 0) | (bad >= stopped_at))
 
     @property
     def lost(self) -> np.ndarray:

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from jaxquard.nn.model import Params, State
 
@@ -40,15 +39,3 @@ class Stopping(NamedTuple):
         new = Stopping(val_loss, epoch, self.stopped_at, *weights)
         kept = self._replace(stopped_at=jnp.where(training & (waited >= patience), step, self.stopped_at))
         return jax.tree.map(lambda a, b: jnp.where(better, a, b), new, kept)
-
-    @property
-    def stopped(self) -> np.ndarray:
-        """For each network, whether it has stopped: (networks,) bool."""
-        return np.asarray(self.stopped_at) >= 0
-
-    def stopped_before(self, bad_step: jax.Array) -> np.ndarray:
-        """For each network, whether it stopped with a best epoch and before the step whose loss was not finite (-1:
-        none): (networks,) bool. Its later state is ignored.
-        """
-        bad = np.asarray(bad_step)
-        return self.stopped & (np.asarray(self.best_epoch) > 0) & ((bad < 0) | (bad >= np.asarray(self.stopped_at)))
