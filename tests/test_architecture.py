@@ -12,13 +12,14 @@ import jaxquard
 PACKAGE = Path(jaxquard.__file__).parent
 
 # room -> the rooms it may import. EVERYWHERE may be imported by all; a room may always import itself.
-EVERYWHERE = {"errors", "arguments", "naming", "strict_json"}
+EVERYWHERE = {"errors", "arguments", "naming", "strict_json", "calibration"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "systems": set(),
     "arguments": set(),
     "naming": set(),
     "strict_json": set(),
+    "calibration": set(),
     "nn": set(),
     "optim": set(),
     "files": {"systems"},

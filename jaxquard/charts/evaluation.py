@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxquard.calibration import by_confidence
 from jaxquard.charts import theme
 from jaxquard.charts.chart import Chart
 from jaxquard.charts.pictures import montage
@@ -111,14 +112,13 @@ def _bins(confidences: np.ndarray, correct: np.ndarray, bins: int) -> list[dict[
         raise UsageError(f"a confidence for each prediction: got {confidences.shape} and {correct.shape}")
     if not ((confidences >= 0) & (confidences <= 1)).all():
         raise UsageError("a confidence is a probability: between 0 and 1")
-    which = np.clip(np.ceil(confidences * bins).astype(int) - 1, 0, bins - 1)
     rows = []
-    for b in np.unique(which):
-        n, right = int((which == b).sum()), int(correct[which == b].sum())
-        low, high = wilson(right, n)
-        figures = {"confidence": float(confidences[which == b].mean()), "accuracy": right / n, "low": low, "high": high}
-        edges = {"from": b / bins, "to": (b + 1) / bins}
-        rows.append({"n": n} | {k: 100 * float(v) for k, v in (figures | edges).items()})
+    for b, (n, summed, right) in enumerate(zip(*by_confidence(confidences, correct, bins).values(), strict=True)):
+        if n:
+            low, high = wilson(int(right), int(n))
+            figures = {"confidence": summed / n, "accuracy": right / n, "low": low, "high": high}
+            edges = {"from": b / bins, "to": (b + 1) / bins}
+            rows.append({"n": int(n)} | {k: 100 * float(v) for k, v in (figures | edges).items()})
     return rows
 
 

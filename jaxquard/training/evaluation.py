@@ -8,6 +8,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxquard.calibration import by_confidence, calibration_error
 from jaxquard.strict_json import plain
 
 CHUNKS = (1, 32, 256, 1000)  # images at a time: few sizes, because each is a program of its own
@@ -148,16 +149,7 @@ def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
         confusion=confusion,
         precision=precision,
         recall=recall,
-        calibration_error=calibration_error(confidence, right) if sound.all() else math.nan,
+        calibration_error=float(calibration_error(by_confidence(confidence, right))) if sound.all() else math.nan,
         probabilities=probabilities,
         mistakes=wrong[np.argsort(-confidence[wrong], kind="stable")],
     )
-
-
-def calibration_error(confidence: np.ndarray, right: np.ndarray, bins: int = 15) -> float:
-    """Expected calibration error: the mean gap between confidence and accuracy over equal-width bins, weighted by
-    how many examples fall in each (Guo et al., 2017, arXiv 1706.04599, eq. 3)."""
-    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    counts = np.bincount(number, minlength=bins)
-    gaps = np.abs(np.bincount(number, right, bins) - np.bincount(number, confidence, bins))
-    return float(gaps.sum() / counts.sum())

@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
+from jaxquard.calibration import BINS, by_confidence, calibration_error
 from jaxquard.training.evaluation import (
     accuracy,
     all_logits,
-    calibration_error,
     commonest_confusion,
     judge,
     mean_loss,
@@ -67,6 +67,10 @@ def test_judgement_is_scikit_learns():
     np.testing.assert_allclose(found.probabilities, p)
 
 
+def error_of(confidence, right, bins=BINS):
+    return calibration_error(by_confidence(confidence, right, bins))
+
+
 def test_calibration_error_is_the_one_written_out():
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.34, 0.98, 2000)
@@ -79,16 +83,16 @@ def test_calibration_error_is_the_one_written_out():
         if inside.any():
             expected += inside.mean() * abs(right[inside].mean() - confidence[inside].mean())
     assert found.calibration_error == pytest.approx(expected, rel=1e-12)
-    others = [calibration_error(confidence, right, bins) for bins in (5, 10, 14, 20)]
+    others = [error_of(confidence, right, bins) for bins in (5, 10, 14, 20)]
     assert np.abs(np.array(others) - expected).min() > 0.001
 
 
 def test_calibration_error_at_the_extremes():
-    assert calibration_error(np.ones(8), np.ones(8, bool)) == 0
-    assert calibration_error(np.ones(8), np.zeros(8, bool)) == 1
-    assert calibration_error(np.full(4, 0.75), np.array([True, True, True, False])) == 0
-    assert calibration_error(np.zeros(3), np.zeros(3, bool)) == 0
-    at_the_edge = calibration_error(np.array([0.5, 0.4]), np.array([True, False]), bins=2)
+    assert error_of(np.ones(8), np.ones(8, bool)) == 0
+    assert error_of(np.ones(8), np.zeros(8, bool)) == 1
+    assert error_of(np.full(4, 0.75), np.array([True, True, True, False])) == 0
+    assert error_of(np.zeros(3), np.zeros(3, bool)) == 0
+    at_the_edge = error_of(np.array([0.5, 0.4]), np.array([True, False]), bins=2)
     assert at_the_edge == pytest.approx(0.05)  # bins are closed on the right, as in the charts: both in the first
 
 

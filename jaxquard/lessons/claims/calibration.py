@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxquard.calibration import BINS, by_confidence, calibration_error
 from jaxquard.charts import Chart, montage, reliability
 from jaxquard.config import Config
 from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned
@@ -15,7 +16,6 @@ from jaxquard.lessons.verdict import above, bracket
 
 RATES = {"original": 0.01, "thorough": 0.1}
 TOLERATED = 2.0  # points of expected calibration error
-BINS = 15
 SHOWN = 10  # images whose labels are doubtful
 DISTURBED = 2_000  # held-out images that are rotated and made noisy
 
@@ -53,11 +53,7 @@ def predictor(lab: Lab, label: str, config: Config) -> Callable[[np.ndarray], np
 
 def bins(p: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
     """Each network's predictions (seeds, n, classes) by confidence: their number, summed confidence, number right."""
-    confidence, right = p.max(axis=-1), p.argmax(axis=-1) == labels
-    which = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    inside = which[..., None] == np.arange(BINS)
-    sums = {"count": inside, "confidence": inside * confidence[..., None], "right": inside & right[..., None]}
-    return {name: values.sum(axis=1) for name, values in sums.items()}
+    return by_confidence(p.max(axis=-1), p.argmax(axis=-1) == labels)
 
 
 def doubtful(p: np.ndarray, labels: np.ndarray, images: np.ndarray) -> dict[str, Any]:
@@ -80,9 +76,8 @@ def sureness(p: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def calibration_errors(found: Measured) -> np.ndarray:
-    """Σ |right − confidence| over bins, per prediction, in points, by seed (Guo et al., 2017, eq. 3)."""
-    count, confidence, right = (np.array(found[name]) for name in ("count", "confidence", "right"))
-    return 100 * np.abs(right - confidence).sum(axis=1) / count.sum(axis=1)
+    """The expected calibration error in points, by seed."""
+    return 100 * calibration_error(found)
 
 
 def excess(found: Measured) -> np.ndarray:

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from jaxquard.calibration import by_confidence, calibration_error
 from jaxquard.lessons.claims import calibration
 from jaxquard.lessons.claims.calibration import ANGLES, LESSON, NOISES, bins, calibration_errors, doubtful, excess
-from jaxquard.training.evaluation import calibration_error
 
 NAMES = ("boot", "bag", "shirt")
 
@@ -59,7 +59,7 @@ def test_the_calibration_error_is_that_of_evaluate():
     rng = np.random.default_rng(0)
     p = rng.dirichlet((0.3, 0.3, 0.3), (2, 5000))
     labels = rng.integers(0, 3, 5000)
-    each = [calibration_error(q.max(-1), q.argmax(-1) == labels) for q in p]
+    each = [calibration_error(by_confidence(q.max(-1), q.argmax(-1) == labels)) for q in p]
     np.testing.assert_allclose(calibration_errors(bins(p, labels)), 100 * np.array(each), rtol=1e-9)
     np.testing.assert_allclose(
         excess(bins(p, labels)), 100 * (p.max(-1) - (p.argmax(-1) == labels)).mean(axis=1), rtol=1e-9

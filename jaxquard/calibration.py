@@ -1,0 +1,27 @@
+"""Predictions by their confidence, in the bins of a reliability diagram (Guo et al., 2017, arXiv 1706.04599)."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+BINS = 15  # of equal width, open on the left and closed on the right
+
+
+def by_confidence(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> dict[str, np.ndarray]:
+    """Predictions, (..., n) confidence in [0, 1] and whether they are right, put into bins.
+
+    Of each bin, (..., bins): the number of predictions (`count`), their summed `confidence`, the number `right`.
+    """
+    *networks, n = confidence.shape
+    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1).reshape(-1, n)
+    number += bins * np.arange(len(number))[:, None]  # each network has bins of its own
+    weights = {"count": np.ones(confidence.shape, int), "confidence": confidence, "right": right.astype(int)}
+    sums = {name: np.bincount(number.ravel(), each.ravel(), bins * len(number)) for name, each in weights.items()}
+    return {name: each.reshape(*networks, bins).astype(weights[name].dtype) for name, each in sums.items()}
+
+
+def calibration_error(found: Mapping[str, Any]) -> np.ndarray:
+    """Expected calibration error (eq. 3), (...): the mean gap between confidence and accuracy, weighted by `count`."""
+    count, confidence, right = (np.asarray(found[name]) for name in ("count", "confidence", "right"))
+    return np.abs(right - confidence).sum(axis=-1) / count.sum(axis=-1)
