@@ -39,7 +39,7 @@ try:
     for config in {"plain": [base], "all": [everything, convolutions]}[settings[0]]:
         result = jaxquard.train(config, until=1)
         jaxquard.train(resume=result.run)
-        _, _, (found, *_) = jaxquard.evaluate(result)
+        found, *_ = jaxquard.evaluate(result)
         name = result.run.id + ("@1" if config.seeds == 2 else "")
         (predicted,) = jaxquard.predict(name, [picture])
         assert found.n == 40 and abs(sum(predicted.probabilities.values()) - 1) < 1e-6
