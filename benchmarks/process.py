@@ -45,7 +45,7 @@ def environment(cache: Path) -> dict[str, str]:
 def run(command: Sequence[str | Path], cache: Path) -> Outcome:
     """Run `python *command` from the repository's root. Raises ChildFailed with the end of what it said."""
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         began = time.perf_counter()
         argv = [sys.executable, *map(str, command)]
         child = subprocess.Popen(argv, stdout=out, stderr=err, cwd=ROOT, env=environment(cache))

@@ -189,7 +189,7 @@ def get(connection: http.client.HTTPConnection, path: str) -> Any:
 
 def resident(pid: int) -> float:
     """A process's memory in MB."""
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 

@@ -274,10 +274,23 @@ def _available_memory(root: Path = Path("/")) -> int | None:
     meminfo, group = root / "proc/meminfo", root / "sys/fs/cgroup"
     if not meminfo.exists():
         return None
-    free = int(dict(line.split(":") for line in meminfo.read_text().splitlines())["MemAvailable"].split()[0]) * 1024
-    if (group / "memory.max").exists() and (limit := (group / "memory.max").read_text().strip()) != "max":
-        cached = int(dict(line.split() for line in (group / "memory.stat").read_text().splitlines())["inactive_file"])
-        free = min(free, int(limit) - int((group / "memory.current").read_text()) + cached)
+    free = (
+        int(
+            dict(line.split(":") for line in meminfo.read_text(encoding="ascii").splitlines())["MemAvailable"].split()[
+                0
+            ]
+        )
+        * 1024
+    )
+    if (group / "memory.max").exists() and (
+        limit := (group / "memory.max").read_text(encoding="ascii").strip()
+    ) != "max":
+        cached = int(
+            dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())[
+                "inactive_file"
+            ]
+        )
+        free = min(free, int(limit) - int((group / "memory.current").read_text(encoding="ascii")) + cached)
     return free
 
 

@@ -232,7 +232,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 def test_a_reader_that_has_gone_is_no_traceback():
     reader, writer = os.pipe()
     os.close(reader)
-    with open(writer, "w") as gone:
+    with open(writer, "w", encoding="utf-8") as gone:
         command = [sys.executable, "-c", ON_MADE_UP_DATA, SCRIPT, "--epochs", "1", "--batch-size", "32"]
         done = subprocess.run(command, stdout=gone, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 130

@@ -29,7 +29,7 @@ def test_a_training_whose_reader_has_gone_is_done_all_the_same(npz, tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     arguments = ["train", "--dataset", npz, "--hidden", "4", "--batch-size", "20", "--epochs", "3", "--name", "x"]
-    with open(writer, "w") as gone:
+    with open(writer, "w", encoding="utf-8") as gone:
         done = subprocess.run(
             [*COMMAND, *map(str, arguments)], cwd=tmp_path, stdout=subprocess.PIPE, stderr=gone, check=False
         )

@@ -207,7 +207,10 @@ def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterat
 def _since_start() -> float:
     """Seconds since this process began, as far as the system tells; else since this file was loaded."""
     try:
-        with open("/proc/self/stat", encoding="ascii", errors="replace") as stat, open("/proc/uptime") as uptime:
+        with (
+            open("/proc/self/stat", encoding="ascii", errors="replace") as stat,
+            open("/proc/uptime", encoding="utf-8") as uptime,
+        ):
             began = int(stat.read().rpartition(")")[2].split()[19]) / os.sysconf("SC_CLK_TCK")
             return float(uptime.read().split()[0]) - began
     except (OSError, ValueError, IndexError):

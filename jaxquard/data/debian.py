@@ -39,7 +39,7 @@ def unpacked(package: str) -> Iterator[Path]:
         work = Path(name)
         for folder in ("lists/partial", "cache/archives/partial", "root"):
             (work / folder).mkdir(parents=True)
-        (work / "apt.conf").write_text(_APT_CONF.format(work=work))
+        (work / "apt.conf").write_text(_APT_CONF.format(work=work), encoding="utf-8")
         _run(work, "apt-get", "-c", "apt.conf", "update")
         _run(work, "apt-get", "-c", "apt.conf", "download", package)
         downloaded = next(work.glob("*.deb"), None)

@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from jaxquard import strict_json
+from jaxquard import strict_json, systems
 
 MAX_BODY = 1_000_000  # bytes
 MAX_PICTURE = 64_000_000  # bytes of a body that is a picture, as its Content-Type says
@@ -164,5 +164,7 @@ def is_deep(value: Any) -> bool:
 def without_paths(text: str, *roots: Path | None) -> str:
     """One of our own error messages, where files keep their names and lose their folders: of `roots` and the user's
     home even those with a space in their name, at which any other seems to end."""
-    known = [re.escape(f"{root}/") for root in (*roots, os.path.expanduser("~")) if root]
-    return re.sub(rf"(?<![\w.:/])(?:{'|'.join(known)}|/[^\s/]+/)(?:[^\s/]+/)*", "", text)
+    drive, separator = (r"(?:[A-Za-z]:|\\)?", r"/\\") if systems.WINDOWS else ("", "/")
+    known = [f"{re.escape(str(root))}[{separator}]" for root in (*roots, os.path.expanduser("~")) if root]
+    folder = rf"[^\s{separator}]+[{separator}]"
+    return re.sub(rf"(?<![\w.:{separator}])(?:{'|'.join(known)}|{drive}[{separator}]{folder})(?:{folder})*", "", text)

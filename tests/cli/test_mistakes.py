@@ -161,7 +161,7 @@ def test_a_run_damaged_anyhow_is_never_a_traceback(jaxquard, root, picture, plac
 
 def test_another_format_is_refused_in_a_sentence_that_names_both(jaxquard, root, picture):
     file = Path(shutil.copytree(root / "one", "runs/old"), "environment.json")
-    file.write_text(json.dumps(json.loads(file.read_bytes()) | {"format": 1}))
+    file.write_text(json.dumps(json.loads(file.read_bytes()) | {"format": 1}), encoding="utf-8")
     for verb in ("evaluate", "old"), ("predict", "old@all", picture), ("train", "--resume", "old"):
         said = jaxquard(*verb)
         assert (said.code, said.out) == (5, "")

@@ -114,7 +114,9 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):
 
 
 def test_a_sweep_in_a_file_is_told_apart_in_the_ranking_of_shapes(jaxquard, npz):
-    Path("sweep.toml").write_text("epochs = 1\nbatch_size = 20\n[sweep]\nlearning_rate = [0.001, 0.3]\n")
+    Path("sweep.toml").write_text(
+        "epochs = 1\nbatch_size = 20\n[sweep]\nlearning_rate = [0.001, 0.3]\n", encoding="utf-8"
+    )
     arguments = ["--config", "sweep.toml", "--dataset", npz, "--validation", 20, "--sweep", "hidden=3,4"]
     ranked = jaxquard("train", *arguments, "--json", "--quiet").document["ranking"]
     assert sorted((row["settings"]["hidden"], row["settings"]["learning_rate"]) for row in ranked) == [

@@ -95,7 +95,7 @@ def test_predict_says_once_what_was_done_to_pictures(jaxquard, picture):
 
 
 def test_predict_answers_the_good_pictures_and_names_the_bad(jaxquard, root, picture):
-    Path("notes.png").write_text("no picture")
+    Path("notes.png").write_text("no picture", encoding="utf-8")
     said = jaxquard("predict", "one", "none.png", picture, "notes.png", "--runs", root, "--json", "--quiet")
     assert said.code == 3
     none, good, notes = said.document
@@ -119,7 +119,7 @@ def test_predict_writes_a_table_of_a_folder(jaxquard, root, picture):
     said = jaxquard("predict", "one", ".", "--runs", root, "--csv", "p.csv")
     assert "note: .: 1 of 2 entries are folders, hidden or no pictures by name: left out" in said.err
     assert said.out == "written: p.csv\n"
-    assert Path("p.csv").read_text() == table.out
+    assert Path("p.csv").read_text(encoding="utf-8") == table.out
     again = ["predict", "one", ".", "--runs", root, "--csv", "p.csv"]
     assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
     Path("empty").mkdir()
@@ -177,12 +177,12 @@ def test_compare(jaxquard, root, npz, quick):
     assert lines[7] == ["They", "differ", "by", "chance", "alone:", "the", "same", "settings,", "other", "seeds."]
     again = ["compare", "one", "two", "--runs", root, "--chart", "chart.svg"]
     assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
-    assert Path("chart.svg").read_text().startswith("<svg")
+    assert Path("chart.svg").read_text(encoding="utf-8").startswith("<svg")
     documents = jaxquard("compare", "one", "two", "--runs", root, "--json").document
     assert [document["settings"] for document in documents] == [{"seed": 0}, {"seed": 1}]
     paths = [root / "one", shutil.copytree(root / "two", Path("elsewhere/one"))]
     assert jaxquard("compare", *paths, "--chart", "paths.svg").code == 0  # of the same name, and not in ./runs
-    assert "elsewhere/one: training" in Path("paths.svg").read_text()
+    assert "elsewhere/one: training" in Path("paths.svg").read_text(encoding="utf-8")
     config = paths[1] / "config.toml"
     config.write_text(re.sub(r"(learning_rate = 0\.\d+)", r"\g<1>000000001", config.read_text()))
     assert "learning_rate" not in jaxquard("compare", root / "one", paths[1]).out  # equal to six digits

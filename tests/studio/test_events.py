@@ -82,11 +82,11 @@ def test_a_line_being_written_is_heard_when_it_is_whole(root, listen):
     file = Run(root / "part").journal_file
     with locked(root / "part"):
         one = listen()
-        with open(file, "a") as half:
+        with open(file, "a", encoding="utf-8") as half:
             half.write('{"epoch": 2, "st')
         assert lines(one.news()) == []
         late = listen()  # comes while the line is being written
-        with open(file, "a") as half:
+        with open(file, "a", encoding="utf-8") as half:
             half.write('ep": 12}\n')
         assert lines(one.news()) == lines(late.news()) == [("part", {"epoch": 2, "step": 12})]
 

@@ -98,7 +98,7 @@ def test_the_average_of_a_run_is_a_model_that_has_no_single_network_inside(get, 
 
 
 def test_a_network_that_diverged_has_no_part_in_the_average(root, shelf):
-    with open(Run(root / "slow").journal_file, "a") as journal:
+    with open(Run(root / "slow").journal_file, "a", encoding="utf-8") as journal:
         journal.write('{"event":"diverged","step":9,"network":1}\n')
     assert "slow@all" not in [line["model"] for line in list_models(root)]
     with pytest.raises(HTTPException):

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Route
 
+from jaxquard import systems
 from jaxquard.studio import Studio, security
 from jaxquard.studio.security import HEADERS, MAX_BODY, MAX_DEPTH, MAX_PICTURE, Guard, is_deep, read_json, without_paths
 
@@ -139,6 +140,20 @@ def test_of_known_folders_nothing_is_left_even_with_a_space_in_their_name(monkey
     assert without_paths(said, Path("/disk/my runs"), None) == shown
     monkeypatch.setenv("HOME", "/")
     assert without_paths("see https://example.org/a and /b/c") == "see https://example.org/a and c"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (r"C:\Users\me\runs\x\journal.jsonl: line 3 is damaged", "journal.jsonl: line 3 is damaged"),
+        (r"D:\my runs\x\journal.jsonl: damaged", "journal.jsonl: damaged"),
+        (r"C:/Users/me/x.png and \\server\share\y", "x.png and y"),
+        ("cannot fetch https://example.org/a/b.gz", "cannot fetch https://example.org/a/b.gz"),
+    ],
+)
+def test_on_windows_too(monkeypatch, said, shown):
+    monkeypatch.setattr(systems, "WINDOWS", True)
+    assert without_paths(said, Path(r"D:\my runs")) == shown
 
 
 def test_the_limits_are_those_that_are_documented():

@@ -93,7 +93,7 @@ def test_between_two_rounds_only_what_is_under_way_is_looked_at(root, monkeypatc
         eyes.look()
         sizes = {name: sight.size for name, sight in eyes.look().items()}
         for name in ("part", "slow"):
-            with open(Run(root / name).journal_file, "a") as file:
+            with open(Run(root / name).journal_file, "a", encoding="utf-8") as file:
                 file.write("{}\n")
         now = eyes.look()
     assert now["part"].size == sizes["part"] + 3

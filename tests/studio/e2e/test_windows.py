@@ -28,7 +28,7 @@ def journal(server: Any, trained: Path) -> Iterator[Any]:
 
     def write(epoch: int) -> None:
         line = json.loads(lines[0]) | {"epoch": epoch, "step": 35 * epoch}
-        with open(file, "a") as journal:
+        with open(file, "a", encoding="utf-8") as journal:
             journal.write(json.dumps(line) + "\n")
 
     write(1)
