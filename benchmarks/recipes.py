@@ -99,7 +99,7 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     from jaxquard.runs.directory import Run
     from jaxquard.runs.environment import machine
     from jaxquard.runs.models import models_of_run, save_file
-    from jaxquard.training.evaluation import judge
+    from jaxquard.training.evaluation import evaluate_logits
 
     config, name = recipe.config.replace(seeds=recipe.seeds), f"results-{recipe.name}"
     observer = train.Observer(event=Ticker(recipe.name))
@@ -114,7 +114,7 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
         raise RunError(f"{result.run.path}: {len(result.diverged)} of its networks diverged: no figures")
     accuracies = [value for value in result.test_accuracy.values if value is not None]
     first = models_of_run(result.run)[0]
-    found = judge(first.logits(dataset.test_images), dataset.test_labels)
+    found = evaluate_logits(first.logits(dataset.test_images), dataset.test_labels)
     draw(recipe, result.run.epochs(), found, dataset, root / "docs" / "results")
     if recipe.name == "original":
         draw_card(result.run, first, found, dataset, root / "docs" / "results" / "original-card.svg")

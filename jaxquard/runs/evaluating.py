@@ -12,7 +12,7 @@ from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.figures import Figure
 from jaxquard.runs.models import TrainedModel
 from jaxquard.strict_json import plain
-from jaxquard.training.evaluation import Evaluation, judge
+from jaxquard.training.evaluation import Evaluation, evaluate_logits
 
 Split = Literal["test", "validation", "train"]
 
@@ -89,7 +89,7 @@ def evaluate(models: list[TrainedModel], dataset: Dataset, part: Split) -> Evalu
     images, labels = choose(models[0], dataset, part)
     if dataset.classes != len(known := models[0].class_names):
         raise UsageError(f"{dataset.name} has {dataset.classes} classes, {models[0].name} knows {len(known)}")
-    return Evaluations(models, dataset, part, [judge(one.logits(images), labels) for one in models])
+    return Evaluations(models, dataset, part, [evaluate_logits(one.logits(images), labels) for one in models])
 
 
 def choose(model: TrainedModel, dataset: Dataset, part: Split) -> tuple[np.ndarray, np.ndarray]:

@@ -15,7 +15,7 @@ from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned
 from jaxquard.strict_json import plain
 from jaxquard.studio.charts import drawn
 from jaxquard.studio.models import Subject, route
-from jaxquard.training.evaluation import Evaluation, accuracy, judge
+from jaxquard.training.evaluation import Evaluation, accuracy, evaluate_logits
 
 THRESHOLDS = tuple(k / 100 for k in range(100))
 DISTURBED = 1_000  # images that are disturbed
@@ -25,7 +25,7 @@ SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels
 def evaluation(subject: Subject, on: str) -> Evaluation:
     """The model judged on a part of its data. A look at the test set is put on record, once for the weights it has."""
     model, dataset, part = subject.model, subject.dataset, subject.part(on)
-    found = judge(model.logits(part.images), part.labels)
+    found = evaluate_logits(model.logits(part.images), part.labels)
     if on == "test" and model.run and (model.name, subject.stamp) not in subject.tested:
         facts: dict[str, Any] = {"n": found.n, "accuracy": [found.accuracy], "loss": [plain(found.loss)]}
         facts |= {"model": model.name, "dataset": dataset.name, "split": "test"}

@@ -127,7 +127,7 @@ class Evaluation:
         }
 
 
-def judge(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
+def evaluate_logits(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
     """The whole evaluation of one network from its logits (n, classes) and the true labels (n,).
 
     Where logits are not finite, nothing is predicted: such examples are mistakes, missing from `confusion`.

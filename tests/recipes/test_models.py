@@ -10,7 +10,7 @@ from jaxquard import recipes
 from jaxquard.data import load
 from jaxquard.runs import directory, models
 from jaxquard.runs.teacher import fingerprint
-from jaxquard.training.evaluation import judge
+from jaxquard.training.evaluation import evaluate_logits
 
 ROOT = Path(__file__).parents[2]
 RESULTS = recipes.results()
@@ -46,6 +46,6 @@ def test_every_model_is_small() -> None:
 @pytest.mark.parametrize("name", directory.shipped())
 def test_a_model_is_as_good_as_it_is_said_to_be(name: str, tmp_path: Path) -> None:
     data = load("fashion-mnist")
-    found = judge(models.load_model(name, tmp_path).logits(data.test_images), data.test_labels)
+    found = evaluate_logits(models.load_model(name, tmp_path).logits(data.test_images), data.test_labels)
     assert found.accuracy == pytest.approx(RESULTS[name]["first_network"]["accuracy"], abs=0.0005)  # 5 images: rounding
     assert found.loss == pytest.approx(RESULTS[name]["first_network"]["loss"], rel=1e-3)

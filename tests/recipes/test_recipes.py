@@ -38,7 +38,7 @@ def test_the_original_network_is_the_default() -> None:
 
 
 def test_an_unknown_recipe_is_named_with_the_nearest() -> None:
-    with pytest.raises(UsageError, match=r"'orginal' is none of .*did you mean original\?"):
+    with pytest.raises(UsageError, match=r"'orginal' is not one of the recipes .*did you mean original\?"):
         recipes.find("orginal")
 
 

@@ -20,7 +20,7 @@ from jaxquard.studio.mistakes import (
     summary,
     verdicts,
 )
-from jaxquard.training.evaluation import judge
+from jaxquard.training.evaluation import evaluate_logits
 
 
 def test_abstention_as_a_list_comprehension():
@@ -49,8 +49,8 @@ def test_images_are_moved_by_turns(pixels):
 
 def test_a_summary_says_what_the_evaluation_says(get, root, stripes):
     found = get("/api/models/fast@0/summary?on=test")
-    judged = judge(load_model("fast@0", root).logits(stripes.test_images), stripes.test_labels)
-    plain = judged.as_dict(("0", "1", "2"))
+    evaluated = evaluate_logits(load_model("fast@0", root).logits(stripes.test_images), stripes.test_labels)
+    plain = evaluated.as_dict(("0", "1", "2"))
     assert {key: found[key] for key in ("n", "accuracy", "loss", "confusion", "per_class")} == {
         key: plain[key] for key in ("n", "accuracy", "loss", "confusion", "per_class")
     }
@@ -112,7 +112,7 @@ def test_another_look_at_a_run_that_has_learned_more_is_recorded_too(get, root, 
 def test_what_was_held_out_is_what_training_validated_on(get, root, stripes):
     _, _, images, labels = split(stripes, 20)
     found = get("/api/models/fast@0/summary")
-    assert found["accuracy"] == judge(load_model("fast@0", root).logits(images), labels).accuracy
+    assert found["accuracy"] == evaluate_logits(load_model("fast@0", root).logits(images), labels).accuracy
     assert found["said"] == "20 held-out images, not learned from, after epoch 3."
     assert found["charts"][0]["spec"]["title"]["subtitle"][0].startswith("20 held-out images")
     assert found["accuracy"] == pytest.approx(Run(root / "fast").epochs()[-1]["val_accuracy"][0])

@@ -17,7 +17,7 @@ from jaxquard.training.evaluation import (
     accuracy,
     all_logits,
     commonest_confusion,
-    judge,
+    evaluate_logits,
     mean_loss,
     mean_over_views,
     views,
@@ -53,9 +53,9 @@ def test_logits_of_any_number_of_images_come_through_one_shape(n: int, size: int
     np.testing.assert_array_equal(several, np.stack([expected, 2 * expected]))
 
 
-def test_judgement_is_scikit_learns():
+def test_figures_are_scikit_learns():
     logits, labels = made_up(1001)
-    found = judge(logits, labels)
+    found = evaluate_logits(logits, labels)
     p = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     predicted = p.argmax(axis=1)
     precision, recall, _, _ = precision_recall_fscore_support(labels, predicted)
@@ -76,7 +76,7 @@ def test_calibration_error_is_the_one_written_out():
     confidence = rng.uniform(0.34, 0.98, 2000)
     right = rng.random(2000) < 0.5 + 0.4 * np.sin(30 * confidence)  # too sure here, too modest there
     logits, labels = np.log(np.stack([confidence, *2 * [(1 - confidence) / 2]], axis=1)), np.where(right, 0, 1)
-    found = judge(logits, labels)
+    found = evaluate_logits(logits, labels)
     expected = 0.0
     for number in range(15):
         inside = (confidence > number / 15) & (confidence <= (number + 1) / 15)
@@ -98,7 +98,7 @@ def test_calibration_error_at_the_extremes():
 
 def test_mistakes_are_the_wrong_ones_most_confident_first():
     logits, labels = made_up(300)
-    found = judge(logits, labels)
+    found = evaluate_logits(logits, labels)
     confidence = found.probabilities.max(axis=1)[found.mistakes]
     assert set(found.mistakes) == {k for k in range(300) if np.argmax(logits[k]) != labels[k]}
     assert np.all(np.diff(confidence) <= 0)
@@ -108,13 +108,15 @@ def test_mistakes_are_the_wrong_ones_most_confident_first():
 def test_several_networks_at_once_are_each_alone():
     (first, labels), (second, _) = made_up(77), made_up(77, seed=1)
     both = np.stack([first, second])
-    assert accuracy(both, labels).tolist() == [judge(each, labels).accuracy for each in both]
-    assert mean_loss(both, labels).tolist() == pytest.approx([judge(each, labels).loss for each in both], rel=1e-14)
+    assert accuracy(both, labels).tolist() == [evaluate_logits(each, labels).accuracy for each in both]
+    assert mean_loss(both, labels).tolist() == pytest.approx(
+        [evaluate_logits(each, labels).loss for each in both], rel=1e-14
+    )
 
 
 @given(arrays(np.float64, (5, 3), elements=st.floats(-1e4, 1e4)), arrays(np.int32, 5, elements=st.integers(0, 2)))
 def test_extreme_logits_are_no_trouble(logits: np.ndarray, labels: np.ndarray):
-    found = judge(logits, labels)
+    found = evaluate_logits(logits, labels)
     assert 0 <= found.loss <= 2e4 + math.log(3)
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
     assert found.confusion.sum() == 5
@@ -125,10 +127,10 @@ def test_extreme_logits_are_no_trouble(logits: np.ndarray, labels: np.ndarray):
 @pytest.mark.parametrize("column", [0, 3])
 def test_logits_that_are_not_finite_are_never_right(bad: float, column: int):
     logits, labels = made_up(200)
-    good = judge(logits, labels)
+    good = evaluate_logits(logits, labels)
     logits[:50, column] = bad
-    found = judge(logits, labels)
-    rest = judge(logits[50:], labels[50:])
+    found = evaluate_logits(logits, labels)
+    rest = evaluate_logits(logits[50:], labels[50:])
     assert found.accuracy == pytest.approx(rest.accuracy * 150 / 200)
     np.testing.assert_array_equal(found.confusion, rest.confusion)
     np.testing.assert_allclose(found.recall * np.bincount(labels), rest.recall * np.bincount(labels[50:]))
@@ -138,9 +140,9 @@ def test_logits_that_are_not_finite_are_never_right(bad: float, column: int):
     assert good.accuracy > found.accuracy
 
 
-def test_a_network_that_is_all_nan_is_judged_and_becomes_json():
+def test_a_network_that_is_all_nan_is_evaluated_and_becomes_json():
     _, labels = made_up(20)
-    found = judge(np.full((20, 4), np.nan), labels)
+    found = evaluate_logits(np.full((20, 4), np.nan), labels)
     document = json.loads(json.dumps(found.as_dict(tuple("abcd")), allow_nan=False))
     assert (document["accuracy"], document["loss"], document["calibration_error"]) == (0, None, None)
     assert [row["precision"] for row in document["per_class"]] == [None] * 4
@@ -148,7 +150,7 @@ def test_a_network_that_is_all_nan_is_judged_and_becomes_json():
 
 
 def test_a_class_without_examples_or_predictions_is_null_in_json():
-    document = judge(np.eye(3)[[0, 0, 1]] * 9, np.array([0, 1, 1])).as_dict(("a", "b", "c"))
+    document = evaluate_logits(np.eye(3)[[0, 0, 1]] * 9, np.array([0, 1, 1])).as_dict(("a", "b", "c"))
     assert document["per_class"] == [
         {"class": "a", "precision": 0.5, "recall": 1.0, "n": 1},
         {"class": "b", "precision": 1.0, "recall": 0.5, "n": 2},
