@@ -1,10 +1,10 @@
-// The shell: which view the address names, the navigation, the connection's state, the token's form.
+// The frame around every view: the view that the address names, the navigation, the connection's state, the token's form.
 
 import { h, clear, fault, labelled } from "./parts/dom.js";
 import { Events } from "./parts/events.js";
 import * as http from "./parts/http.js";
 
-const VIEWS = ["Learn", "Inside", "Mistakes", "Draw", "Compare", "Lessons"]; // in lower case: its module, its address
+const VIEWS = ["Learn", "Inside", "Mistakes", "Draw", "Compare", "Lessons"]; // module and address: in lower case
 
 const root = document.getElementById("view");
 const events = new Events();
@@ -15,12 +15,12 @@ function go(address) {
   location.hash = address;
 }
 
-/** Said by screen readers, once they are done with what they are saying. */
+/** Screen readers say the sentence after the one that they are saying now. */
 function announce(sentence) {
   document.getElementById("announcer").textContent = sentence;
 }
 
-/** `#/inside/seed-1@0?x=1` -> ["Inside", ["seed-1@0"] with query {x: 1}]; anything unknown is the first view. */
+/** `#/inside/seed-1@0?x=1` -> ["Inside", ["seed-1@0"] with query {x: 1}]; an unknown address gives the first view. */
 function where() {
   const [path, query] = location.hash.replace(/^#\/?/, "").split("?");
   const [name, ...params] = path.split("/").filter(Boolean).map(decoded);
@@ -29,7 +29,7 @@ function where() {
   return view ? [view, params] : [VIEWS[0], Object.assign([], { query: new URLSearchParams() })];
 }
 
-/** A part of an address as it was meant; where it is written wrongly, as it stands. */
+/** A decoded part of an address; unchanged if it cannot be decoded. */
 function decoded(part) {
   try {
     return decodeURIComponent(part);
@@ -38,7 +38,7 @@ function decoded(part) {
   }
 }
 
-/** Show the view that the address names. `moved`: the reader came by a link, and goes on in the new view. */
+/** Show the view that the address names. `moved`: the reader followed a link, so the view gets the focus. */
 async function route(moved = false) {
   const [name, params] = where();
   const mine = { cleanup: null, failed: false };
@@ -49,12 +49,12 @@ async function route(moved = false) {
   const section = h("section", { class: `view ${name.toLowerCase()}` });
   clear(root, section);
   if (moved) {
-    root.focus({ preventScroll: true }); // at once: while the view loads the reader may have moved on
+    root.focus({ preventScroll: true }); // at once: the reader may move the focus while the view loads
     scrollTo(0, 0);
   }
   const cleanup = await show(name, section, params, mine);
   if (shown === mine) mine.cleanup = cleanup;
-  else cleanup?.(); // the reader went elsewhere while it loaded
+  else cleanup?.(); // the reader opened another view while this one loaded
 }
 
 async function show(name, section, params, mine) {
@@ -77,7 +77,7 @@ function navigation(current) {
 function connection() {
   const banner = document.getElementById("connection");
   events.on("lost", ({ said }) => {
-    const why = said ?? "The studio’s server does not answer. A training under way goes on without it";
+    const why = said ?? "The studio’s server does not answer. A running training continues without it";
     banner.textContent = `${why}; trying again…`;
     banner.hidden = false;
   });
@@ -88,25 +88,25 @@ function connection() {
   });
 }
 
-/** Asks for the token that the server printed; only one form at a time, however many requests wait for it. */
+/** Asks for the token that the server printed. There is one form at a time, however many requests wait for the token. */
 let asking = null;
 function askForToken(again) {
   asking ??= new Promise((resolve) => {
     const field = h("input", { id: "token", type: "password", autocomplete: "off", required: true });
     let given = null;
-    const give = () => resolve((given = field.value.replace(/[^\w-]/g, ""))); // a copy may bring what cannot be sent
+    const give = () => resolve((given = field.value.replace(/[^\w-]/g, ""))); // a header cannot hold every character
     const dialog = h(
       "dialog",
       { "aria-labelledby": "token-title", oncancel: (event) => event.preventDefault() },
       h("form", { method: "dialog", class: "card", onsubmit: give },
         h("h2", { id: "token-title" }, "This studio asks for its token"),
-        again && fault("That was not it."),
-        h("p", { class: "muted" }, "It stands in the terminal where the studio was started."),
+        again && fault("This token is wrong."),
+        h("p", { class: "muted" }, "The terminal where the studio was started shows it."),
         labelled("Token", field),
         h("button", { class: "primary" }, "Open"),
       ),
     );
-    // A second Esc closes it whatever `oncancel` says; without a token there is nothing behind it to see.
+    // A second Esc closes the dialog in spite of `oncancel`. Without a token the page has nothing to show.
     dialog.addEventListener("close", () => (given === null ? dialog.showModal() : dialog.remove()));
     document.body.append(dialog);
     dialog.showModal();
@@ -118,7 +118,7 @@ function start() {
   http.onToken(askForToken);
   connection();
   document.querySelector(".skip").addEventListener("click", (event) => {
-    event.preventDefault(); // the address names the view, not a place in it
+    event.preventDefault(); // the part of the address after # names the view
     root.focus();
   });
   window.addEventListener("hashchange", () => route(true));

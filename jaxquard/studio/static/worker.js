@@ -1,9 +1,9 @@
-// Shared by all windows of a browser: one stream of events for all of them, because a browser opens only six
-// connections to a server. Its name is the token. It listens while at least one window can be seen.
+// One stream of events for all windows of a browser, because a browser opens only six connections to a server.
+// The worker's name is the token. It listens while at least one window is visible.
 
 import { Stream } from "./parts/stream.js";
 
-const seen = new Set(); // the ports of the windows that can be seen
+const seen = new Set(); // the ports of the visible windows
 const stream = new Stream(self.name, (event) => seen.forEach((port) => port.postMessage(event)));
 
 self.onconnect = ({ ports: [port] }) => {
@@ -14,7 +14,7 @@ self.onconnect = ({ ports: [port] }) => {
   };
 };
 
-/** A window that comes later hears how things stand. After `hello` it asks the server for the rest. */
+/** A later window gets the latest state event. After `hello` it requests everything else from the server. */
 function join(port) {
   const standing = stream.open();
   if (standing) port.postMessage(standing);

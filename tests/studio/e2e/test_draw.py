@@ -21,7 +21,7 @@ def own(page: Page) -> Page:
 
 def said(page: Page) -> str:
     """The label that the network gives."""
-    return page.locator(".told strong").first.inner_text().split(",")[0]
+    return page.locator(".answer strong").first.inner_text().split(",")[0]
 
 
 def photograph(turned: bool = True) -> bytes:
@@ -45,11 +45,11 @@ def test_draw_and_predict_with_two_models_side_by_side(own, shoot):
     own.mouse.down()
     own.mouse.move(right, middle, steps=8)
     own.mouse.up()
-    expect(own.locator(".told strong")).to_have_count(1)
+    expect(own.locator(".answer strong")).to_have_count(1)
     assert said(own) == "1"
     expect(own.locator(".steps figcaption").last).to_have_text("fitted")
     own.get_by_role("combobox", name="Beside it").select_option("hasty@0")
-    expect(own.locator(".told strong")).to_have_count(2)
+    expect(own.locator(".answer strong")).to_have_count(2)
     expect(own.locator(".probabilities meter")).to_have_count(6)
     shoot("own")
 
@@ -58,12 +58,12 @@ def test_a_new_sheet_takes_the_answer_with_it(own):
     sheet = own.get_by_label("Sheet to draw on")
     sheet.focus()
     sheet.press("Space")
-    expect(own.locator(".told strong")).to_have_count(1)
+    expect(own.locator(".answer strong")).to_have_count(1)
     own.get_by_role("button", name="New sheet").click()
     expect(own.get_by_text("appears here")).to_be_visible()
     own.get_by_role("combobox", name="Beside it").select_option("hasty@0")
     own.wait_for_timeout(200)
-    expect(own.locator(".told strong")).to_have_count(0)
+    expect(own.locator(".answer strong")).to_have_count(0)
 
 
 def test_draw_with_the_keys_alone(own):
@@ -71,7 +71,7 @@ def test_draw_with_the_keys_alone(own):
     sheet.focus()
     for key in [*["Shift+ArrowUp"] * 4, "Space", *["Shift+ArrowDown"] * 8, "Space"]:
         sheet.press(key)
-    expect(own.locator(".told strong")).to_have_text(re.compile("^0,"))  # after that to the first dot
+    expect(own.locator(".answer strong")).to_have_text(re.compile("^0,"))  # after that to the first dot
 
 
 def test_a_photograph_is_sent_as_it_is(own, shoot):
@@ -79,7 +79,7 @@ def test_a_photograph_is_sent_as_it_is(own, shoot):
     with own.expect_request("**/api/predict**") as asked:
         own.get_by_label("Picture").set_input_files({"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo})
     assert asked.value.post_data_buffer == photo
-    expect(own.locator(".told strong")).to_have_count(1)
+    expect(own.locator(".answer strong")).to_have_count(1)
     assert said(own) == "0"
     shoot("photograph")
 
@@ -105,10 +105,10 @@ def test_drop_a_picture_that_the_browser_itself_cannot_show(own):
         }""",
         bar("TIFF"),
     )
-    expect(own.locator(".told strong")).to_have_count(1)
+    expect(own.locator(".answer strong")).to_have_count(1)
     assert said(own) == "1"
     with own.expect_request("**/api/predict**") as asked:
-        own.get_by_label("look for no object").check()
+        own.get_by_label("use it as it is").check()
     assert "as_is=true" in asked.value.url
     with own.expect_request("**/api/predict**") as asked:
         own.get_by_label("Its background is").select_option("light")
@@ -124,5 +124,5 @@ def test_paste_a_picture(own):
         }""",
         bar("PNG"),
     )
-    expect(own.locator(".told strong")).to_have_count(1)
+    expect(own.locator(".answer strong")).to_have_count(1)
     assert said(own) == "1"

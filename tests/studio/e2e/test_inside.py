@@ -94,7 +94,7 @@ def test_the_test_set_waits_for_a_click_that_says_it_is_recorded(page, server):
     record = server.runs / "hasty" / "evaluations.jsonl"
     before = record.read_text()
     page.goto("/#/mistakes/hasty@1")
-    part = page.get_by_role("region", name="What is looked at")
+    part = page.get_by_role("region", name="Images shown")
     expect(part).to_contain_text("100 held-out images, not learned from, after epoch 4.")
     page.goto("/#/inside/hasty@1/3")
     expect(page.get_by_role("heading", name=re.compile("^Held-out image 3:"))).to_be_visible()
@@ -150,7 +150,7 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(page, shoot):
     cell.click()
     expect(page.get_by_role("heading", name=f"{name}: {count}")).to_be_visible()
     expect(page.locator(".cell-images .gallery li")).to_have_count(int(count))
-    slider = page.get_by_label("How sure it must be to answer")
+    slider = page.get_by_label("Confidence it needs to answer")
     before = page.locator("output").inner_text()
     slider.press("ArrowRight")
     expect(page.locator("output")).not_to_have_text(before)
@@ -167,12 +167,12 @@ def test_the_average_of_a_run_is_judged_and_asked_and_has_no_single_inside(page)
     expect(model.locator("option:checked")).to_have_text("careful, average of 2 networks")
     page.locator(".confusion button.wrong").first.click()
     page.locator(".cell-images .gallery a").first.click()
-    expect(page.get_by_text("is the average of 2 networks: choose one of them to look inside.")).to_be_visible()
+    expect(page.get_by_text("is the average of 2 networks. Choose one of them to look inside.")).to_be_visible()
     model.select_option("careful@1")
     expect(page.get_by_role("region", name="One neuron")).to_be_visible()
     page.goto("/#/draw/careful@all")
     page.get_by_label("Sheet to draw on").press("Space")
-    expect(page.locator(".told strong")).to_be_visible()
+    expect(page.locator(".answer strong")).to_be_visible()
 
 
 def test_compare_two_runs(page, shoot):

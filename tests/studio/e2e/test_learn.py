@@ -65,7 +65,7 @@ def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
         """
     )
     assert seen == [
-        "oldstoppingReads the data and compiles the network; the first epoch follows.",
+        "oldstoppingIt reads the data and compiles the network; then the first epoch starts.",
         "waitingnextTake out",
     ]
 
@@ -73,13 +73,13 @@ def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
 @pytest.mark.parametrize(
     ("status", "said", "offered"),
     [
-        ("queued", "Reads the data", ["stop"]),  # nothing else trains: it begins at once
-        ("running", "Reads the data", ["stop"]),
-        ("pausing", "Reads the data", []),
-        ("paused", "It was paused before it had begun", ["continue", "stop"]),
-        ("stopping", "Reads the data", []),
-        ("stopped", "It ended before it had begun", []),
-        ("finished", "It ended before it had begun", []),
+        ("queued", "It reads the data", ["stop"]),  # nothing else trains: it begins at once
+        ("running", "It reads the data", ["stop"]),
+        ("pausing", "It reads the data", []),
+        ("paused", "It was paused before it started", ["continue", "stop"]),
+        ("stopping", "It reads the data", []),
+        ("stopped", "It ended before it started", []),
+        ("finished", "It ended before it started", []),
     ],
 )
 def test_a_training_without_a_directory_says_where_it_stands_and_what_can_be_done(ask, status, said, offered):
@@ -119,7 +119,7 @@ def test_a_training_that_was_asked_for_is_shown_as_the_server_has_it(ask):
         return [first, words()];
         """
     )
-    assert seen[0].startswith("minewaitingReads the data")
+    assert seen[0].startswith("minewaitingIt reads the data")
     assert seen[1] == "nextfailedfull"
 
 

@@ -40,7 +40,7 @@ def live(ask):
     [
         ("stopped", FAILED, "failed", "Failed after epoch 7: disk: cannot write: full"),
         ("stopped", PAUSED, "paused", "Paused after epoch 7; everything is saved."),
-        ("stopped", None, "stopped", "Stopped after epoch 7, and saved."),
+        ("stopped", None, "stopped", "Stopped after epoch 7; everything is saved."),
         ("finished", FAILED, "finished", ""),
         ("running", None, "training", ""),
     ],
@@ -56,7 +56,7 @@ def test_of_a_sweep_the_ends_are_shown_and_no_mean(live):
     networks = [{"seed": 0, "l2": k} for k in range(3)]
     seen = live(status="stopped", networks=networks, journal=journal, sweep={"l2": [0, 1, 2]})
     assert seen["figures"] == "validation accuracy80.0 % … 90.0 %"
-    assert seen["how"].endswith("3 networks, from the least to the greatest")
+    assert seen["how"].endswith("3 networks, the lowest and the highest are shown")
 
 
 def test_a_run_that_diverged_says_at_which_step_and_in_what(live):
@@ -75,8 +75,8 @@ def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(live):
     seen = live(status="finished", **detail)
     assert seen["figures"] == "test accuracy90.0 %"
     assert seen["tested"] == (
-        "In the test at its end, most often confused: Shirt, taken for Coat "
-        "(on average 98 of 1000 images; the commonest confusion in 2 of 2 networks)."
+        "Most common confusion in the final test: Shirt, taken for Coat "
+        "(on average 98 of 1000 images; the most common confusion in 2 of 2 networks)."
     )
     seen = live(status="stopped", **detail)
     assert seen["tested"] == seen["figures"] == ""

@@ -1,6 +1,5 @@
-// A chart is a drawing, the same in words for a reader who does not see it, and a table of its figures. What changes while
-// one looks is drawn on a canvas (plot.js), what stays by Vega. Charts out of sight, and all of them while the page is
-// hidden, wait until they are looked at.
+// A chart is a drawing with alternative text and a table of its figures. Live charts are drawn on a canvas (plot.js),
+// others by Vega. Charts outside the window, and all charts of a hidden page, are drawn when they become visible.
 
 import { clear, h, scrolling } from "./dom.js";
 import { Lazy } from "./lazy.js";
@@ -10,24 +9,24 @@ import { plot } from "./plot.js";
 const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'Liberation Sans', sans-serif";
 const OPTIONS = {
   mode: "vega-lite",
-  ast: true, // expressions are interpreted: the page's security policy allows no eval
+  ast: true, // interprets expressions: the page's security policy allows no eval
   renderer: "svg",
   actions: false,
   defaultStyle: false,
   tooltip: { disableDefaultStyle: true },
-  logLevel: 1, // errors alone
+  logLevel: 1, // errors only
 };
 
-const WIDER = 100; // pixels by which a plot may exceed the width it was made to be read at
-const NARROWEST = 160; // below that, the whole drawing is made smaller
+const WIDER = 100; // pixels by which a plot may exceed the width in its spec
+const NARROWEST = 160; // below this width, the whole drawing shrinks
 const SLACK = 12; // pixels of the width that may stay empty
-let usual = 120; // pixels for axis and labels beside a plot, as last measured: the first guess for the next one
+let usual = 120; // pixels for axis and labels beside the last plot: the first guess for the next one
 const figures = new Map();
-const gone = new WeakSet(); // elements that were let go of: what is drawn late, for a view that was left, is for nobody
+const gone = new WeakSet(); // erased elements: a late `draw` ignores them
 
 /**
- * `chart`: {sentence, table: {columns, rows}} with either `spec`, which is Vega-Lite and whose title becomes the page's
- * own heading, or {title, note, plot} for a canvas.
+ * `chart`: {sentence, table: {columns, rows}} with either `spec` (Vega-Lite; its title becomes a heading of the page),
+ * or {title, note, plot} for a canvas.
  */
 export async function draw(element, chart) {
   if (gone.has(element)) return;
@@ -35,7 +34,7 @@ export async function draw(element, chart) {
   await figures.get(element).show(chart);
 }
 
-/** Lets go of what `draw` put into `element`, for good. */
+/** Ends the chart that `draw` put into `element`. */
 export function erase(element) {
   gone.add(element);
   figures.get(element)?.end();
@@ -84,7 +83,7 @@ class Figure {
     this.available = this.plot.clientWidth / this.scale;
     const key = JSON.stringify([chart.spec, this.available, this.scale, dark.matches]);
     if (this.drawn && key === this.key) return undefined;
-    const fresh = h("div", { "aria-hidden": "true" }); // drawn aside and then exchanged, so that nothing flickers
+    const fresh = h("div", { "aria-hidden": "true" }); // drawn outside the page first, so that nothing flickers
     const drawn = await embed(fresh, fitted(chart.spec, this.available - this.beside), OPTIONS);
     if (this.ended) return drawn.finalize();
     await this.fit(drawn.view, fresh, chart.spec.width);
@@ -96,7 +95,7 @@ class Figure {
     return undefined;
   }
 
-  /** How wide axes and labels are beside the plot is known once they are drawn; mostly it is as the last time. */
+  /** The width of axes and labels is known only after drawing. If the last plot's width was a wrong guess, draw again. */
   async fit(view, drawing, widest) {
     if (typeof widest !== "number") return;
     const whole = Number(drawing.querySelector("svg").getAttribute("width"));
@@ -110,7 +109,7 @@ class Figure {
     this.canvas = this.key = null;
     console.error(error);
     clear(this.plot, h("p", { class: "muted" }, "This could not be drawn. The figures are below."));
-    if (!this.failed) this.details.open = true; // once: it may have been closed since
+    if (!this.failed) this.details.open = true; // only once: the reader may close it
     this.failed = true;
   }
 
@@ -121,7 +120,7 @@ class Figure {
   }
 }
 
-/** How many times as large as at 16 pixels the page's letters are: on a projector drawings grow with them. */
+/** The page's font size ÷ 16 pixels: on a projector drawings grow with the letters. */
 function scale() {
   return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 }
@@ -134,7 +133,7 @@ window.addEventListener("resize", () => {
   resized = setTimeout(redraw, 150);
 });
 
-/** vegaEmbed, fetched when the first chart is drawn; after a failure, when the next one is. */
+/** vegaEmbed, loaded for the first chart; after a failure, for the next one. */
 let loading = null;
 function library() {
   loading ??= import("/static/vega.js").then((module) => module.vegaEmbed).catch((error) => {
@@ -144,7 +143,7 @@ function library() {
   return loading;
 }
 
-/** The spec in the page's colours and about its width, without what the page says itself. */
+/** The spec in the page's colours and about its width, without the texts that the page shows itself. */
 function fitted(spec, available) {
   const { title, description, ...rest } = dark.matches ? recoloured(spec) : spec;
   const plain = { ...rest, background: "transparent", padding: 2, config: { ...rest.config, font: FONT } };
@@ -164,7 +163,7 @@ export function tableOf({ columns, rows }) {
     h("tbody", {}, rows.map((row) => h("tr", {}, row.map(cell)))));
 }
 
-/** A figure as text: four significant digits, a dash for what is missing. */
+/** A figure as text: four significant digits; a dash if it is missing. */
 export function shown(value) {
   if (value === null || value === undefined) return "–";
   if (typeof value !== "number") return String(value);

@@ -1,8 +1,8 @@
-// How a run learns, in charts, from the lines of its journal: what jaxquard/studio/charts.py makes of a run at rest.
+// The learning curves of a running training, from the lines of its journal; jaxquard/studio/charts.py draws ended runs.
 
 import { SERIES } from "./palette.js";
 
-const MOST = 400; // more points than that a chart of this size cannot show
+const MOST = 400; // points: a chart of this size cannot show more
 const DASHED = [6, 3];
 const SPLITS = [["val", "validation"], ["train", "training"]];
 const MEASURES = [
@@ -17,7 +17,7 @@ const LAYERS = [
 
 /**
  * Every chart that the epoch lines have figures for. `groups`: a sweep's settings, each with its networks' numbers;
- * `diverged`: which networks did, at which step, and have no figures from there on.
+ * `diverged`: the networks that diverged and at which step; they have no figures after it.
  */
 export function curves(lines, groups = [], diverged = []) {
   const stride = Math.max(1, Math.ceil(lines.length / MOST));
@@ -73,7 +73,7 @@ function byLayer(epochs, members, name, field, unit, factor, title) {
 const FIRST = { "each layer": "the first layer", "any image": "any image, in the first layer" };
 const colour = (i) => SERIES[i % SERIES.length];
 
-/** Mean, lowest and highest of a figure over the networks, where they are finite (on a logarithmic axis: positive). */
+/** Mean, lowest and highest of a figure over the networks, of finite values only (on a logarithmic axis: positive). */
 function pointsOf(epochs, figure, networks, factor, log) {
   return epochs.filter((line) => figure(line) !== undefined && figure(line) !== null).map((line) => {
     const given = networks ? networks.map((k) => figure(line)[k]) : figure(line);
@@ -86,7 +86,7 @@ function pointsOf(epochs, figure, networks, factor, log) {
   });
 }
 
-/** What a line and its band are. */
+/** The note that explains line and band. */
 function means(series, several) {
   const most = Math.max(0, ...series.flatMap(({ points }) => points.map((point) => point.of)));
   if (most > 1) return [`Mean of ${most} networks; band: from the lowest to the highest.`];
@@ -105,9 +105,9 @@ function chart(name, title, y, series, notes, log = false) {
   };
 }
 
-/** Each line's first and last point, and its lowest and its highest. */
+/** The first, last, lowest and highest point of each line, in words. */
 function described(y, series) {
-  const told = series.map(({ name, points }) => {
+  const sentences = series.map(({ name, points }) => {
     const own = points.filter((point) => point.y !== null);
     if (!own.length) return `${name || y}: not finite.`;
     const ys = own.map((point) => point.y);
@@ -115,5 +115,5 @@ function described(y, series) {
     const turns = own.filter((point, i) => i === 0 || i === own.length - 1 || point === lowest || point === highest);
     return `${name || y}: ${turns.map((point) => `${Number(point.y.toPrecision(4))} at epoch ${point.x}`).join(", ")}.`;
   });
-  return [`Line chart: ${y} by epoch.`, ...told].join(" ");
+  return [`Line chart: ${y} by epoch.`, ...sentences].join(" ");
 }

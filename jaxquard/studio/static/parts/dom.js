@@ -1,8 +1,8 @@
-// Elements without a framework. Text always becomes a text node; only lessons.js parses HTML, which the server made.
+// Elements without a framework. Text always becomes a text node; only lessons.js parses HTML, which the server makes.
 
 /**
- * An element. Attributes: a function is a listener (`onclick: f`), true or false puts the attribute there or leaves it
- * out (null too), `value` and `checked` are set as properties. Children: nodes, text, numbers, lists; null is skipped.
+ * An element. Attributes: a function is a listener (`onclick: f`); true sets an attribute, false or null leaves it out;
+ * `value` and `checked` are set as properties. Children: nodes, text, numbers, lists; null is skipped.
  */
 export function h(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
@@ -17,27 +17,27 @@ export function clear(element, ...children) {
   return element;
 }
 
-/** A control with its label, and what belongs beneath them. */
+/** A control with its label, and elements beneath them. */
 export function labelled(words, control, ...beneath) {
   return h("div", { class: "field" }, h("label", { for: control.id }, words), control, beneath);
 }
 
-/** A control within its label. */
+/** A control inside its label. */
 export function field(words, control, look = "field") {
   return h("label", { class: look }, words, control);
 }
 
-/** A list to choose from: `options` are values with their words. */
+/** A select element: `options` are pairs of value and text. */
 export function select(attributes, options) {
   return h("select", attributes, options.map(([value, words]) => h("option", { value }, words)));
 }
 
-/** What went wrong, or where it is said as soon as something does. */
+/** A place for an error message, empty or with its text. */
 export function fault(...words) {
   return h("p", { class: "error", role: "alert" }, words);
 }
 
-/** What may be wider than the screen, and can be scrolled by keyboard too. */
+/** A box for wide content, which can be scrolled by keyboard, too. */
 export function scrolling(name, ...children) {
   return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": name }, children);
 }
@@ -53,7 +53,7 @@ function set(element, name, value) {
   else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
 }
 
-/** Do `work`; what goes wrong is said in `place` until the next attempt. */
+/** Do `work`; show its error in `place` until the next attempt. */
 export async function attempt(place, work) {
   place.textContent = "";
   await work().catch((error) => (place.textContent = error.message));
@@ -61,10 +61,7 @@ export async function attempt(place, work) {
 
 const latest = new WeakMap();
 
-/**
- * Put the nodes that `load` resolves to into `place`. If the same place is filled again meanwhile, the later wins:
- * resolves to whether it was this one.
- */
+/** Put the nodes that `load` resolves to into `place`, unless a later call filled it. Resolves to whether it did so. */
 export async function fill(place, load) {
   const turn = Symbol("turn");
   latest.set(place, turn);

@@ -1,5 +1,5 @@
-// What happens at the server, for the views of this page. A page that is hidden hears nothing; one that can be seen
-// again hears `hello`, at which a view asks for all that it shows.
+// The server's events, for the views of this page. A hidden page receives none. When it becomes visible again, it
+// receives `hello`, and the view loads everything again.
 
 import { renewToken, token } from "./http.js";
 import { Stream } from "./stream.js";
@@ -9,14 +9,14 @@ export class Events {
   #up = true;
   #line = null;
 
-  /** `listener(data)` for every event of a type; returns the function that ends it. */
+  /** Calls `listener(data)` for every event of a type; returns the function that removes the listener. */
   on(type, listener) {
     if (!this.#listeners.has(type)) this.#listeners.set(type, new Set());
     this.#listeners.get(type).add(listener);
     return () => this.#listeners.get(type).delete(listener);
   }
 
-  /** Listens for as long as the page lives. Besides the server's events there are `lost`, with why, and `back`. */
+  /** Listens until the page is closed. Besides the server's events there are `lost`, with the reason, and `back`. */
   listen() {
     this.#connect();
     document.addEventListener("visibilitychange", () => this.#line(!document.hidden));
@@ -33,7 +33,7 @@ export class Events {
   async #hear({ type, data }, used) {
     if (type === "denied") {
       this.#line(false);
-      if (token() === used) await renewToken(); // else a request of the page has asked for it meanwhile
+      if (token() === used) await renewToken(); // else a request has renewed it already
       this.#connect();
     } else if (type === "lost") {
       this.#connected(false, data);
@@ -53,13 +53,13 @@ export class Events {
       try {
         listener(data);
       } catch (error) {
-        reportError(error); // one view's fault does not end the stream
+        reportError(error); // an error in a view must not end the stream
       }
     }
   }
 }
 
-/** A connection to the stream of all windows, or to one of this page's own: a function of whether it can be seen. */
+/** A connection to the windows' shared stream or to the page's own. The function returned takes the page's visibility. */
 function connected(token, hear) {
   const own = new Stream(token, hear);
   const listen = (visible) => {
@@ -69,11 +69,11 @@ function connected(token, hear) {
   };
   if (!window.SharedWorker) return listen;
   const worker = new SharedWorker("/static/worker.js", { type: "module", name: token });
-  let tell = (visible) => worker.port.postMessage(visible);
+  let send = (visible) => worker.port.postMessage(visible);
   worker.port.onmessage = ({ data }) => hear(data);
   worker.onerror = () => {
-    tell = listen; // the browser has no workers that are modules
+    send = listen; // the browser has no module workers
     listen(!document.hidden);
   };
-  return (visible) => tell(visible);
+  return (visible) => send(visible);
 }

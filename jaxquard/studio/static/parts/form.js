@@ -1,12 +1,12 @@
-// The form of a run: a recipe, and every setting of the package with its sentence, as the server describes them.
+// The form for a new run: a recipe, and every setting with its help, from the server's description.
 
 import { h, labelled, select } from "./dom.js";
 import { spread } from "./words.js";
 
-const HELP = { dataset: "The images to learn from." }; // where the package's own sentence speaks of the command line
-const VALIDATION = 5000; // so that there is a curve on images the network never learned from; of few images, a sixth
+const HELP = { dataset: "The images to learn from." }; // the server's help mentions the command line
+const VALIDATION = 5000; // held-out images for the validation curve; a sixth of a small data set
 
-/** `info`: the answer of /api/info. `changed()` is called whenever the form says something else. */
+/** `info`: the answer of /api/info. `changed()` is called after every change of the form. */
 export class Form {
   constructor(info, changed) {
     this.recipes = new Map(info.recipes.map((recipe) => [recipe.name, recipe]));
@@ -35,7 +35,7 @@ export class Form {
       more.hasChildNodes() && h("details", {}, h("summary", {}, `More: ${name.toLowerCase()}`), more));
   }
 
-  /** Every field as the recipe has it. */
+  /** Sets every field to the recipe's value. */
   choose(name) {
     this.recipe.value = name;
     const recipe = this.recipes.get(name);
@@ -45,7 +45,7 @@ export class Form {
     this.touched(() => {});
   }
 
-  /** Holds out as many images as suits the data set, unless the reader has said how many. */
+  /** Proposes a number of images to hold out, unless the reader chose one. */
   propose() {
     const field = this.fields.get("validation");
     if (!field || field.value !== this.proposed) return;
@@ -56,7 +56,7 @@ export class Form {
 
   touched(changed) {
     this.propose();
-    this.fields.get("dataset")?.tell(this.notes.get(this.fields.get("dataset").value) ?? []);
+    this.fields.get("dataset")?.note(this.notes.get(this.fields.get("dataset").value) ?? []);
     for (const field of this.fields.values()) {
       field.element.hidden = !this.matters(field.setting);
       field.mark();
@@ -64,20 +64,20 @@ export class Form {
     changed();
   }
 
-  /** Whether a setting has an effect under the others: see Config.matters. */
+  /** Whether a setting has an effect, given the others: see Config.matters. */
   matters({ needs: [other, ...values] }) {
     const value = this.fields.get(other)?.value;
     return !other || (values.length ? values.includes(value) : value !== null);
   }
 
-  /** What a request says of this run: the recipe, and the settings that differ from it. */
+  /** The run as a request states it: the recipe, and the settings that differ from it. */
   get chosen() {
     const changed = [...this.fields].filter(([, field]) => field.changed && !field.element.hidden);
     const settings = Object.fromEntries(changed.map(([name, field]) => [name, field.value]));
     return { recipe: this.recipe.value || null, settings };
   }
 
-  /** Puts the server's sentence beside the setting it is about: its control, if there is one. */
+  /** Shows the server's error beside its setting; returns the setting's control, if there is one. */
   refuse(name, sentence) {
     for (const field of this.fields.values()) field.refuse(field.setting.name === name ? sentence : "");
     const field = this.fields.get(name);
@@ -109,13 +109,13 @@ class Field {
     const { type } = this.setting;
     const text = this.input.value.trim();
     if (type === "bool") return this.input.checked;
-    if (this.input.validity.badInput) return "not a number"; // the server says so in its own words
+    if (this.input.validity.badInput) return "not a number"; // the server explains the error
     if (text === "") return type === "ints" ? [] : null;
     if (type === "ints") return text.split(/[\s,]+/).filter(Boolean).map(Number);
     return type === "int" || type === "float" ? Number(text) : text;
   }
 
-  /** The value that the recipe has, from which a change is told. */
+  /** Sets the recipe's value; `changed` compares with it. */
   start(value) {
     this.set(value);
     this.base = JSON.stringify(this.value);
@@ -126,8 +126,8 @@ class Field {
     else this.input.value = Array.isArray(value) ? value.join(", ") : (value ?? "");
   }
 
-  /** Puts notes behind the help: what is unusual about the data set chosen. */
-  tell(notes) {
+  /** Adds notes to the help: what is unusual about the data set chosen. */
+  note(notes) {
     this.help.textContent = [this.words, ...notes.map((note) => `Note: ${note}.`)].join(" ");
   }
 
@@ -154,7 +154,7 @@ function control({ name, type, choices, low, high, default: value }, datasets) {
   return h("input", { type: "number", step: type === "int" ? 1 : "any", min: low, max: high, placeholder });
 }
 
-/** `0 to 1024.`: the range of a number that has an upper end worth knowing. */
+/** `From 0 to 1024.`: the range of a number, if it has a useful upper end. */
 function range({ type, low, high, above, below }) {
   if (type === "ints" || (below ?? high ?? Infinity) > 1e5) return "";
   return `From ${low ?? above} ${below === null ? `to ${high}` : `to below ${below}`}.`;

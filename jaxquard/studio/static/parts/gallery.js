@@ -1,25 +1,25 @@
-// Pictures of the data set side by side. Each says in words what it is; one that leads somewhere is a button or a link.
+// Pictures of the data set side by side. Each has alternative text, and may be a button or a link.
 
 import { h } from "./dom.js";
 import { percent } from "./words.js";
 
-/** What is said of a network that diverged. */
+/** The answer of a network that diverged. */
 export const SILENT = "no answer: the network’s logits are not finite";
 
-/** What a network made of an image, in words. */
+/** A network's prediction for an image, in words. */
 export function verdict({ label, predicted, confidence }) {
   if (predicted === null) return `${label}, ${SILENT}`;
   const sure = `${percent(confidence)} sure`;
   return label === predicted ? `${label}, recognised, ${sure}` : `${label}, taken for ${predicted}, ${sure}`;
 }
 
-/** One picture of the data set; `words` is what it shows. */
+/** One picture of the data set; `words` is its alternative text. */
 export function picture(png, words) {
   return h("img", { class: "pixels", src: png, alt: words, title: words });
 }
 
 /**
- * A list of pictures. `words(image)` describes one, `caption(image)` stands beneath it; choosing it calls
+ * A list of pictures. `words(image)` describes a picture, `caption(image)` is shown beneath it; a click calls
  * `open(image)` or follows `href(image)`.
  */
 export function gallery(images, { words, caption, open, href }) {

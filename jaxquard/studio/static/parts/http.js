@@ -1,9 +1,9 @@
-// Talking to the server: JSON out, JSON in, and the server's own sentence when it refuses.
+// Requests to the server, in JSON; an error has the server's own message.
 
 const TOKEN = "jaxquard-token";
 let askForToken = null;
 
-/** What the server said no with: its sentence as the message, the status, and the rest of its answer as `details`. */
+/** The server's refusal: its sentence as the message, the status, and its whole answer as `details`. */
 export class HttpError extends Error {
   constructor(status, details) {
     super(details.error ?? `The studio's server answered ${status}.`);
@@ -12,12 +12,12 @@ export class HttpError extends Error {
   }
 }
 
-/** `ask(again)` gives a token when the server wants one (it was started with --host); `again`: it wants another one. */
+/** `ask(again)` gives a token if the server needs one (it was started with --host); `again`: the last one was wrong. */
 export function onToken(ask) {
   askForToken = ask;
 }
 
-/** A response, whatever its body; the token's header is added when the page has a token. */
+/** A response with any body; the request has the page's token, if there is one. */
 export async function request(path, options = {}) {
   const response = await reach(path, options);
   if (response.status !== 401 || !askForToken) return response;
@@ -25,7 +25,7 @@ export async function request(path, options = {}) {
   return request(path, options);
 }
 
-/** The token that this page has, else "". */
+/** The page's token, or "". */
 export function token() {
   return sessionStorage.getItem(TOKEN) ?? "";
 }
@@ -54,9 +54,9 @@ async function json(path, options) {
 
 export const get = (path) => json(path);
 
-/** `body` goes as JSON, or, if it is an ArrayBuffer, as the picture that it holds. */
+/** Sends `body` as JSON, or, if it is an ArrayBuffer, as a picture. */
 export function post(path, body = {}) {
-  const raw = body instanceof ArrayBuffer; // the server looks at the picture's first bytes, not at its type
+  const raw = body instanceof ArrayBuffer; // the server recognises the format by the picture's first bytes
   const headers = { "Content-Type": raw ? "image/unknown" : "application/json" };
   return json(path, { method: "POST", headers, body: raw ? body : JSON.stringify(body) });
 }

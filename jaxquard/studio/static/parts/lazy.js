@@ -1,6 +1,6 @@
-// Work for what is in sight. Asked for again and again, it is done once at a time, and the latest wish in the end;
-// out of sight, or while the whole page is hidden, it waits until somebody looks. Work that a training asks for may
-// rest afterwards, for the cores are the training's; a wish that cannot wait ends the rest.
+// Work for a visible element, such as drawing. Requests during the work are done together afterwards, once. Work for an
+// element outside the window or on a hidden page waits until the element is visible. After the work there may be a
+// pause, which leaves the cores to the training; an urgent request ends it.
 
 export const REST = 60; // times as long as drawing takes
 const LONGEST = 5000; // ms of rest
@@ -14,7 +14,7 @@ export class Lazy {
   #urgent = false;
   #wake = () => {};
 
-  /** `work()` may be asynchronous; `element` must be in sight for it; it rests `rest` times as long, `longest` ms at most. */
+  /** `work()` may be asynchronous. Afterwards it pauses `rest` times as long as the work took, at most `longest` ms. */
   constructor(element, work, rest = 0, longest = LONGEST) {
     Object.assign(this, { element, work, rest, longest });
     all.set(element, this);
@@ -30,7 +30,7 @@ export class Lazy {
     return this.look(this.#seen);
   }
 
-  /** Does what is wanted, if it can be seen now. */
+  /** Does the requested work if the element is visible now. */
   async look(seen) {
     this.#seen = seen;
     if (this.#busy) return;
@@ -48,7 +48,7 @@ export class Lazy {
   }
 
   #rest(ms) {
-    if (this.#urgent) return undefined; // wished for while the work was being done
+    if (this.#urgent) return undefined; // requested during the work
     return new Promise((resolve) => {
       this.#wake = resolve;
       setTimeout(resolve, ms);

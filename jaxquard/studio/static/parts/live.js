@@ -1,4 +1,4 @@
-// One run, as it is and as it learns: how far, how good, its charts, its weights, and what can be done with it now.
+// One run, live: its progress, accuracy, charts and weights, and the buttons that steer it.
 
 import { draw, erase, tableOf } from "./chart.js";
 import { curves } from "./curves.js";
@@ -8,11 +8,11 @@ import { SERIES } from "./palette.js";
 import { chip, count, divergence, duration, ends, mean, percent, spread, written } from "./words.js";
 
 const QUIET = 10_000; // ms between two spoken sentences on progress
-const PACE = 25; // times as long as a frame took, the next one waits: the cores are the training's
-const LONGEST = 300; // ms that it waits at most: a busy machine is slow to draw, and the curve is to be live there, too
+const PACE = 25; // pause between frames, in times of a frame's duration: the training needs the cores
+const LONGEST = 300; // ms, the longest pause: the curve must be live on a slow machine, too
 
 export class Live {
-  /** `act(what)`: pause, continue, one-epoch, stop or resume, carried out by the page; rejects where it cannot be. */
+  /** `act(what)`: pause, continue, one-epoch, stop or resume; rejects if the server refuses. */
   constructor(run, { http, announce }, act) {
     Object.assign(this, { run, http, announce, act, job: null, spoken: 0, asked: 0, heard: [] });
     this.path = `/api/runs/${encodeURIComponent(run)}`;
@@ -34,12 +34,12 @@ export class Live {
     this.lazy = new Lazy(this.element, () => this.frame().catch((error) => this.say(error.message)), PACE, LONGEST);
   }
 
-  /** Everything from the server, anew. */
+  /** Loads everything from the server. */
   async load() {
     const turn = ++this.asked;
-    this.heard = []; // lines that come while the server answers, which may not know them yet
+    this.heard = []; // lines that arrive during the request; the answer may lack them
     const answer = await this.http.get(this.path).catch((error) => ({ failure: error.message }));
-    if (this.ended || turn !== this.asked) return; // left, or asked again, meanwhile
+    if (this.ended || turn !== this.asked) return; // the view was left, or a newer request is running
     if (answer.failure) this.say(answer.failure);
     else this.take(answer);
   }
@@ -56,7 +56,7 @@ export class Live {
     this.refresh(true);
   }
 
-  /** A line in its place: after a resumed training it may be one that was there before. */
+  /** Adds an epoch line and drops older ones of the same or a later epoch: a resumed training repeats some. */
   put(line) {
     while (this.lines.at(-1)?.epoch >= line.epoch) this.lines.pop();
     this.lines.push(line);
@@ -70,10 +70,10 @@ export class Live {
     if (line.event !== undefined) return void this.load();
     this.put(line);
     this.refresh();
-    this.tell(line);
+    this.speak(line);
   }
 
-  /** Figures and charts in one frame, and the weights, each when its rest is over, or `now`. */
+  /** Redraws figures and charts, and the weights, each when its pause is over, or `now`. */
   refresh(now = false) {
     this.lazy.ask(now);
     this.weights.ask(now);
@@ -87,7 +87,7 @@ export class Live {
   show() {
     const { epoch, epochs, status, sweep, error } = this.detail;
     clear(this.status, chip(this.job?.status in STEERED || hasFailed(status, this.job) ? this.job.status : status));
-    if (status === "damaged") return this.say(error); // how far it came and how good it is are not known
+    if (status === "damaged") return this.say(error); // its progress and accuracy are unknown
     this.progress.hidden = false;
     this.progress.max = epochs;
     this.progress.value = epoch;
@@ -101,7 +101,7 @@ export class Live {
     this.controls();
   }
 
-  /** Of a sweep that is at rest: its settings, best first, and whether the best is better, as `train` prints them. */
+  /** For a sweep that is not running: its settings, best first, and the verdict, as `train` prints them. */
   rank() {
     const { ranking = [], verdict, status } = this.detail;
     this.ranking.hidden = !ranking.length || !ranking[0].val_accuracy || status === "running";
@@ -127,31 +127,31 @@ export class Live {
   controls() {
     const [sentence, actions] = state(this.detail, this.job);
     this.say(sentence);
-    if (actions.join() === this.offered) return; // a button is not taken from under the finger
+    if (actions.join() === this.offered) return; // the reader may be pressing a button
     this.offered = actions.join();
     const { activeElement } = document;
-    const held = this.buttons.contains(activeElement); // the keyboard's place outlives the change of buttons
-    if (held) this.buttons.focus(); // and, for as long as there are none, is theirs
+    const held = this.buttons.contains(activeElement); // keep the focus when the buttons change
+    if (held) this.buttons.focus(); // in case there are no buttons
     const steer = (name) => attempt(this.fault, () => this.act(name));
     const button = (name) => h("button", { "data-act": name, onclick: () => steer(name) }, ACTIONS[name]);
     clear(this.buttons, actions.map(button));
     const same = this.buttons.querySelector(`[data-act="${activeElement?.dataset.act}"]`);
-    if (held) (same ?? this.buttons.firstElementChild)?.focus({ preventScroll: true }); // they read on below
+    if (held) (same ?? this.buttons.firstElementChild)?.focus({ preventScroll: true });
   }
 
   say(sentence) {
     if (this.words.textContent !== sentence) this.words.textContent = sentence;
   }
 
-  tell(line) {
+  speak(line) {
     const now = Date.now();
     if (now - this.spoken < QUIET && line.epoch < this.detail.epochs) return;
     this.spoken = now;
-    const accuracy = told(line.val_accuracy ?? line.train_accuracy, percent, this.detail.sweep) ?? "–";
+    const accuracy = formatted(line.val_accuracy ?? line.train_accuracy, percent, this.detail.sweep) ?? "–";
     this.announce(`Epoch ${line.epoch} of ${this.detail.epochs}: ${accuracy} right.`);
   }
 
-  /** While it learns, the curves are drawn from the lines that are here; at rest, once, from the server's charts. */
+  /** Draws the curves: during training from the journal's lines, afterwards once, from the server's charts. */
   async frame() {
     await new Promise(requestAnimationFrame);
     if (!this.ended) this.show();
@@ -166,7 +166,7 @@ export class Live {
       this.elements.set(name, element);
       this.charts.append(element);
     }
-    await Promise.all(charts.map((chart) => draw(this.elements.get(chart.name), chart))); // painted once for all
+    await Promise.all(charts.map((chart) => draw(this.elements.get(chart.name), chart))); // the browser paints once
   }
 
   end() {
@@ -185,17 +185,17 @@ const FIGURES = [
 ];
 
 function figure(name, value, how, sweep) {
-  const text = told(value, how, sweep);
+  const text = formatted(value, how, sweep);
   return text === null ? null : h("div", {}, h("dt", {}, name), h("dd", {}, text));
 }
 
-/** A figure without those of networks that diverged: an accuracy of theirs is 0. */
+/** A figure without the values of networks that diverged: their accuracy is 0. */
 function sound(value, { diverged = [] }) {
   return value?.filter((_, k) => !diverged.some(({ network }) => network === k));
 }
 
-/** A figure in words: of several networks the mean, of those of a sweep the least and the greatest. */
-function told(value, how, sweep) {
+/** A figure as text: the mean over the networks, or for a sweep the lowest and the highest. */
+function formatted(value, how, sweep) {
   const middle = mean(value);
   if (middle === null) return null;
   return sweep ? ends(value).map((end) => how(end)).join(" … ") : how(middle);
@@ -203,7 +203,7 @@ function told(value, how, sweep) {
 
 function size({ parameters, networks, sweep }) {
   const each = parameters === null ? [] : [`${count(parameters)} parameters`];
-  const shown = sweep ? "from the least to the greatest" : "whose mean is shown";
+  const shown = sweep ? "the lowest and the highest are shown" : "their mean is shown";
   return networks.length > 1 ? [...each, `${networks.length} networks, ${shown}`] : each;
 }
 
@@ -215,25 +215,25 @@ export const ACTIONS = {
   resume: "Resume",
 };
 
-/** What was taken for what most often in that evaluation. */
+/** The most common confusion in the evaluation at the end of the run. */
 function confused({ confusion, sweep, networks }) {
   if (!confusion || sweep) return "";
   const { true: truth, predicted, count, of, networks: same } = confusion;
   const several = networks.length > 1;
   const many = `${several ? "on average " : ""}${Math.round(count)} of ${of} images`;
-  const where = several ? `; the commonest confusion in ${same} of ${networks.length} networks` : "";
-  return `In the test at its end, most often confused: ${truth}, taken for ${predicted} (${many}${where}).`;
+  const where = several ? `; the most common confusion in ${same} of ${networks.length} networks` : "";
+  return `Most common confusion in the final test: ${truth}, taken for ${predicted} (${many}${where}).`;
 }
 
-const CURE = "A smaller learning rate is the usual cure.";
-const DIED = "The training process died. What it had saved is safe: it can go on from there.";
+const CURE = "A smaller learning rate usually helps.";
+const DIED = "The training process died. It can continue from its last checkpoint.";
 
-/** Whether what ended the training of a run that lies still was a failure, of which its job knows the reason. */
+/** Whether a run's training ended with a failure whose reason its job knows. */
 function hasFailed(status, job) {
   return (status === "stopped" || status === "new") && job?.status === "failed" && Boolean(job.error);
 }
 
-/** What there is to say of a run in its state, and what can be done. */
+/** The sentence for a run's state, and the actions it allows. */
 function state(detail, job) {
   const { status, epoch, error } = detail;
   const lost = divergence(detail);
@@ -241,17 +241,17 @@ function state(detail, job) {
   if (status === "running") return [lost, []];
   if (hasFailed(status, job)) return [`Failed after epoch ${epoch}: ${job.error}`, ["resume", "one-epoch"]];
   if (status === "diverged") return [`${lost} ${CURE}`, []];
-  if (status === "stopped") return [`Stopped after epoch ${epoch}, and saved.`, ["resume", "one-epoch"]];
+  if (status === "stopped") return [`Stopped after epoch ${epoch}; everything is saved.`, ["resume", "one-epoch"]];
   if (status === "interrupted") return [DIED, ["resume", "one-epoch"]];
-  if (status === "new") return ["Its training has not begun.", ["resume"]];
+  if (status === "new") return ["Its training has not started.", ["resume"]];
   return [error ?? lost, []];
 }
 
 const STEERED = {
-  queued: () => ["Waits for the training before it.", ["stop"]],
+  queued: () => ["It waits for the training before it.", ["stop"]],
   running: (epoch, lost) => [lost, ["pause", "stop"]],
-  pausing: () => ["Saves a checkpoint, then pauses.", []],
-  stopping: () => ["Saves a checkpoint, then stops.", []],
+  pausing: () => ["It saves a checkpoint, then pauses.", []],
+  stopping: () => ["It saves a checkpoint, then stops.", []],
   paused: (epoch) => [`Paused after epoch ${epoch}; everything is saved.`, ["continue", "one-epoch", "stop"]],
 };
 
@@ -316,7 +316,7 @@ function option(network, index) {
   return [index, `${index}: seed ${seed}${values.join("")}`];
 }
 
-/** A layer's weights in the newest snapshot (line) over those at the start (grey); `when` says how new that is. */
+/** A histogram of a layer's weights now (line) and at the start (grey); `when` names the epoch. */
 function histogram({ name, shape, histogram: { edges, start, now } }, when) {
   const rows = now.map((count, i) => ({ weight: (edges[i] + edges[i + 1]) / 2, now: count, start: start[i] }));
   const spreads = [deviation(rows, "start"), deviation(rows, "now")].map((value) => value.toPrecision(2));

@@ -1,8 +1,8 @@
-// The models that can be looked at, and the control that chooses one: shared by Inside, Mistakes and Draw.
+// The choice of a model and of its images: shared by Inside, Mistakes and Draw.
 
 import { field, h, select } from "./dom.js";
 
-/** Begins a view of models: its title, every model, newest first, and the one that is `asked` for, else the newest. */
+/** Begins a view of models: adds its title; gives every model, newest first, and the one `asked` for or the newest. */
 export async function begin(root, title, asked, http) {
   const { models } = await http.get("/api/models");
   root.append(h("h1", {}, title));
@@ -11,38 +11,38 @@ export async function begin(root, title, asked, http) {
   return { models, found: models.find(({ model }) => model === asked) ?? models[0] };
 }
 
-/** The address of what the server knows about a model. */
+/** An address of the API for a model. */
 export function address(model, ...rest) {
   return ["/api/models", ...[model, ...rest].map(encodeURIComponent)].join("/");
 }
 
-/** The page's own address of a view of a model. */
+/** The page's address of a view of a model. */
 export function link(view, model, ...rest) {
   return [`#/${view}`, ...[model, ...rest].map(encodeURIComponent)].join("/");
 }
 
-/** A labelled choice among models; `none` names the choice of no model, where there is one. */
+/** A labelled choice of a model; with `none`, an option of that name for no model. */
 export function modelChoice(models, chosen, onchoose, { label = "Model", none } = {}) {
   const options = models.map(({ model, title }) => [model, title]);
   const onchange = ({ target }) => onchoose(target.value);
   return field(label, select({ onchange, value: chosen }, [...(none ? [["", none]] : []), ...options]), "field model");
 }
 
-/** What layer `k` of `count` is called: the server numbers them. */
+/** The name of layer `k` of `count`. */
 export function layerTitle(k, count) {
   return k < count - 1 ? `Hidden layer ${k + 1}` : "Logits";
 }
 
 const allowed = new Set(); // models whose test set the reader asked for
-let pressed = false; // the button that brought the view about gets the focus again
+let pressed = false; // the button that was pressed gets the focus in the new view
 
-/** The end of an address: what is asked for, and the test set where the reader asked for that. */
+/** The query of an address: `fields`, and the test set if the reader chose it. */
 export function query(model, fields = []) {
   const asked = new URLSearchParams([...fields, ...(allowed.has(model) ? [["on", "test"]] : [])]).toString();
   return asked && `?${asked}`;
 }
 
-/** Says which images are shown, with a button to the test set and back. `again()` shows the view again. */
+/** Names the images shown, with a button to the test set and back. `again()` shows the view again. */
 export function partPanel({ model, shipped }, again) {
   const said = h("p", { class: "lead" });
   const testing = allowed.has(model);
@@ -56,9 +56,9 @@ export function partPanel({ model, shipped }, again) {
   const button = h("button", { type: "button", class: "small", onclick: choose },
     testing ? "Leave the test set" : `Look at the test set${record}`);
   const why = shipped
-    ? "What is chosen by the test set is no longer tested by it."
-    : "What is chosen by the test set is no longer tested by it: each look is noted in the run’s evaluations.jsonl.";
-  const element = h("section", { class: "card part", "aria-label": "What is looked at" },
+    ? "If you choose a model by its test accuracy, that accuracy is too optimistic."
+    : "If you choose a model by its test accuracy, that accuracy is too optimistic: evaluations.jsonl records each use.";
+  const element = h("section", { class: "card part", "aria-label": "Images shown" },
     said, h("div", { class: "row" }, button, h("span", { class: "help" }, why)));
   if (pressed) queueMicrotask(() => button.focus());
   pressed = false;

@@ -1,4 +1,4 @@
-// The colours of jaxquard/charts/theme.py, and what each becomes on a dark page.
+// The colours of jaxquard/charts/theme.py, and their replacements on a dark page.
 
 export const SERIES = [
   "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#000000", "#8800ff",

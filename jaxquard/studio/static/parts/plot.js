@@ -1,4 +1,4 @@
-// Lines on a canvas, for what changes while one looks: it draws in about a millisecond.
+// Line charts on a canvas, for live charts: drawing takes about a millisecond.
 
 import { shade } from "./palette.js";
 
@@ -8,7 +8,7 @@ const RULE = "#e4e7eb";
 
 /**
  * Draw `{x, y, log, whole, aspect, series: [{label, color, dash, fill, points: [{x, y, low, high}]}]}` on a canvas of
- * `width` pixels. `x` and `y` name the axes; `whole`: x counts something; `aspect`: height ÷ width. No `y` is a gap.
+ * `width` pixels. `x` and `y` name the axes; `whole`: x is whole; `aspect`: height ÷ width. A missing y is a gap.
  */
 export function plot(canvas, width, chart) {
   const em = Math.max(10, 0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize));
@@ -94,13 +94,13 @@ function curve(pen, { color, dash = [], fill, points }, to, box, whole) {
   pen.setLineDash(dash);
   runs(points).forEach((run) => pen.stroke(path(run.map(at))));
   pen.setLineDash([]);
-  if (!whole) return; // an end that is no end of anything
+  if (!whole) return; // a dot marks the last epoch; a histogram needs none
   const end = new Path2D();
   end.arc(...at(there.at(-1)), 3.2, 0, 2 * Math.PI);
   pen.fill(end);
 }
 
-/** Points without the gaps between them. */
+/** The points between gaps, as lists. */
 function runs(points) {
   const found = [[]];
   for (const point of points) {
@@ -116,7 +116,7 @@ function path(places) {
   return made;
 }
 
-/** Each line's name at its end; those that end together are moved apart. */
+/** Each line's name at its end; names that would overlap are moved apart. */
 function names(pen, series, to, box, em, room) {
   const ends = series.filter((line) => line.label && line.points.some(({ y }) => isNumber(y))).map((line) => {
     const { x, y } = line.points.findLast((point) => isNumber(point.y));
@@ -143,13 +143,13 @@ function extent(values) {
   return values.reduce(([low, high], value) => [Math.min(low, value), Math.max(high, value)], [Infinity, -Infinity]);
 }
 
-/** A range that has a width: a single value stands in its middle. */
+/** The range itself, or a range of width 1 around a single value. */
 export function widened([low, high]) {
   if (high - low > 1e-9 * Math.max(Math.abs(low), Math.abs(high))) return [low, high];
   return [low - 0.5, high + 0.5];
 }
 
-/** A little air above and below, and zero where it is near. */
+/** The range with some space above and below, from zero if zero is near. */
 function roomy([low, high], log) {
   if (log) {
     const air = high > low * (1 + 1e-9) ? (high / low) ** 0.05 : 2;
@@ -165,7 +165,7 @@ function scale([low, high], from, to, log) {
   return (value) => from + ((into(value) - into(low)) / (into(high) - into(low))) * (to - from);
 }
 
-/** Round numbers between the ends, `about` so many of them; whole ones where that is asked for. */
+/** `about` so many round numbers between the ends; whole numbers if `whole`. */
 export function linear([low, high], about, whole) {
   const rough = (high - low) / Math.max(2, Math.min(8, about));
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -177,7 +177,7 @@ export function linear([low, high], about, whole) {
   return Array.from({ length: count }, (_, i) => Number(((first + i) * step).toFixed(Math.min(20, digits))));
 }
 
-/** Powers of ten; where there are too few of them, their double and fivefold as well, or evenly spaced numbers. */
+/** Powers of ten; if these are too few, also 2 and 5 times each, or evenly spaced numbers. */
 export function logarithmic([low, high]) {
   const exponents = Array.from({ length: 700 }, (_, i) => i - 350)
     .filter((e) => 10 ** e >= low / 10 && 10 ** e <= high);

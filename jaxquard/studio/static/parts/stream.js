@@ -1,22 +1,22 @@
-// One stream of the server's events, read with fetch: unlike EventSource it can send the token in a header. After a
-// break it asks for what came since the last event it saw. It runs in the worker that all windows of a browser share,
-// or in the page itself where a browser has no such workers.
+// A stream of the server's events, read with fetch, which unlike EventSource can send the token in a header. After a
+// break it continues from the last event. It runs in the worker that all windows share, or in the page if the browser
+// has no such workers.
 
-const QUIET = 40_000; // ms; the server is heard from every 15 s, so this long a silence means that it is gone
+const QUIET = 40_000; // ms without data until the server counts as gone; it sends something every 15 s
 const DELAYS = [250, 500, 1000, 2000]; // ms between attempts to come back
 
 export class Stream {
   #last = null; // the id of the last event
-  #end = null; // aborts the stream; null while nobody listens
-  #standing = null; // the event that says how things stand: `hello`, `lost` or `denied`
+  #end = null; // aborts the stream; null if it is closed
+  #standing = null; // the latest state event: `hello`, `lost` or `denied`
   #failures = 0;
 
-  /** `tell({type, data})` for every event; besides the server's there are `lost`, with why, and `denied`. */
-  constructor(token, tell) {
-    Object.assign(this, { headers: token ? { "X-Jaxquard-Token": token } : {}, tell });
+  /** Calls `listener({type, data})` for every event, also for `lost`, with the reason, and `denied`. */
+  constructor(token, listener) {
+    Object.assign(this, { headers: token ? { "X-Jaxquard-Token": token } : {}, listener });
   }
 
-  /** Begin to listen. If it has begun: send the current state, for a page that came later. */
+  /** Opens the stream. If it is open already, returns the latest state event, for a page that joins. */
   open() {
     if (this.#end) return this.#standing;
     this.#end = new AbortController();
@@ -31,7 +31,7 @@ export class Stream {
 
   async #listen(signal) {
     while (!signal.aborted) {
-      // undefined where the server went away, or fell silent
+      // undefined if the connection broke or the server was silent
       const refused = await this.#read(signal).catch(() => undefined);
       if (signal.aborted) return;
       if (refused?.denied) return void this.#emit("denied", {});
@@ -42,7 +42,7 @@ export class Stream {
     }
   }
 
-  /** Reads one stream to its end; where the server refuses, gives what it said and the time to wait (ms). */
+  /** Reads one stream to its end. If the server refuses, returns its message and the time to wait (ms). */
   async #read(closed) {
     const silent = new AbortController();
     const signal = AbortSignal.any([closed, silent.signal]);
@@ -87,6 +87,6 @@ export class Stream {
   #emit(type, data) {
     const event = { type, data };
     if (["hello", "lost", "denied"].includes(type)) this.#standing = event;
-    this.tell(event);
+    this.listener(event);
   }
 }

@@ -1,4 +1,4 @@
-// What a run's or a job's status is called, and how it looks: the same words in every view.
+// The words for statuses and figures, the same in every view.
 
 import { h } from "./dom.js";
 
@@ -17,7 +17,7 @@ const LOOKS = {
   failed: ["bad", "failed"],
 };
 
-/** What a job is while its process lives. */
+/** The statuses of a job whose process is running. */
 export const ACTIVE = ["running", "pausing", "stopping"];
 
 export function chip(status) {
@@ -30,7 +30,7 @@ export function percent(fraction, digits = 1) {
   return typeof fraction === "number" ? `${(100 * fraction).toFixed(digits)} %` : "–";
 }
 
-/** Seconds as people say them. */
+/** A duration in s, min or h. */
 export function duration(seconds) {
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
   if (seconds < 90) return `${Math.round(seconds)} s`;
@@ -38,14 +38,14 @@ export function duration(seconds) {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
-/** The least and the greatest of a figure over a sweep's networks, which have no common mean. */
+/** The lowest and the highest of a figure over a sweep's networks, whose mean would say little. */
 export function ends(figure) {
   return [Math.min(...numbers(figure)), Math.max(...numbers(figure))];
 }
 
 const numbers = (figure) => (figure ?? []).filter((value) => typeof value === "number");
 
-/** The mean of a figure, which has a value for each network; null where none has one. */
+/** The mean of a figure over the networks; null if there are no values. */
 export function mean(figure) {
   const values = numbers(figure);
   return values.length ? values.reduce((sum, value) => sum + value, 0) / values.length : null;
@@ -59,7 +59,7 @@ export function spread(figure) {
   return `${(100 * middle).toFixed(2)} ± ${percent(Math.sqrt(squares / (values.length - 1)), 2)}`;
 }
 
-/** A setting's value in words: what has parts names them. */
+/** A setting's value as text; an object as its parts. */
 export function written(value) {
   if (value === null || value === undefined) return "not set";
   if (Array.isArray(value)) return value.map(written).join(", ");
@@ -67,15 +67,15 @@ export function written(value) {
   return typeof value === "number" ? String(Number(value.toPrecision(6))) : String(value);
 }
 
-/** Which of a run's networks diverged, when, and in what; "" where none did. */
+/** Which networks of a run diverged, at which step, and which quantity; "" if none did. */
 export function divergence({ diverged = [], networks, steps_per_epoch: perEpoch }) {
   const several = (networks?.length ?? networks) > 1;
-  const told = diverged.map(({ network, step, quantity }) => {
+  const sentences = diverged.map(({ network, step, quantity }) => {
     const epoch = perEpoch ? `, in epoch ${Math.floor(step / perEpoch) + 1}` : "";
     return `${several ? `Network ${network} diverged` : "It diverged"} at step ${step}${epoch}: the ${quantity} was no longer finite.`;
   });
-  const shown = told.slice(0, 3).join(" ");
-  return told.length > 3 ? `${shown} So did ${told.length - 3} other networks.` : shown;
+  const shown = sentences.slice(0, 3).join(" ");
+  return sentences.length > 3 ? `${shown} So did ${sentences.length - 3} other networks.` : shown;
 }
 
 const three = new Intl.NumberFormat("en", { maximumSignificantDigits: 3 });

@@ -1,12 +1,12 @@
-// Compare: all runs in one table; two or more side by side, with what differs and whether it is more than noise.
+// Compare: all runs in one table; two or more side by side, with their differences and whether these exceed the noise.
 
 import { draw, erase, tableOf } from "../parts/chart.js";
 import { clear, fault, h, labelled, scrolling } from "../parts/dom.js";
 import { chip, ends, mean, percent, spread, written } from "../parts/words.js";
 
-const WHAT = "Tick two runs or more. Runs of several seeds tell a difference from noise; runs of one seed cannot.";
+const WHAT = "Tick two or more runs. Only runs with several seeds can show whether a difference is more than noise.";
 const WHEN = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
-const SOON = 300; // ms: a burst of events asks for the table once
+const SOON = 300; // ms: a burst of events loads the table once
 
 export async function show(root, params, tools) {
   const page = new Page(root, params.query.getAll("run"), tools);
@@ -36,18 +36,18 @@ class Page {
 
   loadSoon() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => this.load().catch(() => {}), SOON); // a server that is away: the shell says so
+    this.timer = setTimeout(() => this.load().catch(() => {}), SOON); // app.js reports a server that does not answer
   }
 
   async load() {
     const { runs } = await this.http.get("/api/runs");
-    if (!this.root.isConnected) return; // the reader went elsewhere meanwhile
+    if (!this.root.isConnected) return; // the reader opened another view
     this.runs = runs;
     const there = new Set(this.runs.map((run) => run.run));
-    const gone = [...this.chosen].filter((run) => !there.has(run)); // they have no box to untick
+    const gone = [...this.chosen].filter((run) => !there.has(run)); // they have no box that the reader could untick
     gone.forEach((run) => this.chosen.delete(run));
     this.list();
-    if (gone.length) this.chosenAnew(`There is no run ${gone.join(", ")} any more.`);
+    if (gone.length) this.choiceChanged(`${gone.join(", ")}: no longer there.`);
   }
 
   list() {
@@ -61,10 +61,10 @@ class Page {
   choose(run, on) {
     if (on) this.chosen.add(run);
     else this.chosen.delete(run);
-    this.chosenAnew();
+    this.choiceChanged();
   }
 
-  chosenAnew(news) {
+  choiceChanged(news) {
     history.replaceState(null, "", `#/compare?${this.query}`);
     if (news) this.announce(news);
     this.compare();
@@ -73,7 +73,7 @@ class Page {
   async compare() {
     const turn = ++this.asked;
     const shown = this.chosen.size < 2 ? null : await this.answer();
-    if (turn !== this.asked) return; // another box was ticked meanwhile, or the view left
+    if (turn !== this.asked) return; // the choice changed, or the reader left the view
     this.charts.forEach(erase);
     this.charts = [];
     clear(this.result, shown && this.comparison(shown));
@@ -96,12 +96,12 @@ class Page {
       h("section", { class: "card verdict" },
         h("h2", {}, "Is it more than noise?"), h("p", { class: "lead" }, verdict)),
       h("div", { class: "grid" }, this.charts),
-      h("section", { class: "card" }, h("h2", {}, "What differs in their settings"), differences(settings, runs)),
+      h("section", { class: "card" }, h("h2", {}, "Settings that differ"), differences(settings, runs)),
     ];
   }
 
   close() {
-    this.asked += 1; // an answer that is still to come is for nobody
+    this.asked += 1; // ignore a later answer
     clearTimeout(this.timer);
     this.offs.forEach((off) => off());
     this.charts.forEach(erase);
@@ -111,7 +111,7 @@ class Page {
 function differences(settings, runs) {
   const columns = ["setting", ...runs.map((run) => run.run)];
   const rows = settings.map(({ name, values }) => [name, ...values.map(written)]);
-  if (!rows.length) return h("p", {}, "Nothing: they are the same training.");
+  if (!rows.length) return h("p", {}, "None: the runs have the same settings.");
   return scrolling("Settings that differ", tableOf({ columns, rows }));
 }
 
@@ -145,7 +145,7 @@ function runsTable(runs, chosen, choose) {
     h("tbody", {}, runs.map((run) => line("td", row(run)))));
 }
 
-/** Which networks of a run diverged, in few words. */
+/** How many networks of a run diverged, and when the first one did. */
 function lost({ diverged = [], networks }) {
   if (!diverged.length) return "";
   const { step, quantity } = diverged[0];
@@ -153,7 +153,7 @@ function lost({ diverged = [], networks }) {
   return `${who}at step ${step}: ${quantity} not finite`;
 }
 
-/** A figure in words; networks of a sweep have no common mean: `80.90 … 86.41 %`. */
+/** An accuracy as text: mean and spread, or for a sweep the lowest and the highest: `80.90 … 86.41 %`. */
 function accuracy(figure, sweep) {
   if (!sweep || mean(figure) === null) return spread(figure);
   const [least, greatest] = ends(figure);

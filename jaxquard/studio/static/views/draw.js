@@ -1,21 +1,21 @@
-// Draw: a picture drawn, chosen, dropped or pasted; every step of what the network received; what one or two models say.
+// Draw: predictions of one or two models for a picture that is drawn, chosen, dropped or pasted, and how it is prepared.
 
 import { field, fill, h, scrolling, select } from "../parts/dom.js";
 import { picture, SILENT } from "../parts/gallery.js";
 import { begin, modelChoice } from "../parts/models.js";
 import { percent } from "../parts/words.js";
 
-const BYTES = 64_000_000; // what the server takes
-const BACKGROUNDS = { auto: "as it looks", light: "light", dark: "dark" };
+const BYTES = 64_000_000; // the server's limit
+const BACKGROUNDS = { auto: "automatic", light: "light", dark: "dark" };
 const FORMATS = "image/*,.heic,.heif,.avif,.tif,.tiff,.bmp";
 
 export async function show(root, [name], { http, announce }) {
   const { models, found } = await begin(root, "Draw", name, http);
   if (!found) return undefined;
   const chosen = [found.model, ""];
-  const seeing = new Map(); // how the picture is to be seen, as the server understands it
-  const said = h("section", { class: "card", "aria-label": "What it says" });
-  const nothing = async () => h("p", { class: "muted" }, "What the network makes of your picture appears here.");
+  const seeing = new Map(); // options of /api/predict
+  const said = h("section", { class: "card", "aria-label": "Prediction" });
+  const nothing = async () => h("p", { class: "muted" }, "The prediction for your picture appears here.");
   fill(said, nothing);
   const ask = asking((image) =>
     fill(said, async () => {
@@ -43,7 +43,7 @@ export async function show(root, [name], { http, announce }) {
   );
   const listeners = {
     paste: ({ clipboardData: { files } }) => files.length && ask(files[0]),
-    dragover: (event) => event.preventDefault(), // so that a drop is possible, and the browser does not go to the file
+    dragover: (event) => event.preventDefault(), // allows a drop, and keeps the browser from opening the file
     drop: (event) => {
       event.preventDefault();
       if (event.dataTransfer.files.length) ask(event.dataTransfer.files[0]);
@@ -58,11 +58,11 @@ export async function show(root, [name], { http, announce }) {
 async function bytes(image) {
   if (image.size > BYTES) throw new Error("This file is larger than 64 MB; save the picture smaller.");
   return image.arrayBuffer().catch(() => {
-    throw new Error("That cannot be read as a file; choose a picture.");
+    throw new Error("This cannot be read as a file; choose a picture.");
   });
 }
 
-/** A function that asks `answer` about pictures, one at a time: of those that come meanwhile only the last counts. */
+/** A function that calls `answer` with one picture at a time; of those that arrive meanwhile, only with the last. */
 function asking(answer) {
   let last = null;
   let next = null;
@@ -91,26 +91,26 @@ function upload(ask) {
   return [h("h2", {}, "Or take a picture you have"), h("label", { class: "field" }, "Picture", file, help)];
 }
 
-/** Controls for how a picture is seen; `choose` gets the option of the server and its value. */
+/** Controls for the preparation of a picture; `choose` gets the option of /api/predict and its value. */
 function ways(choose) {
   const onchange = ({ target }) => choose("background", target.value);
   const background = select({ onchange }, Object.entries(BACKGROUNDS));
   const whole = h("input", { type: "checkbox", onchange: ({ target }) => choose("as_is", target.checked) });
   return h("div", { class: "row" },
     field("Its background is", background),
-    h("label", { class: "option" }, whole, "look for no object, and invert nothing"));
+    h("label", { class: "option" }, whole, "use it as it is: no search for an object, no inversion"));
 }
 
-/** What one prediction comes to. */
+/** One prediction in words. */
 export function sentence({ label, probability }) {
   return label === null ? SILENT : `${label}, ${percent(probability)} sure`;
 }
 
-/** The parts of the page for an answer of /api/predict; `models` give the titles. */
+/** The elements for an answer of /api/predict; `models` have the titles. */
 export function answer({ predictions, steps, notes, warnings }, models) {
   const title = (name) => models.find(({ model }) => model === name).title;
   const several = predictions.length > 1;
-  const line = (one) => h("p", { class: "told" }, several && `${title(one.model)}: `, h("strong", {}, sentence(one)));
+  const line = (one) => h("p", { class: "answer" }, several && `${title(one.model)}: `, h("strong", {}, sentence(one)));
   const step = ({ name, png }) => h("li", {}, h("figure", {}, picture(png, name), h("figcaption", {}, name)));
   return [
     predictions.map(line),
@@ -122,7 +122,7 @@ export function answer({ predictions, steps, notes, warnings }, models) {
   ];
 }
 
-/** One row a class, one column a model; a dash where a model does not know the class, or has no answer. */
+/** A row for each class, a column for each model; a dash if a model does not have the class, or has no answer. */
 function probabilities(predictions, title) {
   const classes = new Set(predictions.flatMap((one) => Object.keys(one.probabilities)));
   const cell = (name) => (one) => {
@@ -140,14 +140,14 @@ function probabilities(predictions, title) {
 }
 
 const SIDE = 280; // pixels of the drawing, whatever its size on the screen
-const STEP = 7; // what an arrow key moves the pen by; four times as much with Shift
+const STEP = 7; // pixels that an arrow key moves the pen; four times as many with Shift
 const MOVES = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 const HELP = `With the keyboard: arrow keys move the pen (with Shift, further), the space bar puts it down and lifts it,
-  Delete takes a new sheet.`;
+  Delete clears the sheet.`;
 const CANVAS = { width: SIDE, height: SIDE, tabindex: 0, role: "application" };
 
 export class Sheet {
-  /** `ondrawn(blob)` is called with the drawing, a PNG, after every stroke; with null when a new sheet is taken. */
+  /** `ondrawn(blob)` is called with the drawing, a PNG, after every stroke; with null for a new sheet. */
   constructor(ondrawn) {
     this.ondrawn = ondrawn;
     this.canvas = h("canvas", { ...CANVAS, "aria-label": "Sheet to draw on", "aria-describedby": "sheet-help" });
@@ -163,7 +163,7 @@ export class Sheet {
       h("div", { class: "row" },
         field("Width of the pen", this.width),
         h("label", { class: "option" }, this.rub, "rub out"),
-        h("button", { type: "button", class: "small", onclick: () => this.anew() }, "New sheet")));
+        h("button", { type: "button", class: "small", onclick: () => this.newSheet() }, "New sheet")));
     this.listen();
     this.clear();
     this.put(false);
@@ -195,7 +195,7 @@ export class Sheet {
     this.context.fillRect(0, 0, SIDE, SIDE);
   }
 
-  anew() {
+  newSheet() {
     this.sheets += 1;
     this.clear();
     this.ondrawn(null);
@@ -203,10 +203,10 @@ export class Sheet {
 
   drawn() {
     const sheet = this.sheets;
-    this.canvas.toBlob((blob) => sheet === this.sheets && this.ondrawn(blob)); // of an older sheet: too late
+    this.canvas.toBlob((blob) => sheet === this.sheets && this.ondrawn(blob)); // not the drawing of an older sheet
   }
 
-  /** The pen goes where a pointer is. */
+  /** Moves the pen to the pointer. */
   follow({ offsetX, offsetY }) {
     this.moveTo((offsetX / this.canvas.clientWidth) * SIDE, (offsetY / this.canvas.clientHeight) * SIDE);
   }
@@ -215,14 +215,14 @@ export class Sheet {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
     const [dx, dy] = (MOVES[event.key] ?? [0, 0]).map((by) => by * STEP * (event.shiftKey ? 4 : 1));
     if (event.key === " ") this.put(!this.pen.down);
-    else if (event.key === "Delete") this.anew();
+    else if (event.key === "Delete") this.newSheet();
     else if (dx || dy) this.moveTo(this.pen.x + dx, this.pen.y + dy);
     else return;
     event.preventDefault();
-    if (event.key !== "Delete" && (event.key === " " || this.pen.down)) this.drawn(); // on a new sheet nothing is yet
+    if (event.key !== "Delete" && (event.key === " " || this.pen.down)) this.drawn(); // a new sheet is empty
   }
 
-  /** The pen is put down, which leaves a dot, or lifted. */
+  /** Puts the pen down, which leaves a dot, or lifts it. */
   put(down) {
     this.pen.down = down;
     this.cursor.classList.toggle("down", down);

@@ -1,4 +1,4 @@
-// Inside: held-out images, the way of one of them through the network, and what single neurons look for.
+// Inside: a list of images, one image's activations layer by layer, and single neurons.
 
 import { field, fill, h, scrolling, select } from "../parts/dom.js";
 import { gallery, picture, verdict } from "../parts/gallery.js";
@@ -14,11 +14,11 @@ export async function show(root, [asked, index], { http, go, announce, again }) 
   const { model: name, classes, networks } = found;
   const choice = modelChoice(models, name, (chosen) => go(link("inside", chosen)));
   if (networks > 1) {
-    const which = `This model is the average of ${networks} networks: choose one of them to look inside.`;
+    const which = `This model is the average of ${networks} networks. Choose one of them to look inside.`;
     return root.append(choice, h("p", { class: "card" }, which));
   }
   const part = partPanel(found, () => {
-    history.replaceState(null, "", link("inside", name)); // the image of that number is another one
+    history.replaceState(null, "", link("inside", name)); // the same number is another image now
     again();
   });
   const way = h("section", { class: "card journey", tabindex: -1, "aria-label": "One image" });
@@ -26,8 +26,8 @@ export async function show(root, [asked, index], { http, go, announce, again }) 
   const open = async (image) => {
     const address = `${addressOf(name, "images", image)}${query(name)}`;
     await fill(way, async () => journey(await http.get(address), { open, neuron }));
-    if (!way.isConnected) return; // the reader went elsewhere meanwhile
-    history.replaceState(null, "", link("inside", name, image)); // a copy of the address leads to this image
+    if (!way.isConnected) return; // the reader opened another view
+    history.replaceState(null, "", link("inside", name, image)); // so that a copied address opens this image
     way.focus();
   };
   const panel = neuronPanel(name, { http, open, announce });
@@ -38,11 +38,11 @@ export async function show(root, [asked, index], { http, go, announce, again }) 
     way,
   );
   if (index !== undefined) open(index);
-  else way.append(h("p", { class: "muted" }, "Choose an image above: its way through the network appears here."));
+  else way.append(h("p", { class: "muted" }, "Choose an image above to see what each layer makes of it."));
   root.append((await panel).element);
 }
 
-/** The images that a form lets through, a page at a time. */
+/** The images that match the form, a page at a time. */
 function imagesPanel(model, classes, part, { http, open, announce }) {
   const found = h("div", { class: "stack" });
   let [offset, total] = [0, 0];
@@ -63,14 +63,14 @@ function imagesPanel(model, classes, part, { http, open, announce }) {
   };
   const turn = (words, by) =>
     h("button", { type: "button", class: "small", disabled: true, onclick: () => goTo(offset + by) }, words);
-  const goTo = (place) => { // a click too many, before the answer came, leads nowhere
+  const goTo = (place) => { // ignores clicks beyond the last page before an answer disables the button
     if (place < 0 || place >= total) return;
     offset = place;
     load();
   };
   const [previous, next] = [turn("Previous", -PAGE), turn("Next", PAGE)];
   const allow = (back, on) => {
-    const held = document.activeElement; // a button that cannot be pressed any more loses the keyboard's place
+    const held = document.activeElement; // a disabled button loses the focus
     [previous.disabled, next.disabled] = [!back, !on];
     if (held === previous && !back) next.focus();
     if (held === next && !on) previous.focus();
@@ -81,12 +81,12 @@ function imagesPanel(model, classes, part, { http, open, announce }) {
     h("div", { class: "stack" }, found, h("p", { class: "row" }, previous, next)));
 }
 
-/** What was given in per cent, as the server takes it. */
+/** A field of the form with per cent as a fraction, as the server takes it. */
 function asFraction([name, value]) {
   return [name, name === "min" || name === "max" ? value / 100 : value];
 }
 
-/** The form whose fields are the server's own names for what it can filter by. */
+/** The form of filters; its fields have the server's names. */
 function filters(classes, onchange) {
   const choice = (label, name, options) => field(label, select({ name }, options));
   const any = [["", "any"]];
@@ -108,7 +108,7 @@ function filters(classes, onchange) {
 const STRONGEST = 5;
 const NAMES = { held_out: "Held-out image", learned: "Image learned from,", test: "Test image" };
 
-/** The parts of the page about `image`, as the server describes it. */
+/** The elements for one image; `image` is the server's answer. */
 export function journey(image, { open, neuron }) {
   return [
     h("h2", {}, `${NAMES[image.on] ?? "Image"} ${image.index}: ${verdict(image)}`),
@@ -122,7 +122,7 @@ export function journey(image, { open, neuron }) {
         h("h3", {}, "Layer by layer"),
         image.layers.map((layer, k) => layerPart(layer, layerTitle(k, image.layers.length), neuron))),
       h("div", { class: "stack" }, h("h3", {}, "From logits to probabilities"), softmaxTable(image))),
-    h("h3", {}, "The training images most like it, in the last hidden layer"),
+    h("h3", {}, "The most similar training images, by the last hidden layer"),
     gallery(image.neighbours, {
       words: ({ index, label, distance }) => `Training image ${index}: ${label}, at distance ${decimal(distance)}`,
       caption: ({ label }) => label,
@@ -134,7 +134,7 @@ function figure(png, caption, words) {
   return h("figure", {}, picture(png, words), h("figcaption", {}, caption));
 }
 
-/** A layer's activations, and the way to its strongest units. */
+/** A layer's activations, with buttons for its strongest units. */
 function layerPart(layer, title, neuron) {
   const { name, values, channels, limit } = layer;
   const show = (unit) => neuron(name, unit);
@@ -168,7 +168,7 @@ function strongest(values, show) {
   return h("p", { class: "row" }, "Strongest:", buttons);
 }
 
-/** Softmax with its steps: the largest logit is taken off first, which changes nothing but keeps e^z in range. */
+/** Softmax step by step. Subtracting the largest logit first does not change the result; it keeps e^z in range. */
 function softmaxTable({ softmax, largest, sum, predicted }) {
   const rows = softmax.map((row) =>
     h(
@@ -195,7 +195,7 @@ const ACROSS = 32;
 const NEGATIVE = [0, 89, 160];
 const POSITIVE = [213, 94, 0];
 
-/** A canvas of `values`, colours full at ±`limit`; `words` stand for it. A click calls `pick(i)`. */
+/** A canvas of `values`, in full colour at ±`limit`; `words` is its alternative text. A click calls `pick(i)`. */
 export function cells(values, limit, words, pick) {
   const across = Math.min(ACROSS, values.length);
   const size = { width: across * SIDE, height: Math.ceil(values.length / across) * SIDE };
@@ -224,7 +224,7 @@ function colour(value) {
   return `rgb(${channels.join(" ")})`;
 }
 
-/** The panel (`element`), and `show(layer, unit)`, which turns it to a neuron. */
+/** The panel (`element`), and `show(layer, unit)`, which shows that neuron in it. */
 export async function neuronPanel(model, { http, open, announce }) {
   const { layers } = await http.get(`${addressOf(model, "neurons")}${query(model)}`);
   const layer = select({ name: "layer" }, layers.map(({ name }, k) => [name, layerTitle(k, layers.length)]));
@@ -263,10 +263,10 @@ function neuron({ weights, incoming, exciting, sentence }, open) {
   return [
     h("p", {}, sentence),
     weights && figure(weights.png, ["Its weights. ", weights.sentence], "Its weights"),
-    incoming && h("h3", {}, "The units before it that it listens to most"),
-    incoming && h("ul", { class: "inline" }, // a neuron further in has no picture: what it listens to are neurons
+    incoming && h("h3", {}, "Its largest weights, by unit of the layer before"),
+    incoming && h("ul", { class: "inline" }, // beyond the first layer, inputs are units and not pixels
       incoming.map(({ unit, weight }) => h("li", {}, `unit ${unit}: ${decimal(weight)}`))),
-    h("h3", {}, "The images that excite it most"),
+    h("h3", {}, "The images with its highest activations"),
     gallery(exciting, {
       words: ({ index, label, activation }) => `Image ${index}: ${label}, activation ${decimal(activation)}`,
       caption: ({ activation }) => decimal(activation),

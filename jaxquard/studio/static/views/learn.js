@@ -1,4 +1,4 @@
-// Learn: choose, start, watch. What is started here is an ordinary run, and runs of other terminals show up like it.
+// Learn: choose settings, start a training, watch it. It also shows trainings that were started in a terminal.
 
 import { attempt, clear, fault, h, labelled } from "../parts/dom.js";
 import { Form } from "../parts/form.js";
@@ -6,10 +6,10 @@ import { ACTIONS, Live } from "../parts/live.js";
 import { ACTIVE, chip } from "../parts/words.js";
 
 const WAITS = "It waits for the training before it.";
-const BEGINS = "Reads the data and compiles the network; the first epoch follows.";
-const PAUSED = "It was paused before it had begun.";
-const OVER = "It ended before it had begun, or its folder is gone.";
-const PAUSE = 250; // ms without a keystroke before the server is asked what it thinks of the settings
+const BEGINS = "It reads the data and compiles the network; then the first epoch starts.";
+const PAUSED = "It was paused before it started.";
+const OVER = "It ended before it started, or its folder is gone.";
+const PAUSE = 250; // ms without a keystroke before the server checks the settings
 
 export async function show(root, params, tools) {
   const page = new Page(root, tools, params[0]);
@@ -24,8 +24,8 @@ class Page {
     this.queue = new Queue((run) => this.pin(run), (run, what) => this.act(run, what));
     this.chooser = h("select", { id: "watched", onchange: () => this.pin(this.chooser.value) });
     this.command = h("code", { class: "command", id: "command", tabindex: "0" });
-    [this.doubt, this.error] = [fault(), fault()]; // on the settings as they stand, and why Start was refused
-    const once = (event) => event.detail > 1 && event.preventDefault(); // the second click of a double one
+    [this.doubt, this.error] = [fault(), fault()]; // what is wrong with the settings; why Start was refused
+    const once = (event) => event.detail > 1 && event.preventDefault(); // ignore the second click of a double click
     this.startButton = h("button", { class: "primary", onclick: once }, "Start training");
   }
 
@@ -57,11 +57,11 @@ class Page {
         this.command, this.doubt, this.error, this.startButton));
   }
 
-  /** Every job as the server lists it, and what was heard of them while it answered. */
+  /** Every job that the server lists, updated by the events that arrived during the request. */
   async fetchJobs() {
     const heard = (this.heard = new Map());
     const { jobs } = await this.http.get("/api/jobs");
-    if (heard !== this.heard) return; // asked again meanwhile
+    if (heard !== this.heard) return; // a newer request is running
     this.jobs = jobs;
     heard.forEach((job) => this.put(job));
   }
@@ -70,14 +70,14 @@ class Page {
     this.runs = (await this.http.get("/api/runs")).runs;
   }
 
-  /** What the server knows now: at the start of every connection. */
+  /** Loads everything from the server, at the start of every connection. */
   async again() {
     try {
       await Promise.all([this.fetchJobs(), this.fetchRuns()]);
       this.update();
       await this.live?.load();
     } catch (error) {
-      if (error.status !== 0) throw error; // 0: the server is away, which the shell says; asked again when it is back
+      if (error.status !== 0) throw error; // 0: no answer; app.js reports it and reconnects
     }
   }
 
@@ -95,7 +95,7 @@ class Page {
     this.update();
   }
 
-  /** A job in its place; one that is queued, once more perhaps, comes last. */
+  /** Replaces a job in the list or adds it; a queued one goes to the end. */
   put(job) {
     const known = this.jobs.findIndex((old) => old.job === job.job);
     const others = this.jobs.filter((old) => old.job !== job.job);
@@ -106,9 +106,9 @@ class Page {
     return this.jobs.some((job) => ACTIVE.includes(job.status));
   }
 
-  /** Which run is shown: the one that was asked for, else the one in training, else the one shown, else the newest. */
+  /** Chooses the run to show: the pinned one, else the one in training, else the one shown, else the newest. */
   update() {
-    if (!this.root.isConnected) return; // the reader went elsewhere meanwhile
+    if (!this.root.isConnected) return; // the reader opened another view
     const training = this.jobs.find((job) => job.status === "running");
     const run = this.pinned ?? training?.job ?? this.run ?? this.runs[0]?.run ?? null;
     this.run = run;
@@ -119,7 +119,7 @@ class Page {
     this.live?.jobIs(job);
   }
 
-  /** The list of runs to watch, built anew only where it is another one: it may be open. */
+  /** The list of runs to watch. It is rebuilt only if it changed, because it may be open. */
   offer(run) {
     const names = this.runs.map((other) => other.run);
     if (run !== null && !names.includes(run)) names.unshift(run);
@@ -130,9 +130,9 @@ class Page {
   }
 
   watch(run, job) {
-    const starting = job !== null && job.run === null; // no directory yet: data are read, programs compiled
+    const starting = job !== null && job.run === null; // no directory yet: it reads data and compiles
     const shown = starting ? JSON.stringify([job, this.busy]) : run;
-    if (shown === this.shown) return; // a button is not taken from under the finger
+    if (shown === this.shown) return; // the reader may be pressing a button
     this.shown = shown;
     this.leave();
     if (!starting && run !== null) this.live = new Live(run, this.tools, (what) => this.act(run, what));
@@ -142,7 +142,7 @@ class Page {
     this.live?.load();
   }
 
-  /** A job without a directory: it waits, reads data and compiles, or came to an end before there was one. */
+  /** A job without a directory: it waits, reads data and compiles, or ended early. */
   beginning({ job, status, error }) {
     const [words, actions] = unbegun(status, this.busy);
     const place = fault();
@@ -166,28 +166,28 @@ class Page {
 
   async start(event) {
     event.preventDefault();
-    if (this.starting) return; // a second click before the first has its answer
+    if (this.starting) return; // the first click has no answer yet
     this.starting = true;
     this.error.textContent = "";
     const { busy } = this;
     const job = await this.http.post("/api/jobs", this.form.chosen).catch((error) => ({ refusal: error }));
     this.starting = false;
-    if (!this.root.isConnected) return; // the reader went elsewhere meanwhile
+    if (!this.root.isConnected) return; // the reader opened another view
     if (job.refusal) return void this.refuse(job.refusal, this.error)?.focus();
     this.pinned = busy ? null : job.job;
-    if (this.jobs.some((other) => other.job === job.job)) this.update(); // an event was faster, and knows more
+    if (this.jobs.some((other) => other.job === job.job)) this.update(); // an event came first and is newer
     else this.jobIs(job);
     this.panel.scrollIntoView({ block: "nearest" }); // on a small screen it is far below the form
     this.tools.announce(busy ? WAITS : BEGINS);
   }
 
-  /** `what`: pause, continue, one-epoch, stop or resume. A job has its run's name. */
+  /** `what`: pause, continue, one-epoch, stop or resume. A job's name is its run's name. */
   act(run, what) {
     if (what === "resume") return this.http.post("/api/jobs/resume", { run });
     return this.http.post(`/api/jobs/${encodeURIComponent(run)}/${what}`);
   }
 
-  /** What is wrong, beside the field that it is about (and that is returned), else in `place`. */
+  /** Shows an error beside the field that it names and returns the field; shows it in `place` if it names none. */
   refuse(error, place) {
     const field = error.details?.setting && this.form.refuse(error.details.setting, error.message);
     if (!field) place.textContent = error.message;
@@ -199,11 +199,11 @@ class Page {
     this.timer = setTimeout(() => this.check(), PAUSE);
   }
 
-  /** The command line of the form as it stands, or what is wrong with it. */
+  /** Shows the command line for the form's settings, or what is wrong with them. */
   async check() {
     const turn = ++this.asked;
     const answer = await this.http.post("/api/settings/check", this.form.chosen).catch((error) => ({ error }));
-    if (turn !== this.asked) return; // the form says something else by now
+    if (turn !== this.asked) return; // the form has changed
     [this.command, this.doubt].forEach((place) => clear(place));
     if (answer.error) return void this.refuse(answer.error, this.doubt);
     this.form.refuse(null, "");
@@ -215,7 +215,7 @@ class Page {
     try {
       await navigator.clipboard.writeText(this.command.textContent.trim());
       this.tools.announce("Copied.");
-    } catch { // over plain HTTP to another machine there is no clipboard, and a browser may refuse it
+    } catch { // a browser may refuse the clipboard; over plain HTTP to another machine it has none
       this.tools.announce("Selected: press Ctrl-C.");
     }
   }
@@ -227,7 +227,7 @@ class Page {
   }
 }
 
-/** What there is to say of a job without a directory, and what can be done. */
+/** The sentence for a job without a directory, and the actions it allows. */
 function unbegun(status, busy) {
   if (status === "queued") return [busy ? WAITS : BEGINS, ["stop"]];
   if (status === "running") return [BEGINS, ["stop"]];
@@ -237,8 +237,8 @@ function unbegun(status, busy) {
 
 function empty() {
   return h("section", { class: "card" }, h("h2", {}, "Nothing trained yet"),
-    h("p", {}, "Press “Start training”: the first curve is there in a few seconds."),
-    h("p", { class: "muted" }, "What is trained in another terminal shows up here as well."));
+    h("p", {}, "Press “Start training”: the first curve appears in a few seconds."),
+    h("p", { class: "muted" }, "Trainings started in a terminal appear here, too."));
 }
 
 const OPEN = new Set(["queued", "running", "pausing", "paused", "stopping", "failed"]);
@@ -256,7 +256,7 @@ export class Queue {
   show(jobs, watched) {
     const open = jobs.filter((job) => job.job !== watched && OPEN.has(job.status));
     const said = JSON.stringify(open);
-    if (said === this.said) return; // a button is not taken from under the finger
+    if (said === this.said) return; // the reader may be pressing a button
     this.said = said;
     const held = this.list.contains(document.activeElement) && document.activeElement.id;
     this.element.hidden = open.length === 0;

@@ -1,4 +1,4 @@
-// Lessons: claims put to the test. The list with its verdicts, and each lesson's page to read.
+// Lessons: the list with its verdicts, and each lesson's page.
 
 import { draw, erase } from "../parts/chart.js";
 import { h, scrolling } from "../parts/dom.js";
@@ -9,8 +9,8 @@ const VERDICTS = {
   "does not hold": ["bad", "it does not hold"],
   "cannot tell": ["warm", "cannot tell"],
 };
-const WHAT = "Each puts a claim about training networks to the test, over several seeds, by a rule fixed before the run.";
-const CHARTS_AFTER = "What came out"; // the heading that the charts belong under
+const WHAT = "Each lesson tests a claim about training networks, with several seeds and a rule fixed before the run.";
+const CHARTS_AFTER = "What came out"; // the heading above the charts
 
 export async function show(root, [name], { http }) {
   if (name === undefined) return list(root, await http.get("/api/lessons"));
@@ -39,7 +39,7 @@ function verdictChip(verdict) {
 }
 
 function page(root, { question, verdict, html, charts }) {
-  const { body } = new DOMParser().parseFromString(html, "text/html"); // the server lets no markup of a text through
+  const { body } = new DOMParser().parseFromString(html, "text/html"); // the server escapes HTML in the text
   body.querySelectorAll("table").forEach((table) => table.replaceWith(scrolling("Table", table.cloneNode(true))));
   const places = charts.map(() => h("div"));
   const heading = [...body.children].find(({ textContent }) => textContent === CHARTS_AFTER);

@@ -1,4 +1,4 @@
-// Mistakes: which classes are taken for which, whether confidence can be believed, and what a disturbance does.
+// Mistakes: which classes the network confuses, whether its confidence is right, and what noise and shifts do.
 
 import { draw, erase } from "../parts/chart.js";
 import { field, fill, h } from "../parts/dom.js";
@@ -15,15 +15,15 @@ export async function show(root, [name], { http, go, again }) {
   const { model } = found;
   const part = partPanel(found, again);
   const charts = [h("div"), h("div"), h("div")];
-  const judged = h("div", { class: "view" });
-  root.append(modelChoice(models, model, (chosen) => go(link("mistakes", chosen))), part.element, judged);
-  await fill(judged, async () => {
+  const evaluation = h("div", { class: "view" });
+  root.append(modelChoice(models, model, (chosen) => go(link("mistakes", chosen))), part.element, evaluation);
+  await fill(evaluation, async () => {
     const summary = await http.get(`${address(model, "summary")}${query(model)}`);
     part.say(summary.said);
     summary.charts.forEach((chart, i) => draw(charts[i], chart)); // calibration, abstention
     return [
       confusion(model, summary, http),
-      h("div", { class: "grid" }, section("Can its confidence be believed?", charts[0]), abstention(summary, charts[1])),
+      h("div", { class: "grid" }, section("Is its confidence right?", charts[0]), abstention(summary, charts[1])),
       robustness(model, charts[2], http),
     ];
   });
@@ -33,15 +33,15 @@ export async function show(root, [name], { http, go, again }) {
 function confusion(model, summary, http) {
   const { accuracy, said, loss } = summary;
   const images = h("div", { class: "cell-images", tabindex: -1 });
-  images.append(h("p", { class: "muted" }, "Choose a cell: its images appear here."));
+  images.append(h("p", { class: "muted" }, "Choose a cell to see its images."));
   const open = async (truth, predicted, total) => {
     await fill(images, () => cellImages(model, truth, predicted, total, http));
     images.focus();
   };
   return section(
-    "What is taken for what",
-    h("p", {}, `${percent(accuracy)} are recognised, of ${said} The mean loss is ${decimal(loss)}.`),
-    h("p", { class: "muted" }, "A row is a true class, a column what the network said."),
+    "Confusion matrix",
+    h("p", {}, `Accuracy: ${percent(accuracy)} of ${said} Mean loss: ${decimal(loss)}.`),
+    h("p", { class: "muted" }, "Rows: the true class. Columns: the predicted class."),
     h("div", { class: "row top-aligned" }, confusionTable(summary, open), images),
   );
 }
@@ -51,25 +51,25 @@ async function cellImages(model, truth, predicted, total, http) {
   const { images } = await http.get(`${address(model, "images")}${asked}`);
   const title = truth === predicted ? `${truth}, recognised` : `${truth}, taken for ${predicted}`;
   return [
-    h("h3", {}, `${title}: ${count(total)}`, total > SHOWN && `, of which the ${SHOWN} it is surest of`),
+    h("h3", {}, `${title}: ${count(total)}`, total > SHOWN && `; shown: the ${SHOWN} with the highest confidence`),
     gallery(images, { words: verdict, href: ({ index }) => link("inside", model, index) }),
   ];
 }
 
-/** What is gained and what is lost when the network may decline to answer. */
+/** How many answers, and how many right ones, are left if the network may decline to answer. */
 function abstention({ abstention: trade, n }, place) {
-  const told = h("output", { class: "told" });
-  const tell = () => {
+  const result = h("output", { class: "answer" });
+  const update = () => {
     const { threshold, coverage, accuracy } = trade[slider.valueAsNumber];
-    const answers = `Asked to be at least ${percent(threshold)} sure, it answers ${percent(coverage)} of the images`;
+    const answers = `With a confidence of at least ${percent(threshold)} it answers ${percent(coverage)} of the images`;
     const right = accuracy === null ? "" : `; ${percent(accuracy)} of these answers are right`;
-    told.textContent = `${answers}${right}. ${count(n * (1 - coverage))} images are left to someone else.`;
+    result.textContent = `${answers}${right}. ${count(n * (1 - coverage))} images have no answer.`;
     slider.setAttribute("aria-valuetext", percent(threshold));
   };
-  const slider = h("input", { type: "range", min: 0, max: trade.length - 1, oninput: tell });
+  const slider = h("input", { type: "range", min: 0, max: trade.length - 1, oninput: update });
   slider.value = Math.floor(0.9 * trade.length);
-  tell();
-  return section("What if it may decline to answer?", field("How sure it must be to answer", slider), told, place);
+  update();
+  return section("What if it may decline to answer?", field("Confidence it needs to answer", slider), result, place);
 }
 
 function robustness(model, chart, http) {
@@ -85,8 +85,8 @@ function robustness(model, chart, http) {
     return h("label", { class: "option" }, h("input", button), kind);
   });
   load(DISTURBANCES[0]);
-  const kinds = h("fieldset", { class: "row" }, h("legend", {}, "More and more"), choices);
-  return section("What does a disturbance do?", kinds, place);
+  const kinds = h("fieldset", { class: "row" }, h("legend", {}, "Increasing"), choices);
+  return section("How well does it withstand disturbance?", kinds, place);
 }
 
 function section(title, ...parts) {
@@ -133,6 +133,6 @@ function cell(count, row, truth, predicted, open) {
   const named = { "aria-label": words, title: words };
   const button = h("button", { type: "button", class: kind, tabindex: -1, ...named, onclick }, count);
   const total = row.reduce((sum, one) => sum + one, 0);
-  button.style.setProperty("--share", Math.sqrt(count / Math.max(1, total))); // the root brings rare mistakes out
+  button.style.setProperty("--share", Math.sqrt(count / Math.max(1, total))); // the root makes rare mistakes visible
   return button;
 }
