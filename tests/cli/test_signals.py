@@ -11,6 +11,8 @@ from collections.abc import Iterator
 
 import pytest
 
+pytestmark = pytest.mark.posix
+
 COMMAND = """
 import signal
 signal.signal(signal.SIGHUP, signal.SIG_DFL)
@@ -38,7 +40,7 @@ def start(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[s
 LONG = ["--hidden", "5", "--batch-size", "2", "--epochs", "1000000", "--learning-rate", "0.001", "--name", "x"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", None)])
 def test_a_signal_saves_a_checkpoint_and_stops(npz, tmp_path, number):
     with start("train", "--dataset", npz, *LONG) as process:
         assert process.stderr is not None
