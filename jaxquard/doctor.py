@@ -1,8 +1,8 @@
-"""Is this installation fit to be believed? Checks, each with what to do about it.
+"""Checks of the installation, each with a remedy.
 
-A wrong library does not always crash. jaxlib 0.10.2 computes some reductions wrongly and says nothing, and the networks
-trained on it look merely a little worse; so the doctor computes things whose answers are known, and compares every bit.
-Nothing here raises, downloads or changes anything: a check that cannot be made is a check that failed, by name.
+A wrong library does not always crash. jaxlib 0.10.2 computes some reductions wrongly without an error, and networks
+trained with it are only a little worse. So these checks compute known results and compare every bit. They never raise,
+download or change anything; a check that cannot run counts as failed.
 """
 
 import importlib.util
@@ -24,7 +24,7 @@ from jaxquard.files import existing, is_writable
 from jaxquard.installed import how_to_add, how_to_renew_jax
 
 OLDEST_PYTHON = (3, 11)
-WRONG_JAXLIB = {  # release -> what is wrong with it
+WRONG_JAXLIB = {  # release -> its faults
     "0.10.2": "computes some reductions wrongly (jax-ml/jax#39103) and crashes on others (#39257, #40412)",
     "0.11.0": "computes some reductions wrongly (jax-ml/jax#39741) and crashes or hangs on others (#39257)",
 }
@@ -33,14 +33,14 @@ EXTRAS = {  # extra of pyproject.toml -> the modules that it brings
     "heif": ("pillow_heif",),
     "studio": ("starlette", "uvicorn"),
 }
-REPEATS = 200  # of one sum: enough to notice a fault in a call of fifty, in less than half a second
+REPEATS = 200  # of one sum: enough to detect a fault in one call of fifty, within half a second
 ENOUGH = 10**9  # bytes, of memory and of disk
 VISUAL_C = "install Microsoft's Visual C++ Redistributable (https://aka.ms/vs/17/release/vc_redist.x64.exe)"
 
 
 @dataclass(frozen=True)
 class Check:
-    """What was looked at and what was found. `ok` is None for a warning; `remedy` says what to do, if anything."""
+    """A check and its result. `ok` is None for a warning; `remedy` says what to do, if anything."""
 
     name: str
     ok: bool | None
@@ -49,7 +49,7 @@ class Check:
 
 
 def run_checks(data_dir: Path | None, runs: Path) -> list[Check]:
-    """Every check, in the order in which one would mend things. Never raises. Takes about three seconds."""
+    """Run every check, in the order in which faults should be mended. Never raises. Takes about three seconds."""
     groups: dict[str, Callable[[], Iterator[Check]]] = {
         "Python": check_python,
         "JAX": check_jax,
@@ -66,7 +66,7 @@ def run_checks(data_dir: Path | None, runs: Path) -> list[Check]:
 
 
 def healthy(checks: list[Check]) -> bool:
-    """Whether nothing failed; warnings are allowed."""
+    """Whether no check failed; warnings are allowed."""
     return all(check.ok is not False for check in checks)
 
 
@@ -78,36 +78,36 @@ def as_json(checks: list[Check]) -> dict:
 def _attempt(name: str, group: Callable[[], Iterator[Check]]) -> list[Check]:
     try:
         return list(group())
-    except Exception as fault:  # a doctor that falls ill at the sight of the patient helps nobody
-        told = ": ".join(filter(None, ["could not be checked", type(fault).__name__, " ".join(str(fault).split())]))
-        asked = os.environ.get("JAX_PLATFORMS") or "cpu"  # empty: whatever there is
+    except Exception as fault:
+        detail = ": ".join(filter(None, ["could not be checked", type(fault).__name__, " ".join(str(fault).split())]))
+        asked = os.environ.get("JAX_PLATFORMS") or "cpu"  # empty: any
         remedy = VISUAL_C if "DLL load failed" in str(fault) else how_to_renew_jax()
         if asked != "cpu":
             remedy = f"unset JAX_PLATFORMS, which asks for {asked}; or {remedy}"
-        return [Check(name, False, told[:300], remedy)]
+        return [Check(name, False, detail[:300], remedy)]
 
 
 def check_python() -> Iterator[Check]:
-    """Python itself."""
+    """The version of Python."""
     found, oldest = ".".join(map(str, sys.version_info[:3])), ".".join(map(str, OLDEST_PYTHON))
     ok = sys.version_info >= OLDEST_PYTHON
     yield Check("Python", ok, f"{found} at {sys.executable}", None if ok else f"install Python {oldest} or newer")
 
 
 def check_jax() -> Iterator[Check]:
-    """jax and jaxlib: present, not known to be wrong, and released together."""
+    """jax and jaxlib: installed, without known faults, and of the same version."""
     jax, jaxlib = version("jax"), version("jaxlib")
     versions = f"jax {jax}, jaxlib {jaxlib}"
     if fault := WRONG_JAXLIB.get(jaxlib):
         yield Check("JAX", False, f"{versions}: this jaxlib {fault}", how_to_renew_jax())
     elif jax.split(".")[:3] != jaxlib.split(".")[:3]:
-        yield Check("JAX", None, f"{versions}: not released together", how_to_renew_jax())
+        yield Check("JAX", None, f"{versions}: their versions differ", how_to_renew_jax())
     else:
         yield Check("JAX", True, versions)
 
 
 def check_devices() -> Iterator[Check]:
-    """What JAX computes on, and whether the machine has something faster that JAX does not see."""
+    """The devices that JAX uses, and accelerators that it does not see."""
     import jax
 
     devices = jax.devices()
@@ -116,14 +116,14 @@ def check_devices() -> Iterator[Check]:
     if unseen is None:
         yield Check("devices", True, found)
     elif os.environ.get("JAX_PLATFORMS", "").split(",")[0] == "cpu":
-        yield Check("devices", None, f"{found}; {unseen} is left alone", "unset JAX_PLATFORMS to use it")
+        yield Check("devices", None, f"{found}; {unseen} is not used", "unset JAX_PLATFORMS to use it")
     else:
         remedy = "install JAX for it as https://docs.jax.dev/en/latest/installation.html says"
         yield Check("devices", None, f"{found}; JAX does not see {unseen}", remedy)
 
 
 def _accelerator() -> str | None:
-    """The accelerator that the operating system shows, if any. Apple's is not one that JAX can be expected to see."""
+    """The accelerator that the operating system shows, if any. Apple's are not counted: JAX may not support them."""
     if any(Path("/dev").glob("nvidia[0-9]*")) or _runs("nvidia-smi", "-L"):
         return "an NVIDIA GPU"
     if Path("/dev/kfd").exists():
@@ -132,7 +132,7 @@ def _accelerator() -> str | None:
 
 
 def _runs(*command: str) -> bool:
-    """Whether the command exists, succeeds and says something."""
+    """Whether the command exists, succeeds and prints something."""
     try:
         done = subprocess.run(command, capture_output=True, timeout=5, check=True)
     except (OSError, subprocess.SubprocessError):
@@ -141,7 +141,7 @@ def _runs(*command: str) -> bool:
 
 
 def check_arithmetic() -> Iterator[Check]:
-    """Known answers, compared bit for bit on the device that training would use."""
+    """Known results, compared bit for bit on the device that training uses."""
     import jax
 
     if jax.numpy.zeros(()).dtype != np.float32:
@@ -155,11 +155,11 @@ def check_arithmetic() -> Iterator[Check]:
         remedy = f"trust no result of this JAX; {how_to_renew_jax()}"
         yield Check("arithmetic", False, "; ".join(wrong), remedy)
     else:
-        yield Check("arithmetic", True, "every known answer is right")
+        yield Check("arithmetic", True, "every known result is right")
 
 
 def _answers() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
-    """(name, computed, right). Each right answer is exact in float32, so that no tolerance can hide a fault."""
+    """(name, computed, right). Each right result is exact in float32, so no tolerance is needed."""
     import jax
     import jax.numpy as jnp
 
@@ -174,7 +174,7 @@ def _answers() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
 
     yield "a matrix product", np.asarray(jax.jit(jnp.matmul)(x, w)), exact
     yield "a sum", np.asarray(jax.jit(jnp.sum)(x)), np.asarray(integers[:64].sum())
-    for shape in ((4, 512, 512), (8, 512, 256)):  # jax-ml/jax#39741: threads race, and a call in fifty or so is wrong
+    for shape in ((4, 512, 512), (8, 512, 256)):  # jax-ml/jax#39741: threads race, and about one call in fifty is wrong
         total = jax.jit(lambda column, shape=shape: jnp.sum(jnp.broadcast_to(column, shape)))
         sums = jax.device_get([total(np.ones((512, 1), np.float32)) for _ in range(REPEATS)])
         yield f"the same sum, {REPEATS} times", np.asarray(sums), np.full(REPEATS, math.prod(shape))
@@ -184,12 +184,12 @@ def _answers() -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     key = jax.random.key(0, impl="threefry2x32")
     order = jax.random.permutation(key, 10_000)
     yield "a sorted permutation", np.asarray(jnp.sort(order)), np.arange(10_000)
-    # Random123 publishes 6b200159 99ba4efe as the answer for counter 0, key 0; JAX hands out their exclusive or.
+    # Random123 publishes 6b200159 99ba4efe for counter 0, key 0; JAX returns their exclusive or.
     yield "random bits", np.asarray(jax.random.bits(key)), np.asarray(0x6B200159 ^ 0x99BA4EFE)
 
 
 def _difference(name: str, computed: np.ndarray, right: np.ndarray) -> str:
-    """'NAME: COMPUTED where RIGHT is right', for the first place where they differ."""
+    """`NAME: COMPUTED where RIGHT is right`, for the first difference."""
     if computed.shape != right.shape:
         return f"{name}: shape {computed.shape} where {right.shape} is right"
     first = np.unravel_index(np.argmax(computed != right), right.shape)
@@ -197,7 +197,7 @@ def _difference(name: str, computed: np.ndarray, right: np.ndarray) -> str:
 
 
 def check_compilation_cache() -> Iterator[Check]:
-    """Where compiled programs are kept between starts, if anywhere."""
+    """The cache of compiled programs, if any."""
     import jax
 
     chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
@@ -214,7 +214,7 @@ def check_compilation_cache() -> Iterator[Check]:
 
 
 def check_data(data_dir: Path | None = None) -> Iterator[Check]:
-    """Every data set in the cache, verified by SHA-256; Fashion-MNIST is missed when it is not there."""
+    """Every data set in the cache, verified by SHA-256, and a note if Fashion-MNIST is missing."""
     from jaxquard.data import status
 
     for data_set in status(data_dir):
@@ -222,25 +222,25 @@ def check_data(data_dir: Path | None = None) -> Iterator[Check]:
         if data_set.state == "ready":
             yield Check(name, True, f"{_size(data_set.size)} in {data_set.folder}, verified")
         elif data_set.state == "damaged":
-            yield Check(name, False, data_set.detail, f"remove {data_set.folder}: it is fetched anew when next needed")
+            yield Check(name, False, data_set.detail, f"remove {data_set.folder}: it is fetched again when next needed")
         elif data_set.name == "fashion-mnist":
             yield Check(name, None, f"not in {data_set.folder} yet", "none needed: the first training fetches it")
 
 
 def check_data_folder(data_dir: Path | None = None) -> Iterator[Check]:
-    """Whether data sets can be kept."""
+    """Whether the folder of data sets is writable."""
     from jaxquard.data.cache import home
 
     folder = home(data_dir)
     if is_writable(folder):
         yield Check("data folder", True, f"{folder} can be written")
     else:
-        remedy = "choose another with --data-dir or JAXQUARD_DATA (what is there already can still be read)"
+        remedy = "choose another with --data-dir or JAXQUARD_DATA (data already there can still be read)"
         yield Check("data folder", None, f"{folder} cannot be written", remedy)
 
 
 def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
-    """Free disk for data sets and for runs."""
+    """Free disk space for data sets and for runs, and whether runs can be written and locked."""
     from jaxquard.data.cache import home
     from jaxquard.runs.lock import check_locks
 
@@ -259,10 +259,10 @@ def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
 
 
 def check_memory() -> Iterator[Check]:
-    """Memory that is free, within what the container allows."""
+    """Free memory, within the limit of the container."""
     free = _available_memory()
     if free is None:
-        yield Check("memory", True, "this system does not say how much is free")
+        yield Check("memory", True, "this system does not report free memory")
     else:
         ok = free >= ENOUGH
         remedy = None if ok else f"close programs until {_size(ENOUGH)} are free"
@@ -270,7 +270,7 @@ def check_memory() -> Iterator[Check]:
 
 
 def _available_memory(root: Path = Path("/")) -> int | None:
-    """Bytes: Linux's MemAvailable, or what is left of the container's own limit (cgroup v2) if that is less."""
+    """Bytes: Linux's MemAvailable, or the rest of the container's limit (cgroup v2) if that is less."""
     meminfo, group = root / "proc/meminfo", root / "sys/fs/cgroup"
     if not meminfo.exists():
         return None
@@ -295,7 +295,7 @@ def _available_memory(root: Path = Path("/")) -> int | None:
 
 
 def check_extras() -> Iterator[Check]:
-    """The optional parts."""
+    """The optional dependencies."""
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
         if missing:
@@ -306,5 +306,5 @@ def check_extras() -> Iterator[Check]:
 
 
 def _size(count: int) -> str:
-    """Bytes for people: 12 MB, 3.4 GB."""
+    """Bytes as text: 12 MB, 3.4 GB."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -98,7 +98,7 @@ def test_the_wrong_releases_and_the_extras_are_those_of_pyproject():
 
 
 def test_every_known_answer_is_right_here():
-    assert only(doctor.check_arithmetic()) == Check("arithmetic", True, "every known answer is right")
+    assert only(doctor.check_arithmetic()) == Check("arithmetic", True, "every known result is right")
 
 
 def test_double_precision_is_no_wrong_answer():

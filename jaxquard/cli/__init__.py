@@ -1,6 +1,6 @@
-"""The command line: verbs over `jaxquard.api`, results to stdout, everything else to stderr, errors in one line.
+"""The command line: verbs over `jaxquard.api`, with results on stdout, everything else on stderr, errors in one line.
 
-Whatever needs JAX is imported where it is used, so that `--help` stays instant.
+Modules that need JAX are imported where they are used, so that `--help` is fast.
 """
 
 import os
@@ -29,8 +29,8 @@ def _version() -> str:
 app = App(
     name="jaxquard",
     help="Train real networks on small images in seconds, look inside, and put them to the test.",
-    version=_version,  # asked for when needed, which is slow
-    help_format="plaintext",  # reading Markdown would take a fifth of the time in which --help must be there
+    version=_version,  # a function, because it is slow
+    help_format="plaintext",  # Markdown is slow to parse
     default_parameter=Parameter(
         converter=from_text,
         negative_iterable=(),
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Run a verb; every error becomes one line on stderr and its exit code."""
     make_usable()
     if os.environ.get("COLUMNS", "1").strip("0") == "":
-        del os.environ["COLUMNS"]  # a width of 0 is none
+        del os.environ["COLUMNS"]  # a width of 0 means unknown
     for number in SIGNALS:
         signal.signal(number, leave)
     try:
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> None:
         _fail(str(error), 2)
     except JaxquardError as error:
         _fail(str(error), error.exit_code)
-    except BrokenPipeError:  # the reader of our output has gone: nobody to tell
+    except BrokenPipeError:  # the reader of the output has gone
         silence(sys.stdout)
         sys.exit(1)
     except OSError as error:
@@ -75,12 +75,12 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:
         if os.environ.get("JAXQUARD_DEBUG"):
             raise
-        told = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
-        _fail(f"{told} (jaxquard doctor may know why, JAXQUARD_DEBUG=1 shows where)", 1)
+        line = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
+        _fail(f"{line} (jaxquard doctor may find the cause; JAXQUARD_DEBUG=1 shows the traceback)", 1)
 
 
 def _unknown_option(error: cyclopts.UnknownOptionError) -> str:
-    """What was given, and the option that was probably meant."""
+    """The error for an unknown option, with the option that was probably meant."""
     given = (error.token.keyword or error.token.value).partition("=")[0]
     names = (name for argument in error.argument_collection for name in argument.names)
     options = {name.removeprefix("--").replace("-", "_"): name for name in names if name.startswith("--")}

@@ -1,4 +1,4 @@
-"""What a person sees in a terminal: progress on stderr, small tables on stdout. Decides nothing, computes nothing."""
+"""The terminal output: progress on stderr, small tables on stdout."""
 
 import os
 import sys
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
 
 def figure(value: Any, *, percent: bool = False, swept: bool = False) -> str:
-    """A number, a Figure or its values for people: `87.03 %`; `87.03 ± 0.21 %` over several networks; in a sweep
-    `80.90 … 86.41 %`, the least and the greatest.
+    """A number, a Figure or its values as text: `87.03 %`; `87.03 ± 0.21 %` for several networks; in a sweep
+    `80.90 … 86.41 %`, the lowest and the highest.
     """
     if not isinstance(value, Figure):
         value = Figure(tuple(value) if isinstance(value, list) else (value,))
@@ -51,7 +51,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> None:
-    """A table on stdout; columns but the first and those of `words` are set to the right. No names, no header."""
+    """A table on stdout. Columns are right-aligned, except the first and those in `words`. Without names, no header."""
     grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold", show_header=any(columns))
     for number, column in enumerate(columns):
         grid.add_column(Text(column), justify="left" if number == 0 or column in words else "right", overflow="fold")
@@ -61,18 +61,18 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Seque
 
 
 def stdout() -> Console:
-    """The console for results; colours only on a terminal, and not under NO_COLOR. Never cuts lines short in a pipe."""
+    """The console for results: colours only on a terminal and without NO_COLOR; long lines are not cut in a pipe."""
     return Console(highlight=False, soft_wrap=False, width=None if sys.stdout.isatty() else 160)
 
 
 class LiveLine:
-    """One line on a terminal, overwritten at most five times a second. Elsewhere nothing is shown."""
+    """One line on a terminal, overwritten at most five times a second. Nothing if stderr is not a terminal."""
 
     def __init__(self, first: float = 0.0) -> None:
-        self.due, self.begun = first, False  # `first`: no line before this time
+        self.due, self.begun = first, False  # `first`: the earliest time of a line
 
     def show(self, text: str, *, last: bool) -> None:
-        """The line as it is now; the `last` one stays."""
+        """Show a new text; the `last` one stays."""
         if sys.stderr.isatty() and (time.monotonic() > self.due or (last and self.begun)):
             self.due, self.begun = time.monotonic() + 0.2, not last
             with telling():
@@ -80,7 +80,7 @@ class LiveLine:
 
 
 def fetching() -> Callable[[str, int, int | None], None]:
-    """Shows downloads: gets a file's name, the bytes received and all of them."""
+    """A function that shows downloads, called with a file's name, the bytes received and the bytes in total."""
     line = LiveLine()
 
     def show(file: str, received: int, total: int | None) -> None:
@@ -91,13 +91,13 @@ def fetching() -> Callable[[str, int, int | None], None]:
 
 
 def reading() -> Callable[[int, int], None]:
-    """Shows how many pictures are read, if that takes longer than a moment."""
+    """A function that shows how many pictures are read, if that takes longer than 0.2 s."""
     line = LiveLine(first=time.monotonic() + 0.2)
     return lambda read, total: line.show(f"{read:,} of {total:,} pictures", last=read == total)
 
 
 class TrainingDisplay:
-    """Follows one training: a live bar on a terminal, one plain line an epoch elsewhere."""
+    """Shows one training: a live bar on a terminal, one line for each epoch elsewhere."""
 
     def __init__(self, *, quiet: bool = False) -> None:
         self.quiet = quiet
@@ -121,7 +121,7 @@ class TrainingDisplay:
             say("")
 
     def line(self, text: str) -> None:
-        """A line that stays, above the bar where there is one."""
+        """A line that stays, above the bar if there is one."""
         if self.bar:
             with telling():
                 self.bar.console.print(text, highlight=False, markup=False)
@@ -129,9 +129,9 @@ class TrainingDisplay:
             say(text)
 
     def asking(self, teacher: str, done: int, total: int) -> None:
-        """A teacher is asked about all images, which takes a while: `done` of `total` answers are there."""
+        """Progress of a teacher: `done` of `total` outputs are computed."""
         if not done:
-            self.line(f"asking the teacher, {teacher}: {total:,} answers")
+            self.line(f"teacher {teacher}: computing {total:,} outputs")
         if self.bar:
             if self.task is None:
                 self.task = self.bar.add_task("teacher", total=total)
@@ -141,9 +141,9 @@ class TrainingDisplay:
                 self.task = None
 
     def begin(self, run: "Run", parameters: int, first_step: int, total_steps: int) -> None:
-        """The run has a directory now."""
+        """The run was made or loaded."""
         self.config = run.config
-        if first_step:  # what the epoch took before the run was resumed
+        if first_step:  # the epoch's time before the run was resumed
             from jaxquard.runs.checkpoint import seconds_into_epoch
 
             self.seconds = seconds_into_epoch(run.checkpoints)
@@ -152,7 +152,7 @@ class TrainingDisplay:
             self.task = self.bar.add_task("compiling", total=total_steps, completed=first_step)
 
     def event(self, event: "Event") -> None:
-        """Something happened."""
+        """Show an event of the training."""
         if self.bar and self.task is not None:
             epochs = self.config.epochs
             description = f"epoch {min(event.epoch + 1, epochs)}/{epochs}"
@@ -164,9 +164,7 @@ class TrainingDisplay:
             case "epoch":
                 self.line(self.epoch_line(event.epoch, record))
                 self.seconds = 0.0
-            case "diverged" if (
-                len(self.config.networks()) > 1
-            ):  # of one network, the error that ends the training says it
+            case "diverged" if len(self.config.networks()) > 1:  # for one network the final error says this
                 for network, step in zip(record["networks"], record["steps"], strict=True):
                     self.line(f"network {network}: {record['quantity']} not finite at step {step}")
             case "stopped":
@@ -174,7 +172,7 @@ class TrainingDisplay:
                 self.line(f"stopped early: the validation loss was best after epoch {best}")
 
     def epoch_line(self, epoch: int, record: dict[str, Any]) -> str:
-        """`epoch  3/20   loss 0.4611   accuracy 83.60 %   validation 84.10 %   0.29 s`, the seconds spent stepping."""
+        """`epoch  3/20   loss 0.4611   accuracy 83.60 %   validation 84.10 %   0.29 s`; seconds of training steps."""
 
         parts = [f"epoch {epoch:{len(str(self.config.epochs))}}/{self.config.epochs}"]
         for word, name in (("loss", "train_loss"), ("accuracy", "train_accuracy"), ("validation", "val_accuracy")):
@@ -186,14 +184,14 @@ class TrainingDisplay:
 
 
 def training_table(result: "TrainResult", total_seconds: float, *, best: str = "", where: Sequence[str] = ()) -> None:
-    """How a training ended, and what to type next, with the options that say `where` the data are. Figures of a sweep
-    have no common mean: its ranking shows them, and `best` is the network that came first in it.
+    """The result of a training and the next command, with the options `where` the data are. For a sweep, `best` is its
+    best network; its ranking has the results.
     """
     seconds, run = result.seconds, result.run.id
-    judged = best if best.startswith(f"{run}@") else run
-    following = ("train", "--resume", run) if result.test_loss is None else ("evaluate", judged)
+    selected = best if best.startswith(f"{run}@") else run
+    following = ("train", "--resume", run) if result.test_loss is None else ("evaluate", selected)
     data = "data and teacher" if result.run.config.teacher else "data"
-    parts = f"{seconds.train:.1f} stepping, {seconds.compile:.1f} compiling, {seconds.data:.1f} {data}"
+    parts = f"{seconds.train:.1f} training, {seconds.compile:.1f} compiling, {seconds.data:.1f} {data}"
     figures = [
         ("training loss", figure(result.train_loss)),
         ("test loss", figure(result.test_loss)),
@@ -208,13 +206,13 @@ def training_table(result: "TrainResult", total_seconds: float, *, best: str = "
         ("next", result.run.command(*following, *where)),
     ]
     if result.already_finished:
-        print(f"{run} had already finished: nothing was trained, and these are its figures")
+        print(f"{run} had already finished: nothing was trained; these are its results")
     for name, value in rows:
         print(f"{name:15}{value}")
 
 
 def ranking_table(rows: Sequence[dict[str, Any]], verdict: str) -> None:
-    """A sweep, best first, with the spread over seeds; and whether the win is one."""
+    """A sweep's settings, best first, with the spread over seeds, and the verdict."""
     settings = list(rows[0]["settings"])
     shown = [
         (
@@ -230,7 +228,7 @@ def ranking_table(rows: Sequence[dict[str, Any]], verdict: str) -> None:
 
 
 def evaluation_tables(found: "Evaluations") -> None:
-    """How good a model is; of a run's several networks together, then each in a line."""
+    """The accuracy of a model; for several networks the mean, then a line for each."""
     from jaxquard.runs.models import after
 
     models, run = found.models, found.models[0].run
@@ -242,7 +240,7 @@ def evaluation_tables(found: "Evaluations") -> None:
     print(f"accuracy {accuracy}   loss {figure(found.loss, swept=swept)}   calibration error {error}\n")
     if len(found) > 1:
         _networks_table(found)
-        print(f"\nfor its classes and mistakes name one network, such as {models[0].name}")
+        print(f"\nfor classes and mistakes, name one network, such as {models[0].name}")
     else:
         _classes_table(found)
 
@@ -260,7 +258,7 @@ def _networks_table(found: "Evaluations") -> None:
 
 
 def _classes_table(found: "Evaluations") -> None:
-    """Each class with its precision, recall and usual confusion; the most confident mistakes."""
+    """Precision, recall and most frequent confusion of each class; the most confident mistakes."""
     (one,), names, rows = found, found.dataset.class_names, []
     for name, *shares, (guess, count) in zip(names, one.precision, one.recall, _confusions(one, names), strict=True):
         precision, recall = (figure(plain(share), percent=True) for share in shares)
@@ -273,7 +271,7 @@ def _classes_table(found: "Evaluations") -> None:
 
 
 def _confusions(found: "Evaluation", class_names: Sequence[str]) -> list[tuple[str, int]]:
-    """For each class the one it is most often taken for, and how often."""
+    """For each class, the class it is most often mistaken for, and how often."""
     off_diagonal = found.confusion.copy()
     for k in range(len(class_names)):
         off_diagonal[k, k] = 0
@@ -287,29 +285,29 @@ def _mistake(found: "Evaluation", dataset: "Dataset", image: int) -> tuple[str, 
 
 
 def prediction_table(found: "Predictions") -> None:
-    """Each picture that could be read, with its three likeliest classes."""
+    """Each picture that could be read, with its three most probable classes."""
     rows = []
     for one in found:
-        likeliest = sorted(one.probabilities.items(), key=lambda item: -item[1])[:3]
-        rows += [(one.file, *(f"{label} {100 * p:.1f} %" for label, p in likeliest))] if likeliest else []
+        most_probable = sorted(one.probabilities.items(), key=lambda item: -item[1])[:3]
+        rows += [(one.file, *(f"{label} {100 * p:.1f} %" for label, p in most_probable))] if most_probable else []
     if rows:
         table(("picture", "prediction", *["then"] * (len(rows[0]) - 2)), rows)
 
 
 def prediction_notes(found: "Predictions") -> None:
-    """Notes and warnings on stderr: each once, with its first picture and how many more it is about."""
+    """Notes and warnings on stderr: each once, with its first picture and the number of others."""
     for note in found.notes:
         say(f"note: {note}")
     about: dict[str, list[str]] = {}
     for one in found:
-        for told in [*one.notes, *(f"warning: {warning}" for warning in one.warnings)]:
-            about.setdefault(told, []).append(one.file)
-    for told, (first, *others) in about.items():
-        say(f"{first}{f' and {len(others):,} more' if others else ''}: {told}")
+        for line in [*one.notes, *(f"warning: {warning}" for warning in one.warnings)]:
+            about.setdefault(line, []).append(one.file)
+    for line, (first, *others) in about.items():
+        say(f"{first}{f' and {len(others):,} more' if others else ''}: {line}")
 
 
 def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:
-    """The runs in a directory, two lines for each: a name takes half of a terminal."""
+    """The runs in a directory, two lines for each, because a name takes half of a terminal."""
     if not documents:
         print(f"no runs in {where} yet: {command('train', runs=where)}")
         return
@@ -338,7 +336,7 @@ def _figures(document: dict[str, Any]) -> tuple[str, ...]:
 
 
 def comparison_table(found: "Comparison") -> None:
-    """A line for each run, a line for each setting that differs, and which run is better."""
+    """A line for each run, a line for each setting that differs, and the verdict."""
     numbers = range(1, len(found.runs) + 1)
     rows = [(str(number), one.run.id, *_figures(one.figures)) for number, one in zip(numbers, found.runs, strict=True)]
     table(("", "run", "epochs", "validation", "test", "time"), rows, words=("run",))
@@ -350,7 +348,7 @@ def comparison_table(found: "Comparison") -> None:
 
 
 def _by_value(name: str, found: "Comparison") -> list[str]:
-    """`0.1 (1, 3)`, `0.3 (2)`: each value of a setting, to six digits, with the numbers of the runs that have it."""
+    """`0.1 (1, 3)`, `0.3 (2)`: each value of a setting, to six digits, with the numbers of its runs."""
     runs: dict[str, list[str]] = {}
     for number, one in enumerate(found.runs, 1):
         runs.setdefault(_setting(name, one.settings[name]), []).append(str(number))
@@ -367,7 +365,7 @@ def _setting(name: str, value: Any) -> str:
 
 
 def recipe_table(found: Sequence["Recipe"]) -> None:
-    """The recipes, each with its measured figure."""
+    """The recipes, each with its measured accuracy."""
     rows = []
     for recipe in found:
         result = recipe.result or {}
@@ -379,13 +377,13 @@ def recipe_table(found: Sequence["Recipe"]) -> None:
 
 
 def status_table(found: Sequence["Status"]) -> None:
-    """The known data sets, and where each is."""
+    """The known data sets and their folders."""
     rows = [(s.name, s.state, f"{s.size / 1e6:.1f} MB" if s.size else "", s.detail or str(s.folder)) for s in found]
     table(("data set", "state", "size", "where from"), rows, words=("where from",))
 
 
 def dataset_table(facts: dict[str, Any]) -> None:
-    """One data set, loaded and checked."""
+    """The facts of one data set."""
     shape = "×".join(map(str, facts["image_shape"]))
     rows = [
         ("training images", f"{facts['train']:,}"),
@@ -399,7 +397,7 @@ def dataset_table(facts: dict[str, Any]) -> None:
 
 
 def check_table(checks: Sequence["Check"]) -> None:
-    """The doctor's findings, with a remedy under each that needs one."""
+    """The checks of `doctor`, with a remedy under each that needs one."""
     marks = {True: "ok", None: "note", False: "WRONG"}
     for check in checks:
         print(f"{marks[check.ok]:5}  {check.name}: {check.detail}")

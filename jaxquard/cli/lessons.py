@@ -1,4 +1,4 @@
-"""The verbs `lessons` and `lesson`: ask, show, and hand on."""
+"""The verbs `lessons` and `lesson`."""
 
 import sys
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def list_lessons(*, common: Shared = COMMON) -> None:
-    """List the lessons: what each asks, and what came out when it was last run in full."""
+    """List the lessons: the question of each, and the result of its last full run."""
     found: list[dict[str, Any]] = listing()
     if common.json:
         print_json(found)
@@ -38,15 +38,15 @@ def lesson(
     *,
     predict: Annotated[str | None, Parameter(help="Your prediction, a letter; asked for on a terminal.")] = None,
     no_predict: Annotated[bool, Parameter(negative="", help="Do not ask for a prediction.")] = False,
-    quick: Annotated[bool, Parameter(negative="", help="Seconds, on a corner of the data.")] = False,
+    quick: Annotated[bool, Parameter(negative="", help="A few seconds, on part of the data.")] = False,
     full: Annotated[bool, Parameter(negative="", help="More images and seeds, as for the pages in the docs.")] = False,
     out: Annotated[Path | None, Parameter(help="Where results, charts and page go (default: ./lessons/NAME).")] = None,
     overwrite: Annotated[bool, Parameter(negative="", help="Replace what is there.")] = False,
-    mine: Annotated[Path | None, Parameter(help="backprop only: check the function in this file of yours.")] = None,
+    mine: Annotated[Path | None, Parameter(help="backprop only: check the function in this file.")] = None,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
-    """Put a claim to the test: predict, train, and see whether it holds."""
+    """Test a claim: predict, train, and see whether it holds."""
     chosen = find(name)
     if quick and full:
         raise UsageError("--quick and --full: give one of the two")
@@ -71,7 +71,7 @@ def lesson(
     suffixes = () if undrawn else (".svg", ".png")
     written = page.write(folder, result, chosen, suffixes=suffixes, overwrite=overwrite)
     if undrawn and not common.quiet:
-        say(f"note: nothing was drawn: {undrawn}")
+        say(f"note: no chart was drawn: {undrawn}")
     if common.json:
         print_json(result)
     else:
@@ -80,9 +80,9 @@ def lesson(
 
 
 def _bench(name: str, chosen: "Lesson", mine: Path, common: Common) -> None:
-    """The learner's own function, checked; exit code 1 when it is wrong."""
+    """Check the learner's own function; exit code 1 if it is wrong."""
     if chosen.bench is None:
-        raise UsageError(f"--mine: {name} has no bench; the lesson backprop has")
+        raise UsageError(f"--mine: {name} checks no function; the lesson backprop does")
     report = chosen.bench(mine)
     print_json(report) if common.json else print(report["message"])
     if not report["right"]:
@@ -90,7 +90,7 @@ def _bench(name: str, chosen: "Lesson", mine: Path, common: Common) -> None:
 
 
 def _why_undrawn() -> str | None:
-    """What a chart lacks here, None where it can be drawn."""
+    """Why no chart can be drawn, or None."""
     from jaxquard.charts import need_renderer
 
     try:
@@ -101,7 +101,7 @@ def _why_undrawn() -> str | None:
 
 
 def _check_free(folder: Path, name: str, overwrite: bool) -> None:
-    """Better now than after two minutes of training."""
+    """An error before the training if results cannot be written after it."""
     if not is_writable(folder):
         raise JaxquardError(f"{folder}: cannot write there; choose another folder with --out")
     taken = [path for path in folder.glob(f"{name}*") if path.suffix in (".json", ".md", ".svg", ".png")]
@@ -110,7 +110,7 @@ def _check_free(folder: Path, name: str, overwrite: bool) -> None:
 
 
 def _prediction(chosen: "Lesson", given: str | None, ask: bool) -> str | None:
-    """The letter given, or asked for where somebody can answer."""
+    """The letter given, or asked for on a terminal."""
     if given is None and ask and sys.stdin.isatty() and sys.stderr.isatty():
         print(f"{chosen.question}\n\nThe claim: {chosen.claim}\n\nWhat do you expect?", file=sys.stderr)
         for letter, text in chosen.choices.items():
@@ -135,7 +135,7 @@ def _ask(letters: list[str]) -> str | None:
 
 @contextmanager
 def _bar(parts: int, quiet: bool) -> "Iterator[Tick]":
-    """A progress bar on a terminal, a line for each part of the experiment elsewhere, or nothing."""
+    """A progress bar on a terminal, a line for each part of the experiment elsewhere; nothing if `quiet`."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 

@@ -1,4 +1,4 @@
-"""The flags that verbs share, where data come from, and how one JSON document is printed."""
+"""Options that verbs share, and the printing of JSON documents."""
 
 import dataclasses
 import json
@@ -19,9 +19,10 @@ from jaxquard.strict_json import plain
 
 
 def from_text(kind: Any, tokens: Any) -> Any:
-    """What the words of the command line mean for an option of this type. Cyclopts' own rule but for numbers, which it
-    rounds, for paths, where it leaves ~, for the word none, which it takes for an option that isn't given, and for the
-    words of its errors.
+    """The value of an option of this type from words of the command line.
+
+    Unlike Cyclopts' own rule, this does not round numbers, expands ~ in paths, accepts the word none, and has its own
+    error messages.
     """
     choices = next((get_args(one) for one in (kind, *get_args(kind)) if get_origin(one) is Literal), ())
     for token in tokens if choices else ():
@@ -55,31 +56,31 @@ def _from_path(word: str) -> Path:
 
 @dataclasses.dataclass(kw_only=True)
 class Common:
-    """What every verb understands."""
+    """Options of every verb."""
 
     json: Annotated[bool, Parameter(negative="", help="One JSON document on stdout.")] = False
-    quiet: Annotated[bool, Parameter(negative="", help="Nothing on stderr but errors.")] = False
-    runs: Annotated[Path | None, Parameter(help="Where runs live (default: $JAXQUARD_RUNS, else ./runs).")] = None
+    quiet: Annotated[bool, Parameter(negative="", help="Only errors on stderr.")] = False
+    runs: Annotated[Path | None, Parameter(help="The folder of runs (default: $JAXQUARD_RUNS, else ./runs).")] = None
 
     def __post_init__(self) -> None:
         if self.runs is not None:
             from jaxquard.runs.directory import runs_directory
 
-            runs_directory(self.runs)  # an error where it is no folder, whatever the verb
+            runs_directory(self.runs)  # an error if it is not a folder
 
 
 @dataclasses.dataclass(kw_only=True)
 class Source:
-    """Where data comes from."""
+    """Options for the place of the data."""
 
     data_dir: Annotated[
-        Path | None, Parameter(help="Where data sets are kept (default: $JAXQUARD_DATA or a cache).")
+        Path | None, Parameter(help="The folder of data sets (default: $JAXQUARD_DATA or a cache).")
     ] = None
-    offline: Annotated[bool, Parameter(negative="", help="Never touch the network.")] = False
+    offline: Annotated[bool, Parameter(negative="", help="Never use the network.")] = False
 
 
 def _settings_class() -> type:
-    """A dataclass with every setting of Config as an optional flag: what is not given stays what the recipe says."""
+    """A dataclass with every setting of Config as an optional flag; None stands for the recipe's value."""
     fields: list[Any] = []
     for field in dataclasses.fields(Config):
         if field.name not in ("recipe", "sweep"):
@@ -89,13 +90,13 @@ def _settings_class() -> type:
                 consume_multiple=True,
                 negative_iterable="no-" if field.name == "hidden" else (),  # --no-hidden: softmax regression
             )
-            kind = float | str if field.name == "validation" else _types[field.name]  # Config says what is no number
+            kind = float | str if field.name == "validation" else _types[field.name]  # Config checks the value
             fields.append((field.name, Annotated[kind | None, parameter], None))
     return dataclasses.make_dataclass("Settings", fields, kw_only=True, namespace={"__module__": __name__})
 
 
 def _default(value: Any) -> str:
-    """What a setting is in the original recipe, for its help."""
+    """A setting's default, for its help."""
     if value is None or isinstance(value, bool):
         return ""
     return f" [default: {' '.join(map(str, value)) if isinstance(value, tuple) else value}]"
@@ -109,7 +110,7 @@ Sourced = Annotated[Source, Parameter(name="*", group="Data")]
 
 
 def data_options(source: Source, common: Common) -> dict[str, Any]:
-    """Where data come from and what is said on the way, as `data.load` takes it."""
+    """The options of `data.load`: the place of the data and the reports."""
     from jaxquard.cli.display import fetching
 
     silent = {"report": lambda line: None, "progress": None}
@@ -118,10 +119,10 @@ def data_options(source: Source, common: Common) -> dict[str, Any]:
 
 
 def where_data_are(source: Source) -> list[str]:
-    """The options of this command line that a later one needs to find the same data from any folder."""
+    """The options with which a later command finds the same data from any folder."""
     return ["--data-dir", os.path.abspath(source.data_dir)] if source.data_dir else []
 
 
 def print_json(document: Any) -> None:
-    """The one JSON document, on one line. Only here does a figure of one network become a number."""
+    """Print a JSON document on one line. A Figure of one network becomes a number here."""
     print(json.dumps(plain(document), allow_nan=False))

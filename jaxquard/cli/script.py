@@ -1,4 +1,4 @@
-"""The command line of `mlp_fashion_mnist.py`: options from a function's arguments, and an error as one line."""
+"""The command line of `mlp_fashion_mnist.py`: options from a function's arguments, errors in one line."""
 
 import functools
 import os
@@ -29,7 +29,7 @@ def run_script(main: Callable[..., None]) -> NoReturn:
     app.default(checked)
     try:
         app(exit_on_error=False, print_error=False)
-    except (KeyboardInterrupt, BrokenPipeError):  # stopped, or the reader of the output has gone
+    except (KeyboardInterrupt, BrokenPipeError):  # interrupted, or the reader of the output has gone
         os._exit(130)
     except (JaxquardError, cyclopts.CycloptsError) as error:
         print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)

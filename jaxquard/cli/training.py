@@ -1,4 +1,4 @@
-"""The verb `train`: its settings as configs, each trained with progress on stderr, and how they ended on stdout."""
+"""The verb `train`: trains one or several configs, with progress on stderr and results on stdout."""
 
 import itertools
 import os
@@ -46,10 +46,10 @@ def train(
     name: Annotated[str | None, Parameter(help="The new run's name.")] = None,
     resume: Annotated[
         str | None,
-        Parameter(help="Go on with this run; no setting can change, but --dataset says where moved data are."),
+        Parameter(help="Continue this run; no setting can change, but --dataset gives the place of moved data."),
     ] = None,
-    until: Annotated[int | None, Parameter(help="Stop after this epoch, to be resumed later.")] = None,
-    checkpoint_every: Annotated[int | None, Parameter(help="Also save every so many steps.")] = None,
+    until: Annotated[int | None, Parameter(help="Stop after this epoch; resume later.")] = None,
+    checkpoint_every: Annotated[int | None, Parameter(help="Also save a checkpoint every so many steps.")] = None,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
@@ -59,20 +59,22 @@ def train(
     given = {key: value for key, value in vars(settings).items() if value is not None}
     moved = given.pop("dataset", None) if resume is not None else None
     if resume is not None and (given or sweep or recipe or config or name):
-        raise UsageError("--resume goes on with a run as it is: give no other setting (a changed one is a new run)")
+        raise UsageError(
+            "--resume continues a run with its own settings: give no other setting (to change one, start a new run)"
+        )
     swept = sweeps.parse(sweep)
     configs = _configs(recipe, config, given, swept, quiet=common.quiet) if resume is None else [None]
     if name is not None and len(configs) > 1:
-        raise UsageError(f"--name: this sweep makes {len(configs)} runs, each with a name of its own; leave it out")
-    wanted(runs_directory(common.runs), name, resume)  # a refusal comes before JAX is loaded
+        raise UsageError(f"--name: this sweep makes {len(configs)} runs, each with its own name; leave out --name")
+    wanted(runs_directory(common.runs), name, resume)  # errors come before JAX is loaded
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until, "dataset": moved}
     options |= {"checkpoint_every": checkpoint_every} | data_options(source, common)
     where = where_data_are(source)
-    ended, begun, failure = _train_each(configs, options, where, common.quiet)
-    if failure and begun < len(configs) > 1:
+    ended, started, failure = _train_each(configs, options, where, common.quiet)
+    if failure and started < len(configs) > 1:
         words = {"recipe": recipe, "config": config, **given, "until": until, "checkpoint_every": checkpoint_every}
         flags = [word for name, value in words.items() if value is not None for word in flag(name, value)]
-        failure.args = (f"{failure}\n{_not_begun([*flags, *where], swept, begun, common.runs)}",)
+        failure.args = (f"{failure}\n{_not_started([*flags, *where], swept, started, common.runs)}",)
     if ended:
         _report(ended, swept, common, where, of=len(configs))
     if error := failure or (ended[-1].diverged if all(one.diverged for one in ended) else None):
@@ -81,7 +83,7 @@ def train(
 
 @dataclass(frozen=True)
 class Ended:
-    """How a training ended, the seconds that it took, and the error if every network diverged."""
+    """The result of a training, the seconds it took, and the error if every network diverged."""
 
     result: "TrainResult"
     seconds: float
@@ -91,7 +93,7 @@ class Ended:
 def _train_each(
     configs: "list[Config] | list[None]", options: dict[str, Any], where: list[str], quiet: bool
 ) -> tuple[list[Ended], int, JaxquardError | None]:
-    """Train one after the other: how each ended; how many were begun; and why the others were not, if any."""
+    """Train one after the other: the results, the number started, and the error that stopped the others, if any."""
     ended: list[Ended] = []
     before = 0.0
     for config in configs:
@@ -104,7 +106,7 @@ def _train_each(
         before = now
         if diverged and len(configs) > 1 and not quiet:
             say(f"{result.run.id}: {diverged}")
-        if interrupts.asked and len(ended) < len(configs):  # too late for this one
+        if interrupts.asked and len(ended) < len(configs):  # the request came too late for this run
             return ended, len(ended), Interrupted(f"interrupted after {result.run.id} had finished")
     return ended, len(ended), None
 
@@ -112,7 +114,7 @@ def _train_each(
 def _train(
     config: Config | None, options: dict[str, Any], where: list[str], quiet: bool, interrupts: Interrupts
 ) -> "tuple[TrainResult, DivergedError | None]":
-    """Train with progress on stderr: the result, and the error if every network diverged."""
+    """Train one config: the result, and the error if every network diverged."""
     compilation.keep_compiled_programs()
 
     from jaxquard import api
@@ -130,16 +132,16 @@ def _train(
             return api.train(config, observer=observer, **options), None
         except DivergedError as error:
             return error.result, error
-        except Interrupted as error:  # which ends with the command to go on with
+        except Interrupted as error:  # its message ends with a command
             raise Interrupted(f"{error} {quoted(where)}".rstrip()) from error
 
 
-def _not_begun(words: list[str], swept: dict[str, tuple[Any, ...]], begun: int, runs: Path | None) -> str:
-    """The settings of a sweep that no run has yet, and the commands that train them."""
+def _not_started(words: list[str], swept: dict[str, tuple[Any, ...]], started: int, runs: Path | None) -> str:
+    """The settings of a sweep that were not started, and the commands that train them."""
     from jaxquard.runs.directory import command, runs_directory
 
     scalars = {name: values for name, values in swept.items() if name in SCALARS}
-    parts = sweeps.remaining(sweeps.shapes_of(swept), begun)
+    parts = sweeps.remaining(sweeps.shapes_of(swept), started)
     named = [
         " ".join(sweeps.written(dict(zip(part, ((value,) for value in values), strict=True))))
         for part in parts
@@ -147,7 +149,7 @@ def _not_begun(words: list[str], swept: dict[str, tuple[Any, ...]], begun: int, 
     ]
     root = runs_directory(runs)
     commands = [command("train", *words, *_sweeps({**scalars, **part}), runs=root) for part in parts]
-    return f"not begun: {', '.join(named)}; for these: {' && '.join(commands)}"
+    return f"not started: {', '.join(named)}; to train them: {' && '.join(commands)}"
 
 
 def _sweeps(swept: dict[str, tuple[Any, ...]]) -> list[str]:
@@ -155,7 +157,7 @@ def _sweeps(swept: dict[str, tuple[Any, ...]]) -> list[str]:
 
 
 def _report(ended: list[Ended], swept: Iterable[str], common: Common, where: list[str], of: int) -> None:
-    """How each run ended, `of` so many asked for; and which setting is best where there was a sweep."""
+    """Show the results, `of` the number of runs asked for, and the ranking of a sweep."""
     from jaxquard.cli.display import ranking_table, training_table
     from jaxquard.runs.ranking import ranking, verdict
 
@@ -182,8 +184,8 @@ def _document(one: Ended) -> dict[str, Any]:
 def _configs(
     recipe: str | None, file: Path | None, given: dict[str, Any], swept: dict[str, tuple[Any, ...]], *, quiet: bool
 ) -> list[Config]:
-    """What the command line says on top of a recipe or a file; several configs where shapes are swept. A changed recipe
-    keeps its name where it was asked for by name.
+    """A recipe or a file with the settings of the command line; several configs if shapes are swept. A changed recipe
+    keeps its name only if `recipe` names it.
     """
     if recipe and file:
         raise UsageError("--recipe and --config: give one of the two")
@@ -195,17 +197,17 @@ def _configs(
 
 
 def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterator[str]:
-    """Settings that were given and have no effect, or change what the base measured."""
+    """Notes on given settings without effect, and on pixel statistics that are measured again."""
     for setting in given:
         if not any(config.matters(setting) for config in configs):
             yield f"{setting} has no effect here: {why_no_effect(setting)}"
     for setting in ("pixel_mean", "pixel_std"):
         if getattr(base, setting) is not None and all(getattr(config, setting) is None for config in configs):
-            yield f"{setting} is measured again, because the training images are others; to keep it, give it here, too"
+            yield f"{setting} is measured again, because the training images differ; to keep the old value, give it"
 
 
 def _since_start() -> float:
-    """Seconds since this process began, as far as the system tells; else since this file was loaded."""
+    """Seconds since this process started, if the system reports it, else since this module was imported."""
     try:
         with (
             open("/proc/self/stat", encoding="ascii", errors="replace") as stat,

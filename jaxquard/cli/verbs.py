@@ -1,4 +1,4 @@
-"""The verbs that look at what there is: models, runs, recipes, data, the studio and the installation. Thin."""
+"""The verbs except `train` and those of lessons."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MODEL = (
     "A run, RUN@k for one of its networks (k from 0), RUN@all for their average, a .safetensors file, or a model "
-    "shipped here."
+    "that comes with Jaxquard."
 )
 
 PICTURES = "Pictures of any size: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC; or a folder of them."
@@ -29,13 +29,13 @@ def evaluate(
     model: Annotated[str, Parameter(help=MODEL)],
     /,
     *,
-    dataset: Annotated[str | None, Parameter(help="Judge on this data (default: what it was trained on).")] = None,
+    dataset: Annotated[str | None, Parameter(help="Evaluate on this data (default: its training data).")] = None,
     split: Annotated[Literal["test", "validation", "train"], Parameter(help="Which part of it.")] = "test",
-    why: Annotated[str, Parameter(help="A word for the run's record of looks at the test set.")] = "asked for",
+    why: Annotated[str, Parameter(help="The reason, for the run's record of evaluations.")] = "asked for",
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
-    """Judge a model: accuracy, loss, confusion, precision and recall, calibration, its most confident mistakes."""
+    """Evaluate a model: accuracy, loss, confusion, precision and recall, calibration, most confident mistakes."""
     compilation.keep_compiled_programs()
     from jaxquard import api
     from jaxquard.cli.display import evaluation_tables
@@ -63,16 +63,16 @@ def predict(
     /,
     *pictures: Annotated[Path, Parameter(help=PICTURES)],
     background: Annotated[
-        Literal["auto", "light", "dark"], Parameter(help="What the pictures' objects are on; auto finds it out.")
+        Literal["auto", "light", "dark"], Parameter(help="The background of the pictures; auto detects it.")
     ] = "auto",
-    as_is: Annotated[bool, Parameter(negative="", help="Look for no object and invert nothing.")] = False,
+    as_is: Annotated[bool, Parameter(negative="", help="Do not look for an object and do not invert.")] = False,
     csv: Annotated[
         Path | None, Parameter(allow_leading_hyphen=True, help="Write a table of all probabilities (-: to stdout).")
     ] = None,
     overwrite: Annotated[bool, Parameter(negative="", help="Replace the file of --csv if it exists.")] = False,
     common: Shared = COMMON,
 ) -> None:
-    """Say what is in pictures, with probabilities."""
+    """Classify pictures, with probabilities."""
     compilation.keep_compiled_programs()
     from jaxquard import api
     from jaxquard.cli.display import prediction_notes, prediction_table, reading
@@ -101,7 +101,7 @@ def predict(
 
 
 def _fail_for(errors: list[str], pictures: int) -> None:
-    """DataError that names every picture that could not be read."""
+    """Print why pictures could not be read, and raise DataError."""
     if pictures == 1 and errors:
         raise DataError(errors[0])
     for error in errors:
@@ -111,7 +111,7 @@ def _fail_for(errors: list[str], pictures: int) -> None:
 
 
 def list_runs(*, common: Shared = COMMON) -> None:
-    """List the runs there are, newest first."""
+    """List the runs, newest first."""
     from jaxquard.cli.display import run_table
     from jaxquard.runs.directory import every, runs_directory
 
@@ -165,7 +165,7 @@ def compare(
 
 
 def list_recipes(*, common: Shared = COMMON) -> None:
-    """List the recipes, with what was measured when they were run."""
+    """List the recipes with their measured accuracy."""
     from jaxquard import recipes
     from jaxquard.cli.display import recipe_table
 
@@ -210,10 +210,10 @@ def data(
 
 def studio(
     *,
-    host: Annotated[str, Parameter(help="The address to listen at; any but this machine's own asks for a token.")] = (
+    host: Annotated[str, Parameter(help="The address to listen at; any but this machine's own needs a token.")] = (
         "127.0.0.1"
     ),
-    port: Annotated[int, Parameter(help="The port to listen at (0: any that is free).")] = 8765,
+    port: Annotated[int, Parameter(help="The port to listen at (0: any free one).")] = 8765,
     no_open: Annotated[bool, Parameter(negative="", help="Do not open the page in the browser.")] = False,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
@@ -222,7 +222,7 @@ def studio(
     from importlib.util import find_spec
 
     if not all(find_spec(name) for name in ("starlette", "uvicorn", "vl_convert")):
-        raise JaxquardError(f"the studio needs the extra that serves it: {how_to_add('studio')}")
+        raise JaxquardError(f"the studio needs an extra: {how_to_add('studio')}")
     compilation.keep_compiled_programs()
 
     from jaxquard.runs.directory import runs_directory
@@ -234,7 +234,7 @@ def studio(
 
 
 def doctor(*, source: Sourced = SOURCE, common: Shared = COMMON) -> None:
-    """Check the installation, and say what to do about what is wrong."""
+    """Check the installation, and say how to mend what is wrong."""
     compilation.keep_compiled_programs()
 
     from jaxquard import doctor as checks

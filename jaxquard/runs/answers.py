@@ -1,7 +1,7 @@
-"""A teacher's answers on disk, so that the next student of the same teacher, or a run resumed, need not wait for them.
+"""A cache on disk of a teacher's logits for its students' training images.
 
-A file's name is a hash of all that the answers follow from, so it is never out of date. A file begins with the SHA-256
-of the rest: one that is damaged is as good as none. Where nothing can be written the teacher is asked each time.
+A file's name is a hash of everything that determines the logits, so a file is never out of date. It begins with the
+SHA-256 of the rest; a damaged file is ignored. If the cache cannot be written, the logits are computed each time.
 """
 
 import contextlib
@@ -17,17 +17,17 @@ from jaxquard.errors import JaxquardError
 from jaxquard.files import sweep, write_atomically
 from jaxquard.systems import patiently
 
-KEPT = 256 << 20  # bytes of all files together; those of 60,000 images of ten classes are 2.4 million
+KEPT = 256 << 20  # bytes of all files together; 60,000 images of ten classes need 2.4 million
 DIGEST = hashlib.sha256().digest_size
 
 
 def folder() -> Path:
-    """Where answers are kept: beside the data sets in the platform's cache."""
+    """The folder of the cache, beside the data sets."""
     return platformdirs.user_cache_path("jaxquard", appauthor=False) / "answers"
 
 
 def read(key: str, shape: tuple[int, ...]) -> np.ndarray | None:
-    """The answers of this key, float32, or None where there are none of this shape."""
+    """The logits of this key, float32, or None if there are none of this shape."""
     try:
         path = folder() / key
         data = path.read_bytes()
@@ -36,12 +36,12 @@ def read(key: str, shape: tuple[int, ...]) -> np.ndarray | None:
     if len(data) != DIGEST + 4 * math.prod(shape) or hashlib.sha256(data[DIGEST:]).digest() != data[:DIGEST]:
         return None
     with contextlib.suppress(OSError):
-        os.utime(path)  # used last, removed last
+        os.utime(path)  # the most recently used file is removed last
     return np.frombuffer(data, "<f4", offset=DIGEST).reshape(shape)
 
 
 def keep(key: str, answers: np.ndarray) -> None:
-    """Write answers for next time, and remove the oldest where there are too many."""
+    """Write logits, and remove the oldest files above the limit."""
     data = np.ascontiguousarray(answers, "<f4").tobytes()
     with contextlib.suppress(OSError, RuntimeError, JaxquardError):
         place = folder()

@@ -1,6 +1,6 @@
-"""Checkpoints: every leaf of a TrainState, with a manifest that says what each file must hash to.
+"""Checkpoints: every leaf of a TrainState, with a manifest that holds the hash of the state file.
 
-A checkpoint appears whole, by rename. One that is damaged is noticed, named, and the one before it is used.
+A checkpoint appears complete, by rename. A damaged one is detected and named, and the one before it is used.
 """
 
 import hashlib
@@ -21,9 +21,9 @@ STATE, MANIFEST = "state.safetensors", "manifest.json"
 
 
 def checkpoint_files(step: int, tree: Any, seconds: float = 0.0) -> dict[str, bytes]:
-    """The files of a checkpoint by name: the state, and a manifest with its hash and one of the manifest's own rest.
+    """The files of a checkpoint by name: the state, and a manifest with the hashes of the state and of itself.
 
-    `seconds` were spent stepping since the epoch began: 0 at its end, so that runs that agree agree in this too.
+    `seconds`: the time trained since the epoch began; 0 at its end, so that equal runs have equal checkpoints.
     """
     data = tensors.to_bytes(tree)
     sha256 = {STATE: hashlib.sha256(data).hexdigest()}
@@ -36,14 +36,14 @@ def _manifest(facts: dict[str, Any]) -> bytes:
 
 
 def directory_name(step: int) -> str:
-    """Sorts by step."""
+    """A name that sorts by step."""
     return f"step-{step:09d}"
 
 
 def write(folder: Path, step: int, tree: Any, seconds: float = 0.0) -> None:
-    """Add a checkpoint, then let go of all but the newest two. (Early stopping's best weights are in TrainState.)"""
+    """Add a checkpoint, then remove all but the newest two. (Early stopping's best weights are in TrainState.)"""
     path = folder / directory_name(step)
-    if not path.exists():  # a run resumed from this very step has nothing new to say about it
+    if not path.exists():  # the run was resumed from this step
         write_directory(path, checkpoint_files(step, tree, seconds))
     for old in listed(folder)[:-2]:
         with explained(old, "remove"):
@@ -51,12 +51,12 @@ def write(folder: Path, step: int, tree: Any, seconds: float = 0.0) -> None:
 
 
 def listed(folder: Path) -> list[Path]:
-    """The checkpoints there are, oldest first; a folder of another name is nobody's checkpoint, and is left alone."""
+    """The checkpoints, oldest first. Folders with other names are ignored."""
     return sorted(path for path in folder.glob("step-*") if NAME.fullmatch(path.name) and path.is_dir())
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """A checkpoint's manifest; RunError unless it is, to the byte, one that this module writes for this directory."""
+    """A checkpoint's manifest; RunError unless this module would write the same bytes for this directory."""
     file = path / MANIFEST
     try:
         data = file.read_bytes()
@@ -65,7 +65,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         facts["sha256"] = {STATE: facts["sha256"][STATE]}
         if data != _manifest(facts) or directory_name(facts["step"]) != path.name:
             raise ValueError
-        if not facts.get("seconds", 0.0) >= 0:  # older manifests do not say
+        if not facts.get("seconds", 0.0) >= 0:  # missing in older manifests
             raise ValueError
     except FileNotFoundError as error:
         raise RunError(f"{file}: missing") from error
@@ -75,7 +75,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's arrays by name; RunError if a byte of it is not as it was written."""
+    """A checkpoint's arrays by name; RunError if any byte has changed."""
     manifest, file = read_manifest(path), path / STATE
     try:
         data = file.read_bytes()
@@ -87,9 +87,9 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def newest(folder: Path, last: int | None = None) -> tuple[dict[str, Any], list[str]]:
-    """The arrays of the newest sound checkpoint, and what was wrong with any newer one.
+    """The arrays of the newest sound checkpoint, and the faults of any newer one.
 
-    `last` is the step of a finished run's last checkpoint: that it is not there is wrong, too.
+    `last` is the step of a finished run's last checkpoint; its absence is a fault, too.
     """
     faults: list[str] = []
     if last is not None and not (folder / directory_name(last)).is_dir():
@@ -98,19 +98,19 @@ def newest(folder: Path, last: int | None = None) -> tuple[dict[str, Any], list[
         try:
             return read(path), faults
         except RunError as error:
-            if not path.exists():  # a training under way let go of it while we were looking
+            if not path.exists():  # a running training removed it meanwhile
                 return newest(folder, last)
             faults.append(str(error))
     raise RunError(f"{folder}: no sound checkpoint. " + "; ".join(faults)[:300])
 
 
 def seconds_into_epoch(folder: Path) -> float:
-    """How long the epoch that the newest checkpoint is in had then been trained. It must be a sound one."""
+    """The time trained in the newest checkpoint's epoch. RunError if the checkpoint is damaged."""
     return read_manifest(listed(folder)[-1]).get("seconds", 0.0)
 
 
 def drop_newer(folder: Path, step: int) -> None:
-    """Remove the checkpoints after a step: damaged ones, which training on from that step will write again."""
+    """Remove the (damaged) checkpoints after a step; training from that step writes them again."""
     for path in listed(folder):
         if path.name > directory_name(step):
             with explained(path, "remove"):

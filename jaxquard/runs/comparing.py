@@ -1,4 +1,4 @@
-"""Runs side by side: the settings that differ, their figures, and one sentence on which is better. Needs no JAX."""
+"""Runs side by side: the settings that differ, their results, and which run is better. Needs no JAX."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from jaxquard.runs.ranking import Measure, accuracies, ranking, verdict
 from jaxquard.runs.results import Named, name_of
 from jaxquard.strict_json import plain
 
-LABELS = {"recipe", "dataset"}  # what a run or its data are called changes nothing
+LABELS = {"recipe", "dataset"}  # names do not affect results
 CHANCE = {"seed", "seeds"}
-SAME = "Nothing tells them apart: the same settings and the same seeds."
-SEEDS = "They differ by chance alone: the same settings, other seeds."
-AMOUNTS = "They hold out different numbers of images, so they did not learn from the same ones."
+SAME = "No difference: the settings and the seeds are the same."
+SEEDS = "They differ by chance alone: only the seeds differ."
+AMOUNTS = "They hold out different numbers of images, so their training images differ."
 
 
 @dataclass(frozen=True)
 class Compared:
-    """One of several runs. `settings` are those that differ between them, a list of values where it swept one;
-    `figures` are its status, epochs, losses and accuracies (see `runs.figures`).
+    """One of the compared runs. `settings`: those that differ; a list of values for a swept one. `figures`: its
+    status, epochs, losses and accuracies (see `runs.figures`).
     """
 
     run: Run
@@ -35,13 +35,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs in the order given, and in `verdict` whether one of them is better than chance explains."""
+    """Runs in the order given; `verdict` says whether one is better by more than chance."""
 
     runs: tuple[Compared, ...]
     verdict: str
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Plain data for JSON: a dictionary for each run, with the verdict on all of them."""
+        """Plain data for JSON: a dictionary for each run, each with the common verdict."""
         return [
             plain({"run": one.run.id, "settings": one.settings} | one.figures | {"verdict": self.verdict})
             for one in self.runs
@@ -50,10 +50,10 @@ class Comparison:
 
 @checked
 def compare(names: Sequence[Named], *, runs: str | Path | None = None) -> Comparison:
-    """Two runs or more side by side: what differs between their settings, their figures, and which is better.
+    """Compare two or more runs: the settings that differ, their results, and which run is better.
 
     names: the runs, each by id, path, the run itself or its result. runs: the folder of all runs.
-    Raises UsageError for fewer than two, RunError for a run that is missing or damaged.
+    Raises UsageError for fewer than two runs, RunError for a missing or damaged run.
     """
     if len(names) < 2:
         raise UsageError("compare: name two runs or more")
@@ -74,17 +74,17 @@ def compare(names: Sequence[Named], *, runs: str | Path | None = None) -> Compar
 
 
 def _settings(config: Config) -> dict[str, Any]:
-    """A config's settings; of one that is swept, its values. Holding out nothing is the same in every spelling."""
+    """A config's settings, with all values of a swept one. Every spelling of no validation images becomes 0."""
     settings = config.to_dict() | {"validation": config.validates}
     settings.pop("sweep", None)
     return settings | {name: values[0] if len(values) == 1 else list(values) for name, values in config.sweep}
 
 
 def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
-    """Is the best really better than the next, or may that be chance?
+    """Whether the best run is better than the next by more than chance.
 
-    Decided by held-out images or, where a run held none out, by the test set. Runs on different data, or with networks
-    of different settings, have no winner.
+    By validation accuracy, or by test accuracy if a run held out no images. Runs on different data, or with networks of
+    different settings, have no winner.
     """
     data = [run.environment["dataset"] for run in runs]
     if any(environment.used(one) != environment.used(data[0]) for one in data):
@@ -98,7 +98,7 @@ def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
         return SEEDS if CHANCE & set(differing) else SAME
     nothing = [run.id for run in runs if not run.config.validates]
     measure: Measure = "test" if nothing else "validation"
-    waiting = [run.id for run in runs if not _is_judged(run, measure)]
+    waiting = [run.id for run in runs if not _has_accuracy(run, measure)]
     if waiting:
         return f"No winner yet: {_and(waiting)} {_has(waiting)} no {measure} accuracy."
     rows = ranking(runs, chosen, measure)
@@ -106,7 +106,9 @@ def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
     leads = f"{_and(first)} {'comes' if len(first) == 1 else 'come'} first"
     unfinished = [run.id for run in runs if run.status() == "unfinished"]
     said = [
-        f"{_and(nothing)} held nothing out, so the test set decides, and choosing by it uses it up." if nothing else "",
+        f"{_and(nothing)} held out no images, so the test set decides; its accuracy is optimistic once it decides."
+        if nothing
+        else "",
         f"By {measure} accuracy, {leads}; {verdict(rows, measure)}.",
         AMOUNTS if "validation" in chosen else "",
         f"{_and(unfinished)} {_has(unfinished)} not finished." if unfinished else "",
@@ -114,8 +116,8 @@ def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
     return " ".join(filter(None, said))
 
 
-def _is_judged(run: Run, measure: Measure) -> bool:
-    """Whether a run has a figure, or never will because every network diverged."""
+def _has_accuracy(run: Run, measure: Measure) -> bool:
+    """Whether a run has an accuracy, or never will because every network diverged."""
     return run.status() == "diverged" or any(value is not None for value in accuracies(run, measure))
 
 

@@ -1,7 +1,7 @@
-"""The run directory is the contract: training writes it, everything else reads it.
+"""The run directory: training writes it, everything else reads it.
 
-config.toml, environment.json, journal.jsonl, evaluations.jsonl, checkpoints/, snapshots/. A run appears by rename,
-with its step-0 checkpoint already inside.
+It holds config.toml, environment.json, journal.jsonl, evaluations.jsonl, checkpoints/ and snapshots/. A run appears by
+rename, with its step-0 checkpoint inside.
 """
 
 import contextlib
@@ -33,15 +33,15 @@ from jaxquard.runs.journal import Line
 from jaxquard.runs.lock import refuse_if_in_use
 from jaxquard.systems import last_separator, quoted
 
-FORMAT = 3  # of run directories; raised whenever what is written in them changes its meaning
+FORMAT = 3  # of run directories; raised when the meaning of their contents changes
 ALL = "all"  # RUN@all: the average of a run's networks
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-NO_NAME = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # devices under Windows
+NO_NAME = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)  # device names on Windows
 SNAPSHOT = re.compile(r"epoch-(\d{6,})\.safetensors", re.ASCII)
 
 
 def runs_directory(given: str | Path | None = None) -> Path:
-    """Where runs live: what was given, else $JAXQUARD_RUNS, else ./runs. RunError if that is no folder."""
+    """The folder of runs: as given, else $JAXQUARD_RUNS, else ./runs. RunError if it is not a folder."""
     folder = Path(expanded(given or os.environ.get("JAXQUARD_RUNS") or "runs"))
     if not os.path.isdir(there := existing(folder.absolute())):
         fault = "a file, not a folder for runs" if os.path.exists(there) else "there is no such drive"
@@ -50,27 +50,27 @@ def runs_directory(given: str | Path | None = None) -> Path:
 
 
 def command(*words: str, runs: Path) -> str:
-    """A command line to paste, quoted for the shell, with the folder of the runs unless that is found without."""
+    """A command line to paste, quoted for the shell, with the folder of runs unless it is the default."""
     usual = os.path.expanduser(os.environ.get("JAXQUARD_RUNS") or "runs")
     places = [] if os.path.abspath(runs) == os.path.abspath(usual) else ["--runs", os.path.abspath(runs)]
     return quoted(["jaxquard", *words, *places])
 
 
 def checked_name(name: str) -> str:
-    """A run's name as a single, portable path component."""
+    """A run's name; UsageError unless it is a single, portable path component."""
     if not NAME.fullmatch(name):
         raise UsageError(
-            f"run name {name[:100]!r}: use letters, digits, '.', '_' and '-' only, starting with one of the first two"
+            f"run name {name[:100]!r}: use letters, digits, '.', '_' and '-' only, with a letter or digit first"
         )
     if name.endswith(".") or NO_NAME.fullmatch(name):
-        raise UsageError(f"run name {name!r}: not every system can have a file of that name; choose another")
+        raise UsageError(f"run name {name!r}: not every system allows a file of that name; choose another")
     if name.lower().endswith(".safetensors"):
-        raise UsageError(f"run name {name!r}: would be taken for a file of weights; choose another")
+        raise UsageError(f"run name {name!r}: looks like a weights file; choose another")
     return name
 
 
 def shipped() -> list[str]:
-    """The models that come with the package: names that no run can have."""
+    """The names of the models that come with the package; no run can have them."""
     folder = resources.files("jaxquard") / "models"
     if not folder.is_dir():
         return []
@@ -80,24 +80,24 @@ def shipped() -> list[str]:
 
 
 def parted(model: str) -> tuple[str, str, str]:
-    """RUN@k as RUN, "@" and k. RUN may be a path, and a folder's name may hold an @ of its own."""
+    """RUN@k as RUN, "@" and k. RUN may be a path whose folders have an @ in their names."""
     start = last_separator(model) + 1
     name, at, number = model[start:].partition("@")
     return f"{model[:start]}{name}", at, number
 
 
 def free_path(root: Path, name: str) -> Path:
-    """Where a new run of this name goes; RunError where it is taken, UsageError where none can be called so."""
+    """The path of a new run; RunError if the name is taken, UsageError if no run can have it."""
     path = root / checked_name(name)
     if name.lower() in map(str.lower, shipped()):
-        raise UsageError(f"run name {name!r}: a model that comes with Jaxquard has it; choose another")
+        raise UsageError(f"run name {name!r}: a model that comes with Jaxquard has this name; choose another")
     if os.path.exists(path):
         raise RunError(f"{path}: already there; choose another name, or remove it first")
     return path
 
 
 def new_name(config: Config) -> str:
-    """A name nobody has yet: what is trained, when, and four random letters."""
+    """A new name: what is trained, when, and four random letters."""
     dataset = re.sub("[^A-Za-z0-9-]", "", Path(config.dataset).stem) or "data"
     what = re.sub("[^A-Za-z0-9-]", "", config.recipe or f"{config.model}-{dataset}").strip("-")[:40] or "run"
     return f"{what}-{datetime.now():%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:4]}"
@@ -128,13 +128,13 @@ class Run:
 
     @cached_property
     def config(self) -> Config:
-        """The resolved config, with the place where its data set was last."""
+        """The resolved config, with the last known place of its data set."""
         file, moved = self.path / "config.toml", {}
         try:
             moved = {"dataset": self.environment["moved_to"]} if "moved_to" in self.environment else {}
         except OtherFormat:
             raise
-        except RunError:  # reported where the run is used
+        except RunError:  # reported when the run is used
             pass
         try:
             values = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -143,13 +143,13 @@ class Run:
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror}") from error
         except UnicodeDecodeError as error:
-            raise RunError(f"{file}: damaged (no UTF-8)") from error
+            raise RunError(f"{file}: damaged (not UTF-8)") from error
         except (ValueError, RecursionError, UsageError) as error:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
 
     @cached_property
     def environment(self) -> dict[str, Any]:
-        """On what it was made, and the facts of its data set."""
+        """The machine and the data set that it was trained with."""
         file = self.path / "environment.json"
         try:
             found = strict_json.loads(file.read_bytes())
@@ -159,7 +159,7 @@ class Run:
                 raise OtherFormat(f"{file}: a run of format {str(written)[:20]}; this program reads {FORMAT}")
             environment.check_facts(found["dataset"])
             if not isinstance(found.get("moved_to", ""), str):
-                raise ValueError("moved_to is no path")
+                raise ValueError("moved_to is not a path")
             return found
         except OSError as error:
             raise RunError(f"{file}: cannot be read: {error.strerror}") from error
@@ -167,7 +167,7 @@ class Run:
             raise RunError(f"{file}: damaged ({str(error)[:200]})") from error
 
     def record_place(self, dataset: str) -> None:
-        """Record where the data set is now: config.toml stays as it was."""
+        """Record where the data set is now; config.toml does not change."""
         data = json.dumps(self.environment | {"moved_to": dataset}, indent=1).encode()
         write_atomically(self.path / "environment.json", data)
         vars(self).pop("environment", None)
@@ -175,7 +175,7 @@ class Run:
 
     @property
     def started(self) -> float:
-        """When it began, in seconds since 1970. Where environment.json does not say, when config.toml was written."""
+        """The time of its start, in seconds since 1970; if unknown, the time when config.toml was written."""
         with contextlib.suppress(RunError, KeyError, TypeError):
             if 0 < self.environment["started"] < 1e11:
                 return self.environment["started"]
@@ -184,23 +184,23 @@ class Run:
         return 0.0
 
     def check_config_is_its_own(self) -> None:
-        """RunError if config.toml is not, to the byte, what it was when the run began (older runs do not say)."""
+        """RunError if config.toml has changed since the run began (not checked for older runs, which have no hash)."""
         then = self.environment.get("config_sha256")
         if then and then != hashlib.sha256((self.path / "config.toml").read_bytes()).hexdigest():
             again = self.command("train", "--config", os.path.abspath(self.path / "config.toml"))
             raise RunError(
-                f"{self.path}: its config.toml was changed, but a run goes on as it began; for other settings start "
-                f"another: {again}"
+                f"{self.path}: its config.toml was changed, but resume needs the original; "
+                f"to train with other settings, start a new run: {again}"
             )
 
     @property
     def journal_file(self) -> Path:
-        """One line an epoch, one an event."""
+        """One line for each epoch and each event."""
         return self.path / "journal.jsonl"
 
     @property
     def evaluations_file(self) -> Path:
-        """Every look at the test set."""
+        """One line for each evaluation on the test set."""
         return self.path / "evaluations.jsonl"
 
     @property
@@ -210,7 +210,7 @@ class Run:
 
     @property
     def snapshots(self) -> Path:
-        """The folder of weights kept for looking back."""
+        """The folder of the weights after chosen epochs."""
         return self.path / "snapshots"
 
     def snapshot(self, epoch: int) -> Path:
@@ -218,16 +218,16 @@ class Run:
         return self.snapshots / f"epoch-{epoch:06d}.safetensors"
 
     def snapshot_epochs(self) -> list[int]:
-        """The epochs whose weights were kept; a file of another name is nobody's snapshot."""
+        """The epochs whose weights were kept. Files with other names are ignored."""
         found = (SNAPSHOT.fullmatch(file.name) for file in self.snapshots.iterdir()) if self.snapshots.is_dir() else ()
         return sorted(int(match[1]) for match in found if match)
 
     def journal(self) -> list[Line]:
-        """All lines, as if never interrupted."""
+        """All lines, as if the run had never been interrupted."""
         return journal.read(self.journal_file)
 
     def epochs(self) -> list[Line]:
-        """The epoch lines alone."""
+        """Only the epoch lines."""
         return journal.epochs(self.journal_file)
 
     def evaluations(self) -> list[Line]:
@@ -235,26 +235,26 @@ class Run:
         return journal.read_lines(self.evaluations_file)
 
     def record_evaluation(self, by: str, why: str, **found: Any) -> None:
-        """Put a look at the data on record: by whom and why, and what was found."""
+        """Record an evaluation: by what, why, and its results."""
         journal.append(self.evaluations_file, {"time": time.time(), "by": by, "why": why} | found, new=True)
 
     def note_evaluation(self, by: str, why: str, **found: Any) -> str:
-        """As `record_evaluation`; but of a run that may only be read, the sentence that says so."""
+        """As `record_evaluation`, but returns a note instead of an error for a read-only run."""
         try:
             self.record_evaluation(by, why, **found)
         except JaxquardError as error:
             if not is_read_only(error):
                 raise
-            return f"this look at the test set could not be recorded ({error})"
+            return f"this evaluation on the test set could not be recorded ({error})"
         return ""
 
     def finished(self) -> Line | None:
-        """The journal's last line where it says that training ended, None while it has not."""
+        """The journal's "finished" line, or None if training has not finished."""
         lines = self.journal()
         return lines[-1] if lines and lines[-1].get("event") == "finished" else None
 
     def last_step(self) -> int | None:
-        """The step at which training ended, None while it has not."""
+        """The last step of a finished training, else None."""
         return (self.finished() or {}).get("step")
 
     def diverged(self) -> set[int]:
@@ -262,7 +262,7 @@ class Run:
         return {line["network"] for line in self.journal() if line.get("event") == "diverged" and "network" in line}
 
     def network_names(self) -> list[str]:
-        """What each network is called as a model: RUN@k, the only one RUN."""
+        """Each network's name as a model: RUN@k, or RUN if there is only one."""
         networks = len(self.config.networks())
         return [self.id] if networks == 1 else [f"{self.id}@{k}" for k in range(networks)]
 
@@ -274,8 +274,8 @@ class Run:
 
 
 def create(root: Path, name: str | None, config: Config, environment: dict[str, Any], train_state: Any) -> Run:
-    """A new run directory, whole, with its step-0 checkpoint and snapshot inside. A name already taken is an error."""
-    from jaxquard.runs import checkpoint, tensors  # with JAX, which listing runs can do without
+    """Make a complete run directory with its step-0 checkpoint and snapshot. RunError if the name is taken."""
+    from jaxquard.runs import checkpoint, tensors  # these import JAX, which listing runs does not need
 
     path = free_path(root, name or new_name(config))
     written = tomli_w.dumps(config.to_dict()).encode()
@@ -299,16 +299,16 @@ def create(root: Path, name: str | None, config: Config, environment: dict[str, 
     try:
         write_directory(path, files)
     except JaxquardError:
-        free_path(root, path.name)  # somebody took the name meanwhile
+        free_path(root, path.name)  # an error if another process took the name meanwhile
         raise
     return Run(path)
 
 
 def wanted(root: Path, name: str | None, resume: str | None) -> Run | None:
-    """The run that a training goes on with; None for a new one. Needs no JAX, so that a refusal comes at once.
+    """The run to resume; None for a new one. Needs no JAX, so that errors come at once.
 
-    Raises RunError where the `name` of the new run is taken, or the run to `resume` is missing or in use; UsageError
-    where no run can have that name.
+    Raises RunError if the new run's `name` is taken, or the run to `resume` is missing or in use; UsageError if no run
+    can have that name.
     """
     if resume is None:
         if name is not None:
@@ -323,7 +323,7 @@ def wanted(root: Path, name: str | None, resume: str | None) -> Run | None:
 def find(name: str, root: Path) -> Run:
     """A run by id (in `root`) or by path; RunError, with the nearest id, if there is none."""
     for path in (root / name, Path(expanded(name))):
-        if name and os.path.isfile(path / "config.toml"):  # False, too, for what must not or cannot be looked at
+        if name and os.path.isfile(path / "config.toml"):  # also False where access is denied
             return Run(path)
     if name:
         refuse_part_of_run(name, root)
@@ -331,16 +331,16 @@ def find(name: str, root: Path) -> Run:
 
 
 def refuse_part_of_run(name: str, root: Path) -> None:
-    """RunError naming the run where `name` is a file or a folder of one, such as a checkpoint."""
+    """RunError that names the run if `name` is a file or folder inside one, such as a checkpoint."""
     for path in (root / name, Path(name)):
         run = next((folder for folder in path.parents if os.path.isfile(folder / "config.toml")), None)
-        if run and os.path.exists(path):  # not Path's method, which raises where it cannot look
+        if run and os.path.exists(path):  # Path's method raises where access is denied
             asked = run.name if run.parent == root else run
-            raise RunError(f"{name}: part of a run, no model of its own; name the run instead: {asked}")
+            raise RunError(f"{name}: part of a run, not a model; name the run instead: {asked}")
 
 
 def every(root: Path) -> Iterator[Run]:
     """All runs in a directory, oldest name first."""
-    if os.path.isdir(root):  # not Path's method, which raises where it cannot look
+    if os.path.isdir(root):  # Path's method raises where access is denied
         paths = sorted(path for path in root.iterdir() if NAME.fullmatch(path.name))
         yield from (Run(path) for path in paths if os.path.isfile(path / "config.toml"))

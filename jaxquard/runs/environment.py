@@ -1,4 +1,4 @@
-"""On what a run was made: versions, devices, threads, data. Where these differ, bits may."""
+"""The environment of a run: versions, devices, threads, data. If these differ, bits may differ."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ VECTOR = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve", "sve2", 
 
 
 def describe(dataset: "Dataset") -> dict[str, Any]:
-    """What environment.json holds: all that can change a run's bits besides its config, and what the data was."""
+    """The contents of environment.json: everything but the config that can change bits, and the data set."""
     return machine() | {
         "dataset": {
             "name": dataset.name,
@@ -34,17 +34,17 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
 
 
 def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
-    """Whether what was recorded of a data set is of this one: the same arrays, used alike, wherever they are kept."""
+    """Whether recorded facts describe this data set: the same arrays, used the same way, wherever they are stored."""
     return used(facts) == (dict(dataset.sha256), dataset.scaled_from, dataset.own_validation)
 
 
 def used(facts: dict[str, Any]) -> tuple[Any, ...]:
-    """Which arrays were used, and how, as environment.json says; older runs scaled and split nothing."""
+    """Which arrays were used, and how, from environment.json; older runs neither scaled nor split them."""
     return facts["sha256"], facts.get("scaled_from", 255), facts.get("own_validation", 0)
 
 
 def check_facts(dataset: Any) -> None:
-    """ValueError unless this is what `describe` says of a data set; it may come from a file that anybody touched."""
+    """ValueError unless `describe` can return these facts of a data set. They may come from an untrusted file."""
     shape, names = dataset["image_shape"], dataset["class_names"]
     sound = (
         isinstance(dataset["name"], str)
@@ -64,8 +64,8 @@ def check_facts(dataset: Any) -> None:
         and all(type(n) is int and 0 < n < 2**31 for n in (*shape, dataset["train"], dataset["test"]))
     )
     if not sound:
-        raise ValueError("the facts of the data set are not what they should be")
-    Framing.from_dict(dataset.get("framing", {}))  # runs of before 2026-11-29 do not say
+        raise ValueError("the facts of the data set are not valid")
+    Framing.from_dict(dataset.get("framing", {}))  # missing in runs before 2026-11-29
 
 
 def machine() -> dict[str, Any]:
@@ -90,14 +90,14 @@ def machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name and its vector instructions, as far as the system tells."""
+    """The processor's name and its vector instructions, as far as the system reports them."""
     name, features = systems.processor()
     return " ".join([name, *(feature for feature in VECTOR if feature in features)])
 
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What changed that may change bits, as phrases such as "jaxlib 0.10.1 → 0.12.0"."""
+    """The changes that may change bits, as phrases such as "jaxlib 0.10.1 → 0.12.0"."""
     defaults = {"partitionable_random_bits": True, "matmul_precision": None, "xla_flags": ""}
     names = ("jax", "jaxlib", "processor", "threads", "devices", *defaults)
-    then = defaults | then  # JAX's own; older runs do not say
+    then = defaults | then  # JAX's own defaults; missing in older runs
     return [f"{name} {then.get(name)} → {now.get(name)}" for name in names if then.get(name) != now.get(name)]

@@ -1,4 +1,4 @@
-"""How good the networks of a model are on one split of a data set."""
+"""Evaluation of a model's networks on one split of a data set."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ Split = Literal["test", "validation", "train"]
 
 @dataclass(frozen=True)
 class Evaluations(Sequence[Evaluation]):
-    """An Evaluation of each network, in order; the networks, the data set and the split.
+    """An Evaluation for each network, in order, with the networks, the data set and the split.
 
-    `accuracy`, `loss` and `calibration_error` have a value for each network, and `.mean` and `.std` over them.
+    `accuracy`, `loss` and `calibration_error` have a value for each network, and `.mean` and `.std`.
     """
 
     models: list[TrainedModel]
@@ -41,7 +41,7 @@ class Evaluations(Sequence[Evaluation]):
 
     @property
     def accuracy(self) -> Figure:
-        """The share of examples that are right."""
+        """The share of examples classified correctly."""
         return self._figure("accuracy")
 
     @property
@@ -59,11 +59,11 @@ class Evaluations(Sequence[Evaluation]):
 
     @property
     def on_other_data(self) -> bool:
-        """Whether the data are not those that the networks were trained on."""
+        """Whether the networks were trained on other data."""
         return not is_same_data(self.models[0].dataset, self.dataset)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Plain data for JSON, one dictionary a network."""
+        """Plain data for JSON: a dictionary for each network."""
         return [
             {"model": model.name, "dataset": self.dataset.name, "split": self.split}
             | one.as_dict(self.dataset.class_names)
@@ -72,12 +72,12 @@ class Evaluations(Sequence[Evaluation]):
         ]
 
     def document(self) -> Any:
-        """As `evaluate --json` has it: one dictionary for one network, a list for several."""
+        """The document of `evaluate --json`: one dictionary for one network, a list for several."""
         found = self.to_dicts()
         return found[0] if len(found) == 1 else found
 
     def record(self, name: str, why: str) -> str:
-        """Put the look at the test set on record in the run; returns why it could not be, if so."""
+        """Record the evaluation in the run. Returns a note if the run is read-only, else an empty string."""
         facts: dict[str, Any] = {"n": self.each[0].n, "accuracy": self.accuracy.values, "loss": self.loss.values}
         facts |= {"model": name, "dataset": self.dataset.name, "split": self.split}
         run, steps = self.models[0].run, [model.step for model in self.models]
@@ -85,15 +85,15 @@ class Evaluations(Sequence[Evaluation]):
 
 
 def evaluate(models: list[TrainedModel], dataset: Dataset, part: Split) -> Evaluations:
-    """Evaluate networks of one run or file. UsageError for data that do not fit them."""
+    """Evaluate the networks of one run or file. UsageError if the data do not fit them."""
     images, labels = choose(models[0], dataset, part)
     if dataset.classes != len(known := models[0].class_names):
-        raise UsageError(f"{dataset.name} has {dataset.classes} classes, {models[0].name} knows {len(known)}")
+        raise UsageError(f"{dataset.name} has {dataset.classes} classes, {models[0].name} has {len(known)}")
     return Evaluations(models, dataset, part, [evaluate_logits(one.logits(images), labels) for one in models])
 
 
 def choose(model: TrainedModel, dataset: Dataset, part: Split) -> tuple[np.ndarray, np.ndarray]:
-    """The images and labels of one split, cut as the model's own training cut them."""
+    """The images and labels of one split, as in the model's own training."""
     if part == "test":
         return dataset.test_images, dataset.test_labels
     images, labels, val_images, val_labels = split(dataset, model.config.held_out(len(dataset.train_labels)))

@@ -1,4 +1,4 @@
-"""A run in figures: how far it came and how good it is, from what it wrote down."""
+"""A run's progress and results, from its files."""
 
 import statistics
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from jaxquard.runs.journal import own_evaluation
 
 @dataclass(frozen=True)
 class Figure:
-    """A figure of each network of a run, in `values`; None for one that diverged.
+    """A value for each network of a run, in `values`; None for a network that diverged.
 
-    `mean` and `std` (with n - 1) are those of the others: None where there is none, and where there are not two.
+    `mean` and `std` (with n - 1) are over the other networks; None if there are none, or for `std` fewer than two.
     """
 
     values: tuple[float | None, ...]
@@ -41,29 +41,29 @@ class Figure:
         return "–" if mean is None else f"{mean:.4f}" + (f" ± {std:.4f}" if std is not None else "")
 
     def document(self) -> Any:
-        """As JSON documents have it: a number for one network, `{"mean", "std", "values"}` for several."""
+        """For JSON: a number for one network, `{"mean", "std", "values"}` for several."""
         return self.values[0] if len(self.values) == 1 else self.spread()
 
     def spread(self) -> dict[str, Any]:
-        """`{"mean", "std", "values"}`, of one network, too."""
+        """`{"mean", "std", "values"}`, also for one network."""
         return {"mean": self.mean, "std": self.std, "values": list(self.values)}
 
 
 def figure_of(values: Sequence[float | None] | None) -> Figure | None:
-    """What a journal or an evaluation says of each network, as a Figure; None where it says nothing."""
+    """A list with a value for each network as a Figure; None for None."""
     return None if values is None else Figure(tuple(values))
 
 
 def t_quantile(confidence: float, degrees: float) -> float:
-    """Student's t: what a share `confidence` of its values stays within, either side of 0."""
+    """The two-sided quantile of Student's t: a share `confidence` of its values lies within ± this."""
     from scipy.special import stdtrit
 
     return float(stdtrit(degrees, (1 + confidence) / 2))
 
 
 def _selected(run: Run, epochs: list[Line], name: str) -> list[Any]:
-    """Each network's figure of that name in the epoch of its selected weights: the newest or, under early stopping, its
-    best one. None where there is none.
+    """Each network's value `name` in the epoch of its selected weights: the newest or, under early stopping, the best
+    one. None if it has none.
     """
     networks = range(len(run.config.networks()))
     if not epochs or name not in (last := epochs[-1]):
@@ -75,33 +75,33 @@ def _selected(run: Run, epochs: list[Line], name: str) -> list[Any]:
 
 
 def held_out_accuracy(run: Run, epochs: list[Line]) -> list[float | None]:
-    """Each network's validation accuracy with its selected weights. None for a network that diverged, or where
-    nothing is held out. `epochs` are the run's."""
+    """Each network's validation accuracy with its selected weights. None for a network that diverged, or if no images
+    are held out. `epochs`: the run's epoch lines."""
     lost = run.diverged()
     return [None if k in lost else value for k, value in enumerate(_selected(run, epochs, "val_accuracy"))]
 
 
 def train_loss(run: Run, epochs: list[Line]) -> list[float | None]:
-    """Each network's training loss in the epoch whose weights are selected. `epochs` are the run's."""
+    """Each network's training loss in the epoch of its selected weights. `epochs`: the run's epoch lines."""
     return _selected(run, epochs, "train_loss")
 
 
 def _of(figure: list[float | None], k: int) -> float | None:
     if k >= len(figure):
-        raise RunError(f"damaged: its journal has figures of {len(figure)} networks, it trains more")
+        raise RunError(f"damaged: its journal has values for {len(figure)} networks, its config describes more")
     return figure[k]
 
 
 def swept(config: Config) -> dict[str, Any]:
-    """`{"sweep": {setting: values}}`, or {} where nothing was swept."""
+    """`{"sweep": {setting: values}}`, or {} without a sweep."""
     return {"sweep": {name: list(values) for name, values in config.sweep}} if config.sweep else {}
 
 
 def figures(run: Run) -> dict[str, Any]:
-    """How far a run came and how good it is, from its journal and its own evaluation on the test set; and what it
-    swept, if it did: a mean over that says little.
+    """A run's progress and results, from its journal and its own evaluation on the test set, and its sweep, if any: a
+    mean over a sweep says little.
     """
-    sweep = swept(run.config)  # first: of a run of another format the journal means something else
+    sweep = swept(run.config)  # first: in another format the journal has another meaning
     epochs, evaluations = run.epochs(), run.evaluations()
     test = own_evaluation(evaluations)
     return sweep | {

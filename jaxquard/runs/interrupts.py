@@ -1,11 +1,10 @@
-"""What Ctrl-C, SIGTERM and a terminal that closes do: a training saves a checkpoint and stops, within two seconds
-whatever it is doing.
+"""Ctrl-C, SIGTERM or a closed terminal: training saves a checkpoint and stops within two seconds.
 
-Python runs a signal's handler only between two of its own instructions, and a training spends its time in long calls
-into compiled code. Nor may a handler raise KeyboardInterrupt: where JAX is being imported, traces or compiles, that is
-swallowed, or ends in a segmentation fault. So a thread watches. It asks a training to stop, and if that takes too long,
-or a second signal comes, it ends the process there and then, which loses no more than the way from the last checkpoint.
-While nothing is being trained there is nothing to lose at all.
+Python runs a signal handler only between two of its own instructions, and training spends its time in long calls into
+compiled code. A handler must not raise KeyboardInterrupt either: while JAX is imported, traces or compiles, the
+exception is swallowed or causes a segmentation fault. So a thread waits for signals and asks the training to stop. If
+that takes too long, or a second signal comes, the thread ends the process; the steps since the last checkpoint are
+lost. If no training is running, it ends the process at once.
 """
 
 import contextlib
@@ -24,10 +23,10 @@ from jaxquard import systems
 from jaxquard.errors import JaxquardError
 
 PATIENCE = 1.75  # seconds
-LOOK = 0.2  # seconds between two looks for the file that asks a training to stop
+LOOK = 0.2  # seconds between two checks for the stop file
 INTERRUPTED = 130  # the exit code
-AT_ONCE = "stopped at once; the newest checkpoint is from before"
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # Windows has no SIGHUP, and SIGBREAK for Ctrl-Break
+AT_ONCE = "stopped at once, without saving another checkpoint"
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGBREAK: Ctrl-Break on Windows, which has no SIGHUP
 SIGNALS = tuple(
     number
     for number in (getattr(signal, name, None) for name in NAMES)
@@ -36,14 +35,14 @@ SIGNALS = tuple(
 
 
 class Interrupted(JaxquardError):
-    """Training was asked to stop, and did, after saving a checkpoint."""
+    """Training was asked to stop, saved a checkpoint and stopped."""
 
     exit_code = INTERRUPTED
 
 
 @dataclass
 class Interrupts:
-    """Whether a training is running and the file that may ask it to stop, both from its owner; whether it was asked."""
+    """Whether training is running and its stop file, both set by the caller; whether it was asked to stop."""
 
     training: bool = False
     stop_file: Path | None = None
@@ -51,12 +50,10 @@ class Interrupts:
 
 
 def leave(*_: object, message: str = "interrupted") -> None:
-    """End the process at once, whether or not anybody can be told; also a signal handler, where nothing needs to be
-    saved.
-    """
+    """End the process at once, with a message if stderr accepts it. Also a signal handler if nothing needs saving."""
     with contextlib.suppress(Exception):
-        cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a progress bar hides it
-        if systems.WINDOWS or select.select([], [2], [], 0)[1]:  # else a full pipe, which would block
+        cursor = "\x1b[?25h\n" if sys.stderr.isatty() else ""  # a progress bar hides the cursor
+        if systems.WINDOWS or select.select([], [2], [], 0)[1]:  # a full pipe would block
             os.write(2, f"{cursor}jaxquard: {message}\n".encode())
     os._exit(INTERRUPTED)
 
@@ -67,7 +64,7 @@ def interruptible() -> Iterator[Interrupts]:
     interrupts = Interrupts()
     ours, systems = socket.socketpair()
     systems.setblocking(False)
-    # a handler there must be, or the system would not tell us; the thread does its work
+    # without a Python handler nothing is written to the wakeup descriptor; the thread does the work
     handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
     descriptor = signal.set_wakeup_fd(systems.fileno(), warn_on_full_buffer=False)
     watcher = threading.Thread(target=_watch, args=(ours, interrupts), daemon=True)
@@ -75,7 +72,7 @@ def interruptible() -> Iterator[Interrupts]:
     try:
         yield interrupts
     finally:
-        for number, handler in handlers.items():  # before the thread goes deaf: at every moment somebody must listen
+        for number, handler in handlers.items():  # before the thread ends, so that no signal is missed
             signal.signal(number, handler)
         signal.set_wakeup_fd(descriptor)
         systems.close()
@@ -85,10 +82,10 @@ def interruptible() -> Iterator[Interrupts]:
 
 @contextmanager
 def saving_first() -> Iterator[Interrupts]:
-    """In a program of somebody's own: the first Ctrl-C asks the training to stop, which then saves a checkpoint.
+    """For calls from Python: the first Ctrl-C asks the training to save a checkpoint and stop.
 
-    A second one raises KeyboardInterrupt at once, and so does one before the training. Where Ctrl-C is handled in
-    another way, or outside the main thread, nothing changes.
+    A second Ctrl-C raises KeyboardInterrupt at once, as does one before the training. If the program has its own SIGINT
+    handler, or outside the main thread, nothing changes.
     """
     interrupts, usual = Interrupts(), signal.default_int_handler
     in_main = threading.current_thread() is threading.main_thread()
@@ -124,7 +121,7 @@ def _watch(ours: socket.socket, interrupts: Interrupts) -> None:
 
 
 def _is_asked(ours: socket.socket, interrupts: Interrupts) -> bool:
-    """Wait for a signal, for which the system sends a byte, or the file; False if the body ends first."""
+    """Wait for a byte, which the system sends for a signal, or for the stop file. False if the body ends first."""
     ours.settimeout(LOOK)
     while True:
         try:

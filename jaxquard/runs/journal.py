@@ -1,4 +1,4 @@
-"""The journal: append-only JSON lines. Writers append whole lines one at a time; any reader sees only whole ones."""
+"""The journal: append-only JSON lines. Writers append whole lines, and readers see only whole lines."""
 
 import errno
 import functools
@@ -17,10 +17,10 @@ Line = dict[str, Any]
 
 
 def append(path: Path, line: Line, *, new: bool = False) -> None:
-    """Add one line and wait until it is on the disk, or leave the file as it was.
+    """Add one line and wait until it is on the disk. After an error the file is as it was.
 
-    A torn line, which only a killed writer leaves behind, is cut off first. A file that is not there is made only if
-    it may be `new`: a run that is being removed must not come back.
+    An incomplete last line, left by a killed writer, is cut off first. A missing file is made only if `new`, so that a
+    removed run does not come back.
     """
     data = json.dumps(line, allow_nan=False, separators=(",", ":")).encode() + b"\n"
     opener = functools.partial(_itself, new=new)
@@ -38,7 +38,7 @@ def append(path: Path, line: Line, *, new: bool = False) -> None:
 
 
 def _itself(path: str, flags: int, new: bool) -> int:
-    """Open the file, and not one that a link of its name points to: a run directory may be from somebody else."""
+    """Open the file without following a link: a run directory may be untrusted."""
     flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
     return os.open(path, flags if new else flags & ~os.O_CREAT, 0o666)
 
@@ -53,7 +53,7 @@ def _end_of_last_whole_line(file: io.FileIO) -> int:
 
 
 def read_lines(path: Path) -> list[Line]:
-    """Every whole line, oldest first; a last line without its newline is still being written and is left out."""
+    """Every whole line, oldest first. A last line without a newline is still being written and is left out."""
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -81,12 +81,12 @@ def _line(path: Path, number: int, text: bytes) -> Line:
     return line
 
 
-_NUMBERS = {"step": int, "epoch": int, "network": int, "seconds": (int, float)}  # an event's seconds are a table
+_NUMBERS = {"step": int, "epoch": int, "network": int, "seconds": (int, float)}  # in an event, seconds is an object
 _FIGURES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "accuracy", "loss")
 
 
 def _check_views(tta: Any) -> None:
-    """None, or which views there were and what they came to."""
+    """Test-time augmentation: None, or the name of the views and their accuracy."""
     if tta is None:
         return
     if not (isinstance(tta, dict) and isinstance(tta.get("name"), str) and _is_figure(tta.get("accuracy"))):
@@ -94,7 +94,7 @@ def _check_views(tta: Any) -> None:
 
 
 def _check_confusions(found: Any) -> None:
-    """None, or for each network None or the two classes confused most."""
+    """None, or for each network None or its most frequent confusion."""
     for one in found or []:
         sound = isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("true", "predicted"))
         if one is not None and not (sound and all(type(one.get(key)) is int for key in ("count", "of"))):
@@ -102,14 +102,14 @@ def _check_confusions(found: Any) -> None:
 
 
 def _is_figure(value: Any) -> bool:
-    """None, or a list with a number for each network, None where it was not finite."""
+    """None, or a list with a number or None (not finite) for each network."""
     return value is None or (
         isinstance(value, list) and all(one is None or isinstance(one, int | float) for one in value)
     )
 
 
 def read(path: Path) -> list[Line]:
-    """The journal as if the run had never been stopped: a "resumed" line takes back all later steps before it."""
+    """The journal as if the run had never been stopped: a "resumed" line cancels earlier lines of later steps."""
     kept: list[Line] = []
     for line in read_lines(path):
         if line.get("event") == "resumed":
@@ -119,10 +119,10 @@ def read(path: Path) -> list[Line]:
 
 
 def epochs(path: Path) -> list[Line]:
-    """The epoch lines alone, in order."""
+    """Only the epoch lines, in order."""
     return [line for line in read(path) if "epoch" in line and "event" not in line]
 
 
 def own_evaluation(evaluations: list[Line]) -> Line:
-    """Training's own evaluation at its end, the last if a killed run made it again; {} while there is none."""
+    """The last evaluation by training itself (a resumed run may have several); {} if there is none."""
     return next((line for line in reversed(evaluations) if line.get("by") == "train"), {})

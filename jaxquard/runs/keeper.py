@@ -1,4 +1,4 @@
-"""What a training writes into its run while it goes on: the journal's lines, checkpoints, snapshots."""
+"""Writes a running training's journal lines, checkpoints and snapshots."""
 
 import dataclasses
 import time
@@ -15,15 +15,15 @@ from jaxquard.strict_json import plain
 from jaxquard.training.fit import Event
 from jaxquard.training.state import TrainState
 
-CHECKPOINT_SECONDS = 10.0  # a checkpoint of the original network takes some 5 ms: 0.05 % of the time
+CHECKPOINT_SECONDS = 10.0  # a checkpoint of the original network takes about 5 ms: 0.05 % of the time
 
 
 @dataclass
 class Keeper:
-    """Writes down what a run must not lose: the journal's lines first, then the checkpoint that they belong to.
+    """Writes a run's files: journal lines first, then the checkpoint that includes their steps.
 
-    Journal and snapshots depend on the steps taken alone, never on when `fit` happens to report them; checkpoints also
-    on the clock.
+    Journal and snapshots depend only on the steps taken, not on when `fit` reports them; checkpoints also depend on the
+    clock.
     """
 
     run: Run
@@ -31,7 +31,7 @@ class Keeper:
     saved_at: float = dataclasses.field(default_factory=time.monotonic)
 
     def keep(self, event: Event) -> None:
-        """What an event asks to be kept."""
+        """Write what follows from an event."""
         self.epoch_seconds += event.seconds if event.kind != "compiled" else 0.0
         match event.kind:
             case "epoch":
@@ -54,7 +54,7 @@ class Keeper:
             write_atomically(self.run.snapshot(event.epoch), tensors.to_bytes(event.state.current))
 
     def lost(self, quantity: str, bad_steps: dict[int, int]) -> None:
-        """Record which networks diverged, and at which step, except those already recorded."""
+        """Record which networks diverged and at which step, unless already recorded."""
         known = self.run.diverged()
         for bad_step, network in sorted((bad_step, network) for network, bad_step in bad_steps.items()):
             if network not in known:
@@ -65,14 +65,14 @@ class Keeper:
         journal.append(self.run.journal_file, {"event": event, "step": step, **facts, "time": time.time()})
 
     def save(self, event: Event) -> None:
-        """A checkpoint of the state as it is, unless there is nothing good in it."""
+        """Write a checkpoint of the state, unless no network in it is worth keeping."""
         if worth_keeping(event.state).any():
             checkpoint.write(self.run.checkpoints, event.step, event.state, self.epoch_seconds)
         self.saved_at = time.monotonic()
 
 
 def worth_keeping(ts: TrainState) -> np.ndarray:
-    """For each network, whether its weights are good, or the best ones that early stopping put aside: (networks,)."""
+    """For each network, whether its weights, or the best ones kept by early stopping, are finite: (networks,)."""
     return finite_weights(ts) | ts.safe
 
 
@@ -83,5 +83,5 @@ def finite_weights(ts: TrainState) -> np.ndarray:
 
 
 def is_snapshot_epoch(epoch: int) -> bool:
-    """Every epoch at first, then ever fewer: 1–8, 10, 12, 14, 16, 20, 24, 28, 32, 40, …"""
+    """Every epoch at first, then fewer: 1–8, 10, 12, 14, 16, 20, 24, 28, 32, 40, …"""
     return epoch % 2 ** max(0, (epoch - 1).bit_length() - 3) == 0

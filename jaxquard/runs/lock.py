@@ -1,4 +1,4 @@
-"""One training at a time in a run directory, and how to ask it to stop. The lock of a process that dies is free."""
+"""The lock of a run directory, which a dead process no longer holds, and the file that asks its training to stop."""
 
 import contextlib
 import errno
@@ -17,31 +17,31 @@ from jaxquard.errors import JaxquardError, RunError
 from jaxquard.files import explained, temporary, write_atomically
 from jaxquard.systems import patiently
 
-LOOK = 0.5  # seconds for which a lock may be taken because somebody looks whether it is
+LOOK = 0.5  # seconds for which another process may hold the lock just to check it
 
 
 @contextlib.contextmanager
 def locked(run: Path) -> Iterator[None]:
-    """Hold a run's lock. RunError naming the holder if another process has it.
+    """Hold a run's lock. RunError that names the holder if another process has it.
 
-    `holder.json` exists while the lock is held; one without a lock is from a process that died.
+    `holder.json` exists while the lock is held, or was left by a process that died.
     """
     lock, holder, request = _acquired(run, LOOK), run / "holder.json", stop_file(run)
     try:
-        patiently(request.unlink, True)  # it was for a process that died
+        patiently(request.unlink, True)  # a request to a process that died
         write_atomically(holder, json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
         yield
     finally:
-        with contextlib.suppress(OSError):  # the next training replaces them
+        with contextlib.suppress(OSError):  # the next training replaces these files
             patiently(holder.unlink)
             patiently(request.unlink, True)
         lock.release()
 
 
 def refuse_if_in_use(run: Path) -> None:
-    """RunError naming the holder of a run's lock; nothing if there is none, or if no lock can be had here.
+    """RunError that names the holder of a run's lock; no error if files cannot be locked here.
 
-    For a quick answer: `locked` decides.
+    For an early error; `locked` decides.
     """
     try:
         _acquired(run).release()
@@ -52,7 +52,7 @@ def refuse_if_in_use(run: Path) -> None:
 
 
 def is_training(run: Path) -> bool:
-    """Whether a process of any machine trains the run at this moment."""
+    """Whether a process on any machine is training the run."""
     if not os.path.exists(run / "holder.json"):
         return False
     try:
@@ -63,23 +63,23 @@ def is_training(run: Path) -> bool:
 
 
 def stop_file(run: Path) -> Path:
-    """The file whose existence asks the training of a run to save a checkpoint and stop, on every system."""
+    """The file whose existence asks a run's training to save a checkpoint and stop."""
     return run / "stop"
 
 
 def ask_to_stop(run: Path) -> None:
-    """Have the training of a run save a checkpoint and stop, which takes two seconds at most."""
+    """Ask a run's training to save a checkpoint and stop; it takes at most two seconds."""
     with explained(run, "write"):
         stop_file(run).touch()
 
 
 def is_asked_to_stop(run: Path) -> bool:
-    """Whether somebody called `ask_to_stop`."""
+    """Whether `ask_to_stop` was called."""
     return os.path.exists(stop_file(run))
 
 
 def check_locks(root: Path) -> None:
-    """JaxquardError unless files can be locked here: better before there is a run than after."""
+    """JaxquardError unless files can be locked here; checked before a run is made."""
     scratch = temporary(root / "lock")
     with explained(root, "write"):
         scratch.mkdir(parents=True)
@@ -95,10 +95,10 @@ def check_locks(root: Path) -> None:
 def _acquired(run: Path, patience: float = 0.0) -> filelock.BaseFileLock:
     lock = filelock.FileLock(run / "lock")
     with explained(run / "lock", "lock"), warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # where the system has no flock, filelock makes do with the file, and warns
+        warnings.simplefilter("ignore")  # without flock, filelock falls back to the file and warns
         try:
             lock.acquire(timeout=patience, poll_interval=0.01)
-        except NotImplementedError as error:  # or, in older versions, does not
+        except NotImplementedError as error:  # or, in older versions, raises this
             raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from error
         except filelock.Timeout as error:
             raise RunError(f"{run}: in use by {_holder(run)}") from error
@@ -106,7 +106,7 @@ def _acquired(run: Path, patience: float = 0.0) -> filelock.BaseFileLock:
 
 
 def _holder(run: Path) -> str:
-    """Who holds a run's lock, and what to do. Where the system has no locks, the file `lock` may be one left behind."""
+    """The holder of a run's lock, and what to do. On a system without locks the file `lock` may be a leftover."""
     try:
         holder = strict_json.loads((run / "holder.json").read_bytes())
         return f"process {int(holder['pid'])} on {str(holder['host'])[:100]!r}; wait for it or stop it"

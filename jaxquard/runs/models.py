@@ -1,4 +1,4 @@
-"""From a name to networks that can be asked: a run, one network of a run, a weights file, a model shipped here."""
+"""Loads trained networks by name: a run, one network of a run, a weights file, or a model of the package."""
 
 import functools
 import json
@@ -32,11 +32,10 @@ FORMAT = "jaxquard-model-2"
 
 @dataclass(frozen=True)
 class TrainedModel:
-    """A network, or the average of several, with what is needed to use it. `logits` maps uint8 images (n, h, w, c) to
-    (n, classes). Each leaf of `weights` has a leading axis of networks.
+    """A network, or the average of several. Each leaf of `weights` has a leading axis of networks.
 
-    `dataset` is what environment.json says of the training data. The weights are those after `step` updates, in which
-    `epoch` epochs were completed; of a weights file, which does not say, these and `run` are None.
+    `dataset`: the facts of the training data, as in environment.json. `step` and `epoch`: the updates and completed
+    epochs of the weights; these and `run` are None for a weights file.
     """
 
     name: str
@@ -49,28 +48,28 @@ class TrainedModel:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """What the classes are called."""
+        """The names of the classes."""
         return tuple(self.dataset["class_names"])
 
     @property
     def image_shape(self) -> tuple[int, int, int]:
-        """(height, width, channels) it was trained on."""
+        """(height, width, channels) of the training images."""
         height, width, channels = self.dataset["image_shape"]
         return height, width, channels
 
     @property
     def framing(self) -> Framing:
-        """What the images it was trained on look like; of a run that does not say, as Fashion-MNIST's do."""
+        """The framing of the training images; Fashion-MNIST's for a run without a record of it."""
         return Framing.from_dict(self.dataset.get("framing", {}))
 
     @property
     def networks(self) -> int:
-        """How many networks it averages; 1 for a single one."""
+        """The number of networks that it averages; 1 for a single one."""
         return len(jax.tree.leaves(self.weights)[0])
 
     @property
     def network(self) -> tuple[Params, State]:
-        """Parameters and state of the model's single network. RunError where it averages several."""
+        """Parameters and state of a single network. RunError for an average."""
         if self.networks > 1:
             raise RunError(f"{self.name}: an average of several networks; name one of them to look inside")
         return jax.tree.map(lambda leaf: leaf[0], self.weights)
@@ -85,9 +84,9 @@ class TrainedModel:
         return functools.partial(make_logits(self.spec), *self.weights)
 
     def logits(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
-        """Logits, float64 (n, classes). UsageError where the images are not like those it was trained on.
+        """Logits, float64 (n, classes), of uint8 images (n, h, w, c). UsageError for images of another shape or type.
 
-        Images as dim as the training set was in its file are brightened as that was.
+        Images with the small range of the training set's file are scaled as the training set was.
         """
         oddities.check_images(images, self.image_shape, self.name)
         if images.max(initial=0) <= (white := self.dataset.get("scaled_from", 255)):
@@ -95,30 +94,30 @@ class TrainedModel:
         return average(all_logits(self._apply, images, seen))
 
     def answers(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
-        """`logits`, of which a network that diverged has none: RunError."""
+        """`logits`; RunError for a network that diverged."""
         logits = self.logits(images, seen)
         if not np.isfinite(logits).all():
-            raise RunError(f"{self.name}: it diverged: its answers are not finite numbers")
+            raise RunError(f"{self.name}: diverged: its outputs are not finite")
         return logits
 
 
 def spec_of(config: Config, dataset: dict[str, Any]) -> ModelSpec:
-    """The network that a config describes, for a data set of which these facts are known."""
+    """The network of a config, for a data set with these facts."""
     return make_spec(config, dataset["image_shape"], len(dataset["class_names"]))
 
 
 def models_of_run(run: Run) -> list[TrainedModel]:
-    """Every network of a run, as its newest checkpoint has it; RunError if that is damaged."""
+    """Every network of a run, from its newest checkpoint; RunError if that is damaged."""
     ts, task = _newest_state(run)
     named = zip(run.network_names(), run.config.networks(), strict=True)
     return [_model(name, network, run, ts, task, [k]) for k, (name, network) in enumerate(named)]
 
 
 def average_of_run(run: Run) -> TrainedModel:
-    """The average of a run's networks as one model; a network that diverged has no part in it."""
+    """The average of a run's networks as one model, without those that diverged."""
     sound = [k for k in range(len(run.config.networks())) if k not in run.diverged()]
     if not sound:
-        raise RunError(f"{run.id}: every network of it diverged")
+        raise RunError(f"{run.id}: every network diverged")
     return _model(f"{run.id}@{ALL}", run.config, run, *_newest_state(run), sound)
 
 
@@ -139,39 +138,39 @@ def _newest_state(run: Run) -> tuple[TrainState, Task]:
         )
     like = shapes(make_program(task), task, config.networks())
     arrays, faults = checkpoint.newest(run.checkpoints, run.last_step())
-    if faults:  # the one before it may be much younger: not to be taken for this
-        raise RunError(f"{faults[0]}; to train again what was lost: {run.command('train', '--resume', run.id)}")
+    if faults:  # the one before it may have much older weights
+        raise RunError(f"{faults[0]}; to train the lost part again: {run.command('train', '--resume', run.id)}")
     return tensors.restore(arrays, like, str(run.checkpoints)), task
 
 
 def _steps(ts: TrainState, task: Task) -> list[int]:
-    """After how many steps each network had the selected weights: under early stopping its best epoch's."""
+    """The step of each network's selected weights: under early stopping, of its best epoch."""
     if ts.stopping != ():
         return [max(0, int(best)) * task.steps_per_epoch for best in np.asarray(ts.stopping.best_epoch)]
     return [int(step) for step in np.asarray(ts.step)]
 
 
 def unfinished(models: Sequence[TrainedModel]) -> str | None:
-    """A line on which weights these are where their run has not finished, else None."""
+    """A note on which weights these are if their run has not finished, else None."""
     run = models[0].run
     if run is None or run.status() == "finished":
         return None
     why = "diverged" if run.status() == "diverged" else "is unfinished"
     came = len(run.epochs())
-    further = f", while it came to epoch {came}" if any(came != model.epoch for model in models) else ""
+    further = f", but it reached epoch {came}" if any(came != model.epoch for model in models) else ""
     return f"{run.id} {why}: these are its weights {after(models)} of {run.config.epochs}{further}"
 
 
 def after(models: Sequence[TrainedModel]) -> str:
-    """`after step 936, epoch 2`; of several networks the least and the greatest where they differ."""
+    """`after step 936, epoch 2`; a range if the networks differ."""
     taken = sorted((model.step or 0, model.epoch or 0) for model in models)
     steps, epochs = (list(dict.fromkeys((low, high))) for low, high in zip(taken[0], taken[-1], strict=True))
     return f"after step {' to '.join(f'{n:,}' for n in steps)}, epoch {' to '.join(map(str, epochs))}"
 
 
 def load_models(name: str, root: Path) -> list[TrainedModel]:
-    """What `name` says: a shipped model, a weights file, RUN@k (one network), RUN@all (the average of its networks, as
-    one model) or RUN (each of its networks).
+    """The networks of a model of the package, a weights file, RUN (all of its networks), RUN@k (one network) or
+    RUN@all (the average of its networks, as one model).
     """
     name = expanded(name)
     if name in directory.shipped():
@@ -204,7 +203,7 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
 
 
 def load_model(name: str, root: Path) -> TrainedModel:
-    """One network; a run of several must say which."""
+    """One model. RunError for a run of several networks without @k or @all."""
     models = load_models(name, root)
     if len(models) > 1:
         raise RunError(
@@ -215,13 +214,13 @@ def load_model(name: str, root: Path) -> TrainedModel:
 
 
 def save_file(model: TrainedModel, path: Path) -> None:
-    """A model as one file: its weights, with its config and its classes in the file's metadata."""
+    """Write a model to one file: its weights, with config and data set facts in the metadata."""
     facts = {"format": FORMAT, "config": json.dumps(model.config.to_dict()), "dataset": json.dumps(model.dataset)}
     write_atomically(path, tensors.to_bytes(model.weights, facts))
 
 
 def load_file(path: Path, name: str) -> TrainedModel:
-    """The network in a weights file; RunError if the file is missing, damaged, or not one of ours."""
+    """The network in a weights file; RunError if the file is missing, damaged, or of another program."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -236,7 +235,7 @@ def load_file(path: Path, name: str) -> TrainedModel:
         environment.check_facts(dataset)
         spec = spec_of(config, dataset)
         if {path for layer in make_model(spec).layers for path in layer.arrays.values()} != set(arrays):
-            raise ValueError("it describes other layers than it holds")
+            raise ValueError("its config and its weights have different layers")
     except (KeyError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
     weights = tensors.restore(arrays, weight_shapes(spec, len(config.networks())), str(path))

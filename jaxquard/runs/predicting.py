@@ -1,4 +1,4 @@
-"""What a network makes of pictures in files: the good ones are answered, whatever the others are like."""
+"""Predictions for picture files. Unreadable pictures do not affect the others."""
 
 import csv
 import io
@@ -18,27 +18,27 @@ from jaxquard.files import expanded
 from jaxquard.runs.models import TrainedModel
 from jaxquard.training.evaluation import log_probabilities
 
-CHUNK = 256  # pictures that are in memory, and answered, at a time
+CHUNK = 256  # pictures in memory at a time
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a network makes of one picture. If the picture cannot be read, `error` says why and nothing else is set."""
+    """The prediction for one picture. If it cannot be read, `error` says why and only `file` is set besides."""
 
     file: str
-    label: str | None = None  # the likeliest class
+    label: str | None = None  # the most probable class
     class_index: int | None = None
     probability: float | None = None  # of that class, in [0, 1]
     probabilities: dict[str, float] = field(default_factory=dict)  # of every class
-    steps: list[str] = field(default_factory=list)  # what was done to the picture, in order
+    steps: list[str] = field(default_factory=list)  # names of the processing steps, in order
     notes: list[str] = field(default_factory=list)  # the same in sentences
-    warnings: list[str] = field(default_factory=list)  # why the answer may be wrong
+    warnings: list[str] = field(default_factory=list)  # why the prediction may be wrong
     error: str | None = None
 
 
 @dataclass(frozen=True)
 class Predictions(Sequence[Prediction]):
-    """A Prediction for each picture, in order; the model; notes on files that were left out."""
+    """A Prediction for each picture, in order, with the model and notes on files that were left out."""
 
     model: TrainedModel
     pictures: list[Prediction]
@@ -55,7 +55,7 @@ class Predictions(Sequence[Prediction]):
         return self.pictures[index]
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Plain data for JSON; of a picture that cannot be read, `file` and `error` alone."""
+        """Plain data for JSON; only `file` and `error` for an unreadable picture."""
         weights = {"step": self.model.step, "epoch": self.model.epoch}
         return [
             {"file": one.file, "error": one.error}
@@ -65,7 +65,7 @@ class Predictions(Sequence[Prediction]):
         ]
 
     def to_csv(self) -> str:
-        """A line for each picture: file, label, probability, a column for each class. Unread: the file alone."""
+        """A line for each picture: file, label, probability, a column for each class; unreadable: only the file."""
         names = self.model.class_names
         writer = csv.writer(text := io.StringIO(), lineterminator="\n")
         writer.writerow(["file", "label", "probability", *names])
@@ -75,10 +75,10 @@ class Predictions(Sequence[Prediction]):
 
 
 def find_pictures(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
-    """Files as they are; of a folder those that are pictures by their names, `2.png` before `10.png`.
+    """The given files, and the files with a picture's suffix in the given folders, `2.png` before `10.png`.
 
-    Folders in a folder are left out. Also returns notes on what was left out. A folder without pictures comes back
-    itself, to be refused as a picture.
+    Subfolders are left out. Also returns notes on what was left out. A folder without pictures is returned itself, and
+    later refused as a picture.
     """
     found, notes = [], []
     for path in map(Path, map(expanded, paths)):
@@ -87,7 +87,7 @@ def find_pictures(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
         found += pictures or [path]
         if left := len(inside) - len(pictures):
             notes.append(
-                f"{path}: {left} of {len(inside)} entries are folders, hidden or no pictures by name: left out"
+                f"{path}: left out {left} of {len(inside)} entries: folders, hidden files or other files than pictures"
             )
     return found, notes
 
@@ -117,9 +117,9 @@ def predict(
     background: Literal["auto", "light", "dark"] = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Prediction]:
-    """Answer pictures, CHUNK at a time. `progress` gets how many are read, and how many there are.
+    """Predict pictures, CHUNK at a time. `progress` gets the number of pictures read and of all pictures.
 
-    Raises RunError for a network that diverged, UsageError for one that cannot be asked about pictures.
+    Raises RunError for a network that diverged, UsageError for one whose images are neither grey nor colour.
     """
     for first in range(0, len(files), CHUNK):
         read = []
@@ -134,7 +134,7 @@ def predict(
 
 
 def _read(model: TrainedModel, file: Path, as_is: bool, background: Any) -> tuple[Prediction, np.ndarray | None]:
-    """A picture without its answer, and the image for the network; its steps are kept as names alone."""
+    """A Prediction without probabilities, and the image for the network, None if unreadable."""
     try:
         options = {"framing": model.framing, "as_is": as_is, "background": background}
         picture = read_picture(file, image_shape=model.image_shape, **options)
@@ -145,7 +145,7 @@ def _read(model: TrainedModel, file: Path, as_is: bool, background: Any) -> tupl
 
 
 def answer(row: np.ndarray, class_names: Sequence[str]) -> dict[str, Any]:
-    """Probabilities (classes,) as the fields of a Prediction; null, where a network that diverged has none."""
+    """Probabilities (classes,) as the fields of a Prediction; None for a network that diverged."""
     if not np.isfinite(row).all():
         nothing = dict.fromkeys(class_names)
         return {"label": None, "class_index": None, "probability": None, "probabilities": nothing}

@@ -1,4 +1,4 @@
-"""Who won a sweep or a comparison, and whether the win is larger than the noise between seeds."""
+"""The ranking of a sweep or a comparison, and whether the lead is larger than the noise between seeds."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -15,14 +15,15 @@ KEYS = {"validation": "val_accuracy", "test": "test_accuracy"}
 
 
 def accuracies(run: Run, measure: Measure) -> list[float | None]:
-    """Each network's accuracy on held-out images, or in the run's own evaluation on the test set at its end. None for a
-    network that diverged or has not been judged."""
+    """Each network's accuracy on held-out images, or on the test set at the end of training. None for a network that
+    diverged or has not been evaluated.
+    """
     if measure == "validation":
         return held_out_accuracy(run, run.epochs())
-    judged, networks = own_evaluation(run.evaluations()).get("accuracy"), len(run.config.networks())
-    values: list[float | None] = judged or [None] * networks
+    networks = len(run.config.networks())
+    values: list[float | None] = own_evaluation(run.evaluations()).get("accuracy") or [None] * networks
     if len(values) != networks:
-        raise RunError(f"{run.path}: damaged: it evaluated {len(values)} networks, it trains {networks}")
+        raise RunError(f"{run.path}: damaged: it evaluated {len(values)} networks, but trains {networks}")
     return values
 
 
@@ -30,8 +31,7 @@ def ranking(runs: Sequence[Run], swept: Sequence[str], measure: Measure = "valid
     """Every combination of the `swept` settings with its accuracy over seeds, best first.
 
     Each row: `settings`, `val_accuracy` or `test_accuracy` (a Figure: values by seed, None where a network diverged),
-    `seeds`, `networks` (RUN or RUN@k). The smaller the share of its networks that diverged, the better a combination
-    is; then its mean counts.
+    `seeds`, `networks` (RUN or RUN@k). Rows are sorted by the share of networks that diverged, then by mean accuracy.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
@@ -48,15 +48,15 @@ def ranking(runs: Sequence[Run], swept: Sequence[str], measure: Measure = "valid
 
 
 def _place(figure: Figure) -> tuple[float, float]:
-    """What rows are sorted by, best first: the share of networks that diverged, then the mean of the others."""
+    """The sort key: the share of networks that diverged, then the mean of the others, negative."""
     return figure.values.count(None) / len(figure.values), -(figure.mean or 0.0)
 
 
 def verdict(rows: Sequence[Mapping[str, Any]], measure: Measure = "validation") -> str:
-    """In a sentence: is the best combination really better than the next, or is that within the noise?
+    """A sentence on whether the best combination leads the next by more than the noise.
 
-    A 95 % t interval of the difference. Networks of the same seed share their start and their batches and are compared
-    in pairs; where no two seeds are shared, the means are compared (Welch).
+    From a 95 % t interval of the difference. Networks of the same seed share initial weights and batches, so they are
+    compared in pairs. With fewer than two shared seeds the means are compared (Welch).
     """
     if len(rows) < 2:
         return "nothing to compare"
@@ -65,10 +65,10 @@ def verdict(rows: Sequence[Mapping[str, Any]], measure: Measure = "validation") 
     if not best:
         return "every network diverged"
     if min(map(len, seeds)) < 2:
-        return "one seed cannot tell a win from noise: add --seeds 5"
+        return "one seed is too few to separate a win from noise: add --seeds 5"
     shared = best.keys() & second.keys()
     if min(len(best), len(second)) < 2 or (len(shared) < 2 and seeds[0] & seeds[1]):
-        return "too many networks diverged to tell a win from noise"
+        return "too many networks diverged to separate a win from noise"
     lead, half = _paired([best[k] - second[k] for k in sorted(shared)]) if len(shared) > 1 else _welch(best, second)
     over = f"{len(shared)} seeds" if len(shared) > 1 else f"{len(best)} and {len(second)} different seeds"
     said = f"the best leads the next by {100 * lead:.2f} ± {100 * half:.2f} points (95 % interval) over {over}"
@@ -81,13 +81,13 @@ def _by_seed(row: Mapping[str, Any], measure: Measure) -> dict[int, float]:
 
 
 def _paired(differences: list[float]) -> tuple[float, float]:
-    """Mean of the differences, and half of its interval."""
+    """The mean difference and half the width of its interval."""
     error = statistics.stdev(differences) / len(differences) ** 0.5
     return statistics.fmean(differences), t_quantile(CONFIDENCE, len(differences) - 1) * error
 
 
 def _welch(best: Mapping[int, float], second: Mapping[int, float]) -> tuple[float, float]:
-    """Difference of two means, and half of its interval: Welch's, by the degrees of freedom of Satterthwaite."""
+    """The difference of two means and half the width of Welch's interval (Satterthwaite's degrees of freedom)."""
     sides = [list(side.values()) for side in (best, second)]
     errors = [statistics.variance(side) / len(side) for side in sides]
     lead, error = statistics.fmean(sides[0]) - statistics.fmean(sides[1]), sum(errors)

@@ -1,4 +1,4 @@
-"""What a training came to. Needs no JAX, so that a finished run is read quickly."""
+"""The result of a training. Needs no JAX, so that a finished run is read quickly."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from jaxquard.runs.figures import Figure, swept, train_loss
 
 @dataclass
 class Seconds:
-    """Where the time went; `train` is stepping alone."""
+    """Where the time went; `train` is the time of training steps only."""
 
     data: float = 0.0
     compile: float = 0.0
@@ -23,11 +23,11 @@ class Seconds:
 
 @dataclass(frozen=True)
 class TrainResult:
-    """What a training came to: each figure has a value for each network; `diverged` lists those that diverged.
+    """The result of a training: each Figure has a value for each network; `diverged` lists those that diverged.
 
-    All are of the selected weights; under early stopping `train_loss`, too, is the best epoch's, not the last's. Test
-    figures are None where the training did not come to its end. `tta`: `{"name", "accuracy"}` over the config's views.
-    `already_finished`: the run to go on with had finished, and nothing was trained.
+    All values are for the selected weights, under early stopping those of the best epoch. Test results are None if
+    training has not finished. `tta`: `{"name", "accuracy"}` with test-time augmentation.
+    `already_finished`: the run to resume had finished, and nothing was trained.
     """
 
     run: Run
@@ -42,7 +42,7 @@ class TrainResult:
     already_finished: bool = False
 
     def document(self) -> dict[str, Any]:
-        """As `train --json` has it; of one network there are no `seeds`, and `diverged` is true or false."""
+        """The document of `train --json`. For one network it has no `seeds`, and `diverged` is true or false."""
         config = self.run.config
         seeds = [network.seed for network in config.networks()]
         several = {"seeds": seeds} if len(seeds) > 1 else {}
@@ -65,27 +65,27 @@ class TrainResult:
         }
 
 
-Named = str | Path | Run | TrainResult  # a model or a run, by name or path, the run itself, the result of training it
+Named = str | Path | Run | TrainResult  # a model or a run by name or path, a run, or its result
 
 
 def name_of(model: Named) -> str:
-    """The name or path of what was given."""
+    """The name or path of a model or a run."""
     run = model.run if isinstance(model, TrainResult) else model
     return os.fspath(run.path if isinstance(run, Run) else run)
 
 
 def evaluated(run: Run, test: journal.Line, parameters: int, seconds: Seconds, **more: Any) -> TrainResult:
-    """The result of a run that was trained to its end and then evaluated: `test` is that evaluation."""
+    """The result of a run that finished training; `test` is its evaluation."""
     lines = run.epochs()
     trained, loss, accuracy = (Figure(tuple(each)) for each in (train_loss(run, lines), test["loss"], test["accuracy"]))
     return TrainResult(run, parameters, len(lines), trained, loss, accuracy, seconds, tta=test.get("tta"), **more)
 
 
 def finished_result(run: Run) -> TrainResult | None:
-    """What a finished run came to; None for one that has not finished, or whose weights are lost. RunError where its
-    journal does not say.
+    """The result of a finished run; None if it has not finished or its weights are lost. RunError if its journal has no
+    results.
     """
-    from jaxquard.runs import checkpoint  # with JAX
+    from jaxquard.runs import checkpoint  # imports JAX
 
     finished = run.finished()
     if not finished or checkpoint.newest(run.checkpoints, run.last_step())[1]:
@@ -95,4 +95,6 @@ def finished_result(run: Run) -> TrainResult | None:
         test, diverged = journal.own_evaluation(run.evaluations()), tuple(finished["diverged"])
         return evaluated(run, test, finished["parameters"], seconds, diverged=diverged, already_finished=True)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunError(f"{run.path}: its journal says that it finished, but not how ({error!r})") from error
+        raise RunError(
+            f"{run.path}: damaged: its journal has no results of the finished training ({error!r})"
+        ) from error

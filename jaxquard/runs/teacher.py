@@ -1,4 +1,4 @@
-"""Distillation's teacher: a trained model, asked about every training image once, before the student starts."""
+"""Distillation's teacher: a trained model whose logits for all training images are computed before training."""
 
 import hashlib
 import json
@@ -30,22 +30,23 @@ def ask(
     warn: Callable[[str], None],
     asking: Asking = lambda name, done, total: None,
 ) -> tuple[TrainingData, dict[str, Any]]:
-    """The data with the teacher's logits beside it, and what environment.json says of the teacher; both as they were
-    where the config names none. A student that sees images mirrored learns what the teacher says of both together.
-    `asking` is called with the teacher's name, the images done and all of them, unless the answers are on disk.
+    """The data with the teacher's logits, and the teacher's facts for environment.json; unchanged without a teacher.
+
+    If the student's images are flipped, the logits are the mean over each image and its mirror image. `asking` is
+    called with the teacher's name, the images done and all images, unless the logits are cached.
     """
     if config.teacher is None:
         return data, {}
     model = load_model(config.teacher, root)
     if len(model.class_names) != data.classes:
         raise UsageError(
-            f"teacher: {config.teacher} knows {len(model.class_names)} classes, the data has {data.classes}"
+            f"teacher: {config.teacher} has {len(model.class_names)} classes, the data set has {data.classes}"
         )
     if model.class_names != dataset.class_names:
-        warn(f"{config.teacher} has other names for its classes: {', '.join(model.class_names)}; their order counts")
+        warn(f"{config.teacher} has other class names: {', '.join(model.class_names)}; classes are matched by position")
     images = len(dataset.train_labels)
     if is_same_data(model.dataset, dataset) and model.config.held_out(images) < config.held_out(images):
-        warn(f"{config.teacher} has learned from images that are held out here: what they say flatters its student")
+        warn(f"{config.teacher} was trained on images that are held out here: the validation accuracy will be too high")
     if note := unfinished([model]):
         warn(f"teacher: {note}")
     logits = _answers(model, config, np.asarray(data.images), asking)
@@ -54,7 +55,7 @@ def ask(
 
 
 def _answers(model: TrainedModel, config: Config, images: np.ndarray, asking: Asking) -> np.ndarray:
-    """Logits, float32 (n, classes), from the disk if they are there."""
+    """Logits, float32 (n, classes), from the cache if possible."""
     name, view = str(config.teacher), "mirror" if config.flip else "none"
     key, shape = _key(model, view, images), (len(images), len(model.class_names))
     found = answers.read(key, shape)
@@ -74,17 +75,17 @@ def _answers(model: TrainedModel, config: Config, images: np.ndarray, asking: As
 
 
 def _key(model: TrainedModel, view: str, images: np.ndarray) -> str:
-    """A hash of all that the answers follow from, to the bit: the network, the images, the machine."""
+    """A hash of everything that determines the logits' bits: the network, the images, the machine."""
     facts = [fingerprint(model), model.config.to_dict(), model.dataset, view, images.shape, environment.machine()]
     return hashlib.sha256(json.dumps(facts).encode() + np.ascontiguousarray(images).data).hexdigest()
 
 
 def fingerprint(model: TrainedModel) -> str:
-    """SHA-256 of a model's weights, whatever it is called."""
+    """SHA-256 of a model's weights."""
     return hashlib.sha256(tensors.to_bytes(model.weights)).hexdigest()
 
 
 def check_same(run: Run, taught_by: dict[str, Any]) -> None:
-    """RunError if the teacher is no longer who it was."""
+    """RunError if the teacher's weights changed."""
     if run.environment.get("teacher") != taught_by.get("teacher"):
-        raise RunError(f"{run.path}: its teacher, {run.config.teacher}, has changed since; resume needs the same")
+        raise RunError(f"{run.path}: its teacher, {run.config.teacher}, has changed; resume needs the original one")

@@ -1,7 +1,7 @@
-"""Pytrees as safetensors: every leaf under the name of its path, restored into a structure the caller rebuilds.
+"""Pytrees as safetensors: every leaf under the name of its path.
 
-safetensors cannot execute code, but its reader is lenient about names and contents; what is loaded here must match the
-expected structure leaf by leaf: the same names, shapes and types, no more and no less.
+safetensors cannot execute code, but its reader is lenient about names and contents. Here a file must match the expected
+structure exactly: the same names, shapes and types.
 """
 
 from typing import Any
@@ -32,19 +32,19 @@ def to_bytes(tree: Any, metadata: dict[str, str] | None = None) -> bytes:
 
 
 def from_bytes(data: bytes, name: str) -> dict[str, np.ndarray]:
-    """The arrays of a safetensors file by name; RunError naming the file where it is damaged."""
+    """The arrays of a safetensors file by name; RunError that names the file if it is damaged."""
     try:
         header = _header(data)
         arrays = safetensors.numpy.load(data)
     except (safetensors.SafetensorError, ValueError, KeyError, MemoryError, OverflowError, AttributeError) as error:
-        raise RunError(f"{name}: not a sound safetensors file ({str(error)[:200]})") from error
+        raise RunError(f"{name}: not a valid safetensors file ({str(error)[:200]})") from error
     if set(header) - {"__metadata__"} != set(arrays):
         raise RunError(f"{name}: its header and its tensors disagree")
     return arrays
 
 
 def metadata(data: bytes) -> dict[str, str]:
-    """The text a safetensors file carries besides its tensors. The bytes were checked by `from_bytes`."""
+    """The metadata of a safetensors file whose bytes `from_bytes` has checked."""
     return _header(data).get("__metadata__", {})
 
 
@@ -59,7 +59,7 @@ def _header(data: bytes) -> dict[str, Any]:
 
 
 def restore(arrays: dict[str, np.ndarray], like: Any, name: str) -> Any:
-    """The arrays in the structure of `like` (arrays or their shapes and types); every leaf must be there and fit."""
+    """The arrays in the structure of `like` (arrays or their shapes and types); RunError unless all match."""
     expected = jax.tree_util.tree_leaves_with_path(like)
     names = {path_name(path) for path, _ in expected}
     for stranger in sorted(set(arrays) - names):
@@ -75,5 +75,5 @@ def _leaf(arrays: dict[str, np.ndarray], leaf_name: str, like: Any, name: str) -
     shape, dtype = ((*like.shape, 2), np.uint32) if key else (like.shape, like.dtype)
     if array.shape != shape or array.dtype != dtype:
         raise RunError(f"{name}: {leaf_name} is {array.dtype}{list(array.shape)}, should be {dtype}{list(shape)}")
-    # jnp.array copies: a leaf that shared the file's buffer could not be donated
+    # jnp.array copies: a leaf that shares the file's buffer cannot be donated
     return jax.random.wrap_key_data(jax.numpy.array(array), impl=IMPLEMENTATION) if key else jax.numpy.array(array)

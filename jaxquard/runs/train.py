@@ -1,4 +1,4 @@
-"""Training into a run directory: consumes `fit`'s events, keeps what must be kept, and can go on from anywhere."""
+"""Training into a run directory: saves the events of `fit`, and resumes from any checkpoint."""
 
 import contextlib
 import os
@@ -33,7 +33,7 @@ from jaxquard.training.state import TrainState
 
 @dataclass
 class Observer:
-    """What the caller wants to hear, and whether it wants to stop: all silent by default."""
+    """Callbacks for a training's events, and whether it should stop. By default they do nothing."""
 
     begin: Callable[[Run, int, int, int], None] = lambda run, parameters, first_step, total_steps: None
     event: Callable[[Event], None] = lambda event: None
@@ -57,9 +57,9 @@ def train(
     observer: Observer | None = None,
     seconds: Seconds | None = None,
 ) -> TrainResult:
-    """Train a new run to the end (or to the end of epoch `until`) and evaluate it on the test set once.
+    """Train a new run to the end (or to the end of epoch `until`), and at the end evaluate it once on the test set.
 
-    Raises DivergedError when no network's loss is finite any more, Interrupted when the observer wants to stop.
+    Raises DivergedError if every network diverged, Interrupted if the observer asked to stop.
     """
     observer, seconds = observer or Observer(), seconds or Seconds()
     began = time.perf_counter()
@@ -88,8 +88,8 @@ def resume(
     observer: Observer | None = None,
     seconds: Seconds | None = None,
 ) -> TrainResult:
-    """Go on with a run from its newest sound checkpoint. A finished run is left as it is, and its result returned,
-    unless its newest checkpoint is damaged: then what was lost is trained again.
+    """Continue a run from its newest sound checkpoint. A finished run is not changed and its result is returned, unless
+    its newest checkpoint is damaged: then the lost part is trained again.
     """
     observer, seconds = observer or Observer(), seconds or Seconds()
     with locked(run.path), _there(run):
@@ -110,25 +110,27 @@ def resume(
             observer.warn(f"bits may differ from an uninterrupted run: {difference}")
         step = int(ts.step[0])
         journal.append(run.journal_file, {"event": "resumed", "step": step, "time": time.time(), "changed": changed})
-        checkpoint.drop_newer(run.checkpoints, step)  # only now, lest the run be said to have finished without them
+        checkpoint.drop_newer(
+            run.checkpoints, step
+        )  # after the line: until then the run counts as finished and needs them
         return _continue(run, data, dataset, ts, observer, seconds, until=until, checkpoint_every=checkpoint_every)
 
 
 @contextlib.contextmanager
 def _there(run: Run) -> Iterator[None]:
-    """RunError if the work ends because the run was removed meanwhile; nothing of it comes back."""
+    """Turn an error into a RunError if the run was removed meanwhile."""
     try:
         yield
     except (JaxquardError, OSError) as error:
         if os.path.isfile(run.path / "config.toml"):
             raise
-        raise RunError(f"{run.path}: was removed while it trained; the training ends here") from error
+        raise RunError(f"{run.path}: was removed during training; training stopped") from error
 
 
 def check_same_data(run: Run, dataset: Dataset) -> None:
-    """RunError unless a data set has the very arrays that a run was trained on."""
+    """RunError unless a data set has the arrays that the run was trained on."""
     if not environment.is_same_data(run.environment["dataset"], dataset):
-        raise RunError(f"{run.path}: was trained on other data than {dataset.name} as it is now; resume needs the same")
+        raise RunError(f"{run.path}: was trained on other data than {dataset.name} now holds; resume needs the same")
 
 
 def _restored(run: Run, config: Config, data: TrainingData, observer: Observer) -> TrainState:
@@ -149,7 +151,7 @@ def _continue(
     seconds: Seconds,
     **limits: Any,
 ) -> TrainResult:
-    """Train from `ts` on, with the lock held: journal each epoch, then save; evaluate at the end.
+    """Train from `ts`, with the lock held: write each epoch to the journal, save, and evaluate at the end.
 
     `limits`: `until` and `checkpoint_every`, as for `fit`.
     """
@@ -166,7 +168,7 @@ def _continue(
         if (observer.should_stop() or is_asked_to_stop(run.path)) and event.kind != "diverged":
             keeper.save(event)
             again = run.command("train", "--resume", run.id)
-            raise Interrupted(f"interrupted at step {event.step}; go on with: {again}")
+            raise Interrupted(f"interrupted at step {event.step}; resume with: {again}")
     assert event is not None
     lines = run.epochs()
     unfinished = TrainResult(run, parameters, len(lines), Figure(tuple(train_loss(run, lines))), None, None, seconds)
@@ -188,9 +190,9 @@ def _clock(seconds: Seconds, event: Event) -> None:
 
 
 def _until_lost(events: Iterator[Event]) -> Iterator[Event]:
-    """The events, ended by a "diverged" one where an epoch leaves no network weights worth keeping.
+    """The events, with a "diverged" event as the last if an epoch leaves no weights worth keeping.
 
-    `fit` sees that by the next step's loss, but after the last step there is none.
+    `fit` detects this by the loss of the next step; after the last step there is none.
     """
     for event in events:
         if event.kind == "epoch" and not worth_keeping(event.state).any():
@@ -213,22 +215,22 @@ def _diverged(run: Run) -> str:
 def _finish(
     keeper: Keeper, data: TrainingData, dataset: Dataset, ts: TrainState, parameters: int, seconds: Seconds
 ) -> TrainResult:
-    """Evaluate on the test set, once, and close the journal, unless that shows that every network is lost."""
+    """Evaluate once on the test set, and add the "finished" line unless every network diverged."""
     began, step, run = time.perf_counter(), int(ts.step[0]), keeper.run
     test = _evaluation(keeper, data, dataset, ts)
     run.record_evaluation("train", "end of training", split="test", step=step, **test)
     seconds.evaluate += time.perf_counter() - began
     lines, diverged = run.epochs(), sorted(run.diverged())
     if len(diverged) < len(ts.step):
-        stepping = sum(line.get("seconds", 0.0) for line in lines)  # before it was resumed, too
-        whole = vars(seconds) | {"train": round(stepping, 6)}
+        training = sum(line.get("seconds", 0.0) for line in lines)  # also before it was resumed
+        whole = vars(seconds) | {"train": round(training, 6)}
         facts = {"epochs": len(lines), "parameters": parameters, "diverged": diverged, "seconds": whole}
         keeper.note("finished", step, **facts)
     return evaluated(run, test, parameters, seconds, diverged=tuple(diverged))
 
 
 def _evaluation(keeper: Keeper, data: TrainingData, dataset: Dataset, ts: TrainState) -> dict[str, Any]:
-    """The figures of each network on the test set, None of one that diverged, which may show only here."""
+    """Each network's results on the test set, None for one that diverged, which may be detected only here."""
     config, labels, last = keeper.run.config, dataset.test_labels, int(ts.step[0]) - 1
     _, program = make_run(config, data)
 
@@ -238,7 +240,7 @@ def _evaluation(keeper: Keeper, data: TrainingData, dataset: Dataset, ts: TrainS
     logits = all_of(dataset.test_images)
     loss = mean_loss(logits, labels)
     keeper.lost("test loss", dict.fromkeys(np.flatnonzero(~np.isfinite(loss)).tolist(), last))
-    if config.patience:  # no epoch was better than none: the selected weights are the untrained start
+    if config.patience:  # no epoch improved the loss: the selected weights are the untrained ones
         never = np.flatnonzero(np.asarray(ts.stopping.best_epoch) < 1).tolist()
         keeper.lost("validation loss", dict.fromkeys(never, last))
     is_lost = np.isin(np.arange(len(loss)), sorted(keeper.run.diverged()))

@@ -24,7 +24,7 @@ def check_jax() -> None:
         jax.devices()
     except Exception as error:  # an AssertionError for a JAX without CUDA, a RuntimeError for an unknown device
         asked = {"JAX_PLATFORMS": settings.jax_platforms, "JAX_PLATFORM_NAME": os.environ.get("JAX_PLATFORM_NAME")}
-        remedy = "jaxquard doctor may know why"
+        remedy = "jaxquard doctor may find the cause"
         for name, value in asked.items():
             if value:
                 remedy = f"unset {name}, which asks for {value!r}, or install JAX for it"

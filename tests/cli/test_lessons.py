@@ -75,7 +75,9 @@ def test_without_the_extra_that_draws_the_rest_is_written_and_that_is_said(tiny,
     verbs.lesson("baselines", quick=True, no_predict=True)
     out, err = capsys.readouterr()
     assert "The verdict: " in out
-    assert re.search(r"^note: nothing was drawn: charts need the extra that draws them: pip install", err, re.MULTILINE)
+    assert re.search(
+        r"^note: no chart was drawn: charts need the extra that draws them: pip install", err, re.MULTILINE
+    )
     folder = tiny / "lessons" / "baselines"
     assert {path.name for path in folder.iterdir()} == {"baselines.json", "baselines.md"}
     page = (folder / "baselines.md").read_text()
@@ -90,7 +92,7 @@ def test_wrong_usage_is_said(tiny):
         verbs.lesson("baselines", quick=True, full=True)
     with pytest.raises(UsageError, match="--predict Z: choose one of A, B, C, D"):
         verbs.lesson("baselines", predict="Z")
-    with pytest.raises(UsageError, match="baselines has no bench"):
+    with pytest.raises(UsageError, match="baselines checks no function"):
         verbs.lesson("baselines", mine=tiny / "x.py")
 
 

@@ -102,7 +102,10 @@ def test_a_mistake_is_one_line_or_two_an_exit_code_and_nothing_written(jaxquard,
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (RuntimeError("one\ntwo"), "RuntimeError: one (jaxquard doctor may know why, JAXQUARD_DEBUG=1 shows where)"),
+        (
+            RuntimeError("one\ntwo"),
+            "RuntimeError: one (jaxquard doctor may find the cause; JAXQUARD_DEBUG=1 shows the traceback)",
+        ),
         (OSError(errno.EIO, "Input/output error", "disk"), "disk: Input/output error"),
     ],
 )

@@ -48,7 +48,7 @@ def test_a_signal_saves_a_checkpoint_and_stops(npz, tmp_path, number):
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert re.search(r"^jaxquard: interrupted at step \d+; go on with: jaxquard train --resume x$", err, re.MULTILINE)
+    assert re.search(r"^jaxquard: interrupted at step \d+; resume with: jaxquard train --resume x$", err, re.MULTILINE)
     step = int(re.findall(r"at step (\d+)", err)[0])
     assert (tmp_path / "runs" / "x" / "checkpoints" / f"step-{step:09d}").is_dir()
 

@@ -110,7 +110,7 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):
     assert len(document["ranking"]) == 4
     assert all(set(row["val_accuracy"]) == {"mean", "std", "values"} for row in document["ranking"])
     assert [one["seconds"]["total"] for one in document["runs"]] == [3.0, 4.0, 5.0, 6.0]  # each run's own
-    assert "one seed cannot tell" in document["verdict"]
+    assert "one seed is too few" in document["verdict"]
 
 
 def test_a_sweep_in_a_file_is_told_apart_in_the_ranking_of_shapes(jaxquard, npz):
@@ -143,7 +143,7 @@ def test_a_setting_that_fails_before_it_has_a_run_is_named_with_the_others(jaxqu
     setting, values = swept.split("=")
     assert fault in first
     assert second.startswith(
-        "not begun: " + ", ".join(f"{setting}={value}" for value in values.split(",")) + "; for these: "
+        "not started: " + ", ".join(f"{setting}={value}" for value in values.split(",")) + "; to train them: "
     )
     assert second.endswith(f" --sweep {swept}")
     assert not Path("runs").exists()
@@ -178,7 +178,7 @@ def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monk
     assert f"kept in        runs/{run.name}" in said.out
     first, second = said.err.splitlines()
     assert first == f"jaxquard: interrupted after {run.name} had finished"
-    assert second.startswith("not begun: activation=tanh; for these: jaxquard train ")
+    assert second.startswith("not started: activation=tanh; to train them: jaxquard train ")
     assert second.endswith(" --sweep activation=tanh")
     assert Run(run).status() == "finished"
 
@@ -191,7 +191,7 @@ def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monk
         (["--sweep", "batch_size=10,"], "write it as setting=value,value"),
         (["--sweep", "batch_size=10,ten"], "batch_size: must be a whole number"),
         (["--sweep", "learning_rate=0.1,fast"], "learning_rate: must be a finite number"),
-        (["--sweep", "batch_size=10,20", "--name", "x"], "leave it out"),
+        (["--sweep", "batch_size=10,20", "--name", "x"], "leave out --name"),
         (["--sweep", "batch_size=10,20", "--validation", 0], "validation: a sweep chooses by validation data"),
         (["--sweep", "hidden=8-4,8-x"], "write layers as 128-64, not 8-x"),
         (["--sweep", "learning_rate=0.1", "--sweep", "learning-rate=0.2"], "a setting appears twice"),
@@ -226,7 +226,7 @@ def test_another_data_set_is_not_standardised_by_the_first_ones_pixels(jaxquard,
         np.savez(tmp_path / "dark.npz", **{name: a // 2 if a.ndim == 3 else a for name, a in arrays.items()})
     config = ["--config", "runs/first/config.toml", "--patience", 1, "--validation", 20]
     said = jaxquard("train", *config, "--dataset", tmp_path / "dark.npz", "--name", "second")
-    assert said.err.count("is measured again, because the training images are others") == 2
+    assert said.err.count("is measured again, because the training images differ") == 2
     first, second = (Run(Path("runs") / name).config for name in ("first", "second"))
     assert second.pixel_mean == pytest.approx(first.pixel_mean / 2, abs=0.005)
 
@@ -258,12 +258,12 @@ def test_a_teacher_who_is_asked_is_a_line_and_a_bar_on_a_terminal(capsys, monkey
         for done in (0, 1000, 2000):
             display.asking("cnn-small", done, 2000)
             assert bool(display.bar and display.bar.tasks) == (terminal and done < 2000)
-    assert capsys.readouterr().err.count("asking the teacher, cnn-small: 2,000 answers") == 1
+    assert capsys.readouterr().err.count("teacher cnn-small: computing 2,000 outputs") == 1
 
 
 def test_a_run_that_had_finished_says_so(jaxquard, root):
     said = jaxquard("train", "--resume", "one", "--runs", root)
-    assert said.out.startswith("one had already finished: nothing was trained, and these are its figures\n")
+    assert said.out.startswith("one had already finished: nothing was trained; these are its results\n")
     assert "accuracy  " in said.out
     assert jaxquard("train", "--resume", "one", "--runs", root, "--json").document["already_finished"] is True
 
@@ -283,8 +283,8 @@ def test_what_an_interrupted_sweep_has_not_begun_is_named_with_a_command(jaxquar
     assert said.code == 130
     first, second = said.err.splitlines()
     assert "interrupted " in first
-    named, _, commands = second.partition("; for these: ")
-    assert named == "not begun: hidden=4 batch_size=20, hidden=5-3 batch_size=10, hidden=5-3 batch_size=20"
+    named, _, commands = second.partition("; to train them: ")
+    assert named == "not started: hidden=4 batch_size=20, hidden=5-3 batch_size=10, hidden=5-3 batch_size=20"
     for command in commands.split(" && "):
         assert jaxquard(*shlex.split(command)[1:], "--quiet").code == 0
     made = [(run.config.hidden, run.config.batch_size) for run in directory.every(Path("my runs"))]

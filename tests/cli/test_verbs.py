@@ -117,7 +117,7 @@ def test_predict_writes_a_table_of_a_folder(jaxquard, root, picture):
     assert table.out.splitlines()[0] == "file,label,probability,0,1,2"
     assert table.out.splitlines()[1].startswith("picture.png,")
     said = jaxquard("predict", "one", ".", "--runs", root, "--csv", "p.csv")
-    assert "note: .: 1 of 2 entries are folders, hidden or no pictures by name: left out" in said.err
+    assert "note: .: left out 1 of 2 entries: folders, hidden files or other files than pictures" in said.err
     assert said.out == "written: p.csv\n"
     assert Path("p.csv").read_text(encoding="utf-8") == table.out
     again = ["predict", "one", ".", "--runs", root, "--csv", "p.csv"]
@@ -174,7 +174,7 @@ def test_compare(jaxquard, root, npz, quick):
     lines = [line.split() for line in said.out.splitlines()]
     assert [line[:3] for line in lines[1:3]] == [["1", "one", "2"], ["2", "two", "2"]]
     assert lines[5] == ["seed", "0", "(1)", "1", "(2)"]
-    assert lines[7] == ["They", "differ", "by", "chance", "alone:", "the", "same", "settings,", "other", "seeds."]
+    assert lines[7] == ["They", "differ", "by", "chance", "alone:", "only", "the", "seeds", "differ."]
     again = ["compare", "one", "two", "--runs", root, "--chart", "chart.svg"]
     assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
     assert Path("chart.svg").read_text(encoding="utf-8").startswith("<svg")

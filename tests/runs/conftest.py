@@ -1,5 +1,6 @@
-"""A small training in a run directory, and what of it must be the same whether or not it was stopped on the way."""
+"""A small training in a run directory, and the comparison of two runs."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset
-from jaxquard.runs import checkpoint, train
+from jaxquard.runs import checkpoint, keeper, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.results import TrainResult
 from jaxquard.runs.train import Observer
@@ -25,18 +26,20 @@ def small() -> Config:
 
 @pytest.fixture(scope="session")
 def trained(small: Config, stripes: Dataset, tmp_path_factory: pytest.TempPathFactory) -> TrainResult:
-    """A finished run of `small`, for those who only look."""
-    return train.train(small, stripes, runs=tmp_path_factory.mktemp("runs"), name="whole")
+    """A finished run of `small`, to be read only."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(keeper, "CHECKPOINT_SECONDS", math.inf)
+        return train.train(small, stripes, runs=tmp_path_factory.mktemp("runs"), name="whole")
 
 
 def stop_at(step: int) -> Observer:
-    """An observer that wants to stop at the first event from this step on."""
+    """An observer that asks to stop at the first event from this step on."""
     seen: list[Event] = []
     return Observer(event=seen.append, should_stop=lambda: seen[-1].step >= step)
 
 
 def kept(run: Run) -> dict[str, Any]:
-    """All that a run wrote down, times apart: arrays of the newest checkpoint and every snapshot, lines, evaluation."""
+    """Everything that a run wrote, except times: the newest checkpoint, snapshots, lines, evaluations."""
     lines = [line for line in run.journal() if line.get("event") != "resumed"]
     arrays, faults = checkpoint.newest(run.checkpoints)
     assert faults == []
@@ -52,7 +55,7 @@ def kept(run: Run) -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def assert_same_run() -> Callable[[Run, Run], None]:
-    """Two runs that wrote down the same, bit for bit."""
+    """Assert that two runs wrote the same, bit for bit."""
 
     def same(one: Run, other: Run) -> None:
         a, b = kept(one), kept(other)
@@ -65,11 +68,12 @@ def assert_same_run() -> Callable[[Run, Run], None]:
 
 @pytest.fixture
 def interrupted_at() -> Callable[[int], Observer]:
-    """`interrupted_at(step)`: an observer that wants to stop at the first event from this step on."""
+    """`interrupted_at(step)`: an observer that asks to stop at the first event from this step on."""
     return stop_at
 
 
 @pytest.fixture(autouse=True)
-def _no_floating_point_noise() -> Any:
+def _no_floating_point_errors_and_no_checkpoints_by_the_clock(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setattr(keeper, "CHECKPOINT_SECONDS", math.inf)
     with np.errstate(all="raise", under="ignore"):
         yield

@@ -9,7 +9,7 @@ import tomli_w
 from jaxquard.config import Config
 from jaxquard.errors import RunError
 from jaxquard.runs.comparing import AMOUNTS, SAME, SEEDS, compare
-from jaxquard.runs.directory import Run
+from jaxquard.runs.directory import FORMAT, Run
 
 TWO = Config(validation=20, seeds=2, learning_rate=0.1)
 OTHER = TWO.replace(learning_rate=0.2)
@@ -24,7 +24,7 @@ def made(tmp_path: Path):
         run.path.mkdir()
         (run.path / "config.toml").write_text(tomli_w.dumps(config.to_dict()))
         facts = {"name": data, "sha256": {"x": data}, "class_names": ["0", "1"], "image_shape": [2, 2, 1]}
-        environment = {"format": 2, "dataset": facts | {"train": 100, "test": 10}}
+        environment = {"format": FORMAT, "dataset": facts | {"train": 100, "test": 10}}
         (run.path / "environment.json").write_text(json.dumps(environment))
         lines = [{"epoch": 4, "step": 99, "train_loss": [0.5] * len(config.networks()), "seconds": 1.0}]
         lines[0] |= {} if validation is None else {"val_accuracy": validation}
@@ -118,8 +118,8 @@ def test_a_swept_setting_has_no_winner(made):
 def test_where_nothing_was_held_out_the_test_set_decides_and_that_is_said(made):
     runs = [made("a", Config(), test=[0.8]), made("b", OTHER, [0.9, 0.9], [0.95, 0.9])]
     assert said(*runs) == (
-        "a held nothing out, so the test set decides, and choosing by it uses it up. "
-        f"By test accuracy, b comes first; one seed cannot tell a win from noise: add --seeds 5. {AMOUNTS}"
+        "a held out no images, so the test set decides; its accuracy is optimistic once it decides. "
+        f"By test accuracy, b comes first; one seed is too few to separate a win from noise: add --seeds 5. {AMOUNTS}"
     )
 
 
@@ -137,5 +137,5 @@ def test_what_is_not_judged_yet_is_named_and_what_is_not_finished(made):
 
 def test_an_evaluation_of_other_networks_is_damage(made):
     runs = [made("a", TWO.replace(validation=0), test=[0.8]), made("b", OTHER.replace(validation=0), test=[0.9, 0.9])]
-    with pytest.raises(RunError, match="it evaluated 1 networks, it trains 2"):
+    with pytest.raises(RunError, match="it evaluated 1 networks, but trains 2"):
         compare(runs)

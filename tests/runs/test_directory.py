@@ -87,7 +87,7 @@ def test_names_are_single_portable_path_components(tmp_path):
 
 def test_a_run_is_not_called_as_a_model_that_comes_along(tmp_path):
     for name in (*directory.shipped(), *map(str.upper, directory.shipped())):
-        with pytest.raises(UsageError, match="a model that comes with Jaxquard has it"):
+        with pytest.raises(UsageError, match="a model that comes with Jaxquard has this name"):
             directory.free_path(tmp_path, name)
 
 

@@ -91,5 +91,5 @@ def test_each_difference_is_told_by_itself(name):
 )
 def test_facts_that_cannot_be_are_refused(stripes, change):
     facts = copy.deepcopy(environment.describe(stripes)["dataset"])
-    with pytest.raises(ValueError, match="not what they should be"):
+    with pytest.raises(ValueError, match="are not valid"):
         environment.check_facts(facts | change)

@@ -54,7 +54,7 @@ def test_one_that_does_not_listen_is_stopped():
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert err == "jaxquard: stopped at once; the newest checkpoint is from before\n"
+    assert err == "jaxquard: stopped at once, without saving another checkpoint\n"
 
 
 @pytest.mark.parametrize("full", [False, True])
@@ -136,7 +136,7 @@ def test_ctrl_c_in_a_program_of_ones_own_saves_a_checkpoint(npz, tmp_path):
         out, err = process.communicate(timeout=120)
     assert process.returncode == 0, err
     said, restored = out.splitlines()
-    found = re.fullmatch(r"interrupted at step (\d+); go on with: jaxquard train .*--resume x.*", said)
+    found = re.fullmatch(r"interrupted at step (\d+); resume with: jaxquard train .*--resume x.*", said)
     assert found
     step = int(found[1])
     assert restored == "True"

@@ -86,7 +86,7 @@ def test_a_network_that_diverged_has_no_part_in_the_average(small, stripes, tmp_
     np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-12)
     with np.errstate(all="ignore"), pytest.raises(DivergedError):
         train.train(small.replace(learning_rate=1e30), stripes, runs=tmp_path, name="lost")
-    with pytest.raises(RunError, match=r"^lost: every network of it diverged$"):
+    with pytest.raises(RunError, match=r"^lost: every network diverged$"):
         models.load_model("lost@all", tmp_path)
 
 
@@ -140,7 +140,7 @@ def test_a_model_says_after_which_step_its_weights_are_taken(trained, several, s
     shutil.rmtree(run.checkpoints / "step-000000012")  # as if it had been killed before this was written
     part = models.load_models("part", tmp_path)
     assert (part[0].step, part[0].epoch) == (0, 0)
-    said = "part is unfinished: these are its weights after step 0, epoch 0 of 3, while it came to epoch 2"
+    said = "part is unfinished: these are its weights after step 0, epoch 0 of 3, but it reached epoch 2"
     assert models.unfinished(part) == said
 
 
@@ -168,9 +168,7 @@ def test_a_part_of_a_run_names_the_run(trained, monkeypatch, part):
     for name, meant in ((f"whole/{part}", "whole"), (f"{root.name}/whole/{part}", f"{root.name}/whole")):
         for load in (models.load_models, directory.find):
             if load is models.load_models or not part.endswith("safetensors"):
-                with pytest.raises(
-                    RunError, match=f"part of a run, no model of its own; name the run instead: {meant}$"
-                ):
+                with pytest.raises(RunError, match=f"part of a run, not a model; name the run instead: {meant}$"):
                     load(name, root)
 
 

@@ -24,7 +24,7 @@ def test_a_folder_gives_its_pictures_in_natural_order(tmp_path):
     (tmp_path / "link.png").symlink_to("nowhere")
     found, notes = find_pictures([tmp_path / "x.txt", tmp_path])
     assert [path.name for path in found] == ["x.txt", *pictures, "link.png"]
-    assert notes == [f"{tmp_path}: 6 of 15 entries are folders, hidden or no pictures by name: left out"]
+    assert notes == [f"{tmp_path}: left out 6 of 15 entries: folders, hidden files or other files than pictures"]
 
 
 def test_a_folder_without_pictures_comes_back_itself(tmp_path):

@@ -113,7 +113,7 @@ def test_all_diverged_comes_last() -> None:
     [
         ([0.90, 0.91, 0.92], [0.80, 0.81, 0.825], "larger than the noise"),
         ([0.90, 0.80, 0.85], [0.80, 0.88, 0.84], "within the noise"),
-        ([0.90], [0.80], "one seed cannot tell"),
+        ([0.90], [0.80], "one seed is too few"),
         ([0.90, None, 0.90], [0.80, 0.8, None], "too many networks diverged"),
     ],
 )

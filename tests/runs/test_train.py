@@ -68,7 +68,7 @@ def test_from_every_step_a_resumed_run_is_the_run_never_stopped(
 def test_a_training_stops_where_a_file_asks_for_it(small, stripes, tmp_path, assert_same_run):
     whole = train.train(small, stripes, runs=tmp_path, name="whole").run
     ask = Observer(begin=lambda run, *_: ask_to_stop(run.path))
-    with pytest.raises(Interrupted, match="interrupted at step 0; go on with: jaxquard train --resume stopped"):
+    with pytest.raises(Interrupted, match="interrupted at step 0; resume with: jaxquard train --resume stopped"):
         train.train(small, stripes, runs=tmp_path, name="stopped", observer=ask)
     train.resume(Run(tmp_path / "stopped"), stripes)
     assert_same_run(Run(tmp_path / "stopped"), whole)
@@ -235,7 +235,7 @@ def test_a_run_removed_while_it_trains_does_not_come_back(small, stripes, tmp_pa
         if event.kind == "epoch":
             shutil.rmtree(tmp_path / "run", ignore_errors=True)
 
-    with pytest.raises(RunError, match="run: was removed while it trained"):
+    with pytest.raises(RunError, match="run: was removed during training"):
         train.train(small, stripes, runs=tmp_path, name="run", observer=Observer(event=remove))
     assert list(tmp_path.iterdir()) == []
 

@@ -1,5 +1,5 @@
-"""While a training goes on, `jaxquard train --resume` of the same run in another process; then the first is killed, and
-the run resumed.
+"""While a training runs, `jaxquard train --resume` of the same run is started in another process. Then the first is
+killed, and the run is resumed.
 """
 
 import signal
@@ -31,7 +31,9 @@ def measure(short: bool = False) -> list[Row]:
         right += second.returncode == 5 and f"in use by process {first.pid} on " in second.stderr
         first.kill(signal.SIGKILL)
         first.wait()
-    promise = "A second training in a run directory is refused within a second, naming the first; a killed one frees it"
+    promise = (
+        "A second training in a run directory is refused within a second, and the first named; a killed one frees it"
+    )
     figure = f"{right} of {times} refused, the slowest after {slowest:.2f} s, start of the process included"
     return [Row(promise, figure, "all, within 1 s", right == times and (short or slowest <= 1))]
 

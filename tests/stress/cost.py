@@ -1,5 +1,5 @@
-"""One checkpoint of every recipe's network, alone and of all its seeds at once, written again and again, as training
-writes it: its time against that between two checkpoints.
+"""One checkpoint of every recipe's network, alone and with all its seeds, is written repeatedly, as training writes it.
+Its time is compared with the time between two checkpoints.
 """
 
 import statistics

@@ -1,5 +1,5 @@
-"""Every bit of a checkpoint's manifest and header, and 10,000 random bytes of its body, flipped one at a time; files
-cut short at every 97th byte, or too long.
+"""Every bit of a checkpoint's manifest and header, and 10,000 random bytes of its body, are changed one at a time.
+Files are also cut at every 97th byte, or made too long.
 """
 
 import random
@@ -27,7 +27,7 @@ def measure(short: bool = False) -> list[Row]:
         noticed += len(faults) == 1 and str(file) in faults[0] and contents(arrays) == sound
         tried += 1
         file.write_bytes(whole)
-    promise = "A damaged checkpoint is noticed and named, and the one before it used"
+    promise = "A damaged checkpoint is detected and named; the one before it is used"
     return [Row(promise, f"{noticed:,} of {tried:,}", "every one", noticed == tried)]
 
 

@@ -1,5 +1,5 @@
-"""The system limits the size of files, or reports at some point of the writing that the disk is full, the quota is used
-up, or the file system is read-only. Then there is space again, and the run is resumed.
+"""File sizes are limited, or the system reports during writing that the disk is full, the quota is used up, or the file
+system is read-only. Then there is space again, and the run is resumed.
 """
 
 import errno
@@ -42,8 +42,8 @@ def measure(short: bool = False) -> list[Row]:
             break
     figure = f"{right} of {hit} refusals"
     promise = (
-        "A disk that is full or read-only is one clear line and exit 1; the last checkpoint is intact, nothing "
-        "temporary is left"
+        "A full or read-only disk gives one clear line and exit code 1; the last checkpoint stays intact, and no "
+        "temporary file is left"
     )
     return [Row(promise, figure, "all of ≥ 20", right == hit and hit >= (5 if short else 20))]
 

@@ -1,5 +1,5 @@
-"""A server on this machine truncates, stalls, answers with pages, parts, redirections and other files, and changes a
-file halfway. Many processes fetch a data set from it at once, with locks and without, and are killed on the way.
+"""A server on this machine truncates, stalls, sends pages, parts, redirections or other files, and changes a file
+halfway. Many processes fetch a data set from it at once, with and without locks; some are killed.
 """
 
 import errno
@@ -112,7 +112,7 @@ def passed_on(address: str) -> Row:
         fetched = Child.doing(partial(fetch, folder, address, (manner, "good"))).wait() == 0
         right += fetched and is_whole(folder)
     total = len(BAD) + 2
-    promise = "A mirror that misbehaves, by a wrong hash or in any other way, is left for the next one"
+    promise = "After a mirror that sends a wrong file or misbehaves in any other way, the next mirror is used"
     return Row(promise, f"{right} of {total} kinds of misbehaviour", "every kind", right == total)
 
 
@@ -128,7 +128,7 @@ def at_once(address: str, processes: int, rounds: int) -> Row:
         whole += is_whole(folder)
         shutil.rmtree(folder)
     expected = processes * rounds
-    promise = f"{processes} processes that fetch a data set at once all get it, and leave nothing else behind"
+    promise = f"{processes} processes that fetch a data set at once all get it, and leave no other files"
     figure = f"{valid[True]} of {expected} in {rounds} rounds, {valid[False]} of {expected} with locking patched to "
     figure += f"nothing; {whole} of {2 * rounds} caches whole, without leftovers"
     return Row(promise, figure, "all", valid == {True: expected, False: expected} and whole == 2 * rounds)
@@ -160,7 +160,7 @@ def killed(address: str, kills: int) -> Row:
         later = Child.doing(partial(fetch, folder, address, ())).wait() == 0
         right += died and again and later and is_whole(folder)
         shutil.rmtree(folder)
-    promise = "A download killed at any byte, or any step of writing it down, is put right by the next, and swept up"
+    promise = "A download killed at any byte or step of writing is completed by the next, and its leftovers are removed"
     return Row(promise, f"{right} of {len(places)} kills", f"all of ≥ {2 * kills}", right == len(places))
 
 

@@ -1,5 +1,5 @@
-"""A short training of every recipe on made-up data, whose loss curve must be that recorded in tests/golden/curves.json
-for this release of JAX and platform, or else, within a wider tolerance, for the nearest.
+"""A short training of every recipe on made-up data. Its loss curve must be the one in tests/golden/curves.json for this
+release of JAX and this platform, or, within a wider tolerance, for the nearest.
 """
 
 import sys
@@ -21,7 +21,7 @@ def measure(short: bool = False) -> list[Row]:
         print(comparison)
     agree, worst = sum(one.agrees for one in found), max(one.deviation for one in found)
     known = sorted({key for entry in curves.known().values() for key in entry["curves"]})
-    promise = "A change, of JAX or of this program, that moves the numbers is seen"
+    promise = "A change of JAX or of Jaxquard that changes results is detected"
     figure = f"{agree} of {len(names)} recipes as recorded, off by {worst:.1e} at most; recorded for {', '.join(known)}"
     return [Row(promise, figure, f"all within {curves.SAME:g} (nearest: {curves.OTHER:g})", agree == len(names))]
 

@@ -1,5 +1,5 @@
-"""Files made wrong by hand. In the place of each kind: files of other programs. In the place of manifests, configs,
-environments and journals also files with one error at a time: a length, a type, a key. Each must be refused.
+"""Files made wrong by hand: in place of every kind of file, files of other programs; in place of manifests, configs,
+environments and journals, also files with one error: a length, a type, a key. Each must be refused.
 """
 
 import gzip
@@ -22,7 +22,7 @@ def measure(short: bool = False) -> list[Row]:
     """All of them, however short."""
     found = readers.report(in_child(attack))
     promise = (
-        "Of hundreds of files made wrong by hand, each is refused in one of our errors, which names it; none is run"
+        "Hundreds of files made wrong by hand are each refused with an error that names the file; none is executed"
     )
     figure = f"{found.refused} of {found.tried} refused, {found.figure()}"
     return [Row(promise, figure, "all of ≥ 300, 1 s, 64 MB", found.holds(short) and found.tried >= 300)]

@@ -1,5 +1,5 @@
-"""Sound files of every kind, changed at random: bytes flipped, cut, repeated, or replaced by numbers and tokens that
-have harmed other programs. Each is refused with one of our errors, or read.
+"""Sound files of every kind are changed at random: bytes are flipped, cut, repeated, or replaced by numbers and tokens
+that have harmed other programs. Each file must be read or refused.
 """
 
 import random
@@ -31,9 +31,7 @@ TOKENS += [struct.pack("<Q", 2**63), struct.pack(">I", 2**32 - 1), struct.pack("
 def measure(short: bool = False) -> list[Row]:
     """220,000 mutants (short: 2,200)."""
     found = readers.report(in_child(lambda: attack(220 if short else 22_000)))
-    promise = (
-        "A malformed file of any kind is refused in one of our errors, which names it, or read: nothing else happens"
-    )
+    promise = "A malformed file of any kind is read, or refused with an error that names the file; nothing else happens"
     figure = f"{found.tried:,} mutants, {found.refused:,} refused, {found.figure()}"
     return [Row(promise, figure, "≥ 200,000, no fault, 1 s, 64 MB", found.holds(short))]
 

@@ -1,5 +1,5 @@
-"""SIGKILL, half the time at a random moment, half at a step of writing: before, halfway through and after each write,
-fsync and rename in turn. Then the same command again, and nothing else.
+"""SIGKILL, half the time at a random moment, half the time at a step of writing: before, halfway through and after each
+write, fsync and rename in turn. Then the same command again, and nothing else.
 """
 
 import itertools
@@ -33,7 +33,7 @@ def measure(short: bool = False) -> list[Row]:
         kill_until_done(root / "victim", rng, seconds, places, killed, most=min(3, kills - before))
         exact += (killed.total() - before) * is_exact(root / "victim", truth)
     kinds = [kind for kind in +killed if kind != ANY]
-    promise = "A training killed at any moment, or at any step of writing, resumes exactly, with no cleaning up"
+    promise = "A training killed at any moment, or at any step of writing, resumes exactly; nobody has to clean up"
     figure = f"{exact} of {killed.total()} kills: {killed[ANY]} at random moments, {killed.total() - killed[ANY]} at "
     figure += f"{len(kinds)} of {len(points) - 1} kinds of step"
     complete = short or len(kinds) == len(points) - 1

@@ -1,4 +1,4 @@
-"""Ordinary tests, which `make test` and `make check` run with all others: the promise holds if they pass."""
+"""Ordinary tests, which `make test` and `make check` also run. The promise holds if they pass."""
 
 import subprocess
 import sys
@@ -9,43 +9,43 @@ from common import Row
 ROOT = Path(__file__).parents[2]
 PROMISES = (
     (
-        "Where JAX, the processor or the number of threads is not the checkpoint's, it says that bits may differ",
+        "If JAX, the processor or the number of threads is not the checkpoint's, resume warns that bits may differ",
         "tests/runs/test_train.py tests/runs/test_environment.py",
         "bits_may_differ or may_change_bits",
     ),
     (
-        "Nothing in the package unpickles, evaluates or unpacks what it reads; the syntax tree of every file says so",
+        "No code in the package unpickles, evaluates or unpacks what it reads: checked in every file's syntax tree",
         "tests/test_safety.py",
         "",
     ),
     (
-        "Damaged runs and hostile files are one or two lines and an exit code at the command line, never a traceback",
+        "Damaged runs and hostile files give one or two lines and an exit code at the command line, never a traceback",
         "tests/cli",
         "damaged or hostile",
     ),
     (
-        "NaN or infinity in data, loss, gradient or weights is refused, or noticed by the next step, named, exit 4",
+        "NaN or infinity in data, loss, gradient or weights is refused, or detected and named by the next step, exit 4",
         "tests/runs/test_divergence.py tests/training/test_fit.py tests/training/test_evaluation.py tests/cli",
         "diverge or divergence or not_finite or _lost or all_nan",
     ),
     (
-        "A constant column, an empty class, a single class, one example, too few labels: trained on or refused",
+        "Data with a constant column, an empty class, one class, one example or too few labels are used or refused",
         "tests/cli tests/data/test_dataset.py",
         "odd_data or disagree or one_class",
     ),
     (
-        "Accuracy is over all examples, whatever the batch size",
+        "Accuracy counts all examples, whatever the batch size",
         "tests/training/test_evaluation.py tests/test_api.py",
         "any_number_of_images or scikit_learns or agrees_with_the_training",
     ),
     (
-        "Evaluating a run on other data of the same shape says so before it prints a figure",
+        "An evaluation on other data of the same shape says so before it prints results",
         "tests/cli tests/test_api.py",
         "other_data_says_so_first or known_to_be_other",
     ),
-    ("A journal line is never half-written to a reader", "tests/runs/test_journal.py", ""),
+    ("A reader of the journal never sees half a line", "tests/runs/test_journal.py", ""),
     (
-        "`doctor` notices a JAX that computes wrongly, damaged data, too little memory or disk, an accelerator unseen",
+        "`doctor` reports a JAX that computes wrongly, damaged data, low memory or disk, an accelerator unseen by JAX",
         "tests/test_doctor.py",
         "",
     ),

@@ -79,9 +79,9 @@ def slow(write: Any) -> Any:
     return lambda *arguments: (time.sleep(0.3), write(*arguments))
 
 
-def somebody_else(myself: Any) -> Any:
-    """The true pid first, which the measure waits for."""
-    return lambda: {"was": {"pid": os.getpid(), "host": ""}} | myself() | {"pid": 1}
+def another_holder(write: Any) -> Any:
+    """The true pid first: the measure waits for it."""
+    return lambda path, data: write(path, json.dumps({"was": json.loads(data), "pid": 1, "host": ""}).encode())
 
 
 def one_digest(_: Any) -> Any:
@@ -151,16 +151,18 @@ CONTROLS = {
     "A damaged checkpoint": Control(put("jaxquard.runs.checkpoint.hashlib", one_digest), lambda: measured("damage")),
     "A checkpoint every 10 s": Control(put("jaxquard.runs.checkpoint.write", slow), cost_of_one),
     "SIGINT and SIGTERM": Control(RESTORE, signals_of_one),
-    "A second training": Control(put("jaxquard.runs.lock._myself", somebody_else), lambda: measured("contenders")),
-    "A disk that is full": Control(RESTORE, lambda: measured("disk")),
-    "Of hundreds of files made wrong": Control(
+    "A second training": Control(
+        put("jaxquard.runs.lock.write_atomically", another_holder), lambda: measured("contenders")
+    ),
+    "A full or read-only disk": Control(RESTORE, lambda: measured("disk")),
+    "Hundreds of files made wrong": Control(
         put("jaxquard.strict_json.loads", lambda _: json.loads), lambda: measured("handwritten")
     ),
     "A malformed file": Control(
         put("jaxquard.data.idx._shape", lambda _: lambda head, ndim, name: struct.unpack(f">{ndim}I", head[4:])),
         lambda: measured("hostile"),
     ),
-    "A mirror that misbehaves": Control(
+    "After a mirror that": Control(
         put("downloads.FILES", lambda files: tuple(dataclasses.replace(file, sha256="") for file in files)),
         lambda: downloaded("passed_on"),
     ),
@@ -175,15 +177,15 @@ CONTROLS = {
     "An unwritable cache": Control(
         put("jaxquard.data.cache.write_atomically", in_place), lambda: downloaded("unwritable", 6)
     ),
-    "A change, of JAX": Control(
+    "A change of JAX": Control(
         put("jaxquard.training.task.make_schedule", lambda make: lambda *a: lambda step: 1.1 * make(*a)(step)),
         lambda: measured("golden"),
     ),
-    "Where JAX, the processor": Control(
+    "If JAX, the processor": Control(
         put("jaxquard.runs.environment.differences", lambda _: lambda then, now: []),
         lambda: passes("tests/runs/test_train.py::bits_may_differ"),
     ),
-    "Nothing in the package": Control(
+    "No code in the package": Control(
         put("pathlib.Path", lambda path: setattr(path, "read_text", reads_eval(path.read_text)) or path),
         lambda: passes("tests/test_safety.py::no_file_runs"),
     ),
@@ -195,22 +197,22 @@ CONTROLS = {
         put("jaxquard.runs.keeper.finite_weights", lambda finite: lambda ts: finite(ts) | True),
         lambda: passes("tests/runs/test_divergence.py::weights_lost_in_the_very_last_step"),
     ),
-    "A constant column": Control(
+    "Data with a constant column": Control(
         put("jaxquard.training.data.pixel_statistics", lambda _: lambda images: (0.5, 0.5)),
         lambda: passes("tests/cli/test_mistakes.py::odd_data"),
     ),
-    "Accuracy is over all examples": Control(
+    "Accuracy counts all examples": Control(
         put("jaxquard.training.evaluation.accuracy", lambda real: lambda z, labels: real(z[..., 1:, :], labels[1:])),
         lambda: passes("tests/training/test_evaluation.py::scikit_learns"),
     ),
-    "Evaluating a run on other data": Control(
+    "An evaluation on other data": Control(
         put("jaxquard.runs.evaluating.is_same_data", lambda _: lambda *facts: True),
         lambda: passes("tests/test_api.py::known_to_be_other"),
     ),
-    "A journal line": Control(
+    "A reader of the journal": Control(
         put("jaxquard.runs.journal.append", append_half), lambda: passes("tests/runs/test_journal.py::at_any_moment")
     ),
-    "`doctor` notices": Control(
+    "`doctor` reports": Control(
         put("jaxquard.doctor._difference", lambda _: lambda *answers: ""),
         lambda: passes("tests/test_doctor.py::wrong_answer_is_named"),
     ),

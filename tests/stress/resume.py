@@ -1,5 +1,5 @@
-"""Every kind of small training (SGD, Adam, dropout, augmentation, averaging, CNN, several networks, …) interrupted at
-every one of its steps, against one that ran through: parameters, states, keys, data order and journal.
+"""Every kind of small training (SGD, Adam, dropout, augmentation, averaging, CNN, several networks, …) is stopped at
+every one of its steps. Parameters, states, keys, data order and journal are compared with one that ran through.
 """
 
 from common import Row
@@ -10,5 +10,5 @@ FILES, WORDS = "tests/runs/test_train.py tests/runs/test_divergence.py", "never_
 
 def measure(short: bool = False) -> list[Row]:
     """The tests of it (short: those of `make test`)."""
-    promise = "A training stopped at any step and resumed is, bit for bit, the one that was never stopped"
+    promise = "A training stopped at any step and resumed gives, bit for bit, the results of one that was never stopped"
     return [Row(promise, named(FILES, WORDS), "all pass", passes(FILES, WORDS, longer=not short))]

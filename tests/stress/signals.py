@@ -1,5 +1,5 @@
-"""SIGINT or SIGTERM at a random moment of a training of one network, three, or three CNNs, every fourth time followed
-by a second signal; then the run is resumed, and compared with one that was never stopped.
+"""SIGINT or SIGTERM at a random moment of a training of one network, three networks, or three CNNs; every fourth time a
+second signal follows. Then the run is resumed and compared with one that was never stopped.
 """
 
 import itertools
@@ -57,7 +57,7 @@ def measure(short: bool = False) -> list[Row]:
     first, second = max(took[1]), max(took[2])
     figure = f"{exact} of {signals} stopped and exact; the slowest exit after {first:.2f} s, "
     figure += f"of {len(took[2]) - 1} after a second signal {second:.2f} s"
-    promise = "SIGINT and SIGTERM save a checkpoint and exit 130 within 2 s, a second signal at once; resume is exact"
+    promise = "SIGINT and SIGTERM save a checkpoint and exit 130 within 2 s; a second exits at once; resume is exact"
     holds = exact == signals and (short or (first <= 2 and second <= 0.5))  # short forms ignore times
     return [Row(promise, figure, "all, 2 s, 0.5 s", holds)]
 

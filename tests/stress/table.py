@@ -1,4 +1,4 @@
-"""docs/reliability.json, and the page that is drawn from it; run as a script, this prints the page."""
+"""docs/reliability.json and the page drawn from it. Run as a script, this prints the page."""
 
 import ast
 import json
@@ -9,10 +9,10 @@ COMMAND = "python tests/stress "
 INTRODUCTION = """\
 # What Jaxquard promises, and how that was tested
 
-Drawn from [reliability.json](reliability.json), which `make stress` measures again; the short forms of the same scripts
-(`tests/stress/`) run in `make check`, and `planted.py` puts in a fault for each promise, which its check must notice.
-A promise without a figure is not made. Repeating a test needs the development environment (`pip install -e '.[dev]'`)
-and writes the new figures into this page.
+This page is drawn from [reliability.json](reliability.json). `make stress` measures every row again with the scripts in
+`tests/stress/`; `make check` runs short forms of them. `planted.py` plants a fault for each promise, and its check must
+detect it. To repeat a test, install the development environment (`pip install -e '.[dev]'`) and run its command, which
+writes the new figures into this page.
 
 | promise | how it is tested | measured | goal | holds | repeat with |
 |---|---|---|---|---|---|
@@ -22,13 +22,13 @@ Promise = dict[str, str | bool]
 
 
 def known() -> list[Promise]:
-    """The rows measured so far."""
+    """The rows in docs/reliability.json."""
     file = DOCS / "reliability.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else []
 
 
 def record(measure: str, rows: list[Promise], order: tuple[str, ...]) -> None:
-    """Put a measure's rows in the place of those it had, and draw the page."""
+    """Replace a measure's rows and draw the page."""
     rows = [row | {"command": COMMAND + measure} for row in rows]
     rows += [row for row in known() if row["command"] != COMMAND + measure and measured_by(row) in order]
     rows.sort(key=lambda row: order.index(measured_by(row)))
@@ -51,7 +51,7 @@ def page(rows: list[Promise]) -> str:
 
 
 def method(measure: str) -> str:
-    """The first sentence or two of a measure's script, which say how it goes about it."""
+    """The first paragraph of a measure's script: how it tests."""
     text = ast.get_docstring(ast.parse((HERE / f"{measure}.py").read_text(encoding="utf-8"))) or ""
     return " ".join(text.partition("\n\n")[0].split())
 

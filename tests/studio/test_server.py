@@ -250,9 +250,7 @@ def test_without_the_extra_the_verb_says_how_to_get_it(monkeypatch, capsys, miss
     with pytest.raises(SystemExit) as end:
         cli.main(["studio"])
     assert end.value.code == 1
-    assert capsys.readouterr().err == (
-        'jaxquard: the studio needs the extra that serves it: pip install "jaxquard[studio]"\n'
-    )
+    assert capsys.readouterr().err == ('jaxquard: the studio needs an extra: pip install "jaxquard[studio]"\n')
 
 
 SHOWN = [
