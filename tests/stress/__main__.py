@@ -1,7 +1,7 @@
-"""The long forms of the promises' tests: `make stress`, or `python tests/stress [NAME…] [--short]`.
+"""The stress tests of the promises: `make stress`, or `python tests/stress [NAME…] [--short]`.
 
-The rows of each measure go into docs/reliability.json when it ends; docs/RELIABILITY.md is drawn from that file. The
-exit code says whether every measured promise held.
+When a measure ends, its rows go into docs/reliability.json, and docs/RELIABILITY.md is drawn from that file. The exit
+code is 0 if every measured promise held.
 """
 
 import argparse
@@ -19,7 +19,7 @@ MEASURES = (
 
 
 def main() -> int:
-    """Measure what was named, or everything."""
+    """Run the named measures, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MEASURES)}")
     parser.add_argument("--short", action="store_true", help="a few of each, in seconds; times do not count; no table")

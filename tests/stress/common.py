@@ -1,7 +1,7 @@
-"""What the stress scripts share: a small training, everything that it writes, and children that can be killed.
+"""Shared by the stress scripts: a small training, everything that it writes, and child processes that can be killed.
 
-Children are forked from a process that has imported JAX but never used it, and their programs are compiled once: a
-child takes half a second, a new process five.
+Children are forked from a process that has imported JAX but not used it, and share compiled programs: a child takes
+half a second, a new process five.
 """
 
 import json
@@ -29,7 +29,7 @@ from jaxquard.data import load  # noqa: E402
 from jaxquard.runs import checkpoint, train  # noqa: E402
 from jaxquard.runs.directory import Run  # noqa: E402
 
-HOLDER = "holder.json"  # a killed process may leave it behind; it means nothing without the lock
+HOLDER = "holder.json"  # a killed process may leave it; without the lock it has no meaning
 EVERY = 2  # steps between checkpoints
 CONFIG = Config(
     hidden=(7,),
@@ -75,7 +75,7 @@ def clear() -> None:
 
 
 def train_or_resume(root: Path, name: str = "run") -> None:
-    """Resume the run if it exists, else start it: the command that a person repeats after every crash."""
+    """Resume the run if it exists, else start it."""
     run, dataset = Run(root / name), load(made_up_data())
     if run.path.exists():
         train.resume(run, dataset, checkpoint_every=EVERY)
@@ -85,14 +85,14 @@ def train_or_resume(root: Path, name: str = "run") -> None:
 
 @dataclass
 class Child:
-    """A forked process that does one thing. Exit code 0: done; 1: an exception; negative: the signal that ended it."""
+    """A forked process for one action. Exit code 0: done; 1: an exception; negative: the signal that ended it."""
 
     pid: int
     code: int | None = None
 
     @classmethod
     def doing(cls, action: Callable[[], Any]) -> "Child":
-        """Start it."""
+        """Start a child with this action."""
         pid = os.fork()
         if pid:
             return cls(pid)
@@ -110,12 +110,12 @@ class Child:
             os._exit(code)
 
     def kill(self, number: int) -> None:
-        """Send it a signal, if it is still there."""
+        """Send a signal, unless the child has ended."""
         if self.code is None:
             os.kill(self.pid, number)
 
     def wait(self, seconds: float = 300.0) -> int | None:
-        """Its exit code, or None if it has not ended within so many seconds."""
+        """The exit code, or None if the child has not ended within so many seconds."""
         end = time.monotonic() + seconds
         while self.code is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
@@ -129,7 +129,7 @@ class Child:
 
 
 def in_child(action: Callable[[], Any], seconds: float = 3600.0) -> Any:
-    """The result of an action that a child does, by way of JSON."""
+    """The result of an action in a child, passed as JSON."""
     noted = HOME / "noted.json"
     if Child.doing(lambda: noted.write_text(json.dumps(action()), encoding="utf-8")).wait(seconds) != 0:
         raise RuntimeError("a child failed: see above")
@@ -173,9 +173,9 @@ def kept(run: Run) -> dict[str, Any]:
 
 
 def never_stopped(root: Path) -> tuple[dict[str, Any], float]:
-    """What an undisturbed run writes, and its seconds once its programs are compiled."""
+    """Everything an uninterrupted run writes, and its seconds with compiled programs."""
     for name in ("compiling", "run"):
         began = time.monotonic()
         if Child.doing(lambda name=name: train_or_resume(root, name)).wait() != 0:
-            raise RuntimeError("the undisturbed training failed")
+            raise RuntimeError("the uninterrupted training failed")
     return kept(Run(root / "run")), time.monotonic() - began

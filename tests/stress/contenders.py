@@ -16,7 +16,7 @@ LONG = ("--hidden", "7", "--batch-size", "2", "--epochs", "100000", "--name", "r
 
 
 def measure(short: bool = False) -> list[Row]:
-    """20 times (short: 3): a second training while the first goes on; then the first is killed and the run resumed."""
+    """20 second trainings (short: 3)."""
     root, times, right, slowest = HOME / "contenders", 3 if short else 20, 0, 0.0
     begin = ["train", "--dataset", str(made_up_data()), *LONG, "--runs", str(root)]
     resume = ["train", "--resume", "run", "--runs", str(root), "--quiet"]
@@ -39,6 +39,6 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def await_holder(file: Path, child: Child) -> None:
-    """Wait until the first holds the lock."""
+    """Wait until the first training holds the lock."""
     while not (file.exists() and f'"pid": {child.pid},' in file.read_text(encoding="utf-8")):
         assert child.wait(0.01) is None, "the first training ended"

@@ -21,7 +21,7 @@ IMAGES, SHAPE, CLASSES = 60_000, (28, 28, 1), 10
 
 
 def measure(short: bool = False) -> list[Row]:
-    """20 checkpoints each (short: 3 of the original recipe alone)."""
+    """20 checkpoints of each (short: 3 of the original recipe)."""
     names, times = (["original"], 3) if short else (recipes.names(), 20)
     shares = {}
     for name in names:
@@ -37,7 +37,7 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def seconds(config: Config, root: Path, times: int) -> float:
-    """The median time of a checkpoint at the steps 1, 2, …"""
+    """The median time of a checkpoint."""
     task = make_task(config, SHAPE, CLASSES, IMAGES)
     state = start(make_program(task), task, config.networks())
     run = directory.create(root, "run", config, {}, state)

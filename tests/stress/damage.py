@@ -14,30 +14,30 @@ from jaxquard.runs.directory import Run
 
 
 def measure(short: bool = False) -> list[Row]:
-    """10,000 (short: 300) flips in the body besides every bit of the header and the manifest."""
+    """10,000 changes in the body and every bit of the rest (short: 300 and one bit of each byte)."""
     root = HOME / "damage"
     assert Child.doing(lambda: train_or_resume(root)).wait() == 0
     before, newest = checkpoint.listed(Run(root / "run").checkpoints)[-2:]
     sound = contents(checkpoint.read(before))
-    noticed = tried = 0
+    detected = tried = 0
     for file, data in damaged(newest, 300, range(3, 4)) if short else damaged(newest, 10_000, range(8)):
         whole = file.read_bytes()
         file.write_bytes(data)
         arrays, faults = checkpoint.newest(newest.parent)
-        noticed += len(faults) == 1 and str(file) in faults[0] and contents(arrays) == sound
+        detected += len(faults) == 1 and str(file) in faults[0] and contents(arrays) == sound
         tried += 1
         file.write_bytes(whole)
     promise = "A damaged checkpoint is detected and named; the one before it is used"
-    return [Row(promise, f"{noticed:,} of {tried:,}", "every one", noticed == tried)]
+    return [Row(promise, f"{detected:,} of {tried:,}", "every one", detected == tried)]
 
 
 def contents(arrays: dict[str, Any]) -> dict[str, bytes]:
-    """Bytes, to be compared."""
+    """The arrays' bytes, to be compared."""
     return {name: array.tobytes() for name, array in arrays.items()}
 
 
 def damaged(folder: Path, flips: int, bits: range) -> Iterator[tuple[Path, bytes]]:
-    """A checkpoint's files, each time with one more kind of damage."""
+    """(file, damaged contents) for each kind of damage."""
     rng = random.Random(11)
     manifest, state = folder / checkpoint.MANIFEST, folder / checkpoint.STATE
     header = 8 + int.from_bytes(state.read_bytes()[:8], "little")

@@ -19,7 +19,7 @@ REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def measure(short: bool = False) -> list[Row]:
-    """24 limits of size and 99 refusals on the way (short: 5 and 6)."""
+    """24 limits on file size and 99 refused calls (short: 5 and 6)."""
     truth, _ = never_stopped(HOME / "disk" / "truth")
     toml, data = HOME / "config.toml", made_up_data()
     toml.write_text(tomli_w.dumps(CONFIG.replace(dataset=str(data)).to_dict()))
@@ -49,12 +49,12 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def refuse(number: int) -> None:
-    """As write, fsync or mkdir report it."""
+    """Raise the error of a full or read-only disk."""
     raise OSError(number, os.strerror(number))
 
 
 def is_intact(root: os.PathLike) -> bool:
-    """Whether the newest checkpoint is sound, if there is a run at all, and nothing half-written is left."""
+    """Whether the newest checkpoint, if any, is sound and no temporary file is left."""
     run = Run(HOME / root / "run")
     if list((HOME / root).rglob(".tmp-*")):
         return False
@@ -62,7 +62,7 @@ def is_intact(root: os.PathLike) -> bool:
 
 
 def finishes_exactly(root: os.PathLike, start: tuple, truth: dict) -> bool:
-    """Whether the run, with space again, ends as the undisturbed one."""
+    """Whether the resumed run ends as the uninterrupted one."""
     run = Run(HOME / root / "run")
     again = ("train", "--resume", "run", "--runs", root, "--checkpoint-every", EVERY, "--quiet")
     code, said = command(*(again if run.path.exists() else start))

@@ -62,7 +62,7 @@ def measure(short: bool = False) -> list[Row]:
 
 @contextmanager
 def mirrors() -> Iterator[str]:
-    """The server's address, as long as the context lasts; it has a process of its own."""
+    """The address of a server in a process of its own."""
     ours, childs = os.pipe()
 
     def serve() -> None:
@@ -82,7 +82,7 @@ def mirrors() -> Iterator[str]:
 
 
 def fetch(folder: Path, address: str, manners: tuple[str, ...], progress: Callable | None = None) -> list[str]:
-    """Load the data set in this process, insist that it is the true one, and return what was reported on the way."""
+    """Load the data set in this process, check it, and return the reported lines."""
     entry = Entry("stress", "Stress", tuple("0123456789"), FILES, tuple(f"{address}/{manner}/" for manner in manners))
     catalogue.CATALOGUE["stress"] = entry
     sources.https_only = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -98,7 +98,7 @@ def fetch(folder: Path, address: str, manners: tuple[str, ...], progress: Callab
 
 
 def is_whole(folder: Path) -> bool:
-    """Whether the data set lies in its folder, sound, and nothing else does there or in places for temporary files."""
+    """Whether the data set's folder has its sound files and no others, and no temporary file is left."""
     lies = {path.name for path in (folder / "stress").iterdir()}
     sound = all((folder / "stress" / role).read_bytes() == data for role, data in PLAIN.items())
     return lies == WHOLE and sound and not any(TEMPORARY.iterdir())
@@ -117,7 +117,7 @@ def passed_on(address: str) -> Row:
 
 
 def at_once(address: str, processes: int, rounds: int) -> Row:
-    """Each process has two bad mirrors before the good ones; then the same with locking patched to nothing."""
+    """Each process has two bad mirrors before two good ones; once with locks and once without."""
     valid = {True: 0, False: 0}
     whole = 0
     for locks, number in itertools.product(valid, range(rounds)):
@@ -144,7 +144,7 @@ def contend(folder: Path, address: str, number: int, start: float, locks: bool, 
 
 
 def killed(address: str, kills: int) -> Row:
-    """At random bytes of the download, then at every kind of step of writing; what is left is swept when it is old."""
+    """Kill at random bytes of the download and at steps of writing; old leftovers must be removed."""
     rng, size = random.Random(5), sum(map(len, SERVED.values()))
     points = in_child(partial(passed_points, address))
     places = [partial(Fuse, rng.randrange(size)) for _ in range(kills)]
@@ -165,7 +165,7 @@ def killed(address: str, kills: int) -> Row:
 
 
 def dying(action: Callable, place: Callable) -> None:
-    """Do it until the place is reached."""
+    """Do the action with a place at which it is killed."""
     action(place())
 
 
@@ -179,7 +179,7 @@ def passed_points(address: str) -> int:
 
 
 class Fuse:
-    """A progress callback that kills the process once so many bytes of all files are there."""
+    """A progress callback that kills the process after so many bytes of all files."""
 
     def __init__(self, at: int) -> None:
         self.at, self.done = at, {}
@@ -191,7 +191,7 @@ class Fuse:
 
 
 def damaged(address: str, count: int) -> Row:
-    """Bytes flipped, cut and added in the cache's files, and files exchanged: noticed on loading, and repaired."""
+    """Bytes flipped, cut and added in the cache's files, and files exchanged: must be reported and repaired."""
     folder = ROOT / "damaged"
     right = in_child(lambda: sum(is_mended(folder, address, random.Random(number)) for number in range(count)))
     promise = "The cache is verified on every load: damage is reported, and the file fetched again"
@@ -199,7 +199,7 @@ def damaged(address: str, count: int) -> Row:
 
 
 def is_mended(folder: Path, address: str, rng: random.Random) -> bool:
-    """Damage one file, and load."""
+    """Damage one file and load."""
     fetch(folder, address, ("good",))
     file = folder / "stress" / rng.choice(sorted(WHOLE))
     data, at = file.read_bytes(), rng.randrange(file.stat().st_size)
@@ -207,11 +207,11 @@ def is_mended(folder: Path, address: str, rng: random.Random) -> bool:
     file.write_bytes(rng.choice((flipped, data[:at], data + data[:1], PLAIN["test_labels"][::-1], b"")))
     said = fetch(folder, address, ("good",))
     noticed = any(line.startswith(f"{file}: ") for line in said)
-    return is_whole(folder) and (noticed or file.name == "manifest.json")  # where it came from is not checked
+    return is_whole(folder) and (noticed or file.name == "manifest.json")  # its source is not checked
 
 
 def unwritable(address: str, count: int) -> Row:
-    """A file in the folder's place; and a disk that at some point of the writing is full, over quota or read-only."""
+    """A file in place of the folder, or a disk that is full, over quota or read-only at some point of the writing."""
     points, right = in_child(partial(passed_points, address)), 0
     for number in range(count):
         folder, refusal = ROOT / f"unwritable-{number}", (errno.ENOSPC, errno.EDQUOT, errno.EROFS)[number % 3]
@@ -229,6 +229,6 @@ def unwritable(address: str, count: int) -> Row:
 
 
 def refused(place: Points, folder: Path, address: str) -> list[str]:
-    """What is said when the system refuses at a place in the writing; the data must be had all the same."""
+    """The lines reported if the system refuses a step of writing; the data must load all the same."""
     arm(place)
     return fetch(folder, address, ("good",))

@@ -1,6 +1,6 @@
-"""Points in the writing of files at which a child can be killed, or its disk be full.
+"""Points in the writing of files at which a child can be killed, or find a full disk.
 
-The child replaces the functions that the package calls; the package itself is unchanged.
+The child replaces the functions that the package calls; the package is unchanged.
 """
 
 import builtins
@@ -18,7 +18,7 @@ ANY = ""
 
 
 class Points:
-    """Counts the points passed by kind, such as "before fsync"; at the `at`th of one kind (or any) it acts."""
+    """Counts the points passed by kind, such as "before fsync"; at the `at`th of a kind (or any) it calls `action`."""
 
     def __init__(self, at: int, action: Callable[[], None], kind: str = ANY) -> None:
         self.at, self.action, self.kind, self.passed = at, action, kind, Counter()
@@ -31,7 +31,7 @@ class Points:
 
 
 def die() -> None:
-    """As by a power cut or the out-of-memory killer."""
+    """End the process as the out-of-memory killer does."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -42,7 +42,7 @@ class Watched:
         self.file, self.points = file, points
 
     def write(self, data: bytes | memoryview) -> int:
-        """Half of the data are in the file when the middle point is passed."""
+        """Write; at the middle point half of the data are in the file."""
         data = memoryview(data).cast("B")
         self.points("before write")
         half = len(data) // 2
@@ -54,7 +54,7 @@ class Watched:
         return written
 
     def truncate(self, size: int) -> int:
-        """Nothing in between: the system does it at once."""
+        """Truncate, which has no middle point."""
         self.points("before truncate")
         size = self.file.truncate(size)
         self.points("after truncate")
@@ -71,7 +71,7 @@ class Watched:
 
 
 def arm(points: Points) -> None:
-    """From now on, in this process, every step of writing passes a point before and one after."""
+    """From now on in this process, every step of writing passes a point before and one after it."""
 
     def watched(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def call(*arguments: Any, **options: Any) -> Any:

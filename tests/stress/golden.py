@@ -27,5 +27,5 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def compared(name: str) -> curves.Comparison:
-    """One recipe's run, here and now."""
+    """One recipe's run on this machine."""
     return curves.compare(name, curves.train(name), curves.known())

@@ -19,7 +19,7 @@ Case = tuple[str, bytes]  # a description, and the file
 
 
 def measure(short: bool = False) -> list[Row]:
-    """All of them, however short."""
+    """Every file, also in the short form."""
     found = readers.report(in_child(attack))
     promise = (
         "Hundreds of files made wrong by hand are each refused with an error that names the file; none is executed"
@@ -49,12 +49,12 @@ def cases(every: dict[str, readers.Reader]) -> Iterator[tuple[str, str, bytes]]:
 
 
 def is_harmless(kind: str, data: bytes) -> bool:
-    """An empty TOML file is a valid config. A line of a journal may be empty of facts, or unfinished."""
+    """An empty TOML file is a valid config. A journal may have a line without facts or an unfinished one."""
     return (kind == "TOML" and not data.strip()) or (kind == "journal" and (b"\n" not in data or data == b"{}\n"))
 
 
 class Payload:
-    """What a pickle of it would do."""
+    """Its pickle makes a file when it is loaded."""
 
     def __reduce__(self) -> tuple:
         return Path.touch, (HOME / "touched",)
@@ -138,7 +138,7 @@ def toml(sound: bytes) -> Iterator[Case]:
 
 
 def environment(sound: bytes) -> Iterator[Case]:
-    """The facts of the data set, each absent or of another type."""
+    """The facts of the data set, each missing or of another type."""
     whole = json.loads(sound)
     for key in whole["dataset"]:
         if key not in ("framing", "notes", "own_validation", "scaled_from"):  # a model file need not say these
@@ -156,7 +156,7 @@ def environment(sound: bytes) -> Iterator[Case]:
 
 
 def lines(sound: bytes) -> Iterator[Case]:
-    """A journal with one line wrong in its midst."""
+    """A journal with one wrong line in the middle."""
     first, rest = sound.split(b"\n", 1)
     for line in (
         *(b"", b"[]", b"3", b"null", b"{", b"{}{}", b"\xff\xfe", b"\0", b'{"epoch": 1, "st', b"{" * 100_000),

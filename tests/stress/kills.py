@@ -53,7 +53,7 @@ def count_points(root: Path) -> dict[str, int]:
 
 
 def in_turn(points: dict[str, int], rng: random.Random) -> Iterator[Point]:
-    """Every kind of step, again and again, each time another of its kind; none of the last, which may not come."""
+    """Every kind of step in turn, at a random place in the first half of its kind: later ones may not be reached."""
     for kind in itertools.cycle(kind for kind in points if kind != ANY):
         yield kind, rng.randint(1, max(1, points[kind] // 2))
 
@@ -61,7 +61,7 @@ def in_turn(points: dict[str, int], rng: random.Random) -> Iterator[Point]:
 def kill_until_done(
     root: Path, rng: random.Random, seconds: float, places: Iterator[Point], killed: Counter[str], most: int
 ) -> None:
-    """One training, killed up to `most` times on its way, then left alone to finish. Kills are counted by where."""
+    """One training, killed up to `most` times, then run to its end. Kills are counted by kind of point."""
     enough = killed.total() + most
     for _ in range(2 * most):
         kind, patience, action = ANY, rng.uniform(0, seconds), partial(train_or_resume, root)
@@ -80,13 +80,13 @@ def kill_until_done(
 
 
 def armed(points: Points, root: Path) -> None:
-    """Train until the point comes."""
+    """Train until the point is reached."""
     arm(points)
     train_or_resume(root)
 
 
 def is_exact(root: Path, truth: dict) -> bool:
-    """Whether the run wrote the same as the undisturbed one."""
+    """Whether the run wrote the same as the uninterrupted one."""
     found = kept(Run(root / "run"))
     different = [key for key in truth if found[key] != truth[key]]
     if different:

@@ -61,13 +61,13 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def named(files: str, words: str) -> str:
-    """Which tests these are, in words."""
+    """The names of the tests, as text."""
     places = ", ".join(f"`{place}`" for place in files.split())
     return f"{places}: tests named {words}" if words else places
 
 
 def passes(files: str, words: str, *, longer: bool = True) -> bool:
-    """Whether the tests in these files whose names hold one of these words all pass, and there are any."""
+    """Whether the tests in these files whose names contain one of these words exist and all pass."""
     marks = "check or not check" if longer else "not check"
     command = [sys.executable, "-m", "pytest", *files.split(), "-k", words, "-m", marks, "-q", "-p", "no:cacheprovider"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -1,6 +1,6 @@
-"""Faults put in on purpose, one for each promise: a check that does not see its fault proves nothing.
+"""Faults planted on purpose, one for each promise, to test that its check detects a fault.
 
-Each fault is put into a child of its own. The exit code says whether every check saw its fault.
+Each fault is planted in a child process. The exit code is the number of faults not detected.
 """
 
 import dataclasses
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def put(target: str, make: Callable[[Any], Any]) -> Callable[[], None]:
-    """A fault: `target` ("module.name") becomes `make` of it, also where other modules of the package imported it."""
+    """A fault: `target` ("module.name") is replaced by `make(target)`, also in modules that imported it."""
 
     def plant() -> None:
         place, _, name = target.rpartition(".")
@@ -104,7 +104,7 @@ def signals_of_one() -> bool:
 
 
 def killed_once() -> bool:
-    """A training killed in the middle of its writing, and resumed."""
+    """Whether a training killed while writing resumes exactly."""
     import common
     import faults
     import kills
@@ -124,7 +124,7 @@ def downloaded(measure: str, *numbers: int) -> bool:
 
 
 def passes(test: str) -> bool:
-    """Whether the tests whose names are given, in one file, pass with the fault."""
+    """Whether the tests FILE::WORDS pass with the fault."""
     import pytest
 
     file, words = test.split("::")
@@ -136,7 +136,7 @@ def passes(test: str) -> bool:
 
 
 class Control(NamedTuple):
-    """A fault, and the check that should not hold with it."""
+    """A fault, and the check that must fail with it."""
 
     fault: Callable[[], None]
     check: Callable[[], bool]
@@ -225,7 +225,7 @@ def reads_eval(read: Any) -> Any:
     )
 
 
-def is_seen(control: Control) -> bool:
+def is_detected(control: Control) -> bool:
     """Whether the check fails with its fault."""
     control.fault()
     try:
@@ -236,16 +236,16 @@ def is_seen(control: Control) -> bool:
 
 
 def main() -> int:
-    """Put in the faults of the named promises, or every fault, and count those not seen."""
+    """Plant the faults of the named promises, or all, and count those not detected."""
     import common
 
     missed = 0
     try:
         for name in sys.argv[1:] or CONTROLS:
             began = time.monotonic()
-            seen = common.in_child(partial(is_seen, CONTROLS[name]))
-            print(f"{'seen' if seen else 'MISSED'}  {name} ({time.monotonic() - began:.0f} s)", flush=True)
-            missed += not seen
+            detected = common.in_child(partial(is_detected, CONTROLS[name]))
+            print(f"{'detected' if detected else 'MISSED'}  {name} ({time.monotonic() - began:.0f} s)", flush=True)
+            missed += not detected
             for path in common.HOME.iterdir():
                 if path.name != "programs":  # compiled
                     shutil.rmtree(path) if path.is_dir() else path.unlink()

@@ -1,4 +1,4 @@
-"""Every kind of file that is read: a sound file and its reader; and how the reader must take a wrong one."""
+"""A sound file and a reader for every kind of file, and the check of how a reader refuses wrong files."""
 
 import gzip
 import io
@@ -25,7 +25,7 @@ LIMIT_SECONDS, LIMIT_MEGABYTES = 1.0, 64
 
 
 class Reader(NamedTuple):
-    """A sound file, what reads other bytes in its place, and what an error must call the file."""
+    """A sound file, a function that reads other bytes in its place, and the name of the file in errors."""
 
     sound: bytes
     read: Callable[[bytes], object]
@@ -56,7 +56,7 @@ def prepare() -> dict[str, Reader]:
 
 
 def at(path: Path, read: Callable[[Path], object], sound: bytes | None = None) -> Reader:
-    """A reader of what lies at a path."""
+    """A reader of the file at a path."""
 
     def reading(data: bytes) -> object:
         path.write_bytes(data)
@@ -66,12 +66,12 @@ def at(path: Path, read: Callable[[Path], object], sound: bytes | None = None) -
 
 
 def read_tensors(data: bytes) -> object:
-    """Arrays and text of a weights file."""
+    """Arrays and metadata of a weights file."""
     return tensors.from_bytes(data, "weights"), tensors.metadata(data)
 
 
 def picture(form: str) -> bytes:
-    """A small one."""
+    """A small picture."""
     from PIL import Image
 
     file = io.BytesIO()
@@ -89,11 +89,11 @@ class Found(NamedTuple):
     grown: int
 
     def holds(self, short: bool) -> bool:
-        """Whether nothing was wrong; short forms ignore times."""
+        """Whether there was no fault; short forms ignore times."""
         return not self.faults and self.grown < LIMIT_MEGABYTES and (short or self.slowest < LIMIT_SECONDS)
 
     def figure(self) -> str:
-        """In words."""
+        """The result as text."""
         return f"{len(self.faults)} faults; the slowest {self.slowest:.2f} s; memory grew by {self.grown} MB"
 
 
@@ -115,7 +115,7 @@ def attack(readers: dict[str, Reader], files: Iterable[tuple[str, str, bytes]], 
 
 
 def outcome(reader: Reader, data: bytes) -> BaseException | None:
-    """The error that a reading ends with."""
+    """The error of a reading, or None."""
     try:
         reader.read(data)
     except BaseException as error:
@@ -124,7 +124,7 @@ def outcome(reader: Reader, data: bytes) -> BaseException | None:
 
 
 def unclear(error: BaseException, named: str) -> str:
-    """What is wrong with a refusal: not one of ours, too long, or no word of which file it is."""
+    """What is wrong with an error: another class, too long, or no file named."""
     if not isinstance(error, JaxquardError):
         return f"{type(error).__name__}: {error}"[:200]
     if not str(error).startswith(named):
@@ -133,7 +133,7 @@ def unclear(error: BaseException, named: str) -> str:
 
 
 def megabytes() -> int:
-    """The most memory this process ever had."""
+    """The peak memory of this process."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
 
 

@@ -9,6 +9,6 @@ FILES, WORDS = "tests/runs/test_train.py tests/runs/test_divergence.py", "never_
 
 
 def measure(short: bool = False) -> list[Row]:
-    """The tests of it (short: those of `make test`)."""
+    """These tests (short: those of `make test`)."""
     promise = "A training stopped at any step and resumed gives, bit for bit, the results of one that was never stopped"
     return [Row(promise, named(FILES, WORDS), "all pass", passes(FILES, WORDS, longer=not short))]

@@ -21,7 +21,7 @@ KINDS = {"one": MLP, "three": f"{MLP} --seeds 3", "CNNs": f"{CNN} --seeds 3"}
 
 
 def train(kind: str, name: str) -> None:
-    """Start or resume, as a person would."""
+    """Start or resume a training."""
     root = HOME / "signals"
     new = ["--dataset", str(made_up_data()), *KINDS[kind].split(), "--name", name]
     words = ["--resume", name] if (root / name).exists() else new
@@ -35,7 +35,7 @@ def everything(name: str) -> dict:
 
 
 def measure(short: bool = False) -> list[Row]:
-    """60 trainings stopped (short: 6), every fourth by two signals; one that ends before its signal does not count."""
+    """60 trainings stopped (short: 6), every fourth by two signals; those that end before the signal do not count."""
     signals, rng = 6 if short else 60, random.Random(13)
     seconds: dict[str, float] = {}
     for kind in KINDS:
@@ -47,7 +47,7 @@ def measure(short: bool = False) -> list[Row]:
     while sum(map(len, took.values())) - 2 < signals:
         name, kind = f"victim-{(number := next(tries))}", list(KINDS)[number % len(KINDS)]
         began, child = time.monotonic(), Child.doing(partial(train, kind, name))
-        if child.wait(rng.uniform(0.4, 1.0) * seconds[kind]) is not None:  # the machine is quicker than it was
+        if child.wait(rng.uniform(0.4, 1.0) * seconds[kind]) is not None:  # the machine is faster now
             seconds[kind] = time.monotonic() - began
         sent, stopped = stop(child, rng, twice=number % 4 == 2)
         assert Child.doing(partial(train, kind, name)).wait() == 0
@@ -63,7 +63,7 @@ def measure(short: bool = False) -> list[Row]:
 
 
 def stop(child: Child, rng: random.Random, *, twice: bool) -> tuple[int, float]:
-    """The number of signals, and the seconds from the last one to the exit. The second comes at once."""
+    """The number of signals, and the seconds from the last one to the exit. The second follows at once."""
     sent = 0
     for number in (rng.choice((signal.SIGINT, signal.SIGTERM)), *([signal.SIGINT] if twice else [])):
         if child.wait(0.005) is not None:
@@ -71,5 +71,5 @@ def stop(child: Child, rng: random.Random, *, twice: bool) -> tuple[int, float]:
         child.kill(number)
         sent, began = sent + 1, time.monotonic()
     child.wait()
-    assert child.code in (INTERRUPTED, 0), child.code  # 0: it had just finished
+    assert child.code in (INTERRUPTED, 0), child.code  # 0: the training had just finished
     return sent, time.monotonic() - began if sent else 0.0
