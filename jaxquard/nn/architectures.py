@@ -1,4 +1,4 @@
-"""The architectures, by their names in `Config.model`. `nn/__init__.py` says how to add one."""
+"""The architectures by name, as in `Config.model`. `nn/__init__.py` explains how to add one."""
 
 from collections.abc import Callable
 

@@ -1,25 +1,25 @@
-"""Augmentation: each image a little different every time it is seen, inside the compiled step.
+"""Augmentation: random changes to training images, made inside the compiled step.
 
-Each function is pure, `(key, x) -> x`, on images (n, h, w, channels) with pixels 0…255, uint8 or float, and draws
-for every image by itself.
+Each function is pure, `(key, x) -> x`, on images (n, h, w, channels) with pixels 0…255, uint8 or float. Each image
+has random numbers of its own.
 """
 
 import jax
 import jax.numpy as jnp
 
-Side = int | jax.Array  # one for all images, or one for each (n,)
+Side = int | jax.Array  # the same for all images, or (n,): one for each
 
 
 def random_flip(key: jax.Array, x: jax.Array) -> jax.Array:
-    """Mirror an image left to right, or not: a shoe may point either way (Krizhevsky et al., 2012, section 4.1)."""
+    """Mirror each image left to right with probability ½ (Krizhevsky et al., 2012, section 4.1)."""
     mirrored = jax.random.bernoulli(key, 0.5, (len(x), 1, 1, 1))
     return jnp.where(mirrored, x[:, :, ::-1], x)
 
 
 def random_shift(key: jax.Array, x: jax.Array, pixels: int) -> jax.Array:
-    """Move images by up to `pixels` (static) each way in both directions, black coming in.
+    """Move each image by up to `pixels` (static) in each direction and fill the border with black.
 
-    The same as padding and cropping at random (He et al., 2015, arXiv 1512.03385, section 4.2).
+    The same as padding and random cropping (He et al., 2015, arXiv 1512.03385, section 4.2).
     """
     padded = jnp.pad(x, ((0, 0), (pixels, pixels), (pixels, pixels), (0, 0)))
     corners = jax.random.randint(key, (len(x), 2), 0, 2 * pixels + 1)
@@ -27,7 +27,7 @@ def random_shift(key: jax.Array, x: jax.Array, pixels: int) -> jax.Array:
 
 
 def _inside(x: jax.Array, top: jax.Array, left: jax.Array, height: Side, width: Side) -> jax.Array:
-    """Which pixels lie in each image's rectangle; its sides (n,) may be beyond the border: (n, h, w, 1)."""
+    """True for the pixels in each image's rectangle, (n, h, w, 1). Rectangles may extend past the border."""
 
     def between(low, length, size):
         position = jnp.arange(size)
@@ -38,9 +38,9 @@ def _inside(x: jax.Array, top: jax.Array, left: jax.Array, height: Side, width: 
 
 
 def cutout(key: jax.Array, x: jax.Array, size: Side) -> jax.Array:
-    """Black out a square of side `size` centred on any pixel, part of it maybe beyond the border.
+    """Black out a square of side `size` centred on a random pixel. Part of the square may lie past the border.
 
-    So that no one detail is relied upon (DeVries & Taylor, 2017, arXiv 1708.04552).
+    The network cannot rely on a single detail (DeVries & Taylor, 2017, arXiv 1708.04552).
     """
     n, h, w, _ = x.shape
     centre = jax.random.randint(key, (2, n), 0, jnp.array([[h], [w]]))
@@ -55,10 +55,10 @@ def random_erasing(
     area: tuple[float, float] = (0.02, 0.4),
     aspect: float = 0.3,
 ) -> jax.Array:
-    """With `probability`, fill a rectangle with noise: `area` is its least and greatest share of the image, `aspect`
-    the least ratio of its sides (Zhong et al., 2017, arXiv 1708.04896, algorithm 1).
+    """With `probability`, fill a rectangle with noise (Zhong et al., 2017, arXiv 1708.04896, algorithm 1).
 
-    The paper draws again until the rectangle fits; here its sides are cut to the image's.
+    `area` is the smallest and largest share of the image, `aspect` the smallest ratio of the sides. The paper draws
+    again until the rectangle fits; here its sides are clipped to the image's.
     """
     n, h, w, _ = x.shape
     keys = jax.random.split(key, 5)
@@ -74,10 +74,10 @@ def random_erasing(
 
 
 def mixup(key: jax.Array, x: jax.Array, targets: jax.Array, alpha: float | jax.Array) -> tuple[jax.Array, jax.Array]:
-    """λ·(x, y) + (1 - λ)·(x, y) of the image before, λ ~ Beta(alpha, alpha) (Zhang et al., 2017, arXiv 1710.09412).
+    """λ·(xᵢ, yᵢ) + (1 - λ)·(xᵢ₋₁, yᵢ₋₁), λ ~ Beta(alpha, alpha) (Zhang et al., 2017, arXiv 1710.09412).
 
-    `targets` are distributions (n, classes). The batch is in random order already, so the neighbour is any image.
-    Blended pixels are float32. An alpha of 0 blends nothing: Beta's limit, as the sampler cannot take it.
+    `targets` are distributions (n, classes). The batch is in random order, so the previous image is a random one.
+    Blended pixels are float32. With alpha = 0, which the sampler does not allow, nothing is blended: the limit of Beta.
     """
     share = jnp.where(alpha > jnp.finfo(jnp.float32).tiny, jax.random.beta(key, alpha, alpha, (len(x),)), 1.0)
 

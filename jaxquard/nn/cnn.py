@@ -1,4 +1,4 @@
-"""The convolutional network: 3×3 convolutions with batch normalisation, plain or residual, of any width and depth."""
+"""The convolutional network: 3×3 convolutions with batch normalisation, plain or residual."""
 
 import jax
 
@@ -23,9 +23,9 @@ def cnn(
     """One stage for each of `widths`, 2×2 max pooling between stages, global average pooling, a dense layer.
 
     A stage is two layers a ← σ(BN(w ∗ a)); or, with `blocks` > 0, one such layer and that many residual blocks
-    a ← σ(a + BN(w′ ∗ σ(BN(w ∗ a)))) (He et al., 2015, arXiv 1512.03385). `stem` × `stem` pixels become one with
-    stem² channels before the first layer, which makes all of them that much cheaper (1: every pixel by itself).
-    Dropout is on the pooled features. ValueError if there is no stage, or if the image has too few pixels.
+    a ← σ(a + BN(w′ ∗ σ(BN(w ∗ a)))) (He et al., 2015, arXiv 1512.03385). Before the first layer, each `stem` × `stem`
+    square of pixels becomes one pixel with stem² times the channels, which makes all layers cheaper. Dropout applies
+    to the pooled features. ValueError if `widths` is empty or the image has too few pixels.
     """
     height, width, channels = image_shape
     height, width = (-(-size // stem) for size in (height, width))

@@ -1,8 +1,8 @@
-"""Convolution whose gradients stay fast inside a compiled loop.
+"""Convolution with gradients that are fast inside a compiled loop.
 
-Both gradients of a convolution are convolutions themselves. Autodiff writes them in layouts for which XLA has no
-fast kernel on a CPU inside `scan` or `fori_loop`: up to 20× slower (jax-ml/jax#12868). Here, on a CPU, the input's is
-written in the one layout that is fast, and the weights' as matrix products; elsewhere autodiff's own are used.
+Both gradients of a convolution are convolutions. Inside `scan` or `fori_loop` on a CPU, XLA has no fast kernel for the
+layouts that autodiff gives them: they are up to 20× slower (jax-ml/jax#12868). On a CPU, this module writes the input's
+gradient in the layout that is fast, and the weights' as matrix products. Elsewhere it uses autodiff.
 """
 
 import math
@@ -16,14 +16,14 @@ from jax import lax
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
-CHUNK = 32  # images per partial sum of the weight gradient, at most: few enough for their copies to stay in cache
+CHUNK = 32  # most images per partial sum of the weight gradient; their copies must fit into the cache
 
 
 def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, padding: Padding = "SAME") -> jax.Array:
     """z[n,p,q,o] = b[o] + Σ x[n, s·p+i, s·q+j, c] · w[i,j,c,o] over i, j, c: (n, h, w, in) -> (n, h', w', out).
 
-    "SAME" pads with zeros so that h' = ⌈h/s⌉; "VALID" does not pad. No b if `params` has none. As with every
-    `custom_vjp`, gradients are reverse-mode only.
+    "SAME" pads with zeros so that h' = ⌈h/s⌉; "VALID" does not pad. b is optional. Reverse-mode gradients only
+    (`custom_vjp`).
     """
     w = params["w"]
     if w.shape[:2] == (1, 1):  # no neighbours: a matrix product at every pixel
@@ -35,13 +35,13 @@ def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, paddi
 
 
 def _conv(x: jax.Array, w: jax.Array, pads: Sequence[tuple[int, int]], stride: int = 1, spread: int = 1) -> jax.Array:
-    """XLA's convolution in its fast layout: x (n, h, w, in), w (kh, kw, in, out). `spread` puts zeros between x's."""
+    """XLA's convolution in its fast layout: x (n, h, w, in), w (kh, kw, in, out). `spread` - 1 zeros part pixels."""
     layout = ("NHWC", "HWIO", "NHWC")
     return lax.conv_general_dilated(x, w, (stride, stride), pads, (spread, spread), dimension_numbers=layout)
 
 
 def _backward(stride: int, pads: Pads, residuals: tuple[jax.Array, jax.Array], g: jax.Array):
-    """∂C/∂z = g (n, h', w', out) -> (∂C/∂x, ∂C/∂w), by the way that is fast on the device the program runs on."""
+    """∂C/∂z = g (n, h', w', out) -> (∂C/∂x, ∂C/∂w), by the method that is fast on the program's device."""
 
     def spelt_out(x, w, g):
         return _input_gradient(x, w, g, stride, pads), _weight_gradient(x, w, g, stride, pads)
@@ -57,7 +57,7 @@ _convolve.defvjp(lambda x, w, stride, pads: (_conv(x, w, pads, stride), (x, w)),
 
 
 def _input_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads: Pads) -> jax.Array:
-    """∂C/∂x = g, spread out by the stride, convolved with w turned by 180° and its channels exchanged."""
+    """∂C/∂x = g, spread by the stride, convolved with w rotated by 180° and its channel axes swapped."""
     sizes = zip(x.shape[1:3], w.shape[:2], g.shape[1:3], pads, strict=True)
     full = [(k - 1 - low, n - 1 - (m - 1) * stride + low) for n, k, m, (low, _) in sizes]
     return _conv(g, jnp.flip(w, (0, 1)).swapaxes(2, 3), full, spread=stride)
@@ -66,9 +66,9 @@ def _input_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads:
 def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads: Pads) -> jax.Array:
     """∂C/∂w[i,j,c,o] = Σ x[n, s·p+i, s·q+j, c] · g[n,p,q,o] over n, p, q: one matrix product for all i and j.
 
-    Its left side is x moved by each j, side by side, kw·in wide; its right side g moved by each i, kh·out wide, which
-    is the same as moving x the other way. A chunk's images are two products, a half each: what is divided between
-    cores is the products.
+    The left matrix holds x shifted by each j, kw·in columns. The right one holds g shifted by each i, kh·out columns,
+    which equals shifting x the other way. Each chunk is two products, one for each half of its images, because XLA
+    divides products between cores.
     """
     kh, kw, n_in, n_out = w.shape
     (top, _), sides = pads

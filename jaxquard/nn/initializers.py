@@ -1,8 +1,8 @@
-"""Where the weights start: each initialiser is a pure function `(key, shape) -> array`.
+"""Initial weights: each initialiser is a pure function `(key, shape) -> array`.
 
-A weight of shape (..., in, out) feeds each output from n_in = prod(shape[:-1]) inputs. If the weights are independent
-with mean 0 and variance 1/n_in, then Var(z) = n_in · (1/n_in) · E[x²] = E[x²]: the signal neither explodes nor dies in
-a linear layer (Nielsen, chapter 3, "Weight initialization"). What a ReLU takes away, `he_normal` makes good.
+With a weight of shape (..., in, out), each output has n_in = prod(shape[:-1]) inputs. If the weights are independent
+with mean 0 and variance 1/n_in, then Var(z) = n_in · (1/n_in) · E[x²] = E[x²]: in a linear layer the signal keeps its
+size (Nielsen, chapter 3, "Weight initialization"). `he_normal` compensates for a ReLU.
 """
 
 import math
@@ -21,17 +21,17 @@ def fans(shape: tuple[int, ...]) -> tuple[int, int]:
 
 
 def scaled_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """N(0, 1/√n_in), its second argument a standard deviation: keeps Var(z) ≈ 1 through linear layers."""
+    """N(0, 1/√n_in), the second argument a standard deviation: keeps Var(z) ≈ 1 through linear layers."""
     return jax.random.normal(key, shape) / math.sqrt(fans(shape)[0])
 
 
 def standard_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """N(0, 1): Nielsen's chapter 1 start. Var(z) grows to n_in, which saturates what follows."""
+    """N(0, 1), as in Nielsen's chapter 1. Var(z) is about n_in, which saturates sigmoid and softmax."""
     return jax.random.normal(key, shape)
 
 
 def he_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """N(0, √(2/n_in)): makes good the half of the variance that a ReLU removes (He et al., 2015, arXiv 1502.01852)."""
+    """N(0, √(2/n_in)): compensates for the half of E[z²] that a ReLU removes (He et al., 2015, arXiv 1502.01852)."""
     return jax.random.normal(key, shape) * math.sqrt(2 / fans(shape)[0])
 
 
@@ -41,7 +41,7 @@ def glorot_normal(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 
 def zeros(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """All zero: every hidden neuron then computes, and learns, the same thing. Here to show why not."""
+    """All zero, as a bad example: every hidden neuron computes and learns the same."""
     del key
     return jnp.zeros(shape)
 

@@ -1,4 +1,4 @@
-"""The fully connected network, of any depth and width; the original network is 784-128-64-10 with ReLU."""
+"""The fully connected network of any depth and width. The original network is 784-128-64-10 with ReLU."""
 
 import math
 from itertools import pairwise
@@ -24,8 +24,8 @@ def mlp(
 ) -> Model:
     """z¹ = xW¹ + b¹, aˡ = σ(zˡ), zˡ⁺¹ = aˡWˡ⁺¹ + bˡ⁺¹; the last z are the logits.
 
-    With `batch_norm` each hidden layer is aˡ = σ(BN(aˡ⁻¹Wˡ)). `dropout_rate` applies to each hidden layer's activations
-    while training (None: no dropout in the program at all). `mean` and `std` standardise pixels in [0, 1].
+    With `batch_norm`, hidden layers are aˡ = σ(BN(aˡ⁻¹Wˡ)). In training, dropout applies to hidden activations; with
+    a `dropout_rate` of None the program has no dropout. `mean` and `std` standardise pixels in [0, 1].
     """
     sizes = (math.prod(image_shape), *hidden, classes)
     plan: Plan = [("standardize", {"mean": mean, "std": std}), ("flatten", {})]

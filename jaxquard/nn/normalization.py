@@ -1,4 +1,4 @@
-"""Batch normalisation: what it learns goes in `params`, what it only keeps (running statistics) in `state`."""
+"""Batch normalisation: scale and bias are in `params`, the running statistics in `state`."""
 
 import jax
 import jax.numpy as jnp
@@ -7,7 +7,7 @@ Arrays = dict[str, jax.Array]
 
 
 def init_batch_norm(channels: int) -> tuple[Arrays, Arrays]:
-    """`params` {"scale", "bias"} and `state` {"mean", "var"}, each (channels,): at the start the identity."""
+    """`params` {"scale", "bias"} and `state` {"mean", "var"}, each (channels,), that make the identity."""
     params = {"scale": jnp.ones(channels), "bias": jnp.zeros(channels)}
     return params, {"mean": jnp.zeros(channels), "var": jnp.ones(channels)}
 
@@ -24,7 +24,7 @@ def batch_norm(
     """y = γ·(x - μ)/√(σ² + ε) + β for each channel: (..., channels) -> (the same shape, new state).
 
     Training: μ and σ² (divided by n) are those of this batch, over all axes but the last; the new state is
-    momentum·state + (1 - momentum)·(μ, σ²·n/(n-1)). Otherwise μ and σ² are the state's, which stays
+    momentum·state + (1 - momentum)·(μ, σ²·n/(n-1)). Otherwise μ and σ² are the state's, and the state does not change
     (Ioffe & Szegedy, 2015, arXiv 1502.03167, algorithms 1 and 2).
     """
     if not train:
@@ -33,7 +33,7 @@ def batch_norm(
     n = x.size // x.shape[-1]
     mean = jnp.mean(x, axes)
     centred = x - mean
-    # In two passes: E[x²] - E[x]² loses every digit where the mean is much larger than the deviation.
+    # In two passes, because E[x²] - E[x]² loses all digits if the mean is much larger than the deviation.
     var = jnp.mean(centred**2, axes)
     batch = {"mean": mean, "var": var * (n / max(n - 1, 1))}
     new_state = jax.tree.map(lambda old, new: momentum * old + (1 - momentum) * new, state, batch)

@@ -1,4 +1,4 @@
-"""The order in which an epoch visits the examples."""
+"""A random permutation: the order of an epoch's examples."""
 
 import math
 
@@ -7,10 +7,10 @@ import jax.numpy as jnp
 
 
 def permutation(key: jax.Array, n: int) -> jax.Array:
-    """0 … n-1 shuffled, (n,) int32: the numbers of `jax.random.permutation(key, n)`, up to five times as fast on a CPU.
+    """0 … n-1 shuffled, (n,) int32: equal to `jax.random.permutation(key, n)`, up to five times as fast on a CPU.
 
-    Like it, sorts by random keys of 32 bits until no two are likely to be equal each time. But here a key and its
-    position are one number of 64 bits: XLA sorts numbers by the processor's own order, pairs by calling a comparison.
+    Both sort by random 32-bit keys, often enough that ties are unlikely to matter. Here a key and its position are one
+    64-bit number, because XLA sorts plain numbers faster than pairs.
     """
     order = jnp.arange(n, dtype=jnp.int32)
     for _ in range(math.ceil(3 * math.log(max(1, n)) / math.log(2**32 - 1))):

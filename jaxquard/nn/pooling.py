@@ -1,4 +1,4 @@
-"""Pooling: fewer pixels, the same channels. Images are (n, h, w, channels)."""
+"""Pooling, which reduces the number of pixels. Images are (n, h, w, channels)."""
 
 from functools import reduce
 
@@ -10,15 +10,15 @@ def max_pool(x: jax.Array, window: int = 2) -> jax.Array:
     """The largest of each window × window block: (n, h, w, c) -> (n, ⌊h/window⌋, ⌊w/window⌋, c).
 
     Blocks do not overlap. Pixels that share the maximum share its gradient. Elementwise operations between strided
-    slices: their gradient is elementwise too, which XLA on a CPU computes many times faster than `lax.reduce_window`'s.
+    slices have elementwise gradients, which on a CPU are many times faster than those of `lax.reduce_window`.
     """
-    h, w = (size // window * window for size in x.shape[1:3])  # rows and columns left over are cut
+    h, w = (size // window * window for size in x.shape[1:3])  # surplus rows and columns are cut off
     rows = reduce(jnp.maximum, [x[:, i:h:window, :w] for i in range(window)])
     return reduce(jnp.maximum, [rows[:, :, j::window] for j in range(window)])
 
 
 def avg_pool(x: jax.Array, window: int = 2) -> jax.Array:
-    """The mean of each window × window block, rows and columns left over cut: (n, h, w, c) -> (n, ⌊h/window⌋, …, c)."""
+    """The mean of each window × window block, cut like `max_pool`: (n, h, w, c) -> (n, ⌊h/window⌋, ⌊w/window⌋, c)."""
     n, h, w, c = x.shape
     rows, columns = h // window, w // window
     blocks = x[:, : rows * window, : columns * window].reshape(n, rows, window, columns, window, c)
@@ -31,9 +31,9 @@ def global_avg_pool(x: jax.Array) -> jax.Array:
 
 
 def space_to_depth(x: jax.Array, block: int = 2) -> jax.Array:
-    """Each block × block of pixels becomes one pixel with block²·c channels: all is kept, convolutions get cheap.
+    """Each block × block of pixels becomes one pixel with block²·c channels, which makes convolutions cheaper.
 
-    (n, h, w, c) -> (n, ⌈h/block⌉, ⌈w/block⌉, block²·c), zeros filling the last row and column of blocks.
+    (n, h, w, c) -> (n, ⌈h/block⌉, ⌈w/block⌉, block²·c). Zeros fill incomplete blocks.
     """
     n, h, w, c = x.shape
     rows, columns = -(-h // block), -(-w // block)

@@ -1,6 +1,6 @@
-"""A network from a list of layers: the parameters that they need, and the forward pass through them.
+"""A network from a list of layers: its parameters and its forward pass.
 
-The kinds, each with its attributes. Images are (batch, height, width, channels); `a` is what the layer receives.
+The kinds of layers with their attributes follow. Images are (batch, height, width, channels); `a` is the layer's input.
 
 - standardize: mean, std. uint8 pixels -> (a/255 - mean)/std.
 - space_to_depth: block. Each block × block of pixels becomes one pixel with block²·channels channels.
@@ -8,13 +8,13 @@ The kinds, each with its attributes. Images are (batch, height, width, channels)
 - dense: shape (in, out). a·w + b.
 - conv2d: shape (rows, columns, in, out), stride, padding ("SAME" or "VALID"). a ∗ w + b.
 - batch_norm: epsilon. (a - mean)/√(var + epsilon)·scale + bias for each channel; the layer before has no b.
-- add: layer. a + what the layer at that position of the list handed on (a residual connection).
+- add: layer. a + the output of the layer at that position of the list (a residual connection).
 - activation: function, a name in `activations.ACTIVATIONS`.
-- max_pool: window. The largest of each window × window block; rows and columns left over are cut.
+- max_pool: window. The largest of each window × window block; surplus rows and columns are cut off.
 - global_avg_pool. (batch, height, width, channels) -> (batch, channels).
-- dropout: stream, the number of its random numbers, or None if it is the only one. Nothing when predicting.
+- dropout: stream, a number folded into the random key (None: the key as it is). Predictions have no dropout.
 
-What a dense or conv2d layer hands on is its z, after any batch_norm and add that follow at once.
+The z of a dense or conv2d layer is its output after the batch_norm and add layers that follow it directly.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ from jaxquard.nn.activations import ACTIVATIONS
 from jaxquard.nn.convolution import conv2d
 from jaxquard.nn.initializers import Initializer
 from jaxquard.nn.layers import dense, dropout, standardize
-from jaxquard.nn.model import Layer, Model, Params, State, Watch, named_arrays, unwatched
+from jaxquard.nn.model import Layer, Model, Params, State, Watch, named_arrays
 from jaxquard.nn.normalization import batch_norm, init_batch_norm
 from jaxquard.nn.pooling import global_avg_pool, max_pool, space_to_depth
 
@@ -36,10 +36,10 @@ EPSILON = 1e-5
 
 
 def sequential(plan: Plan, initializer: Initializer, dropout_rate: float | jax.Array | None = None) -> Model:
-    """The model that runs the layers of `plan` in turn. `dropout_rate` is that of every dropout layer.
+    """The model with the layers of `plan`. All dropout layers have the rate `dropout_rate`.
 
-    `params` is a list with a dict for each dense or conv2d layer: `{"w", "b"}` or, if a batch_norm follows, `{"w",
-    "scale", "bias"}`. `state` is a list of running `{"mean", "var"}`, one for each batch_norm ({} if there is none).
+    `params` has a dict for each dense or conv2d layer: `{"w", "b"}` or, if a batch_norm follows, `{"w", "scale",
+    "bias"}`. `state` has the running `{"mean", "var"}` of each batch_norm ({} if there is none).
     """
     listed = list(_listed(plan))
     layers = tuple(layer for layer, _ in listed)
@@ -65,7 +65,7 @@ def sequential(plan: Plan, initializer: Initializer, dropout_rate: float | jax.A
         *,
         key: jax.Array | None = None,
         train: bool = False,
-        watch: Watch = unwatched,
+        watch: Watch = lambda name, z: z,
     ) -> tuple[jax.Array, State]:
         arrays, a, outputs, new_state = named_arrays(params, state), x, [], []
         for layer, z_name in listed:
@@ -86,7 +86,7 @@ def sequential(plan: Plan, initializer: Initializer, dropout_rate: float | jax.A
 
 
 def _run(layer: Layer, own: dict[str, jax.Array], a: jax.Array, outputs: Sequence[jax.Array]) -> jax.Array:
-    """A layer that neither keeps a state nor draws random numbers. `outputs` are those of the layers before it."""
+    """The output of a layer without state and random numbers. `outputs` are those of the layers before it."""
     about = layer.attributes
     match layer.kind:
         case "standardize":
@@ -117,9 +117,9 @@ def _drop(a: jax.Array, key: jax.Array | None, rate: float | jax.Array, stream: 
 
 
 def _listed(plan: Plan) -> Iterator[tuple[Layer, str | None]]:
-    """Each layer with the paths of its arrays, and the name of the z that it completes, None where it completes none.
+    """Each layer with the paths of its arrays, and the name of the z that it completes (None: it completes none).
 
-    The parameters of a batch_norm lie with the weights before it.
+    The parameters of a batch_norm are in the dict of the weights before it.
     """
     weighted, norms, waiting = -1, -1, False
     for (kind, attributes), following in zip(plan, [*(kind for kind, _ in plan[1:]), None], strict=True):

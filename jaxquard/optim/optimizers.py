@@ -1,4 +1,4 @@
-"""The optimisers by name: a chain of transformations that ends in a step downhill."""
+"""The optimisers by name. Each is a chain of transformations that ends with -η."""
 
 from collections.abc import Callable
 
@@ -30,15 +30,15 @@ def optimizer(
     decayed: Callable[[Tree], Tree] | None = None,
     clip_norm: Scalar | None = None,
 ) -> GradientTransformation:
-    """Clip, precondition, decay, step downhill.
+    """Clip, precondition, decay, then scale by -η.
 
     - `sgd`: θ ← θ - η∇L (Nielsen, eq. 20 and 21)
     - `momentum`: v ← momentum·v + ∇L; θ ← θ - ηv (Nielsen, chapter 3: friction is 1 - momentum); `nesterov` looks ahead
-    - `adam`: momentum, each parameter's step divided by its gradient's running size; `adamw` is its name with decay
-    - `muon`: Nesterov's momentum, its matrices made orthogonal; Adam for all that is no matrix
+    - `adam`: momentum divided by the root of the gradient's mean square, for each parameter; with decay it is `adamw`
+    - `muon`: Nesterov's momentum made orthogonal for matrices, Adam for the rest
 
-    With `weight_decay` the weights also shrink by η·weight_decay·θ, those that `decayed(params)` says (None: all). A
-    gradient longer than `clip_norm` is shortened to it. ValueError for another name.
+    With `weight_decay`, weights also shrink by η·weight_decay·θ: those that `decayed(params)` marks (None: all). With
+    `clip_norm`, a longer gradient is scaled down to that norm. ValueError for another name.
     """
     parts = [] if clip_norm is None else [clip_by_global_norm(clip_norm)]
     match name:

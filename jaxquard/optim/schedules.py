@@ -1,6 +1,6 @@
-"""The learning rate η as a function of the step: each schedule maps a step count to a rate.
+"""Schedules: the learning rate η as a function of the step.
 
-Every argument but the shape of the schedule may be a traced value, so one compiled program serves a whole sweep.
+All numbers may be traced values, so that one compiled program serves a whole sweep.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ Schedule = Callable[[jax.Array], Scalar]
 
 
 def constant(learning_rate: Scalar) -> Schedule:
-    """η, always."""
+    """η at every step."""
     return lambda step: learning_rate
 
 
 def step_decay(learning_rate: Scalar, every: Scalar, factor: Scalar) -> Schedule:
-    """η·factor^⌊step/every⌋: constant, then suddenly smaller, again and again.
+    """η·factor^⌊step/every⌋.
 
-    `//` and not floor(step / every): XLA may turn a division into a multiplication by 1/every, and 41·(1/41) < 1.
+    With `//` and not floor(step / every), because XLA may multiply by 1/every instead, and 41·(1/41) < 1.
     """
     return lambda step: learning_rate * factor ** (step // every)
 
@@ -33,7 +33,7 @@ def cosine(learning_rate: Scalar, total: Scalar) -> Schedule:
 def linear_warmup(schedule: Schedule, peak: Scalar, steps: Scalar) -> Schedule:
     """From 0 to `peak` in equal increments over `steps`, then `schedule` from its own step 0.
 
-    Goyal et al. (2017, arXiv 1706.02677) start from a small rate instead: here the very first update moves nothing.
+    The first update is zero. (Goyal et al., 2017, arXiv 1706.02677, start from a small rate instead.)
     """
 
     def warmed(step: jax.Array) -> Scalar:
@@ -46,9 +46,9 @@ def linear_warmup(schedule: Schedule, peak: Scalar, steps: Scalar) -> Schedule:
 def one_cycle(
     peak: Scalar, total: Scalar, *, rise: Scalar = 0.3, start_divisor: Scalar = 25.0, final_divisor: Scalar = 1e4
 ) -> Schedule:
-    """Half a cosine up from peak/start_divisor in the first `rise` of `total` steps, half a cosine down after it to
-    peak/(start_divisor·final_divisor): the cycle of Smith & Topin (2017, arXiv 1708.07120), which is straight up and
-    down, in the form of optax's `cosine_onecycle_schedule`."""
+    """Half a cosine up from peak/start_divisor in the share `rise` of `total` steps, then half a cosine down to
+    peak/(start_divisor·final_divisor), as optax's `cosine_onecycle_schedule`. The cycle of Smith & Topin (2017, arXiv
+    1708.07120) is linear."""
     start = peak / start_divisor
     end = start / final_divisor
     top = jnp.floor(rise * total)

@@ -1,8 +1,8 @@
 """Optimisers in optax's protocol, from scratch: `init(params) -> opt_state` and
 `update(grads, opt_state, params) -> (updates, opt_state)`; the new parameters are params + updates.
 
-Small transformations of the gradient are chained: clip, then precondition, then decay, then scale by -η. Any optax
-transformation drops in. Hyperparameters may be traced values: nothing here branches on one in Python.
+An optimiser is a chain of small transformations: clip, precondition, decay, scale by -η. optax's transformations fit
+into it. Hyperparameters may be traced values.
 """
 
 from collections.abc import Callable
@@ -17,19 +17,19 @@ Tree = Any
 
 
 class GradientTransformation(NamedTuple):
-    """Two pure functions; the same names and meaning as optax's."""
+    """Two pure functions with optax's names and meaning."""
 
     init: Callable[[Tree], Tree]
     update: Callable[..., tuple[Tree, Tree]]
 
 
 def as_float(step: jax.Array) -> jax.Array:
-    """A step count as the floating-point number that formulas take; said here, so that strict promotion accepts it."""
+    """A step count as a float. The conversion is explicit because strict type promotion requires it."""
     return step.astype(jnp.result_type(float))
 
 
 def chain(*transforms: GradientTransformation) -> GradientTransformation:
-    """One transformation after the other, first to last; the state is the tuple of theirs."""
+    """The transformations in order; the state is the tuple of their states."""
 
     def init(params: Tree) -> tuple[Tree, ...]:
         return tuple(transform.init(params) for transform in transforms)
@@ -45,7 +45,7 @@ def chain(*transforms: GradientTransformation) -> GradientTransformation:
 
 
 def stateless(transform: Callable[[Tree, Tree], Tree]) -> GradientTransformation:
-    """A transformation of (grads, params) that remembers nothing."""
+    """A transformation of (grads, params) without state."""
     return GradientTransformation(
         lambda params: (), lambda grads, opt_state, params=None: (transform(grads, params), ())
     )
@@ -57,11 +57,11 @@ def global_norm(tree: Tree) -> jax.Array:
 
 
 def clip_by_global_norm(limit: Scalar) -> GradientTransformation:
-    """Shrink the whole gradient so that its norm is at most `limit` (Pascanu et al., 2012, arXiv 1211.5063)."""
+    """Scale the whole gradient down to a norm of at most `limit` (Pascanu et al., 2012, arXiv 1211.5063)."""
 
     def clip(grads: Tree, params: Tree) -> Tree:
         norm = global_norm(grads)
-        scale = jnp.where(norm <= limit, 1.0, limit / norm)  # a norm that is NaN spoils every leaf, as it should
+        scale = jnp.where(norm <= limit, 1.0, limit / norm)  # a NaN makes every leaf NaN, so that it is noticed
         return jax.tree.map(lambda g: g * scale, grads)
 
     return stateless(clip)
@@ -70,7 +70,7 @@ def clip_by_global_norm(limit: Scalar) -> GradientTransformation:
 def add_decayed_weights(rate: Scalar, mask: Callable[[Tree], Tree] | None = None) -> GradientTransformation:
     """g + rate·θ, after preconditioning: decoupled weight decay (Loshchilov & Hutter, 2017, arXiv 1711.05101).
 
-    `mask(params)` is a tree of booleans saying which leaves decay (None: all).
+    `mask(params)` is a tree of booleans, true for the leaves that decay (None: all decay).
     """
 
     def decay(grads: Tree, params: Tree) -> Tree:
@@ -81,8 +81,8 @@ def add_decayed_weights(rate: Scalar, mask: Callable[[Tree], Tree] | None = None
 
 
 def trace(decay: Scalar, nesterov: bool = False) -> GradientTransformation:
-    """Momentum: v ← decay·v + g. Classical steps by v; Nesterov looks ahead and steps by decay·v + g, with the new v
-    (Sutskever et al., 2013)."""
+    """Momentum: v ← decay·v + g. The update is v, or with `nesterov` decay·v + g with the new v (Sutskever et al.,
+    2013)."""
 
     def update(grads: Tree, velocity: Tree, params: Tree = None) -> tuple[Tree, Tree]:
         velocity = jax.tree.map(lambda g, v: g + decay * v, grads, velocity)
@@ -93,7 +93,7 @@ def trace(decay: Scalar, nesterov: bool = False) -> GradientTransformation:
 
 
 class AdamState(NamedTuple):
-    """Steps taken, and the running means of the gradient and of its square."""
+    """The number of steps, and the running means of the gradient and of its square."""
 
     step: jax.Array
     mean: Tree
@@ -101,10 +101,13 @@ class AdamState(NamedTuple):
 
 
 def scale_by_adam(beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 1e-8) -> GradientTransformation:
-    """m̂ / (√v̂ + ε), m and v running means of g and g², each divided by 1 - βᵗ (Kingma & Ba, 2014, arXiv 1412.6980)."""
+    """m̂ / (√v̂ + ε): m and v are running means of g and g², m̂ and v̂ these divided by 1 - βᵗ.
+
+    Kingma & Ba, 2014, arXiv 1412.6980.
+    """
 
     def init(params: Tree) -> AdamState:
-        zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]  # two trees: donated buffers must differ
+        zeros = [jax.tree.map(jnp.zeros_like, params) for _ in range(2)]  # each donated leaf needs a buffer of its own
         return AdamState(jnp.zeros((), jnp.int32), *zeros)
 
     def update(grads: Tree, opt_state: AdamState, params: Tree = None) -> tuple[Tree, AdamState]:
@@ -122,7 +125,7 @@ def scale_by_adam(beta1: Scalar = 0.9, beta2: Scalar = 0.999, epsilon: Scalar = 
 def partition(
     choose: Callable[[Tree], Tree], chosen: GradientTransformation, others: GradientTransformation
 ) -> GradientTransformation:
-    """`chosen` for the leaves of which `choose(tree)`, a tree of booleans, is true, `others` for the rest."""
+    """`chosen` for the leaves that `choose(tree)`, a tree of booleans, marks; `others` for the rest."""
 
     def split(tree: Tree) -> tuple[Tree, Tree]:
         marks = choose(tree)
@@ -149,11 +152,11 @@ def is_matrix(tree: Tree) -> Tree:
 
 
 def orthogonalize() -> GradientTransformation:
-    """Every matrix UΣVᵀ made roughly UVᵀ, so that no direction is left behind; a kernel (…, in, out) is one of
-    …·in rows. Times 0.2·√(the longer side), entries are about as large as Adam's, and the same η does for both.
+    """Replace every matrix UΣVᵀ by about 0.2·√(longer side)·UVᵀ. A kernel (…, in, out) is a matrix of …·in rows.
 
-    Five Newton-Schulz steps take singular values to 0.7…1.2 (Jordan et al., 2024, kellerjordan.github.io/posts/muon);
-    the factor is that of Liu et al., 2025, arXiv 2502.16982, eq. 4.
+    Five Newton-Schulz steps take the singular values to 0.7…1.2 (Jordan et al., 2024,
+    kellerjordan.github.io/posts/muon). With the factor, entries are about as large as Adam's, so that both can use the
+    same η (Liu et al., 2025, arXiv 2502.16982, eq. 4).
     """
     a, b, c = 3.4445, -4.775, 2.0315
 
@@ -172,7 +175,7 @@ def orthogonalize() -> GradientTransformation:
 
 
 def scale_by_learning_rate(learning_rate: Scalar | Schedule) -> GradientTransformation:
-    """-η(step)·g: downhill. The state is the step count."""
+    """-η(step)·g. The state is the step count."""
     schedule = learning_rate if callable(learning_rate) else constant(learning_rate)
 
     def update(grads: Tree, step: jax.Array, params: Tree = None) -> tuple[Tree, jax.Array]:

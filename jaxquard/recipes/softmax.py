@@ -2,7 +2,7 @@
 
     jaxquard train --recipe softmax
 
-The accuracy of a single affine layer. Hidden layers account for everything above this figure.
+The accuracy of a single affine layer. Only hidden layers can get more.
 """
 
 from jaxquard.config import Config

@@ -1,1 +1,1 @@
-"""TrainState, the compiled steps, fit, evaluation: how a network learns. Prints nothing, writes nothing."""
+"""Training: TrainState, the compiled steps, fit, evaluation. Nothing here prints or writes files."""

@@ -1,4 +1,4 @@
-"""A data set made ready for training: validation cut off, pixels measured, everything on the device as uint8."""
+"""Prepares a data set for training: splits off the validation images, measures pixels, moves arrays to the device."""
 
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ from jaxquard.training.device import check_jax
 
 
 class TrainingData(NamedTuple):
-    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation ones are not on it.
+    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation arrays in main memory.
 
-    `teacher` is a trained model's logits for the training images, (n, classes) float32, where there is one.
+    `teacher` is the teacher's logits for the training images, (n, classes) float32, or None.
     """
 
     images: jax.Array
@@ -28,7 +28,10 @@ class TrainingData(NamedTuple):
 
 
 def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
-    """The resolved config (images held out counted, pixel statistics filled in) and the data it will train on."""
+    """The resolved config (with the number of held-out images and pixel statistics) and the data to train on.
+
+    UsageError if a batch is larger than the training set, DataError if all training labels are the same.
+    """
     images, labels, val_images, val_labels = split(dataset, config.held_out(len(dataset.train_labels)))
     if config.batch_size > len(images):
         raise UsageError(f"batch_size: {config.batch_size} is more than the {len(images)} training images")

@@ -1,4 +1,4 @@
-"""JAX as this program needs it. Where it is set otherwise, one line says so, before anything is computed."""
+"""Checks before any computation that JAX has a device and settings that Jaxquard can use."""
 
 import os
 from typing import Any
@@ -7,7 +7,7 @@ import jax
 
 from jaxquard.errors import JaxquardError, UsageError
 
-REFUSED = {  # setting of JAX -> the values that cannot be, and why
+REFUSED = {  # setting of JAX -> the values that Jaxquard refuses, and why
     "jax_enable_x64": ((True,), "Jaxquard computes in single precision"),
     "jax_transfer_guard_host_to_device": (("disallow", "disallow_explicit"), "Jaxquard moves data to the device"),
     "jax_numpy_rank_promotion": (("raise",), "Jaxquard adds a vector to every row of a matrix"),
@@ -15,7 +15,7 @@ REFUSED = {  # setting of JAX -> the values that cannot be, and why
 
 
 def check_jax() -> None:
-    """JaxquardError if JAX has no device to compute on; UsageError if it is set as Jaxquard cannot use it."""
+    """JaxquardError if JAX has no device; UsageError if one of its settings is in REFUSED."""
     settings: Any = jax.config
     for name, (values, why) in REFUSED.items():
         if (value := getattr(settings, name)) in values:

@@ -1,4 +1,4 @@
-"""What a training looks like inside: sizes of gradients and updates, and units that can no longer learn."""
+"""Figures from inside a training: norms of gradients and updates, and the share of dead units."""
 
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ from jaxquard.training.task import Task, make_model, make_optimizer, make_schedu
 
 
 class Diagnosis(NamedTuple):
-    """η of the last update; and by layer name: the norm of the gradient, of the update it would cause with that η, and
-    the share of dead hidden units. The gradient is that of the plain loss: no penalty, no smoothing, no teacher, no
-    dropout; batch normalisation by its running statistics; images of their whole size.
+    """η of the last update; by layer name, the norm of the gradient, the norm of its update with that η, and the share
+    of dead hidden units. The gradient is that of the plain loss on whole images: without penalty, smoothing, teacher
+    and dropout; batch normalisation uses its running statistics.
     """
 
     learning_rate: jax.Array
@@ -26,7 +26,7 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> Diagnosis:
-    """Look at the network being trained (not its average) on one fixed batch, unaugmented; changes nothing."""
+    """The Diagnosis of the network being trained (not its average) on one unaugmented batch."""
     model, optimizer = make_model(task.model), make_optimizer(task, ts.hyper)
     loss = LOSSES[task.config.loss]
 
@@ -34,7 +34,7 @@ def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -
         return jnp.mean(loss(model.apply(params, ts.state, images)[0], labels))
 
     grads = jax.grad(loss_fn)(ts.params)
-    *memory, step = ts.opt_state  # every optimiser ends with its schedule, which counts
+    *memory, step = ts.opt_state  # every optimiser ends with its schedule, whose state is the step
     updates, _ = optimizer.update(grads, (*memory, step - 1), ts.params)
     *zs, _ = pre_activations(model, ts.params, ts.state, images).items()
     return Diagnosis(
@@ -46,7 +46,7 @@ def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -
 
 
 def layer_norms(tree: Tree) -> dict[str, jax.Array]:
-    """√Σ‖leaf‖² of each layer, a layer being the leaves that share all of their path but its end."""
+    """√Σ‖leaf‖² of each layer. The leaves of a layer have the same path except for its last part."""
     squares: dict[str, jax.Array] = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         name = path_name(path[:-1])
@@ -55,6 +55,6 @@ def layer_norms(tree: Tree) -> dict[str, jax.Array]:
 
 
 def dead_share(activation: Activation, z: jax.Array, slope: float = 1e-3) -> jax.Array:
-    """Share of units (channels) whose σ′(z) is below `slope` for every example: they cannot learn from any of them."""
+    """Share of units (channels) whose |σ′(z)| is below `slope` for every example, so that they cannot learn."""
     slopes = jax.grad(lambda z: jnp.sum(activation(z)))(z)
     return jnp.mean(jnp.all(jnp.abs(slopes) < slope, axis=tuple(range(z.ndim - 1))), dtype=jnp.float32)

@@ -1,4 +1,4 @@
-"""How good a network is: exact over every example given, whatever the batch size."""
+"""Evaluation of logits. Figures are exact over all examples and do not depend on a batch size."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -11,21 +11,21 @@ import numpy as np
 from jaxquard.calibration import by_confidence, calibration_error
 from jaxquard.strict_json import plain
 
-CHUNKS = (1, 32, 256, 1000)  # images at a time: few sizes, because each is a program of its own
+CHUNKS = (1, 32, 256, 1000)  # images at a time; few sizes, because each needs a program of its own
 
 
 def all_logits(
     apply: Callable[[Any], jax.Array], images: jax.Array | np.ndarray, seen: Callable[[int], None] = lambda n: None
 ) -> np.ndarray:
-    """Logits of every image, float64 (..., n, classes), in chunks of one size: the least of CHUNKS that holds n.
+    """Logits of every image, float64 (..., n, classes), in chunks of the smallest size in CHUNKS that holds n.
 
-    `apply`, compiled, maps uint8 (chunk, h, w, c) to (..., chunk, classes). The last chunk is filled up with blanks.
-    `seen` is called with the number of images in each chunk when it is done.
+    `apply`, compiled, maps uint8 (chunk, h, w, c) to (..., chunk, classes). Blank images fill the last chunk. `seen` is
+    called after each chunk with its number of images.
     """
     images = np.asarray(images)
     size = next((size for size in CHUNKS if size >= len(images)), CHUNKS[-1])
     parts = []
-    for first in range(0, max(1, len(images)), size):  # of no images, too, the answer has its shape
+    for first in range(0, max(1, len(images)), size):  # once for no images, so that the result has the right shape
         chunk = images[first : first + size]
         count = len(chunk)
         if len(chunk) < size:
@@ -36,7 +36,7 @@ def all_logits(
 
 
 def views(images: np.ndarray, name: str) -> list[np.ndarray]:
-    """Each image as it might also have been taken, the image itself first: mirrored, and moved by a pixel each way."""
+    """Variants of the images, the originals first. `name` is "none", "mirror" or "mirror_and_shift" (by 1 pixel)."""
     shown = [images]
     if name == "mirror_and_shift":
         padded, (height, width) = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0))), images.shape[1:3]
@@ -46,31 +46,31 @@ def views(images: np.ndarray, name: str) -> list[np.ndarray]:
 
 
 def mean_over_views(logits: Callable[[np.ndarray], np.ndarray], images: np.ndarray, name: str) -> np.ndarray:
-    """`logits` averaged over the views of each image: what is called test-time augmentation."""
+    """`logits` averaged over the views of each image (test-time augmentation)."""
     return np.mean([logits(view) for view in views(images, name)], axis=0)
 
 
 def log_probabilities(logits: np.ndarray) -> np.ndarray:
     """log softmax over the last axis, in float64."""
-    with np.errstate(invalid="ignore"):  # logits may be infinite where a network has diverged: NaN, then
+    with np.errstate(invalid="ignore"):  # infinite logits, of a network that has diverged, give NaN
         shifted = logits - logits.max(axis=-1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
 
 
 def mean_loss(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Mean cross-entropy in nats, (..., n, classes) -> (...): the same yardstick whatever a run was trained on."""
-    chosen = np.take_along_axis(log_probabilities(logits), _columns(logits, labels), axis=-1)
-    return -chosen[..., 0].mean(axis=-1)
+    """Mean cross-entropy in nats, (..., n, classes) -> (...). Runs of every training loss are compared by it."""
+    columns = np.broadcast_to(labels[:, None], (*logits.shape[:-1], 1))
+    return -np.take_along_axis(log_probabilities(logits), columns, axis=-1)[..., 0].mean(axis=-1)
 
 
 def accuracy(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Share of examples whose largest logit is the label's, (..., n, classes) -> (...). NaN logits are never right."""
+    """Share of examples whose largest logit is the label's, (..., n, classes) -> (...). NaN logits count as wrong."""
     right = (logits.argmax(axis=-1) == labels) & np.isfinite(logits).all(axis=-1)
     return right.mean(axis=-1)
 
 
 def average(logits: np.ndarray) -> np.ndarray:
-    """The log of the networks' mean probability, (networks, n, classes) -> (n, classes); of one network its logits."""
+    """The log of the networks' mean probability, (networks, n, classes) -> (n, classes). One network: its logits."""
     if len(logits) == 1:
         return logits[0]
     p = np.exp(log_probabilities(logits)).mean(axis=0)
@@ -78,9 +78,9 @@ def average(logits: np.ndarray) -> np.ndarray:
 
 
 def commonest_confusion(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any] | None:
-    """The two classes taken for each other most: `{"true", "predicted", "count", "of"}`, `of` examples of the true one.
+    """The most frequent mistake in logits (n, classes), or None: `{"true", "predicted", "count", "of"}`.
 
-    From logits (n, classes). None where nothing is taken for anything.
+    `of` is the number of examples of the true class.
     """
     predicted = logits.argmax(axis=-1)
     wrong = (predicted != labels) & np.isfinite(logits).all(axis=-1)
@@ -93,13 +93,12 @@ def commonest_confusion(logits: np.ndarray, labels: np.ndarray, class_names: Seq
     return facts | {"count": int(counts.max()), "of": int(np.count_nonzero(labels == i))}
 
 
-def _columns(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    return np.broadcast_to(labels[:, None], (*logits.shape[:-1], 1))
-
-
 @dataclass(frozen=True)
 class Evaluation:
-    """What one network makes of n examples. Rows of `confusion` are true classes, columns predicted ones."""
+    """The figures of one network on n examples. Rows of `confusion` are true classes, columns predicted ones.
+
+    `probabilities` are (n, classes). `mistakes` are the wrong examples' numbers, the most confident first.
+    """
 
     n: int
     accuracy: float
@@ -112,7 +111,7 @@ class Evaluation:
     mistakes: np.ndarray
 
     def as_dict(self, class_names: tuple[str, ...]) -> dict[str, Any]:
-        """Plain data for JSON; a precision without predictions, or a recall without examples, is null."""
+        """Plain data for JSON. A precision without predictions and a recall without examples are null."""
         per_class = [
             {"class": name, "precision": plain(p), "recall": plain(r), "n": int(row.sum())}
             for name, p, r, row in zip(class_names, self.precision, self.recall, self.confusion, strict=True)
@@ -128,9 +127,9 @@ class Evaluation:
 
 
 def evaluate_logits(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
-    """The whole evaluation of one network from its logits (n, classes) and the true labels (n,).
+    """The evaluation of one network from its logits (n, classes) and the true labels (n,).
 
-    Where logits are not finite, nothing is predicted: such examples are mistakes, missing from `confusion`.
+    Examples with logits that are not finite have no prediction: they are mistakes and missing from `confusion`.
     """
     n, classes = logits.shape
     sound = np.asarray(np.isfinite(logits).all(axis=-1))

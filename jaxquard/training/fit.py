@@ -1,5 +1,7 @@
-"""The training loop as a generator of events. It prints nothing, writes nothing, and remembers nothing that is not in
-the TrainState it yields: whoever consumes the events decides what to show, keep and stop.
+"""The training loop as a generator of events.
+
+It prints nothing and writes nothing, and its whole memory is the TrainState in its events. The caller shows, saves and
+stops.
 """
 
 import time
@@ -20,20 +22,20 @@ from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Task, check, make_model, make_task, phases, task_of_epoch
 
-HEARTBEAT = 0.4  # seconds between events at most, roughly
-LONG = 1.45  # the same of CNNs and of several networks; with a checkpoint it must fit into `runs.interrupts.PATIENCE`
-AT_A_TURN = 8  # steps: where several networks' together take too long, each makes so many, or what fits into LONG
-DIAGNOSED = 256  # training images looked at for gradient norms and dead units
+HEARTBEAT = 0.4  # most seconds between events, roughly
+LONG = 1.45  # the same for CNNs and several networks; with a checkpoint it must fit into `runs.interrupts.PATIENCE`
+AT_A_TURN = 8  # if one step of all networks takes too long, each makes this many at a turn, or what fits into LONG
+DIAGNOSED = 256  # training images for gradient norms and dead units
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something worth knowing. `state` is valid until the next event: its buffers are then reused.
+    """A point in a training. `state` is valid until the next event, when its buffers are reused.
 
-    `compiled`: ready to step. `progress`: still stepping. `turn`: one of several networks has taken its steps; step and
-    state are still those before. `checkpoint`: a step that was asked for. `epoch`: an epoch ended, `record` is its
-    journal line. `diverged`: a loss was not finite; `record` says which network and step. `stopped`: early stopping.
-    `seconds` is the time that the steps since the last event took.
+    `compiled`: ready to step. `progress`: still stepping. `turn`: one of several networks has made its steps; `step`
+    and `state` are those before. `checkpoint`: a step that `checkpoint_every` names. `epoch`: an epoch ended, `record`
+    is its journal line. `diverged`: a loss was not finite, `record` has the networks and steps. `stopped`: early
+    stopping. `seconds`: the time of the steps since the last event.
     """
 
     kind: Literal["compiled", "progress", "turn", "checkpoint", "epoch", "diverged", "stopped"]
@@ -45,7 +47,7 @@ class Event:
 
 
 def make_run(config: Config, data: TrainingData) -> tuple[Task, Program]:
-    """The task of a resolved config and its compiled program. UsageError if images of half the size are too small."""
+    """The task of a resolved config and its compiled program. UsageError if the images are too small."""
     task = make_task(config, data.images.shape[1:], data.classes, len(data.images))
     check(task.model, config)
     return task, make_program(task)
@@ -62,8 +64,8 @@ def fit(
 ) -> Iterator[Event]:
     """Train from `train_state` (None: from the start) to the end of the config's epochs, or of epoch `until`.
 
-    The config must be resolved (`prepare`). The state passed in is used up. Stopping and starting again anywhere gives
-    the same bits as never having stopped.
+    The config must be resolved (`prepare`). The buffers of `train_state` are reused. A training that stops anywhere and
+    continues ends with the same bits as one that does not stop. UsageError if the teacher's logits are missing.
     """
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: its answers are not in the data; jaxquard.runs.teacher.ask puts them there")
@@ -78,8 +80,9 @@ def fit(
     for epoch in range(first_epoch, last_epoch):
         if ts.stopped.all():
             return
+        before = int(ts.step[0])
         ts, seconds = yield from stepper.run(ts, epoch)
-        if ts.lost.all():
+        if ts.lost.all() and _newly_lost(ts, before):
             return
         record, ts = _end_epoch(config, program, data, ts, epoch, diagnostics)
         step = int(ts.step[0])
@@ -92,7 +95,7 @@ def fit(
 
 
 class _Stepper:
-    """Runs the steps of an epoch, so many at a time that an event comes about every heartbeat."""
+    """Runs the steps of an epoch, with an event about every heartbeat."""
 
     def __init__(self, config: Config, data: TrainingData, checkpoint_every: int | None) -> None:
         self.config, self.data, self.checkpoint_every = config, data, checkpoint_every
@@ -106,11 +109,11 @@ class _Stepper:
         return make_program(task_of_epoch(self.task, self.config, epoch))
 
     def is_asked(self, step: int) -> bool:
-        """Whether a checkpoint was asked for at this step."""
+        """Whether `checkpoint_every` names this step."""
         return self.checkpoint_every is not None and step % self.checkpoint_every == 0
 
     def compile(self, ts: TrainState, epoch: int, last_epoch: int) -> tuple[TrainState, float]:
-        """The same state once all programs of the epochs to come are compiled, and the seconds that this took."""
+        """Compile all programs of the epochs to come. Returns the same state, and the seconds."""
         began = time.perf_counter()
         here, order = int(ts.step[0]) % self.task.steps_per_epoch, self.program.orders(ts.key, 0)
         to_come = {self.program_of(at) for at in (epoch, *phases(self.config)) if epoch <= at < last_epoch}
@@ -120,33 +123,34 @@ class _Stepper:
         return ts, time.perf_counter() - began
 
     def run(self, ts: TrainState, epoch: int) -> Generator[Event, None, tuple[TrainState, float]]:
-        """The rest of an epoch: the state after it, or when all networks are lost; and the seconds not yet reported."""
+        """Run the rest of an epoch, or until the last network is lost. Returns state and seconds not yet reported."""
         data, per_epoch = self.data, self.task.steps_per_epoch
         step, first, end = int(ts.step[0]), epoch * per_epoch, (epoch + 1) * per_epoch
         order = self.program.orders(ts.key, epoch)
         if (needed := self.program_of(epoch)) is not self.stepping:
-            self.stepping, self.chunk = needed, 1  # how long its steps take is not known yet
+            self.stepping, self.chunk = needed, 1  # one step first, to measure its time
         while True:
             stop = self._next_stop(step, end)
             turns = self.stepping.turns(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
             ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), self.heartbeat)
             seconds, self.chunk = sum(took), _chunk(self.heartbeat, stop - step, took)
-            if record := _newly_lost(ts, step):
+            record = _newly_lost(ts, step)
+            if record:
                 yield Event("diverged", ts, epoch, stop, seconds, record)
                 seconds = 0.0
             step = stop
-            if step == end or ts.lost.all():
+            if step == end or (record and ts.lost.all()):
                 return ts, seconds
             yield Event("checkpoint" if self.is_asked(step) else "progress", ts, epoch, step, seconds)
 
     def _next_stop(self, step: int, end: int) -> int:
-        """The step to run to: not past the heartbeat, the next checkpoint asked for, or the end of the epoch."""
+        """The step to run to: the first of the heartbeat, the next checkpoint and the end of the epoch."""
         every = self.checkpoint_every
         return min(step + self.chunk, end, (step // every + 1) * every if every else end)
 
 
 def _newly_lost(ts: TrainState, since: int) -> dict[str, Any] | None:
-    """The networks whose loss has broken since a step, and when; None if there is none."""
+    """The networks whose loss became non-finite at step `since` or later, and their steps; None without any."""
     bad_steps = plain(ts.totals.bad_step)
     networks = [k for k, bad_step in enumerate(bad_steps) if ts.lost[k] and bad_step >= since]
     record = {"quantity": "loss", "networks": networks, "steps": [bad_steps[k] for k in networks]}
@@ -156,7 +160,7 @@ def _newly_lost(ts: TrainState, since: int) -> dict[str, Any] | None:
 def _take_turns(
     turns: Iterator[TrainState | None], between: Event, heartbeat: float
 ) -> Generator[Event, None, tuple[TrainState, list[float]]]:
-    """The state after all networks' turns, and the seconds of each; `between` two of them where it is time for it."""
+    """The state after all networks' turns, and the seconds of each. Yields `between` about once a heartbeat."""
     after, took, silent = between.state, list[float](), 0.0
     began = time.perf_counter()
     for done in turns:
@@ -172,9 +176,10 @@ def _take_turns(
 
 
 def _chunk(heartbeat: float, steps: int, took: list[float]) -> int:
-    """How many steps to run next, from the seconds that each network's turn of the last `steps` `took`.
+    """The number of steps to run next; `took` has the seconds of each network's turn of the last `steps`.
 
-    As many as the networks together make within `heartbeat`, or AT_A_TURN if that is more and the slowest alone does.
+    As many as all networks together make in `heartbeat` seconds. If that is less than AT_A_TURN, up to AT_A_TURN, as
+    far as the slowest network alone makes them in that time.
     """
     together, alone = (int(heartbeat * steps / seconds) for seconds in (sum(took), max(took)))
     return max(1, together, min(alone, AT_A_TURN))
@@ -188,7 +193,7 @@ def _end_epoch(
     epoch: int,
     diagnostics: bool,
 ) -> tuple[dict[str, Any], TrainState]:
-    """The journal's line for the epoch just run, and the state with early stopping's memory brought up to date."""
+    """The journal's line for the finished epoch, and the state with early stopping's memory updated."""
     record: dict[str, Any] = {"epoch": epoch + 1, "step": int(ts.step[0])}
     seen = np.asarray(ts.totals.examples, np.float64)
     record["train_loss"] = np.asarray(ts.totals.loss, np.float64) / seen

@@ -1,14 +1,14 @@
-"""One seed, one root key, many independent streams.
+"""One seed, one root key, one independent stream for each use.
 
-The root key never changes: each use folds in what it is for, then when. Whoever knows the step knows every random
-number of it, which is why a run resumed anywhere goes on with the very bits it would have had.
+The root key never changes. Each use folds in its purpose, then the step or epoch. The random numbers of a step
+therefore depend on the seed and the step alone, and a resumed run continues with the same bits.
 """
 
 import jax
 
 from jaxquard.nn.permutation import permutation
 
-IMPLEMENTATION = "threefry2x32"  # JAX's default, but not to be changed by an environment: the bits hang on it
+IMPLEMENTATION = "threefry2x32"  # JAX's default, fixed here because JAX_DEFAULT_PRNG_IMPL would change the bits
 INIT, ORDER, AUGMENT, DROPOUT = range(4)
 
 
@@ -18,5 +18,5 @@ def stream(key: jax.Array, purpose: int, index: int | jax.Array = 0) -> jax.Arra
 
 
 def epoch_order(key: jax.Array, epoch: int | jax.Array, examples: int) -> jax.Array:
-    """The order in which epoch number `epoch` visits the examples: (examples,) int32, each exactly once."""
+    """The order of the examples in epoch number `epoch`: (examples,) int32, each exactly once."""
     return permutation(stream(key, ORDER, epoch), examples)

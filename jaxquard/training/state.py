@@ -1,4 +1,4 @@
-"""TrainState: all there is to know about a training under way. What is not in here does not influence the next step."""
+"""TrainState: the whole state of a training. Together with the config and the data it determines the next step."""
 
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from jaxquard.nn.model import Params, State
 
 
 class Totals(NamedTuple):
-    """Running sums over the epoch under way, and the first step at which the loss was not finite (-1: none)."""
+    """Running sums over the current epoch, and the first step at which the loss was not finite (-1: none)."""
 
     loss: jax.Array
     correct: jax.Array
@@ -19,15 +19,16 @@ class Totals(NamedTuple):
 
     @classmethod
     def zero(cls, bad_step: jax.Array | int = -1) -> "Totals":
-        """Empty sums; a fault once seen is not forgotten."""
+        """Empty sums. A new epoch keeps `bad_step`."""
         return cls(jnp.float32(0), jnp.int32(0), jnp.int32(0), jnp.int32(bad_step))
 
 
 class TrainState(NamedTuple):
-    """Parameters, model state, optimiser state, averaged weights, root key, updates done, scalars, totals, memory.
+    """Parameters, model state, optimiser state, averaged weights, root key, updates done, scalars, totals, and the
+    memory of early stopping.
 
-    `steps` and `diagnosis` see one network; everywhere else each leaf has a leading axis of networks, even of one.
-    `ema` and `stopping` are `()` where unused.
+    In `steps` and `diagnosis` it is the state of one network. Everywhere else each leaf has a leading axis of networks,
+    even for one network. `ema` and `stopping` are `()` if unused.
     """
 
     params: Params
@@ -42,22 +43,22 @@ class TrainState(NamedTuple):
 
     @property
     def selected(self) -> tuple[Params, State]:
-        """The weights to evaluate and to use: those of early stopping's best epoch, else the current ones."""
+        """The weights to evaluate and to use: those of early stopping's best epoch, or the current ones without it."""
         return (self.stopping.params, self.stopping.state) if self.stopping else self.current
 
     @property
     def current(self) -> tuple[Params, State]:
-        """The weights at this step: their average where the run keeps one, else the newest."""
+        """The weights at this step: their average if the run keeps one, else the newest."""
         return self.ema if self.ema != () else (self.params, self.state)
 
     @property
     def stopped(self) -> np.ndarray:
-        """For each network, whether early stopping has ended it: (networks,) bool."""
+        """Whether early stopping has ended each network: (networks,) bool."""
         return np.asarray(self.stopping.stopped_at) >= 0 if self.stopping else np.zeros(np.shape(self.step), bool)
 
     @property
     def safe(self) -> np.ndarray:
-        """For each network, whether early stopping ended it, with a best epoch, before its loss broke, if it did."""
+        """Whether each network has stopped with a best epoch before any loss that was not finite: (networks,) bool."""
         if not self.stopping:
             return self.stopped
         bad, stopped_at = np.asarray(self.totals.bad_step), np.asarray(self.stopping.stopped_at)
@@ -65,5 +66,5 @@ class TrainState(NamedTuple):
 
     @property
     def lost(self) -> np.ndarray:
-        """For each network, whether its loss broke while it still trained: (networks,) bool."""
+        """Whether each network's loss was not finite before it had stopped: (networks,) bool."""
         return (np.asarray(self.totals.bad_step) >= 0) & ~self.safe

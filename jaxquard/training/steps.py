@@ -1,4 +1,4 @@
-"""The compiled steps: what happens to the TrainState of one network on one batch, and in a part of an epoch."""
+"""The steps of one network, to be compiled: one batch, and a part of an epoch. They map a TrainState to the next."""
 
 import functools
 
@@ -23,7 +23,7 @@ def l2_penalty(params: Params, rate: jax.Array) -> jax.Array:
 
 
 def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array | None = None) -> jax.Array:
-    """Class numbers, or distributions where the labels are smoothed or mixed, or a teacher has a say."""
+    """Class numbers (batch,), or distributions (batch, classes) if labels are smoothed or mixed or have a teacher."""
     if teacher is None and not {"label_smoothing", "mixup"} & task.active:
         return labels
     targets = one_hot(labels, task.model.classes)
@@ -35,7 +35,7 @@ def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array
 
 
 def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The batch as training sees it: mirrored, moved, cut, blended, each as the config asks."""
+    """The augmented batch: mirrored, shifted, cut, erased and blended, as the config says."""
     config = task.config
     if not (config.flip or config.shift or config.cutout or {"erasing", "mixup"} & task.active):
         return x, targets
@@ -54,10 +54,10 @@ def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax
 
 
 def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
-    """The TrainState of one network before its first step; all of it follows from the seed and the scalars."""
+    """The TrainState of one network before its first step."""
     key = jax.random.key(seed, impl=IMPLEMENTATION)
     params, state = make_model(task.model).init(stream(key, INIT))
-    copy = functools.partial(jax.tree.map, jnp.copy)  # donated buffers must all be different ones
+    copy = functools.partial(jax.tree.map, jnp.copy)  # each donated leaf needs a buffer of its own
     return TrainState(
         params=params,
         state=state,
@@ -104,8 +104,8 @@ def train_step(
 def average(ts: TrainState, params: Params, state: State) -> Tree:
     """The exponential moving average of weights and model state: ē ← d·ē + (1 - d)·e.
 
-    A cousin of the plain average of all steps (Polyak & Juditsky, 1992). d grows as (1 + step)/(10 + step) up to `ema`,
-    as in TensorFlow's ExponentialMovingAverage, so that the start is soon forgotten.
+    Like the plain average of all steps (Polyak & Juditsky, 1992), but d grows as (1 + step)/(10 + step) up to `ema`, as
+    in TensorFlow's ExponentialMovingAverage, so that the first steps soon lose their weight.
     """
     if ts.ema == ():
         return ()
@@ -114,7 +114,7 @@ def average(ts: TrainState, params: Params, state: State) -> Tree:
 
 
 def add_to_totals(ts: TrainState, loss: jax.Array, logits: jax.Array, labels: jax.Array) -> Totals:
-    """The epoch's sums with one more batch in them."""
+    """The epoch's sums after one more batch."""
     totals, batch = ts.totals, labels.shape[0]
     first_bad = (totals.bad_step < 0) & ~jnp.isfinite(loss)
     return Totals(
@@ -128,14 +128,14 @@ def add_to_totals(ts: TrainState, loss: jax.Array, logits: jax.Array, labels: ja
 def run_steps(
     task: Task,
     ts: TrainState,
+    order: jax.Array,
     images: jax.Array,
     labels: jax.Array,
-    order: jax.Array,
     start: jax.Array,
     stop: jax.Array,
     teacher: jax.Array | None = None,
 ) -> TrainState:
-    """Steps [start, stop) of the epoch that visits the examples in `order`; start = 0 empties the totals first."""
+    """Steps [start, stop) of the epoch with the examples in `order`. With start = 0, the totals start from zero."""
     batch = task.config.batch_size
     fresh = Totals.zero(ts.totals.bad_step)
     ts = ts._replace(totals=jax.tree.map(lambda zero, sofar: jnp.where(start == 0, zero, sofar), fresh, ts.totals))
@@ -148,5 +148,5 @@ def run_steps(
 
 
 def end_epoch(ts: TrainState, val_loss: jax.Array, epoch: jax.Array, patience: jax.Array) -> TrainState:
-    """The state with early stopping's memory of an epoch that has ended."""
+    """The state with early stopping's memory after the epoch."""
     return ts._replace(stopping=ts.stopping.end_epoch(val_loss, epoch, ts.step, ts.current, patience))

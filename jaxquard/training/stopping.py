@@ -1,8 +1,8 @@
 """Early stopping: each network keeps its weights from the epoch with the lowest validation loss.
 
-A network has stopped when `patience` epochs in a row brought no lower loss (Prechelt, 1998, "Early stopping – but
-when?"). It keeps training with the others until all have stopped, but its memory no longer changes. `end_epoch` is the
-whole rule; everything else reads the memory.
+A network stops after `patience` epochs in a row without a lower loss (Prechelt, 1998, "Early stopping – but when?").
+It keeps training with the others until all have stopped, but its memory no longer changes. `end_epoch` is the whole
+rule; other code only reads the memory.
 """
 
 from typing import NamedTuple

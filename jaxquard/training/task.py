@@ -1,7 +1,7 @@
-"""What is compiled: the model and the training task, as the compiler must know them, and what is built from them.
+"""The model and the training task as the compiler knows them, and what is built from them.
 
-Model, optimiser and schedule are built *inside* the compiled function from the scalars in `TrainState.hyper`, so that
-one program serves every learning rate, seed and length of run.
+Model, optimiser and schedule are built *inside* the compiled function from the scalars in `TrainState.hyper`. One
+program therefore works for every learning rate, seed and length of run.
 """
 
 import functools
@@ -23,7 +23,7 @@ Hyper = dict[str, jax.Array]
 
 
 class ModelSpec(NamedTuple):
-    """What describes a network: its settings (all others are the defaults), its images, how many classes it tells."""
+    """Describes a network: its settings (all others are the defaults), the shape of its images, its classes."""
 
     config: Config
     image_shape: tuple[int, ...]
@@ -31,17 +31,17 @@ class ModelSpec(NamedTuple):
 
 
 class Task(NamedTuple):
-    """What describes a training: its settings without their scalars, the scalars in use, the network, the data."""
+    """Describes a training: its settings without scalars, the names of the scalars in use, the network, the data."""
 
     config: Config
     active: frozenset[str]
     model: ModelSpec
     examples: int
-    half_size: bool = False  # of the images while training
+    half_size: bool = False  # train on images of half the size
 
     @property
     def steps_per_epoch(self) -> int:
-        """Updates in an epoch: the last, partial batch is left out."""
+        """Updates in an epoch. A partial last batch is left out."""
         return self.examples // self.config.batch_size
 
 
@@ -51,7 +51,7 @@ def make_spec(config: Config, image_shape: tuple[int, ...], classes: int) -> Mod
 
 
 def make_model(spec: ModelSpec, dropout_rate: jax.Array | None = None) -> Model:
-    """The network of a spec. UsageError where the images are too small for it."""
+    """The network of a spec. UsageError if its images are too small."""
     config = spec.config
     try:
         return ARCHITECTURES[config.model](
@@ -70,12 +70,12 @@ def make_model(spec: ModelSpec, dropout_rate: jax.Array | None = None) -> Model:
 
 @functools.lru_cache(maxsize=256)
 def parameters(spec: ModelSpec) -> int:
-    """How many numbers a network learns; nothing is computed for it."""
+    """The number of parameters of a network, without making them."""
     return count_parameters(jax.eval_shape(make_model(spec).init, jax.random.key(0))[0])
 
 
 def make_task(config: Config, image_shape: tuple[int, ...], classes: int, examples: int) -> Task:
-    """The Task of a resolved config; a scalar is active if any network of the run uses it."""
+    """The Task of a resolved config. A scalar is active if any network of the run uses it."""
     networks = config.networks()
     used = (name for name in SCALARS if any(getattr(one, name) and one.matters(name) for one in networks))
     active = frozenset(used)
@@ -83,7 +83,7 @@ def make_task(config: Config, image_shape: tuple[int, ...], classes: int, exampl
 
 
 def phases(config: Config) -> tuple[int, int]:
-    """The epochs from which on images are whole, and not augmented. Shares are rounded, but never to all epochs."""
+    """The first epoch on whole images, and the first without augmentation. Shares are rounded, never to all epochs."""
 
     def part(name: str) -> int:
         return min(round(getattr(config, name) * config.epochs), config.epochs - 1) if config.matters(name) else 0
@@ -92,10 +92,10 @@ def phases(config: Config) -> tuple[int, int]:
 
 
 def task_of_epoch(task: Task, config: Config, epoch: int) -> Task:
-    """What an epoch's steps are compiled for: at first images of half the size, at last images as they are.
+    """The task of an epoch's steps: first epochs may use images of half the size, last epochs no augmentation.
 
-    Progressive resizing (Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4), and
-    no augmentation that puts a gap between training and test (He et al., 2019, arXiv 1909.09148): flips stay.
+    Progressive resizing (Howard's entry to DAWNBench, fast.ai, 2018; Tan & Le, 2021, arXiv 2104.00298, section 4). In
+    the last epochs only flips remain: training images then look like test images (He et al., 2019, arXiv 1909.09148).
     """
     whole, plain = phases(config)
     if epoch < whole:
@@ -112,7 +112,7 @@ def half_size(spec: ModelSpec) -> ModelSpec:
 
 
 def check(spec: ModelSpec, config: Config) -> None:
-    """UsageError if the images are too small for the network, whole or, where the config asks for it, half the size."""
+    """UsageError if the images are too small for the network, whole or, if the config uses it, at half the size."""
     make_model(spec)
     try:
         if phases(config)[0]:
@@ -122,7 +122,7 @@ def check(spec: ModelSpec, config: Config) -> None:
 
 
 def make_hyper(task: Task, config: Config) -> Hyper:
-    """One network's scalars as traced values, and how long it will train, which schedules need."""
+    """One network's scalars as traced values, and the number of steps of its training, for the schedules."""
     hyper = {name: jnp.float32(getattr(config, name)) for name in sorted(task.active)}
     return hyper | {"total_steps": jnp.float32(config.epochs * task.steps_per_epoch)}
 
@@ -149,6 +149,6 @@ def make_optimizer(task: Task, hyper: Hyper) -> GradientTransformation:
     options["epsilon"] = hyper.get("epsilon", 0.0)
     if "weight_decay" in hyper:
         options |= {"weight_decay": hyper["weight_decay"], "decayed": is_matrix}
-    if "clip_norm" in hyper:  # in a sweep, 0 still means any length
+    if "clip_norm" in hyper:  # 0, possible in a sweep, means no limit
         options["clip_norm"] = jnp.where(hyper["clip_norm"] > 0, hyper["clip_norm"], jnp.inf)
     return optimizer(task.config.optimizer, make_schedule(task, hyper), **options)
