@@ -18,12 +18,12 @@ DOCS = Path(__file__).parents[2] / "docs" / "lessons"
 INTRODUCTION = """# Lessons: claims put to the test
 
 Each page tests one claim about training neural networks. The claims come from Michael Nielsen's *Neural Networks and
-Deep Learning* or from [the README that this project implements](../ORIGINAL.md). Each test trains several networks for
-each side on Fashion-MNIST, applies the same rule, and shows the figures with error bars. A claim holds, does not hold,
-or cannot be decided by these seeds. A claim of several parts holds only if every part holds; its page says which parts
-fail. The pages are in reading order.
+Deep Learning* or from [the original README](../ORIGINAL.md). Each test trains several networks for each side on
+Fashion-MNIST and shows the figures with error bars. One rule decides all tests: a claim holds, does not hold, or cannot
+be decided by these seeds. A claim of several parts holds only if every part holds; its page names the parts that fail.
+The pages are in reading order.
 
-`jaxquard lesson NAME` asks what you expect, then runs a lesson on part of the data, in two minutes at most. `--full`
+`jaxquard lesson NAME` asks for your prediction, then runs a lesson on part of the data in at most two minutes. `--full`
 repeats the run shown here. Charts need `pip install "jaxquard[charts]"`.
 """
 
