@@ -4,7 +4,7 @@
     result = jaxquard.train(jaxquard.Config(epochs=5))
     print(result.test_accuracy)
 
-The names below are loaded when first used, so that importing the package costs nothing.
+The names below are imported when first used, so that `import jaxquard` is fast.
 """
 
 import importlib

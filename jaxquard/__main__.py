@@ -1,4 +1,4 @@
-"""`python -m jaxquard`: the command line, where no `jaxquard` is on the path."""
+"""`python -m jaxquard`: the command line, for use where `jaxquard` is not on the path."""
 
 from jaxquard.cli import main
 

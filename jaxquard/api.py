@@ -1,7 +1,4 @@
-"""The verbs as functions, with the words of the command line: train, evaluate, predict, compare.
-
-Each puts together what the rooms below offer; none prints.
-"""
+"""The verbs of the command line as functions: train, evaluate, predict, compare. None of them prints."""
 
 import dataclasses
 import os
@@ -21,7 +18,7 @@ from jaxquard.errors import DataError, UsageError
 from jaxquard.files import expanded, is_writable
 from jaxquard.runs import directory, evaluating, models, predicting
 from jaxquard.runs import train as runs_train
-from jaxquard.runs.comparing import compare as compare  # a verb, too; it needs no JAX
+from jaxquard.runs.comparing import compare as compare  # re-exported: it needs no JAX
 from jaxquard.runs.evaluating import Evaluations, Split
 from jaxquard.runs.interrupts import Interrupted, saving_first
 from jaxquard.runs.models import TrainedModel
@@ -50,18 +47,20 @@ def train(
 
     config: the settings, or the name of a recipe (default: `Config()`).
     resume: the run to continue, instead of a config and a name. A finished run is not trained again.
-    dataset: where the data of the run `resume` are now, if they were moved.
-    runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: the new run's (default: made up).
-    until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after so many steps.
-    data_dir, offline, report, progress: as for `load`. observer: called while training, and may stop it.
-    Raises UsageError for arguments that make no sense, DataError for data that are missing or damaged, DivergedError
-    when no network has a finite loss, and RunError for a run that is missing, in use, already there or damaged.
-    Ctrl-C saves a checkpoint, then raises KeyboardInterrupt with the command to go on with; a second one does not wait.
+    dataset: the data of the run `resume`, if they were moved.
+    runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: of the new run (default: generated).
+    until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after this many steps.
+    data_dir, offline, report, progress: as for `load`. observer: called during the training, and may stop it.
+    Raises UsageError for wrong arguments, DataError for data that are missing or damaged, DivergedError if no network
+    has a finite loss, and RunError for a run that is missing, in use, already there or damaged.
+    Ctrl-C saves a checkpoint, then raises KeyboardInterrupt with the command that resumes; a second one stops at once.
     """
     if resume is not None and (config is not None or name is not None):
-        raise UsageError("resume goes on with a run as it is: give no config and no name")
+        raise UsageError("resume: continues a run with its own settings; give no config and no name")
     if resume is None and dataset is not None:
-        raise UsageError("dataset: says where the data of the run `resume` are now; of a new run it is a setting")
+        raise UsageError(
+            "dataset: only for `resume`, if the run's data were moved; for a new run, set it in the config"
+        )
     until, checkpoint_every = (
         None if value is None else checked_number(option, int, value, low=1)
         for option, value in (("until", until), ("checkpoint_every", checkpoint_every))
@@ -73,7 +72,7 @@ def train(
     if run:
         finished, writable = finished_result(run), is_writable(run.path)
         if finished and not writable:
-            observer.warn(f"{run.path} may only be read: nothing was locked or changed")
+            observer.warn(f"{run.path} is read-only: nothing was locked or changed")
         if finished and dataset is None:
             return finished
         loaded = _load(dataset, run.config.dataset, **source)
@@ -92,7 +91,7 @@ def train(
 
 
 def _saving_first(training: Callable[..., TrainResult], observer: Observer) -> TrainResult:
-    """The result of a training, which Ctrl-C asks to save a checkpoint and stop: then KeyboardInterrupt."""
+    """The result of a training. Ctrl-C saves a checkpoint, then raises KeyboardInterrupt."""
     with saving_first() as interrupts:
 
         def begin(*facts: Any) -> None:
@@ -114,25 +113,23 @@ def _saving_first(training: Callable[..., TrainResult], observer: Observer) -> T
 
 
 def _load(given: str | Path | None, own: str, **options: Any) -> Dataset:
-    """The data set that was given, else a model's own; DataError, with what to do if that was moved."""
+    """The `given` data set, else the model's `own`. The DataError for a missing one says what to do."""
     try:
         return data.load(own if given is None else given, **options)
     except DataError as error:
         if given is not None or catalogue.find(own) or os.path.exists(own):
             raise
-        raise DataError(f"{error}\nif the data were moved, say where they are now with --dataset") from error
+        raise DataError(f"{error}\nif the data were moved, name their new place with --dataset") from error
 
 
 def _place(dataset: str | Path) -> str:
-    """The one name of a known data set, or the path of another from any directory."""
+    """The name of a known data set, or the absolute path of another one."""
     known = catalogue.find(str(dataset))
     return known.name if known else os.path.abspath(expanded(dataset))
 
 
 def _from_anywhere(config: Config, root: Path) -> Config:
-    """The config with paths that are found from any directory: its data set's and its teacher's, unless they are names
-    of a known data set, a run or a shipped model.
-    """
+    """The config with absolute paths of its data set and teacher, unless these are names."""
     config = config.replace(dataset=_place(config.dataset))
     if not config.teacher:
         return config
@@ -154,15 +151,15 @@ def evaluate(
     offline: bool | None = None,
     report: Report | None = None,
 ) -> Evaluations:
-    """Evaluate a model, or every network of a run, on one split. A sequence of Evaluation, one a network.
+    """Evaluate a model, or every network of a run, on one split. Returns a sequence with one Evaluation per network.
 
     model: the name, path or result of a run, RUN@k, RUN@all, a weights file, or a model that comes with Jaxquard.
-    dataset: other data than those it was trained on. split: "test", "validation" (what its training held out) or
-    "train". why: the reason to put on record. An evaluation on the test set is recorded in the run.
-    runs: the folder of all runs. data_dir, offline, report: as for `load`; of a run that may only be read, report is
-    told so (without it, a Python warning).
-    Raises UsageError for arguments that make no sense or data that do not fit the model, DataError for data and
-    RunError for a run that are missing or damaged.
+    dataset: other data than those of its training. split: "test", "validation" (the images held out in its training)
+    or "train". An evaluation on the test set is recorded in the run, with the reason `why`.
+    runs: the folder of all runs. data_dir, offline, report: as for `load`. `report` also gets a note if the run is
+    read-only (without `report`: a Python warning).
+    Raises UsageError for wrong arguments or data that do not fit the model, DataError for data and RunError for a run
+    that are missing or damaged.
     """
     name = name_of(model)
     networks = models.load_models(name, directory.runs_directory(runs))
@@ -175,9 +172,9 @@ def evaluate(
 
 @checked
 def load_model(model: Named, *, runs: str | Path | None = None) -> TrainedModel:
-    """One network, ready to use; `logits` maps uint8 images (n, height, width, channels) to float64 (n, classes).
+    """One trained network. Its `logits` maps uint8 images (n, height, width, channels) to float64 (n, classes).
 
-    model: as for `evaluate`, but of a run of several networks one must be named, RUN@k, or their average, RUN@all.
+    model: as for `evaluate`; for a run of several networks, name one, RUN@k, or their average, RUN@all.
     runs: the folder of all runs.
     Raises RunError for a run or a file that is missing or damaged, or has several networks.
     """
@@ -195,16 +192,16 @@ def predict(
     runs: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Predictions:
-    """Say what is in pictures: files, and folders for every picture in them. A sequence of Prediction, in order.
+    """Classify pictures. Returns a sequence with one Prediction per picture, in order.
 
-    model, runs: as for `load_model`. pictures: paths, at least one.
-    background: that of the pictures; "auto" finds it out. as_is: neither look for an object nor invert anything.
-    progress: gets how many pictures are read, and how many there are.
-    A picture that cannot be read raises DataError, but with `keep_going` its Prediction has an `error` instead.
-    Raises as `load_model`, too.
+    model, runs: as for `load_model`. pictures: paths of files, or of folders for all pictures in them; at least one.
+    background: of the pictures; "auto" detects it. as_is: do not search for an object and do not invert.
+    progress: gets the number of pictures read so far, and the number of all.
+    Raises DataError for a picture that cannot be read; with `keep_going`, its Prediction has an `error` instead.
+    Also raises as `load_model`.
     """
     if not pictures:
-        raise UsageError("predict: which picture? jaxquard predict MODEL IMAGE…")
+        raise UsageError("predict: no picture given; jaxquard predict MODEL IMAGE…")
     loaded = load_model(model, runs=runs)
     files, notes = predicting.find_pictures(pictures)
     found = []

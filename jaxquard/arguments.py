@@ -1,4 +1,4 @@
-"""Values from outside, checked before anything is done: arguments by their annotations, numbers by their bounds."""
+"""Checks of values that a user gives: arguments by their annotations, numbers by their bounds."""
 
 import functools
 import inspect
@@ -22,9 +22,9 @@ R = TypeVar("R")
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """`function`, which raises UsageError where an argument is not what its annotation says.
+    """`function` with a UsageError for an argument that does not fit its annotation.
 
-    Whole numbers are left alone: only the function knows their bounds.
+    Whole numbers are not checked: only the function knows their bounds.
     """
     signature, hints = inspect.signature(function), typing.get_type_hints(function)
 
@@ -62,7 +62,7 @@ def _fits(value: Any, kind: Any) -> bool:
 
 
 def _is_encodable(text: str) -> bool:
-    """Whether the system could take this text as a path: whole letters, no zero byte, no more than 4,096 bytes."""
+    """Whether this text can be a path: encodable, without a zero byte, at most 4,096 bytes."""
     try:
         return 0 not in os.fsencode(text)[:4097] and len(text) <= 4096
     except UnicodeEncodeError:
@@ -84,15 +84,15 @@ def _described(kind: Any) -> str:
 
 
 def plain(value: Any) -> Any:
-    """A single number or text of NumPy or JAX as Python's own; anything else as it is."""
+    """A NumPy or JAX scalar as a Python value; anything else unchanged."""
     return value.item() if getattr(value, "ndim", None) == 0 and hasattr(value, "item") else value
 
 
 def shown(value: object) -> str:
-    """A value in an error message: on one line, and not long."""
+    """A value for an error message: one line of at most 61 characters."""
     try:
         text = " ".join(repr(value).split())
-    except Exception:  # a number of thousands of digits, or an object that cannot be shown
+    except Exception:  # a number of thousands of digits, or a broken __repr__
         text = f"a value of type {type(value).__name__}"
     return text if len(text) <= 60 else f"{text[:60]}…"
 
@@ -101,23 +101,22 @@ _NUMERAL = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 def number(text: str) -> int | float:
-    """The number that a text is: ASCII digits, a sign, a point, an exponent. ValueError if it is none."""
+    """The number in a text of ASCII digits, a sign, a point and an exponent. ValueError for any other text."""
     if not _NUMERAL.fullmatch(text):
         raise ValueError(text[:60])
     return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 def checked_number(name: str, kind: type, value: Any, single: bool = False, **bounds: float | None) -> Any:
-    """`value` as `kind` (int or float) within `bounds`, seen in single precision if `single`; UsageError otherwise.
+    """`value` as `kind` (int or float) within `bounds`, rounded to single precision if `single`; UsageError otherwise.
 
-    `low` and `high` are inclusive, `above` and `below` exclusive. The one rule for numbers, wherever they come from:
-    3.0 is a whole number, 3.5 is not.
+    `low` and `high` are inclusive, `above` and `below` exclusive. 3.0 is a whole number, 3.5 is not.
     """
     value = plain(value)
     if not isinstance(value, bool | int | float) and isinstance(value, numbers.Real):  # a fraction, say
         value = int(value) if isinstance(value, numbers.Integral) else float(value)
     number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-    # a scalar is what it is to the network, which computes in single precision: there 0.999999999 is 1, and 1e-50 is 0
+    # networks compute in single precision, where 0.999999999 is 1 and 1e-50 is 0
     seen = array("f", [value])[0] if number and single else value
     if not number or math.isinf(seen) or (kind is int and value != int(value)):
         raise UsageError(f"{name}: must be a {'whole' if kind is int else 'finite'} number, not {shown(value)}")

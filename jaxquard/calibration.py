@@ -1,4 +1,4 @@
-"""Predictions by their confidence, in the bins of a reliability diagram (Guo et al., 2017, arXiv 1706.04599)."""
+"""Bins of confidence and the expected calibration error (Guo et al., 2017, arXiv 1706.04599)."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,13 +9,14 @@ BINS = 15  # of equal width, open on the left and closed on the right
 
 
 def by_confidence(confidence: np.ndarray, right: np.ndarray, bins: int = BINS) -> dict[str, np.ndarray]:
-    """Predictions, (..., n) confidence in [0, 1] and whether they are right, put into bins.
+    """Sort predictions into bins by confidence in [0, 1], (..., n); `right` says which are right, (..., n).
 
-    Of each bin, (..., bins): the number of predictions (`count`), their summed `confidence`, the number `right`.
+    Returns, for each bin (..., bins): the number of predictions (`count`), their summed `confidence`, and how many are
+    `right`.
     """
     *networks, n = confidence.shape
     number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1).reshape(-1, n)
-    number += bins * np.arange(len(number))[:, None]  # each network has bins of its own
+    number += bins * np.arange(len(number))[:, None]  # each network has its own bins
     weights = {"count": np.ones(confidence.shape, int), "confidence": confidence, "right": right.astype(int)}
     sums = {name: np.bincount(number.ravel(), each.ravel(), bins * len(number)) for name, each in weights.items()}
     return {name: each.reshape(*networks, bins).astype(weights[name].dtype) for name, each in sums.items()}

@@ -1,7 +1,7 @@
-"""Compiled programs kept on disk, so that a second start need not compile again.
+"""A cache of compiled programs on disk, so that a second start does not compile again.
 
-A program is only good for the processor and the JAX that made it, so both are in the folder's name. JAX checks what it
-reads back, and compiles afresh what it cannot use.
+A program works only on the processor and with the JAX that compiled it, so the folder's name contains both. JAX
+verifies a program that it reads, and compiles again if it cannot use it.
 """
 
 import hashlib
@@ -16,8 +16,8 @@ from jaxquard.systems import processor
 
 
 def folder() -> Path:
-    """Where this machine's programs are kept."""
-    from importlib.metadata import version  # takes a tenth of the time in which --help must be there
+    """The cache folder for this machine's programs."""
+    from importlib.metadata import version  # not at the top: it would slow --help down by a tenth
 
     name, features = processor()
     fingerprint = hashlib.sha256(" ".join([name, *features]).encode()).hexdigest()[:12]
@@ -25,12 +25,12 @@ def folder() -> Path:
 
 
 def keep_compiled_programs() -> None:
-    """Turn the cache on, unless the user has set one or turned it off. Must come before JAX is imported.
+    """Turn the cache on, unless the user has set one or turned it off. Call it before JAX is imported.
 
-    A folder that cannot be written is no reason to stop: everything is then compiled each time, as without a cache.
+    If the folder cannot be written, there is no cache, and everything is compiled at each start.
     """
-    # On loading, XLA of JAX 0.10 reports its own tuning hints (+prefer-no-gather) as features the processor lacks.
-    # "1" is JAX's own default, which a parent process may have left behind; any other value is somebody's choice.
+    # XLA of JAX 0.10 reports its own tuning hints (+prefer-no-gather) as missing processor features when it loads a
+    # program. "1" is JAX's default, which a parent process may have set; any other value is the user's choice.
     if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     import jax

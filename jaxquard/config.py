@@ -1,6 +1,6 @@
-"""The one description of a run. Command line, TOML, JSON and form are views of this dataclass; it is checked when made.
+"""`Config`: all settings of a run. The command line, TOML, JSON and the studio's form are generated from it.
 
-Each setting carries its own help, range or choices, scope and needs. Knows no jax, so that `--help` is instant.
+Each setting has its help text, range or choices, scope and needs. No jax is imported here, so that `--help` is fast.
 """
 
 import dataclasses
@@ -50,9 +50,9 @@ def setting(
 ) -> Any:
     """A field of Config: `low` and `high` are inclusive bounds, `above` and `below` exclusive ones.
 
-    scope: "program", the compiler must know it; "scalar", a traced number that can be swept; "run", neither. needs:
-    what it has no effect without, another setting with one of these values (none named: any but None). first: a form
-    shows it at once.
+    scope: "program", fixed when the program is compiled; "scalar", an input of the program, which can be swept; "run",
+    not part of the program. needs: (name, *values); the setting has an effect only if setting `name` has one of these
+    values (without values: any but None). first: the studio's form shows it at once.
     """
     bounds = {"low": low, "high": high, "above": above, "below": below}
     about = {"help": help, "group": group, "bounds": bounds, "scope": scope, "needs": needs, "first": first}
@@ -61,9 +61,9 @@ def setting(
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A run, complete: the same config and seed give the same bits on the same CPUs. Defaults are the original's."""
+    """All settings of a run. The same config gives the same bits on the same CPUs. Defaults: the original network's."""
 
-    recipe: str | None = setting(None, "The recipe this started from.", group="Run", scope="run")
+    recipe: str | None = setting(None, "The recipe that these settings started from.", group="Run", scope="run")
     dataset: str = setting(
         "fashion-mnist",
         "A data set's name, a directory of IDX files, or an .npz.",
@@ -73,31 +73,31 @@ class Config:
     )
     validation: float | Literal["auto"] | None = setting(
         None,
-        f"Training images held out: a count, a share below 1, or auto: {DEFAULT_VALIDATION}, or a sixth if that is "
-        "fewer (0; auto for patience or a sweep).",
+        f"Training images held out: a count, a share below 1, or auto ({DEFAULT_VALIDATION}, or a sixth if that is "
+        "fewer). Default: 0, or auto with patience or a sweep.",
         group="Data",
         low=0,
         scope="run",
         first=True,
     )
     pixel_mean: float | None = setting(
-        None, "Mean of the pixels in [0, 1] (measured on the training images).", group="Data", low=0, high=1
+        None, "Mean of the pixels in [0, 1] (default: of the training images).", group="Data", low=0, high=1
     )
     pixel_std: float | None = setting(
-        None, "Standard deviation of the pixels (measured on the training images).", group="Data", above=0, high=1
+        None, "Standard deviation of the pixels (default: of the training images).", group="Data", above=0, high=1
     )
     flip: bool = setting(False, "Mirror half of the training images.", group="Data")
     shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)
     cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0, high=65536)
     erasing: float = setting(
-        0.0, "Share of the images that get a rectangle of noise.", group="Data", low=0, high=1, scope="scalar"
+        0.0, "Share of the training images that get a rectangle of noise.", group="Data", low=0, high=1, scope="scalar"
     )
     mixup: float = setting(
-        0.0, "Blend pairs of images with weights from Beta(a, a).", group="Data", low=0, scope="scalar"
+        0.0, "Blend pairs of images, with weights drawn from Beta(a, a).", group="Data", low=0, scope="scalar"
     )
     unaugmented_share: float = setting(
         0.0,
-        "Share of the epochs, the last ones, without shift, cutout, erasing, mixup.",
+        "Share of the epochs, at the end, without shift, cutout, erasing and mixup.",
         group="Data",
         low=0,
         below=1,
@@ -128,14 +128,14 @@ class Config:
     )
     stem: int = setting(
         1,
-        "Side of the squares of pixels that the CNN takes as one, for speed (1: each by itself).",
+        "Side of the square patches that the CNN reads as single pixels, for speed (1: no patches).",
         group="Network",
         low=1,
         needs=("model", "cnn"),
     )
     half_size_share: float = setting(
         0.0,
-        "Share of the epochs, the first ones, on images of half the size.",
+        "Share of the epochs, at the start, on images of half the size.",
         group="Network",
         low=0,
         below=1,
@@ -143,16 +143,16 @@ class Config:
         needs=("model", "cnn"),
     )
     activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network", first=True)
-    initializer: Initializer = setting("scaled_normal", "Where the weights start.", group="Network", first=True)
+    initializer: Initializer = setting("scaled_normal", "Initial values of the weights.", group="Network", first=True)
     batch_norm: bool = setting(
         False,
-        "Normalise each hidden layer over the batch; the CNN always does.",
+        "Batch normalisation of each hidden layer (a CNN always has it).",
         group="Network",
         needs=("model", "mlp"),
     )
     dropout: float = setting(
         0.0,
-        "Share of hidden activations dropped in training.",
+        "Share of the hidden activations set to 0 in training.",
         group="Network",
         low=0,
         below=1,
@@ -160,19 +160,19 @@ class Config:
         first=True,
     )
 
-    loss: Loss = setting("cross_entropy", "What training makes small.", group="Objective", first=True)
+    loss: Loss = setting("cross_entropy", "The loss that training minimises.", group="Objective", first=True)
     label_smoothing: float = setting(
-        0.0, "Share of each label spread over all classes.", group="Objective", low=0, below=1, scope="scalar"
+        0.0, "Share of each label that is spread over all classes.", group="Objective", low=0, below=1, scope="scalar"
     )
     teacher: str | None = setting(
         None,
-        "A trained model whose answers are targets beside the labels (distillation); none: no teacher.",
+        "A trained model; its probabilities are targets beside the labels (distillation; none: off).",
         group="Objective",
         scope="run",
     )
     teacher_share: float = setting(
         0.9,
-        "Share of the target that is the teacher's.",
+        "The teacher's share of the target; the labels have the rest.",
         group="Objective",
         low=0,
         high=1,
@@ -181,23 +181,23 @@ class Config:
     )
     temperature: float = setting(
         1.0,
-        "What the teacher's logits are divided by: higher is softer.",
+        "Divisor of the teacher's logits; a higher one gives softer targets.",
         group="Objective",
         above=0,
         scope="scalar",
         needs=("teacher",),
     )
     l2: float = setting(
-        0.0, "½·l2·Σw² added to the loss: Nielsen's λ/n.", group="Objective", low=0, scope="scalar", first=True
+        0.0, "Adds ½·l2·Σw² to the loss (Nielsen's λ/n).", group="Objective", low=0, scope="scalar", first=True
     )
 
-    optimizer: Optimizer = setting("sgd", "How a gradient becomes a step.", group="Optimiser", first=True)
+    optimizer: Optimizer = setting("sgd", "The rule that turns gradients into updates.", group="Optimiser", first=True)
     learning_rate: float = setting(
-        0.01, "η, the (peak) step size.", group="Optimiser", above=0, scope="scalar", first=True
+        0.01, "η, the step size (with a schedule: its peak).", group="Optimiser", above=0, scope="scalar", first=True
     )
     momentum: float = setting(
         0.9,
-        "Share of the velocity kept (momentum, nesterov, muon).",
+        "Share of the velocity kept at each step (momentum, nesterov, muon).",
         group="Optimiser",
         low=0,
         below=1,
@@ -207,7 +207,7 @@ class Config:
     )
     beta1: float = setting(
         0.9,
-        "Adam's memory of the gradient.",
+        "Decay of Adam's average of the gradient.",
         group="Optimiser",
         low=0,
         below=1,
@@ -216,7 +216,7 @@ class Config:
     )
     beta2: float = setting(
         0.999,
-        "Adam's memory of its square.",
+        "Decay of Adam's average of the squared gradient.",
         group="Optimiser",
         low=0,
         below=1,
@@ -225,19 +225,19 @@ class Config:
     )
     epsilon: float = setting(
         1e-8,
-        "Adam's floor under the denominator.",
+        "Added to Adam's denominator for stability.",
         group="Optimiser",
         above=0,
         scope="scalar",
         needs=("optimizer", "adam", "adamw", "muon"),
     )
     weight_decay: float = setting(
-        0.0, "Decoupled: weights shrink by η·this each step.", group="Optimiser", low=0, scope="scalar"
+        0.0, "Each step shrinks the weights by η times this share.", group="Optimiser", low=0, scope="scalar"
     )
     clip_norm: float = setting(
-        0.0, "Longest gradient allowed (0: any length).", group="Optimiser", low=0, scope="scalar"
+        0.0, "Longer gradients are scaled down to this norm (0: never).", group="Optimiser", low=0, scope="scalar"
     )
-    schedule: ScheduleName = setting("constant", "η over time.", group="Optimiser", first=True)
+    schedule: ScheduleName = setting("constant", "How η changes during the training.", group="Optimiser", first=True)
     warmup: float = setting(
         0.0, "Epochs of linear warm-up before the schedule.", group="Optimiser", low=0, scope="scalar"
     )
@@ -246,31 +246,30 @@ class Config:
     )
     decay_factor: float = setting(
         0.5,
-        "What a drop multiplies η by (step).",
+        "Factor of each drop of η (step).",
         group="Optimiser",
         above=0,
         scope="scalar",
         needs=("schedule", "step"),
     )
     ema: float = setting(
-        0.0, "Decay of a moving average of the weights, used to judge (0: none).", group="Optimiser", low=0, below=1,
-        scope="scalar",
-    )  # fmt: skip
+        0.0, "Decay of the average of weights to evaluate (0: none).", group="Optimiser", low=0, below=1, scope="scalar"
+    )
 
     batch_size: int = setting(128, "Images per update.", group="Run", low=1, high=2**31 - 1, first=True)
     epochs: int = setting(
         20, "Passes over the training images.", group="Run", low=1, high=10**6, scope="run", first=True
     )
     patience: int = setting(
-        0, "Stop after so many epochs without a better validation loss (0: never).", group="Run", low=0, high=10**6
+        0, "Stop after this many epochs without a better validation loss (0: never).", group="Run", low=0, high=10**6
     )
     tta: Views = setting(
-        "none", "Views of a test image to average over, for a second figure.", group="Run", scope="run"
+        "none", "Views of a test image to average over, for a second accuracy.", group="Run", scope="run"
     )
-    seed: int = setting(0, "Root of all randomness.", group="Run", low=0, high=MAX_SEED, scope="run")
+    seed: int = setting(0, "Seed of all random numbers.", group="Run", low=0, high=MAX_SEED, scope="run")
     seeds: int = setting(
         1,
-        "Networks trained at once, on consecutive seeds.",
+        "Number of networks to train at once, with consecutive seeds.",
         group="Run",
         low=1,
         high=MAX_NETWORKS,
@@ -278,7 +277,7 @@ class Config:
         first=True,
     )
     sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
-        (), "Scalars to try, each with its values: learning_rate=0.01,0.03.", group="Run", scope="run"
+        (), "Settings to try, each with its values: learning_rate=0.01,0.03.", group="Run", scope="run"
     )
 
     def __post_init__(self) -> None:
@@ -290,39 +289,39 @@ class Config:
                 "or, to compare with 0, sweep it under adam"
             )
         if self.warmup and self.schedule == "one_cycle":
-            raise UsageError("warmup: the one_cycle schedule has a warm-up of its own; leave warmup at 0")
+            raise UsageError("warmup: must be 0 with the one_cycle schedule, which has its own warm-up")
         if self.warmup >= self.epochs and self.warmup:
-            raise UsageError(f"warmup: {self.warmup:g} epochs of warm-up leave none of the {self.epochs} to train in")
+            raise UsageError(f"warmup: must be shorter than the {self.epochs} epochs of training, not {self.warmup:g}")
         if self.patience and self.half_size_share and self.matters("half_size_share"):
             raise UsageError(
-                "half_size_share: early stopping would judge those epochs by whole images, which are new to the "
-                "network then; leave it or patience at 0"
+                "half_size_share: must be 0 with early stopping, which evaluates on full-size images; "
+                "set half_size_share or patience to 0"
             )
         if self.validation == 0 and (self.patience or self.sweep):
-            raise UsageError("validation: early stopping and sweeps choose by validation data; it cannot be 0")
+            raise UsageError("validation: must not be 0: early stopping and sweeps choose by validation data")
         if self.sweep or self.seeds > 1:
             _check_networks(self)
 
     @property
     def validates(self) -> float | Literal["auto"]:
-        """What is held out as far as that is known without the data: a count, a share of the images, or "auto"."""
+        """What to hold out: a count, a share of the images, or "auto"."""
         if self.validation is None:
             return "auto" if self.patience or self.sweep else 0
         return self.validation
 
     def held_out(self, images: int) -> int:
-        """How many of so many training images are held out: of a share at least one, and never all."""
+        """How many of the training images are held out. A share gives at least one image, and never all of them."""
         wanted = self.validates
         if wanted == "auto":
             return max(1, min(DEFAULT_VALIDATION, images // 6))
         return max(1, min(round(wanted * images), images - 1)) if 0 < wanted < 1 else int(wanted)
 
     def networks(self) -> list[Self]:
-        """The single-network configs this run trains: every swept combination under every seed, seeds innermost."""
+        """One config for each network of this run: every combination of swept values, each with every seed."""
         combinations: list[dict[str, float]] = [{}]
         for name, values in self.sweep:
             combinations = [{**chosen, name: value} for chosen in combinations for value in values]
-        # what a sweep implies (held-out data) stays with each of its members
+        # a sweep holds out data by default, and its members must hold out the same
         validation = self.validates if self.sweep else self.validation
         alone: dict[str, Any] = {"validation": validation, "sweep": (), "seeds": 1}
         return [
@@ -332,9 +331,9 @@ class Config:
         ]
 
     def blank(self, active: frozenset[str]) -> "Config":
-        """What the compiler must know of this run: scalars as in use or not, and what has an effect on the program.
+        """This config with default values for all that does not change the compiled program.
 
-        Configs that differ in nothing else share one compiled program.
+        Configs with the same result share one compiled program. A scalar counts only as active or not.
         """
         scalars = {name: 0.5 if name in active else _FIELDS[name].default for name in SCALARS}
         rest = {
@@ -345,21 +344,21 @@ class Config:
         return self.replace(**rest | scalars, patience=min(self.patience, 1))
 
     def architecture(self) -> dict[str, Any]:
-        """The settings that its architecture alone has, by name: `hidden` and `batch_norm` of an MLP."""
+        """The settings that only this architecture has, by name: `hidden` and `batch_norm` for an MLP."""
         needing = (name for name, (other, *kinds) in NEEDS.items() if other == "model" and self.model in kinds)
         return {name: getattr(self, name) for name in needing if _FIELDS[name].metadata["scope"] == "program"}
 
     def network(self) -> "Config":
-        """A config of the same network that is the default in everything else."""
+        """A config with this network, and defaults for everything else."""
         shared = ("model", "activation", "initializer", "pixel_mean", "pixel_std")
         return Config(**self.architecture(), **{name: getattr(self, name) for name in shared})
 
     def replace(self, **changes: Any) -> "Config":
-        """A copy with some settings changed, checked again."""
+        """A copy with some settings changed. It is checked again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain data for TOML and JSON: no None, lists for tuples, the sweep as a table."""
+        """Plain data for TOML and JSON: without None, with lists for tuples and a table for the sweep."""
         values = {name: getattr(self, name) for name in _TYPES}
         values["sweep"] = {name: list(swept) for name, swept in self.sweep}
         return {
@@ -369,26 +368,26 @@ class Config:
         }
 
     def matters(self, name: str) -> bool:
-        """Whether a setting has an effect under the others: a teacher's temperature has none without a teacher."""
+        """Whether a setting has an effect, given the others: `temperature` has none without a teacher."""
         if name not in NEEDS:
             return True
         other, *values = NEEDS[name]
         return getattr(self, other) in values if values else getattr(self, other) is not None
 
     def in_effect(self) -> dict[str, Any]:
-        """As `to_dict`, but only what is on (not None, false, 0 or empty) and has an effect."""
+        """As `to_dict`, but only settings that have an effect and are not None, false, 0 or empty."""
         return {name: value for name, value in self.to_dict().items() if value and self.matters(name)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":
-        """The inverse of `to_dict`; an unknown name is an error that suggests the nearest one."""
+        """The inverse of `to_dict`. UsageError for an unknown name, with the nearest known one."""
         if not isinstance(values, Mapping) or not all(isinstance(name, str) for name in values):
             raise UsageError(f"config: must map names of settings to values, not {shown(values)}")
         return cls(**values)
 
 
 def flag(name: str, value: Any) -> list[str]:
-    """A setting as the command line has it: `--hidden 128 64`, `--flip`, `--no-flip`."""
+    """A setting as options of the command line: `--hidden 128 64`, `--flip`, `--no-flip`."""
     dashed = name.replace("_", "-")
     if value is False or value == ():
         return [f"--no-{dashed}"]
@@ -400,13 +399,13 @@ def flag(name: str, value: Any) -> list[str]:
 
 
 def why_no_effect(name: str) -> str:
-    """What a setting needs to have an effect, in words."""
+    """What a setting needs to have an effect, for a message."""
     other, *values = NEEDS[name]
     return f"it needs {other} to be {' or '.join(values)}" if values else f"it needs a {other}"
 
 
 def read_toml(path: Path) -> Config:
-    """The config that a TOML file describes; settings it leaves out take their defaults."""
+    """The config in a TOML file. Missing settings have their defaults."""
     try:
         values = tomllib.loads(Path(expanded(path)).read_text(encoding="utf-8"))
     except OSError as error:
@@ -423,7 +422,7 @@ _TYPES: dict[str, Any] = get_type_hints(Config)
 
 
 def _naming_what_is_unknown(init: Callable[..., None]) -> Callable[..., None]:
-    """Config's `__init__`, with an error of ours where a setting's name is unknown."""
+    """Config's `__init__`, with a UsageError for an unknown name."""
 
     @functools.wraps(init)
     def checked(self: Config, *unnamed: Any, **values: Any) -> None:
@@ -452,7 +451,7 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
     if type(None) in get_args(kind):
         kind = options[0]
         if value is None or (kind is str and isinstance(value, str) and value.lower() in ("", "none")):
-            return None  # TOML has no word for it
+            return None  # TOML has no null
     if name == "validation":
         return _checked_validation(value)
     if get_origin(kind) is Literal:
@@ -470,7 +469,7 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
     if not isinstance(value, kind):
         raise UsageError(f"{name}: must be {'true or false' if kind is bool else 'text'}, not {shown(value)}")
     if kind is str and ("\0" in value or value.encode(errors="replace").decode() != value):
-        raise UsageError(f"{name}: {shown(value)} has characters that cannot be written down")
+        raise UsageError(f"{name}: {shown(value)} has characters that cannot be saved")
     return value
 
 
@@ -481,7 +480,7 @@ def _number(name: str, kind: type, value: Any) -> Any:
 def _checked_validation(value: Any) -> Any:
     if isinstance(value, str) and value == "auto":
         return value
-    share = isinstance(value, numbers.Real) and 0 < float(min(value, 1)) < 1  # of a huge int there is no float
+    share = isinstance(value, numbers.Real) and 0 < float(min(value, 1)) < 1  # float() fails for a huge int
     try:
         return _number("validation", float if share else int, value)
     except UsageError:
@@ -499,17 +498,17 @@ def _checked_sweep(swept: Any) -> tuple[tuple[str, tuple[float, ...]], ...]:
         if not isinstance(values, list | tuple) or not values:
             raise UsageError(f"sweep: {name} needs a list of at least one value, not {shown(values)}")
         if len({array("f", [_number(name, float, value)])[0] for value in values}) < len(values):
-            raise UsageError(f"sweep: {name} has a value twice: for several networks of each value, ask for seeds")
+            raise UsageError(f"sweep: {name} has a value twice; for several networks of each value, use seeds")
     if len(dict(pairs)) < len(pairs):
         raise UsageError("sweep: a setting appears twice")
     return tuple((name, tuple(_number(name, float, value) for value in values)) for name, values in pairs)
 
 
 def _check_networks(config: Config) -> None:
-    """Every network of a run must make sense on its own, and there must not be too many."""
+    """UsageError if a run has too many networks, or one of them would not be a valid run by itself."""
     count = config.seeds * math.prod(len(values) for _, values in config.sweep)
     if count > MAX_NETWORKS:
-        raise UsageError(f"sweep: {count} networks are more than the {MAX_NETWORKS} that can train at once")
+        raise UsageError(f"sweep: at most {MAX_NETWORKS} networks can train at once, not {count}")
     if config.seed + config.seeds > MAX_SEED + 1:
-        raise UsageError(f"seeds: {config.seeds} of them from {config.seed} on go beyond the last one, {MAX_SEED}")
+        raise UsageError(f"seeds: {config.seeds} seeds from {config.seed} on exceed the largest one, {MAX_SEED}")
     config.networks()

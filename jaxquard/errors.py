@@ -1,19 +1,19 @@
-"""The one family of errors a user can meet; each knows the exit code it ends a command with.
+"""All errors that a user can meet, with their exit codes.
 
-A message is one or two lines: what is wrong, then what to do. The command line prints it and nothing else.
+A message has one or two lines: what is wrong, and what to do. The command line prints only this message.
 """
 
 from typing import Any
 
 
 class JaxquardError(Exception):
-    """Anything that stops the work and is not named below: disk full, no permission, an extra not installed."""
+    """An error that is none of those below: disk full, no permission, an extra not installed."""
 
     exit_code = 1
 
 
 class UsageError(JaxquardError):
-    """A setting, a name or a combination of them that makes no sense."""
+    """A wrong setting, name or combination of them."""
 
     exit_code = 2
 
@@ -25,7 +25,7 @@ class DataError(JaxquardError):
 
 
 class DivergedError(JaxquardError):
-    """The loss stopped being finite (with several networks: in all of them). `result`: how far a run came."""
+    """The loss is no longer finite (with several networks: in all of them). `result`: the run so far."""
 
     exit_code = 4
 

@@ -1,7 +1,7 @@
-"""Writing so that a reader, or a run that was killed, finds the old file or the new one, never half of either.
+"""Atomic writes: readers always see the old file or the new one, even if the writer was killed.
 
-temporary name → write → fsync → rename → fsync of the directory. What a process that died left under a temporary name
-is recognised by that name and swept away by the next one.
+Temporary name → write → fsync → rename → fsync of the directory. The name of a temporary file marks it, so that a
+later process can remove what a killed one left.
 """
 
 import contextlib
@@ -25,9 +25,9 @@ READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def expanded(path: str | os.PathLike[str]) -> str:
-    """A path that was given, with ~ as the home folder: no shell expands it in --runs=~/x or in a variable.
+    """The path with ~ replaced by the home folder: no shell does it in --runs=~/x or in a variable.
 
-    Raises UsageError where there is no home folder, or no user of that name.
+    Raises UsageError if there is no home folder, or no user of that name.
     """
     found = os.path.expanduser(path)
     if found[:1] == "~" and found[1:2] in ("", "/", os.sep):
@@ -38,24 +38,26 @@ def expanded(path: str | os.PathLike[str]) -> str:
 
 
 def cache_folder() -> Path:
-    """Jaxquard's folder in the platform's cache directory; a private one among the temporary files for a user without
-    a home. Raises JaxquardError if somebody else has taken that.
+    """Jaxquard's folder in the platform's cache directory; for a user without a home folder, a private temporary one.
+    Raises JaxquardError if another user owns that.
     """
-    with contextlib.suppress(RuntimeError):  # platformdirs' word for no home; older ones leave ~ in the path
+    with contextlib.suppress(
+        RuntimeError
+    ):  # platformdirs raises it if there is no home; older ones leave ~ in the path
         if (folder := platformdirs.user_cache_path("jaxquard", appauthor=False)).is_absolute():
             return folder
-    owner = getattr(os, "getuid", lambda: 0)()  # Windows says 0 for every file, and has a folder for each user
+    owner = getattr(os, "getuid", lambda: 0)()  # on Windows st_uid is 0, and each user has a temporary folder
     folder = Path(tempfile.gettempdir()) / f"jaxquard-{owner}"
     with explained(folder, "write"):
         folder.mkdir(mode=0o700, exist_ok=True)
         if folder.lstat().st_uid != owner or folder.is_symlink():
-            raise JaxquardError(f"{folder}: belongs to somebody else; set HOME or XDG_CACHE_HOME")
+            raise JaxquardError(f"{folder}: belongs to another user; set HOME or XDG_CACHE_HOME")
     return folder
 
 
 @contextlib.contextmanager
 def explained(path: Path, doing: str) -> Iterator[None]:
-    """Turn the operating system's refusal into one line that names the path."""
+    """Turn an OSError into a JaxquardError of one line with the path."""
     try:
         yield
     except OSError as error:
@@ -63,12 +65,12 @@ def explained(path: Path, doing: str) -> Iterator[None]:
 
 
 def is_read_only(error: JaxquardError) -> bool:
-    """Whether an error that `explained` made says that something may only be read."""
+    """Whether an error of `explained` means that the file or folder is read-only."""
     return isinstance(error.__cause__, OSError) and error.__cause__.errno in READ_ONLY
 
 
 def is_writable(folder: Path) -> bool:
-    """Whether a file can be made in the folder, or the folder be made. Leaves nothing behind."""
+    """Whether the folder can be created, or a file in it. Leaves no file behind."""
     try:
         with tempfile.TemporaryFile(dir=existing(folder)):
             return True
@@ -77,18 +79,18 @@ def is_writable(folder: Path) -> bool:
 
 
 def existing(folder: Path) -> Path:
-    """The folder, or the nearest one above it that exists; of a drive that is not there, the drive."""
+    """The folder or its nearest parent that exists; the drive if none does."""
     places = (folder, *folder.parents)
-    return next((place for place in places if os.path.exists(place)), places[-1])  # False, too, if not allowed
+    return next((place for place in places if os.path.exists(place)), places[-1])  # os.path: no error if not allowed
 
 
 def temporary(path: Path) -> Path:
-    """A name beside `path` that nobody else will choose."""
+    """A unique temporary name in the same folder."""
     return path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}-{path.name}")
 
 
 def sync_directory(path: Path) -> None:
-    """Make renames inside a directory last through a power cut. Not every system can; those that can't need no call."""
+    """Make renames in a directory survive a power cut, on systems that support it."""
     with contextlib.suppress(OSError):
         descriptor = os.open(path, os.O_RDONLY)
         try:
@@ -98,7 +100,7 @@ def sync_directory(path: Path) -> None:
 
 
 def write_synced(path: Path, *parts: bytes | memoryview) -> None:
-    """Write a new file, one part after the other, and wait until it is on the disk."""
+    """Write the parts to a new file, and wait until it is on the disk."""
     with open(path, "xb") as file:
         for part in parts:
             file.write(part)
@@ -107,7 +109,7 @@ def write_synced(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Replace `path` by these parts, one after the other: all or nothing."""
+    """Write the parts to `path`, which is replaced at once or not at all."""
     with explained(path, "write"):
         scratch = temporary(path)
         try:
@@ -119,9 +121,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def write_directory(path: Path, files: dict[str, bytes]) -> None:
-    """Make the directory `path` with these files in it appear at once, by one rename; it must not exist yet, and the
-    one around it must.
-    """
+    """Create the directory `path` with these files in it, by one rename. It must not exist yet; its parent must."""
     with explained(path, "write"):
         scratch = temporary(path)
         try:
@@ -139,8 +139,10 @@ def write_directory(path: Path, files: dict[str, bytes]) -> None:
 
 
 def sweep(directory: Path, older_than: float = STALE) -> None:
-    """Remove what processes that died left half-written in a directory. Only who holds its lock may take the young."""
-    for leftover in directory.glob(f"{TEMPORARY}{'[0-9a-f]' * 32}-*"):  # others' files may begin with .tmp-, too
+    """Remove old temporary files of killed processes. Only a caller that has locked the directory may set `older_than`
+    to less.
+    """
+    for leftover in directory.glob(f"{TEMPORARY}{'[0-9a-f]' * 32}-*"):  # other programs' files begin with .tmp-, too
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime < older_than:
                 continue

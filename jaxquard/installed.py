@@ -1,13 +1,13 @@
-"""What to type to install what is missing, however this package was installed."""
+"""The pip commands that install missing parts, for any way in which this package was installed."""
 
 from importlib.metadata import PackageNotFoundError, requires
 from pathlib import Path
 
-# In double quotes, which both cmd.exe and a Unix shell know.
+# Double quotes work in both cmd.exe and Unix shells.
 
 
 def how_to_add(extra: str) -> str:
-    """The command that installs an optional part. pip finds the package itself installed and adds what it lacks."""
+    """The command that installs an optional part (an extra)."""
     package = "jaxquard" if _requirements() else Path(__file__).parents[1]
     return f'pip install "{package}[{extra}]"'
 
@@ -19,7 +19,7 @@ def how_to_renew_jax() -> str:
 
 
 def _requirements() -> list[str]:
-    """What the installed package requires, its optional parts left out; nothing where it only lies in a folder."""
+    """The requirements of the installed package without its extras; none if it runs from a folder."""
     try:
         return [requirement for requirement in requires("jaxquard") or () if "extra ==" not in requirement]
     except PackageNotFoundError:

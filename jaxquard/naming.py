@@ -1,4 +1,4 @@
-"""The known name that an unknown one was probably meant to be: what other libraries call it, or a mistyped one."""
+"""Suggestions for unknown names: a synonym from another library, or a mistyped name."""
 
 import difflib
 import re
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from jaxquard.arguments import shown
 
-# Our name, and what scikit-learn, Keras, PyTorch and others call the same thing. Case, - and _ do not matter.
+# Our name, and the names in scikit-learn, Keras, PyTorch and others. Case, - and _ do not matter.
 SYNONYMS = {
     "dataset": "data ds data_name",
     "validation": "val val_size val_split valid validation_split validation_fraction validation_size",
@@ -55,7 +55,7 @@ SYNONYMS = {
 
 
 def letters(name: str) -> str:
-    """A name without what people spell differently: capitals, hyphens, underscores and spaces."""
+    """A name in lower case, without hyphens, underscores and spaces."""
     return re.sub("[-_ ]", "", name).lower()
 
 
@@ -63,7 +63,7 @@ _MEANT = {letters(word): name for name, words in SYNONYMS.items() for word in wo
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name that was probably meant: what other libraries call it, or a mistyped one."""
+    """The known name that was probably meant, if any: `name` is a synonym of it, or similar."""
     spelled = {letters(one): one for one in known}
     meant = _MEANT.get(letters(name), "")
     close = [letters(meant)] if letters(meant) in spelled else difflib.get_close_matches(letters(name), spelled, n=1)
@@ -71,7 +71,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def suggestion(name: object, known: Iterable[str]) -> str:
-    """ "; did you mean …?" for a name that is not known, or nothing."""
+    """ "; did you mean …?" for an unknown name, or an empty text."""
     close = nearest(name, known) if isinstance(name, str) else None
     return f"; did you mean {close}?" if close else ""
 

@@ -1,4 +1,4 @@
-"""Standard streams as they may come: closed, full, with nobody at the other end. Losing the audience costs no work."""
+"""Standard streams may be closed, full, or a pipe without a reader. None of this stops the work."""
 
 import contextlib
 import os
@@ -8,25 +8,25 @@ from typing import Any
 
 
 def make_usable() -> None:
-    """What was closed becomes the null device, lest a file of ours get its number; what stdout's encoding has no sign
-    for is printed as its number.
+    """Replace a closed stream by the null device, so that no file of ours gets its descriptor. Escape characters that
+    stdout's encoding lacks.
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115 - stays open
-    with contextlib.suppress(AttributeError):  # a stand-in
+    with contextlib.suppress(AttributeError):  # not a TextIOWrapper, as under pytest
         sys.stdout.reconfigure(errors="backslashreplace")  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def silence(stream: Any) -> None:
-    """From now on what is written to `stream` goes nowhere, and does not fail, not even when the process ends."""
+    """Discard everything that is written to `stream` from now on, without an error even at exit."""
     with contextlib.suppress(OSError, ValueError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 @contextlib.contextmanager
-def telling() -> Iterator[None]:
-    """Around whatever is told on stderr: if nobody can be told, be silent from then on."""
+def writing_to_stderr() -> Iterator[None]:
+    """Around writes to stderr: if one fails, discard the later ones."""
     try:
         yield
     except OSError:
@@ -35,5 +35,5 @@ def telling() -> Iterator[None]:
 
 def say(line: str) -> None:
     """One line on stderr."""
-    with telling():
+    with writing_to_stderr():
         print(line, file=sys.stderr, flush=True)

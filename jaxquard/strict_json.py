@@ -1,4 +1,4 @@
-"""JSON as the standard has it. Reading refuses what the standard forbids or leaves open; plain data can be written."""
+"""Strict JSON. Reading refuses everything that the standard forbids or leaves undefined."""
 
 import json
 import math
@@ -6,8 +6,8 @@ from typing import Any
 
 
 def loads(data: bytes) -> Any:
-    """The one value that UTF-8 `data` holds. ValueError for anything else: duplicate keys, NaN, infinities, depth,
-    whole numbers of more than 64 bits.
+    """The JSON value in UTF-8 `data`. ValueError for anything else, and for duplicate keys, NaN, infinities, too deep
+    nesting and whole numbers of more than 64 bits.
     """
     try:
         read = {"parse_int": _whole, "parse_float": _finite, "parse_constant": _finite}
@@ -19,9 +19,9 @@ def loads(data: bytes) -> Any:
 
 
 def plain(value: Any, digits: int | None = None) -> Any:
-    """A value as JSON can hold it: arrays as lists, results by their `document()`; what is not finite is None.
+    """A value as plain data for JSON: lists for arrays, `document()` for results, None for numbers that are not finite.
 
-    Floats have so many significant `digits` (None: all).
+    Floats are rounded to `digits` significant digits (None: not rounded).
     """
     if isinstance(value, dict):
         return {str(name): plain(item, digits) for name, item in value.items()}

@@ -1,4 +1,4 @@
-"""`--sweep` as configs: a swept scalar makes several networks of one run, any other setting several runs."""
+"""`--sweep`: makes configs of it. A swept scalar gives several networks in one run; another setting, several runs."""
 
 import itertools
 import math
@@ -14,7 +14,7 @@ _SETTINGS = Config.__annotations__.keys() - {"recipe", "sweep"}
 
 
 def parse(texts: Iterable[str]) -> dict[str, tuple[Any, ...]]:
-    """Each `setting=value,value,…` as the setting and its values: numbers, true or false, words, layers as 128-64."""
+    """The values of each setting, from texts `setting=value,value,…`: numbers, true or false, words, or 128-64."""
     pairs = [_parsed(text) for text in texts]
     if len(dict(pairs)) < len(pairs):
         raise UsageError("--sweep: a setting appears twice; give all its values at once")
@@ -22,15 +22,17 @@ def parse(texts: Iterable[str]) -> dict[str, tuple[Any, ...]]:
 
 
 def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any, ...]]) -> list[Config]:
-    """`base` with the `given` settings and swept scalars: a config for each combination of the other swept settings.
+    """One config for each combination of swept settings that are not scalars; each has the `given` settings, too.
 
-    Other settings need other programs, so each combination is a run. The choice among runs needs held-out images.
+    Swept scalars become the config's `sweep`. Several runs are compared on held-out images, so images are held out.
     """
     for name in swept:
         if name not in _SETTINGS:
             raise UsageError(f"--sweep {name}: no such setting{suggestion(name, _SETTINGS)}")
         if name in ("seed", "seeds"):
-            raise UsageError(f"--sweep {name}: seeds are not compared; for several of each network, add --seeds 5")
+            raise UsageError(
+                f"--sweep {name}: seeds cannot be swept; for several networks of each value, add --seeds 5"
+            )
     scalars, shapes = tuple((name, values) for name, values in swept.items() if name in SCALARS), shapes_of(swept)
     for name, values in shapes.items():
         if len(set(values)) < len(values):
@@ -38,7 +40,7 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
     if shapes:
         given = {"validation": "auto" if base.validation is None else base.validation, **given}
         if 0 in (given["validation"], *shapes.get("validation", ())):
-            raise UsageError("validation: a sweep chooses by validation data, so it cannot be 0")
+            raise UsageError("validation: must not be 0: a sweep chooses by validation data")
     if scalars:
         given = {**given, "sweep": scalars}
     combinations = [dict(zip(shapes, values, strict=True)) for values in itertools.product(*shapes.values())]
@@ -50,12 +52,12 @@ def expand(base: Config, given: Mapping[str, Any], swept: Mapping[str, tuple[Any
 
 
 def shapes_of(swept: Mapping[str, tuple[Any, ...]]) -> dict[str, tuple[Any, ...]]:
-    """The swept settings that make one run for each value."""
+    """The swept settings that are not scalars: each of their values needs a run."""
     return {name: values for name, values in swept.items() if name not in SCALARS}
 
 
 def remaining(shapes: Mapping[str, tuple[Any, ...]], done: int) -> list[dict[str, tuple[Any, ...]]]:
-    """Sweeps that together make all combinations of `shapes` except the first `done`, in order."""
+    """Sweeps that together give all combinations of `shapes` except the first `done`, in order."""
     if not shapes:
         return [{}] if done == 0 else []
     (name, values), inner = next(iter(shapes.items())), dict(itertools.islice(shapes.items(), 1, None))
@@ -66,7 +68,7 @@ def remaining(shapes: Mapping[str, tuple[Any, ...]], done: int) -> list[dict[str
 
 
 def written(swept: Mapping[str, tuple[Any, ...]]) -> list[str]:
-    """Each setting as `--sweep` takes it: the inverse of `parse`."""
+    """Each setting as an argument of `--sweep`: the inverse of `parse`."""
     return [f"{name}={','.join(map(_written, values))}" for name, values in swept.items()]
 
 
@@ -80,7 +82,7 @@ def _changed(base: Config, changes: dict[str, Any]) -> Config:
     config = base.replace(**changes)
     if (config.dataset, config.validates) == (base.dataset, base.validates):
         return config
-    measured = {"pixel_mean", "pixel_std"} - changes.keys()  # on other images
+    measured = {"pixel_mean", "pixel_std"} - changes.keys()  # of other images, so measure them again
     return config.replace(**dict.fromkeys(measured))
 
 

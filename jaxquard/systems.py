@@ -1,4 +1,4 @@
-"""What differs between operating systems, in one place: held files, syncing, locks, quoting, processors."""
+"""Differences between operating systems: open files, syncing, locks, quoting, processors."""
 
 import contextlib
 import functools
@@ -17,16 +17,14 @@ Result = TypeVar("Result")
 
 WINDOWS = sys.platform == "win32"
 PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds
-NEW_GROUP = (
-    0x200 if WINDOWS else 0
-)  # of subprocess.Popen: Ctrl-C in the terminal of the parent does not reach the child
-SAFE = re.compile(r"[\w./\\:=+-]+", re.ASCII)  # what cmd.exe and PowerShell pass on without quotes
-LOCKED_BYTE = 1 << 40  # beyond the end of any file: Windows lets nobody read the bytes that are locked
+NEW_GROUP = 0x200 if WINDOWS else 0  # for Popen: Ctrl-C in the parent's terminal does not reach the child
+SAFE = re.compile(r"[\w./\\:=+-]+", re.ASCII)  # needs no quotes in cmd.exe and PowerShell
+LOCKED_BYTE = 1 << 40  # beyond the end of any file: on Windows, locked bytes cannot be read
 
 
 def patiently(action: Callable[..., Result], *arguments: Any) -> Result:
-    """`action(*arguments)`. Windows refuses to rename or remove a file that a virus scanner, an indexer or a reader
-    has open, which is over in a moment: it is tried again for 1.5 seconds.
+    """`action(*arguments)`, repeated for 1.5 seconds on Windows, which refuses to rename or remove a file while a
+    virus scanner, an indexer or a reader has it open.
     """
     for pause in PAUSES if WINDOWS else ():
         try:
@@ -37,18 +35,18 @@ def patiently(action: Callable[..., Result], *arguments: Any) -> Result:
 
 
 def sync(file: IO[bytes]) -> None:
-    """Wait until a file is on the disk. On a Mac fsync alone leaves it in the memory of the drive."""
+    """Wait until a file is on the disk. On a Mac, fsync alone leaves it in the drive's cache."""
     try:
         import fcntl
 
         fcntl.fcntl(file, fcntl.F_FULLFSYNC)  # pyright: ignore[reportAttributeAccessIssue]
-    except (ImportError, AttributeError, OSError):  # another system, or a disk that cannot
+    except (ImportError, AttributeError, OSError):  # another system, or a disk without F_FULLFSYNC
         os.fsync(file.fileno())
 
 
 def await_other_writers(file: IO[bytes]) -> None:
-    """Wait for other processes that called this for the same file. Closing the file lets the next one in. Moves the
-    file's position. Does nothing on a file system without locks.
+    """Lock a file exclusively: wait for other processes that did so. Closing the file unlocks it. Changes the file's
+    position. Does nothing on a file system without locks.
     """
     with contextlib.suppress(OSError):
         if WINDOWS:
@@ -63,7 +61,7 @@ def await_other_writers(file: IO[bytes]) -> None:
 
 
 def quoted(words: Iterable[str]) -> str:
-    """A command line to paste into this system's shell."""
+    """A command line, quoted for this system's shell."""
     if not WINDOWS:
         return shlex.join(words)
     return " ".join(word if SAFE.fullmatch(word) else _in_double_quotes(word) for word in words)
@@ -76,7 +74,7 @@ def _in_double_quotes(word: str) -> str:
 
 @functools.cache
 def processor() -> tuple[str, list[str]]:
-    """The processor's name, and the instructions that it has as far as the system lists them (Linux alone)."""
+    """The processor's name and, on Linux, its features."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
@@ -89,7 +87,7 @@ def processor() -> tuple[str, list[str]]:
 
 
 def _brand() -> str:
-    """What a Mac calls its processor."""
+    """The processor's name on a Mac."""
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         asked = ["sysctl", "-n", "machdep.cpu.brand_string"]
         return subprocess.run(asked, capture_output=True, check=True, timeout=5, encoding="utf-8").stdout.strip()
@@ -97,5 +95,5 @@ def _brand() -> str:
 
 
 def last_separator(path: str) -> int:
-    """Where the last component of a path begins to be separated from the folder, -1 if there is no folder."""
+    """The index of the last separator in a path, or -1."""
     return max(path.rfind(separator) for separator in ("/\\" if WINDOWS else "/"))

@@ -75,7 +75,7 @@ def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(
     written = (run.path / "config.toml").read_bytes()
     data.unlink()
     for look in (lambda: api.train(resume="run", runs=tmp_path), lambda: api.evaluate(run.path)):
-        with pytest.raises(DataError, match=r"data\.npz.*\n.*moved, say where they are now with --dataset"):
+        with pytest.raises(DataError, match=r"data\.npz.*\n.*moved, name their new place with --dataset"):
             look()
     with pytest.raises(RunError, match="was trained on other data than other"):
         api.train(resume="run", runs=tmp_path, dataset=other)
@@ -244,7 +244,7 @@ def test_the_background_is_one_of_three(root):
 
 
 def test_predict_wants_a_picture(root):
-    with pytest.raises(UsageError, match="which picture"):
+    with pytest.raises(UsageError, match="no picture given"):
         api.predict("one", [], runs=root)
     for single in ("a.png", Path("a.png")):
         with pytest.raises(UsageError, match="must be a list"):

@@ -76,7 +76,7 @@ def test_a_user_without_a_home_has_a_cache_of_their_own(monkeypatch, tmp_path):
     assert cache_folder() == folder
     folder.rename(tmp_path / "other")
     folder.symlink_to(tmp_path / "other")
-    with pytest.raises(JaxquardError, match="belongs to somebody else"):
+    with pytest.raises(JaxquardError, match="belongs to another user"):
         cache_folder()
 
 

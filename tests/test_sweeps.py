@@ -78,5 +78,5 @@ def test_what_remains_of_a_sweep_is_every_combination_but_the_first():
 
 def test_a_sweep_of_shapes_must_hold_something_out():
     for given, swept in (({"validation": 0}, {"hidden": ((5,), (6,))}), ({}, {"validation": (0, 10)})):
-        with pytest.raises(UsageError, match="cannot be 0"):
+        with pytest.raises(UsageError, match="must not be 0"):
             expand(Config(), given, swept)

@@ -15,7 +15,7 @@ from rich.text import Text
 from jaxquard.config import SCALARS, Config
 from jaxquard.runs.directory import command
 from jaxquard.runs.figures import Figure
-from jaxquard.streams import say, telling
+from jaxquard.streams import say, writing_to_stderr
 from jaxquard.strict_json import plain
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class LiveLine:
         """Show a new text; the `last` one stays."""
         if sys.stderr.isatty() and (time.monotonic() > self.due or (last and self.begun)):
             self.due, self.begun = time.monotonic() + 0.2, not last
-            with telling():
+            with writing_to_stderr():
                 print(f"\r  {text}", end="\n" * last, file=sys.stderr, flush=True)
 
 
@@ -110,20 +110,20 @@ class TrainingDisplay:
         if sys.stderr.isatty() and not self.quiet:
             columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
             self.bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            with telling():
+            with writing_to_stderr():
                 self.bar.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.bar:
-            with telling():
+            with writing_to_stderr():
                 self.bar.stop()
             say("")
 
     def line(self, text: str) -> None:
         """A line that stays, above the bar if there is one."""
         if self.bar:
-            with telling():
+            with writing_to_stderr():
                 self.bar.console.print(text, highlight=False, markup=False)
         elif not self.quiet:
             say(text)

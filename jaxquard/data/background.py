@@ -1,8 +1,8 @@
-"""The background of a picture: a smooth surface, or parts in the light and in the shadow.
+"""The background of a picture: a smooth surface, or several parts, some of them in a shadow.
 
-The surface is quadratic, so light may fall off across the sheet. It is fitted to the border first, which an object
-seldom reaches, and then to all that looks like it. Where the border is more than noise away from it, shadows have hard
-edges: then the calm parts that reach the border are the background, and each other pixel has that of the nearest one.
+A quadratic surface models light that falls off across the sheet. It is fitted first to the border, which an object
+rarely reaches, then to all pixels near the surface. If the border differs from it by more than noise, a shadow has hard
+edges. Then the smooth parts that reach the border are the background, and every other pixel gets the nearest one's.
 """
 
 import numpy as np
@@ -25,12 +25,12 @@ def background(picture: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def spread(strength: np.ndarray) -> float:
-    """The noise behind differences from the background, grey levels: their median, of those that are not object."""
+    """The standard deviation of noise, in grey levels, from the median of differences from the background."""
     return max(LEAST_NOISE, 1.4826 * float(np.median(strength)) if strength.size else 0.0)
 
 
 def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
-    """The background of (h, w, c) and its noise: the quadratic surface through the border, then all that is like it."""
+    """The background of (h, w, c) as a quadratic surface, and its noise."""
     step = max(1, -(-max(picture.shape) // FITTED))
     small = picture[::step, ::step]
     flat, terms = small.reshape(-1, picture.shape[-1]), _terms(small.shape)
@@ -53,18 +53,23 @@ def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def uneven(left: np.ndarray, noise: float) -> bool:
-    """Whether the border of what is left (h, w, c) is more than noise in many places: shadows, or the object itself."""
+    """Whether the residual (h, w, c) exceeds noise in many places of the border: shadows, or the object itself."""
     strength = np.abs(left).max(axis=-1)
-    bands = (strength[:WIDE], strength[-WIDE:], strength.T[:WIDE], strength.T[-WIDE:])  # wide, to be no lines
+    bands = (
+        strength[:WIDE],
+        strength[-WIDE:],
+        strength.T[:WIDE],
+        strength.T[-WIDE:],
+    )  # wide, so that thin lines vanish
     border = ndimage.median_filter(np.concatenate([np.median(band, axis=0) for band in bands]), WIDE)
     fine = spread(np.abs(strength - ndimage.uniform_filter(strength, 3)))
     return float(np.mean(border > max(STANDS_OUT, 4 * min(fine, noise)))) > UNEVEN
 
 
 def shadowed(picture: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
-    """The background of (h, w, c) where it is in parts, as shadows make them: calm parts that reach the border.
+    """The background of (h, w, c) if shadows divide it: smooth parts that reach the border.
 
-    `otherwise` is the answer where these are not most of the picture.
+    Returns `otherwise` if these cover too little of the picture.
     """
     grey = picture.max(axis=-1)
     steep = ndimage.gaussian_gradient_magnitude(grey, 1.0)
@@ -86,7 +91,7 @@ def shadowed(picture: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
 
 
 def _nearest(paper: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, ...]:
-    """For each pixel the nearest one of `paper` (h, w), on its own side of a straight shadow if there is one."""
+    """The nearest pixel of `paper` (h, w) to each pixel, on the same side if a straight shadow divides the paper."""
     middle = (np.percentile(grey[paper], 2) + np.percentile(grey[paper], 98)) / 2
     y, x = np.nonzero(paper)
     some = slice(None, None, max(1, len(y) // 2000))
@@ -99,7 +104,7 @@ def _nearest(paper: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, ...]:
         weights += np.linalg.solve(curvature, points.T @ (shaded - chance) - 1e-4 * weights)
     side = (np.indices(paper.shape).reshape(2, -1).T / len(paper) @ weights[1:] + weights[0] > 0).reshape(paper.shape)
     divided = np.mean((points @ weights > 0) == shaded) > 0.99 and (paper & side).any() and (paper & ~side).any()
-    if not divided:  # no shadow, or one of another shape
+    if not divided:  # no shadow, or not a straight one
         side = np.zeros_like(paper)
     found = np.zeros((2, *paper.shape), int)
     for here in (side, ~side):
@@ -110,7 +115,7 @@ def _nearest(paper: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _terms(shape: tuple[int, ...]) -> np.ndarray:
-    """1, y, x, y², yx, x² of each pixel of (h, w, …), its sides from -1 to 1: (h·w, 6)."""
+    """1, y, x, y², yx, x² of each pixel of (h, w, …), with y and x from -1 to 1: (h·w, 6)."""
     y, x = (a.ravel() for a in np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j].astype(np.float32))
     return np.stack([np.ones_like(y), y, x, y * y, y * x, x * x], axis=1)
 

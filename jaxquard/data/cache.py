@@ -1,8 +1,8 @@
-"""Decoded data sets on disk, so that a second start takes milliseconds: four plain IDX files and a manifest.
+"""A cache of decoded data sets on disk: four plain IDX files and a manifest. Loading takes milliseconds.
 
-Nothing here locks. A file is written under a name of its own, and renamed when it is complete; the manifest comes last.
-Whoever comes second writes the same bytes, so any number of processes may do it at once.
-A cache that cannot be written is the caller's to report; there is no other place to fall back to.
+There are no locks. Each file is written under a temporary name and renamed when complete; the manifest comes last.
+Several processes may do this at once, because they write the same bytes.
+An unwritable cache raises an error, which the caller reports; no other place is used.
 """
 
 import json
@@ -18,7 +18,7 @@ from jaxquard.data.catalogue import Entry
 from jaxquard.errors import DataError
 from jaxquard.files import cache_folder, expanded, explained, sweep, write_atomically
 
-Report = Callable[[str], None]  # gets one plain line per attempt
+Report = Callable[[str], None]  # gets one line per attempt
 Progress = Callable[[str, int, int | None], None]  # gets (file name, bytes so far, total bytes or None)
 
 _MANIFEST = "manifest.json"
@@ -26,7 +26,7 @@ _MANIFEST = "manifest.json"
 
 @dataclass(frozen=True)
 class Cached:
-    """A data set as it lies in the cache: arrays by file name, hashes of the decoded files, where they came from."""
+    """A data set in the cache: arrays by file name, SHA-256 of the decoded files, and their source."""
 
     arrays: dict[str, np.ndarray]
     sha256: dict[str, str]
@@ -34,7 +34,7 @@ class Cached:
 
 
 def home(data_dir: Path | None = None) -> Path:
-    """Where data sets are kept: `data_dir`, else JAXQUARD_DATA, else the platform's cache directory."""
+    """The folder of all data sets: `data_dir`, else JAXQUARD_DATA, else the platform's cache directory."""
     chosen = data_dir or os.environ.get("JAXQUARD_DATA")
     return Path(expanded(chosen)) if chosen else platform_home()
 
@@ -45,9 +45,9 @@ def platform_home() -> Path:
 
 
 def load(entry: Entry, folder: Path) -> Cached | None:
-    """The data set cached in this folder, its integrity checked; None when there is none; DataError when damaged.
+    """The data set in this folder, with its checksums verified; None if there is none; DataError if it is damaged.
 
-    Whoever loads also sweeps: after a killed process another may have stored the data, and nobody stores them again.
+    Removes old temporary files, too: `store` may never run here again.
     """
     manifest = folder / _MANIFEST
     if not os.path.isfile(manifest):
@@ -70,7 +70,7 @@ def load(entry: Entry, folder: Path) -> Cached | None:
 
 
 def store(folder: Path, cached: Cached) -> None:
-    """Write a verified data set into the folder, durably and atomically file by file. Raises JaxquardError."""
+    """Write a verified data set into the folder, each file atomically. Raises JaxquardError."""
     with explained(folder, "write"):
         folder.mkdir(parents=True, exist_ok=True)
     sweep(folder)

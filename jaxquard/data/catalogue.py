@@ -1,4 +1,4 @@
-"""The data sets known by name: their files, the hashes these must have, their classes, and where they are served."""
+"""The data sets with a name: their files with SHA-256 hashes, their classes, and their download addresses."""
 
 import difflib
 import string
@@ -11,8 +11,8 @@ from jaxquard.naming import letters
 
 @dataclass(frozen=True)
 class File:
-    """One IDX file. It is checked by the SHA-256 of its decoded bytes, or where nobody has published that, by the
-    SHA-256 of the gzip file as its authors serve it. `role` is a key of dataset.NDIM, `count` the examples in it."""
+    """One IDX file. `sha256` is the hash of its decoded bytes; if none is published, `served_sha256` is the hash of the
+    gzip file on its authors' server. `role` is a key of dataset.NDIM, `count` the number of its examples."""
 
     role: str
     name: str
@@ -28,9 +28,9 @@ class File:
 
 @dataclass(frozen=True)
 class Entry:
-    """A known data set. The gzip files are fetched from `mirrors` (HTTPS addresses to put a file's name behind) or from
-    a Debian package; `folders` is where other programs keep a copy. `transposed` and `first_label` are the liberties
-    that EMNIST takes."""
+    """A known data set. Its gzip files come from `mirrors` (HTTPS addresses that end before the file's name) or from a
+    Debian package; other programs keep copies in `folders`. `transposed` and `first_label` are for EMNIST, whose images
+    are transposed and whose letters are counted from 1."""
 
     name: str
     title: str
@@ -45,18 +45,18 @@ class Entry:
 
     @property
     def pinned(self) -> bool:
-        """Whether the decoded files can be told from any others by themselves."""
+        """Whether the SHA-256 of every decoded file is known."""
         return all(file.sha256 for file in self.files)
 
 
 def find(name: str) -> Entry | None:
-    """The data set of this name or title, or None. Capitals, hyphens, underscores and spaces make no difference."""
+    """The data set with this name or title, or None. Case, hyphens, underscores and spaces do not matter."""
     wanted = letters(name)
     return next((one for one in CATALOGUE.values() if wanted in (letters(one.name), letters(one.title))), None)
 
 
 def unknown(name: str) -> UsageError:
-    """The error for a name that is neither known nor a path; the likeliest meant comes first."""
+    """The error for a name that is neither known nor a path. It lists the most similar names first."""
     likeness = {known: difflib.SequenceMatcher(None, name.lower(), known).ratio() for known in CATALOGUE}
     names = ", ".join(sorted(CATALOGUE, key=lambda known: -likeness[known]))
     return UsageError(
@@ -86,8 +86,8 @@ def _files(
 
 
 def _emnist(part: str, train: int, test: int, class_names: str, first_label: int = 0) -> Entry:
-    """One part of EMNIST. Its authors serve the six as one archive of 560 MB, so it is not fetched but given by hand;
-    they publish no hashes of the members, so the number of examples is what can be checked."""
+    """One part of EMNIST. Its authors serve one archive of 560 MB with all six, so users supply the files by hand. No
+    hashes are published, so only the number of examples is checked."""
     return Entry(
         name=f"emnist-{part}",
         title=f"EMNIST ({part})",
@@ -112,8 +112,8 @@ _ENTRIES = (
             *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
             *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
         ),
-        # Taken from Debian's package. It is upstream's data bit for bit: with the name and time that Debian strips put
-        # back into the gzip headers (31 August 2017, 10:50 UTC), the files have the MD5 sums in upstream's README.
+        # Hashes of the files in Debian's package. These are upstream's data: with the name and time that Debian strips
+        # from the gzip headers (31 August 2017, 10:50 UTC), they have the MD5 sums in upstream's README.
         files=_files(
             _MNIST_NAMES,
             (
@@ -140,7 +140,7 @@ _ENTRIES = (
         name="mnist",
         title="MNIST",
         class_names=_DIGITS,
-        # These, and Kuzushiji-MNIST's below, are as several independent projects publish them.
+        # Several independent projects publish these hashes, and those of Kuzushiji-MNIST below.
         files=_files(
             _MNIST_NAMES,
             (

@@ -1,4 +1,4 @@
-"""What every data set becomes, whatever it was read from: four consistent arrays and the names of the classes."""
+"""`Dataset`: four consistent arrays and the names of the classes, from any source; and its split."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from jaxquard.data import idx, oddities
 from jaxquard.errors import DataError, UsageError
 
 NDIM = {"train_images": 3, "train_labels": 1, "test_images": 3, "test_labels": 1}  # by role, in an IDX file
-_SHUFFLE = 20170825  # any constant does, so long as it never changes: it decides which examples are held out
+_SHUFFLE = 20170825  # an arbitrary seed that must never change: it decides which examples are held out
 
 
 @dataclass(frozen=True, eq=False)
@@ -17,10 +17,9 @@ class Dataset:
     """Labelled images, split into a training and a test set. The arrays are read-only.
 
     Images are uint8 `(n, height, width, channels)`, labels int32 `(n,)` in 0 … classes − 1.
-    `sha256` has the hash of each array by role (`idx.sha256`), as it was decoded: two data sets are the same if these
-    are, whatever files they were read from. `source` says in a phrase where they came from.
-    `notes` are what is unusual about them, in plain sentences. `scaled_from` is the value that was made 255: that
-    of white in the files. The last `own_validation` training images are held out before any other.
+    `sha256`: the hash of each decoded array by role (`idx.sha256`). Two data sets with the same hashes are the same.
+    `source`: where they came from. `notes`: what is unusual about them, one sentence each. `scaled_from`: the value of
+    white in the files, which became 255. The last `own_validation` training images are held out before any other.
     """
 
     name: str
@@ -36,7 +35,7 @@ class Dataset:
     own_validation: int = 0
 
     def __post_init__(self) -> None:
-        """UsageError where an array is not of the form above."""
+        """UsageError if an array does not have the form above."""
         for part in ("train", "test"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             oddities.check_images(images, np.shape(images)[1:], "a Dataset")
@@ -74,12 +73,12 @@ def build(
     own_validation: int = 0,
     sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """Check the four arrays against one another and make a Dataset of them.
+    """Check the four arrays against one another, and make a Dataset of them. Raises DataError.
 
     arrays: by role (the keys of NDIM); images uint8 `(n, height, width[, channels])`, labels any integers `(n,)`.
-    called: what errors call each array: the file, or the member of an archive, that it was read from.
-    class_names: default "0" … "k − 1", where k − 1 is the largest label for training. notes: what was noticed before.
-    sha256: hashes of arrays, by role, that are known already; those of the others are computed. Raises DataError.
+    called: the name of each array in errors: its file, or its member of an archive.
+    class_names: default "0" … "k − 1", where k − 1 is the largest training label. notes: the first of the notes.
+    sha256: known hashes of arrays, by role; the others are computed.
     """
     if class_names is None:
         class_names = numbered(arrays["train_labels"], called["train_labels"])
@@ -110,7 +109,7 @@ def build(
 
 
 def numbered(labels: np.ndarray, where: str) -> list[str]:
-    """Names for classes known by their labels alone, read from `where`: "0" up to the largest. DataError."""
+    """The labels from 0 to the largest as names of the classes. DataError, with `where`, if too many have no images."""
     oddities.check_gaps(labels, where)
     return [str(k) for k in range(1 + int(labels.max(initial=0)))]
 
@@ -118,9 +117,9 @@ def numbered(labels: np.ndarray, where: str) -> list[str]:
 def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Hold out `validation` training examples: (train images, train labels, validation images, validation labels).
 
-    The examples held out are the last of a shuffle that is the same for every run and seed, so that figures measured
-    on them can be compared; those that the data set itself has for validation come last. 0 holds out nothing and leaves
-    the training set in its own order. Raises UsageError.
+    These are the last examples of a shuffle that is the same for every run and seed, so that runs can be compared. The
+    data set's own validation images come last. 0 holds out nothing, and keeps the order of the training set. Raises
+    UsageError.
     """
     images, labels = dataset.train_images, dataset.train_labels
     if not 0 <= validation < len(labels):
@@ -135,12 +134,12 @@ def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np
 
 
 def shuffled(n: int) -> np.ndarray:
-    """One fixed permutation of 0 … n − 1, from raw random bits: those NumPy promises never to change (NEP 19)."""
+    """One fixed permutation of 0 … n − 1, from raw random bits, which NumPy promises never to change (NEP 19)."""
     return np.argsort(np.random.PCG64(_SHUFFLE).random_raw(n), kind="stable")
 
 
 def hold_out_test(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Make a training and a test set of one set, by role: the last sixth of the fixed shuffle is for testing."""
+    """Split one set into training and test arrays, by role. The last sixth of the fixed shuffle is the test set."""
     tested = -(-len(labels) // 6)
     kept, held = np.split(shuffled(len(labels)), [len(labels) - tested])
     return dict(zip(NDIM, (images[kept], labels[kept], images[held], labels[held]), strict=True))
@@ -163,7 +162,7 @@ def _size(images: np.ndarray) -> str:
 
 
 def _frozen(values: np.ndarray, white: int) -> np.ndarray:
-    """Images from 0 to 255 with their channel axis, labels as int32; read-only, for they are shared."""
+    """Read-only images from 0 to 255 with a channel axis, or read-only int32 labels."""
     if values.ndim == 1:
         values = values.astype(np.int32)
     else:

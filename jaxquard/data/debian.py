@@ -1,7 +1,7 @@
-"""A data set out of its Debian package, with the machine's own apt-get and dpkg-deb, but without root.
+"""A data set from its Debian package, with the system's apt-get and dpkg-deb, but without root.
 
-On many machines the package mirror is the only way out. apt-get works here on lists and a cache of its own in a
-temporary folder, so the system's are neither needed nor touched; it checks the mirror's signature as ever.
+Some machines can reach only the package mirror. apt-get uses its own lists and cache in a temporary folder, so the
+system's are not changed; it verifies the mirror's signature as usual.
 """
 
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 from jaxquard.errors import DataError
 
 _SECONDS = 600.0
-# The system's hooks are cleared: they would run after our update, on files that are not ours.
+# The system's hooks are cleared, because they would run after our update and change the system's files.
 _APT_CONF = """
 Dir::State::Lists "{work}/lists";
 Dir::Cache "{work}/cache";
@@ -31,7 +31,7 @@ Acquire::https::Timeout "10";
 
 @contextmanager
 def unpacked(package: str) -> Iterator[Path]:
-    """The root of the unpacked package, as long as the context lasts. Raises DataError."""
+    """The root of the unpacked package, which is removed at the end of the context. Raises DataError."""
     for program in ("apt-get", "dpkg-deb"):
         if shutil.which(program) is None:
             raise DataError(f"there is no {program} on this machine")
@@ -50,7 +50,7 @@ def unpacked(package: str) -> Iterator[Path]:
 
 
 def _run(work: Path, *command: str) -> None:
-    """Run quietly; on failure the reason is the command's last complaint."""
+    """Run a command without output. DataError, with the last line of its stderr, if it fails."""
     try:
         done = subprocess.run(
             command,

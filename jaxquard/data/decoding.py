@@ -1,7 +1,7 @@
-"""The bytes of a picture -> upright RGBA pixels of a working size.
+"""Decodes a picture file into upright RGBA pixels of a limited size.
 
-The first bytes decide which decoder reads a picture, whatever the file is called; Pillow's other decoders are never
-tried. Colour profiles are not applied: a network sees the numbers in the file, as it saw those of its training images.
+The first bytes decide which decoder reads a picture, not the file's name; Pillow's other decoders are never tried.
+Colour profiles are not applied, because they were not applied to the training images either.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ from jaxquard.installed import how_to_add
 
 MAX_BYTES = 512 * 2**20  # of a file
 MAX_MEMORY = 1_000_000_000  # bytes, while decoding
-MAX_SCANS = 200  # of a JPEG; each one costs as much time as a small picture
-WORKING_EDGE = 1024  # larger pictures are reduced to this: plenty to find an object in
+MAX_SCANS = 200  # of a JPEG; each one takes as long as a small picture
+WORKING_EDGE = 1024  # pixels; larger pictures are reduced to this
 READABLE = "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF and HEIC"
 SUFFIXES = {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".gif", ".bmp", ".dib", ".tif", ".tiff"}
 SUFFIXES |= {".avif", ".heic", ".heif"}
@@ -63,7 +63,7 @@ _BRANDS = {  # of the container that HEIC and AVIF share
 _ORIENTATION = ExifTags.Base.Orientation
 _BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT = 258, 262, 322, 323  # tags of TIFF
 _WHITE_IS_ZERO = 0
-_UPRIGHT = {  # EXIF orientation -> what turns the stored picture upright
+_UPRIGHT = {  # EXIF orientation -> the operation that turns the stored picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -76,9 +76,9 @@ _decoding = threading.Lock()  # _silence changes the whole process
 
 
 def decode(source: Path | bytes, *, name: str | None = None) -> tuple[np.ndarray, list[str]]:
-    """A picture upright as RGBA uint8 (H, W, 4), at most WORKING_EDGE on a side, and notes on what it was.
+    """A picture as upright RGBA uint8 (H, W, 4), at most WORKING_EDGE on a side, and notes on how it was read.
 
-    `name` stands for the picture in messages. Raises DataError for whatever is wrong with it.
+    `name` is the picture's name in messages. Raises DataError if it cannot be read.
     """
     name = name or (str(source) if isinstance(source, Path) else "the picture")
     data = source if isinstance(source, bytes) else _read_file(source, name)
@@ -90,18 +90,18 @@ def decode(source: Path | bytes, *, name: str | None = None) -> tuple[np.ndarray
     except DataError:
         raise
     except (MemoryError, Image.DecompressionBombError):
-        raise DataError(f"{name}: too large to be decoded in the memory there is; save it smaller") from None
-    except Exception:  # a decoder given hostile bytes raises a dozen types, and all of them mean this
+        raise DataError(f"{name}: too large to decode in the free memory; save it smaller") from None
+    except Exception:  # decoders raise many types of errors for damaged bytes
         if kind in ("PNG", "JPEG", "WebP", "GIF"):
-            raise DataError(f"{name}: a damaged {kind} picture, or only the beginning of one; fetch it again") from None
-        raise DataError(f"{name}: a {kind} picture that is damaged, cut short or unusual; save it as PNG") from None
+            raise DataError(f"{name}: the {kind} picture is damaged or incomplete; download it again") from None
+        raise DataError(f"{name}: the {kind} picture is damaged, incomplete or unusual; save it as PNG") from None
 
 
 def _read_file(path: Path, name: str) -> bytes:
     """The bytes of a regular file of at most MAX_BYTES."""
     try:
         if path.is_dir():
-            raise DataError(f"{name}: a folder with no pictures in it")
+            raise DataError(f"{name}: a folder without pictures")
         if path.exists() and not path.is_file():
             raise DataError(f"{name}: not a regular file")
         with path.open("rb") as file:
@@ -113,21 +113,21 @@ def _read_file(path: Path, name: str) -> bytes:
 
 
 def _kind(data: bytes, name: str) -> str:
-    """The format that the first bytes speak of, if it can be read."""
+    """The picture's format. DataError if it cannot be read."""
     if not data:
         raise DataError(f"{name}: an empty file, not a picture")
     if len(data) > MAX_BYTES:
         raise DataError(f"{name}: larger than {MAX_BYTES // 2**20} MB; save it smaller")
     kind = _signed(data)
     if kind is None:
-        raise DataError(f"{name}: not a picture that can be read; {READABLE} can")
+        raise DataError(f"{name}: not a readable picture; supported are {READABLE}")
     if kind not in _DECODERS:
         raise DataError(f"{name}: {kind} is not supported; save it as PNG or JPEG")
     return kind
 
 
 def _signed(data: bytes) -> str | None:
-    """What the first bytes say."""
+    """The format that the first bytes declare, or None."""
     if data[4:8] == b"ftyp":  # a box of brands: its size, its name, the main brand, a version, the other brands
         box = data[8 : min(int.from_bytes(data[:4]), 256)]
         brands = {box[at : at + 4] for at in range(0, len(box), 4)}
@@ -139,25 +139,25 @@ def _signed(data: bytes) -> str | None:
 
 
 def _decoder(kind: str, name: str) -> type[ImageFile.ImageFile]:
-    """The class that decodes a format, where it is installed."""
+    """Pillow's class that decodes a format. DataError if it is not installed."""
     module, decoder = _DECODERS[kind]
     try:
         found = importlib.import_module(module)
-        if getattr(found, "SUPPORTED", True):  # of Pillow's modules, whether their library is there
+        if getattr(found, "SUPPORTED", True):  # Pillow has the module, but not always the library for it
             return getattr(found, decoder)
     except ImportError:
         pass
     missing = how_to_add("heif") if kind == "HEIC" else "pip install --upgrade pillow"
-    raise DataError(f"{name}: to read {kind}, {missing}; or save the picture as JPEG")
+    raise DataError(f"{name}: to read {kind}, run {missing}; or save the picture as JPEG")
 
 
 @contextlib.contextmanager
 def _silence(kind: str) -> Iterator[None]:
-    """Without Pillow's warnings on damaged EXIF and the like, and without the lines that libtiff writes to stderr."""
+    """Suppress Pillow's warnings, as on damaged EXIF, and the lines that libtiff writes to stderr."""
     with warnings.catch_warnings(), contextlib.ExitStack() as undoing:
         warnings.simplefilter("ignore")
         if kind == "TIFF":
-            with contextlib.suppress(OSError):  # where there is no stderr
+            with contextlib.suppress(OSError):  # stderr is closed
                 before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
                 undoing.callback(os.close, before)
                 undoing.callback(os.close, nowhere)
@@ -167,7 +167,7 @@ def _silence(kind: str) -> Iterator[None]:
 
 
 def _checked(data: bytes, kind: str) -> bytes:
-    """What the decoder is given. Raises where it would not notice that something is missing."""
+    """The bytes for the decoder. Raises ValueError for damage that Pillow would not notice."""
     if kind == "PNG":
         return _without_text(data)
     if kind == "GIF" and not data.rstrip(b"\0\r\n").endswith(b";"):
@@ -178,9 +178,9 @@ def _checked(data: bytes, kind: str) -> bytes:
 
 
 def _without_text(data: bytes) -> bytes:
-    """A PNG without its text and colour profile, which Pillow refuses to unpack beyond 1 MB.
+    """A PNG without text and colour profile, because Pillow rejects a picture with more than 1 MB of them.
 
-    Raises if a checksum fails or the end is missing: Pillow stops at the last pixel.
+    Raises if a checksum is wrong or the end is missing, which Pillow does not check after the last pixel.
     """
     kept, at, kind = [data[:8]], 8, b""
     while kind != b"IEND":
@@ -195,14 +195,14 @@ def _without_text(data: bytes) -> bytes:
 
 
 def _load(picture: ImageFile.ImageFile, kind: str, name: str) -> tuple[np.ndarray, list[str]]:
-    """Decode, reduce, turn upright."""
+    """Decode a picture, reduce it, and turn it upright."""
     needed = _memory(picture, kind)
     if needed > MAX_MEMORY:
-        told = f"{picture.width:,} x {picture.height:,} pixels need {needed / 1e9:,.1f} GB of memory to decode"
-        raise DataError(f"{name}: {told}; the limit is {MAX_MEMORY / 1e9:,.0f} GB: save it smaller")
+        size = f"{picture.width:,} x {picture.height:,} pixels need {needed / 1e9:,.1f} GB of memory to decode"
+        raise DataError(f"{name}: {size}; the limit is {MAX_MEMORY / 1e9:,.0f} GB: save it smaller")
     notes = []
     if getattr(picture, "is_animated", False):
-        notes.append("it holds several images: only the first is used")
+        notes.append("the file has several images; only the first is used")
     if kind == "PNG" and "transparency" in picture.info:
         _scale_transparent_colour(picture)
     turn = picture.getexif().get(_ORIENTATION, 1)
@@ -212,16 +212,16 @@ def _load(picture: ImageFile.ImageFile, kind: str, name: str) -> tuple[np.ndarra
     image = _eight_bits(picture, kind)
     image.thumbnail((WORKING_EDGE, WORKING_EDGE))  # never enlarges
     if turn in _UPRIGHT:
-        if kind != "TIFF":  # Pillow turns these itself
+        if kind != "TIFF":  # Pillow turns TIFFs itself
             image = image.transpose(_UPRIGHT[turn])
-        notes.append("turned upright, as its EXIF data asks")
+        notes.append("turned upright by its EXIF data")
     return np.asarray(image.convert("RGBA")), notes
 
 
 def _memory(picture: ImageFile.ImageFile, kind: str) -> int:
-    """About the most bytes that decoding takes at once, as measured with Pillow 13."""
+    """The peak memory of decoding, in bytes, roughly as measured with Pillow 13."""
     width, height = picture.size
-    if kind == "JPEG":  # reduced as it is decoded, but all coefficients of a progressive one are kept
+    if kind == "JPEG":  # reduced while it is decoded, but a progressive one keeps all coefficients
         return (8 if picture.info.get("progressive") else 4) * width * height
     if kind == "TIFF":  # a tile may claim to be larger than the picture
         tags = picture.tag_v2  # pyright: ignore[reportAttributeAccessIssue]
@@ -231,7 +231,7 @@ def _memory(picture: ImageFile.ImageFile, kind: str) -> int:
 
 
 def _eight_bits(picture: ImageFile.ImageFile, kind: str) -> Image.Image:
-    """The decoded picture with 8 bits a channel, and its transparency as a channel."""
+    """The decoded picture with 8 bits per channel, and its transparency as a channel."""
     if picture.mode.startswith(("I", "F")):
         return _from_deep_grey(picture, kind)
     if picture.mode == "1":
@@ -242,7 +242,7 @@ def _eight_bits(picture: ImageFile.ImageFile, kind: str) -> Image.Image:
 
 
 def _scale_transparent_colour(picture: ImageFile.ImageFile) -> None:
-    """To 8 bits, as Pillow scales the samples themselves."""
+    """Scale the transparent colour to 8 bits, as Pillow scales the samples."""
     colour, stored = picture.info["transparency"], picture.tile[0][3]
     if stored == "RGB;16B":
         picture.info["transparency"] = tuple(value >> 8 for value in colour)
@@ -251,7 +251,7 @@ def _scale_transparent_colour(picture: ImageFile.ImageFile) -> None:
 
 
 def _from_deep_grey(picture: ImageFile.ImageFile, kind: str) -> Image.Image:
-    """Grey of 12 or 16 bits without its lower bits; of 32, stretched from the darkest to the brightest value."""
+    """Grey levels of 8 bits: the upper bits of 12 or 16; 32 bits are scaled so that the darkest value is 0."""
     tags = picture.tag_v2 if kind == "TIFF" else {}  # pyright: ignore[reportAttributeAccessIssue]
     values, bits = np.asarray(picture), tags.get(_BITS, (16,))[0]
     if values.dtype.kind == "u":

@@ -1,4 +1,4 @@
-"""One file over HTTPS into memory: short time-outs, a bounded size, and nothing but HTTPS even after a redirect."""
+"""Downloads one file over HTTPS into memory, with short time-outs and a size limit. Redirects must be HTTPS, too."""
 
 import socket
 import ssl
@@ -15,18 +15,18 @@ import certifi
 from jaxquard.errors import DataError
 
 CONNECT_SECONDS = 5.0  # for all hosts together
-STALL_SECONDS = 20.0  # without a byte
+STALL_SECONDS = 20.0  # without data
 TOTAL_SECONDS = 900.0
 MAX_BYTES = 64 << 20  # the largest file of the catalogue has 26 MB
 _CHUNK = 1 << 16
 
 
 class Stalled(DataError):
-    """Nothing came for STALL_SECONDS; other files from the same place would cost as much patience."""
+    """No data came for STALL_SECONDS. Other files of the same server would stall, too."""
 
 
 def https_only() -> urllib.request.OpenerDirector:
-    """An opener that knows no other scheme, at first or by redirection: no http, ftp or file."""
+    """An opener that allows only HTTPS, also after a redirect: no http, ftp or file."""
     context = ssl.create_default_context()
     context.load_verify_locations(certifi.where())  # python.org's Python on a Mac comes without certificates
     opener = urllib.request.OpenerDirector()
@@ -43,9 +43,9 @@ def https_only() -> urllib.request.OpenerDirector:
 
 
 def download(url: str, *, opener: urllib.request.OpenerDirector, progress: Callable[[int, int | None], None]) -> bytes:
-    """The body of `url`, at most MAX_BYTES of it. `progress` gets (bytes so far, total or None).
+    """The body of `url`, at most MAX_BYTES. `progress` gets (bytes so far, total or None).
 
-    Raises DataError saying what went wrong; which file it was is the caller's to add.
+    Raises DataError with the reason; the caller adds the name of the file.
     """
     request = urllib.request.Request(url, headers={"User-Agent": "jaxquard"})
     try:
@@ -60,25 +60,24 @@ def download(url: str, *, opener: urllib.request.OpenerDirector, progress: Calla
 
 
 def unreachable(urls: Iterable[str]) -> dict[str, str]:
-    """Which of these addresses' hosts do not answer, and why: found out for all at once within CONNECT_SECONDS.
+    """The addresses whose hosts do not answer, with the reasons. All are tested at once, within CONNECT_SECONDS.
 
-    A network that swallows packets then costs its time-out once, not once for every file, host and address; and so
-    does a name server that is silent.
+    So a firewall or name server that drops packets costs one time-out, not one for every file and host.
     """
     if urllib.request.getproxies().get("https"):
-        return {}  # only the proxy could know
+        return {}  # only the proxy can connect
     answers: dict[str, str] = {}
-    threads = {url: threading.Thread(target=_knock, args=(url, answers), daemon=True) for url in urls}
+    threads = {url: threading.Thread(target=_connect, args=(url, answers), daemon=True) for url in urls}
     deadline = time.monotonic() + CONNECT_SECONDS
     for thread in threads.values():
         thread.start()
     for thread in threads.values():
         thread.join(max(0.0, deadline - time.monotonic()))
-    silence = f"no answer within {CONNECT_SECONDS:g} s"
-    return {url: reason for url in threads if (reason := answers.get(url, silence))}
+    no_answer = f"no answer within {CONNECT_SECONDS:g} s"
+    return {url: reason for url in threads if (reason := answers.get(url, no_answer))}
 
 
-def _knock(url: str, answers: dict[str, str]) -> None:
+def _connect(url: str, answers: dict[str, str]) -> None:
     parts = urlsplit(url)
     try:
         socket.create_connection((parts.hostname or "", parts.port or 443), timeout=CONNECT_SECONDS).close()
@@ -99,12 +98,12 @@ def _read(body: HTTPResponse, progress: Callable[[int, int | None], None]) -> by
             raise DataError(f"not finished after {TOTAL_SECONDS:g} s")
         progress(len(data), total)
     if total is not None and len(data) < total:
-        raise DataError(f"broke off after {len(data)} of {total} bytes")
+        raise DataError(f"incomplete: {len(data)} of {total} bytes")
     return bytes(data)
 
 
 def _reason(error: object) -> str:
-    error = getattr(error, "reason", error)  # a URLError only wraps
+    error = getattr(error, "reason", error)  # of a URLError, the cause
     if isinstance(error, TimeoutError):
         return "stalled"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

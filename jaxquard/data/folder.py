@@ -1,4 +1,4 @@
-"""A folder of four IDX files under their customary names: someone's own data set, or a copy of a known one."""
+"""A data set as a folder of four IDX files with MNIST's names: the user's own, or a copy of a known one."""
 
 import os
 from pathlib import Path
@@ -16,18 +16,18 @@ _STEMS = {
 
 
 def find(folder: Path, *stems: str) -> Path | None:
-    """The file of that name in the folder, gzipped or not, also with the dot that some copies have (`images.idx3`)."""
+    """The first existing file of these names, gzipped or not, with `-idx` or with `.idx` as in some copies."""
     for stem in stems:
         for name in (f"{stem}.gz", stem, f"{stem.replace('-idx', '.idx')}.gz", stem.replace("-idx", ".idx")):
-            if os.path.isfile(folder / name):  # not Path's method, which raises where it may not look
+            if os.path.isfile(folder / name):  # Path.is_file raises without permission
                 return folder / name
     return None
 
 
 def load_folder(folder: Path) -> Dataset:
-    """Read the four IDX files of a folder, and the class names in `classes.txt`, one a line, if it is there.
+    """Read the four IDX files of a folder, and the class names, one per line, in `classes.txt` if it exists.
 
-    The files have nothing to be checked against. Raises DataError.
+    Raises DataError. There are no checksums.
     """
     paths = {role: find(folder, *stems) for role, stems in _STEMS.items()}
     missing = [_STEMS[role][0] + "[.gz]" for role, path in paths.items() if path is None]
@@ -56,5 +56,5 @@ def _class_names(path: Path) -> list[str] | None:
     if not names or len(set(names)) < len(names) or not all(name.isprintable() for name in names):
         raise DataError(f"{path}: expected a different, printable name on each line")
     if len(names) > 256:
-        raise DataError(f"{path}: {len(names):,} classes, but labels of one byte tell 256 apart")
+        raise DataError(f"{path}: {len(names):,} classes, but labels of one byte allow at most 256")
     return names

@@ -1,8 +1,8 @@
-"""How training images show their objects: on which background, how large, where. A picture is framed in the same way.
+"""How training images show their objects: the background, the size, the position. Pictures are framed in the same way.
 
-Fashion-MNIST's clothes fill the frame and sit in its middle; MNIST's digits fill 20 of 28 pixels, and their centre of
-mass is in the middle; CIFAR's are photographs, where nothing stands out from a background. A network knows one of
-these and answers badly about the others, so this is measured once, on the images that the network learns from.
+Fashion-MNIST's clothes fill the frame. MNIST's digits fill 20 of 28 pixels, with the centre of mass in the middle.
+CIFAR has photographs, where nothing stands out from a background. A network trained on one of these answers badly on
+the others, so the framing is measured once, on the training images.
 """
 
 import dataclasses
@@ -17,31 +17,31 @@ Background = Literal["light", "dark", "both"]
 Centre = Literal["box", "mass"]
 MEASURED = 2000  # images
 ENOUGH = 200  # images with an object, to learn how objects look
-DIFFERENT = 0.1  # of white, from the background's grey: object
-PLAIN = 0.6  # share of an image's border that has to look like background if an object stands out from one
-FEW = 0.02  # share of images with the other background that may be mistakes
-FULL = 0.8  # of white: how far an object's most different pixel is from the background, where contrast says nothing
+DIFFERENT = 0.1  # of white: a pixel that differs from the background by more is object
+PLAIN = 0.6  # least share of an image's border that is background, if objects stand out
+FEW = 0.02  # share of images that may be exceptions
+FULL = 0.8  # of white: if objects differ from the background by this much, they have full contrast
 
 
 @dataclass(frozen=True)
 class Framing:
-    """What a picture has to look like for a network. The defaults are Fashion-MNIST's."""
+    """How a network's training images show their objects. The defaults are Fashion-MNIST's."""
 
     background: Background = "dark"  # "both": some images light, others dark
     fill: float = 1.0  # the object's longer edge as a share of the frame's, (0, 1]
-    centre: Centre = "box"  # what is in the middle of the frame: the object's box, or its centre of mass
-    stands_out: bool = True  # False: photographs, which are resized and not searched for an object
-    full_contrast: bool = True  # every object reaches white (or black); False: its contrast says what it is
+    centre: Centre = "box"  # in the middle of the frame: the object's bounding box, or its centre of mass
+    stands_out: bool = True  # False: photographs, which are resized without a search for an object
+    full_contrast: bool = True  # every object reaches white (or black); False: objects differ in contrast
     white: int = 255  # the brightest pixel of all: 1 in images of zeros and ones
-    learned: tuple[float, ...] = ()  # how objects look: `likeness.learn`; nothing if that is not known
+    learned: tuple[float, ...] = ()  # from `likeness.learn`; empty: not known
 
     def to_dict(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """Plain data for JSON."""
         return dataclasses.asdict(self)
 
     @classmethod
     def from_dict(cls, facts: Any) -> "Framing":
-        """The inverse of `to_dict`; what is absent has its default. ValueError if `measure` could not have said so."""
+        """The inverse of `to_dict`, with defaults for missing values. ValueError for impossible ones."""
         known = isinstance(facts, dict) and set(facts) <= set(cls.__annotations__)
         found = cls(**facts) if known else None
         sound = (
@@ -58,7 +58,7 @@ class Framing:
             and 0 < found.white <= 255
         )
         if not found or not sound:
-            raise ValueError("the facts of the framing are not what they should be")
+            raise ValueError("invalid framing")
         return dataclasses.replace(found, learned=tuple(found.learned))
 
 
@@ -86,7 +86,7 @@ def measure(images: np.ndarray) -> Framing:
 
 
 def _placed(mask: np.ndarray, difference: np.ndarray) -> tuple[float, Centre]:
-    """How much of the frame objects fill that are where `mask` (n, h, w) is, and by what they are centred."""
+    """The `fill` and `centre` of objects, from their masks and differences from the background, (n, h, w)."""
     edges, boxes, masses = [], [], []
     for axis in (1, 2):
         length = mask.shape[axis]

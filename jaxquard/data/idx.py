@@ -1,8 +1,8 @@
-"""The IDX format of MNIST and its kin, read strictly: an array comes out, or a DataError naming the file and its fault.
+"""A strict reader of IDX, the format of MNIST. It returns an array, or raises a DataError with the file and its fault.
 
-An IDX file is a magic number (two zero bytes, a type code, the number of dimensions), the dimensions as big-endian
-32-bit integers, and the values in C order; nothing may follow. It is usually gzipped. Both are checked against the size
-of the file before memory is set aside, so that a few bytes cannot ask for gigabytes.
+An IDX file has a magic number (two zero bytes, a type code, the number of dimensions), the dimensions as big-endian
+32-bit integers, and the values in C order; nothing may follow. It is usually gzipped. The declared size is checked
+against the size of the file before memory is allocated, so that a small file cannot claim gigabytes.
 """
 
 import hashlib
@@ -17,17 +17,17 @@ import numpy as np
 
 from jaxquard.errors import DataError
 
-MAX_BYTES = 1 << 32  # no data set for this program is larger, and every size below stays far from overflow
-MAX_EXPANSION = 1032  # what DEFLATE can make of one byte at best: 258 bytes out of two bits
+MAX_BYTES = 1 << 32  # no data set for this program is larger, and no size below can overflow
+MAX_EXPANSION = 1032  # bytes that DEFLATE can make of one byte at most: 258 bytes from two bits
 _TYPES = {0x08: "uint8", 0x09: "int8", 0x0B: "int16", 0x0C: "int32", 0x0D: "float32", 0x0E: "float64"}
 _CHUNK = 1 << 16
 
 
 def read_idx(source: Path | bytes, *, ndim: int, name: str = "") -> np.ndarray:
-    """Read an IDX file of unsigned bytes, gzipped or not, given as a path or as its bytes.
+    """Read an IDX file of unsigned bytes, gzipped or not, from a path or from bytes.
 
-    Returns a uint8 array of `ndim` dimensions. `name` is what errors call the file (default: its path).
-    Raises DataError for every deviation from the format, before allocating what the header asks for.
+    Returns a uint8 array of `ndim` dimensions. `name` is the file's name in errors (default: its path).
+    Raises DataError for every deviation from the format.
     """
     name = name or (str(source) if isinstance(source, Path) else "IDX data")
     try:
@@ -40,15 +40,15 @@ def read_idx(source: Path | bytes, *, ndim: int, name: str = "") -> np.ndarray:
 
 
 def header(shape: tuple[int, ...]) -> bytes:
-    """The bytes an IDX file of uint8 values of this shape begins with."""
+    """The header of an IDX file of uint8 values with this shape."""
     return struct.pack(f">HBB{len(shape)}I", 0, 0x08, len(shape), *shape)
 
 
 def sha256(values: np.ndarray) -> str:
-    """SHA-256 of the IDX file, not gzipped, that holds these values: the same wherever they came from.
+    """SHA-256 of the IDX file, not gzipped, with these values: the same for the same values from any source.
 
-    Images (n, height, width, 1) are held as (n, height, width), and labels as bytes where that is enough; larger ones
-    as big-endian 32-bit integers, type code 0x0C. The header gives the hash the shape and the type.
+    Images (n, height, width, 1) are written as (n, height, width). Labels are written as bytes if these suffice, else
+    as big-endian 32-bit integers, type code 0x0C.
     """
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
@@ -63,14 +63,14 @@ def sha256(values: np.ndarray) -> str:
 
 
 def crc32(values: np.ndarray) -> int:
-    """CRC-32 of the same bytes: three times as quick as the SHA-256, and enough to notice accidents."""
+    """CRC-32 of the IDX file with uint8 values: three times as fast as SHA-256, and enough to detect accidents."""
     return zlib.crc32(np.ascontiguousarray(values).data, zlib.crc32(header(values.shape)))
 
 
 def _open(source: Path | bytes) -> io.BufferedIOBase:
     if isinstance(source, bytes):
         return io.BytesIO(source)
-    if os.path.exists(source) and not os.path.isfile(source):  # opening a named pipe would wait for ever
+    if os.path.exists(source) and not os.path.isfile(source):  # opening a named pipe could wait forever
         raise OSError("not a file")
     return source.open("rb")
 
@@ -94,7 +94,7 @@ def _read(stream: io.BufferedIOBase, ndim: int, name: str) -> np.ndarray:
 
 
 def _shape(head: bytes, ndim: int, name: str) -> tuple[int, ...]:
-    """The dimensions that the first bytes of an IDX file declare."""
+    """The dimensions in the header of an IDX file."""
     if len(head) >= 4:
         zero, kind, dimensions = struct.unpack(">HBB", head[:4])
         if zero != 0 or kind not in _TYPES:
@@ -114,7 +114,7 @@ def _shape(head: bytes, ndim: int, name: str) -> tuple[int, ...]:
 
 
 def _check_size(declared: int, size: int, gzipped: bool, name: str) -> None:
-    """Refuse a header that asks for more, or for less, than a file of `size` bytes can hold."""
+    """DataError for a header that declares more, or less, than a file of `size` bytes can contain."""
     if declared > MAX_BYTES or (gzipped and declared > size * MAX_EXPANSION):
         raise DataError(f"{name}: its header declares {declared} bytes, more than a file of {size} bytes can hold")
     if not gzipped and size < declared:
@@ -124,14 +124,14 @@ def _check_size(declared: int, size: int, gzipped: bool, name: str) -> None:
 
 
 class _Gunzip:
-    """One gzip member, decompressed into buffers of the caller's size and never beyond."""
+    """One gzip member, decompressed piece by piece into the caller's buffers."""
 
     def __init__(self, stream: io.BufferedIOBase) -> None:
         self._stream = stream
         self._zlib = zlib.decompressobj(wbits=31)
 
     def readinto(self, buffer: memoryview | bytearray) -> int:
-        """Fill the buffer as far as the member goes; returns the number of bytes. Raises zlib.error on damage."""
+        """Fill the buffer, or as much as is left; returns the number of bytes. Raises zlib.error on damage."""
         view, filled = memoryview(buffer), 0
         while filled < len(view) and not self._zlib.eof:
             packed = self._zlib.unconsumed_tail or self._stream.read(_CHUNK)
@@ -143,7 +143,7 @@ class _Gunzip:
         return filled
 
     def read(self, size: int) -> bytes:
-        """Up to `size` bytes; what follows the member in the file counts as one more."""
+        """Up to `size` bytes; at the end of the member, one byte if the file has more data."""
         buffer = bytearray(size)
         filled = self.readinto(buffer)
         return bytes(buffer[:filled]) or self._zlib.unused_data[:1]

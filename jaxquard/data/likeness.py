@@ -1,8 +1,7 @@
-"""Whether an image looks like those a network learned from: two distances from their mean, by a few numbers of each.
+"""Whether an image looks like a network's training images: two Mahalanobis distances from their mean.
 
-One is by how much ink there is, how much edge it has and how much of it is grey: strokes of a pen or areas of cloth.
-The other is by how much ink there is in each sixteenth of the frame. Both are Mahalanobis distances, so a difference
-counts by how far the training images differ among themselves (docs/LOG.md has what else was tried).
+The first is in three numbers: the amount of ink, its edges, and its share of grey. They separate strokes of a pen from
+areas of cloth. The second is in the amount of ink in each sixteenth of the frame. docs/LOG.md has what else was tried.
 """
 
 from collections.abc import Sequence
@@ -10,15 +9,15 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image
 
-PARTS = 4  # the frame's rows and columns
-USUAL = 99.3  # % of training images within each limit
-SLACK = (1.4, 1.1)  # of each distance: a picture that was enlarged and made small again has softer edges
-KINDS = (3, PARTS**2)  # numbers that each distance is of
+PARTS = 4  # rows and columns of the frame
+USUAL = 99.3  # percentile of the training images' distances
+SLACK = (1.4, 1.1)  # factors of the two limits: a picture that was enlarged and reduced has softer edges
+KINDS = (3, PARTS**2)  # dimensions of the two distances
 NUMBERS = sum(n + n * n + 1 for n in KINDS)  # that `learn` returns: means, inverse covariances, limits
 
 
 def learn(ink: np.ndarray) -> tuple[float, ...]:
-    """What `is_unlike` has to know of images (n, h, w), 0 where the background is and at most 1."""
+    """The numbers that `is_unlike` needs, from training images (n, h, w): 0 for the background, at most 1."""
     learned: list[np.ndarray] = []
     for values, slack in zip(_numbers(ink), SLACK, strict=True):
         mean = values.mean(axis=0)
@@ -29,7 +28,7 @@ def learn(ink: np.ndarray) -> tuple[float, ...]:
 
 
 def is_unlike(ink: np.ndarray, learned: Sequence[float]) -> bool:
-    """Whether one image (h, w) is further from the mean than nearly all that `learn` was shown."""
+    """Whether one image (h, w) is further from the mean than nearly all training images."""
     each = np.split(np.asarray(learned), [KINDS[0] + KINDS[0] ** 2 + 1])
     for values, known, n in zip(_numbers(ink[None]), each, KINDS, strict=True):
         if _distances(values, known[:n], known[n:-1].reshape(n, n))[0] > known[-1]:
@@ -43,7 +42,7 @@ def _distances(values: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> n
 
 
 def _numbers(ink: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(n, 3): ink, edges for each ink, share of grey; and (n, PARTS²): the root of each part's ink."""
+    """(n, 3): log of ink, log of edges per ink, share of grey; and (n, PARTS²): square root of each part's ink."""
     axes = (1, 2)
     total = ink.sum(axis=axes)
     edges = np.abs(np.diff(ink, axis=1)).sum(axis=axes) + np.abs(np.diff(ink, axis=2)).sum(axis=axes)

@@ -1,4 +1,4 @@
-"""`load`: from a name or a path to a Dataset, by the cache if it can and by everything else if it must."""
+"""`load`: a Dataset from a name or a path. A known data set comes from the cache, else from its other sources."""
 
 import importlib.util
 import os
@@ -30,10 +30,10 @@ def load(
 ) -> Dataset:
     """Load a data set: a known name, a folder of four IDX files, or an .npz file.
 
-    data_dir: where data sets are kept and looked for first (default: JAXQUARD_DATA, else the platform's cache).
-    offline: never touch the network (default: whether JAXQUARD_OFFLINE is set to something other than 0).
-    report: gets one plain line per attempt. progress: gets (file name, bytes so far, total bytes or None).
-    Raises UsageError for an unknown name, DataError when the data are missing or damaged.
+    data_dir: the folder of all data sets, where each is searched first (default: JAXQUARD_DATA, else the platform's
+    cache). offline: do not use the network (default: whether JAXQUARD_OFFLINE is set, and not to 0).
+    report: gets one line per attempt. progress: gets (file name, bytes so far, total bytes or None).
+    Raises UsageError for an unknown name, DataError if the data are missing or damaged.
     """
     entry = catalogue.find(dataset) if isinstance(dataset, str) else None
     if entry is None:
@@ -51,7 +51,7 @@ def load(
 
 @dataclass(frozen=True)
 class Status:
-    """How a known data set stands on this machine. `size` is in bytes; `detail` is where it came from, or the fault."""
+    """The state of a known data set on this machine. `size` is in bytes; `detail` is its source, or the fault."""
 
     name: str
     title: str
@@ -62,7 +62,7 @@ class Status:
 
 
 def status(data_dir: Path | None = None) -> list[Status]:
-    """Look at the cache, data set by data set, checking every SHA-256. Fetches nothing."""
+    """The state of each data set in the cache, with every SHA-256 verified. Downloads nothing."""
     home = cache.home(data_dir)
     return [_status(entry, home / entry.name) for entry in catalogue.CATALOGUE.values() if entry.files]
 
@@ -90,12 +90,12 @@ def _from_cache(entry: Entry, data_dir: Path | None, report: Report) -> Cached |
 
 
 def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: Report, progress: Progress) -> Cached:
-    """The data set from the first sources that have it, leaving a copy in the cache for next time."""
-    from jaxquard.data import sources  # and with it urllib: 30 ms that a warm start need not spend
+    """The data set from the first sources that have it. Stores a copy in the cache."""
+    from jaxquard.data import sources  # imports urllib, which takes 30 ms
 
     home = cache.home(data_dir)
     nearby = [home, *(Path(os.path.expanduser(name)) for name in entry.folders)]
-    if entry.pinned:  # then even a cache without its manifest can be believed
+    if entry.pinned:  # then a cache without its manifest can be verified, too
         nearby[1:1] = [home / entry.name, cache.platform_home() / entry.name]
     every = sources.chain(entry, dict.fromkeys(nearby), offline=offline, report=report, progress=progress)
     try:
@@ -105,22 +105,22 @@ def _from_sources(entry: Entry, data_dir: Path | None, offline: bool, report: Re
     try:
         cache.store(home / entry.name, cached)
     except JaxquardError as error:
-        report(f"not kept for next time: {error}")
+        report(f"not stored in the cache: {error}")
     return cached
 
 
 def _by_hand(entry: Entry, home: Path, offline: bool) -> str:
-    """What is left to do when no source has the files."""
+    """How the user can supply the files, for when no source has them."""
     lines = ["The network was not tried (--offline or JAXQUARD_OFFLINE)."] if offline and entry.mirrors else []
-    lines.append(f"To supply the files by hand, put these, from {entry.homepage},")
-    lines.append(f"into {home}, or name the folder where they are with --data-dir or JAXQUARD_DATA:")
+    lines.append(f"To supply the files by hand, get these from {entry.homepage}")
+    lines.append(f"and put them into {home}, or name their folder with --data-dir or JAXQUARD_DATA:")
     return "\n".join([*lines, *(f"  {file.name}.gz" for file in entry.files)])
 
 
 def _as_dataset(entry: Entry, cached: Cached) -> Dataset:
     """Name the classes, and undo EMNIST's transposed images and labels from 1."""
     arrays = {file.role: cached.arrays[file.name] for file in entry.files}
-    sha256 = {file.role: cached.sha256[file.name] for file in entry.files}  # of an array that stays as it is
+    sha256 = {file.role: cached.sha256[file.name] for file in entry.files}  # of unchanged arrays
     for role, values in arrays.items():
         if values.ndim == 3 and entry.transposed:
             arrays[role] = values.swapaxes(1, 2).copy()
@@ -139,24 +139,24 @@ def _as_dataset(entry: Entry, cached: Cached) -> Dataset:
 
 
 def _load_path(dataset: str | Path) -> Dataset:
-    """A folder or an .npz file; a bare word that is neither was meant to be a name."""
+    """A folder or an .npz file. A word that is neither is an unknown name."""
     path = Path(expanded(dataset))
-    if os.path.isfile(path):  # not Path's method, which raises where it may not look
+    if os.path.isfile(path):  # Path.is_file raises without permission
         return load_npz(path)
     if os.path.isdir(path) and dataset:
         return load_folder(path)
     if isinstance(dataset, Path) or path.suffix == ".npz" or "/" in dataset or os.sep in dataset:
-        raise DataError(f"{str(dataset)[:200]}: no such folder or .npz file, or it may not be read")
+        raise DataError(f"{str(dataset)[:200]}: no such folder or .npz file, or no permission to read it")
     raise catalogue.unknown(str(dataset))
 
 
 def _load_digits(entry: Entry) -> Dataset:
-    """scikit-learn's 1,797 images of 8×8 pixels, whose values 0 to 16 become 0 to 255."""
+    """scikit-learn's 1,797 images of 8×8 pixels. Their values from 0 to 16 become 0 to 255."""
     if importlib.util.find_spec("sklearn") is None:
-        raise JaxquardError("'digits' comes with scikit-learn, which is not installed: pip install scikit-learn")
+        raise JaxquardError("'digits' needs scikit-learn: pip install scikit-learn")
     from sklearn.datasets import load_digits
 
-    digits: Any = load_digits()  # its types would say pandas
+    digits: Any = load_digits()  # its type annotation includes pandas
     labels = digits.target
     pixels = np.rint(digits.data.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
     arrays = hold_out_test(pixels, labels)
@@ -170,4 +170,4 @@ def _load_digits(entry: Entry) -> Dataset:
 
 
 def _ignore(*_: object) -> None:
-    """Nobody is listening."""
+    """The default for `report` and `progress`."""

@@ -1,4 +1,4 @@
-"""An .npz of images and labels, read without trust: every size is checked before memory is allocated; no pickles."""
+"""A strict reader of .npz files with images and labels. Sizes are checked before memory is allocated; no pickles."""
 
 import math
 import re
@@ -16,7 +16,7 @@ from jaxquard.data.dataset import NDIM, Dataset, build, hold_out_test, numbered
 from jaxquard.data.oddities import MAX_CLASSES, RENUMBER
 from jaxquard.errors import DataError
 
-# What people call the arrays; the first spelling found is taken.
+# The accepted names of each array; the first one in the file is taken.
 _SPELLINGS = {
     "train_images": ("train_images", "x_train", "X_train", "training_images"),
     "train_labels": ("train_labels", "y_train", "Y_train", "training_labels"),
@@ -28,11 +28,11 @@ _SPELLINGS = {
     "val_labels": ("val_labels", "y_val", "Y_val", "y_valid", "Y_valid", "valid_labels", "validation_labels"),
 }
 _VALIDATION = ("val_images", "val_labels")
-_HEADER = re.compile(  # Python 2 wrote its long integers with an L
+_HEADER = re.compile(  # Python 2 wrote long integers with an L
     rb"\{'descr': '(?P<dtype>[|<>][a-zA-Z][0-9]{0,9})', 'fortran_order': (?P<fortran>True|False), "
     rb"'shape': \((?P<shape>(?:[0-9]{1,19}L?,? ?){0,9})\), ?\} *\n"
 )
-_ADVICE = {  # by NumPy's kind of a dtype: what it holds, and what to save instead, as images and as labels
+_ADVICE = {  # NumPy's kind of a dtype -> its values, and advice for images and for labels
     "f": (
         "floating-point numbers",
         "save np.rint(255 * x).astype(np.uint8) if they are 0 to 1, np.rint(x).astype(np.uint8) if they are 0 to 255",
@@ -54,11 +54,11 @@ _DAMAGE = (
 
 
 def load_npz(path: Path) -> Dataset:
-    """Read an .npz with x_train, y_train, x_test and y_test (or similar names), or with images and labels alone.
+    """Read an .npz with x_train, y_train, x_test and y_test (or similar names), or only with images and labels.
 
     Images are 0 to 255, `(n, height, width)` or `(n, height, width, channels)`; labels are integers `(n,)` from 0.
-    Of images and labels alone, a sixth is held out as the test set, always the same. Images for validation (x_val,
-    y_val) become the last of the training set, where `split` holds them out first. Raises DataError.
+    Without a test set, always the same sixth of the images becomes it. Validation images (x_val, y_val) become the end
+    of the training set, which `split` holds out first. Raises DataError.
     """
     arrays, unused = _read(path)
     notes = [f"not used: {', '.join(unused)}"] if unused else []
@@ -70,31 +70,33 @@ def load_npz(path: Path) -> Dataset:
     if "val_images" in arrays:
         own = _join_validation(arrays, called)
         notes.append(
-            f"{own:,} of its images are for validation: --validation {own} holds them out, else they are learned from"
+            f"{own:,} images are for validation: --validation {own} holds them out; by default they are trained on"
         )
     elif "images" in arrays:
         if len(arrays["images"]) != len(arrays["labels"]):
             raise DataError(f"{path}: {len(arrays['labels'])} labels, but {len(arrays['images'])} images")
-        class_names = numbered(arrays["labels"], called["labels"])  # the largest label may happen to be held out
+        class_names = numbered(
+            arrays["labels"], called["labels"]
+        )  # before the split: the test set may get the largest label
         arrays = hold_out_test(arrays["images"], arrays["labels"])
     facts = {"called": called, "source": str(path), "class_names": class_names}
     return build(path.stem, arrays, **facts, notes=notes, own_validation=own)
 
 
 def _join_validation(arrays: dict[str, np.ndarray], called: dict[str, str]) -> int:
-    """Put the images for validation, with their labels, behind those for training; returns how many there are."""
+    """Append the validation images and labels to the training set; returns their number."""
     images, labels = (arrays.pop(role) for role in _VALIDATION)
     if len(images) != len(labels):
         raise DataError(f"{called['val_labels']}: {len(labels)} labels, but {len(images)} images")
     if images.shape[1:] != arrays["train_images"].shape[1:]:
-        raise DataError(f"{called['val_images']}: other sizes than for training")
+        raise DataError(f"{called['val_images']}: the images differ in size from those for training")
     for role, values in zip(("train_images", "train_labels"), (images, labels), strict=True):
         arrays[role] = np.concatenate([arrays[role], values])
     return len(labels)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
-    """The arrays by role (the four, with or without those for validation, or images and labels), and what is left."""
+    """The arrays by role (with or without test and validation sets), and the names of the unused ones."""
     try:
         with zipfile.ZipFile(path) as archive:
             members = _members(archive, path)
@@ -102,11 +104,11 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
             arrays = {role: _array(archive, members[name], f"{path}:{name}") for role, name in roles.items()}
             return arrays, [name[:80] for name in members if name not in roles.values()]
     except _DAMAGE as error:
-        raise DataError(f"{path}: not a sound .npz file ({str(error)[:200]})") from None
+        raise DataError(f"{path}: damaged, or not an .npz file ({str(error)[:200]})") from None
 
 
 def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]:
-    """The members of the archive by name, once their sizes have been found possible."""
+    """The members of the archive by name. DataError for impossible sizes."""
     members: dict[str, zipfile.ZipInfo] = {}
     for info in archive.infolist():
         name = info.filename.removesuffix(".npy")
@@ -123,7 +125,7 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
 
 
 def _roles(names: Collection[str], path: Path) -> dict[str, str]:
-    """Which array plays which role."""
+    """The name of the array for each role."""
     roles = {role: name for role, spellings in _SPELLINGS.items() for name in reversed(spellings) if name in names}
     for wanted in ((*NDIM, *_VALIDATION), tuple(NDIM), ("images", "labels")):
         if all(role in roles for role in wanted):
@@ -141,25 +143,25 @@ def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> np.nd
         declared, there = math.prod(shape) * dtype.itemsize, info.file_size - begin
         if declared != there:
             raise DataError(f"{where}: declares {declared} bytes of values, but holds {there}")
-        values = np.frombuffer(stream.read(declared + 1), dtype)  # asking for one more makes zipfile check the CRC
+        values = np.frombuffer(stream.read(declared + 1), dtype)  # reading to the end makes zipfile check the CRC
     return values.reshape(shape, order="F" if fortran else "C")
 
 
 def _header(stream: IO[bytes], where: str) -> tuple[np.dtype, bool, tuple[int, ...], int]:
-    """(dtype, whether in Fortran's order, shape, offset of the values): https://numpy.org/neps/nep-0001-npy-format.html"""
+    """(dtype, whether in Fortran order, shape, offset of the values): https://numpy.org/neps/nep-0001-npy-format.html"""
     magic, major, _ = stream.read(6), *stream.read(2)
     if magic != b"\x93NUMPY" or major not in (1, 2):
         raise DataError(f"{where}: not a NumPy array (of format 1 or 2)")
     length = int.from_bytes(stream.read(2 * major), "little")
     found = _HEADER.fullmatch(stream.read(min(length, 1 << 12)))
     if found is None:
-        raise DataError(f"{where}: not an array of integers, described the way NumPy does it")
+        raise DataError(f"{where}: not an array of integers, or with a header that NumPy would not write")
     shape = tuple(int(n.strip().removesuffix(b"L")) for n in found["shape"].split(b",") if n.strip())
     return _integers(found["dtype"].decode(), where), found["fortran"] == b"True", shape, 8 + 2 * major + length
 
 
 def _integers(dtype: str, where: str) -> np.dtype:
-    """The dtype of that name, if it is one of integers."""
+    """The integer dtype with this name. DataError for another dtype."""
     if re.fullmatch(r".(?:b1|[iu][1248])", dtype):
         return np.dtype(dtype)
     held, images, labels = _ADVICE.get(dtype[1], ("other values", "save pixels from 0 to 255", "save whole numbers"))
@@ -171,17 +173,17 @@ def _pixels(values: np.ndarray, where: str) -> np.ndarray:
     if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (1, 3)) or 0 in values.shape:
         raise DataError(f"{where}: shape {values.shape}, expected (n, height, width) or (n, height, width, 1 or 3)")
     if values.dtype == bool:
-        values = values * np.uint8(255)  # off and on
+        values = values * np.uint8(255)
     if values.min() < 0 or values.max() > 255:
         raise DataError(f"{where}: values from {values.min()} to {values.max()}, expected 0 to 255")
     return np.ascontiguousarray(values, np.uint8)
 
 
 def _labels(values: np.ndarray, where: str) -> np.ndarray:
-    if values.ndim == 2 and values.shape[1] == 1:  # a column, as some write it
+    if values.ndim == 2 and values.shape[1] == 1:  # a single column
         values = values[:, 0]
     if values.ndim == 2 and len(values) and (values.sum(axis=1) == 1).all():
-        raise DataError(f"{where}: shape {values.shape}, one column a class; save y.argmax(axis=1)")
+        raise DataError(f"{where}: shape {values.shape}, one column per class; save y.argmax(axis=1)")
     if values.ndim != 1 or len(values) == 0:
         raise DataError(f"{where}: shape {values.shape}, expected (n,)")
     if values.min() < 0 or values.max() >= MAX_CLASSES:

@@ -1,9 +1,9 @@
-"""Any picture a person has -> the small image that a network was trained on.
+"""Turns any picture into a small image like those that a network was trained on.
 
-A network knows its own training images and nothing else. So the object in a picture is found (`segmentation`) and put
-on a plain background as the training images show theirs (`framing`): for Fashion-MNIST bright on black, the longer
-edge as long as the frame; for MNIST 20 of 28 pixels, the centre of mass in the middle. How it was done is half of any
-surprising answer, so every step is kept for display.
+A network knows only images like those of its training. So the object in a picture is found (`segmentation`) and put on
+a plain background as in the training images (`framing`): for Fashion-MNIST bright on black, its longer edge as long as
+the frame; for MNIST 20 of 28 pixels, with the centre of mass in the middle. Every step is kept, because it often
+explains a surprising answer.
 """
 
 from dataclasses import dataclass, replace
@@ -21,8 +21,8 @@ from jaxquard.data.segmentation import Found, look
 from jaxquard.data.statistics import MIDDLE
 from jaxquard.errors import UsageError
 
-MARGIN = 2  # pixels around the object that belong to its soft edge
-CUT = 0.1  # of the object's longer edge, along the border of the picture: it is cut off
+MARGIN = 2  # pixels around the object, for its soft edge
+CUT = 0.1  # of the object's longer edge: an object with a longer contact with the border is cut off
 BRIGHTEST = 99  # percentile of the object's pixels that becomes white
 
 Size = tuple[int, int]
@@ -30,13 +30,13 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class Picture:
-    """A picture as the network receives it, and how it came to look like that."""
+    """A picture as the network gets it, and the steps that made it."""
 
-    image: np.ndarray  # uint8 (height, width, channels), as the network's own images are
+    image: np.ndarray  # uint8 (height, width, channels), like the training images
     steps: tuple[tuple[str, np.ndarray], ...]  # (name, uint8 (H, W), (H, W, 3) or (H, W, 4)), in order
-    inverted: bool  # whether it arrives as its own negative
-    notes: tuple[str, ...]  # what was done, in plain sentences
-    warnings: tuple[str, ...]  # why the answer may be wrong, in plain sentences
+    inverted: bool  # whether it is a negative of the picture
+    notes: tuple[str, ...]  # what was done, one sentence each
+    warnings: tuple[str, ...]  # why the answer may be wrong, one sentence each
 
 
 def read_picture(
@@ -50,13 +50,12 @@ def read_picture(
 ) -> Picture:
     """Read a picture of any size and colour into an image of `image_shape`, framed as `framing` says.
 
-    `background` is the picture's; "auto" looks at it. `as_is` leaves out the search for an object, and inverts
-    nothing: the whole picture is resized. A picture that has the network's size already is never changed, unless
-    `background` asks for its negative. `name` stands for the picture in messages. Raises DataError for whatever is
-    wrong with the picture.
+    background: of the picture; "auto" detects it. as_is: resize the whole picture, without a search for an object and
+    without inverting. A picture with the network's size is not changed, except that `background` may invert it.
+    name: the picture's name in messages. Raises DataError if the picture cannot be read.
     """
     if image_shape[-1] not in (1, 3):
-        raise UsageError(f"only grey and colour images can be made of pictures; this network takes {image_shape}")
+        raise UsageError(f"pictures become grey or colour images, but this network takes {image_shape}")
     size, channels = (image_shape[0], image_shape[1]), image_shape[2]
     decoded, notes = decode(source, name=name)
     picture, is_opaque = _on_paper(decoded)
@@ -65,7 +64,7 @@ def read_picture(
         made = _unchanged(_in_channels(picture, channels), framing, None if as_is else is_light)
     elif as_is or not framing.stands_out:
         image = _in_channels(_resized(picture, size, whole=framing.stands_out), channels)
-        made = Picture(_scaled(image, framing), (), False, ("resized as it is",), ())
+        made = Picture(_scaled(image, framing), (), False, ("resized as a whole",), ())
     else:
         made = _framed(picture, size, channels, framing, is_light)
     steps = (("decoded", decoded), *made.steps, ("fitted", made.image.squeeze(2) if channels == 1 else made.image))
@@ -73,7 +72,7 @@ def read_picture(
 
 
 def _on_paper(decoded: np.ndarray) -> tuple[np.ndarray, bool]:
-    """RGBA -> RGB (H, W, 3), transparent parts white, or black if what is there is light; whether all is opaque."""
+    """RGBA -> RGB (H, W, 3), and whether all is opaque. Transparent parts become white; beside light colours, black."""
     colours, alpha = decoded[..., :3], decoded[..., 3:]
     if alpha.min() == 255:
         return colours, True
@@ -83,18 +82,18 @@ def _on_paper(decoded: np.ndarray) -> tuple[np.ndarray, bool]:
 
 
 def _in_channels(picture: np.ndarray, channels: int) -> np.ndarray:
-    """RGB (h, w, 3), or its grey levels (h, w, 1)."""
+    """RGB (h, w, 3) unchanged, or as grey levels (h, w, 1)."""
     return picture if channels == 3 else np.asarray(Image.fromarray(picture).convert("L"))[..., None]
 
 
 def _scaled(image: np.ndarray, framing: Framing) -> np.ndarray:
-    """Grey levels from 0 to 255 as levels from 0 to the brightest that the network knows."""
+    """Levels from 0 to 255, scaled to 0 to the brightest level of the training images."""
     return np.rint(image * (framing.white / 255)).astype(np.uint8)
 
 
 def _unchanged(image: np.ndarray, framing: Framing, is_light: bool | None) -> Picture:
-    """A picture of the network's size, as it is; its negative if `is_light` says that it is one."""
-    notes, warnings = [f"already {image.shape[1]} x {image.shape[0]} pixels: left as it is"], []
+    """A picture of the network's size. It is only inverted, and only if `is_light` differs from the network's."""
+    notes, warnings = [f"already {image.shape[1]} x {image.shape[0]} pixels: not changed"], []
     white = framing.white if image.max() <= framing.white else 255
     corners = np.median(image[[0, 0, -1, -1], [0, -1, 0, -1]])
     looks_light = bool(corners > white / 2)
@@ -104,20 +103,20 @@ def _unchanged(image: np.ndarray, framing: Framing, is_light: bool | None) -> Pi
         notes = [f"{'light' if is_light else 'dark'} background: inverted"]
     elif framing.stands_out and is_light is None and _differs(looks_light, framing):
         now, then = ("light", "dark") if looks_light else ("dark", "light")
-        warnings.append(f"the background seems {now}, and the network knows {then} ones; say {now} to have it inverted")
+        warnings.append(f"the background seems {now}, but the network knows {then} ones; choose {now} to invert it")
     image = image if white == framing.white else _scaled(image, framing)
     return Picture(image, (), inverted, tuple(notes), tuple(warnings))
 
 
 def _differs(is_light: bool, framing: Framing) -> bool:
-    """Whether the network's images have the other background."""
+    """Whether the training images have the other background."""
     return framing.background == ("dark" if is_light else "light")
 
 
 def _resized(picture: np.ndarray, size: Size, *, whole: bool) -> np.ndarray:
-    """(H, W, 3) resized to `size`, its proportions kept: the whole on more of its border's colour, or the middle of it.
+    """(H, W, 3) resized to `size` with its proportions: padded with the border's colour if `whole`, else cropped.
 
-    The middle is what photographs in data sets are, as a rule: their shorter edge fills the frame.
+    Photographs in data sets are usually cropped: their shorter edge fills the frame.
     """
     image = Image.fromarray(picture)
     if not whole:
@@ -128,7 +127,7 @@ def _resized(picture: np.ndarray, size: Size, *, whole: bool) -> np.ndarray:
 
 
 def _framed(picture: np.ndarray, size: Size, channels: int, framing: Framing, is_light: bool | None) -> Picture:
-    """The object in (H, W, 3), alone on the network's background."""
+    """The object in (H, W, 3), on the background of the training images."""
     found = look(picture, is_light)
     light = found.is_light if framing.background == "both" else framing.background == "light"
     ink = _ink(found, channels, light, framing)
@@ -143,8 +142,8 @@ def _framed(picture: np.ndarray, size: Size, channels: int, framing: Framing, is
 
 
 def _ink(found: Found, channels: int, light: bool, framing: Framing) -> np.ndarray:
-    """How each pixel differs from a plain background, light or dark: [0, 1] (h, w, c), 0 beside the object."""
-    if channels == 3:  # the colours that it would have on white paper, or on black
+    """How each pixel of the object differs from a plain background, light or dark: [0, 1] (h, w, c); 0 elsewhere."""
+    if channels == 3:  # its colours on white paper, or on black
         colours = found.picture / np.maximum(found.paper, 1) if found.is_light else found.picture / 255
         ink = 1 - colours if light else colours
     else:
@@ -155,7 +154,7 @@ def _ink(found: Found, channels: int, light: bool, framing: Framing) -> np.ndarr
 
 
 def _placed(ink: np.ndarray, size: Size, framing: Framing) -> np.ndarray:
-    """Ink (h, w, c) resized to fill as much of `size` as the network's objects do, and put where they are."""
+    """Ink (h, w, c), resized and placed in a frame of `size` like the objects in the training images."""
     scale = framing.fill * min(size[0] / ink.shape[0], size[1] / ink.shape[1])
     height, width = (max(1, round(edge * scale)) for edge in ink.shape[:2])
     layers = [
@@ -171,7 +170,7 @@ def _placed(ink: np.ndarray, size: Size, framing: Framing) -> np.ndarray:
 
 
 def _start(weight: np.ndarray, length: int, centre: str) -> int:
-    """Where along an axis of `length` pixels to begin, so that what has this weight per pixel is in the middle."""
+    """The start, on an axis of `length` pixels, that puts the centre of these weights in the middle."""
     middle = len(weight) / 2
     if centre == "mass" and weight.sum() > 0:
         middle = float(weight @ (np.arange(len(weight)) + 0.5) / weight.sum())
@@ -179,11 +178,11 @@ def _start(weight: np.ndarray, length: int, centre: str) -> int:
 
 
 def _doubts(found: Found, fitted: np.ndarray, framing: Framing) -> list[str]:
-    """Why the answer may be wrong, from what was found and what the network gets of it, [0, 1] (h, w, c)."""
+    """Why the answer may be wrong. `fitted` is the ink in the network's frame, [0, 1] (h, w, c)."""
     if not found.mask.any():
-        return ["nothing stands out from the background: there is nothing to recognise"]
+        return ["nothing stands out from the background, so there is no object to recognise"]
     if found.cut > CUT:
         return ["the object reaches the edge of the picture, so a part of it may be missing; leave a margin around it"]
     if framing.learned and likeness.is_unlike(fitted.mean(axis=-1), framing.learned):
-        return ["it looks like none of the images that the network learned from, so the answer means little"]
+        return ["the object is unlike the network's training images, so the answer may mean nothing"]
     return []

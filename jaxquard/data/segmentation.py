@@ -1,8 +1,8 @@
-"""Where in a picture the object is: what differs from a background that is estimated, with noise that is measured.
+"""Finds the object in a picture: the pixels that differ from the estimated background by several times the noise.
 
-A median filter removes the finest: noise, specks, the lines of ruled paper. What differs by several times the noise
-that is left is object or dirt: connected parts that are light in mass, or thin along the border, go. What still reaches
-the border, as broad lines do, has to differ by more.
+A median filter first removes fine detail: noise, specks, the lines of ruled paper. Connected parts with little mass,
+and thin parts along the border, are removed as dirt. If the rest reaches the border, as broad lines do, the threshold
+rises.
 """
 
 from dataclasses import dataclass, replace
@@ -13,25 +13,25 @@ from scipy import ndimage
 
 from jaxquard.data.background import background, parts_of, spread
 
-EDGE = 256  # pixels of the longer edge that are searched; larger pictures are reduced by averaging
-CLOSE = 80  # pixels: of an object that is smaller, the original has more to show
-FINE = 2  # pixels: lines of this width are the paper's, unless the whole object is as thin
-SURE, MAYBE = 8.0, 4.0  # times the noise: object; object if it touches what surely is
-NEAR = 8  # pixels from the core: what is fainter may belong to the object
-LIGHT_PART = 0.04  # of the heaviest part's mass: dirt
+EDGE = 256  # pixels of the longer edge; larger pictures are reduced by averaging
+CLOSE = 80  # pixels: a smaller object is searched for again at a higher resolution
+FINE = 2  # pixels: lines of this width belong to the paper, unless the whole object is as thin
+SURE, MAYBE = 8.0, 4.0  # times the noise: surely object; object if connected to such a pixel
+NEAR = 8  # pixels from the core within which fainter pixels may belong to the object
+LIGHT_PART = 0.04  # of the heaviest part's mass: a lighter part is dirt
 CERTAIN = 20.0  # grey levels
 
 
 @dataclass(frozen=True, eq=False)
 class Found:
-    """What was found in a picture."""
+    """The object in a picture, and the background."""
 
-    picture: np.ndarray  # float32 (h, w, c): the part that was searched, small
-    difference: np.ndarray  # float32 (h, w): 0 background … 1 as different as can be, along the object's colour
+    picture: np.ndarray  # float32 (h, w, c): the searched part, reduced
+    difference: np.ndarray  # float32 (h, w): 0 background … 1 most different, along the object's colour
     mask: np.ndarray  # bool (h, w): object
     is_light: bool  # the background is lighter than the object
     paper: np.ndarray  # float32 (h, w, c): the background, grey levels
-    cut: float  # how much of the border is object, over the object's longer edge
+    cut: float  # the object's contact with the border, over its longer edge
 
     @property
     def box(self) -> tuple[slice, slice]:
@@ -43,7 +43,7 @@ class Found:
 
 
 def look(picture: np.ndarray, is_light: bool | None = None) -> Found:
-    """The object in uint8 (H, W, c) of any size: searched for in the whole, and once more closely if it is small."""
+    """The object in uint8 (H, W, c) of any size. A small object is searched for again at a higher resolution."""
     found = find(reduced(picture), is_light)
     rows, columns = found.box
     edge = max(rows.stop - rows.start, columns.stop - columns.start) if found.mask.any() else EDGE
@@ -58,7 +58,7 @@ def look(picture: np.ndarray, is_light: bool | None = None) -> Found:
 
 
 def reduced(picture: np.ndarray) -> np.ndarray:
-    """uint8 (H, W, c) with EDGE pixels on the longer edge at most, by averaging."""
+    """uint8 (H, W, c), reduced to EDGE pixels on the longer edge by averaging."""
     image = Image.fromarray(picture)
     scale = max(image.size) / EDGE
     if scale <= 1:
@@ -67,7 +67,7 @@ def reduced(picture: np.ndarray) -> np.ndarray:
 
 
 def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
-    """The object in grey levels (h, w, c), at most EDGE on a side; `is_light` says what the background is, if known."""
+    """The object in grey levels (h, w, c), at most EDGE on a side. `is_light`: whether the background is, if known."""
     paper, mask = _separated(picture)
     picture = picture.astype(np.float32)
     left = picture - paper
@@ -75,13 +75,13 @@ def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
     if is_light is not None and (colour.sum() < 0) != is_light:
         colour = np.where(is_light, -1, 1) * np.ones(picture.shape[-1], np.float32)
     colour = colour / max(1e-6, np.abs(colour).sum())
-    room = np.where(colour < 0, paper, 255 - paper) @ np.abs(colour)
-    difference = np.clip(left @ colour / np.maximum(room, 1), 0, 1)
+    most = np.where(colour < 0, paper, 255 - paper) @ np.abs(colour)
+    difference = np.clip(left @ colour / np.maximum(most, 1), 0, 1)
     return Found(picture, difference, mask, bool(colour.sum() < 0), paper, _cut(mask, difference))
 
 
 def _separated(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The background of grey levels (h, w, c), and where the object is (h, w)."""
+    """The background of grey levels (h, w, c), and the object's mask (h, w)."""
     fine = 1 + 2 * min(FINE, min(picture.shape[:2]) // 48)
     plain = ndimage.median_filter(picture, (fine, fine, 1)).astype(np.float32)
     paper, noise = background(plain)
@@ -93,7 +93,7 @@ def _separated(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cut(mask: np.ndarray, difference: np.ndarray) -> float:
-    """How long the object's contact with the border is, over the object's longer edge."""
+    """The length of the object's contact with the border, over the object's longer edge."""
     if not mask.any():
         return 0.0
     solid = mask & (difference > 0.5 * np.percentile(difference[mask], 90))
@@ -102,7 +102,7 @@ def _cut(mask: np.ndarray, difference: np.ndarray) -> float:
 
 
 def stand_out(strength: np.ndarray, noise: float) -> np.ndarray:
-    """What differs enough: above the noise, and if that reaches the border, as lines on paper do, above more."""
+    """The pixels far enough above the noise. While they reach the border, as lines on paper do, the threshold rises."""
     low, high = max(MAYBE * noise, CERTAIN / 2), max(SURE * noise, CERTAIN)
     everything = without_dirt(hysteresis(strength, low, high), strength)
     core, most = everything, 0.5 * float(np.percentile(strength[everything], 98)) if everything.any() else 0.0
@@ -120,23 +120,23 @@ def stand_out(strength: np.ndarray, noise: float) -> np.ndarray:
 
 
 def _touches(mask: np.ndarray) -> bool:
-    """Whether it reaches the border of the picture."""
+    """Whether a mask reaches the border of the picture."""
     return bool(mask[[0, -1]].any() or mask[:, [0, -1]].any())
 
 
 def hysteresis(strength: np.ndarray, low: float, high: float) -> np.ndarray:
-    """What is above `low` and connected to something above `high`."""
+    """The pixels above `low` that are connected to one above `high`."""
     return _holding(strength > low, strength > high)
 
 
 def _holding(mask: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """The connected parts of a mask that hold a seed."""
+    """The connected parts of a mask that contain a seed."""
     labels = parts_of(mask)
     return np.isin(labels, np.setdiff1d(labels[seeds], 0))
 
 
 def without_dirt(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """The parts that are heavy enough, and not thin along the border."""
+    """The mask without light parts, and without thin ones along the border."""
     labels = parts_of(mask)
     numbers = np.arange(1, labels.max() + 1)
     if not len(numbers):

@@ -1,6 +1,6 @@
-"""Where a known data set can come from, in order, and the one rule for all: what is not verified is not used.
+"""The sources of a known data set, in order. Every file is verified before use.
 
-A failure of any kind, a wrong hash included, moves on to the next source; only the files still missing are asked for.
+After any failure, such as a wrong hash, the next source is tried, for the missing files only.
 """
 
 import hashlib
@@ -24,10 +24,10 @@ Fetch = Callable[[File], bytes | Path]
 
 @dataclass(frozen=True)
 class Source:
-    """A place that may have the files. Opening it gives a function from a file to its bytes or its path.
+    """A place that may have the files. `open` gives a function that returns the bytes or the path of a file.
 
-    Both may raise DataError: from opening, the whole source is of no use; from fetching, that one file.
-    `unusable` says why the source need not even be tried, if so.
+    `open` raises DataError if the source is unusable, the function if one file is.
+    `unusable`: the reason why the source is not even tried, if any.
     """
 
     label: str
@@ -38,14 +38,14 @@ class Source:
 def chain(
     entry: Entry, folders: Iterable[Path], *, offline: bool, report: Report, progress: Progress
 ) -> Iterator[Source]:
-    """Every source of a data set, nearest first: folders, other programs' copies, mirrors, Debian's package.
+    """All sources of a data set: folders, other programs' copies, mirrors, Debian's package.
 
-    Lazy, so that the network is not touched before everything nearer has failed, and never when `offline`.
+    Lazy, so that the network is used only after all folders failed, and never if `offline`.
     """
     for path in folders:
         yield in_folder(path)
     if entry.mirrors and not offline:
-        report(f"asking which mirrors of {entry.title} answer")
+        report(f"testing which mirrors of {entry.title} answer")
         silent, opener = unreachable(entry.mirrors), https_only()
         for mirror in entry.mirrors:
             yield at_mirror(mirror, progress, opener, silent.get(mirror, ""))
@@ -54,7 +54,7 @@ def chain(
 
 
 def in_folder(path: Path) -> Source:
-    """Files lying in a folder under their own names, gzipped or not."""
+    """Files in a folder, under their own names, gzipped or not."""
 
     def fetch(file: File) -> Path:
         found = folder.find(path, file.name)
@@ -66,7 +66,7 @@ def in_folder(path: Path) -> Source:
 
 
 def at_mirror(address: str, progress: Progress, opener: OpenerDirector, unusable: str = "") -> Source:
-    """Gzipped files below an address."""
+    """Gzipped files on a mirror."""
 
     def fetch(file: File) -> bytes:
         name = f"{file.name}.gz"
@@ -79,7 +79,7 @@ def at_mirror(address: str, progress: Progress, opener: OpenerDirector, unusable
 
 
 def in_debian(package: str) -> Source:
-    """Gzipped files of a Debian package, which has them somewhere below /usr/share/datasets."""
+    """Gzipped files of a Debian package, anywhere below /usr/share/datasets."""
 
     @contextmanager
     def opened() -> Iterator[Fetch]:
@@ -97,7 +97,7 @@ def in_debian(package: str) -> Source:
 
 
 def gather(entry: Entry, sources: Iterable[Source], report: Report) -> Cached:
-    """Take each file from the first source that has it as it should be. Raises DataError telling how all failed."""
+    """Each file from the first source with a correct one. The DataError lists why each source failed."""
     found: dict[str, tuple[np.ndarray, str]] = {}
     used, failed = [], []
     for source in sources:
@@ -112,11 +112,11 @@ def gather(entry: Entry, sources: Iterable[Source], report: Report) -> Cached:
         if len(found) == len(entry.files):
             arrays = {name: values for name, (values, _) in found.items()}
             return Cached(arrays, {name: digest for name, (_, digest) in found.items()}, ", ".join(used))
-    raise DataError("\n".join([f"{entry.title} could not be had from any source:", *failed]))
+    raise DataError("\n".join([f"{entry.title} is not available from any source:", *failed]))
 
 
 def _take(source: Source, files: list[File]) -> tuple[dict[str, tuple[np.ndarray, str]], list[str]]:
-    """Those of the files that this source has as they should be, and what was wrong with the others."""
+    """The correct files of this source, and what is wrong with the others."""
     taken, faults = {}, []
     try:
         with source.open() as fetch:
@@ -124,7 +124,7 @@ def _take(source: Source, files: list[File]) -> tuple[dict[str, tuple[np.ndarray
                 try:
                     taken[file.name] = verified(file, fetch(file))
                 except Stalled:
-                    raise  # on to the next source: each further file would stall as well
+                    raise  # the next source: the other files would stall, too
                 except (DataError, OSError) as fault:
                     faults.append(str(fault))
     except (DataError, OSError) as fault:
@@ -133,14 +133,14 @@ def _take(source: Source, files: list[File]) -> tuple[dict[str, tuple[np.ndarray
 
 
 def verified(file: File, origin: bytes | Path) -> tuple[np.ndarray, str]:
-    """Decode a file: (values, SHA-256 of the decoded bytes). Raises DataError if it is not the one in the catalogue."""
+    """Decode a file: (values, SHA-256 of the decoded bytes). Raises DataError if it differs from the catalogue's."""
     name = str(origin) if isinstance(origin, Path) else f"{file.name}.gz"
     values = idx.read_idx(origin, ndim=file.ndim, name=name)
     digest = idx.sha256(values)
     if file.sha256 and digest != file.sha256:
-        raise DataError(f"{name}: not the file expected (wrong SHA-256)")
+        raise DataError(f"{name}: not the expected file (wrong SHA-256)")
     if file.served_sha256 and _served_sha256(origin) != file.served_sha256:
-        raise DataError(f"{name}: not the gzip file its authors serve (wrong SHA-256)")
+        raise DataError(f"{name}: not the gzip file of its authors (wrong SHA-256)")
     if len(values) != file.count:
         raise DataError(f"{name}: {len(values)} examples, expected {file.count}")
     return values, digest

@@ -54,7 +54,7 @@ MISTAKES = [
     (2, "unknown option --weight-deca; did you mean --weight-decay?", "train --weight-deca=0.1"),
     (2, "unknown option --output_dir; did you mean --runs?", "runs --output_dir x"),
     (2, "--sweep lr: no such setting; did you mean learning_rate?", "train --sweep lr=1,2"),
-    (2, "which picture", "predict one --runs ROOT"),
+    (2, "no picture given", "predict one --runs ROOT"),
     (2, "both write to stdout", "predict one PICTURE --csv - --json --runs ROOT"),
     (2, "already there", "predict one PICTURE --csv PICTURE --runs ROOT"),
     (1, "no/p.csv: cannot write", "predict one PICTURE --csv no/p.csv --quiet --runs ROOT"),

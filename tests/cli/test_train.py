@@ -197,7 +197,7 @@ def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monk
         (["--sweep", "learning_rate=0.1", "--sweep", "learning-rate=0.2"], "a setting appears twice"),
         (["--sweep", "learning_rate=0.1,0.10", "--validation", 20], "has a value twice"),
         (["--sweep", "hidden=8-4,9,8-4"], "has a value twice"),
-        (["--sweep", "seed=1,2"], "seeds are not compared"),
+        (["--sweep", "seed=1,2"], "seeds cannot be swept"),
         (["--sweep", "momentum=0.5,0.9"], "it needs optimizer to be momentum or nesterov or muon"),
         (["--sweep", "temperature=1,2"], "it needs a teacher"),
         (["--sweep", "validation=20,0"], "validation: a sweep chooses by validation data"),

@@ -71,7 +71,7 @@ def test_predict(jaxquard, root, picture):
     shares = [float(share) for share in re.findall(r"([\d.]+) %", said.out.splitlines()[-1])]
     assert len(shares) == 3
     assert shares == sorted(shares, reverse=True)
-    assert "resized as it is" in said.err
+    assert "resized as a whole" in said.err
     said = jaxquard("predict", "one", picture, "--runs", root, "--json", "--quiet")
     assert said.err == ""
     (document,) = said.document
@@ -82,7 +82,7 @@ def test_predict(jaxquard, root, picture):
     assert document["probability"] == max(document["probabilities"].values())
     assert sum(document["probabilities"].values()) == pytest.approx(1)
     assert document["steps"] == ["decoded", "fitted"]
-    assert document["notes"] == ["resized as it is"]
+    assert document["notes"] == ["resized as a whole"]
 
 
 def test_predict_says_once_what_was_done_to_pictures(jaxquard, picture):
@@ -124,7 +124,7 @@ def test_predict_writes_a_table_of_a_folder(jaxquard, root, picture):
     assert (jaxquard(*again).code, jaxquard(*again, "--overwrite").code) == (2, 0)
     Path("empty").mkdir()
     said = jaxquard("predict", "one", "empty", "--runs", root)
-    assert (said.code, said.err) == (3, "jaxquard: empty: a folder with no pictures in it\n")
+    assert (said.code, said.err) == (3, "jaxquard: empty: a folder without pictures\n")
 
 
 def test_runs(jaxquard, root, npz, quick):

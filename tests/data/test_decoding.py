@@ -139,7 +139,7 @@ def test_exif_orientation_is_honoured(form):
         pixels, notes = decode(saved(np.ascontiguousarray(turned(PAGE)), form, exif=exif.tobytes()))
         assert same(pixels), orientation
         if form != "HEIF":  # turned by its decoder
-            assert notes == ["turned upright, as its EXIF data asks"] * (orientation > 1)
+            assert notes == ["turned upright by its EXIF data"] * (orientation > 1)
 
 
 @pytest.mark.parametrize("form", ["PNG", "WEBP", "GIF", "TIFF", "AVIF", "HEIF"])
@@ -147,7 +147,7 @@ def test_of_several_images_the_first_is_used(form):
     second = Image.fromarray(np.full_like(PAGE, 128))
     pixels, notes = decode(saved(Image.fromarray(PAGE), form, save_all=True, append_images=[second]))
     assert same(pixels)
-    assert notes == ["it holds several images: only the first is used"]
+    assert notes == ["the file has several images; only the first is used"]
 
 
 @pytest.mark.parametrize("content", ["text", "compressed text", "profile"])
@@ -187,7 +187,7 @@ def refused(source: Path | bytes, *words: str) -> None:
 
 def test_files_that_are_no_pictures(tmp_path, monkeypatch):
     refused(tmp_path / "nowhere.png", "no such file")
-    refused(tmp_path, "a folder with no pictures in it")
+    refused(tmp_path, "a folder without pictures")
     refused(Path("a\0b"), "cannot be read")
     os.mkfifo(tmp_path / "pipe")
     refused(tmp_path / "pipe", "not a regular file")

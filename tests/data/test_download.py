@@ -38,7 +38,7 @@ def test_a_redirection_is_followed(tiny, server, opener) -> None:
 @pytest.mark.parametrize(
     ("manner", "expected"),
     [
-        ("truncated", "broke off after [0-9]+ of [0-9]+ bytes"),
+        ("truncated", "incomplete: [0-9]+ of [0-9]+ bytes"),
         ("stalled", "stalled"),
         ("broken", "HTTP status 503"),
         ("round", "HTTP status 302"),

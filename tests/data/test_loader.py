@@ -44,7 +44,7 @@ def no_network(network: list[str]) -> Iterator[None]:
 def test_fetched_once_then_from_the_cache(tiny, server, opener) -> None:
     tiny.at(server.mirror("good"))
     first = load("tiny", report=tiny.reports.append)
-    assert tiny.reports == ["asking which mirrors of Tiny answer", f"trying {server.mirror('good')}"]
+    assert tiny.reports == ["testing which mirrors of Tiny answer", f"trying {server.mirror('good')}"]
     asked = len(server.asked)
     second = load("tiny", report=tiny.reports.append)
     assert (len(server.asked), len(tiny.reports)) == (asked, 2)
@@ -74,12 +74,12 @@ def test_when_everything_fails_it_says_what_to_do(tiny, tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
         load("tiny", data_dir=tmp_path / "mine")
     assert str(caught.value).splitlines() == [
-        "Tiny could not be had from any source:",
+        "Tiny is not available from any source:",
         f"  {tmp_path}/mine: no such folder",
         f"  {tmp_path}/mine/tiny: no such folder",
         f"  {tmp_path}/home/cache/jaxquard/data/tiny: no such folder",
-        "To supply the files by hand, put these, from https://example.org/tiny,",
-        f"into {tmp_path}/mine, or name the folder where they are with --data-dir or JAXQUARD_DATA:",
+        "To supply the files by hand, get these from https://example.org/tiny",
+        f"and put them into {tmp_path}/mine, or name their folder with --data-dir or JAXQUARD_DATA:",
         *(f"  {name}" for name in tiny.gzipped),
     ]
     assert not (tmp_path / "mine").exists()
@@ -134,7 +134,7 @@ def test_a_damaged_file_without_a_published_hash_is_not_taken_for_good(tiny) -> 
         path.unlink()
     path = cache.home() / "tiny" / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes()[:-1] + b"\0")
-    with pytest.raises(DataError, match="could not be had"):
+    with pytest.raises(DataError, match="is not available"):
         load("tiny", offline=True)
 
 
@@ -151,14 +151,14 @@ def test_a_cache_that_cannot_be_written_is_told_and_replaced_by_no_other(tiny, t
     (folder / "tiny").write_text("in the way")
     before = set(tmp_path.rglob("*"))
     assert load("tiny", data_dir=folder, report=tiny.reports.append).classes == 3
-    assert tiny.reports[-1].startswith(f"not kept for next time: {folder / 'tiny'}")
+    assert tiny.reports[-1].startswith(f"not stored in the cache: {folder / 'tiny'}")
     assert set(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("name", ["tiny", "TINY"])
 def test_a_name_wins_over_a_folder_of_that_name(name: str, tiny, tmp_path: Path) -> None:
     tiny.put(tmp_path / name.lower())
-    with pytest.raises(DataError, match="could not be had"):
+    with pytest.raises(DataError, match="is not available"):
         load(name, offline=True)
     assert load("./tiny").source == "tiny"
     assert load(Path("tiny")).name == "tiny"
@@ -187,7 +187,7 @@ def test_paths_are_loaded_as_what_they_are(tiny, tmp_path: Path) -> None:
     np.savez(tmp_path / "mine.npz", images=images, labels=labels)
     assert load(tmp_path / "mine.npz").name == load("mine.npz").name == "mine"
     (tmp_path / "text").write_text("no data")
-    with pytest.raises(DataError, match=r"text: not a sound \.npz file"):
+    with pytest.raises(DataError, match=r"text: damaged, or not an \.npz file"):
         load("./text")
     with pytest.raises(DataError, match="no data set"):
         load(str(tmp_path))

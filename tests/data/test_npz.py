@@ -139,7 +139,7 @@ def test_format_2_of_an_array(tmp_path: Path) -> None:
         ({"x_train": np.zeros((12, 2, 3, 4), np.uint8)}, "shape (12, 2, 3, 4), expected"),
         ({"x_train": np.zeros((12, 0, 3), np.uint8)}, "shape (12, 0, 3), expected"),
         ({"y_train": LABELS.reshape(6, 2)}, "some.npz:train_labels: shape (6, 2), expected (n,)"),
-        ({"y_train": np.eye(3, dtype=int)[LABELS]}, "shape (12, 3), one column a class; save y.argmax(axis=1)"),
+        ({"y_train": np.eye(3, dtype=int)[LABELS]}, "shape (12, 3), one column per class; save y.argmax(axis=1)"),
         ({"y_train": LABELS - 1}, "some.npz:train_labels: labels from -1 to 1"),
         ({"y_train": LABELS + 10**12}, "some.npz:train_labels: labels from 1000000000000"),
         ({"y_test": LABELS[:2] + 7}, "some.npz:test_labels: label 7 at index 0 is out of range: 0 to 2"),
@@ -164,7 +164,7 @@ def test_names_nobody_expects(tmp_path: Path) -> None:
 
 HEADER = "{{'descr': '{}', 'fortran_order': False, 'shape': {}, }}\n"
 LIES = {
-    "not a zip file": (b"\x1f\x8b", "not a sound .npz file"),
+    "not a zip file": (b"\x1f\x8b", "damaged, or not an .npz file"),
     "more values than bytes": (
         with_header(HEADER.format("|u1", "(99, 9, 9)"), bytes(50)),
         "declares 8019 bytes of values",
@@ -180,10 +180,10 @@ LIES = {
     "an expression": (with_header("__import__('os').abort()\n"), "not an array of integers"),
     "a deep expression": (with_header("(" * 9000), "not an array of integers"),
     "an endless header": (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "not an array of integers"),
-    "half a header": (b"\x93NUMPY\x01", "not a sound .npz file"),
+    "half a header": (b"\x93NUMPY\x01", "damaged, or not an .npz file"),
     "format 3": (b"\x93NUMPY\x03\x00" + bytes(9), "not a NumPy array (of format 1 or 2)"),
     "no array": (b"something else", "not a NumPy array"),
-    "nothing": (b"", "not a sound .npz file"),
+    "nothing": (b"", "damaged, or not an .npz file"),
 }
 
 
@@ -246,7 +246,7 @@ def test_what_the_archive_says_of_itself_is_not_repeated_at_length(tmp_path: Pat
     local = bytearray((tmp_path / "some.npz").read_bytes())
     local[26:28] = (2000).to_bytes(2, "little")  # the length of the name in the first local header
     (tmp_path / "some.npz").write_bytes(bytes(local) + bytes(2000))
-    with pytest.raises(DataError, match="not a sound") as caught:
+    with pytest.raises(DataError, match="damaged, or not") as caught:
         load_npz(tmp_path / "some.npz")
     assert len(str(caught.value)) < 300 + len(str(tmp_path))
 
@@ -268,7 +268,7 @@ def test_a_changed_byte_is_noticed(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "some.npz").read_bytes())
     data[data.index(IMAGES.tobytes()) + 5] ^= 1
     (tmp_path / "some.npz").write_bytes(data)
-    with pytest.raises(DataError, match=r"not a sound .npz file .*CRC"):
+    with pytest.raises(DataError, match=r"damaged, or not an .npz file .*CRC"):
         load_npz(tmp_path / "some.npz")
 
 

@@ -25,14 +25,14 @@ def evenly(*labels: int, each: int = 20) -> np.ndarray:
         (
             evenly(*range(1, 10)),
             evenly(*range(1, 10)),
-            ["1 of 10 classes without training images: 0; labels begin at 1: subtract 1 if that is not meant"],
+            ["1 of 10 classes without training images: 0; labels begin at 1: subtract 1 if that is a mistake"],
         ),
         (
             evenly(0, 1, 9),
             evenly(0, 1, 5, 9, each=7),
             [
                 "7 of 10 classes without training images: 2, 3, 4, 5, 6, 7 and 1 more; "
-                "all 7 test images of them will be wrong"
+                "all 7 test images of these classes will be classified wrongly"
             ],
         ),
         (
@@ -71,7 +71,7 @@ def test_classes_that_are_almost_all_there_are_not(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=RNG.integers(0, 256, (9, 4, 4), np.uint8), labels=np.resize([3, 8], 9))
     assert load(tmp_path / "a.npz").classes == 9
     check_gaps(np.arange(0, 600, 2), "y")  # as many empty as not
-    with pytest.raises(DataError, match="300 classes, so 301 would be empty"):
+    with pytest.raises(DataError, match="only 300 classes; 301 would be empty"):
         check_gaps(np.arange(0, 602, 2)[1:], "y")
 
 
@@ -112,7 +112,7 @@ def test_images_for_validation_are_held_out_first(tmp_path: Path) -> None:
     assert len(dataset.train_labels) == 40
     assert [note for note in dataset.notes if "validation" in note or "not used" in note] == [
         "not used: extra",
-        "10 of its images are for validation: --validation 10 holds them out, else they are learned from",
+        "10 images are for validation: --validation 10 holds them out; by default they are trained on",
     ]
     for validation, own in ((10, 10), (4, 4), (15, 10)):
         _, _, held, held_labels = split(dataset, validation)

@@ -168,7 +168,7 @@ def test_photographs_and_pictures_taken_as_they_are_are_resized_and_that_is_all(
     whole = read_picture(saved(page), image_shape=(6, 6, 3), as_is=True)
     np.testing.assert_array_equal(whole.image[[0, 5]], np.full((2, 6, 3), (10, 200, 90)))
     np.testing.assert_allclose(whole.image[2, [0, 5]].astype(int), np.full((2, 3), (10, 200, 90)), atol=30)
-    assert whole.notes == middle.notes == ("resized as it is",)
+    assert whole.notes == middle.notes == ("resized as a whole",)
 
 
 @pytest.mark.parametrize("paper", [(255, 255, 255), (235, 150, 160), (0, 0, 0)])

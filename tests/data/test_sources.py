@@ -80,10 +80,10 @@ def test_when_all_fail_each_is_told(tiny, server, opener, tmp_path: Path) -> Non
     with pytest.raises(DataError) as caught:
         gather(tiny.entry, every, reports.append)
     assert str(caught.value).splitlines() == [
-        "Tiny could not be had from any source:",
+        "Tiny is not available from any source:",
         f"  {tmp_path}/none: no such folder",
         f"  {tmp_path}/empty: train-images-idx3-ubyte is not there",
-        f"  {server.mirror('wrong')}: train-images-idx3-ubyte.gz: not the file expected (wrong SHA-256)",
+        f"  {server.mirror('wrong')}: train-images-idx3-ubyte.gz: not the expected file (wrong SHA-256)",
         "  https://dead.example/: Name or service not known",
         "  the package: on strike",
     ]
@@ -126,7 +126,7 @@ def test_where_only_the_served_file_s_hash_is_known(tiny, tmp_path: Path) -> Non
     np.testing.assert_array_equal(values, tiny.arrays["train_images"])
     assert digest == hashlib.sha256(tiny.plain[name]).hexdigest()
     verified(file, tiny.put(tmp_path / "here") / f"{name}.gz")
-    with pytest.raises(DataError, match="not the gzip file its authors serve"):
+    with pytest.raises(DataError, match="not the gzip file of its authors"):
         verified(file, gzip.compress(tiny.plain[name], 1))
 
 

@@ -270,7 +270,7 @@ def test_what_is_unusual_about_the_data_is_said_before_training(small, tmp_path)
     run = train.train(small.replace(epochs=1), load(tmp_path / "dim.npz"), runs=tmp_path, observer=observer).run
     assert [line.partition("; ")[0] for line in said] == [
         "note: dim: 1 of 4 classes without training images: 0",
-        "note: dim: pixels from 0 to 1: scaled to 0 to 255, as pictures have them",
+        "note: dim: pixels from 0 to 1: scaled to 0 to 255, the range of pictures",
         "begin",
     ]
     model, asked = models.load_model(run.id, tmp_path), images[..., np.newaxis]

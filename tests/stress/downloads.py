@@ -217,13 +217,13 @@ def unwritable(address: str, count: int) -> Row:
         folder, refusal = ROOT / f"unwritable-{number}", (errno.ENOSPC, errno.EDQUOT, errno.EROFS)[number % 3]
         place = Points(1 + number * points // count, partial(refuse, refusal))
         said = in_child(partial(refused, place, folder, address))
-        said_so = any(line.startswith(f"not kept for next time: {folder}") for line in said)
+        said_so = any(line.startswith(f"not stored in the cache: {folder}") for line in said)
         leftovers = [*folder.rglob(".tmp-*"), *TEMPORARY.iterdir()]
         right += (said_so or is_whole(folder)) and not leftovers
     blocked = ROOT / "a file"
     blocked.touch()
     said = in_child(partial(fetch, blocked / "folder", address, ("good",)))
-    right += said[-1].startswith(f"not kept for next time: {blocked}") and not any(TEMPORARY.iterdir())
+    right += said[-1].startswith(f"not stored in the cache: {blocked}") and not any(TEMPORARY.iterdir())
     promise = "An unwritable cache is reported; no other place is used, and nothing is left behind"
     return Row(promise, f"{right} of {count + 1} refusals", "all", right == count + 1)
 

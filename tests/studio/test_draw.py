@@ -143,7 +143,7 @@ def test_how_a_picture_is_seen_can_be_said(post, ask, framed):
     in_json = post("/api/predict", {"model": "part", "image": image, "as_is": True, "background": "light"}).json
     query = "/api/predict?model=part&as_is=true&background=light"
     assert ask("POST", query, {"content-type": "image/png"}, [data]).json == in_json
-    assert "resized as it is" in in_json["notes"]
+    assert "resized as a whole" in in_json["notes"]
     for told, said in (("as_is=1", "as_is: true or false"), ("background=white", "background: auto, light or dark")):
         answer = ask("POST", f"/api/predict?model=part&{told}", {"content-type": "image/png"}, [data])
         assert (answer.status, answer.json["error"]) == (422, said)
