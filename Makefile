@@ -5,21 +5,21 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest chromium picture-programs front-door bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli clean
+.PHONY: run test lint check check-newest chromium picture-programs script bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
 
 test: lint  ## formatting, lint, types, tests with warnings as errors, and the main job on the real data: < 10 minutes
 	$(PYTEST) -m "not check" -n 2
-	$(MAKE) front-door
+	$(MAKE) script
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-front-door: $(VENV)/.dev  ## the main job itself, for a few epochs
+script: $(VENV)/.dev  ## the main job itself, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
 check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 45 minutes

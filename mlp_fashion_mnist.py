@@ -1,11 +1,11 @@
-"""A neural network that learns to tell ten kinds of clothing apart: the whole algorithm, in pure JAX, on one screen.
+"""A neural network that learns to classify ten kinds of clothing: the whole algorithm, in pure JAX, on one screen.
 
-    python mlp_fashion_mnist.py            # 784-128-64-10, 20 epochs, some ten seconds; --help lists the settings
+    python mlp_fashion_mnist.py            # 784-128-64-10, 20 epochs, about ten seconds; --help lists the settings
 
-An image goes in as 784 numbers x. Each layer computes z = aW + b from the activations a before it, and hidden layers
-apply ReLU, a = max(0, z). Softmax turns the last z into ten probabilities. The loss is how surprised they are by the
-truth; `jax.grad` backpropagates it, and every parameter takes a small step downhill, 128 images at a time.
-The ideas are those of Michael Nielsen's "Neural Networks and Deep Learning", chapters 1 and 2.
+An image is 784 numbers x. Each layer computes z = aW + b from the activations a of the layer before it, and hidden
+layers apply ReLU, a = max(0, z). Softmax turns the last z into ten probabilities p. The loss is -log p of the right
+class. `jax.grad` computes its gradient by backpropagation, and each batch of 128 images changes every parameter a
+little against its gradient. See Michael Nielsen, "Neural Networks and Deep Learning", chapters 1 and 2.
 """
 
 import functools
@@ -30,7 +30,7 @@ from jaxquard.streams import say
 
 @functools.partial(jax.jit, static_argnames="sizes", compiler_options={"xla_backend_optimization_level": 0})  # run once
 def init_params(key, sizes):
-    """For each pair of neighbouring sizes: weights of mean 0 and standard deviation 1/√n_in, biases of 0."""
+    """For each pair of consecutive sizes: weights of mean 0 and standard deviation 1/√n_in, and biases of 0."""
     keys = jax.random.split(key, len(sizes) - 1)
     return [init_dense(k, n_in, n_out) for k, (n_in, n_out) in zip(keys, pairwise(sizes), strict=True)]
 
@@ -43,7 +43,7 @@ def predict(params, x):
 
 
 def loss_fn(params, x, y):
-    """L = -log softmax(z)[y], averaged over the batch: how surprising the right classes y (batch,) were."""
+    """L = -log softmax(z)[y], averaged over the batch; y (batch,) are the right classes."""
     return jnp.mean(cross_entropy(predict(params, x), y))
 
 
@@ -55,14 +55,14 @@ def train_step(params, x, y, learning_rate):
 
 @functools.partial(jax.jit, static_argnames=("n", "batch_size"))
 def create_batches(key, n, batch_size):
-    """A fresh shuffle of 0 … n-1, cut into whole batches: (steps, batch_size)."""
+    """A random permutation of 0 … n-1, cut into whole batches: (steps, batch_size)."""
     steps = n // batch_size
     return permutation(key, n)[: steps * batch_size].reshape(steps, batch_size)
 
 
 @functools.partial(jax.jit, donate_argnums=0)
 def train_epoch(params, images, labels, batches, learning_rate, mean, std):
-    """Every step of an epoch as one compiled program. Returns the new parameters and the mean loss on the way."""
+    """All steps of an epoch in one compiled program. Returns the new parameters and the mean loss of the steps."""
 
     def step(params, rows):
         x = standardize(images[rows], mean, std).reshape(len(rows), -1)
@@ -74,13 +74,13 @@ def train_epoch(params, images, labels, batches, learning_rate, mean, std):
 
 @jax.jit
 def accuracy(params, images, labels, mean, std):
-    """Share of images whose largest logit is the right one; NaN if a logit is."""
+    """Share of images whose largest logit is that of the right class; NaN if any logit is NaN."""
     logits = predict(params, standardize(images, mean, std).reshape(len(images), -1))
     return jnp.where(jnp.isnan(logits).any(), jnp.nan, jnp.mean(jnp.argmax(logits, axis=-1) == labels))
 
 
 def check_finite(value, what):
-    """DivergedError, with the advice that helps, unless the value is finite."""
+    """DivergedError, with advice, unless the value is finite."""
     if not jnp.isfinite(value):
         raise DivergedError(f"{what}: try a smaller learning rate")
 
@@ -119,10 +119,10 @@ def main(
         print(f"{epoch:5}  {loss:.4f}  {seconds:9.2f}{'  with compilation' if epoch == 1 else ''}", flush=True)
 
     correct = accuracy(params, jnp.asarray(data.test_images), jnp.asarray(data.test_labels), mean, std)
-    check_finite(correct, "the last update broke the network")
+    check_finite(correct, "the parameters are not finite after the last update")
     print(f"\nfinal training loss   {loss:.4f}\ntest accuracy         {correct:.2%}\n")
-    print("Next: jaxquard train --seeds 5    the same with error bars, kept in a run directory")
-    print("      jaxquard --help             evaluate it, use it on your own pictures, try other settings")
+    print("Next: jaxquard train --seeds 5    train five such networks, for error bars; saved in a run directory")
+    print("      jaxquard --help             evaluate it, classify your own pictures, try other settings")
 
 
 if __name__ == "__main__":

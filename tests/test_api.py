@@ -85,18 +85,18 @@ def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(
     again = moved.rename(tmp_path / "again.npz")
     assert api.train(resume="run", runs=tmp_path, dataset=again).already_finished
     assert api.evaluate("run", runs=tmp_path).dataset.name == "again"
-    with pytest.raises(UsageError, match="dataset: says where"):
+    with pytest.raises(UsageError, match="dataset: only for `resume`"):
         api.train(config, dataset=moved)
     with pytest.raises(DataError) as raised:
         api.train(config, runs=tmp_path)
     assert "moved" not in str(raised.value).partition("data.npz")[2]
 
 
-def test_a_look_that_cannot_be_recorded_is_told(root, monkeypatch):
+def test_a_look_that_cannot_be_recorded_is_reported(root, monkeypatch):
     monkeypatch.setattr("jaxquard.runs.directory.Run.note_evaluation", lambda *_, **__: "not recorded")
-    told = []
-    api.evaluate("one", runs=root, report=told.append)
-    assert told == ["note: not recorded"]
+    reports = []
+    api.evaluate("one", runs=root, report=reports.append)
+    assert reports == ["note: not recorded"]
     with pytest.warns(UserWarning, match="not recorded"):
         api.evaluate("one", runs=root)
 
@@ -151,14 +151,14 @@ def test_a_data_set_is_recorded_by_its_one_name(tmp_path):
 
 def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
     (before,) = api.evaluate("one", runs=root)
-    (judged,) = found = api.evaluate("one", runs=root, why="a second look")
-    assert judged.accuracy == before.accuracy == jaxquard.train(resume="one", runs=root).test_accuracy.mean
-    assert judged.confusion.sum() == judged.n == 40
+    (evaluation,) = found = api.evaluate("one", runs=root, why="a second look")
+    assert evaluation.accuracy == before.accuracy == jaxquard.train(resume="one", runs=root).test_accuracy.mean
+    assert evaluation.confusion.sum() == evaluation.n == 40
     assert not found.on_other_data
     lines = found.models[0].run.evaluations() if found.models[0].run else []
     assert [line["by"] for line in lines[-3:]] == ["train", "evaluate", "evaluate"]
     assert lines[-1]["why"] == "a second look"
-    assert lines[-1]["accuracy"] == [judged.accuracy]
+    assert lines[-1]["accuracy"] == [evaluation.accuracy]
 
 
 def test_other_splits_are_no_look_at_the_test_set(root):
@@ -179,15 +179,15 @@ def test_every_network_of_a_run_or_the_one_named(root):
 
 
 def test_the_average_of_a_run_is_evaluated_and_asked_like_any_model(root, tmp_path):
-    (judged,) = found = api.evaluate("two@all", runs=root)
+    (evaluation,) = found = api.evaluate("two@all", runs=root)
     (average,), dataset, networks = found.models, found.dataset, api.evaluate("two", runs=root).models
     p = np.mean([np.exp(log_probabilities(one.logits(dataset.test_images))) for one in networks], axis=0)
     right = p[np.arange(40), dataset.test_labels]
-    assert judged.accuracy == np.mean(p.argmax(axis=1) == dataset.test_labels)
-    assert judged.loss == pytest.approx(-np.mean(np.log(right)), rel=1e-6)
+    assert evaluation.accuracy == np.mean(p.argmax(axis=1) == dataset.test_labels)
+    assert evaluation.loss == pytest.approx(-np.mean(np.log(right)), rel=1e-6)
     assert average.run
     assert next(line["accuracy"] for line in average.run.evaluations() if line.get("model") == "two@all") == [
-        judged.accuracy
+        evaluation.accuracy
     ]
     Image.fromarray(dataset.test_images[0, ..., 0]).save(tmp_path / "a.png")
     (found,) = api.predict("two@all", [tmp_path / "a.png"], as_is=True, runs=root)
@@ -378,12 +378,12 @@ def refusal(call, wrong, runs):
 def test_a_wrong_argument_is_refused_in_a_line_or_two(call, root, monkeypatch):
     monkeypatch.setattr("jaxquard.runs.train.train", lambda *args, **options: None)
     for kind, wrong in WRONG.items():
-        told = refusal(call, wrong, root)
-        if told is None:
+        message = refusal(call, wrong, root)
+        if message is None:
             assert kind in PLAUSIBLE, kind
         else:
-            assert 1 <= len(told.splitlines()) <= 2, kind
-            assert len(told) < 1000, kind
+            assert 1 <= len(message.splitlines()) <= 2, kind
+            assert len(message) < 1000, kind
 
 
 def test_settings_are_given_by_name():

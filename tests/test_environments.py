@@ -124,11 +124,11 @@ def test_a_step_needs_no_implicit_promotion(stripes, config, loss):
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_is_refused_in_a_line(called, name):
-    value, told = REFUSED[name]
+    value, message = REFUSED[name]
     program, call = called
     for done in (program("plain", name, value), call([SCRIPT, "--epochs", "1", "--offline"], name, value)):
         assert len(done.stderr.splitlines()) == 1
-        assert told in done.stderr
+        assert message in done.stderr
         assert done.returncode in (1, 2)
         assert done.stdout == ""
 

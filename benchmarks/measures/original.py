@@ -48,10 +48,10 @@ def contestants(arena: Arena) -> dict[str, Contestant]:
     options = ("--data", arena.data, "--epochs", str(arena.epochs))
     peers = {name: arena.program("-m", f"benchmarks.peers.{module}", *options) for name, module in PEERS.items()}
     return {
-        "cold": lambda k: front_door(arena, k),
-        "warm": lambda k: front_door(arena, k),  # once more: now with the caches that the cold start left
-        "ours": arena.program("-m", "benchmarks.ours.front_door", *options),
-        "batch 512": arena.program("-m", "benchmarks.ours.front_door", *options, "--batch-size", "512"),
+        "cold": lambda k: run_script(arena, k),
+        "warm": lambda k: run_script(arena, k),  # again, with the caches of the cold start
+        "ours": arena.program("-m", "benchmarks.ours.script", *options),
+        "batch 512": arena.program("-m", "benchmarks.ours.script", *options, "--batch-size", "512"),
         "fit": arena.program(
             "-m", "benchmarks.ours.fit", "--data", arena.data, "--config", f'{{"epochs": {arena.epochs}}}'
         ),
@@ -60,8 +60,8 @@ def contestants(arena: Arena) -> dict[str, Contestant]:
     }
 
 
-def front_door(arena: Arena, k: int) -> Outcome:
-    """The command that the README names first, in round k's own folder."""
+def run_script(arena: Arena, k: int) -> Outcome:
+    """The README's first command, in a folder for round k."""
     folder = arena.fresh("original", k)
     command = ("mlp_fashion_mnist.py", "--data-dir", folder / "data", "--offline", "--epochs", str(arena.epochs))
     return run(command, folder / "cache")
@@ -81,7 +81,7 @@ def epoch_seconds(outcomes: list[Outcome]) -> Spread:
 
 
 def epoch_rows(outcomes: Outcomes) -> list[Row]:
-    """An epoch of the front door's and of `fit`'s, against everyone's."""
+    """An epoch of the script and one of `fit`, against everyone's."""
     peers = {name: epoch_seconds(outcomes[name]) for name in PEERS}
     bounds = (
         Bound("≤ 1/2.5 of the fastest PyTorch", min(peers[name].median for name in PYTORCH) / 2.5),

@@ -1,4 +1,4 @@
-"""An epoch of the front door's network at any size, for the growth curves: some steps are timed, the epoch follows."""
+"""The time of an epoch of the script's network at any size, for the growth curves: extrapolated from some steps."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-import mlp_fashion_mnist as door
+import mlp_fashion_mnist as script
 from benchmarks.measures.original import gflop_an_epoch
 from jaxquard.data import load
 
@@ -27,13 +27,13 @@ def main() -> None:
     gflop = gflop_an_epoch(options.images, options.batch_size, sizes)
     steps = options.images // options.batch_size
     timed = max(1, min(steps, int(steps * GFLOP_TIMED / gflop)))
-    params = door.init_params(jax.random.key(0), sizes)
+    params = script.init_params(jax.random.key(0), sizes)
     seconds = []
     for k in range(REPEATS + 1):
         start = time.perf_counter()
-        batches = door.create_batches(jax.random.key(k), options.images, options.batch_size).block_until_ready()
+        batches = script.create_batches(jax.random.key(k), options.images, options.batch_size).block_until_ready()
         shuffled = time.perf_counter()
-        params, loss = door.train_epoch(params, images, labels, batches[:timed], 0.001, 0.0, 1.0)
+        params, loss = script.train_epoch(params, images, labels, batches[:timed], 0.001, 0.0, 1.0)
         loss.block_until_ready()
         seconds.append(shuffled - start + (time.perf_counter() - shuffled) * steps / timed)
     print(json.dumps({"epoch_seconds": seconds, "gflop": gflop}))

@@ -120,7 +120,7 @@ def _kind(data: bytes, name: str) -> str:
         raise DataError(f"{name}: larger than {MAX_BYTES // 2**20} MB; save it smaller")
     kind = _signed(data)
     if kind is None:
-        raise DataError(f"{name}: not a readable picture; supported are {READABLE}")
+        raise DataError(f"{name}: not a picture in a supported format: {READABLE}")
     if kind not in _DECODERS:
         raise DataError(f"{name}: {kind} is not supported; save it as PNG or JPEG")
     return kind

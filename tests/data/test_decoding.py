@@ -281,7 +281,7 @@ def tiff(width: int, height: int, tile: int) -> bytes:
 def test_a_flipped_bit_in_the_pixels_of_a_png_is_noticed():
     whole = bytearray(saved(noise()))
     whole[whole.index(b"IDAT") + 40] ^= 1
-    refused(bytes(whole), "damaged PNG")
+    refused(bytes(whole), "PNG picture is damaged")
 
 
 def test_other_decoders_of_pillow_are_out_of_reach():

@@ -24,11 +24,11 @@ def ignore(*_: object) -> None:
 
 def test_the_body_arrives_and_progress_is_told(tiny, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CHUNK", 100)
-    told = []
-    body = download(server.mirror("good") + NAME, opener=opener, progress=lambda *told_now: told.append(told_now))
+    reports = []
+    body = download(server.mirror("good") + NAME, opener=opener, progress=lambda *seen: reports.append(seen))
     assert body == tiny.gzipped[NAME]
-    assert told[0] == (100, len(body))
-    assert told[-1] == (len(body), len(body))
+    assert reports[0] == (100, len(body))
+    assert reports[-1] == (len(body), len(body))
 
 
 def test_a_redirection_is_followed(tiny, server, opener) -> None:

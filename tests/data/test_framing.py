@@ -55,5 +55,5 @@ def test_facts_are_checked():
     wrong = [{"background": "grey"}, {"fill": 0}, {"fill": True}, {"fill": float("nan")}, {"centre": None}]
     wrong += [{"stands_out": 1}, {"full_contrast": "yes"}, {"white": 256}, {"white": 1.0}, {"more": 1}]
     for facts in (*wrong, None, [], 3):
-        with pytest.raises(ValueError, match="not what they should be"):
+        with pytest.raises(ValueError, match="invalid framing"):
             Framing.from_dict(facts)

@@ -106,7 +106,7 @@ def test_the_size_of_the_image_is_the_networks():
     picture = read_picture(saved(PAGE), image_shape=(8, 12, 1))
     assert picture.image.shape == (8, 12, 1)
     assert np.flatnonzero((picture.image > 127).any(axis=(0, 2))).tolist() == [4, 5, 6, 7]
-    with pytest.raises(UsageError, match="grey and colour"):
+    with pytest.raises(UsageError, match="grey or colour"):
         read_picture(saved(PAGE), image_shape=(32, 32, 2))
 
 

@@ -61,10 +61,10 @@ def test_sources_after_the_first_good_one_are_not_even_made(tiny, tmp_path: Path
 
 
 def test_progress_names_the_file(tiny, server, opener) -> None:
-    told = set()
-    mirror = at_mirror(server.mirror("good"), lambda name, done, total: told.add((name, total)), opener)
+    reported = set()
+    mirror = at_mirror(server.mirror("good"), lambda name, done, total: reported.add((name, total)), opener)
     gather(tiny.entry, [mirror], ignore)
-    assert told == {(name, len(data)) for name, data in tiny.gzipped.items()}
+    assert reported == {(name, len(data)) for name, data in tiny.gzipped.items()}
 
 
 def test_when_all_fail_each_is_told(tiny, server, opener, tmp_path: Path) -> None:

@@ -95,9 +95,9 @@ def test_a_large_picture_s_steps_are_small(ask):
         ({"model": "part", "pixels": [[0] * 6] * 6, "as_is": 1}, 422, "as_is: true or false"),
         ({"model": "part", "pixels": [[0] * 6] * 6, "background": ["x"]}, 422, "background: auto"),
         ({"model": "part", "image": ""}, 422, "an empty file"),
-        ({"model": "part", "image": "R0lGODlhAQ=="}, 422, "a damaged GIF"),
+        ({"model": "part", "image": "R0lGODlhAQ=="}, 422, "GIF picture is damaged"),
         ({"model": "part", "image": base64.b64encode(b"<svg>").decode()}, 422, "SVG is not supported"),
-        ({"model": "part", "image": base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()}, 422, "a damaged PNG"),
+        ({"model": "part", "image": base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()}, 422, "PNG picture is damaged"),
     ],
 )
 def test_a_question_that_makes_no_sense(post, document, status, said):

@@ -5,30 +5,30 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 
-import mlp_fashion_mnist as door
+import mlp_fashion_mnist as script
 from benchmarks.peers import common
 from jaxquard.data import load
 from jaxquard.data.statistics import pixel_statistics
 
 
 def prepare(folder: Path, batch_size: int) -> common.Peer:
-    """What the front door's `main` does around its loop; images stay uint8 and are standardised inside the step."""
+    """The work of the script's `main` around its loop. Images stay uint8 and are standardised inside the step."""
     data = load(folder)
     images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
     mean, std = pixel_statistics(data.train_images)
     key, init_key = jax.random.split(jax.random.key(common.SEED))
-    params = door.init_params(init_key, common.SIZES)
+    params = script.init_params(init_key, common.SIZES)
 
     def train_epoch() -> float:
         nonlocal key, params
         key, epoch_key = jax.random.split(key)
-        batches = door.create_batches(epoch_key, len(images), batch_size)
-        params, loss = door.train_epoch(params, images, labels, batches, common.LEARNING_RATE, mean, std)
+        batches = script.create_batches(epoch_key, len(images), batch_size)
+        params, loss = script.train_epoch(params, images, labels, batches, common.LEARNING_RATE, mean, std)
         return float(loss)
 
     def evaluate() -> float:
         test = jnp.asarray(data.test_images), jnp.asarray(data.test_labels)
-        return float(door.accuracy(params, *test, mean, std))
+        return float(script.accuracy(params, *test, mean, std))
 
     return common.Peer(train_epoch, evaluate)
 
