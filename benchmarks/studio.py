@@ -1,7 +1,7 @@
-"""What the studio costs, and how quick it is while a network trains: `make bench-studio`, some ten minutes.
+"""How much the studio slows a training, and how fast it answers meanwhile: `make bench-studio`, some ten minutes.
 
-The original network trains in a process of its own, by turns alone and with three pages watching in headless Chromium,
-which draws without a graphics card, on the same cores. All else is asked of the server over HTTP.
+The original network trains in a separate process, alternately alone and watched by three pages in headless Chromium,
+which draws without a graphics card on the same cores. The other figures are measured over HTTP.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ ROUNDS, EPOCHS, PAGES, CLIENTS, MINUTES = 5, 120, 3, 4, 5
 
 
 def main() -> None:
-    """Measure, keep it as JSON, and write the table into the page."""
+    """Measure, save the figures as JSON, and write the table into the page."""
     warn_if_busy()
     with tempfile.TemporaryDirectory(prefix="jaxquard-studio-") as scratch, sync_playwright() as playwright:
         runs = Path(scratch)
@@ -65,19 +65,19 @@ def studio(runs: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
 
 
 def training(runs: Path, name: str, epochs: int) -> subprocess.Popen[bytes]:
-    """The original network, with some images held out so that there is something to watch."""
+    """The original network, with held-out images, so that there is a validation curve."""
     words = ["train", "--json", "--quiet", "--validation", "5000", "--epochs", str(epochs), "--name", name]
     return subprocess.Popen([*JAXQUARD, *words, "--runs", str(runs)], stdout=subprocess.PIPE)
 
 
 def train(runs: Path, name: str, epochs: int) -> float:
-    """Train to the end: the seconds an epoch took, its validation included."""
-    said, _ = training(runs, name, epochs).communicate()
-    return json.loads(said)["seconds"]["train"] / epochs
+    """Train to the end; returns the seconds for an epoch, including its validation."""
+    output, _ = training(runs, name, epochs).communicate()
+    return json.loads(output)["seconds"]["train"] / epochs
 
 
 def predictions(port: int) -> Row:
-    """Predictions a second, one image in each request."""
+    """Predictions per second, one image in each request."""
     pixels = np.random.default_rng(0).integers(0, 256, (28, 28)).tolist()
     body = json.dumps({"model": "model", "pixels": pixels})
 
@@ -110,7 +110,7 @@ def predictions(port: int) -> Row:
 
 
 def watched(runs: Path, port: int, browser: Browser) -> list[Row]:
-    """What three pages cost a training, and how long they wait for an answer meanwhile."""
+    """How much three pages slow a training, and how long they wait for an answer meanwhile."""
     alone, seen, answers = [], [], []
     for k in range(ROUNDS):
         print(f"  round {k + 1} of {ROUNDS}", file=sys.stderr)
@@ -143,7 +143,7 @@ def watched(runs: Path, port: int, browser: Browser) -> list[Row]:
 
 
 def ask(page: Page, run: Path, count: int = 20) -> list[float]:
-    """Milliseconds that a page waits for one image looked into, once the run is under way."""
+    """The milliseconds that a page waits for one image in the Inside view, while a run trains."""
     while not (run / "journal.jsonl").exists() or not (run / "journal.jsonl").stat().st_size:
         time.sleep(0.1)
     look = "number => fetch(`/api/models/model/images/${number}`).then(answer => answer.json())"
@@ -157,7 +157,7 @@ def ask(page: Page, run: Path, count: int = 20) -> list[float]:
 
 
 def memory(process: subprocess.Popen[bytes], port: int) -> Row:
-    """How far the server's memory moves while it is asked for everything again and again, for five minutes."""
+    """How much the server's memory changes during five minutes of repeated requests."""
     sizes, until = [], time.monotonic() + 60 * MINUTES
     connection = http.client.HTTPConnection("127.0.0.1", port)
     paths = [
@@ -182,7 +182,7 @@ def memory(process: subprocess.Popen[bytes], port: int) -> Row:
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> Any:
-    """An answer of the server's."""
+    """An answer of the server."""
     connection.request("GET", path)
     return json.loads(connection.getresponse().read())
 

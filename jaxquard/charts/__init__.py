@@ -1,7 +1,7 @@
-"""Journals and results become charts: plain Python and NumPy data in, a `Chart` out, `save` to PNG, SVG or HTML.
+"""Charts from journals and results: plain Python and NumPy data in, a `Chart` out, `save` to PNG, SVG or HTML.
 
-Drawing never trains and never reads a run: the caller passes the figures. A chart is a Vega-Lite description in a
-dictionary. Only `save` needs the extra `jaxquard[charts]`.
+Functions that draw never train and never read a run: the caller passes the figures. A chart is a Vega-Lite description
+in a dictionary. Only `save` needs the extra `jaxquard[charts]`.
 """
 
 from jaxquard.charts.card import training_card

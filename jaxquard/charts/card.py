@@ -1,7 +1,4 @@
-"""The README's first picture: one run on one sheet, all of it real output.
-
-Learning curves, weights of the first layer, predictions for the first test images, and the most confident mistakes.
-"""
+"""The README's first picture, of one run: learning curves, weights of the first layer, predictions, and mistakes."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,12 +25,12 @@ def training_card(
     subtitle: str,
     weights_title: str = "What its first layer looks for",
 ) -> Chart:
-    """One run on one sheet, about 1,000 pixels wide.
+    """One run in one chart, about 1,000 pixels wide.
 
     `records`: its journal. `images`: (n, height, width) uint8, `labels`: (n,) and `probabilities`: (n, classes), of the
-    whole test set; the first images and the most confident mistakes are shown. `weights`: (height·width, units), of the
-    first layer, or their change by training (`weights_title` says which); the units with the largest are shown. Raises
-    UsageError if the numbers of images, labels and probabilities differ.
+    whole test set; the chart shows the first images and the most confident mistakes. `weights`: (height·width, units),
+    of the first layer, or their change by training (`weights_title` says which); the chart shows the units with the
+    largest weights. Raises UsageError if the numbers of images, labels and probabilities differ.
     """
     worst = worst_of(images, labels, probabilities, ACROSS)
     first = np.arange(min(ACROSS, len(images)))

@@ -1,4 +1,4 @@
-"""A chart: a Vega-Lite description with its texts and figures; and the only code that draws one."""
+"""The class `Chart`, a Vega-Lite description with texts and figures, and the functions that write one to a file."""
 
 import html
 from collections.abc import Sequence
@@ -48,7 +48,7 @@ class Chart:
 def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool = False) -> list[Path]:
     """Write `chart` as PNG, SVG or self-contained HTML, by the path's suffix; with none of these, PNG and SVG.
 
-    `scale` is PNG pixels per pixel of the description. Returns the paths written, each whole or not at all. Raises
+    `scale`: PNG pixels per pixel of the description. Returns the paths written; no file is ever half-written. Raises
     UsageError if a file exists (unless `overwrite`), JaxquardError if the extra is not installed or a file cannot be
     written.
     """
@@ -59,7 +59,7 @@ def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool 
 
 
 def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """The files that `save` would write. UsageError if it would refuse; a long job asks before it starts."""
+    """The files that `save` would write. UsageError if it would refuse; a long job checks this before it starts."""
     path = Path(expanded(path))
     if not path.name:
         raise UsageError(f"{path}: a folder; give the name of a file, such as chart.svg")
@@ -76,7 +76,7 @@ def paths_of(path: str | Path, *, overwrite: bool = False) -> list[Path]:
 
 
 def need_renderer() -> None:
-    """JaxquardError if the extra that draws is not installed; a training asks before it starts."""
+    """JaxquardError if the extra for charts is not installed; a training checks this before it starts."""
     if find_spec("vl_convert") is None:
         raise JaxquardError(f"charts need the extra that draws them: {how_to_add('charts')}")
 

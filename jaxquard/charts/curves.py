@@ -24,10 +24,10 @@ def learning_curves(
     width: int = theme.WIDTH,
     height: int = theme.HEIGHT,
 ) -> Chart:
-    """Accuracy (in %) or loss by epoch on training and validation data, from journal records by run name.
+    """Accuracy (in %) or loss by epoch on training and validation data. `runs`: journal records by run name.
 
-    A value is a list, one for each network (drawn as mean and band, lowest to highest or ±1 standard deviation), or
-    None. The mean leaves out networks whose value is not finite, and the subtitle says so.
+    A record's figure is None or a list with a value for each network, drawn as mean and band (from the lowest to the
+    highest, or ±1 standard deviation). The mean leaves out values that are not finite, and the subtitle says so.
     """
     several = len(runs) > 1
     unit = "accuracy (%)" if metric == "accuracy" else "loss (cross-entropy)"
@@ -49,7 +49,7 @@ def learning_curves(
 
 
 def _rows(prefix: str, records: Sequence[Record], metric: str, unit: str, band: str) -> list[dict[str, Any]]:
-    """One row for each split and epoch, over all networks."""
+    """A row for each split and epoch, over all networks."""
     rows = []
     for split, name in SPLITS.items():
         for record in records:
@@ -61,7 +61,7 @@ def _rows(prefix: str, records: Sequence[Record], metric: str, unit: str, band: 
 
 
 def _summary(given: Sequence[Any], unit: str, factor: float, band: str) -> dict[str, Any]:
-    """Mean, band and number of networks of one journal value; `lost` counts those that are not finite."""
+    """Mean, band and number of networks of one figure; `lost`: how many values are not finite."""
     values = [factor * float(v) for v in given if v is not None and math.isfinite(v)]
     lost, n = len(given) - len(values), len(values)
     if n == 0:
@@ -76,7 +76,7 @@ def _summary(given: Sequence[Any], unit: str, factor: float, band: str) -> dict[
 
 
 def _explain(rows: list[dict[str, Any]], band: str, several: bool) -> str:
-    """The sentence under the title: the meaning of line, band and dash, and what is missing."""
+    """The subtitle: the meaning of line, band and dash, and missing networks."""
     networks = max(row["networks"] + row["lost"] for row in rows)
     width = "from the lowest to the highest" if band == "range" else "±1 standard deviation"
     said = [
@@ -94,10 +94,8 @@ def _explain(rows: list[dict[str, Any]], band: str, several: bool) -> str:
 
 
 def _styles(rows: list[dict[str, Any]], runs: list[str], unit: str) -> dict[str, Style]:
-    """One run: a colour, mark and dash for each split. Several: a colour and mark for each run, a dash for each split.
-
-    Of several runs only one line each has a name: the validation curve, if there is one.
-    """
+    """For one run, a colour, mark and dash for each split. For several, a colour and mark for each run, and a dash for
+    each split; only one line of each run has a name: the validation curve, if there is one."""
     last = {row["series"]: row[unit] for row in rows if row[unit] is not None}
     alone = theme.styles(list(last))
     named: set[str] = set()

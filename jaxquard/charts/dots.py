@@ -1,4 +1,4 @@
-"""Results side by side: a mean with its interval, each seed's own value, and a line for a figure to beat."""
+"""Results side by side: means with intervals, the value of each seed, and a reference line."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,11 +23,11 @@ def dot_plot(
     digits: int = 1,
     width: int = 520,
 ) -> Chart:
-    """One line a row, from `{"name": str, "values": [one for each seed]}`, in the order given.
+    """A line for each row `{"name": str, "values": [one for each seed]}`, in the order given.
 
-    A row's `low` and `high` replace mean ± 1 standard deviation (n − 1); `interval` is the sentence that explains
-    them. Values are in the unit of `x_title` (accuracies in %). `reference` is a value and its name; `zero` starts the
-    axis at 0. Raises UsageError for no rows, or a row without finite values.
+    A row's `low` and `high` replace mean ± 1 standard deviation (n − 1); `interval` explains them. Values have the unit
+    of `x_title` (accuracies in %). `reference`: a value and its name; `zero`: the axis starts at 0. Raises UsageError
+    if there are no rows, or a row has no values or one that is not finite.
     """
     figures = [_figures(row) for row in rows]
     if not figures:

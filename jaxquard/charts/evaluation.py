@@ -16,9 +16,9 @@ from jaxquard.errors import UsageError
 def confusion_matrix(
     counts: np.ndarray, class_names: Sequence[str], *, title: str = "Confusion matrix", subtitle: str = ""
 ) -> Chart:
-    """`counts`: (classes, classes) whole numbers, rows = true class, columns = predicted class.
+    """A confusion matrix. `counts`: (classes, classes) whole numbers, rows = true class, columns = predicted class.
 
-    The shade is the cell's share of its row, on a square-root scale, which makes rare mistakes visible.
+    A cell's shade is its share of the row, on a square-root scale, so that rare mistakes are visible.
     """
     counts = np.asarray(counts)
     n = len(class_names)
@@ -83,8 +83,8 @@ def reliability(
 ) -> Chart:
     """Accuracy against confidence, in `bins` equal steps of confidence (Guo et al. 2017, figure 1).
 
-    `confidences`: (n,) the probability of the predicted class; `correct`: (n,) booleans. The bars through the points
-    are 95 % Wilson intervals; beneath, how many predictions each bin holds. The expected calibration error is
+    `confidences`: (n,) the probability of the predicted class; `correct`: (n,) booleans. Bars: 95 % Wilson intervals;
+    below: the number of predictions in each bin. The expected calibration error is
     Σ_b n_b/n · |accuracy_b − confidence_b| over bins that are open on the left and closed on the right.
     """
     rows = _bins(np.asarray(confidences, np.float64), np.asarray(correct, bool), bins)

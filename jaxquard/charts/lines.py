@@ -1,4 +1,4 @@
-"""Lines with bands, each named at its end: the chart behind the learning curves and most lessons."""
+"""Lines with bands, each labelled at its end: the chart of learning curves and most lessons."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,8 +33,8 @@ def lines(
 ) -> Chart:
     """Draw `rows[y]` against `rows[x]`, one line for each value of `rows[series]`, with a band between two columns.
 
-    Values that are not finite, or have no logarithm on a logarithmic axis, are gaps. `reference` is a level and a name.
-    Raises UsageError when nothing is left to draw.
+    Values that are not finite, or have no logarithm on a logarithmic axis, are gaps. `reference`: a level and a name.
+    Raises UsageError if no value is left to draw.
     """
     points = _points(rows, x, y, series, band, log_x, log_y)
     drawn = {str(p["series"]): p for p in points if p["y"] is not None}  # each line's last point
@@ -99,7 +99,7 @@ def _number(value: object, log: bool = False) -> float | None:
 
 
 def _domain(values: Sequence[float | None], log: bool) -> list[float]:
-    """The lowest and highest value with a little air. Vega gets it as given, because labels are placed here."""
+    """The lowest and highest value with some space. Vega uses it unchanged, because the labels are placed by it."""
     present = [v for v in values if v is not None]
     low, high = min(present), max(present)
     if log:
@@ -111,7 +111,7 @@ def _domain(values: Sequence[float | None], log: bool) -> list[float]:
 
 
 def _gap(domain: list[float], height: int, log: bool) -> float:
-    """The length of 16 pixels, a line of text, on the axis (on a logarithmic one: in natural logarithms)."""
+    """The length of 16 pixels (a line of text) on the axis; on a logarithmic axis in natural logarithms."""
     low, high = [math.log(v) for v in domain] if log else domain
     return 16 * (high - low) / height
 
@@ -120,7 +120,7 @@ def spread(positions: Sequence[float], gap: float, least: float = -math.inf) -> 
     """Move positions as little as possible (least squares) so that neighbours are at least `gap` apart, none below
     `least`.
 
-    After subtraction of `gap` for each predecessor, the positions must not fall: isotonic regression, by pooling.
+    With `gap` subtracted for each predecessor, the positions must not decrease: isotonic regression, by pooling.
     """
     order = sorted(range(len(positions)), key=lambda i: positions[i])
     pools: list[list[float]] = []
@@ -172,7 +172,7 @@ def _layer(values: list[dict[str, Any]], mark: dict[str, Any], **encoding: objec
 
 
 def _marked(points: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
-    """Up to a dozen points of each line, counted back from its end."""
+    """Up to 12 points of each line, evenly spaced back from its end."""
     chosen = []
     for name in names:
         own = [p for p in points if p["series"] == name and p["y"] is not None]
@@ -183,9 +183,8 @@ def _marked(points: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str
 def _labels(
     ends: Mapping[str, dict[str, Any]], looks: Mapping[str, Style], bottom: float, gap: float, log: bool
 ) -> list[dict[str, Any]]:
-    """Each line's name at its end, on a white halo. Names of lines that end together are moved apart, and none stands
-    below the chart, where the axis has its numbers.
-    """
+    """Each line's name at its end, on a white halo. Names that would overlap are moved apart, but not below the chart,
+    where the axis has its numbers."""
     into, out = (math.log, math.exp) if log else (float, float)
     rows = []
     for x in {end["x"] for end in ends.values()}:
@@ -201,7 +200,7 @@ def _labels(
 
 
 def _describe(y: str, x: str, points: list[dict[str, Any]]) -> str:
-    """`Line chart: loss by epoch. training: 0.9 at epoch 1, 0.3 at epoch 20. …`, and a peak or a trough between."""
+    """Each line's first, last, lowest and highest point: `Line chart: loss by epoch. training: 0.9 at epoch 1, …`"""
     texts = []
     for name in dict.fromkeys(p["series"] for p in points):
         own = [p for p in points if p["series"] == name and p["y"] is not None]

@@ -1,4 +1,4 @@
-"""Images and weights in a grid with captions; the chart contains each picture, as a PNG in a data URI."""
+"""Images and weights in a grid with captions; the chart contains each picture as a PNG in a data URI."""
 
 import base64
 import io
@@ -26,10 +26,10 @@ def montage(
     subtitle: str = "",
     description: str = "",
 ) -> Chart:
-    """`images`: (n, height, width) or (n, height, width, 1); uint8, or floats from 0 to 1; drawn `size` pixels high.
+    """A grid of images (n, height, width) or (n, height, width, 1), uint8 or floats from 0 to 1, `size` pixels high.
 
-    `invert` draws dark on white (Fashion-MNIST is light on black). `diverging` draws signed weights on one scale: blue
-    below zero, white at zero, orange above; the subtitle gives the scale. Raises UsageError for any other shape.
+    `invert`: dark on white (Fashion-MNIST is light on black). `diverging`: signed weights on one scale, blue below
+    zero, white at zero, orange above; the subtitle gives the scale. Raises UsageError for any other shape.
     """
     images = _checked(images, labels)
     captions = list(labels) if labels is not None else [""] * len(images)
@@ -70,7 +70,7 @@ def grey(images: np.ndarray, invert: bool = False) -> np.ndarray:
 
 
 def signed(weights: np.ndarray) -> tuple[np.ndarray, float]:
-    """Colours (n, h, w, 3) uint8 for signed values, and the value at which the colour is full (99.5th percentile)."""
+    """Colours (n, h, w, 3) uint8 for signed values, and the value with full colour (99.5th percentile)."""
     weights = np.nan_to_num(np.asarray(weights, np.float64), posinf=0.0, neginf=0.0)
     limit = float(np.percentile(np.abs(weights), 99.5)) or 1.0
     strength = np.clip(np.abs(weights) / limit, 0, 1)[..., None]
@@ -101,9 +101,9 @@ def grid(
     cell: int = 0,
     frames: Sequence[str | None] | None = None,
 ) -> tuple[dict[str, Any], int]:
-    """A Vega-Lite view of pictures with captions beneath (frames in the given colours), and its width in pixels.
+    """A Vega-Lite view of pictures with captions, and its width in pixels. `frames`: a colour or None for each picture.
 
-    Each picture gets `cell` pixels of the width, or as many as picture and captions need.
+    Each picture gets `cell` pixels of the width, by default as many as picture and captions need.
     """
     height = size
     wide = round(size * pictures.shape[2] / pictures.shape[1])

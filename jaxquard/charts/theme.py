@@ -1,8 +1,8 @@
 """The style of every chart: colours, dashes, marks, type, and the Vega-Lite configuration made from them.
 
-The first five series colours are Okabe and Ito's ("Color Universal Design", 2008), which differ for readers with any
-common colour blindness, without the three that are too pale for white paper. Seven more follow, for charts of many
-runs. Dash and mark change with the colour, for print in black.
+The first five series colours are from Okabe and Ito ("Color Universal Design", 2008): readers with any common colour
+blindness can distinguish them. Three of their colours are too pale for white paper. Seven more follow, for charts of
+many runs. Dash and mark change with the colour, for print in black.
 """
 
 import textwrap
@@ -43,7 +43,7 @@ def styles(names: list[str]) -> dict[str, Style]:
 
 
 def wrap(text: str, width: float, letter: float = LETTER) -> list[str]:
-    """`text` in lines that fit `width` pixels; Vega does not wrap."""
+    """`text` in lines that fit into `width` pixels; Vega does not wrap."""
     return textwrap.wrap(text, max(20, int(width / letter)), break_on_hyphens=False)
 
 
@@ -52,7 +52,7 @@ def percent(fraction: float, digits: int = 1) -> str:
 
 
 def widened(low: float, high: float, air: float = 0.5) -> tuple[float, float]:
-    """The ends of an axis: a range without width, up to rounding, gets `air` on either side."""
+    """The ends of an axis: if they are equal, up to rounding, they get `air` on either side."""
     flat = high - low <= 1e-9 * max(abs(low), abs(high))
     return (low - air, high + air) if flat else (low, high)
 
@@ -104,7 +104,7 @@ CONFIG: dict[str, Any] = {
         "tickSize": 4,
         "labelFlush": False,
     },
-    # The unit is above the axis, so that it reads horizontally.
+    # The unit is above the axis, so that it is horizontal.
     "axisY": {"titleAngle": 0, "titleAlign": "left", "titleBaseline": "bottom", "titleX": 0, "titleY": -8},
     "text": {"color": INK, "fontSize": 12},
 }

@@ -1,11 +1,10 @@
-"""The browser page: a small server over run directories, and the plain files it serves.
+"""The browser page: a small server over run directories, and the static files it serves.
 
-It trains nothing itself. `jaxquard train` does, in a process of its own; the page reads what that writes, so a training
-started in a terminal and one started here are the same to it, and neither needs the other to live. `docs/STUDIO.md` has
-the HTTP API.
+Trainings run as `jaxquard train` in separate processes; the studio reads the files that they write. So it shows
+trainings from a terminal as well, and neither process depends on the other. `docs/STUDIO.md` has the HTTP API.
 
-A view is `static/views/NAME.js`, and its name stands in the list of `static/app.js`. What it asks the server for is in
-`NAME.py`, which stands in the list of `server.py`.
+A view is `static/views/NAME.js`, listed in `static/app.js`. Its part of the HTTP API is `NAME.py`, listed in
+`server.py`.
 """
 
 import os
@@ -17,10 +16,10 @@ from jaxquard.runs.directory import command
 
 @dataclass(frozen=True)
 class Studio:
-    """Where a studio finds things, and who may use it: `request.app.state.studio` in every handler.
+    """A studio's folders and access rules: `request.app.state.studio` in every handler.
 
-    `hosts` are the Host headers it answers to, to the letter; `token` what the API asks for (None: nothing);
-    `streams` how many pages may listen at once.
+    `hosts`: the exact Host headers it accepts. `token`: what the API needs (None: nothing). `streams`: how many pages
+    may listen at once.
     """
 
     runs: Path
@@ -31,6 +30,6 @@ class Studio:
     streams: int = 16
 
     def command(self, *words: str) -> str:
-        """What is to be typed in a terminal to do the same with the same runs and data."""
+        """The command that does the same in a terminal, with the same runs and data."""
         data = ["--data-dir", os.path.abspath(self.data_dir)] if self.data_dir else []
         return command(*words, *data, runs=self.runs)

@@ -1,4 +1,4 @@
-"""How a run learned, in charts: accuracy and loss, and what each layer's gradients, updates and units did."""
+"""Charts of a run's training: accuracy and loss, and each layer's gradients, updates and dead units."""
 
 import contextlib
 import math
@@ -15,7 +15,7 @@ from jaxquard.runs.ranking import ranking
 
 Group = dict[str, Any]  # a setting of a sweep: its `label`, and its `networks` by their numbers
 MOST = 400  # points in a line
-LINES = len(theme.COLORS)  # settings of a sweep that are drawn
+LINES = len(theme.COLORS)  # most settings of a sweep in one chart
 LAYERS = {
     "gradients": ("grad_norm", "gradient", "How large the gradient is in each layer", True),
     "updates": ("update_norm", "update", "How far each layer's weights move in a step", True),
@@ -25,7 +25,7 @@ FIRST = {"each layer": "the first layer", "any image": "any image, in the first 
 
 
 def of_run(epochs: Sequence[Line], groups: Sequence[Group] = ()) -> list[dict[str, Any]]:
-    """Every chart that a journal's epoch lines have figures for; a sweep's by setting, of layers the first alone."""
+    """Every chart that a journal's epoch lines have figures for; a sweep's by setting, and only for the first layer."""
     epochs = thinned(epochs)
     runs: Mapping[str, Sequence[Line]] = {"run": epochs}
     if len(groups) > 1:
@@ -34,7 +34,7 @@ def of_run(epochs: Sequence[Line], groups: Sequence[Group] = ()) -> list[dict[st
 
 
 def groups_of(ranked: Sequence[dict[str, Any]]) -> list[Group]:
-    """A sweep's settings, the LINES best of them, in the order of their networks: `{"label", "networks"}`."""
+    """The LINES best settings of a sweep, in the order of their networks: `{"label", "networks"}`."""
     found = [
         {
             "label": ", ".join(f"{name} {value}" for name, value in row["settings"].items()),
@@ -46,7 +46,7 @@ def groups_of(ranked: Sequence[dict[str, Any]]) -> list[Group]:
 
 
 def of_networks(figure: Any, networks: Sequence[int]) -> Any:
-    """A line of a journal with the figures of these networks alone."""
+    """A line of a journal with the figures of only these networks."""
     if isinstance(figure, Mapping):
         return {name: of_networks(value, networks) for name, value in figure.items()}
     return [figure[k] for k in networks] if isinstance(figure, list) else figure  # else a step or an epoch
@@ -58,7 +58,7 @@ def of_runs(runs: Mapping[str, Sequence[Line]]) -> list[dict[str, Any]]:
 
 
 def lines_of(run: Run) -> list[Line]:
-    """A run's epoch lines without the figures of networks from where they diverged on: an accuracy would be 0."""
+    """A run's epoch lines; a network has no figures after it diverged, because its accuracy would be 0."""
     lost = {line.get("network", 0): line["step"] for line in run.journal() if line.get("event") == "diverged"}
 
     def sound(figure: Any, step: int) -> Any:
@@ -72,7 +72,7 @@ def lines_of(run: Run) -> list[Line]:
 
 
 def best_of(run: Run) -> tuple[str, list[Line]]:
-    """A run's name and epoch lines, of a sweep those of its best setting, for a mean over all would say little."""
+    """A run's name and epoch lines; for a sweep only those of its best setting: a mean over all would say little."""
     swept, lines = [name for name, _ in run.config.sweep], lines_of(run)
     if not swept:
         return run.id, lines
@@ -81,7 +81,7 @@ def best_of(run: Run) -> tuple[str, list[Line]]:
 
 
 def thinned(epochs: Sequence[Line]) -> Sequence[Line]:
-    """At most MOST lines, evenly spaced, the last among them: more than that a chart of this size cannot show."""
+    """At most MOST lines, evenly spaced, including the last: a chart of this size cannot show more."""
     return epochs[:: -max(1, math.ceil(len(epochs) / MOST))][::-1]
 
 
@@ -99,8 +99,8 @@ def _with_figures(charts: Mapping[str, Callable[[], Chart]]) -> Iterator[dict[st
 
 
 def of_layers(runs: Mapping[str, Sequence[Line]], field: str, unit: str, title: str, log: bool) -> Chart:
-    """A journal's figure for each layer of one run, or for the first layer of each of several; a logarithmic axis, or
-    shares in per cent. Where there are several networks, a band goes from the lowest to the highest."""
+    """A figure by epoch, for each layer of one run or for the first layer of several. The axis is logarithmic (`log`)
+    or in per cent. With several networks there is a band from the lowest to the highest."""
     several = len(runs) > 1
     series, most = ("setting", 1) if several else ("layer", None)
     rows = [

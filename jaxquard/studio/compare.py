@@ -1,4 +1,4 @@
-"""Runs side by side: the settings that differ, the figures, one chart, and a plain word on chance."""
+"""Runs side by side: the settings that differ, the figures, charts, and whether the difference exceeds the noise."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -17,7 +17,7 @@ def compare(request: Request) -> JSONResponse:
     reader: Reader = request.app.state.reader
     sights = [reader.find(name) for name in dict.fromkeys(request.query_params.getlist("run"))]
     if not 2 <= len(sights) <= MOST:
-        raise HTTPException(422, f"name two runs or more, up to {MOST}")
+        raise HTTPException(422, f"name two to {MOST} runs")
     found = side_by_side([sight.run for sight in sights])
     differing = found.runs[0].settings
     document = {

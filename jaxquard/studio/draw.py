@@ -1,9 +1,9 @@
-"""What networks make of a picture that somebody brings: drawn, uploaded, pasted, or sent as numbers.
+"""Predictions for the user's own picture: drawn, uploaded, pasted, or sent as numbers.
 
-A network has an answer to everything, noise included. So there is a warning where a picture is like none of the images
-the network learned from. The rule: its distance to the nearest of 2,000 of them, or the angle to the nearest (which
-sees the pattern, whatever the brightness), is beyond what 99.5 % of the test images have. It looks at pixels because
-the last hidden layer is no judge: distances there passed over most noise (docs/LOG.md has the figures).
+A network has an answer to everything, even to noise. So there is a warning if a picture is unlike the training images.
+The rule: its distance or its angle to the nearest of 2,000 training images exceeds that of 99.5 % of the test images.
+The angle compares patterns, whatever the brightness. Both are measured in pixels, because distances in the last hidden
+layer missed most noise (docs/LOG.md has the figures).
 """
 
 import base64
@@ -34,13 +34,13 @@ from jaxquard.training.evaluation import all_logits, log_probabilities
 
 MODELS = 2  # side by side
 COMPARED = 2_000  # training images, and as many of the test set
-TINY = 1e-6  # what stands for the length of a blank image
+TINY = 1e-6  # smallest squared length: a blank image has length 0
 USUAL = 99.5  # % of test images within each of the two limits
-STEP_EDGE = 256  # pixels: a step is there to be looked at
+STEP_EDGE = 256  # pixels: the largest picture of a step
 
 
 class Question(NamedTuple):
-    """Which models are asked, about the bytes of a picture or the pixels of several, and how to see the picture."""
+    """A request: the models, and a picture's bytes with options for reading it, or the pixels of pictures."""
 
     models: list[str]
     picture: bytes | None
@@ -49,7 +49,7 @@ class Question(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What the network receives, (n, h, w, c) uint8, and how it came to be that: (name, PNG) of each step."""
+    """The network's input, (n, h, w, c) uint8, and the name and PNG of each step of the preparation."""
 
     images: np.ndarray
     steps: list[dict[str, str]]
@@ -58,7 +58,7 @@ class Seen(NamedTuple):
 
 
 async def read_question(request: Request) -> Question:
-    """The question in a request: a picture as it is, with ?model=M, or a JSON object."""
+    """The question in a request: a picture with ?model=M, or a JSON object."""
     if not is_picture(request.headers):
         return as_question(await read_json(request))
     asked = request.query_params
@@ -74,7 +74,7 @@ def as_question(document: dict[str, Any]) -> Question:
     """
     names = _checked_names(document["models"] if "models" in document else [document.get("model")])
     if ("image" in document) == ("pixels" in document):
-        raise UsageError("send either image, a picture as base64 or as a data URL, or pixels")
+        raise UsageError("send either image (a picture as base64 or as a data URL) or pixels")
     seeing = _checked_seeing(document)
     if "pixels" in document:
         return Question(names, None, document["pixels"], seeing)
@@ -86,7 +86,7 @@ def _decoded(image: Any) -> bytes:
     if isinstance(image, str) and image[:5].lower() == "data:":
         head, _, image = image.partition(",")
         if not head.lower().endswith(";base64"):
-            raise UsageError("image: a data URL has to be one in base64: data:image/png;base64,…")
+            raise UsageError("image: a data URL must be in base64: data:image/png;base64,…")
         image = unquote(image)
     try:
         return base64.b64decode(image, validate=True)
@@ -94,8 +94,8 @@ def _decoded(image: Any) -> bytes:
         raise UsageError("image: not base64") from None
 
 
-def _checked_seeing(told: Mapping[str, Any]) -> dict[str, Any]:
-    as_is, background = told.get("as_is", False), told.get("background", "auto")
+def _checked_seeing(options: Mapping[str, Any]) -> dict[str, Any]:
+    as_is, background = options.get("as_is", False), options.get("background", "auto")
     if not isinstance(as_is, bool):
         raise UsageError("as_is: true or false")
     if background not in ("auto", "light", "dark"):
@@ -110,7 +110,7 @@ def _checked_names(names: Any) -> list[str]:
 
 
 def see(question: Question, image_shape: tuple[int, int, int], framing: Framing) -> Seen:
-    """The question's pictures as a network of such images receives them. Raises UsageError or DataError."""
+    """The question's pictures as input of a network for images of this shape. Raises UsageError or DataError."""
     if question.picture is None:
         return Seen(as_images(question.pixels, image_shape), [], [], [])
     picture = read_picture(question.picture, image_shape=image_shape, framing=framing, **question.seeing)
@@ -119,7 +119,7 @@ def see(question: Question, image_shape: tuple[int, int, int], framing: Framing)
 
 
 def as_images(pixels: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
-    """Lists of whole numbers from 0 to 255, of one image or of several, as (n, h, w, c) uint8. Raises UsageError."""
+    """Lists of whole numbers from 0 to 255, for one or more images, as (n, h, w, c) uint8. Raises UsageError."""
     height, width, channels = image_shape
     size = (height, width) if channels == 1 else image_shape
     try:
@@ -127,22 +127,22 @@ def as_images(pixels: Any, image_shape: tuple[int, int, int]) -> np.ndarray:
     except ValueError:  # rows of unequal length
         array = np.empty(0)
     if array.dtype.kind != "i" or array.ndim not in (len(size), len(size) + 1) or array.shape[-len(size) :] != size:
-        told = "".join(f"[{n}]" for n in size)
-        raise UsageError(f"pixels: whole numbers as {told}, or [n]{told} for several pictures, as the network has them")
+        shape = "".join(f"[{n}]" for n in size)
+        raise UsageError(f"pixels: must be whole numbers of shape {shape}, or [n]{shape} for several pictures")
     if array.min(initial=0) < 0 or array.max(initial=0) > 255:
-        raise UsageError("pixels: from 0 to 255")
+        raise UsageError("pixels: must be from 0 to 255")
     return array.astype(np.uint8).reshape(-1, *image_shape)
 
 
 def thumbnail(pixels: np.ndarray) -> str:
-    """A grey (h, w) or RGBA (h, w, 4) picture, made small enough to look at, as a data URI."""
+    """A grey (h, w) or RGBA (h, w, 4) picture as a data URI, at most STEP_EDGE pixels wide and high."""
     image = Image.fromarray(pixels)
     image.thumbnail((STEP_EDGE, STEP_EDGE))
     return data_uri(np.asarray(image))
 
 
 def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
-    """What each model says of each picture, how the first received it, and a warning where it is like nothing known."""
+    """Each model's prediction for each picture, the preparation for the first model, notes and warnings."""
     subjects = [shelf.take(name) for name in question.models]
     forms = [(one.model.image_shape, one.model.framing) for one in subjects]
     seen = {form: see(question, *form) for form in dict.fromkeys(forms)}
@@ -176,7 +176,7 @@ class Familiar(NamedTuple):
 
 
 def familiar(images: jax.Array | np.ndarray) -> Familiar:
-    """Images (m, h, w, c) as something to compare others with."""
+    """Images (m, h, w, c), prepared for comparisons."""
     rows = jnp.asarray(images, jnp.float32).reshape(len(images), -1) / 255
     return Familiar(rows, jnp.sum(rows**2, axis=1))
 
@@ -192,10 +192,8 @@ def strangeness(known: Familiar, images: jax.Array) -> jax.Array:
 
 
 def usual(subject: Subject) -> tuple[Familiar, np.ndarray] | None:
-    """What a picture is compared with, and how strange test images are at most; None where the data is missing.
-
-    An answer does not need the data, only the warning does.
-    """
+    """The training images for the comparison, and the limits (2,) from the test images. None if the data is missing:
+    only the warning needs it, predictions do not."""
     try:
         dataset = subject.dataset
     except JaxquardError:
@@ -206,7 +204,7 @@ def usual(subject: Subject) -> tuple[Familiar, np.ndarray] | None:
 
 
 def is_unlike(subject: Subject, images: np.ndarray) -> np.ndarray:
-    """Which images (n, h, w, c) are stranger than test images are: (n,) booleans."""
+    """Which images (n, h, w, c) exceed a limit: (n,) booleans."""
     if (found := subject.once(usual)) is None:
         return np.zeros(len(images), bool)
     known, limits = found
@@ -214,13 +212,13 @@ def is_unlike(subject: Subject, images: np.ndarray) -> np.ndarray:
 
 
 def unlike(models: list[str]) -> str:
-    """What to say of models that learned from nothing like what they are shown."""
+    """The warning about a picture unlike the training images of these models."""
     names = " and ".join(dict.fromkeys(models))
-    return f"This looks like nothing that {names} learned from, so the answer means little, however sure it sounds."
+    return f"The picture is unlike the training images of {names}: do not trust the answer, even at a high confidence."
 
 
 async def post_predict(request: Request) -> JSONResponse:
-    """POST /api/predict. It does not wait its turn with the rest: who draws wants to see the answer change."""
+    """POST /api/predict. It runs beside the thread for JAX, so that the answer follows the drawing at once."""
     question = await read_question(request)
     return JSONResponse(await to_thread.run_sync(predict, request.app.state.shelf, question))
 

@@ -1,7 +1,7 @@
-"""Server-sent events: what happens in the runs directory, for as many pages as are open, and nothing twice or never.
+"""Server-sent events: what happens in the runs directory, for every open page, without gaps.
 
-A stream remembers how much of each journal it has sent, in bytes, and says so in every event's `id`. A browser that
-comes back hands in the last one (`Last-Event-ID`) and goes on from there, even with a server started meanwhile.
+Every event's `id` has the number of bytes sent of each journal. A browser that reconnects sends the last `id` as
+`Last-Event-ID`, and the stream continues from there, even if the server was restarted.
 """
 
 import asyncio
@@ -28,18 +28,18 @@ from jaxquard.studio.trainer import Trainer
 from jaxquard.studio.watch import TICK, Sight, Watch
 
 HEARTBEAT = 15.0  # seconds
-RECENT = 60.0  # seconds for which a journal that nobody writes to any more stays in the id
-SLACK = 30.0  # seconds by which a file's time may be off
+RECENT = 60.0  # seconds for which a journal stays in the id after its last line
+SLACK = 30.0  # seconds by which a file's time may be wrong
 CHUNK = 4_000_000  # bytes read of a journal at once; a line of a thousand networks has a tenth of that
 CURSOR = re.compile(r"(\d{1,12})((?:,[A-Za-z0-9][A-Za-z0-9._-]{0,99}:\d{1,15})*)")
 
 
 @dataclass
 class Cursor:
-    """How far a listener has heard: when it last looked (seconds since the epoch), and its bytes of each journal.
+    """What a listener has received: the time of its last look (seconds since 1970), and its bytes of each journal.
 
-    As text: `seconds,run:bytes,…`, with the journals written to lately. Any other that is written to after
-    `seconds` is sent from its start; that does no harm, as a line takes the place of an earlier one of its step.
+    As text: `seconds,run:bytes,…`, with recently written journals. Other journals written after `seconds` are sent from
+    the start; this is harmless, because a line replaces an earlier one of the same step.
     """
 
     seconds: float
@@ -47,7 +47,7 @@ class Cursor:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """The inverse of `text`; None for anything else."""
+        """The inverse of `text`; None for any other text."""
         found = CURSOR.fullmatch(text)
         if not found:
             return None
@@ -55,12 +55,12 @@ class Cursor:
         return cls(float(found[1]), {name: int(offset) for name, offset in pairs})
 
     def text(self, sights: dict[str, Sight]) -> str:
-        """What goes into an event's id."""
+        """The id of an event."""
         lately = [name for name, sight in sights.items() if is_lively(sight, self.seconds - RECENT)]
         return ",".join([f"{self.seconds:.0f}", *(f"{name}:{self.offsets.get(name, 0)}" for name in lately)])
 
     def settle(self, sights: dict[str, Sight]) -> set[str]:
-        """Decide where to begin with every run there is; the runs of which there may be something to hear."""
+        """Set the offset of every run. Returns the runs that may have news."""
         news = {name for name, sight in sights.items() if is_lively(sight, self.seconds - SLACK)} | set(self.offsets)
         sizes = {name: 0 if name in news else sight.size for name, sight in sights.items()}
         self.offsets = sizes | {name: offset for name, offset in self.offsets.items() if name in sizes}
@@ -68,12 +68,12 @@ class Cursor:
 
 
 def is_lively(sight: Sight, since: float) -> bool:
-    """Whether a run is under way, or its journal was written to since then."""
+    """Whether a run is training, or its journal was written after `since`."""
     return sight.training or sight.written >= since
 
 
 class Listener:
-    """One open page: what it has heard of, and what there is to tell it."""
+    """One open page: what it has received, and the events for it."""
 
     def __init__(self, watch: Watch, reader: Reader, trainer: Trainer, last_id: str = "") -> None:
         self.watch, self.reader, self.trainer = watch, reader, trainer
@@ -84,11 +84,11 @@ class Listener:
         self.jobs: dict[str, dict[str, Any]] = {}
 
     def hello(self) -> str:
-        """The first event, from which an interrupted listener can already go on."""
+        """The first event; an interrupted listener can already continue from its id."""
         return as_text("hello", {"version": version("jaxquard")}, self.cursor.text(self.watch.look()))
 
     def news(self) -> str:
-        """Everything that happened since this was last asked for."""
+        """The events since the last call."""
         self.cursor.seconds = time.time()
         sights = self.watch.look()
         said: list[str] = []
@@ -106,18 +106,18 @@ class Listener:
         return "".join(said)
 
     def _lines(self, name: str, sights: dict[str, Sight]) -> Iterator[str]:
-        """The whole lines of a journal that were not sent yet."""
+        """The complete lines of a journal that were not sent yet."""
         offset = self.cursor.offsets.get(name, 0)
-        offset = offset if offset <= sights[name].size else 0  # another journal than it was
+        offset = offset if offset <= sights[name].size else 0  # the journal was replaced
         for text in read_from(sights[name], offset).split(b"\n")[:-1]:
             offset += len(text) + 1
             self.cursor.offsets[name] = offset
-            with contextlib.suppress(ValueError):  # a damaged line, of which the run's own page tells
+            with contextlib.suppress(ValueError):  # the run's own page reports a damaged line
                 line = strict_json.loads(text)
                 yield as_text("epoch", {"run": name, "line": line}, self.cursor.text(sights))
 
     async def stream(self) -> AsyncIterator[str]:
-        """Events for as long as somebody reads them, with a sign of life where there are none."""
+        """Events until the page disconnects, with a heartbeat if there are none."""
         yield self.hello()
         spoke = time.monotonic()
         while True:
@@ -131,12 +131,12 @@ class Listener:
 
 
 def standing(sight: Sight) -> tuple[Any, ...]:
-    """What of a run makes news when it changes, besides its journal."""
+    """The facts about a run, besides its journal, whose change is an event."""
     return sight.training, sight.dropped
 
 
 def read_from(sight: Sight, offset: int) -> bytes:
-    """Some of a journal; nothing where it cannot be read."""
+    """The next CHUNK bytes of a journal; none if it cannot be read."""
     try:
         with open(sight.run.journal_file, "rb") as file:
             file.seek(offset)
@@ -146,17 +146,17 @@ def read_from(sight: Sight, offset: int) -> bytes:
 
 
 def end_of_lines(sight: Sight) -> int:
-    """Where a journal's last whole line ends, somebody perhaps being at the next one."""
+    """The end of a journal's last complete line; a training may be writing the next one."""
     return sight.size if not sight.training else sight.run.journal_file.read_bytes().rfind(b"\n") + 1
 
 
 def as_text(name: str, data: dict[str, Any], cursor: str) -> str:
-    """An event as it goes over the wire."""
+    """An event in the format of server-sent events."""
     return f"event: {name}\nid: {cursor}\ndata: {json.dumps(data, allow_nan=False)}\n\n"
 
 
 class EventStream(StreamingResponse):
-    """A stream that is counted while it lasts."""
+    """A stream that is counted in `state.listening` while it is open."""
 
     def __init__(self, listener: Listener, state: State) -> None:
         super().__init__(listener.stream(), media_type="text/event-stream")
@@ -171,14 +171,14 @@ class EventStream(StreamingResponse):
 
 
 async def events(request: Request) -> Response:
-    """What happens, as it happens; from `Last-Event-ID` on where that is given."""
+    """The stream of events; it continues from `Last-Event-ID` if that is given."""
     state = request.app.state
     if request.method == "HEAD":
         return Response(media_type="text/event-stream")
     last_id = request.headers.get("last-event-id", "")
     listener = await to_thread.run_sync(Listener, state.watch, state.reader, state.trainer, last_id)
     if state.listening >= state.studio.streams:
-        return refused(503, "as many pages are open as the studio serves at once", **{"retry-after": "5"})
+        return refused(503, f"{state.listening} pages are open already; close one", **{"retry-after": "5"})
     return EventStream(listener, state)
 
 

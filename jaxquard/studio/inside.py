@@ -1,4 +1,4 @@
-"""The Inside view: held-out images, the way of one of them through a network, and what single neurons react to."""
+"""The Inside view: a list of images, one image's activations layer by layer, and single neurons."""
 
 import functools
 import math
@@ -28,17 +28,17 @@ SHOWN_UNITS, SHOWN_CHANNELS = 256, 64
 NEIGHBOURS = 8
 SEARCHED, SEARCHED_BY_CONVOLUTION = 60_000, 10_000  # training images searched for neighbours: seconds, not a minute
 EXCITING, INCOMING = 9, 10
-BUDGET = 2**23  # numbers kept of one layer (32 MB): as many images are looked at as fit
+BUDGET = 2**23  # numbers kept of one layer (32 MB); it limits the number of images
 
 
-class Eyes(NamedTuple):
-    """Compiled ways of looking into networks of one kind, each `(params, state, ...)`.
+class Probes(NamedTuple):
+    """Compiled functions that look into networks of one kind, each `(params, state, ...)`.
 
-    `layers(…, images)`: what each layer hands on, the pixels (n, h·w·c) in [0, 1] first, the logits last.
-    `features(…, images)`: what the last layer receives, (n, units).
-    `answers(…, images, k)`: (n, 2·units), the activations of layer k and, beside them, 1 where a unit is dead
-    for an image. Of a channel, both are taken over all positions, the activation being their mean.
-    `gradient_times_input(…, image, k)`: how much each pixel (h, w) speaks for class k.
+    `layers(…, images)`: the output of each layer; first the pixels (n, h·w·c) in [0, 1], last the logits.
+    `features(…, images)`: the input of the last layer, (n, units).
+    `answers(…, images, k)`: (n, 2·units), the activations of layer k, then 1 for each unit that is dead for an image. A
+    channel's activation is the mean over all positions; it is dead if it is dead at all of them.
+    `gradient_times_input(…, image, k)`: how much each pixel (h, w) supports class k.
     """
 
     layers: Callable[..., list[jax.Array]]
@@ -48,8 +48,8 @@ class Eyes(NamedTuple):
 
 
 @functools.lru_cache(maxsize=16)
-def make_eyes(spec: ModelSpec) -> Eyes:
-    """The eyes for networks of one kind, each compiled when it is first used."""
+def make_probes(spec: ModelSpec) -> Probes:
+    """The probes for networks of one kind; each is compiled at its first use."""
     model = make_model(spec)
     activations = [ACTIVATIONS[name] for name in model.activations]
 
@@ -67,7 +67,7 @@ def make_eyes(spec: ModelSpec) -> Eyes:
         gradient = jax.grad(lambda x: model.apply(params, state, x[None])[0][0, k])(x)
         return jnp.sum(gradient * x, axis=-1)
 
-    return Eyes(
+    return Probes(
         layers=jax.jit(layers),
         features=jax.jit(lambda params, state, images: pooled(layers(params, state, images)[-2])),
         answers=jax.jit(answers, static_argnums=3),
@@ -76,14 +76,14 @@ def make_eyes(spec: ModelSpec) -> Eyes:
 
 
 def pooled(a: jax.Array) -> jax.Array:
-    """(n, units) as they are, the channels of (n, h, w, channels) averaged over positions, as global pooling does."""
+    """(n, units) unchanged; (n, h, w, channels) averaged over positions, as in global pooling: (n, channels)."""
     return jnp.mean(a, axis=tuple(range(1, a.ndim - 1)))
 
 
 def features(subject: Subject, images: np.ndarray) -> np.ndarray:
-    """What the last layer receives of images (n, h, w, c): (n, units) float32."""
-    eyes = make_eyes(subject.model.spec)
-    return all_logits(lambda x: eyes.features(*subject.model.network, x), images).astype(np.float32)
+    """The last layer's input for images (n, h, w, c): (n, units) float32."""
+    probes = make_probes(subject.model.spec)
+    return all_logits(lambda x: probes.features(*subject.model.network, x), images).astype(np.float32)
 
 
 def png(image: np.ndarray) -> str:
@@ -92,7 +92,7 @@ def png(image: np.ndarray) -> str:
 
 
 def document(subject: Subject, index: int, images: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
-    """One of some images, by its place among them, as JSON has it."""
+    """Image `index` of `images`, for JSON."""
     return {"index": int(index), "label": subject.model.class_names[labels[index]], "png": png(images[index])}
 
 
@@ -107,7 +107,7 @@ def choose(
     high: float = 1.0,
     order: str = "index",
 ) -> np.ndarray:
-    """The indices of the images that all conditions hold for; `order`: index, confidence or -confidence."""
+    """The indices of the images that meet all conditions; `order`: index, confidence or -confidence."""
     keep = (low <= given.confidence) & (given.confidence <= high)
     for wanted, found in ((true, labels), (predicted, given.predicted), (correct, given.right)):
         if wanted is not None:
@@ -118,7 +118,7 @@ def choose(
 
 
 def read_filters(query: Mapping[str, str], names: Sequence[str]) -> dict[str, Any]:
-    """The arguments of `choose` from those of an address; what is absent or empty is anything."""
+    """The arguments of `choose` from an address; an absent or empty one is no condition. Raises UsageError."""
     found: dict[str, Any] = {"low": _number(query, "min", 0), "high": _number(query, "max", 1)}
     choices = {
         "true": names,
@@ -145,7 +145,7 @@ def _number(query: Mapping[str, str], name: str, default: float) -> float:
 
 
 def gallery(subject: Subject, on: str, query: Mapping[str, str]) -> dict[str, Any]:
-    """A page of the images that an address asks for, and how many there are in all."""
+    """A page of the images that an address asks for, and their total number."""
     given, names, part = subject.once(verdicts, on), subject.model.class_names, subject.part(on)
     found = choose(given, part.labels, **read_filters(query, names))
     first, count = int(max(0, _number(query, "offset", 0))), int(max(0, _number(query, "limit", 50)))
@@ -161,16 +161,16 @@ def gallery(subject: Subject, on: str, query: Mapping[str, str]) -> dict[str, An
 
 
 def name_of(names: Sequence[str], k: int) -> str | None:
-    """The name of class k; None for -1, no class at all."""
+    """The name of class k; None for -1, which is no class."""
     return names[k] if k >= 0 else None
 
 
 def journey(subject: Subject, on: str, index: int) -> dict[str, Any]:
-    """One image's way through the network: each layer, softmax in numbers, which pixels matter, its neighbours."""
-    subject.once(evaluation, on)  # which puts on record that test images were looked at
+    """One image in the network: each layer's activations, softmax in numbers, the saliency, the nearest images."""
+    subject.once(evaluation, on)  # records the use of test images
     part = subject.part(on)
-    model, eyes, image = subject.model, make_eyes(subject.model.spec), part.images[index]
-    _, *layers = (np.asarray(a[0], np.float64) for a in eyes.layers(*model.network, jnp.asarray(image[None])))
+    model, probes, image = subject.model, make_probes(subject.model.spec), part.images[index]
+    _, *layers = (np.asarray(a[0], np.float64) for a in probes.layers(*model.network, jnp.asarray(image[None])))
     worked = worked_out(layers[-1], model.class_names)
     k = int(layers[-1].argmax()) if np.isfinite(layers[-1]).all() else -1
     return {
@@ -181,12 +181,12 @@ def journey(subject: Subject, on: str, index: int) -> dict[str, Any]:
         **worked,
         "saliency": saliency(subject, image, max(k, 0)),
         "neighbours": neighbours(subject, image, None if part.indices is None else part.indices[index]),
-        "searched": len(subject.once(memory).indices),
+        "searched": len(subject.once(training_features).indices),
     }
 
 
 def layer_document(name: str, a: np.ndarray) -> dict[str, Any]:
-    """A layer's activations for one image: (units,) as numbers, (h, w, channels) as pictures on one scale of colour."""
+    """A layer's activations for one image: (units,) as numbers, (h, w, channels) as pictures with one colour scale."""
     colours, limit = signed(np.moveaxis(a, -1, 0))
     return {
         "name": name,
@@ -200,7 +200,7 @@ def layer_document(name: str, a: np.ndarray) -> dict[str, Any]:
 
 
 def worked_out(logits: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
-    """Softmax step by step: e^(logit - the largest) of each class, and its share of their sum."""
+    """Softmax step by step: e^(logit - largest logit) for each class, and its share of the sum."""
     with np.errstate(invalid="ignore"):  # logits of a network that diverged
         exps = np.exp(logits - logits.max())
         columns = zip(names, plain(logits), plain(exps), plain(exps / exps.sum()), strict=True)
@@ -209,42 +209,42 @@ def worked_out(logits: np.ndarray, names: Sequence[str]) -> dict[str, Any]:
 
 
 def saliency(subject: Subject, image: np.ndarray, k: int) -> dict[str, Any]:
-    """Gradient × input for class k, as a picture."""
-    found = make_eyes(subject.model.spec).gradient_times_input(*subject.model.network, image, k)
+    """Gradient × input for class k, as a picture with an explanation."""
+    found = make_probes(subject.model.spec).gradient_times_input(*subject.model.network, image, k)
     (picture,), limit = signed(np.asarray(found)[None])
     said = (
-        f"How much each pixel speaks for “{subject.model.class_names[k]}” (orange) or against it (blue): the slope of "
-        f"its logit in that pixel, times the pixel. Full colour at ±{limit:.2g}; black pixels have no say."
+        f"How much each pixel supports “{subject.model.class_names[k]}” (orange) or opposes it (blue): the gradient of "
+        f"the class's logit times the pixel. Full colour at ±{limit:.2g}; black pixels count as 0."
     )
     return {"png": data_uri(picture), "limit": limit, "name": "gradient × input", "sentence": said}
 
 
-class Memory(NamedTuple):
-    """Training images as the last layer receives them: their indices in the data set (n,), and (n, units) float32."""
+class TrainingFeatures(NamedTuple):
+    """Training images as the last layer's input, (n, units) float32, and their indices in the data set, (n,)."""
 
     indices: np.ndarray
     features: np.ndarray
 
 
-def memory(subject: Subject) -> Memory:
-    """What the model remembers: some of the images that it learned from, as many as SEARCHED and BUDGET allow."""
+def training_features(subject: Subject) -> TrainingFeatures:
+    """The features of images that the model learned from, of as many as SEARCHED and BUDGET allow."""
     model = make_model(subject.model.spec)
     units, _ = model.weighted[-1].attributes["shape"]
     searched = SEARCHED_BY_CONVOLUTION if model.convolutional else SEARCHED
     indices = learned(subject, min(searched, BUDGET // units))
-    return Memory(indices, features(subject, subject.dataset.train_images[indices]))
+    return TrainingFeatures(indices, features(subject, subject.dataset.train_images[indices]))
 
 
 def nearest(known: np.ndarray, one: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows of `known` (n, units) are nearest to `one` (units,), nearest first, and their Euclidean distances."""
+    """The indices of the rows of `known` (n, units) nearest to `one` (units,), nearest first, and their distances."""
     distances = np.linalg.norm(known - one, axis=1)
     order = np.argsort(distances, kind="stable")[:count]
     return order, distances[order]
 
 
 def neighbours(subject: Subject, image: np.ndarray, itself: int | None = None) -> list[dict[str, Any]]:
-    """The training images, but for the one of number `itself`, that look most like this one to the last layer."""
-    known = subject.once(memory)
+    """The training images, without number `itself`, that are nearest to this image in the last layer's input."""
+    known = subject.once(training_features)
     order, distances = nearest(known.features, features(subject, image[None])[0], NEIGHBOURS + 1)
     found = zip(known.indices[order], plain(distances), strict=True)
     others = [(index, distance) for index, distance in found if index != itself][:NEIGHBOURS]
@@ -253,8 +253,8 @@ def neighbours(subject: Subject, image: np.ndarray, itself: int | None = None) -
 
 
 class Exciting(NamedTuple):
-    """For each unit of a layer: the images that excite it most and how much, (EXCITING, units); whether it is dead
-    for all of them (units,); and how many were looked at."""
+    """For each unit of a layer: the images with its highest activations, and these activations, (EXCITING, units);
+    whether it is dead for all images (units,). `seen`: how many images were searched."""
 
     indices: np.ndarray
     activations: np.ndarray
@@ -263,30 +263,30 @@ class Exciting(NamedTuple):
 
 
 def exciting(subject: Subject, on: str, k: int) -> Exciting:
-    """What the units of layer k answer to."""
-    subject.once(evaluation, on)  # which puts on record that test images were looked at
+    """The images with the highest activations of the units of layer k."""
+    subject.once(evaluation, on)  # records the use of test images
     images, units = subject.part(on).images, layer_units(subject)[k]
     some = np.sort(shuffled(len(images))[: max(1, BUDGET // (2 * units))])
-    eyes = make_eyes(subject.model.spec)
-    found = all_logits(lambda x: eyes.answers(*subject.model.network, x, k), images[some])
+    probes = make_probes(subject.model.spec)
+    found = all_logits(lambda x: probes.answers(*subject.model.network, x, k), images[some])
     activations, dead = found[:, :units], found[:, units:]
     best = np.argsort(-activations, axis=0, kind="stable")[:EXCITING]
     return Exciting(some[best], np.take_along_axis(activations, best, axis=0), np.asarray(dead.all(axis=0)), len(some))
 
 
 def layer_units(subject: Subject) -> list[int]:
-    """How many units, or channels, each layer has."""
+    """The number of units, or channels, in each layer."""
     return [w.shape[-1] for w in layer_weights(subject)]
 
 
 def layer_weights(subject: Subject) -> list[jax.Array]:
-    """The weights of each layer, (…, in, units). RunError of an average of several networks."""
+    """The weights of each layer, (…, in, units). RunError for an average of several networks."""
     arrays = named_arrays(*subject.model.network)
     return [arrays[layer.arrays["w"]] for layer in make_model(subject.model.spec).weighted]
 
 
 def neuron(subject: Subject, on: str, k: int, unit: int) -> dict[str, Any]:
-    """One unit of layer k: its weights, and the images that excite it most."""
+    """One unit of layer k: its weights, and the images with its highest activations."""
     part, found = subject.part(on), subject.once(exciting, on, k)
     w = np.asarray(layer_weights(subject)[k])[..., unit]
     weights = weight_picture(subject.model.spec, w) if k == 0 else None
@@ -307,16 +307,16 @@ def neuron(subject: Subject, on: str, k: int, unit: int) -> dict[str, Any]:
 
 def _neuron_sentence(found: Exciting, part: Part, unit: int, channel: bool) -> str:
     of = f"{found.seen:,} of " if found.seen < len(part.labels) else ""
-    said = f"Those that excite it most, of {of}{part.said}"
+    said = f"Its highest activations on {of}{part.said}"
     if channel:
-        said += " The activation of a channel is its mean over all positions."
+        said += " The activation of a channel is the mean over all positions."
     if found.dead[unit]:
-        said += " It is dead: whatever the image, its activation does not change with its input, so it cannot learn."
+        said += " It is dead: for every image its activation is constant, so it cannot learn."
     return said
 
 
 def weight_picture(spec: ModelSpec, w: np.ndarray) -> dict[str, str] | None:
-    """The weights with which a unit of the first layer sees the image, colours averaged; None if it sees no pixels."""
+    """A first-layer unit's weights as a picture, averaged over colours; None if its inputs are not pixels."""
     if (block := pixel_block(make_model(spec))) is None:
         return None
     pixels = as_pixels(w[..., None], spec.image_shape, block)[..., 0]
@@ -325,19 +325,19 @@ def weight_picture(spec: ModelSpec, w: np.ndarray) -> dict[str, str] | None:
 
 
 def incoming(w: np.ndarray) -> list[dict[str, Any]]:
-    """A unit's strongest weights (in,) and the units they come from; of a kernel (rows, columns, in), their sums."""
+    """A unit's strongest weights (in,) and their units; for a kernel (rows, columns, in), sums over its positions."""
     weights = w.reshape(-1, w.shape[-1]).sum(axis=0)
     strongest = np.argsort(-np.abs(weights), kind="stable")[:INCOMING]
     return [{"unit": int(unit), "weight": plain(weights[unit])} for unit in strongest]
 
 
 def one_image(subject: Subject, on: str, request: Request) -> dict[str, Any]:
-    """The way of the image that the address names."""
+    """The image that the address names, layer by layer."""
     return journey(subject, on, index_of(request, "image", len(subject.part(on).labels)))
 
 
 def all_layers(subject: Subject, on: str, request: Request) -> dict[str, Any]:
-    """The layers, with their numbers of units."""
+    """The layers and their numbers of units."""
     return {"layers": [{"name": str(k), "units": units} for k, units in enumerate(layer_units(subject))]}
 
 

@@ -1,4 +1,4 @@
-"""The Learn view: the settings as a form, the command line that says the same, and the weights as pictures."""
+"""The Learn view: the settings for the form, the command line for them, and the weights as pictures."""
 
 import contextlib
 import dataclasses
@@ -30,15 +30,15 @@ from jaxquard.studio.watch import Sight
 if TYPE_CHECKING:
     from jaxquard.nn.model import Model
 
-MAX_LAYERS = 64  # before the last; more than that takes minutes to compile
-MAX_NUMBERS = 100_000_000  # parameters of all networks of a run: with gradients and an optimiser's memory 1.6 GB
+MAX_LAYERS = 64  # before the last; more take minutes to compile
+MAX_NUMBERS = 100_000_000  # parameters of all networks of a run: 1.6 GB with gradients and an optimiser's state
 TYPES = get_type_hints(Config)
 KINDS = {bool: "bool", int: "int", float: "float", str: "text"}
 FIELDS = {field.name: field for field in dataclasses.fields(Config) if field.name not in ("recipe", "sweep")}
 
 
 def described(name: str) -> dict[str, Any]:
-    """One setting as a form shows it: type, default, choices, bounds, a sentence, what it needs."""
+    """One setting for the form: type, default, choices, bounds, help, and the setting that it needs."""
     kinds = [kind for kind in get_args(TYPES[name]) if kind is not type(None)] or [TYPES[name]]
     choices = list(get_args(TYPES[name])) if get_origin(TYPES[name]) is Literal else None
     kind = "choice" if choices else "ints" if get_origin(TYPES[name]) is tuple else KINDS[kinds[0]]
@@ -50,7 +50,7 @@ def described(name: str) -> dict[str, Any]:
 
 @functools.cache
 def recipe(name: str) -> dict[str, Any]:
-    """A recipe with what it sets, and what was measured."""
+    """A recipe: the settings that it changes, and its measured accuracy."""
     found = recipes.find(name)
     result = found.result or {}
     plain, changed = Config().to_dict(), found.config.to_dict()
@@ -65,24 +65,24 @@ def recipe(name: str) -> dict[str, Any]:
 
 
 def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
-    """The config that `{"recipe", "settings"}` asks for, as the command line would make it. UsageError."""
+    """The config for `{"recipe", "settings"}`, as the command line makes it. Raises UsageError."""
     name, settings = document.get("recipe"), document.get("settings", {})
     if not isinstance(name, str | None) or not isinstance(settings, dict):
         raise UsageError("recipe: must be a name, and settings an object")
     if "recipe" in settings:
-        raise UsageError("recipe: belongs beside the settings, not among them")
+        raise UsageError("recipe: must be beside settings, not inside")
     base = recipes.find(name[:100] if name else "original").config
     config = Config.from_dict(base.to_dict() | settings)
     if config.dataset not in datasets:
-        raise UsageError(f"dataset: the studio trains on {', '.join(datasets)}, and on what runs here were trained on")
+        raise UsageError(f"dataset: must be one of {', '.join(datasets)}, or the data of a run that is here")
     return config if name or config == base else config.replace(recipe=None)
 
 
 def arguments(config: Config) -> list[str]:
-    """What `jaxquard train` is to be given for this config: what differs from its recipe, or from the defaults."""
+    """The arguments of `jaxquard train` for this config: what differs from its recipe, or from the defaults."""
     base = recipes.find(config.recipe).config if config.recipe in recipes.names() else Config()
     differing = [name for name in FIELDS if getattr(config, name) != getattr(base, name)]
-    if any(getattr(config, name) is None for name in differing if name != "teacher"):  # no flag says none but --teacher
+    if any(getattr(config, name) is None for name in differing if name != "teacher"):  # no other flag can say none
         base, differing = Config(), [name for name in FIELDS if getattr(config, name) != getattr(Config(), name)]
     words = ["--recipe", base.recipe] if base.recipe else []
     for name in differing:
@@ -93,7 +93,7 @@ def arguments(config: Config) -> list[str]:
 
 
 def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> int:
-    """How many numbers each network of a config learns; nothing is computed for it. UsageError."""
+    """The number of parameters of each network, without computing anything. Raises UsageError."""
     from jaxquard.training import task
 
     spec = task.make_spec(config, image_shape, classes)
@@ -104,20 +104,20 @@ def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> in
         raise UsageError(f"{setting}: at most {MAX_LAYERS} layers in the studio")
     count = task.parameters(spec)
     if count * len(config.networks()) > MAX_NUMBERS:
-        raise UsageError(f"{setting}: {count:,} parameters in each network are more than the studio trains")
+        raise UsageError(f"{setting}: {count:,} parameters in each network are too many for the studio")
     return count
 
 
 def datasets(state: Any) -> dict[str, str]:
-    """What may be trained on, by name: the data sets known here, and those that runs were trained on already."""
+    """The data sets for trainings, name to title: the catalogue's, and those of runs that are here."""
     known = {entry.name: entry.title for entry in catalogue.CATALOGUE.values()}
     used = {summary["dataset"] for summary in state.reader.summaries() if summary["dataset"]}
     return known | {name: os.path.basename(name) for name in sorted(used - set(known))}
 
 
 class Facts(NamedTuple):
-    """What is known of a data set before it is read; `train` is the number of its training images, if that is, and
-    `notes` what a training would say of it first."""
+    """What is known about a data set before it is read. `train`: the number of training images, if known; `notes`: what
+    is unusual about it."""
 
     image_shape: tuple[int, ...]
     classes: int
@@ -125,14 +125,14 @@ class Facts(NamedTuple):
     notes: Sequence[str] = ()
 
 
-DIGITS = Facts((8, 8, 1), 10, 1497)  # scikit-learn's 1,797, less the sixth that is for testing
+DIGITS = Facts((8, 8, 1), 10, 1497)  # scikit-learn's 1,797 without the sixth for testing
 
 
 def facts_of(state: Any, dataset: str) -> Facts:
-    """As a run that was trained on this data says, else as the catalogue does, else as MNIST has it."""
+    """The facts from a run with this data, else from the catalogue, else those of MNIST."""
     for summary in state.reader.summaries():
         if summary["dataset"] == dataset:
-            with contextlib.suppress(RunError, HTTPException):  # one that is damaged, or has just gone: ask another
+            with contextlib.suppress(RunError, HTTPException):  # damaged, or just deleted: try the next run
                 facts = state.reader.find(summary["run"]).run.environment["dataset"]
                 shape, classes = tuple(facts["image_shape"]), len(facts["class_names"])
                 return Facts(shape, classes, facts["train"], facts.get("notes", ()))
@@ -144,10 +144,10 @@ def facts_of(state: Any, dataset: str) -> Facts:
 
 
 def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
-    """The config asked for, and its number of parameters. UsageError."""
+    """The config of a request, and its number of parameters. Raises UsageError."""
     config = chosen(document, datasets(state))
     if config.teacher is not None and not is_known(config.teacher, state.watch.look()):
-        raise UsageError("teacher: the studio knows the runs that are here and the models that are shipped")
+        raise UsageError("teacher: must be a run that is here or a shipped model")
     facts = facts_of(state, config.dataset)
     if facts.train is not None:
         check_amounts(config, facts.train)
@@ -155,7 +155,7 @@ def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
 
 
 def check_amounts(config: Config, train: int) -> None:
-    """UsageError unless so many training images are enough for what is held out and for one batch of the others."""
+    """UsageError if `train` images are too few for the held-out images and one batch of the others."""
     held_out = config.held_out(train)
     if held_out >= train:
         raise UsageError(f"validation: of the {train:,} training images, at most {train - 1:,} can be held out")
@@ -171,7 +171,7 @@ def is_known(model: str, runs: Container[str]) -> bool:
 
 
 def info(request: Request) -> JSONResponse:
-    """What there is to choose from."""
+    """GET /api/info: the data sets, recipes and settings to choose from."""
     state = request.app.state
     facts = {name: facts_of(state, name) for name in datasets(state)}
     return JSONResponse(
@@ -190,7 +190,7 @@ def info(request: Request) -> JSONResponse:
 
 
 async def check(request: Request) -> JSONResponse:
-    """What a choice comes to: the command, the whole config, the number of parameters; or what is wrong with it."""
+    """POST /api/settings/check: the command, the config and the number of parameters for a choice, or an error."""
     document = await read_json(request)
     config, count = await to_thread.run_sync(checked, request.app.state, document)
     command = request.app.state.studio.command("train", *arguments(config))
@@ -201,16 +201,16 @@ BINS, UNITS = 41, 64
 
 
 def weights(sight: Sight, network: int) -> dict[str, Any]:
-    """The newest snapshot of one network of a run beside its first. HTTPException 422 for a network it has not."""
+    """The newest snapshot of one network of a run beside its first. HTTPException (422) if there is no such network."""
     from jaxquard.runs.models import spec_of  # with JAX
     from jaxquard.training.task import make_model
 
     run = sight.run
     if not 0 <= network < len(run.config.networks()):
-        raise HTTPException(422, "this run has no network of that number")
+        raise HTTPException(422, "this run has no network with this number")
     epochs = run.snapshot_epochs()
     if not epochs:
-        raise HTTPException(404, "this run has kept no snapshots")
+        raise HTTPException(404, "this run has no snapshots")
     facts = run.environment["dataset"]
     model = make_model(spec_of(run.config, facts))
     start, now = snapshot(run, model, epochs[0], network), snapshot(run, model, epochs[-1], network)
@@ -224,7 +224,7 @@ def weights(sight: Sight, network: int) -> dict[str, Any]:
 
 
 def snapshot(run: Run, model: "Model", epoch: int, network: int) -> list[np.ndarray]:
-    """One network's weights (no biases) after an epoch, first layer first. RunError where they are damaged."""
+    """One network's weights (no biases) after an epoch, first layer first. RunError if they are damaged."""
     from jaxquard.runs import tensors  # with JAX
 
     file = run.snapshot(epoch)
@@ -235,11 +235,11 @@ def snapshot(run: Run, model: "Model", epoch: int, network: int) -> list[np.ndar
     try:
         return [arrays[layer.arrays["w"]][network] for layer in model.weighted]
     except (KeyError, IndexError) as error:
-        raise RunError(f"{file}: damaged: it does not have the weights of every layer") from error
+        raise RunError(f"{file}: damaged: weights of a layer are missing") from error
 
 
 def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:
-    """Counts of both in the same bins; what is not finite is in none."""
+    """Counts of both arrays in the same bins, without values that are not finite."""
     start, now = (array[np.isfinite(array)] for array in (start, now))
     edges = np.histogram_bin_edges(np.concatenate([start, now]), BINS)
     counts = {name: np.histogram(array, edges)[0].tolist() for name, array in (("start", start), ("now", now))}
@@ -247,7 +247,7 @@ def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:
 
 
 def pixel_block(model: "Model") -> int | None:
-    """The side of the squares of pixels that the first weights take as one; None if they do not see the pixels."""
+    """The side of the pixel squares that are one input of the first weighted layer; None if these are no pixels."""
     before = list(itertools.takewhile(lambda layer: "w" not in layer.arrays, model.layers))
     if any(layer.kind not in ("standardize", "space_to_depth", "flatten") for layer in before):
         return None
@@ -255,8 +255,8 @@ def pixel_block(model: "Model") -> int | None:
 
 
 def as_pixels(w: np.ndarray, image_shape: Sequence[int], block: int) -> np.ndarray:
-    """First-layer weights laid out like the pixels they meet, (h, w, c, units): a dense layer's (h·w·c, units), or
-    kernels (rows, columns, block²·c, units), where each block × block square of pixels was taken as one."""
+    """First-layer weights in the layout of their pixels, (h, w, c, units): from a dense layer's (h·w·c, units), or from
+    kernels (rows, columns, block²·c, units), whose inputs are block × block squares of pixels."""
     if w.ndim == 2:
         w = w.reshape(*(-(-size // block) for size in image_shape[:2]), -1, w.shape[-1])
     rows, columns, _, units = w.shape
@@ -265,10 +265,10 @@ def as_pixels(w: np.ndarray, image_shape: Sequence[int], block: int) -> np.ndarr
 
 
 def first_layer(change: np.ndarray) -> dict[str, Any]:
-    """What training changed in each unit's weights (h, w, c, units), as pictures, the mean of their channels."""
+    """The change of each unit's weights by training (h, w, c, units), averaged over channels, as pictures."""
     units = np.moveaxis(change.mean(axis=2), -1, 0)[:UNITS]
     colors, limit = pictures.signed(units)
-    said = f"What training changed in the weights of {len(units)} of {change.shape[-1]} units. "
+    said = f"The change of the weights by training, for {len(units)} of {change.shape[-1]} units. "
     return {
         "width": units.shape[2],
         "height": units.shape[1],
@@ -279,7 +279,7 @@ def first_layer(change: np.ndarray) -> dict[str, Any]:
 
 
 def show_weights(request: Request) -> JSONResponse:
-    """The weights of `?network=`, the first one where that is left out."""
+    """The weights of `?network=K`, by default of network 0."""
     asked = request.query_params.get("network", "0")
     network = int(asked) if asked.isdecimal() and len(asked) < 6 else -1
     return JSONResponse(weights(request.app.state.reader.find(request.path_params["run"]), network))

@@ -1,4 +1,4 @@
-"""The lessons' pages, from results that are there already: the package's own, else the last ones made here."""
+"""The lessons' pages, from stored results: the package's own, else the last ones from `jaxquard lesson`."""
 
 from pathlib import Path
 
@@ -14,11 +14,11 @@ from jaxquard.lessons.lesson import Lesson
 from jaxquard.lessons.run import Result, read, shipped, with_verdict
 from jaxquard.studio.charts import drawn
 
-LAST = Path("lessons")  # where `jaxquard lesson` leaves its results
+LAST = Path("lessons")  # the folder of `jaxquard lesson`'s results
 
 
 class Markdown(MarkdownIt):
-    """CommonMark and tables. HTML in the text is shown as text, and links lead to the web only."""
+    """CommonMark and tables. HTML in the text is shown as text; links must start with http:// or https://."""
 
     def __init__(self) -> None:
         super().__init__("commonmark", {"html": False})
@@ -33,7 +33,7 @@ MARKDOWN = Markdown()
 
 
 def html(text: str) -> str:
-    """Markdown as HTML that needs no inline style: the page's security policy allows none."""
+    """Markdown as HTML without inline styles, which the page's security policy forbids."""
     tokens = MARKDOWN.parse(text)
     for token in tokens:
         if token.type in ("th_open", "td_open"):
@@ -44,7 +44,7 @@ def html(text: str) -> str:
 
 
 def result_of(name: str, lesson: Lesson) -> Result | None:
-    """A lesson's figures, with the verdict of the present rule; None where it was never run."""
+    """A lesson's figures, with the verdict by its present rule; None if it was never run."""
     made = shipped(name)
     if made:
         return with_verdict(lesson, made)
@@ -53,20 +53,20 @@ def result_of(name: str, lesson: Lesson) -> Result | None:
 
 
 def unmeasured(lesson: Lesson, name: str) -> str:
-    """The page of a lesson that nobody has run here: the claim, and how to put it to the test."""
+    """The page of a lesson without results: its claim, and the command that tests it."""
     return (
         f"> **The claim.** {lesson.claim}\n>\n> — {lesson.source}\n\n"
-        f"There are no figures yet. `jaxquard lesson {name}` makes them, in two minutes at most.\n"
+        f"There are no figures yet. Run `jaxquard lesson {name}`: it takes two minutes at most.\n"
     )
 
 
 def list_lessons(request: Request) -> JSONResponse:
-    """Every lesson in the order of the book."""
+    """Every lesson, in order."""
     return JSONResponse({"lessons": lessons.listing()})
 
 
 def show(request: Request) -> JSONResponse:
-    """One lesson, by its name in the list: its words, and its charts beside them."""
+    """One lesson, by its name in the list: its text and its charts."""
     name = request.path_params["name"]
     if name not in lessons.NAMES:
         raise HTTPException(404, "there is no lesson of this name")

@@ -1,5 +1,4 @@
-"""Where a network is wrong, whether its confidence can be believed, and what it withstands: on held-out images, unless
-the test set is asked for by name."""
+"""The Mistakes view: a network's confusions, calibration, abstention, and accuracy on disturbed images."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,12 +17,12 @@ from jaxquard.studio.models import Subject, route
 from jaxquard.training.evaluation import Evaluation, accuracy, evaluate_logits
 
 THRESHOLDS = tuple(k / 100 for k in range(100))
-DISTURBED = 1_000  # images that are disturbed
+DISTURBED = 1_000  # images
 SHIFTS = (0, 1, 2, 3, 4, 6, 8)  # pixels
 
 
 def evaluation(subject: Subject, on: str) -> Evaluation:
-    """The model judged on a part of its data. A look at the test set is put on record, once for the weights it has."""
+    """The model's evaluation on a part of its data. The use of the test set is recorded, once for the same weights."""
     model, dataset, part = subject.model, subject.dataset, subject.part(on)
     found = evaluate_logits(model.logits(part.images), part.labels)
     if on == "test" and model.run and (model.name, subject.stamp) not in subject.tested:
@@ -35,7 +34,7 @@ def evaluation(subject: Subject, on: str) -> Evaluation:
 
 
 class Verdicts(NamedTuple):
-    """What a model says of each image: (n,) each. Where its logits are not finite, class -1 with confidence 0."""
+    """A model's predictions: (n,) each. If the logits are not finite: class -1 with confidence 0."""
 
     predicted: np.ndarray
     confidence: np.ndarray
@@ -43,7 +42,7 @@ class Verdicts(NamedTuple):
 
 
 def verdicts(subject: Subject, on: str) -> Verdicts:
-    """The evaluation, image by image."""
+    """The predictions of the evaluation."""
     probabilities = subject.once(evaluation, on).probabilities
     confidence = probabilities.max(axis=1)
     predicted = np.where(confidence > 0, probabilities.argmax(axis=1), -1)
@@ -54,7 +53,7 @@ def summary(subject: Subject, on: str) -> dict[str, Any]:
     """Accuracy, confusion, calibration and abstention, with charts of the last two."""
     found, given, said = subject.once(evaluation, on), subject.once(verdicts, on), subject.part(on).said
     if on == "test" and subject.unrecorded:
-        said += " This look could not be recorded: the run may only be read."
+        said += " This use of the test set could not be recorded: the run is read-only."
     document = found.as_dict(subject.model.class_names)
     diagram = reliability(given.confidence, given.right, subtitle=said)
     rows = abstention(given.confidence, given.right)
@@ -72,8 +71,8 @@ def _bin(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def abstention(confidence: np.ndarray, right: np.ndarray) -> list[dict[str, Any]]:
-    """For each threshold: the share of images answered if only confidence from there on counts, and the share of these
-    that is right (None where none is answered)."""
+    """For each threshold: the share of images whose confidence reaches it (`coverage`), and the accuracy on these (None
+    if there are none)."""
     rows = []
     for threshold in THRESHOLDS:
         answered = confidence >= threshold
@@ -89,12 +88,12 @@ def _abstention_chart(rows: list[dict[str, Any]], said: str) -> Chart:
         for key, name in names.items()
         for row in rows
     ]
-    said += " It answers where its confidence reaches the threshold."
+    said += " It answers if its confidence reaches the threshold."
     return lines(points, "threshold", "%", series="what", title="If it may say “I do not know”", subtitle=said)
 
 
 def moved(images: np.ndarray, pixels: float) -> np.ndarray:
-    """Moved by whole pixels, one image to the left, the next to the right, up, down, and so on; blank comes in."""
+    """Images moved by whole pixels: the first to the left, the next to the right, up, down, and so on; with zeros."""
     from scipy.ndimage import shift
 
     result = np.empty_like(images)
@@ -104,7 +103,7 @@ def moved(images: np.ndarray, pixels: float) -> np.ndarray:
 
 
 class Disturbance(NamedTuple):
-    """A way of making images harder: (images, amount) -> images, in some unit, for a few amounts from 0 up."""
+    """A disturbance of images: `disturb(images, amount)`, the unit of the amount, and amounts from 0 up."""
 
     disturb: Callable[[np.ndarray, float], np.ndarray]
     unit: str
@@ -113,9 +112,9 @@ class Disturbance(NamedTuple):
 
 
 DISTURBANCES = {
-    "noise": Disturbance(noisy, "grey levels", NOISES, "What noise does: normal, of this standard deviation"),
-    "rotation": Disturbance(turned, "degrees", ANGLES, "What turning the images does"),
-    "shift": Disturbance(moved, "pixels", SHIFTS, "What moving the images does: left, right, up or down"),
+    "noise": Disturbance(noisy, "grey levels", NOISES, "Accuracy by the standard deviation of added normal noise"),
+    "rotation": Disturbance(turned, "degrees", ANGLES, "Accuracy by the rotation of the images"),
+    "shift": Disturbance(moved, "pixels", SHIFTS, "Accuracy by the shift of the images: left, right, up or down"),
 }
 
 
@@ -128,11 +127,11 @@ def kind_of(request: Request) -> str:
 
 
 def robustness(subject: Subject, on: str, kind: str) -> dict[str, Any]:
-    """Accuracy on the same DISTURBED images, disturbed more and more, with 95 % intervals (Wilson, 1927)."""
-    subject.once(evaluation, on)  # which puts on record that test images were looked at
+    """Accuracy on the same DISTURBED images by amount of disturbance, with 95 % intervals (Wilson, 1927)."""
+    subject.once(evaluation, on)  # records the use of test images
     disturb, unit, amounts, title = DISTURBANCES[kind]
     part = subject.part(on)
-    chosen = shuffled(len(part.labels))[:DISTURBED]  # a file may hold one class after the other
+    chosen = shuffled(len(part.labels))[:DISTURBED]  # a file may be sorted by class
     images, labels = part.images[chosen], part.labels[chosen]
     points = []
     for amount in amounts:
@@ -148,8 +147,8 @@ def _robustness_chart(points: list[dict[str, Any]], title: str, said: str) -> Ch
     unit, y = points[0]["unit"], "right (%)"
     rows = [{unit: p["amount"], y: 100 * p["accuracy"], "low": 100 * p["low"], "high": 100 * p["high"]} for p in points]
     said += " Band: 95 % interval."
-    told = ", ".join(f"{row[y]:.1f} at {row[unit]}" for row in rows)
-    description = f"{title}. {said} {y} by {unit}: {told}."
+    figures = ", ".join(f"{row[y]:.1f} at {row[unit]}" for row in rows)
+    description = f"{title}. {said} {y} by {unit}: {figures}."
     return lines(rows, unit, y, band=("low", "high"), title=title, subtitle=said, description=description)
 
 

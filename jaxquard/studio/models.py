@@ -1,4 +1,4 @@
-"""The models that can be looked into: found by their id in the list of what there is, and kept at hand for a while."""
+"""The models that the studio shows: looked up by id in a list, and cached."""
 
 import contextlib
 import dataclasses
@@ -30,14 +30,14 @@ from jaxquard.studio.watch import modified
 from jaxquard.training.task import parameters
 
 T = TypeVar("T")
-PARTS = ("held_out", "learned", "test")  # of the data set: which images a network is looked at with
-SAMPLE = 5_000  # images learned from that are looked at where none were held out
-ROOM = 4  # models kept; one with all that was computed of it takes up to some 50 MB
+PARTS = ("held_out", "learned", "test")  # of the data set
+SAMPLE = 5_000  # images of the part `learned`
+CAPACITY = 4  # models kept; one with all its results takes up to 50 MB
 
 
 class Part(NamedTuple):
-    """Images (n, h, w, c) to look at a network with, and their labels (n,). `name`: one of PARTS; `indices`: which
-    training images they are, None for test images; `said`: what they are, in words."""
+    """Images (n, h, w, c) of a data set, and their labels (n,). `name`: one of PARTS; `indices`: their numbers among
+    the training images, None for test images; `said`: a description."""
 
     name: str
     images: np.ndarray
@@ -47,43 +47,43 @@ class Part(NamedTuple):
 
 
 class Subject:
-    """A model being looked into: its weights as one checkpoint has them, its data, and what was found out so far."""
+    """A model with the weights of one checkpoint, its data, and the results computed so far."""
 
     def __init__(
         self, model: TrainedModel, load: Callable[[TrainedModel], Dataset], tested: set[Any], stamp: Any = None
     ) -> None:
-        """`load` finds its data; `tested` has the (name, stamp) of each model whose look at the test set is on record
-        already, and `stamp` changes with the weights."""
+        """`load` loads its data. `tested` has (name, stamp) of each model whose use of the test set is recorded;
+        `stamp` changes with the weights."""
         self.model, self.tested, self.stamp = model, tested, stamp
-        self.unrecorded = False  # a look at the test set that its run cannot be told of
+        self.unrecorded = False  # whether a use of the test set could not be written into the run
         self._load = load
         self._known: dict[Any, Any] = {}
         self._lock = threading.RLock()
 
     @property
     def dataset(self) -> Dataset:
-        """What it was trained on; DataError where that is missing or no longer the same."""
+        """The data that it was trained on. DataError if that is missing or has changed."""
         return self._load(self.model)
 
     @property
     def epoch(self) -> int | None:
-        """After which epoch its weights are; None where that is not known."""
+        """The epoch of its weights; None if unknown."""
         model, stops = self.model, bool(self.model.config.patience)
-        if stops and model.networks > 1:  # the best epoch of each is another
+        if stops and model.networks > 1:  # each network has another best epoch
             return None
         return model.config.epochs if model.run is None and not stops else model.epoch
 
     @functools.cached_property
     def when(self) -> str:
-        """The same in words."""
+        """The epoch in words."""
         return "" if self.epoch is None else f", after epoch {self.epoch}"
 
     def part(self, name: str) -> Part:
-        """The images of that name, as `part_of` finds them."""
+        """The part of that name: see `part_of`."""
         return self.once(part_of, name)
 
     def once(self, function: Callable[..., T], *arguments: Any) -> T:
-        """`function(self, *arguments)`, computed when it is first asked for."""
+        """`function(self, *arguments)`, computed at the first call and then cached."""
         question = (function, *arguments)
         if question not in self._known:
             with self._lock:
@@ -93,7 +93,7 @@ class Subject:
 
 
 def part_of(subject: Subject, name: str) -> Part:
-    """The images of that name in PARTS; "": those held out or, where there are none, some that it learned from."""
+    """The part of that name. "": held-out images or, if there are none, images that it learned from. UsageError."""
     dataset = subject.dataset
     held_out = subject.model.config.held_out(len(dataset.train_labels))
     name = name or ("held_out" if held_out else "learned")
@@ -103,7 +103,7 @@ def part_of(subject: Subject, name: str) -> Part:
         images, labels = dataset.test_images, dataset.test_labels
         return Part(name, images, labels, None, f"{len(labels):,} test images{subject.when}.")
     if name == "held_out" and not held_out:
-        raise UsageError(f"on: {subject.model.name} held nothing out; look with on=learned or on=test")
+        raise UsageError(f"on: {subject.model.name} has no held-out images; use on=learned or on=test")
     indices = numbers(subject)[1] if name == "held_out" else learned(subject, SAMPLE)
     images, labels = dataset.train_images[indices], dataset.train_labels[indices]
     what = "held-out images, not learned from" if name == "held_out" else "images that it learned from"
@@ -111,47 +111,47 @@ def part_of(subject: Subject, name: str) -> Part:
 
 
 def numbers(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
-    """The indices of the training images that the model learned from, and of those held out: split as training did."""
+    """The indices of the training images that the model learned from, and of those held out: the split of training."""
     dataset = subject.dataset
-    corners = dataset.train_images[:, :1, :1]  # the labels are what is looked at, so the images may be small
+    corners = dataset.train_images[:, :1, :1]  # only the labels matter, and small images are faster
     numbered = dataclasses.replace(dataset, train_images=corners, train_labels=np.arange(len(corners)))
     _, kept, _, held = split(numbered, subject.model.config.held_out(len(dataset.train_labels)))
     return kept, held
 
 
 def learned(subject: Subject, most: int) -> np.ndarray:
-    """The indices of training images that the model learned from: at most so many, at random, the same every time."""
+    """The indices of at most `most` images that the model learned from, at random, the same every time."""
     indices = numbers(subject)[0]
     return np.sort(indices[shuffled(len(indices))[: max(1, most)]])
 
 
 class Shelf:
-    """The models in use, at most `room` of them: the one that was not asked for the longest goes first."""
+    """A cache of at most `capacity` models; it drops the least recently used one."""
 
     def __init__(
-        self, runs: Path, *, data_dir: Path | None = None, offline: bool | None = None, room: int = ROOM
+        self, runs: Path, *, data_dir: Path | None = None, offline: bool | None = None, capacity: int = CAPACITY
     ) -> None:
-        self._runs, self._room = runs, room
+        self._runs, self._capacity = runs, capacity
         self._subjects: OrderedDict[str, tuple[Any, Subject]] = OrderedDict()
         self._tested: set[Any] = set()
         self._lock = threading.Lock()
 
         @functools.lru_cache(maxsize=2)
         def load(name: str, hashes: str) -> Dataset:
-            del hashes  # other bytes under the same name are another data set
+            del hashes  # part of the cache key: the file of this name may change
             return data.load(name, data_dir=data_dir, offline=offline or None)
 
         self._load = load
 
     def take(self, name: str) -> Subject:
-        """The model of that id, as its newest checkpoint has it; HTTPException (404) if there is none."""
+        """The model of that id, with its newest checkpoint. HTTPException (404) if there is none."""
         with self._lock:
             stamp, subject = self._subjects.pop(name, (None, None))
             if subject is None or stamp != _stamp(subject.model.run):
                 stamp, model = self._find(name)
                 subject = Subject(model, self._dataset, self._tested, stamp)
             self._subjects[name] = stamp, subject
-            if len(self._subjects) > self._room:
+            if len(self._subjects) > self._capacity:
                 self._subjects.popitem(last=False)
             return subject
 
@@ -160,12 +160,12 @@ class Shelf:
             return None, load_model(name, self._runs)
         for run in directory.every(self._runs):
             if run.id == directory.parted(name)[0]:
-                stamp = _stamp(run)  # before the weights: should these change meanwhile, they are read again next time
+                stamp = _stamp(run)  # before the weights: if these change meanwhile, the next call reads them again
                 is_average = any(line["model"] == name and line["networks"] > 1 for line in _lines(run))
                 for model in [average_of_run(run)] if is_average else models_of_run(run):
                     if model.name == name:
                         return stamp, model
-        raise HTTPException(404, "there is no model of that name; GET /api/models lists them")
+        raise HTTPException(404, "there is no model of this name; GET /api/models lists all models")
 
     def _dataset(self, model: TrainedModel) -> Dataset:
         found = self._load(model.config.dataset, json.dumps(model.dataset["sha256"]))
@@ -175,35 +175,34 @@ class Shelf:
 
 
 def _stamp(run: Run | None) -> Any:
-    """What changes when a run's weights do, or when another run takes its place."""
+    """A value that changes with a run's weights, or if another run replaces it."""
     if run is None:
         return None
     return _made(run), *[path.name for path in checkpoint.listed(run.checkpoints)][-1:]
 
 
 def _made(run: Run) -> int:
-    """When a run began, in ns; 0 where it is gone."""
+    """When a run began, in ns; 0 if it was deleted."""
     with contextlib.suppress(OSError):
         return (run.path / "config.toml").stat().st_mtime_ns
     return 0
 
 
 def list_models(runs: Path) -> list[dict[str, Any]]:
-    """What there is to look into: each network of every run, and the average of several, the newest run first; then the
-    shipped models."""
+    """Each network of every run, and the average of a run's networks, newest run first; then the shipped models."""
     mine = [line for run in sorted(directory.every(runs), key=_made, reverse=True) for line in _lines(run)]
     models = (load_model(name, runs) for name in directory.shipped())
     return mine + [describe(one.name, one.config, one.dataset, shipped=True) for one in models]
 
 
 def _lines(run: Run) -> list[dict[str, Any]]:
-    """The lines of one run; none if it is damaged."""
+    """The list's lines for one run; none if it is damaged."""
     return _lines_of(run.path, _made(run), modified(run.journal_file))
 
 
 @functools.lru_cache(maxsize=1024)
 def _lines_of(path: Path, made: int, written: float) -> list[dict[str, Any]]:
-    del made, written  # another run in the same place has other lines, and a network that diverged has no part
+    del made, written  # part of the cache key: another run may replace this one, and networks may diverge
     run = Run(path)
     try:
         networks, facts = run.config.networks(), run.environment["dataset"]
@@ -224,8 +223,8 @@ def describe(
     shipped: bool = False,
     networks: int = 1,
 ) -> dict[str, Any]:
-    """A line of the list: `facts` is what its run knows of its data set, `swept` the settings that it tried out,
-    `networks` how many it averages, `parameters` those of each."""
+    """A line of the list. `facts`: its run's facts about the data set; `swept`: the settings of its sweep; `networks`:
+    the number averaged."""
     run, at, number = directory.parted(name)
     own = ", ".join(f"{setting} {getattr(config, setting)}" for setting in ("seed", *swept))
     which = f"average of {networks} networks" if networks > 1 else f"network {number} ({own})"
@@ -242,16 +241,16 @@ def describe(
 
 
 def index_of(request: Request, what: str, count: int) -> int:
-    """The number in an address of the `what` that is asked for, 0 to count - 1; HTTPException (404) for any other."""
+    """The number of the `what` in an address, 0 to count - 1. HTTPException (404) for anything else."""
     text = request.path_params[what]
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and int(text) < count):
-        raise HTTPException(404, f"{what}s are numbered 0 to {count - 1}")
+        raise HTTPException(404, f"{what}: must be a number from 0 to {count - 1}")
     return int(text)
 
 
 def route(path: str, find_out: Callable[[Subject, str, Request], dict[str, Any]]) -> Route:
-    """GET /api/models/MODEL/`path`: what `find_out(subject, on, request)` says of that model, with the images that
-    `?on=` names: computed in the one thread that computes."""
+    """GET /api/models/MODEL/`path`: the result of `find_out(subject, on, request)` for that model and the part `?on=`,
+    computed in the thread for JAX."""
 
     def find(request: Request) -> dict[str, Any]:
         subject = request.app.state.shelf.take(request.path_params["model"])
@@ -265,7 +264,7 @@ def route(path: str, find_out: Callable[[Subject, str, Request], dict[str, Any]]
 
 
 async def models(request: Request) -> JSONResponse:
-    """GET /api/models."""
+    """GET /api/models: every model."""
     state = request.app.state
     found = await to_thread.run_sync(list_models, state.studio.runs, limiter=state.limiter)
     return JSONResponse({"models": found})

@@ -1,4 +1,4 @@
-"""Runs as the page sees them: the list, and one with all that its journal says. Writes nothing, trains nothing."""
+"""The runs for the page: the list, and one run with its journal. It only reads."""
 
 import math
 import statistics
@@ -22,30 +22,30 @@ from jaxquard.studio.security import without_paths
 from jaxquard.studio.watch import Sight, Watch, modified, status_of
 
 Summary = dict[str, Any]
-FIGURES = ("train_loss", "val_accuracy", "test_accuracy")  # each a list with a value for each network
+FIGURES = ("train_loss", "val_accuracy", "test_accuracy")  # each is a list with a value for each network
 
 
 class Reader:
-    """What run directories say, remembered for as long as nobody writes to them."""
+    """Reads run directories, and caches summaries until a run changes."""
 
     def __init__(self, watch: Watch) -> None:
         self.watch = watch
         self._summaries: dict[str, tuple[Any, Summary]] = {}
 
     def find(self, name: str) -> Sight:
-        """A run by its id, looked up in the list of those there are; 404."""
+        """The run of that id. HTTPException (404) if there is none."""
         sights = self.watch.look()
         if name not in sights:
             raise HTTPException(404, "there is no run of this name")
         return sights[name]
 
     def summaries(self) -> list[Summary]:
-        """Every run in a few figures, newest first."""
+        """The summary of every run, newest first."""
         found = [self.summary(sight) for sight in self.watch.look().values()]
         return sorted(found, key=lambda one: one["started"], reverse=True)
 
     def summary(self, sight: Sight) -> Summary:
-        """A run in a few figures; one that is damaged says what is wrong."""
+        """A run's summary; for a damaged run, `error` says what is wrong."""
         run = sight.run
         now = (sight, modified(run.evaluations_file), modified(run.path / "config.toml"))
         then, found = self._summaries.get(run.id, (None, {}))
@@ -56,7 +56,7 @@ class Reader:
 
 
 def summarised(sight: Sight) -> Summary:
-    """How far a run came and how good it is."""
+    """A run's progress, accuracy and errors."""
     run = sight.run
     begun = {"run": run.id, "started": run.started}
     try:
@@ -86,7 +86,7 @@ def summarised(sight: Sight) -> Summary:
 
 
 def parameters(run: Run, networks: int) -> int | None:
-    """How many numbers one network of a run learns, from the header of its first snapshot; None if that is damaged."""
+    """The number of parameters of each network, from the header of the first snapshot; None if that is damaged."""
     try:
         with open(run.snapshot(0), "rb") as file:
             size = int.from_bytes(file.read(8), "little")
@@ -98,8 +98,8 @@ def parameters(run: Run, networks: int) -> int | None:
 
 
 def commonest(found: Any) -> dict[str, Any] | None:
-    """The two classes confused most: of several networks the pair that most of them name, `networks` of them, with the
-    mean `count`. None where nothing is known."""
+    """The most common confusion. With several networks: the pair that most networks have (`networks`: how many), with
+    their mean `count`. None if unknown."""
     given = [one for one in found or () if one]
     if not given:
         return None
@@ -110,7 +110,7 @@ def commonest(found: Any) -> dict[str, Any] | None:
 
 
 def divergences(run: Run) -> list[dict[str, Any]]:
-    """Where which network diverged, and in what: `{"network", "step", "quantity"}`."""
+    """Each network that diverged, the step, and the quantity: `{"network", "step", "quantity"}`."""
     said = [line for line in run.journal() if line.get("event") == "diverged"]
     return [
         {
@@ -123,7 +123,7 @@ def divergences(run: Run) -> list[dict[str, Any]]:
 
 
 def details(reader: Reader, sight: Sight) -> Summary:
-    """One run with its settings, its command, its networks and its journal."""
+    """One run with its settings, command, networks and journal."""
     run, config = sight.run, sight.run.config
     swept = [name for name, _ in config.sweep]
     images = run.environment["dataset"]["train"]
@@ -141,14 +141,14 @@ def details(reader: Reader, sight: Sight) -> Summary:
 
 
 def list_runs(request: Request) -> JSONResponse:
-    """All runs, newest first, each with the job that it is, if any."""
+    """All runs, newest first, each with its job, if any."""
     state = request.app.state
     found, jobs = state.reader.summaries(), state.trainer.documents()
     return JSONResponse({"runs": [one | {"job": one["run"] if one["run"] in jobs else None} for one in found]})
 
 
 def one_run(request: Request) -> JSONResponse:
-    """One run, whole; `error` is what its job has to say."""
+    """One run with all details; `error` is its own error or its job's."""
     state, name = request.app.state, request.path_params["run"]
     found = details(state.reader, state.reader.find(name))
     job = state.trainer.documents().get(name, {"job": None, "error": None})
@@ -156,7 +156,7 @@ def one_run(request: Request) -> JSONResponse:
 
 
 def show_charts(request: Request) -> JSONResponse:
-    """How a run learned, in charts; a sweep's by setting."""
+    """The charts of a run; a sweep's by setting."""
     run = request.app.state.reader.find(request.path_params["run"]).run
     swept = [name for name, _ in run.config.sweep]
     groups = charts.groups_of(ranking([run], swept)) if swept else []

@@ -1,8 +1,8 @@
-"""Who may speak to the studio, and how much at once: every request passes here before anything else sees it.
+"""Checks every request before the studio handles it: its origin, its token and its size.
 
 Any page in the same browser can send requests to 127.0.0.1, and with DNS rebinding read the answers. So the Host must
-be ours to the letter, on every route and method; all but the page itself must be asked for by our own page (or by no
-browser: curl sends no Origin); and at an address that others can reach, all but the page itself needs a token.
+be exactly the studio's, on every route and method. Only the studio's own page may request anything but the page itself
+(or a program: curl sends no Origin). At an address that other machines can reach, this also needs a token.
 """
 
 import hmac
@@ -26,7 +26,7 @@ MAX_PICTURE = 64_000_000  # bytes of a body that is a picture, as its Content-Ty
 MAX_DEPTH = 8  # of objects and lists in JSON
 TOKEN = "x-jaxquard-token"
 SAFE = ("GET", "HEAD")
-ELSEWHERE = ("cross-site", "same-site")  # whence even a GET of the API is refused: some of them take seconds
+ELSEWHERE = ("cross-site", "same-site")  # from here even a GET of the API is refused: some of them take seconds
 HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' data: blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
@@ -40,19 +40,19 @@ RAW_HEADERS = [(name.encode(), value.encode()) for name, value in HEADERS.items(
 
 
 def refused(status: int, sentence: str, **headers: str) -> JSONResponse:
-    """An error as every route answers it."""
+    """The answer of every route to an error."""
     return JSONResponse({"error": sentence}, status, headers)
 
 
 class Guard:
-    """The outermost layer: refuses, limits, adds the headers that a browser must see, and lets no error text out."""
+    """The outermost layer: refuses requests, limits bodies, adds security headers, and hides unexpected errors."""
 
     def __init__(self, app: ASGIApp, hosts: frozenset[str], token: str | None) -> None:
         self.app, self.hosts, self.token = app, hosts, token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)  # the server's own start and end: there are no websockets
+            await self.app(scope, receive, send)  # start and end of the server; there are no websockets
             return
         started = False
 
@@ -70,32 +70,32 @@ class Guard:
             return
         try:
             await self.app(scope, limited(receive, largest(Headers(scope=scope))), hardened)
-        except ClientDisconnect:  # nobody to answer
+        except ClientDisconnect:
             return
         except Exception as error:
             if os.environ.get("JAXQUARD_DEBUG"):
                 raise
             print(f"jaxquard: {type(error).__name__} in {scope['path'][:80]!r}", file=sys.stderr, flush=True)
             if not started:
-                await refused(500, "a mistake in the studio: its terminal says more")(scope, receive, hardened)
+                await refused(500, "a fault of the studio: its terminal says more")(scope, receive, hardened)
 
     def refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and sentence for a request that goes no further."""
+        """Status and sentence if the request is refused."""
         headers = Headers(scope=scope)
         hosts, sites = headers.getlist("host"), headers.getlist("sec-fetch-site")
         if len(hosts) != 1 or hosts[0] not in self.hosts:
             return 403, "this is not one of the studio's own addresses"
-        public = scope["path"] == "/" or scope["path"].startswith("/static/")  # without it nobody could type the token
+        public = scope["path"] == "/" or scope["path"].startswith("/static/")  # this page asks for the token
         safe = scope["method"] in SAFE
         foreign = any(site in ELSEWHERE if safe else site != "same-origin" for site in sites)
         foreign |= any(origin != f"http://{hosts[0]}" for origin in headers.getlist("origin"))
         if foreign and not (public and safe):
-            return 403, "only the studio's own page may ask for this"
+            return 403, "only the studio's own page may request this"
         if self.token and not public and not self._knows(headers.getlist(TOKEN)):
-            return 401, "the token that the studio printed in its terminal is needed"
+            return 401, "send the token that the studio's terminal shows"
         length = headers.get("content-length", "0")
         if not (length.isascii() and length.isdecimal()):
-            return 400, "the request's length is no number"
+            return 400, "the request's Content-Length is not a number"
         largest_body = largest(headers)
         return (413, too_large(largest_body)) if len(length) > 15 or int(length) > largest_body else None
 
@@ -104,23 +104,23 @@ class Guard:
 
 
 def largest(headers: Headers) -> int:
-    """How many bytes the body of a request may have."""
+    """The largest body of a request, in bytes."""
     return MAX_PICTURE if is_picture(headers) else MAX_BODY
 
 
 def is_picture(headers: Headers) -> bool:
-    """Whether a body is a picture, and not JSON."""
+    """Whether the body is a picture and not JSON."""
     return headers.get("content-type", "").startswith("image/")
 
 
 def too_large(most: int) -> str:
-    """What is said of a body of more bytes than that."""
+    """The error for a body of more bytes."""
     hint = "" if most == MAX_PICTURE else "; a picture can be sent as it is, with Content-Type: image/…"
     return f"the request is larger than {most // 1_000_000} MB{hint}"
 
 
 def limited(receive: Receive, most: int) -> Receive:
-    """`receive`, which gives up on a body that turns out to have more bytes."""
+    """`receive` with HTTPException (413) for a body of more bytes."""
     read = 0
 
     async def receive_some() -> Message:
@@ -135,20 +135,20 @@ def limited(receive: Receive, most: int) -> Receive:
 
 
 async def read_json(request: Request) -> dict[str, Any]:
-    """The JSON object in a request's body; 415 or 400 for anything else."""
+    """The JSON object in a request's body. HTTPException (415 or 400) for anything else."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, "send JSON, with Content-Type: application/json")
     body = await request.body()
     try:
         document = strict_json.loads(body)
-        if b"\\ud" in body.lower():  # half a surrogate pair is no character, and could not be sent back
+        if b"\\ud" in body.lower():  # half of a surrogate pair could not be sent back
             json.dumps(document, ensure_ascii=False).encode()
     except ValueError:
-        raise HTTPException(400, "this is not JSON as the standard has it") from None
+        raise HTTPException(400, "the body is not valid JSON") from None
     if not isinstance(document, dict):
         raise HTTPException(400, "send a JSON object")
     if is_deep(document):
-        raise HTTPException(400, f"more than {MAX_DEPTH} objects and lists in one another")
+        raise HTTPException(400, f"more than {MAX_DEPTH} levels of objects and lists")
     return document
 
 
@@ -162,8 +162,8 @@ def is_deep(value: Any) -> bool:
 
 
 def without_paths(text: str, *roots: Path | None) -> str:
-    """One of our own error messages, where files keep their names and lose their folders: of `roots` and the user's
-    home even those with a space in their name, at which any other seems to end."""
+    """An error message without the folders of the files that it names. Folders with a space in their name are found
+    only below `roots` and the user's home."""
     drive, separator = (r"(?:[A-Za-z]:|\\)?", r"/\\") if systems.WINDOWS else ("", "/")
     known = [f"{re.escape(str(root))}[{separator}]" for root in (*roots, os.path.expanduser("~")) if root]
     folder = rf"[^\s{separator}]+[{separator}]"

@@ -1,4 +1,4 @@
-"""The studio put together and served: routes, static files, security, and the one socket it listens on."""
+"""The studio's server: routes, static files, security, and the socket."""
 
 import asyncio
 import contextlib
@@ -40,17 +40,17 @@ MODULES = (learn, inside, mistakes, draw, compare, lessons, events, models, runs
 STATIC = Path(__file__).parent / "static"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 VEGA = "export { vegaEmbed };"
-UNKNOWN = {404: "there is nothing at this address", 405: "this address does not understand that method"}
+UNKNOWN = {404: "there is nothing at this address", 405: "this address does not accept this method"}
 
 
 def static_files(root: Path = STATIC) -> dict[str, bytes]:
-    """The content of every file under `root` by its name. No other file can be asked for."""
+    """The content of every file under `root` by its name. The server sends no other files."""
     paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in TYPES]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
 
 def static(request: Request) -> Response:
-    """A file of the table, the page itself where none is named."""
+    """A static file; without a name, the page itself."""
     name = request.path_params.get("name", "index.html")
     content: bytes | None = vega() if name == "vega.js" else request.app.state.files.get(name)
     if content is None:
@@ -63,7 +63,7 @@ def static(request: Request) -> Response:
 
 
 def vega() -> bytes:
-    """The charting library, from the Python package that carries it; bundling it takes a second or two, once."""
+    """The charting library, bundled from a Python package: this takes a second or two, once."""
     with _BUNDLING:
         return _vega()
 
@@ -81,7 +81,7 @@ def _vega() -> bytes:
 
 
 async def on_http_error(request: Request, error: Exception) -> JSONResponse:
-    """A refusal by a handler or the router, as JSON."""
+    """An error of a handler or the router, as JSON."""
     assert isinstance(error, HTTPException)
     headers = {name.lower(): value for name, value in (error.headers or {}).items()}
     said = error.detail if error.detail != HTTPStatus(error.status_code).phrase else UNKNOWN[error.status_code]
@@ -89,7 +89,7 @@ async def on_http_error(request: Request, error: Exception) -> JSONResponse:
 
 
 async def on_our_error(request: Request, error: Exception) -> JSONResponse:
-    """One of the package's own sentences, without the folders in it; and the setting that it is about, if any."""
+    """An error of the package, without folders, and the setting that it names, if any."""
     status = {UsageError: 422, DataError: 422, RunError: 409}.get(type(error), 503)
     studio: Studio = request.app.state.studio
     said = without_paths(str(error), studio.runs, studio.data_dir).replace("\n", " ")
@@ -98,7 +98,7 @@ async def on_our_error(request: Request, error: Exception) -> JSONResponse:
 
 
 def create_app(studio: Studio) -> Starlette:
-    """The studio as an application; what its handlers share is in `app.state`, `limiter` being the thread for JAX."""
+    """The studio as an application. Handlers share `app.state`; its `limiter` allows one thread for JAX."""
     own = [Route("/", static), Route("/static/{name:path}", static)]
     app = Starlette(
         routes=own + [route for module in MODULES for route in module.routes],
@@ -117,7 +117,7 @@ def create_app(studio: Studio) -> Starlette:
 
 @contextlib.asynccontextmanager
 async def lifespan(app: Starlette) -> AsyncIterator[None]:
-    """The queue is served while the studio is. Trainings do not end with it."""
+    """Run the queue until the server ends. Trainings continue."""
     task = asyncio.create_task(app.state.trainer.run())
     try:
         yield
@@ -126,20 +126,20 @@ async def lifespan(app: Starlette) -> AsyncIterator[None]:
 
 
 def guarded(studio: Studio, names: set[str], port: int, *, own: bool) -> Studio:
-    """The studio with the Hosts that it answers to, and a token unless only this machine can reach it."""
+    """The studio with the Hosts that it accepts, and a token unless only this machine can reach it (`own`)."""
     names |= {"localhost"} if own else set()
-    ends = [f":{port}", ""] if port == 80 else [f":{port}"]  # of HTTP's own port browsers do not speak
+    ends = [f":{port}", ""] if port == 80 else [f":{port}"]  # browsers leave out HTTP's default port
     hosts = frozenset(f"{bracketed(name)}{end}" for name in names for end in ends)
     return dataclasses.replace(studio, hosts=hosts, token=None if own else secrets.token_urlsafe(32))
 
 
 def bracketed(host: str) -> str:
-    """A host as it stands in an address, and as browsers write it."""
+    """A host as browsers write it in an address."""
     return f"[{host}]" if ":" in host else host.lower()
 
 
 def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: bool, quiet: bool) -> None:
-    """Listen at `host` and `port` (0: any that is free) until a signal ends it; say where, and the token if any."""
+    """Serve at `host` and `port` (0: any free port) until a signal; print the address, and the token if any."""
     listening, address = listen(host, port)
     port = listening.getsockname()[1]
     studio = guarded(studio, {host, address}, port, own=is_own(address))
@@ -148,10 +148,10 @@ def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: boo
     if as_json:
         print(json.dumps({"url": url, "token": studio.token}), flush=True)
     elif not quiet:
-        print(f"The studio is at {url} — Ctrl-C ends it; trainings go on.", file=sys.stderr, flush=True)
+        print(f"The studio is at {url} — Ctrl-C ends it; trainings continue.", file=sys.stderr, flush=True)
     if studio.token and not as_json:
         print(f"The page asks for this token: {studio.token}", file=sys.stderr, flush=True)
-    threading.Thread(target=vega, daemon=True).start()  # it is the first thing that a page asks for
+    threading.Thread(target=vega, daemon=True).start()  # the page needs it soon
     if open_page:
         threading.Thread(target=show, args=(url,), daemon=True).start()
     config = uvicorn.Config(app, log_level="info" if os.environ.get("JAXQUARD_DEBUG") else "critical", **SERVER)
@@ -159,7 +159,7 @@ def serve(studio: Studio, host: str, port: int, *, open_page: bool, as_json: boo
 
 
 def show(url: str) -> None:
-    """Open the page in a browser with a window of its own: one for terminals would take over this one."""
+    """Open the page in a browser with a window; one for terminals would take over this terminal."""
     with contextlib.suppress(webbrowser.Error):
         browser = webbrowser.get()
         program = [getattr(browser, "name", ""), *getattr(browser, "args", [])]
@@ -168,8 +168,8 @@ def show(url: str) -> None:
 
 
 def has_windows(command: Sequence[str], environment: Mapping[str, str]) -> bool:
-    """Whether a command would open a window, as far as it can be told: by its programs, and by whether there is a
-    display. Without one, a program that BROWSER names may still know how (that of a remote editor does)."""
+    """Whether a command probably opens a window, by its programs and the display. Without a display, a program in
+    BROWSER may still do so, such as that of a remote editor."""
     paths = [os.path.realpath(shutil.which(word) or word) for word in command]
     if {os.path.basename(path) for path in (*command, *paths)} & TERMINAL_BROWSERS:
         return False
@@ -179,7 +179,7 @@ def has_windows(command: Sequence[str], environment: Mapping[str, str]) -> bool:
 
 
 TERMINAL_BROWSERS = {"browsh", "elinks", "links", "links2", "lynx", "netrik", "w3m", "www-browser"}
-CHOOSERS = {"gio", "sensible-browser", "x-www-browser", "xdg-open"}  # which without a display take one for terminals
+CHOOSERS = {"gio", "sensible-browser", "x-www-browser", "xdg-open"}  # without a display they choose a terminal browser
 
 SERVER = {
     "http": "h11",
@@ -198,18 +198,18 @@ def is_own(address: str) -> bool:
 
 
 def listen(host: str, port: int) -> tuple[socket.socket, str]:
-    """A listening socket and its address; one address and not all of a machine's, because Host must be one we know."""
+    """A listening socket and its address. All addresses (0.0.0.0) are refused: the Host must be known exactly."""
     if not 0 <= port < 65536:
         raise UsageError(f"--port {port}: ports are 0 to 65535")
     try:
         family, _, _, _, where = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         if ipaddress.ip_address(str(where[0]).partition("%")[0]).is_unspecified:
-            raise UsageError(f"--host {host}: name the one address that the studio is to be reached at")
+            raise UsageError(f"--host {host}: give one address of this machine, not all of them")
         listening = socket.create_server(where[:2], family=family, backlog=100)
-        # as asyncio does it for a socket of its own making; else an answer's body waits for the receipt of its head
+        # asyncio does so for its own sockets. Otherwise an answer's body waits until its head is acknowledged.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listening, str(where[0])
     except OSError as error:
         raise JaxquardError(f"cannot listen at {host}, port {port}: {error.strerror}; try another --port") from error
     except UnicodeError as error:
-        raise UsageError(f"--host {host[:80]}: no address to listen at") from error
+        raise UsageError(f"--host {host[:80]}: not an address") from error

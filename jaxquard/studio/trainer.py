@@ -1,8 +1,8 @@
-"""Training asked for from the page: `jaxquard train` in a process and a session of its own, one at a time.
+"""The queue of trainings: each is a `jaxquard train` in its own process and session, one at a time.
 
-The studio steers it by what every other program could use: a file that asks it to save a checkpoint and stop, and
-`--resume`. It reads what the training writes, so neither process needs the other to live. A training that was started
-in a terminal, or by an earlier studio, is a job like any other. A job's id is its run's.
+A file `stop` makes a training save a checkpoint and stop; `--resume` continues it. The studio reads the files that the
+training writes, so neither process depends on the other. Trainings started in a terminal, or by an earlier studio, are
+jobs, too. A job's id is its run's.
 """
 
 import asyncio
@@ -32,8 +32,8 @@ from jaxquard.studio.watch import TICK, Watch, status_of
 from jaxquard.systems import NEW_GROUP
 
 JAXQUARD = [sys.executable, "-P", "-c", "from jaxquard.cli import main; main()"]
-MAX_JOBS = 100  # that are waiting, and again as many that have ended
-LOST = "its process ended without a word; going on starts from the newest checkpoint"
+MAX_JOBS = 100  # waiting, and as many ended
+LOST = "its process ended without an error message; it can continue from the newest checkpoint"
 Status = Literal["queued", "running", "pausing", "paused", "stopping", "stopped", "finished", "failed"]
 ACTIVE = ("running", "pausing", "stopping")
 ENDS: dict[str, Status] = {"pausing": "paused", "stopping": "stopped"}
@@ -42,13 +42,13 @@ Document = dict[str, Any]
 
 @dataclass
 class Job:
-    """One training: what `jaxquard train` is given for it, and its process, if that is one of ours."""
+    """One training: its arguments, its status, and its process if the studio started it."""
 
     run: str
     arguments: list[str]
     until: int | None = None
     status: Status = "queued"
-    ended_early: bool = False  # before there was anything to save
+    ended_early: bool = False  # before its first checkpoint
     error: str | None = None
     process: subprocess.Popen[bytes] | None = None
     said: IO[bytes] | None = None
@@ -60,7 +60,7 @@ class Job:
 
 
 class Trainer:
-    """The queue, and whoever is training. Safe to share by threads; `tick` is to be called often."""
+    """The queue and the running training. Thread-safe; call `tick` often."""
 
     def __init__(self, studio: Studio, watch: Watch) -> None:
         self.studio, self.watch = studio, watch
@@ -68,7 +68,7 @@ class Trainer:
         self._lock = threading.RLock()
 
     def documents(self) -> dict[str, Document]:
-        """Every job by its id, in the order in which they run."""
+        """Every job by its id, in the order of the queue."""
         with self._lock:
             sights = self.watch.look()
             return {name: self._document(job, name in sights) for name, job in self.jobs.items()}
@@ -79,7 +79,7 @@ class Trainer:
         return facts | {"command": command, "error": job.error}
 
     def start(self, config: Config, name: str | None = None) -> Document:
-        """A new run, trained as soon as nothing else is. UsageError or RunError for a name that cannot be had."""
+        """Queue a new run. UsageError or RunError if its name is invalid or taken."""
         with self._lock:
             if name is None:
                 name = directory.new_name(config)
@@ -89,13 +89,13 @@ class Trainer:
             return self._queue(Job(name, [*arguments(config), "--name", name]))
 
     def resume(self, name: str, *, one_epoch: bool = False) -> Document:
-        """Go on with a run that has stopped, or a job that was stopped before it had one: to the end, or an epoch."""
+        """Queue a stopped run, or a job that was stopped before it had a run: to its end, or for one epoch."""
         with self._lock:
-            sight, job = self.watch.look(afresh=True).get(name), self.jobs.get(name)
+            sight, job = self.watch.look(force=True).get(name), self.jobs.get(name)
             if (sight and sight.training) or (job and job.status in ("queued", *ACTIVE)):
-                raise RunError(f"{name}: is training or waits to")
+                raise RunError(f"{name}: is training or waiting already")
             if sight and status_of(sight) == "finished":
-                raise RunError(f"{name}: has finished; a longer training is a new run")
+                raise RunError(f"{name}: has finished; start a new run to train longer")
             if not sight and not job:
                 raise HTTPException(404, "there is no run of this name")
             epochs = sight.run.epochs() if sight else []
@@ -103,7 +103,7 @@ class Trainer:
             return self._queue(Job(name, ["--resume", name] if sight or not job else job.arguments, until))
 
     def end(self, name: str, then: Literal["pausing", "stopping"]) -> Document:
-        """Have a training save a checkpoint and stop, or leave the queue."""
+        """Let a training save a checkpoint and stop, or take it out of the queue."""
         with self._lock:
             job = self.jobs.get(name)
             if not job:
@@ -119,7 +119,7 @@ class Trainer:
             return self._document(job, name in self.watch.look())
 
     def tick(self) -> None:
-        """See what has begun and ended, and start what comes next."""
+        """Update the jobs, and start the next one if none is running."""
         with self._lock:
             for name, sight in self.watch.look().items():
                 if sight.training and not (name in self.jobs and self.jobs[name].status in ACTIVE):
@@ -133,13 +133,13 @@ class Trainer:
                 self._spawn(waiting[0])
 
     async def run(self) -> None:
-        """`tick`, for as long as the studio runs: what goes wrong in one is said once, and the next may be better."""
+        """Call `tick` until the studio ends. An error is printed once, and the calls continue."""
         said = None
         while True:
             fault = None
             try:
                 await to_thread.run_sync(self.tick)
-            except Exception as error:  # whatever it is: without this task nothing would begin or end any more
+            except Exception as error:  # any: without this task the queue would stand still
                 fault = repr(error)
             if fault and fault != said:
                 print(f"jaxquard: the queue of trainings: {fault}", file=sys.stderr, flush=True)
@@ -147,7 +147,7 @@ class Trainer:
             await asyncio.sleep(TICK)
 
     def _queue(self, job: Job) -> Document:
-        """Put a job last. Those that have ended are forgotten, the oldest first, where there are many."""
+        """Put a job last. Of the ended jobs, only the last MAX_JOBS are kept."""
         if [other.status for other in self.jobs.values()].count("queued") >= MAX_JOBS:
             raise RunError(f"{MAX_JOBS} trainings are waiting already")
         self.jobs.pop(job.run, None)
@@ -163,7 +163,7 @@ class Trainer:
         words = ["train", "--json", "--quiet", *places, *(["--offline"] if studio.offline else []), *job.words]
         nowhere = subprocess.DEVNULL
         try:
-            # no pipe, which would break when the studio is killed
+            # not a pipe, which would break if the studio is killed
             job.said = tempfile.TemporaryFile()  # noqa: SIM115 - closed by _conclude
             job.process = subprocess.Popen(
                 [*JAXQUARD, *words],
@@ -180,10 +180,10 @@ class Trainer:
                 job.said.close()
 
     def _terminate(self, job: Job) -> None:
-        sight = self.watch.look(afresh=True).get(job.run)
+        sight = self.watch.look(force=True).get(job.run)
         if sight and sight.training:
             ask_to_stop(sight.run.path)
-        elif job.process:  # there is nothing to save yet
+        elif job.process:  # it has nothing to save yet
             job.process.terminate()
             job.ended_early = True
 
@@ -194,28 +194,28 @@ class Trainer:
         return sight is None or not sight.training
 
     def _conclude(self, job: Job) -> None:
-        """How a training ended: by what it wrote down, else by what was wanted, else by what its process said."""
-        sight = self.watch.look(afresh=True).get(job.run)
-        came_to = None
-        with contextlib.suppress(RunError):  # damaged: then what its process said is all there is
-            came_to = status_of(sight) if sight else None
+        """Set how a training ended: by its run's status, else by the request to stop, else by its process's error."""
+        sight = self.watch.look(force=True).get(job.run)
+        outcome = None
+        with contextlib.suppress(RunError):  # damaged: then only the process's error is known
+            outcome = status_of(sight) if sight else None
         said = self._last_words(job.said) if job.said else None
         if job.process:
             code = job.process.returncode
             saved = code in (0, INTERRUPTED) and said != AT_ONCE
-            saved |= job.ended_early and said is None and came_to != "interrupted"
+            saved |= job.ended_early and said is None and outcome != "interrupted"
         else:
-            saved = came_to == "stopped"
-        if came_to == "finished":
+            saved = outcome == "stopped"
+        if outcome == "finished":
             job.status = "finished"
-        elif saved and came_to != "diverged":
+        elif saved and outcome != "diverged":
             job.status = ENDS.get(job.status, "paused")
         else:
-            job.status, job.error = "failed", said or ("the training diverged" if came_to == "diverged" else LOST)
+            job.status, job.error = "failed", said or ("the training diverged" if outcome == "diverged" else LOST)
         job.process = job.said = None
 
     def _last_words(self, file: IO[bytes]) -> str | None:
-        """The sentence with which a training ended, without a library's words in it."""
+        """The last error message of a training; None if the last one comes from a library."""
         with file:
             file.seek(0)
             text = file.read(100_000).decode(errors="replace")
@@ -226,7 +226,7 @@ class Trainer:
 
 
 def list_jobs(request: Request) -> JSONResponse:
-    """Every job there is."""
+    """Every job."""
     return JSONResponse({"jobs": list(request.app.state.trainer.documents().values())})
 
 
@@ -241,14 +241,14 @@ async def new_job(request: Request) -> JSONResponse:
 
 
 async def resume(request: Request) -> JSONResponse:
-    """Queue the rest of the run `{"run"}`."""
+    """Queue the run `{"run"}` again, to its end."""
     document, state = await read_json(request), request.app.state
     sight = state.reader.find(str(document.get("run")))
     return JSONResponse(await to_thread.run_sync(state.trainer.resume, sight.run.id), 202)
 
 
 def steer(request: Request) -> JSONResponse:
-    """Pause, continue, go on for one epoch, or stop."""
+    """Pause, continue, continue for one epoch, or stop."""
     trainer: Trainer = request.app.state.trainer
     actions = {
         "pause": lambda name: trainer.end(name, "pausing"),

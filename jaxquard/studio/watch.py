@@ -1,7 +1,7 @@
-"""What goes on in a directory of runs, looked at often and cheaply: which are under way, and what they just wrote.
+"""Watches a directory of runs: which runs are training, and the sizes of their journals.
 
-Nobody tells the studio about a training: it may have been started in a terminal, or by a studio that has since been
-killed. All is read from the run directories, ten times a second where something happens.
+A training may have been started in a terminal, or by an earlier studio. So the studio reads everything from the run
+directories: training runs ten times a second, the others once a second.
 """
 
 import contextlib
@@ -14,15 +14,15 @@ from typing import NamedTuple
 from jaxquard.runs.directory import Run, every
 from jaxquard.runs.lock import is_training
 
-TICK = 0.1  # seconds between two looks at what is under way
-ROUND = 1.0  # seconds between two looks at everything
+TICK = 0.1  # seconds between two looks at the training runs
+ROUND = 1.0  # seconds between two looks at all runs
 
 
 class Sight(NamedTuple):
-    """A run as it looked a moment ago.
+    """The state of a run at the last look.
 
-    `training`: a process trains it. `dropped`: a process that trained it died. `size`, `written`: bytes in the
-    journal, and when it was last written (seconds since 1970).
+    `training`: a process trains it. `dropped`: the process that trained it died. `size`, `written`: bytes of the
+    journal, and the time of its last change (seconds since 1970).
     """
 
     run: Run
@@ -33,7 +33,7 @@ class Sight(NamedTuple):
 
 
 class Watch:
-    """Looks at the runs under `root`, once for all who ask at about the same time; safe to share by threads."""
+    """Looks at the runs under `root`; calls at about the same time share one look. Thread-safe."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -42,17 +42,17 @@ class Watch:
         self._looked = self._went_round = -ROUND
         self._changed = 0.0
 
-    def look(self, *, afresh: bool = False) -> dict[str, Sight]:
-        """Every run by its id, oldest name first."""
+    def look(self, *, force: bool = False) -> dict[str, Sight]:
+        """Every run by its id, oldest name first. `force`: look at all runs now."""
         with self._lock:
             now = time.monotonic()
-            if afresh or now - self._looked >= TICK / 5:
-                self._look(now, afresh)
+            if force or now - self._looked >= TICK / 5:
+                self._look(now, force)
             return self._sights
 
-    def _look(self, now: float, afresh: bool) -> None:
+    def _look(self, now: float, force: bool) -> None:
         changed = modified(self.root)
-        if afresh or changed != self._changed or now - self._went_round >= ROUND:
+        if force or changed != self._changed or now - self._went_round >= ROUND:
             self._sights = {run.id: self._sight(run) for run in every(self.root)}
             self._changed, self._went_round = changed, now
         else:
@@ -61,7 +61,7 @@ class Watch:
         self._looked = time.monotonic()
 
     def _sight(self, run: Run) -> Sight:
-        training = is_training(run.path)  # before the journal: a process that is gone has written everything
+        training = is_training(run.path)  # before the journal: an ended process has written everything
         dropped = not training and (run.path / "holder.json").exists()
         with contextlib.suppress(OSError):
             journal = os.stat(run.journal_file)
@@ -70,7 +70,7 @@ class Watch:
 
 
 def modified(path: Path) -> float:
-    """When a file was last written, 0 where there is none."""
+    """When a file was last written; 0 if there is none."""
     try:
         return os.stat(path).st_mtime
     except OSError:
@@ -78,7 +78,7 @@ def modified(path: Path) -> float:
 
 
 def status_of(sight: Sight) -> str:
-    """`running`, `finished`, `diverged`, `stopped` (with a checkpoint), `interrupted` (died), `new`; RunError."""
+    """`running`, `finished`, `diverged`, `stopped` (has a checkpoint), `interrupted` (died) or `new`. RunError."""
     if sight.training:
         return "running"
     said = sight.run.status()

@@ -1,4 +1,4 @@
-"""Predictions by every way in; the same answer whichever it is; a warning for what is like nothing learned from."""
+"""Predictions for pictures in every format of request, and the warning for a picture unlike the training images."""
 
 import base64
 import io
@@ -84,13 +84,13 @@ def test_a_large_picture_s_steps_are_small(ask):
         ({"models": [], "pixels": [[0] * 6] * 6}, 422, "name a model"),
         ({"models": ["part"] * 3, "pixels": [[0] * 6] * 6}, 422, "name a model"),
         ({"models": "part", "pixels": [[0] * 6] * 6}, 422, "name a model"),
-        ({"model": "gone", "pixels": [[0] * 6] * 6}, 404, "no model of that name"),
+        ({"model": "gone", "pixels": [[0] * 6] * 6}, 404, "no model of this name"),
         ({"model": "part"}, 422, "send either image"),
         ({"model": "part", "image": "", "pixels": []}, 422, "send either image"),
         ({"model": "part", "image": "?"}, 422, "image: not base64"),
         ({"model": "part", "image": 7}, 422, "image: not base64"),
         ({"model": "part", "image": "é"}, 422, "image: not base64"),
-        ({"model": "part", "image": "data:image/svg+xml,<svg/>"}, 422, "a data URL has to be one in base64"),
+        ({"model": "part", "image": "data:image/svg+xml,<svg/>"}, 422, "a data URL must be in base64"),
         ({"model": "part", "image": "data:image/png;base64,?"}, 422, "image: not base64"),
         ({"model": "part", "pixels": [[0] * 6] * 6, "as_is": 1}, 422, "as_is: true or false"),
         ({"model": "part", "pixels": [[0] * 6] * 6, "background": ["x"]}, 422, "background: auto"),
@@ -189,7 +189,7 @@ def test_noise_is_like_nothing_known_and_test_images_are_not(subject, stripes):
 def test_a_warning_names_the_models(post):
     found = post("/api/predict", {"models": ["part", "slow@0"], "pixels": [[0, 255] * 3, [255, 0] * 3] * 3}).json
     assert [line["unlike"] for line in found["predictions"]] == [True, True]
-    assert "nothing that part and slow@0 learned from" in found["warnings"][-1]
+    assert "unlike the training images of part and slow@0" in found["warnings"][-1]
 
 
 def test_without_the_data_there_is_an_answer_and_no_warning(subject):

@@ -21,13 +21,13 @@ from jaxquard.studio.inside import (
     journey,
     layer_document,
     layer_units,
-    make_eyes,
-    memory,
+    make_probes,
     nearest,
     neighbours,
     neuron,
     png,
     read_filters,
+    training_features,
     worked_out,
 )
 from jaxquard.studio.mistakes import Verdicts
@@ -115,7 +115,7 @@ def test_the_nearest_rows_by_brute_force():
 def test_neighbours_come_from_the_images_learned_from(subject, stripes):
     seen = subject(hidden=(7, 5), validation=30)
     learned, _, held_out, _ = split(stripes, 30)
-    known = memory(seen)
+    known = training_features(seen)
     assert len(known.indices) == 90
     found = {stripes.train_images[k].tobytes() for k in known.indices}
     assert found == {image.tobytes() for image in learned}
@@ -185,7 +185,7 @@ def test_one_image_of_a_run_under_way(get):
 @pytest.mark.parametrize("index", ["40", "-1", "x", "1.0", "٣", "9" * 5000])
 def test_an_image_there_is_not(ask, index):
     answer = ask("GET", f"/api/models/part/images/{index}?on=test")
-    assert (answer.status, answer.json["error"]) == (404, "images are numbered 0 to 39")
+    assert (answer.status, answer.json["error"]) == (404, "image: must be a number from 0 to 39")
 
 
 def test_a_filter_that_makes_no_sense_is_refused(ask):
@@ -206,7 +206,7 @@ KINDS = {
 def test_the_last_layer_is_the_networks_own_logits(subject, coloured, settings):
     seen = subject(coloured, **settings)
     images = seen.dataset.test_images[:3]
-    layers = make_eyes(seen.model.spec).layers(*seen.model.network, jnp.asarray(images))
+    layers = make_probes(seen.model.spec).layers(*seen.model.network, jnp.asarray(images))
     np.testing.assert_allclose(layers[-1], seen.model.logits(images), rtol=1e-5, atol=1e-5)
     np.testing.assert_allclose(layers[0], images.reshape(3, -1) / 255, rtol=1e-6)
     assert len(layers) == len(seen.model.network[0]) + 1
@@ -216,7 +216,7 @@ def test_every_layer_as_numpy_has_it(subject):
     seen = subject(hidden=(7, 5))
     config, image = seen.model.config, seen.dataset.test_images[:1]
     a = (image.reshape(1, -1) / 255 - config.pixel_mean) / config.pixel_std
-    layers = make_eyes(seen.model.spec).layers(*seen.model.network, jnp.asarray(image))[1:]
+    layers = make_probes(seen.model.spec).layers(*seen.model.network, jnp.asarray(image))[1:]
     for number, (layer, found) in enumerate(zip(seen.model.network[0], layers, strict=True)):
         z = a @ np.asarray(layer["w"]) + np.asarray(layer["b"])
         a = z if number == 2 else np.maximum(z, 0)
@@ -241,7 +241,7 @@ def test_without_hidden_layers_the_features_are_the_pixels(subject):
 def test_gradient_times_input_against_finite_differences(subject, coloured, settings):
     seen = subject(coloured, **settings)
     image = np.clip(seen.dataset.test_images[2], 1, 254)
-    found = make_eyes(seen.model.spec).gradient_times_input(*seen.model.network, image, 1)
+    found = make_probes(seen.model.spec).gradient_times_input(*seen.model.network, image, 1)
     expected = np.zeros(image.shape)
     for place in np.ndindex(*image.shape):
         up, down = image.copy(), image.copy()
@@ -256,18 +256,18 @@ def test_of_a_linear_network_the_pixels_say_all(subject):
     seen = subject(hidden=())
     image = seen.dataset.test_images[0]
     image_logits, blank_logits = seen.model.logits(np.stack([image, np.zeros_like(image)]))
-    found = make_eyes(seen.model.spec).gradient_times_input(*seen.model.network, image, 2)
+    found = make_probes(seen.model.spec).gradient_times_input(*seen.model.network, image, 2)
     assert float(np.sum(found)) == pytest.approx(image_logits[2] - blank_logits[2], rel=1e-4)
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
 def test_answers_are_activations_and_who_is_dead(subject, name):
     seen = subject(**KINDS[name])
-    eyes, weights, images = make_eyes(seen.model.spec), seen.model.network, jnp.asarray(seen.dataset.test_images)
-    layers = eyes.layers(*weights, images)[1:]
+    probes, weights, images = make_probes(seen.model.spec), seen.model.network, jnp.asarray(seen.dataset.test_images)
+    layers = probes.layers(*weights, images)[1:]
     for k, a in enumerate(layers):
         units = a.shape[-1]
-        found = np.asarray(eyes.answers(*weights, images, k))
+        found = np.asarray(probes.answers(*weights, images, k))
         rows = np.asarray(a).reshape(len(images), -1, units)  # positions in the middle
         np.testing.assert_allclose(found[:, :units], rows.mean(axis=1), rtol=1e-4, atol=1e-6)
         dead = (rows <= 0).all(axis=1) if k < len(layers) - 1 else np.zeros((len(images), units), bool)
@@ -327,4 +327,4 @@ def test_neurons_by_address(get, ask):
     for place in ("2/0", "0/5", "x/0", "0/-1"):
         answer = ask("GET", f"/api/models/slow@1/neurons/{place}")
         assert answer.status == 404
-        assert "are numbered 0 to" in answer.json["error"]
+        assert "must be a number from 0 to" in answer.json["error"]

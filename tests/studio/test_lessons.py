@@ -34,7 +34,7 @@ def test_a_lesson_that_was_never_run_says_how_to(get, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     found = get("/api/lessons/seeds")
     assert found["charts"] == []
-    assert "<code>jaxquard lesson seeds</code> makes them" in found["html"]
+    assert "Run <code>jaxquard lesson seeds</code>" in found["html"]
 
 
 MEASURED = {"first": [88.1, 88.3, 88.2], "second": [86.0, 86.1, 86.2]}

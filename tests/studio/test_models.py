@@ -23,7 +23,7 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 1), np.uint8)
 @pytest.fixture
 def shelf(root):
     """A shelf for two."""
-    return Shelf(root, offline=True, room=2)
+    return Shelf(root, offline=True, capacity=2)
 
 
 def test_every_network_is_listed_the_newest_run_first(root):

@@ -91,7 +91,7 @@ def test_a_length_that_is_none(ask, length):
 def test_a_mistake_in_the_studio_says_nothing_of_what_went_wrong(ask, capsys):
     answer = ask("GET", "/api/fail")
     assert answer.status == 500
-    assert json.loads(answer.body) == {"error": "a mistake in the studio: its terminal says more"}
+    assert json.loads(answer.body) == {"error": "a fault of the studio: its terminal says more"}
     assert answer.headers["content-security-policy"] == HEADERS["content-security-policy"]
     assert capsys.readouterr().err == "jaxquard: RuntimeError in '/api/fail'\n"
 

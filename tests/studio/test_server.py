@@ -172,7 +172,7 @@ def test_a_body_does_not_wait_for_the_receipt_of_its_head():
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "0"])
 def test_all_addresses_at_once_are_refused(host):
-    with pytest.raises(UsageError, match="name the one address"):
+    with pytest.raises(UsageError, match="give one address"):
         listen(host, 0)
 
 

@@ -98,4 +98,4 @@ def test_between_two_rounds_only_what_is_under_way_is_looked_at(root, monkeypatc
         now = eyes.look()
     assert now["part"].size == sizes["part"] + 3
     assert now["slow"].size == sizes["slow"]
-    assert eyes.look(afresh=True)["slow"].size == sizes["slow"] + 3
+    assert eyes.look(force=True)["slow"].size == sizes["slow"] + 3
