@@ -1,6 +1,6 @@
 """Record the golden runs' loss curves for this release of JAX and this platform: `python tests/golden [RECIPE…]`.
 
-With --compare nothing is written: the exit code says whether every curve agrees with the recorded one.
+--compare writes nothing; its exit code is 0 if every curve agrees with the recorded one.
 """
 
 import argparse

@@ -1,9 +1,9 @@
 """Golden runs: a short training of every recipe, with its loss curve recorded for each release of JAX and platform.
 
-They show when an upgrade, or a change that should be harmless, moves the numbers. Rounding differs between processors
-and grows from step to step, so there are tolerances. A curve that this release recorded on this platform must agree
-within SAME; without one, the nearest must agree within OTHER. The test loss of a CNN's few steps counts a tenth,
-because batch normalisation's running statistics are still inexact.
+They show when an upgrade or a change of the code moves the numbers. Rounding differs between processors and grows from
+step to step, so there are tolerances: SAME for a curve recorded with this release on this platform, OTHER for the
+nearest curve without one. The test loss of a CNN counts a tenth, because after few steps batch normalisation's running
+statistics are still inexact.
 """
 
 import json
@@ -20,11 +20,11 @@ from jaxquard.data import Dataset
 from jaxquard.data.dataset import build
 
 FILE = Path(__file__).with_name("curves.json")
-ONE_NAME = {"AMD64": "x86_64", "arm64": "aarch64"}  # what Windows and macOS call the processors that Linux calls so
+ONE_NAME = {"AMD64": "x86_64", "arm64": "aarch64"}  # Windows' and macOS's names of processors -> Linux's
 SAME, OTHER = 0.005, 0.02  # of the loss; a learning rate 1 % larger moves the original recipe's curve by 0.009
 EPOCHS = {"mlp": 5, "cnn": 2}
 EXAMPLES = {"mlp": 5120, "cnn": 1280}
-TEST_COUNTS = {"mlp": 1.0, "cnn": 0.1}  # between two processors, an earlier `cnn`'s differed by 0.016
+TEST_COUNTS = {"mlp": 1.0, "cnn": 0.1}  # the test loss of an earlier `cnn` differed by 0.016 between two processors
 TESTED = 500
 HELD_OUT = 256
 
@@ -32,7 +32,7 @@ Curve = list[float]
 
 
 class Comparison(NamedTuple):
-    """How far a recipe's curve is from the recorded one, at its worst point, as a share of the loss."""
+    """The largest difference between a recipe's curve and the recorded one, as a share of the loss."""
 
     recipe: str
     recorded: str
@@ -41,11 +41,11 @@ class Comparison(NamedTuple):
 
     @property
     def agrees(self) -> bool:
-        """Whether that is near enough; a curve that is not finite is not."""
+        """Whether the difference is within the tolerance. A curve that is not finite does not agree."""
         return self.deviation <= self.tolerance
 
     def __str__(self) -> str:
-        how = "agrees with" if self.agrees else "IS NOT THAT OF"
+        how = "agrees with" if self.agrees else "DIFFERS FROM"
         return f"{self.recipe}: {how} {self.recorded} (off by {self.deviation:.1e}, tolerance {self.tolerance:g})"
 
 
@@ -74,7 +74,7 @@ def made_up_data(examples: int) -> Dataset:
 
 
 def shortened(config: Config) -> Config:
-    """A recipe as its golden run trains it: few epochs of few images, one network, the rest as it is."""
+    """The config of a recipe's golden run: few epochs of few images, one network, otherwise the same."""
     epochs, held_out = EPOCHS[config.model], HELD_OUT if config.validates else 0
     batch_size, warmup = min(config.batch_size, EXAMPLES[config.model] // 4), min(config.warmup, epochs / 4)
     return config.replace(
@@ -89,7 +89,7 @@ def shortened(config: Config) -> Config:
 
 
 def train(name: str) -> Curve:
-    """A recipe's training loss in each epoch, and last the loss on the test images. A teacher knows all the answers."""
+    """A recipe's training loss in each epoch, then its test loss. A teacher's answers are the right labels."""
     import jax
 
     from jaxquard.training.data import prepare
@@ -112,12 +112,12 @@ def train(name: str) -> Curve:
 
 
 def known(file: Path = FILE) -> dict[str, Any]:
-    """By recipe: the settings that were not the defaults, and the curves by release and platform."""
+    """For each recipe, the settings that are not defaults, and the curves by release and platform."""
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 
 def record(name: str, curve: Curve, file: Path = FILE) -> None:
-    """Write a curve down as this release's and platform's; the others go if the recipe has changed."""
+    """Record a curve for this release and platform. If the recipe has changed, remove its other curves."""
     settings, every = distinctive(shortened(recipes.find(name).config)), known(file)
     before = every.get(name, {"settings": None, "curves": {}})
     curves = before["curves"] if before["settings"] == settings else {}
@@ -134,7 +134,7 @@ def distinctive(config: Config) -> dict[str, Any]:
 
 
 def compare(name: str, curve: Curve, recorded: dict[str, Any], where: str | None = None) -> Comparison:
-    """A recipe's curve against the recorded one that is nearest. LookupError where there is none to compare with."""
+    """Compare a recipe's curve with the nearest recorded one. LookupError if there is none."""
     entry, where = recorded.get(name), where or here()
     if entry is None or entry["settings"] != distinctive(shortened(recipes.find(name).config)):
         raise LookupError(f"{name} is new or has changed: record its curve with `python tests/golden {name}`")
@@ -149,7 +149,7 @@ def compare(name: str, curve: Curve, recorded: dict[str, Any], where: str | None
 
 
 def nearest(recorded: list[str], where: str) -> str:
-    """The same platform before any other, then the nearest release."""
+    """The nearest recording: the same platform before any other, then the nearest release."""
 
     def distance(key: str) -> tuple[bool, list[int]]:
         (ours, our_platform), (theirs, their_platform) = split(where), split(key)
@@ -159,6 +159,6 @@ def nearest(recorded: list[str], where: str) -> str:
 
 
 def split(key: str) -> tuple[list[int], str]:
-    """Of "jax 0.10.1 cpu x86_64" the numbers, four of them, and the rest."""
+    """Split "jax 0.10.1 cpu x86_64" into four numbers, [0, 10, 1, 0], and the rest."""
     _, release, rest = key.split(" ", 2)
     return ([int(number) for number in re.findall(r"\d+", release)] + [0] * 4)[:4], rest

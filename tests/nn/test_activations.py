@@ -97,7 +97,7 @@ def test_softmax_is_a_distribution_in_the_order_of_its_logits(logits: list[float
 
 @repeatable
 @given(eighths, st.integers(-8000, 8000).map(lambda n: n / 8))
-def test_softmax_does_not_notice_a_shift(logits: list[float], shift: float):
+def test_a_shift_does_not_change_softmax(logits: list[float], shift: float):
     z = jnp.array(logits)
     np.testing.assert_array_equal(softmax(z + shift), softmax(z))
     np.testing.assert_array_equal(log_softmax(z + shift), log_softmax(z))

@@ -19,14 +19,14 @@ AUGMENTATIONS = {
 
 
 def outcomes(augment) -> dict[bytes, float]:
-    """What becomes of the tiny image, and how often."""
+    """The share of each result of augmenting the tiny image."""
     results = np.asarray(jax.jit(augment)(KEY, jnp.broadcast_to(TINY, (MANY, *TINY.shape))))
     seen, counts = np.unique(results.reshape(MANY, -1), axis=0, return_counts=True)
     return {row.tobytes(): count / MANY for row, count in zip(seen, counts, strict=True)}
 
 
 def expect_uniform(frequencies: dict[bytes, float], expected: list[np.ndarray]):
-    """Exactly these outcomes, each as often as it stands in the list, within five standard deviations."""
+    """Exactly these outcomes, each with its share of the list, within five standard deviations."""
     images = [np.asarray(image, np.uint8).tobytes() for image in expected]
     assert set(frequencies) == set(images)
     for image, frequency in frequencies.items():
@@ -68,7 +68,7 @@ def test_erasing_changes_one_rectangle_of_the_right_size_in_the_right_share_of_i
     shares = areas / 600
     assert 0.01 <= shares.min() < 0.03
     assert 0.35 < shares.max() <= 0.42
-    assert erased[:, [0, -1]].any(0).all()  # reaches every border pixel…
+    assert erased[:, [0, -1]].any(0).all()  # reaches every border pixel
     assert erased[:, :, [0, -1]].any(0).all()
 
 

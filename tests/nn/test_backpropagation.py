@@ -1,4 +1,4 @@
-"""jax.grad against back-propagation as Nielsen's chapter 2 writes it, and against finite differences.
+"""jax.grad against the backpropagation of Nielsen's chapter 2, and against finite differences.
 
 The oracle is NumPy in float64, one example at a time, with his matrices (wˡ[j, k]: from neuron k to neuron j).
 """
@@ -22,7 +22,7 @@ from jaxquard.nn.mlp import mlp
 from jaxquard.nn.model import deltas
 
 IMAGE_SHAPE, HIDDEN, CLASSES, BATCH = (3, 2, 1), (5, 4), 3, 7
-STD = 0.5  # with a mean of 0, standardizing is one product, which the compiler cannot round in another way
+STD = 0.5  # with a mean of 0, standardizing is one product, which every compiler rounds in the same way
 
 Function = Callable[[np.ndarray], np.ndarray]
 SIGMA: dict[str, Function] = {
@@ -121,7 +121,7 @@ def make_problem() -> Problem:
 
 
 class Found(NamedTuple):
-    """What JAX says: the mean loss over the batch, its gradient, and each example's deltas."""
+    """JAX's mean loss over the batch, its gradient, and each example's deltas."""
 
     value: jax.Array
     grads: list[dict[str, jax.Array]]

@@ -70,7 +70,7 @@ def test_predicting_takes_each_image_by_itself_and_keeps_the_state():
 
 
 @pytest.mark.parametrize("blocks", [0, 1])
-def test_one_batch_of_random_labels_is_learnt_by_heart(blocks):
+def test_one_batch_of_random_labels_is_memorized(blocks):
     model, params, state = small(blocks, activation="gelu")
 
     def loss(params, state):
@@ -86,7 +86,7 @@ def test_one_batch_of_random_labels_is_learnt_by_heart(blocks):
         return jax.lax.fori_loop(0, 300, step, (params, state))
 
     params, state = descend(params, state)
-    logits, _ = jax.jit(model.apply)(params, state, IMAGES)  # by the running statistics, which have settled
+    logits, _ = jax.jit(model.apply)(params, state, IMAGES)  # with the running statistics, which have converged
     assert (logits.argmax(-1) == LABELS).all()
 
 

@@ -57,7 +57,7 @@ def test_value_and_gradients_are_autodiffs(shape, kernel, stride, padding):
 
 
 @pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float16])
-def test_half_precision_has_gradients_of_its_own_kind(dtype):
+def test_half_precision_has_gradients_of_the_same_type(dtype):
     x, w = normal(0, 4, 6, 6, 2), normal(1, 3, 3, 2, 3)
     whole = jax.grad(lambda w, x: jnp.sum(conv2d({"w": w}, x) ** 2), argnums=(0, 1))
     for half, exact in zip(whole(w.astype(dtype), x.astype(dtype)), whole(w, x), strict=True):
@@ -96,7 +96,7 @@ def test_gradients_are_the_same_inside_a_compiled_loop():
     close(jax.jit(lambda w: lax.fori_loop(0, 3, descend, w))(w), descend(0, descend(0, descend(0, w))))
 
 
-def test_gradients_are_spelt_out_on_a_cpu_and_autodiffs_on_an_accelerator():
+def test_gradients_are_our_own_on_a_cpu_and_autodiffs_on_an_accelerator():
     def convolutions(f, platform):
         w, x = normal(0, 3, 3, 2, 4), normal(1, 2 * CHUNK, 8, 8, 2)
         lowered = jax.jit(jax.grad(f, argnums=(0, 1))).trace(w, x).lower(lowering_platforms=(platform,)).as_text()

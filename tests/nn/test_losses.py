@@ -58,7 +58,7 @@ def test_values_are_scipys_in_float64_one_for_each_example(name: str):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_a_class_number_is_the_distribution_that_is_sure_of_it(name: str):
+def test_a_class_number_is_the_same_as_its_one_hot_distribution(name: str):
     loss, z = LOSSES[name], jnp.asarray(LOGITS)
     np.testing.assert_array_equal(loss(z, jnp.asarray(LABELS)), loss(z, one_hot(jnp.asarray(LABELS), 6)))
 
@@ -71,7 +71,7 @@ def test_the_gradient_of_cross_entropy_is_the_error_for_any_distribution():
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("label", [0, 1, 2])
 def test_finite_and_right_at_logits_of_ten_thousand(name: str, label: int):
-    """The gradient too, at the ties and at 0, where a careless |z| or max has the wrong one."""
+    """Also the gradient at ties and at 0, where |z| or max may have a wrong one."""
     z, y = np.float64(EXTREMES), np.eye(3)[np.full(len(EXTREMES), label)]
     value_and_grad = jax.jit(jax.vmap(jax.value_and_grad(LOSSES[name]), in_axes=(0, None)))
     values, grads = value_and_grad(jnp.asarray(EXTREMES), label)

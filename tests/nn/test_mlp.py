@@ -44,7 +44,7 @@ def test_any_depth_and_width(hidden: tuple[int, ...]):
 
 
 def test_a_network_by_hand():
-    """Two pixels, two hidden neurons of which one is off, one logit; numbers worked out on paper."""
+    """Two pixels, two hidden neurons, one logit; for the second image one neuron is off. Computed by hand."""
     model = mlp((2,), image_shape=(1, 2, 1), classes=1, activation="relu", mean=0.2, std=0.4)
     params = [
         {"w": jnp.array([[1.0, -3.0], [2.0, 1.0]]), "b": jnp.array([0.5, 0.0])},
@@ -62,7 +62,7 @@ def test_layers_start_from_keys_of_their_own():
     assert np.unique(weights).size == weights.size
 
 
-def test_one_batch_of_random_labels_is_learnt_by_heart():
+def test_one_batch_of_random_labels_is_memorized():
     model = mlp((64, 32), image_shape=SHAPE, mean=0.5, std=0.29)
     params, value = train(model, initialise(model)[0], 300, 0.5)
     assert value < 1e-2
@@ -70,7 +70,7 @@ def test_one_batch_of_random_labels_is_learnt_by_heart():
 
 
 def test_zero_weights_leave_the_hidden_neurons_identical():
-    """With sigmoid they do learn, all of them the same thing."""
+    """With sigmoid they learn, but all the same."""
     model = mlp((8, 6), image_shape=SHAPE, activation="sigmoid", initializer=zeros)
     params, _ = train(model, initialise(model)[0], 20, 1.0)
     for layer in params[:-1]:
@@ -90,7 +90,7 @@ class TestDropout:
     EYES = [{"w": jnp.eye(WIDTH), "b": jnp.zeros(WIDTH)}] * 3
 
     def masks(self, seed: int, rate: float = 0.5, *, train: bool = True) -> tuple[np.ndarray, np.ndarray]:
-        """Both hidden layers' masks: identity weights, and ones put in place of each layer's z as it passes."""
+        """Both hidden layers' masks: the weights are identities, and `watch` replaces each z by ones."""
         model = mlp(
             (self.WIDTH,) * 2, image_shape=(16, 16, 1), classes=self.WIDTH, activation="identity", dropout_rate=rate
         )

@@ -33,14 +33,14 @@ def test_looking_changes_nothing(params):
 
 
 def test_a_watch_may_change_what_it_sees(params):
-    """A layer whose z is held at 1 says nothing about the image, so every image gets the same logits."""
+    """If a layer's z is always 1, every image gets the same logits."""
     plain, held = logits(params), logits(params, watch=lambda name, z: jnp.ones_like(z) if name == "0" else z)
     assert not np.array_equal(plain[0], plain[1])
     np.testing.assert_array_equal(held, np.broadcast_to(held[0], held.shape))
 
 
 def test_deltas_are_each_examples_own(params):
-    """The last layer's are softmax(z) - y, undivided by the batch; and no example sees another."""
+    """The last layer's are softmax(z) - y, not divided by the batch size, and do not depend on other examples."""
     look = jax.jit(lambda images, labels: deltas(MODEL, cross_entropy, params, {}, images, labels))
     together, alone = look(IMAGES, LABELS), look(IMAGES[2:3], LABELS[2:3])
     np.testing.assert_allclose(together["2"], jax.nn.softmax(logits(params)) - np.eye(3)[LABELS], atol=1e-6)

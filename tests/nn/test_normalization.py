@@ -41,7 +41,7 @@ def test_predicting_uses_the_state_and_leaves_it(shape):
 
 
 def test_a_large_mean_costs_no_digits():
-    """The one-pass variance E[x²] - E[x]² would be off by more than itself here (float32 holds 7 digits)."""
+    """Here the error of the one-pass variance E[x²] - E[x]² would exceed the variance (float32 has 7 digits)."""
     params, state, x = example((4096, 3), mean=1e4, std=1.0)
     y, _ = batch_norm(params, state, x, train=True)
     rows = np.asarray(x, np.float64)

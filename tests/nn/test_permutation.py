@@ -1,4 +1,4 @@
-"""The fast permutation against the plain one, JAX's own."""
+"""The fast permutation against JAX's own."""
 
 import jax
 import numpy as np
@@ -9,7 +9,7 @@ from jaxquard.nn.permutation import permutation
 
 @pytest.mark.parametrize("n", [0, 1, 2, 253, 1625, 1626, 60_000])
 def test_a_permutation_is_that_of_jax(n: int):
-    """By the same random numbers in as many rounds: one up to 1,625, two beyond."""
+    """With the same random numbers in as many rounds: one up to n = 1,625, then two."""
     for seed in range(3):
         key = jax.random.key(seed)
         ours = permutation(key, n)

@@ -1,4 +1,4 @@
-"""The list of layers is complete: an interpreter in plain NumPy, which knows nothing else, gets the same logits."""
+"""The list of layers is complete: an interpreter in NumPy gets the same logits from it alone."""
 
 import json
 from collections.abc import Sequence
@@ -85,7 +85,7 @@ def interpreted(layers: Sequence[Layer], arrays: dict[str, np.ndarray], a: np.nd
 
 
 def weights(model: Model) -> tuple[Any, Any]:
-    """Parameters and state in which no number is that of another layer, or one that changes nothing."""
+    """Random parameters and state: no two arrays are equal, and no scale or bias is 1 or 0."""
     rng = np.random.default_rng(0)
     shapes = jax.eval_shape(model.init, jax.random.key(0))
     return jax.tree.map(lambda leaf: rng.uniform(0.2, 1, leaf.shape).astype(np.float32) - 0.4 * (leaf.ndim > 1), shapes)
@@ -102,7 +102,7 @@ CNNS = [
 ]
 SETTINGS = [*MLPS, {"model": "mlp", "hidden": (), "image_shape": (1, 1, 1)}, *CNNS]
 SETTINGS += [{"model": "cnn", "widths": (3,), "blocks": 0, "stem": 3, "image_shape": (7, 5, 1), "dropout_rate": 0.5}]
-# pre-activation, a projected shortcut, strides, no padding, a batch_norm after some layers only
+# shortcuts, strides, no padding, a batch_norm after some layers only
 OTHER = [
     ("standardize", {"mean": 0.3, "std": 0.5}),
     ("conv2d", {"shape": (3, 2, 3, 4), "stride": 2, "padding": "SAME"}),
@@ -158,14 +158,13 @@ def test_the_settings_know_every_architecture():
     assert get_args(Architecture) == tuple(ARCHITECTURES)
 
 
-def test_a_kind_that_there_is_not_is_named():
+def test_an_unknown_kind_is_named():
     model = sequential([("dens", {})], he_normal)
     with pytest.raises(ValueError, match="no kind of layer is called dens"):
         model.apply([], {}, np.zeros((1, 1)))
 
 
-def test_only_what_has_no_z_yet_takes_a_following_sum_into_it():
-    """A residual connection after the activation leaves the z of its layer as it is."""
+def test_an_add_after_the_activation_is_no_part_of_z():
     plan = [("dense", {"shape": (2, 2)}), ("activation", {"function": "relu"}), ("add", {"layer": 0})]
     model = sequential([*plan, ("dense", {"shape": (2, 1)})], he_normal)
     params, state = weights(model)

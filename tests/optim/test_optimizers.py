@@ -24,12 +24,12 @@ RNG = np.random.default_rng(0)
 
 
 def tree(draw) -> list[dict[str, np.ndarray]]:
-    """A layer, as an MLP has them."""
+    """The parameters of one layer of an MLP."""
     return [{"w": draw((6, 4)), "b": draw((4,))}]
 
 
 PARAMS = tree(lambda shape: RNG.normal(size=shape))
-# From 10⁻⁹ to 1, and back: Adam's ε is felt, and a norm of 1 is now exceeded, now not.
+# From 10⁻⁹ to 1 and back: Adam's ε has an effect, and the norm is above 1 at some steps and below at others.
 SCALE = 10 ** (-4.5 * (1 + np.cos(np.arange(STEPS) / 15)))
 GRADS = tree(lambda shape: RNG.normal(size=(STEPS, *shape)) * SCALE.reshape(-1, *[1] * len(shape)))
 
@@ -120,7 +120,7 @@ def test_two_hundred_steps_are_optaxs(name: str):
 
 
 @pytest.mark.parametrize("name", ["nesterov, scheduled", "adamw, scheduled, weights only"])
-def test_and_in_float32(name: str):
+def test_steps_in_float32_are_optaxs(name: str):
     ours, theirs = PAIRS[name]
     found = over(ours, dtype=np.float32)
     assert all(leaf.dtype == np.float32 for leaf in jax.tree.leaves(found))
@@ -146,7 +146,7 @@ def test_the_first_steps_by_hand():
     assert two_steps(optimizer("adamw", 0.1, weight_decay=0.5)) == pytest.approx([0.85, 0.7075], abs=1e-5)
 
 
-def test_hyperparameters_may_be_traced_and_one_program_serves_them_all():
+def test_one_program_serves_all_traced_hyperparameters():
     traces = 0
 
     @jax.jit
@@ -183,6 +183,6 @@ def test_hyperparameters_may_be_traced_and_one_program_serves_them_all():
     assert traces == 1
 
 
-def test_a_name_there_is_not():
+def test_an_unknown_name_is_refused():
     with pytest.raises(ValueError, match="no optimiser 'adamx'"):
         optimizer("adamx", 0.1)

@@ -42,7 +42,7 @@ def test_rates_are_optaxs(name: str):
 
 
 def test_landmarks():
-    """Worked out by hand, so that ours and optax cannot be wrong together."""
+    """Computed by hand, in case optax has the same fault."""
     assert rates(step_decay(1.0, 50, 0.1))[[49, 50, 99, 100]] == pytest.approx([1, 0.1, 0.1, 0.01])
     assert rates(cosine(2.0, 200))[[0, 50, 100, 200, 210]] == pytest.approx([2, 1 + 0.5**0.5, 1, 0, 0], abs=1e-6)
     assert rates(linear_warmup(constant(1.0), 1.0, 4))[:6] == pytest.approx([0, 0.25, 0.5, 0.75, 1, 1])

@@ -37,11 +37,11 @@ def test_clipping_keeps_the_direction_and_bounds_the_norm(limit: float, norm: fl
 def test_clipping_leaves_zero_at_zero_and_does_not_hide_a_nan():
     clip = clip_by_global_norm(1.0)
     assert not clip.update(jnp.zeros(3), (), None)[0].any()
-    spoilt = [jnp.ones(2), jnp.array([jnp.nan])]  # a step by the sound half alone would hide it
-    assert all(jnp.isnan(leaf).all() for leaf in clip.update(spoilt, (), None)[0])
+    with_nan = [jnp.ones(2), jnp.array([jnp.nan])]
+    assert all(jnp.isnan(leaf).all() for leaf in clip.update(with_nan, (), None)[0])
 
 
-def test_the_mask_says_what_decays():
+def test_only_marked_leaves_decay():
     zero = jax.tree.map(jnp.zeros_like, TREE)
     everything, _ = add_decayed_weights(0.5).update(zero, (), TREE)
     weights, _ = add_decayed_weights(0.5, lambda params: {"w": True, "b": False}).update(zero, (), TREE)
@@ -51,7 +51,7 @@ def test_the_mask_says_what_decays():
     np.testing.assert_allclose(weights["b"], [0])
 
 
-def test_a_chain_runs_first_to_last_and_keeps_each_state_apart():
+def test_a_chain_runs_in_order_and_keeps_each_state():
     double = stateless(lambda grads, params: 2 * grads)
     add_params = stateless(lambda grads, params: grads + params)
     params, grads = jnp.float32(10), jnp.float32(1)
@@ -93,7 +93,7 @@ def test_apply_updates():
 
 @pytest.mark.parametrize("shape", [(40, 6), (6, 40), (7, 7), (3, 3, 5, 4), (1, 9)])
 def test_orthogonal_in_the_directions_of_the_gradient(shape: tuple[int, ...]):
-    """With G = UΣVᵀ, the result is UΣ′Vᵀ, the new singular values near one but for the factor."""
+    """With G = UΣVᵀ, the result is UΣ′Vᵀ, the new singular values near 1 after division by the factor."""
     gradient = np.random.default_rng(0).normal(size=shape)
     matrix = gradient.reshape(-1, shape[-1])
     u, _, vt = np.linalg.svd(matrix, full_matrices=False)
@@ -111,7 +111,7 @@ def test_orthogonalizing_nothing_gives_nothing_and_does_not_hide_a_nan():
     assert jnp.isnan(orthogonalize().update(jnp.array([[1.0, jnp.nan]]), (), None)[0]).any()
 
 
-def test_each_part_of_a_partition_sees_and_remembers_its_own_leaves():
+def test_each_part_of_a_partition_has_only_its_own_leaves():
     both = partition(
         is_matrix, trace(0.5), chain(stateless(lambda grads, params: jax.tree.map(jnp.add, grads, params)))
     )

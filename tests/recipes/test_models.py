@@ -1,4 +1,4 @@
-"""The models that ship are the networks that results.json speaks of."""
+"""The shipped models are the networks in results.json."""
 
 from pathlib import Path
 
@@ -28,8 +28,8 @@ def test_the_model_card_shows_what_was_measured() -> None:
     assert card == replace_section(card, "models", model_table(RESULTS)), "make results"
 
 
-def test_what_a_recipe_has_learned_from_is_the_model_that_ships(tmp_path: Path) -> None:
-    """When a shipped teacher is trained anew, its students must be measured again."""
+def test_a_recipes_teacher_is_the_shipped_model(tmp_path: Path) -> None:
+    """When a shipped teacher is trained again, its students must be measured again."""
     for name in recipes.names():
         teacher = recipes.find(name).config.teacher
         if teacher in directory.shipped() and name in RESULTS:
@@ -44,7 +44,7 @@ def test_every_model_is_small() -> None:
 
 @pytest.mark.check
 @pytest.mark.parametrize("name", directory.shipped())
-def test_a_model_is_as_good_as_it_is_said_to_be(name: str, tmp_path: Path) -> None:
+def test_a_model_has_its_published_accuracy(name: str, tmp_path: Path) -> None:
     data = load("fashion-mnist")
     found = evaluate_logits(models.load_model(name, tmp_path).logits(data.test_images), data.test_labels)
     assert found.accuracy == pytest.approx(RESULTS[name]["first_network"]["accuracy"], abs=0.0005)  # 5 images: rounding

@@ -1,4 +1,4 @@
-"""Recipes are complete, say how to repeat themselves, and the tables show what results.json holds."""
+"""Recipes are complete, their docstrings name their command, and the tables agree with results.json."""
 
 import importlib
 import re
@@ -20,7 +20,7 @@ RESULTS = recipes.results()
 
 
 @pytest.mark.parametrize("name", recipes.names())
-def test_a_recipe_says_what_it_is_for_and_how_to_repeat_it(name: str) -> None:
+def test_a_recipe_has_a_purpose_and_its_command(name: str) -> None:
     recipe = recipes.find(name)
     module = importlib.import_module(f"jaxquard.recipes.{name.replace('-', '_')}")
     assert f"jaxquard train --recipe {name}" in (module.__doc__ or "")
@@ -54,8 +54,8 @@ def test_a_result_agrees_with_itself_and_with_its_recipe(name: str) -> None:
     assert entry["test_evaluations"] == 1  # nothing was chosen on the test set
 
 
-def test_what_another_config_trained_is_not_taken_for_a_recipes_run(tmp_path: Path) -> None:
-    unread: Any = None  # it is refused before any data are looked at
+def test_a_run_of_another_config_is_refused_as_a_recipes_run(tmp_path: Path) -> None:
+    unread: Any = None  # it is refused before any data are read
     (tmp_path / "results-original").mkdir()
     (tmp_path / "results-original" / "config.toml").write_text('recipe = "original"\nseeds = 10\nepochs = 19\n')
     with pytest.raises(RunError, match="results-original: of another config than original has now"):
@@ -63,7 +63,7 @@ def test_what_another_config_trained_is_not_taken_for_a_recipes_run(tmp_path: Pa
 
 
 @pytest.mark.parametrize("name", sorted(RESULTS.keys() & BASELINES.keys()))
-def test_a_baseline_is_measured_but_judged_by_nothing(name: str) -> None:
+def test_a_baseline_is_measured_without_a_goal(name: str) -> None:
     entry = RESULTS[name]
     assert entry["n"] == len(entry["test_accuracy"]["values"]) == BASELINES[name][2]
     assert 0.05 < entry["test_accuracy"]["mean"] < 0.95

@@ -1,4 +1,4 @@
-"""Small made-up data, learnable in a few epochs, and a training that keeps what `fit` yields on the way."""
+"""Small synthetic data, learnable in a few epochs, and a training that keeps the events of `fit`."""
 
 import functools
 import hashlib
@@ -21,7 +21,7 @@ CLASSES, SIDE = 4, 8
 
 
 def made_up_images(rng: np.random.Generator, patterns: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """One faint pattern a class under much noise, some labels wrong: (n, 8, 8, 1) uint8 and (n,) int32."""
+    """One faint pattern for each class, much noise, some wrong labels: (n, 8, 8, 1) uint8 and (n,) int32."""
     labels = rng.integers(0, CLASSES, n).astype(np.int32)
     noisy = 0.4 * patterns[labels] + rng.normal(90, 40, (n, SIDE, SIDE))
     wrong = rng.random(n) < 0.15
@@ -31,7 +31,7 @@ def made_up_images(rng: np.random.Generator, patterns: np.ndarray, n: int) -> tu
 
 @pytest.fixture(scope="session")
 def dataset() -> Dataset:
-    """303 training and 101 test images of 4 classes: no count that a batch or a chunk divides."""
+    """303 training and 101 test images of 4 classes: numbers that no batch or chunk divides."""
     rng = np.random.default_rng(7)
     patterns = rng.integers(0, 256, (CLASSES, SIDE, SIDE))
     train, test = made_up_images(rng, patterns, 303), made_up_images(rng, patterns, 101)
@@ -40,7 +40,7 @@ def dataset() -> Dataset:
 
 
 class Trained(NamedTuple):
-    """Every event of a training with a copy of its state, for `fit` uses its buffers again."""
+    """Every event of a training with a copy of its state, because `fit` reuses the buffers."""
 
     config: Config
     data: TrainingData
@@ -76,7 +76,7 @@ def copied(tree: Any) -> Any:
 
 @pytest.fixture(scope="session")
 def train(dataset: Dataset) -> Callable[..., Trained]:
-    """`train(config, state=None, **options)`: what `fit` makes of a config on the made-up data."""
+    """`train(config, state=None, **options)` runs `fit` on the synthetic data."""
 
     def trained(config: Config, state: TrainState | None = None, **options: Any) -> Trained:
         resolved, data = prepared(config, dataset)
@@ -91,7 +91,7 @@ def train(dataset: Dataset) -> Callable[..., Trained]:
 
 @pytest.fixture(scope="session")
 def cache_sizes() -> Callable[[Program], list[int]]:
-    """How often each function of a Program was compiled; first the steps, which `turns` and `run` call."""
+    """How often each function of a Program was compiled. The first is the steps, which `turns` and `run` call."""
 
     def sizes(program: Program) -> list[int]:
         (steps,) = program.turns.args  # type: ignore[attr-defined]
@@ -102,7 +102,7 @@ def cache_sizes() -> Callable[[Program], list[int]]:
 
 @pytest.fixture(scope="session")
 def assert_same_bits() -> Callable[[Any, Any], None]:
-    """Two pytrees of the same structure whose every leaf has the same type and the same bytes."""
+    """Asserts that two pytrees have the same structure, types and bytes."""
 
     def same(a: Any, b: Any) -> None:
         assert jax.tree.structure(a) == jax.tree.structure(b)

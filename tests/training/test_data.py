@@ -1,4 +1,4 @@
-"""A data set made ready: resolved config, split, on the device as uint8."""
+"""`prepare`: the resolved config, the split, and arrays on the device as uint8."""
 
 import jax
 import numpy as np
@@ -22,7 +22,7 @@ def test_everything_is_on_the_device_and_nothing_is_lost(dataset: Dataset):
     assert config.validates == 0
 
 
-def test_the_split_is_the_data_sets_own_and_only_what_is_left_is_measured(dataset: Dataset):
+def test_the_split_is_that_of_the_data_set_and_only_training_images_are_measured(dataset: Dataset):
     config, data = prepare(CONFIG.replace(validation=60), dataset)
     images, labels, val_images, val_labels = split(dataset, 60)
     for got, expected in zip(data[:4], (images, labels, val_images, val_labels), strict=True):
@@ -35,7 +35,7 @@ def test_the_split_is_the_data_sets_own_and_only_what_is_left_is_measured(datase
 @pytest.mark.parametrize(
     ("name", "value", "count"), [("validation", 60, 60), ("validation", 0.2, 61), ("patience", 3, 50)]
 )
-def test_what_is_held_out_is_resolved_to_a_count_and_resolving_twice_changes_nothing(dataset, name, value, count):
+def test_validation_is_resolved_to_a_count_and_resolving_twice_changes_nothing(dataset, name, value, count):
     config, data = prepare(CONFIG.replace(**{name: value}), dataset)
     assert (config.validation, len(data.val_labels)) == (count, count)
     assert prepare(config, dataset)[0] == config

@@ -1,4 +1,4 @@
-"""Figures of merit against plain loops and scikit-learn, for any number of examples."""
+"""Evaluation against plain loops and scikit-learn, for any number of examples."""
 
 import itertools
 import json
@@ -74,7 +74,7 @@ def error_of(confidence, right, bins=BINS):
 def test_calibration_error_is_the_one_written_out():
     rng = np.random.default_rng(0)
     confidence = rng.uniform(0.34, 0.98, 2000)
-    right = rng.random(2000) < 0.5 + 0.4 * np.sin(30 * confidence)  # too sure here, too modest there
+    right = rng.random(2000) < 0.5 + 0.4 * np.sin(30 * confidence)  # overconfident here, underconfident there
     logits, labels = np.log(np.stack([confidence, *2 * [(1 - confidence) / 2]], axis=1)), np.where(right, 0, 1)
     found = evaluate_logits(logits, labels)
     expected = 0.0
@@ -115,7 +115,7 @@ def test_several_networks_at_once_are_each_alone():
 
 
 @given(arrays(np.float64, (5, 3), elements=st.floats(-1e4, 1e4)), arrays(np.int32, 5, elements=st.integers(0, 2)))
-def test_extreme_logits_are_no_trouble(logits: np.ndarray, labels: np.ndarray):
+def test_extreme_logits_give_finite_figures(logits: np.ndarray, labels: np.ndarray):
     found = evaluate_logits(logits, labels)
     assert 0 <= found.loss <= 2e4 + math.log(3)
     np.testing.assert_allclose(found.probabilities.sum(axis=1), 1)
@@ -125,7 +125,7 @@ def test_extreme_logits_are_no_trouble(logits: np.ndarray, labels: np.ndarray):
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
 @pytest.mark.parametrize("column", [0, 3])
-def test_logits_that_are_not_finite_are_never_right(bad: float, column: int):
+def test_logits_that_are_not_finite_count_as_wrong(bad: float, column: int):
     logits, labels = made_up(200)
     good = evaluate_logits(logits, labels)
     logits[:50, column] = bad
@@ -135,7 +135,7 @@ def test_logits_that_are_not_finite_are_never_right(bad: float, column: int):
     np.testing.assert_array_equal(found.confusion, rest.confusion)
     np.testing.assert_allclose(found.recall * np.bincount(labels), rest.recall * np.bincount(labels[50:]))
     assert set(range(50)) <= set(found.mistakes)
-    assert set(found.mistakes[-50:]) == set(range(50))  # they claim nothing
+    assert set(found.mistakes[-50:]) == set(range(50))  # without confidence
     assert math.isnan(found.calibration_error)
     assert good.accuracy > found.accuracy
 

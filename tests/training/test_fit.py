@@ -1,4 +1,4 @@
-"""The training loop: what it yields, that it can be cut anywhere, and that it learns what plain NumPy learns."""
+"""The training loop: its events, interruptions at any step, and the same training in plain NumPy."""
 
 import dataclasses
 import math
@@ -21,7 +21,7 @@ from jaxquard.training.program import start
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 
-# 253 images left to train on, 5 steps an epoch. Tests share these where they can: compiling takes the time.
+# 253 training images, 5 steps an epoch. Tests share these configs because compiling takes most of the time.
 PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
 PATIENT = PLAIN.replace(patience=2, epochs=60, learning_rate=0.3)
 SWEPT = PATIENT.replace(sweep=(("learning_rate", (0.02, 0.1, 0.3)),), epochs=2)
@@ -100,7 +100,7 @@ def test_it_learns(train: Callable):
 
 
 def test_one_epoch_is_the_one_written_out_in_numpy(train: Callable):
-    """Nielsen's BP1-BP4 and equations (20) and (21), in float64, over the batches that the order gives."""
+    """Nielsen's BP1-BP4 and equations (20) and (21), in float64, on the same batches."""
     trained = train(PLAIN, until=1)
     start, config, data = trained.states[0], trained.config, trained.data
     assert config.pixel_mean is not None
@@ -146,7 +146,7 @@ def test_an_epoch_record_says_what_the_journal_promises(train: Callable, seeds: 
         assert all(len(values) == seeds for values in first[figure].values())
 
 
-def test_a_teacher_who_was_not_asked_is_missed(train: Callable):
+def test_missing_teacher_logits_are_refused(train: Callable):
     with pytest.raises(UsageError, match="teacher: its answers are not in the data"):
         train(Config(hidden=(6,), batch_size=50, teacher="cnn-small"))
 
@@ -182,39 +182,39 @@ def test_events_come_in_order_and_hold_the_state_of_their_step(train: Callable):
 
 
 @pytest.mark.parametrize(
-    ("settings", "seconds", "told"),
+    ("settings", "seconds", "expected"),
     [
         ({}, 0.125, [(1, 1), (4, 1), (5, 1), (8, 1), (10, 1)]),
         ({"model": "cnn", "widths": (2, 3)}, 0.625, [(1, 1), (3, 1), (5, 1), (9, 1), (10, 1)]),
-        # how long a step takes is found out anew where the images become larger
+        # the time of a step is measured again when the images become larger
         ({"model": "cnn", "widths": (2, 3)}, 0.125, [(1, 1), (5, 1), (10, 1)]),
         ({"model": "cnn", "widths": (2, 3), "half_size_share": 0.5}, 0.125, [(1, 1), (5, 1), (6, 1), (10, 1)]),
-        # three whose turns are short share a call; where they are long, each has one, and the step is that of them all
+        # three networks with short turns make one event; with long turns each makes one, and the last has the step
         ({"seeds": 3}, 0.125, [(1, 3), (5, 3), (10, 3)]),
         ({"seeds": 3}, 0.625, [(0, 0), (1, 3), (1, 0), (3, 3), (3, 0), (5, 3), (5, 0), (9, 3), (9, 0), (10, 3)]),
     ],
 )
-def test_it_speaks_up_about_as_often_as_it_should(
-    train: Callable, every_turn_takes: Callable, settings: dict[str, Any], seconds: float, told: Any
+def test_an_event_comes_about_every_heartbeat(
+    train: Callable, every_turn_takes: Callable, settings: dict[str, Any], seconds: float, expected: Any
 ):
-    """Aimed at: 0.4 s between events, 1.45 s with CNNs or several networks. Here any turn takes as long as another."""
+    """The heartbeat is 0.4 s, with CNNs or several networks 1.45 s. Here every turn takes the same time."""
     every_turn_takes(seconds)
     _, *events = train(PLAIN.replace(**settings), diagnostics=False).events
-    assert [(event.step, event.seconds / seconds) for event in events] == told
-    assert [event.seconds for event in events if event.kind == "turn"] == [took for _, took in told if not took]
+    assert [(event.step, event.seconds / seconds) for event in events] == expected
+    assert [event.seconds for event in events if event.kind == "turn"] == [took for _, took in expected if not took]
 
 
-def test_steps_at_a_turn_are_as_many_as_are_fast_but_no_longer_than_a_stop_can_wait():
+def test_a_turn_has_as_many_steps_as_the_heartbeat_allows():
     assert _chunk(1.5, 8, [0.01, 0.01, 0.01]) == 400  # together 1.5 s
-    assert _chunk(1.5, 2, [0.25, 0.25, 0.25]) == 8  # together 4 steps in 1.5 s, alone 12, of which 8 are enough
-    assert _chunk(1.5, 2, [0.75, 1.0, 0.75]) == 3  # the slowest's
+    assert _chunk(1.5, 2, [0.25, 0.25, 0.25]) == 8  # together 4 steps in 1.5 s, alone 12; 8 are enough
+    assert _chunk(1.5, 2, [0.75, 1.0, 0.75]) == 3  # those of the slowest
     assert _chunk(1.5, 1, [2.0, 2.0]) == 1
 
 
 def test_stopped_between_two_networks_turns_is_never_stopped(
     train: Callable, assert_same_bits: Callable, every_turn_takes: Callable
 ):
-    """Then the round under way is lost, and its state is the one that it began with."""
+    """The steps of the interrupted call are lost: its state is the one before them."""
     config = MOMENTUM.replace(seeds=3)
     whole = train(config)
     every_turn_takes(1.0)
@@ -280,7 +280,7 @@ def test_networks_of_a_sweep_are_paired_and_those_of_seeds_are_not(train: Callab
         assert not np.any(layer["w"][0] == layer["w"][1])
 
 
-def test_a_network_that_diverges_is_named_with_its_step_while_the_others_go_on(train: Callable):
+def test_a_network_that_diverges_is_named_with_its_step_and_the_others_continue(train: Callable):
     config = SWEPT.replace(sweep=(("learning_rate", (0.1, 1e30, 0.05)),))
     trained = train(config)
     (event,) = [event for event in trained.events if event.kind == "diverged"]
@@ -298,7 +298,7 @@ def test_a_network_that_diverges_is_named_with_its_step_while_the_others_go_on(t
     assert np.asarray(trained.state.totals.bad_step).tolist() == [-1, 1, -1]
 
 
-def test_when_all_have_diverged_it_ends(train: Callable):
+def test_training_ends_when_all_networks_have_diverged(train: Callable):
     trained = train(SWEPT.replace(sweep=(("learning_rate", (1e30, 1e33, 1e36)),), epochs=50))
     assert trained.kinds[-1] == "diverged"
     assert last_step(trained) <= 5
@@ -306,7 +306,7 @@ def test_when_all_have_diverged_it_ends(train: Callable):
 
 
 def test_divergence_names_the_first_step_whose_loss_is_not_finite(train: Callable):
-    # a linear network's loss grows for a while before it breaks
+    # the loss of a linear network grows for some steps before it is infinite
     config = PLAIN.replace(learning_rate=500.0, activation="identity", epochs=50, validation=0)
     step_by_step = train(config, checkpoint_every=1, diagnostics=False)
     ends = {e.step: ts for e, ts in zip(step_by_step.events, step_by_step.states, strict=True)}
@@ -348,7 +348,7 @@ def test_early_stopping_waits_its_patience_and_keeps_the_best_weights(train: Cal
     assert train(PATIENT, trained.state).kinds == ["compiled"]
 
 
-def test_validation_and_early_stopping_judge_the_averaged_weights(train: Callable, assert_same_bits: Callable):
+def test_validation_and_early_stopping_evaluate_the_averaged_weights(train: Callable, assert_same_bits: Callable):
     trained = train(EVERYTHING)
     _, program = make_run(trained.config, trained.data)
 
@@ -374,12 +374,12 @@ def test_early_stopping_with_several_networks_is_each_alone(train: Callable):
         assert stopping.best_epoch[number] == alone.network().stopping.best_epoch
         kept = (together.network(number).stopping.params, alone.network().selected[0])
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), *kept)
-    assert len(set(ends)) > 1  # so that one had to wait for another
+    assert len(set(ends)) > 1  # some stopped before others
     assert len(together.records) == max(ends)
     assert together.events[-1].record == {"reason": "patience", "best_epoch": stopping.best_epoch.tolist()}
 
 
-def test_resolving_fills_in_what_was_left_open(dataset, train: Callable):
+def test_resolving_fills_in_the_pixel_statistics(dataset, train: Callable):
     config, data = prepare(PATIENT, dataset)
     kept = split(dataset, 50)[0] / 255
     assert config.pixel_mean == pytest.approx(kept.mean(), rel=1e-12)
@@ -394,7 +394,7 @@ def test_plain_is_json_without_nan():
     assert plain(value) == {"a": 1.5, "b": [1.0, None, None], "c": {"d": [[1, 2]], "e": True}}
 
 
-def test_settings_that_do_not_reach_the_compiler_share_a_program(dataset, cache_sizes: Callable):
+def test_scalars_seed_and_length_share_a_program(dataset, cache_sizes: Callable):
     config, data = prepare(EVERYTHING, dataset)
     _, program = make_run(config, data)
     list(fit(config, data))
@@ -408,7 +408,7 @@ def test_settings_that_do_not_reach_the_compiler_share_a_program(dataset, cache_
     assert cache_sizes(program) == sizes
 
 
-def test_a_sweep_is_one_program_and_seeds_are_the_same_one(dataset, cache_sizes: Callable):
+def test_a_sweep_and_several_seeds_share_one_program(dataset, cache_sizes: Callable):
     config, data = prepare(SWEPT, dataset)
     _, program = make_run(config, data)
     list(fit(config, data))

@@ -1,4 +1,4 @@
-"""The phases of a training: its first epochs on images of half the size, its last ones without augmentation."""
+"""The phases of a training: first epochs on images of half the size, last epochs without augmentation."""
 
 import dataclasses
 import functools
@@ -20,7 +20,7 @@ AUGMENTED = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, 
 
 
 def test_the_first_epochs_are_of_images_of_half_the_size(dataset: Any):
-    """Where every pixel became four with the same mean, such an epoch is one on the images before."""
+    """If each pixel is replaced by four with the same mean, such an epoch equals one on the original images."""
     tiny = dataclasses.replace(dataset, train_images=dataset.train_images[:, ::2, ::2].clip(30, 225))
     pixels = tiny.train_images.repeat(2, axis=1).repeat(2, axis=2)
     pixels[:, ::2, ::2] += 30
@@ -72,10 +72,10 @@ def test_shares_of_the_epochs_are_rounded(settings: dict[str, Any], starts: tupl
 
 
 @pytest.mark.parametrize(("shares", "until"), [((0.25, 0.25), 4), ((0.75, 0.75), 4), ((0.5, 0.25), 1), ((0, 0), 4)])
-def test_whatever_will_be_run_is_compiled_before_the_first_step(
+def test_programs_are_compiled_before_the_first_step(
     dataset: Any, monkeypatch: pytest.MonkeyPatch, shares: tuple[float, float], until: int
 ):
-    """And nothing else, so that no step waits for the compiler, nor the user for what is not needed."""
+    """All that the training needs, and no others."""
     config = SMALL.replace(epochs=4, shift=1, half_size_share=shares[0], unaugmented_share=shares[1])
     asked = list[bool]()
 

@@ -1,4 +1,4 @@
-"""One program for every run that fits; several networks are the single one, mapped."""
+"""One program for all runs of a task; several networks map the program of one."""
 
 import functools
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from jaxquard.training.program import make_program, start
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.task import make_task
 
-# as in test_fit.py, so that it is compiled once; 253 images are left to train on, 5 steps an epoch
+# as in test_fit.py, so that it is compiled once; 253 training images, 5 steps an epoch
 CONFIG = Config(
     hidden=(6, 5),
     batch_size=50,
@@ -49,8 +49,8 @@ def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
     assert ts.step.tolist() == [0, 0, 0, 0]
 
 
-def test_double_precision_is_refused_in_a_sentence(prepared: Any):
-    make_program(prepared[2])  # also where it was made before
+def test_double_precision_is_refused(prepared: Any):
+    make_program(prepared[2])  # a cached program is refused as well
     with jax.enable_x64(True), pytest.raises(UsageError, match="single precision"):
         make_program(prepared[2])
 
@@ -64,8 +64,8 @@ def test_each_network_has_its_own_order(prepared: Any):
         np.testing.assert_array_equal(order, epoch_order(jax.random.key(seed), 4, 253))
 
 
-def test_side_by_side_is_one_after_the_other(prepared: Any, monkeypatch: pytest.MonkeyPatch):
-    """What an accelerator runs, `vmap`, against what a CPU runs: one network after the other."""
+def test_networks_at_once_equal_networks_in_turn(prepared: Any, monkeypatch: pytest.MonkeyPatch):
+    """`vmap`, as on an accelerator, against one network after the other, as on a CPU."""
     config, data, task = prepared
     one_by_one = make_program(task)
     monkeypatch.setattr(programs.jax, "default_backend", lambda: "gpu")
@@ -79,7 +79,7 @@ def test_side_by_side_is_one_after_the_other(prepared: Any, monkeypatch: pytest.
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), *found)
 
 
-def test_between_turns_the_state_is_what_it_was(prepared: Any):
+def test_between_turns_the_state_does_not_change(prepared: Any):
     config, data, task = prepared
     program = make_program(task)
     ts, same = (start(program, task, config.networks()) for _ in range(2))
@@ -94,7 +94,7 @@ def test_between_turns_the_state_is_what_it_was(prepared: Any):
 
 
 @pytest.mark.parametrize("count", [1, 3])
-def test_logits_are_those_of_the_networks_written_out(prepared: Any, count: int):
+def test_logits_are_those_of_numpy(prepared: Any, count: int):
     config, data, task = prepared
     program = make_program(task)
     ts = start(program, task, config.networks()[:count])
@@ -106,7 +106,7 @@ def test_logits_are_those_of_the_networks_written_out(prepared: Any, count: int)
     np.testing.assert_allclose(logits, x, atol=1e-5)
 
 
-def test_other_seeds_rates_and_lengths_are_no_reason_to_compile(prepared: Any, cache_sizes: Callable):
+def test_other_seeds_rates_and_lengths_need_no_compilation(prepared: Any, cache_sizes: Callable):
     config, data, task = prepared
     other = config.replace(learning_rate=0.5, momentum=0.1, seed=9, epochs=3, recipe="r", dataset="d")
     assert make_program(make_task(other, (8, 8, 1), 4, 253)) is make_program(task)
@@ -121,8 +121,8 @@ def test_other_seeds_rates_and_lengths_are_no_reason_to_compile(prepared: Any, c
     assert sizes[0] == sizes[1]
 
 
-def test_settings_that_are_the_threads_own_hold_for_several_networks_too(prepared: Any):
-    """Dropout draws by them: each of three is what it is alone."""
+def test_thread_local_settings_apply_to_several_networks(prepared: Any):
+    """Dropout depends on this setting; each of three networks equals the same network alone."""
     _, data, task = prepared
     with jax.threefry_partitionable(False):
         program, networks, found = make_program(task), prepared[0].networks(), []
@@ -145,7 +145,7 @@ def test_networks_that_take_turns_are_compiled_once(dataset: Any, monkeypatch: p
     assert traced == [True]
 
 
-def test_a_state_that_was_given_away_is_gone(prepared: Any):
+def test_a_donated_state_is_deleted(prepared: Any):
     config, data, task = prepared
     program = make_program(task)
     ts = start(program, task, config.networks()[:1])

@@ -1,4 +1,4 @@
-"""Negative controls: any leaf of the training state, lost at a restore, makes the resumed training differ."""
+"""Negative controls: if a restore loses any leaf of the training state, the resumed training differs."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ from jaxquard.training.program import shapes
 
 SHARED = Config(hidden=(6,), batch_size=50, validation=50, epochs=2)  # 5 steps an epoch
 KINDS = {
-    # stopped while early stopping waits: the best epoch is past, and no better one comes
+    # stopped while early stopping waits: the best epoch is over
     "adam": SHARED.replace(
         batch_norm=True,
         dropout=0.2,
         erasing=0.3,
         mixup=0.4,
         label_smoothing=0.1,
-        teacher="somebody",
+        teacher="a-model",
         l2=0.01,
         optimizer="adam",
         learning_rate=0.3,
@@ -36,17 +36,17 @@ KINDS = {
         epochs=20,
     ),
     "muon": SHARED.replace(optimizer="muon", schedule="step", decay_every=0.7, epsilon=1e-3),
-    # nesterov has the same state, sgd the count of its schedule alone
+    # nesterov has the same state; sgd has only the step of its schedule
     "momentum": SHARED.replace(optimizer="momentum", schedule="one_cycle", seeds=2),
 }
-# Leaves that cannot matter: a length for which no schedule asks, and the step of a fault reported before.
+# Leaves without an effect: a length that the schedule does not use, and the step of a loss reported before.
 IDLE: dict[str, set[str]] = {"adam": set(), "muon": {"total_steps"}, "momentum": set()}
 
 
 def train(
     config: Config, dataset: Dataset, restored: Any = None
 ) -> tuple[dict[str, bytes], list[Event], list[dict[str, np.ndarray]]]:
-    """What a training came to, by name, its events, and its states; it begins at the arrays `restored`, if given."""
+    """The results of a training by name, its events, and its states. It starts from the arrays `restored`, if given."""
     config, data = prepare(config, dataset)
     if config.teacher:
         data = data._replace(teacher=jax.random.normal(jax.random.key(0), (len(data.images), data.classes)))
@@ -64,7 +64,7 @@ def train(
 
 
 def lost(now: np.ndarray, start: np.ndarray) -> np.ndarray:
-    """A leaf as it was at the start; where that is what it is now, changed."""
+    """A leaf as it was at the start, or, if it is still the same, another value."""
     if not np.array_equal(now, start):
         return start
     return now + 1 if np.issubdtype(now.dtype, np.integer) else np.where(now == 0, 0.25, now / 2).astype(now.dtype)

@@ -1,4 +1,4 @@
-"""Every setting has the effect that it names: none is ignored. The oracle is written with optax and `jax.nn`."""
+"""Every setting has its effect. The oracle is written with optax and `jax.nn`."""
 
 import ast
 import dataclasses
@@ -27,7 +27,7 @@ TESTS = Path(__file__).parents[1]
 PLAIN = {"hidden": (5,), "batch_size": 20, "epochs": 2, "learning_rate": 0.1}  # 60 images: 3 steps an epoch
 ON = PLAIN | {
     "label_smoothing": 0.1,
-    "teacher": "somebody",
+    "teacher": "a-model",
     "teacher_share": 0.5,
     "l2": 0.1,
     "weight_decay": 0.1,
@@ -38,7 +38,7 @@ ON = PLAIN | {
 STEP = {"schedule": "step", "decay_every": 1.0, "decay_factor": 0.5}
 ADAM = PLAIN | STEP | {"optimizer": "adam", "learning_rate": 0.01}
 
-# Trainings that end at the oracle's weights: other settings, and changes each of which by itself matters to the oracle.
+# Trainings to compare with the oracle: common settings, and changes. Each change alone has an effect on the oracle.
 TRAININGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (
         PLAIN,
@@ -84,12 +84,12 @@ def teachers_logits(n: int) -> jax.Array:
 
 
 def trained_by_package(config: Config, dataset: Dataset) -> tuple[list[Any], list[Any], list[float]]:
-    """The weights of each network before the first step, those selected after the last, and the last epoch's losses."""
+    """Each network's weights before the first step, its selected weights after the last, and its last epoch's loss."""
     config, data = prepare(config, dataset)
     if config.teacher:
         data = data._replace(teacher=teachers_logits(len(data.images)))
     events = [(event, jax.device_get(event.state.selected[0])) for event in fit(config, data, diagnostics=False)]
-    first, last = events[0][1], events[-1][1]  # before the first step an average is the weights themselves
+    first, last = events[0][1], events[-1][1]  # before the first step the average equals the weights
     losses = (events[-1][0].record or {})["train_loss"]
     each = ([jax.tree.map(lambda leaf, k=k: leaf[k], tree) for k in range(len(losses))] for tree in (first, last))
     return *each, losses
@@ -127,7 +127,7 @@ def are_matrices(params: Any) -> Any:
 
 
 def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[Any, float]:
-    """What one network's training comes to, from its first weights, and the mean loss of its last epoch."""
+    """The weights of one network after training from `params`, and the mean loss of its last epoch."""
     images, labels, *_ = split(dataset, config.validation or 0)
     pixels, per_epoch = images.reshape(len(images), -1) / 255, len(images) // config.batch_size
     x = (pixels - (config.pixel_mean or pixels.mean())) / (config.pixel_std or pixels.std())
@@ -177,7 +177,7 @@ def test_a_training_ends_at_the_weights_of_the_oracle(others: Any, changes: dict
 
 
 def augmented(images: Any, setting: str, value: Any) -> tuple[np.ndarray, np.ndarray]:
-    """White images (n, h, w, 1) and their targets as training sees them."""
+    """Augmented images and targets, from images (n, h, w, 1)."""
     config = Config(**{setting: value})
     task = make_task(config, images.shape[1:], 4, len(images))
     targets = steps.make_targets(task, {}, jnp.arange(len(images)) % 4)
@@ -214,7 +214,7 @@ def spread(initializer: Any, n_in: int = 64, n_out: int = 200) -> float:
 
 
 def dropped(share: float) -> float:
-    """Share of hidden units that take no part in a step on one image: their outgoing weights stay."""
+    """Share of hidden units without part in a step on one image: their outgoing weights do not change."""
     config = Config(hidden=(2000,), activation="identity", dropout=share, batch_size=1)
     task = make_task(config, (8, 8, 1), 4, 303)
     ts = steps.init_state(task, jnp.uint32(0), make_hyper(task, config))
@@ -222,11 +222,11 @@ def dropped(share: float) -> float:
     return float(jnp.mean(jnp.all(after.params[1]["w"] == ts.params[1]["w"], axis=1)))
 
 
-# Setting: what it does, measured, and what that is for each of some values.
+# Setting: a measurement of its effect, and the expected results for some values.
 EFFECTS: dict[str, tuple[Any, dict[Any, float]]] = {
     # share of images mirrored
     "flip": (lambda v: np.mean(augmented(left_half_white(), "flip", v)[0][:, 0, 7] > 0), {False: 0, True: 0.5}),
-    # most pixels that a shift blanks: 8 - v rows and columns are left
+    # most pixels that a shift blanks: 8 - v rows and columns remain
     "shift": (lambda v: np.max(np.sum(augmented(white(), "shift", v)[0] == 0, axis=(1, 2, 3))), {0: 0, 2: 28, 3: 39}),
     "cutout": (lambda v: np.max(np.sum(augmented(white(), "cutout", v)[0] == 0, axis=(1, 2, 3))), {0: 0, 2: 4, 3: 9}),
     # share of images changed
@@ -268,7 +268,7 @@ def test_each_value_has_its_effect(setting: str):
     assert [measure(value) for value in expected] == pytest.approx(list(expected.values()), rel=0.08)
 
 
-# Settings that decide what is trained, not how: the tests elsewhere that hold them, each by the beginning of its name.
+# Settings with tests elsewhere: the file and the beginning of the test's name.
 ELSEWHERE = {
     "recipe": ("cli/test_train.py", "test_a_recipe_changed_is_no_longer_that_recipe"),
     "dataset": ("test_api.py", "test_data_given_by_a_path_is_found_from_anywhere"),

@@ -1,4 +1,4 @@
-"""TrainState: buffers that can be given away, and which weights count."""
+"""TrainState: buffers that can be donated, and the selected weights."""
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,6 @@ def test_the_selected_weights_are_the_best_else_the_average_else_the_newest():
     assert everything.current == ("average", "a")
 
 
-def test_empty_totals_remember_a_fault():
+def test_empty_totals_keep_the_bad_step():
     assert [float(total) for total in Totals.zero()] == [0, 0, 0, -1]
     assert int(Totals.zero(7).bad_step) == 7

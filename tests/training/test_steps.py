@@ -1,4 +1,4 @@
-"""The compiled steps against a plain Python loop and against formulae written out in NumPy."""
+"""The compiled steps against a plain Python loop and against formulas in NumPy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -17,7 +17,7 @@ from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Task, make_hyper, make_optimizer, make_task
 
-# as in test_fit.py, so that it is compiled once; 253 images are left to train on, 5 steps an epoch
+# as in test_fit.py, so that it is compiled once; 253 training images, 5 steps an epoch
 CONFIG = Config(
     hidden=(6, 5),
     batch_size=50,
@@ -31,7 +31,7 @@ CONFIG = Config(
 
 
 class Case:
-    """A task with its program, its data and a way to get a fresh state."""
+    """A task with its program and data."""
 
     task: Task
     program: Program
@@ -61,7 +61,7 @@ def case(dataset: Any) -> Case:
 
 
 def test_a_segment_is_a_python_loop_over_single_steps(case: Case):
-    """To a few units in the last place: the loop's body is compiled on its own, and fused in another way."""
+    """Up to rounding: the loop's body is compiled by itself and fused in another way."""
     step = jax.jit(lambda ts, images, labels: steps.train_step(case.task, ts, images, labels))
     ts, order = single(case.start()), np.asarray(epoch_order(jax.random.key(0), 0, 253))
     for rows in np.split(order[:250], 5):
@@ -86,7 +86,7 @@ def test_cut_anywhere_it_is_the_same_to_the_bit(case: Case, assert_same_bits: Ca
     assert_same_bits(ts, case.run(case.start(), 0, 5))
 
 
-def test_an_epoch_starts_with_empty_totals_and_remembers_a_fault(case: Case):
+def test_an_epoch_starts_with_empty_totals_and_keeps_the_bad_step(case: Case):
     ts = case.run(case.start(), 0, 5)
     ts = ts._replace(totals=ts.totals._replace(bad_step=jnp.array([4], jnp.int32)))
     ts = single(case.run(ts, 0, 1, epoch=1))
@@ -105,7 +105,7 @@ def weights_and_biases(params: Any) -> tuple[list[np.ndarray], list[np.ndarray]]
 
 
 @pytest.mark.parametrize(("clip_norm", "scale"), [(0.0, 1.0), (1.0, 0.2), (5.0, 1.0), (9.0, 1.0)])
-def test_a_gradient_is_clipped_to_its_longest_length_and_0_is_any(clip_norm: float, scale: float):
+def test_a_gradient_is_clipped_to_the_norm_and_0_means_no_limit(clip_norm: float, scale: float):
     config = Config(sweep=(("clip_norm", (0.0, 1.0)),))  # both in one program
     task = make_task(config, (8, 8, 1), 4, 303)
     hyper = make_hyper(task, config) | {"clip_norm": jnp.float32(clip_norm)}
@@ -116,7 +116,7 @@ def test_a_gradient_is_clipped_to_its_longest_length_and_0_is_any(clip_norm: flo
 
 
 def losses_of_a_batch(case: Case, **settings: Any) -> list[float]:
-    """The loss of one batch at three steps that move nothing."""
+    """The loss of one batch at three steps with a learning rate of almost 0."""
     still = Case(CONFIG.replace(optimizer="sgd", learning_rate=1e-30, dropout=0.0, **settings), case.dataset)
     ts, batch, found = single(still.start()), (still.data.images[:50], still.data.labels[:50]), []
     for _ in range(3):
@@ -127,7 +127,7 @@ def losses_of_a_batch(case: Case, **settings: Any) -> list[float]:
 
 
 @pytest.mark.parametrize("setting", ["flip", "shift", "cutout", "erasing", "mixup"])
-def test_images_are_moved_anew_at_every_step(case: Case, setting: str):
+def test_augmentation_differs_at_every_step(case: Case, setting: str):
     plain = losses_of_a_batch(case)
     assert np.ptp(plain) < 1e-5
     moved = losses_of_a_batch(case, **{setting: {"flip": True, "shift": 1, "cutout": 3}.get(setting, 0.5)})
@@ -188,8 +188,8 @@ def test_a_diagnosis_is_that_of_the_whole_batch(case: Case):
 
 
 @pytest.mark.parametrize("schedule", ["cosine", "one_cycle", "step"])
-def test_a_diagnosed_update_is_made_with_the_learning_rate_told(schedule: Any, train: Callable):
-    """Of plain SGD it is η times the gradient, though the schedule has another η for the next step."""
+def test_a_diagnosed_update_has_the_learning_rate_of_its_record(schedule: Any, train: Callable):
+    """With plain SGD it is η times the gradient. The schedule has another η for the next step."""
     config = Config(hidden=(6,), batch_size=50, epochs=3, schedule=schedule, decay_every=1.0)
     for record in train(config).records:
         (rate,) = record["learning_rate"]

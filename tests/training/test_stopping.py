@@ -1,4 +1,4 @@
-"""Early stopping: which epoch a network keeps, when it stops, and what it does not lose by a loss that breaks later."""
+"""Early stopping: the kept epoch, the step of stopping, and losses that are not finite afterwards."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -14,7 +14,7 @@ from jaxquard.training.stopping import Stopping
         ([3, 2, 1], 3, -1),
         ([3, 1, 2], 2, -1),
         ([1, 1, 1], 1, 15),  # as good is not better
-        ([1, 2, 2, 0.5], 1, 15),  # it had stopped after the third: what comes later does not count
+        ([1, 2, 2, 0.5], 1, 15),  # it stopped after the third; later epochs do not count
         ([1, 2, 0.5, 2], 3, -1),
         ([np.nan, 2, np.nan], 2, -1),
         ([np.nan, np.nan], -1, 10),
@@ -36,10 +36,10 @@ def test_early_stopping_remembers_the_best(losses: list[float], best_epoch: int,
     ("best_epoch", "stopped_at", "bad_step", "safe"),
     [
         (1, 15, -1, True),
-        (1, 15, 15, True),  # its loss broke when it had stopped
+        (1, 15, 15, True),  # the loss was not finite after it had stopped
         (1, 15, 14, False),
-        (1, -1, -1, False),  # it still waits: its weights are not put aside for good
-        (-1, 10, -1, False),  # no epoch was better than none
+        (1, -1, -1, False),  # it still trains
+        (-1, 10, -1, False),  # no epoch had a finite loss
     ],
 )
 def test_a_network_is_safe_once_it_has_stopped(best_epoch: int, stopped_at: int, bad_step: int, safe: bool):
