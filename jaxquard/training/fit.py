@@ -68,7 +68,7 @@ def fit(
     continues ends with the same bits as one that does not stop. UsageError if the teacher's logits are missing.
     """
     if config.teacher and data.teacher is None:
-        raise UsageError("teacher: its answers are not in the data; jaxquard.runs.teacher.ask puts them there")
+        raise UsageError("teacher: the data have no logits of the teacher; jaxquard.runs.teacher.ask adds them")
     stepper = _Stepper(config, data, checkpoint_every)
     task, program = stepper.task, stepper.program
     ts = start(program, task, config.networks()) if train_state is None else train_state

@@ -118,7 +118,7 @@ def check(spec: ModelSpec, config: Config) -> None:
         if phases(config)[0]:
             make_model(half_size(spec))
     except UsageError as error:
-        raise UsageError(f"half_size_share: too small for the first epochs ({error}, or no half_size_share)") from None
+        raise UsageError(f"half_size_share: images of half the size are too small ({error}, or set it to 0)") from None
 
 
 def make_hyper(task: Task, config: Config) -> Hyper:

@@ -96,5 +96,5 @@ def test_programs_are_compiled_before_the_first_step(
 
 def test_half_of_a_small_image_is_too_small_for_many_stages(dataset: Any):
     config, data = prepare(SMALL.replace(widths=(2, 2, 2, 2)), dataset)  # 8×8 pixels are enough, 4×4 are not
-    with pytest.raises(UsageError, match="half_size_share: too small for the first epochs"):
+    with pytest.raises(UsageError, match="half_size_share: images of half the size are too small"):
         make_run(config, data)
