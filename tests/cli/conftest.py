@@ -1,4 +1,4 @@
-"""`jaxquard` as a function, each test in an empty folder; a run, a picture, and settings that take no time."""
+"""`jaxquard` as a function, each test in an empty folder; a run, a picture, and quick settings."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from jaxquard.runs.interrupts import SIGNALS
 
 
 class Said(NamedTuple):
-    """What a command said, and its exit code."""
+    """The exit code and output of a command."""
 
     code: int
     out: str
@@ -22,7 +22,7 @@ class Said(NamedTuple):
 
     @property
     def document(self):
-        """stdout as the one JSON document, on one line, that it must be."""
+        """stdout, which must be one JSON document on one line."""
         assert self.out.count("\n") == 1
         assert self.out.endswith("\n")
         return json.loads(self.out)
@@ -30,7 +30,7 @@ class Said(NamedTuple):
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path, monkeypatch):
-    """Each test in a directory of its own, with nothing kept outside it."""
+    """Run each test in its own folder, with nothing written outside it."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("jaxquard.compilation.keep_compiled_programs", lambda: None)
     handlers = {number: signal.getsignal(number) for number in SIGNALS}
@@ -60,13 +60,13 @@ def jaxquard(capsys):
 
 @pytest.fixture(scope="session")
 def quick():
-    """A training of no time at all, in flags."""
+    """The options of a quick training."""
     return ["--hidden", "5", "--batch-size", "20", "--epochs", "2", "--learning-rate", "0.3"]
 
 
 @pytest.fixture(scope="module")
 def root(npz, quick, tmp_path_factory):
-    """A runs directory with `one` in it."""
+    """A folder of runs with the run `one`."""
     root = tmp_path_factory.mktemp("runs")
     cli.main(["train", "--dataset", str(npz), *quick, "--name", "one", "--runs", str(root), "--quiet", "--json"])
     return root

@@ -1,4 +1,4 @@
-"""How numbers look."""
+"""The format of numbers."""
 
 import pytest
 
@@ -22,5 +22,5 @@ def test_a_figure_is_a_number_a_mean_with_its_deviation_or_a_range(value, option
     assert figure(value, **options) == shown
 
 
-def test_one_of_a_kind_has_no_plural():
+def test_one_has_no_plural():
     assert [counted(n, "epoch") for n in (0, 1, 2000)] == ["0 epochs", "1 epoch", "2,000 epochs"]

@@ -1,4 +1,4 @@
-"""Every verb explains itself, and the page in the docs says the same."""
+"""Every verb has a help text, and docs/cli.md shows it."""
 
 import subprocess
 import sys
@@ -11,7 +11,7 @@ from jaxquard.cli import app
 
 
 @pytest.mark.parametrize("verb", [name for name in app if not name.startswith("-")])
-def test_every_verb_explains_itself(jaxquard, verb):
+def test_every_verb_has_help(jaxquard, verb):
     said = jaxquard(verb, "--help")
     assert said.code == 0
     assert said.out.startswith(f"Usage: jaxquard {verb}")
@@ -24,7 +24,7 @@ def test_python_runs_the_package_as_the_command():
 
 
 def test_the_documented_help_is_the_help():
-    """`make docs-cli` writes it anew."""
+    """`make docs-cli` writes it."""
     documented = (Path(__file__).parents[2] / "docs" / "cli.md").read_text(encoding="utf-8")
     script = Path(__file__).parents[1] / "cli_page.py"
     assert documented == subprocess.run([sys.executable, script], capture_output=True, text=True, check=True).stdout

@@ -1,4 +1,4 @@
-"""The verbs, with made-up clothes in place of the real ones and a lesson that trains next to nothing."""
+"""The verbs of lessons, with made-up clothes in place of the real ones and a very small lesson."""
 
 import io
 import json
@@ -29,7 +29,7 @@ def tiny(monkeypatch, clothes, tmp_path):
     return tmp_path
 
 
-def test_a_lesson_is_run_written_and_summed_up(tiny, capsys):
+def test_a_lesson_is_run_written_and_summarised(tiny, capsys):
     verbs.lesson("baselines", quick=True, predict="c")
     out, err = capsys.readouterr()
     assert "The claim: " in out
@@ -55,22 +55,22 @@ def test_json_is_the_result(tiny, capsys):
     assert json.loads((tiny / "here" / "baselines.json").read_text(encoding="utf-8")) == result
 
 
-def test_what_is_there_is_not_overwritten_and_nothing_is_trained(tiny, monkeypatch):
-    (tiny / "baselines.md").write_text("mine")
+@pytest.mark.parametrize(
+    ("file", "out", "fault"),
+    [
+        ("baselines.md", ".", r"baselines\.md: already there; .*--out.*--overwrite"),
+        ("file", "file", "file: cannot write"),
+    ],
+)
+def test_a_folder_that_cannot_be_used_is_refused_before_the_training(tiny, monkeypatch, file, out, fault):
+    (tiny / file).write_text("mine")
     monkeypatch.setattr("jaxquard.lessons.run.run", lambda *given: pytest.fail("trained"))
-    with pytest.raises(UsageError, match=r"baselines\.md: already there; .*--out.*--overwrite"):
-        verbs.lesson("baselines", quick=True, out=tiny)
-    assert (tiny / "baselines.md").read_text() == "mine"
+    with pytest.raises(JaxquardError, match=fault):
+        verbs.lesson("baselines", quick=True, no_predict=True, out=tiny / out)
+    assert (tiny / file).read_text() == "mine"
 
 
-def test_a_place_that_cannot_be_written_is_found_out_before_the_training(tiny, monkeypatch):
-    (tiny / "file").write_text("mine")
-    monkeypatch.setattr("jaxquard.lessons.run.run", lambda *given: pytest.fail("trained"))
-    with pytest.raises(JaxquardError, match="file: cannot write"):
-        verbs.lesson("baselines", quick=True, no_predict=True, out=tiny / "file")
-
-
-def test_without_the_extra_that_draws_the_rest_is_written_and_that_is_said(tiny, monkeypatch, capsys):
+def test_without_the_extra_for_charts_the_rest_is_written_with_a_note(tiny, monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     verbs.lesson("baselines", quick=True, no_predict=True)
     out, err = capsys.readouterr()
@@ -87,7 +87,7 @@ def test_without_the_extra_that_draws_the_rest_is_written_and_that_is_said(tiny,
     assert capsys.readouterr().err == ""
 
 
-def test_wrong_usage_is_said(tiny):
+def test_wrong_usage_is_an_error(tiny):
     with pytest.raises(UsageError, match="--quick and --full"):
         verbs.lesson("baselines", quick=True, full=True)
     with pytest.raises(UsageError, match="--predict Z: choose one of A, B, C, D"):
@@ -112,13 +112,13 @@ def test_a_prediction_is_asked_for_on_a_terminal(tiny, monkeypatch, typed: str, 
         assert f"  {choice}  {text}" in screen.getvalue()
 
 
-def test_nobody_is_asked_without_a_terminal(monkeypatch, tiny):
+def test_there_is_no_question_without_a_terminal(monkeypatch, tiny):
     lesson = verbs.find("baselines")
     monkeypatch.setattr("sys.stdin", io.StringIO("A\n"))
     assert verbs._prediction(lesson, None, ask=True) is None
 
 
-def test_the_bench_ends_with_1_when_something_is_wrong(tmp_path, capsys):
+def test_a_wrong_function_ends_with_1(tmp_path, capsys):
     file = tmp_path / "mine.py"
     file.write_text("def backprop(params, x, y):\n    return [{n: 0 * p for n, p in l.items()} for l in params]\n")
     with pytest.raises(SystemExit) as ended:
@@ -127,7 +127,7 @@ def test_the_bench_ends_with_1_when_something_is_wrong(tmp_path, capsys):
     assert json.loads(capsys.readouterr().out)["layer"] == 3
 
 
-def test_the_list_as_json(capsys):
+def test_the_list_of_lessons(capsys):
     verbs.list_lessons(common=Common(json=True))
     assert [one["name"] for one in json.loads(capsys.readouterr().out)] == list(NAMES)
     verbs.list_lessons()

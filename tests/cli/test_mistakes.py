@@ -1,4 +1,4 @@
-"""Each mistake in one line or two with its exit code, nothing written; a damaged or hostile file never a traceback."""
+"""Each mistake gives one or two lines and its exit code and writes nothing; no damaged or hostile file a traceback."""
 
 import errno
 import json
@@ -85,7 +85,9 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("code", "fault", "line"), MISTAKES, ids=[line for _, _, line in MISTAKES])
-def test_a_mistake_is_one_line_or_two_an_exit_code_and_nothing_written(jaxquard, root, npz, picture, code, fault, line):
+def test_a_mistake_gives_one_or_two_lines_and_an_exit_code_and_writes_nothing(
+    jaxquard, root, npz, picture, code, fault, line
+):
     places = {"ROOT": root, "DATA": npz, "PICTURE": picture}
     before = sorted(root.rglob("*"))
     words = [re.sub("|".join(places), lambda found: str(places[found[0]]), word) for word in line.split()]
@@ -151,7 +153,7 @@ PLACES = [
 
 @pytest.mark.parametrize("place", PLACES)
 def test_a_run_damaged_anyhow_is_never_a_traceback(jaxquard, root, picture, place):
-    """Where the damaged file is needed the verb refuses; where it is not, the verb does its work."""
+    """A verb that needs the damaged file refuses it; the others work."""
     shutil.copytree(root / "one", "runs/bad")
     sound = Path("runs/bad", place).read_bytes()
     for name, data in {**HOSTILE, "half": sound[: len(sound) // 2], "twice over": sound * 2}.items():
@@ -162,7 +164,7 @@ def test_a_run_damaged_anyhow_is_never_a_traceback(jaxquard, root, picture, plac
             assert said.err == "" if said.code == 0 else re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err), (name, said)
 
 
-def test_another_format_is_refused_in_a_sentence_that_names_both(jaxquard, root, picture):
+def test_another_format_is_refused_in_a_line_that_names_both(jaxquard, root, picture):
     file = Path(shutil.copytree(root / "one", "runs/old"), "environment.json")
     file.write_text(json.dumps(json.loads(file.read_bytes()) | {"format": 1}), encoding="utf-8")
     for verb in ("evaluate", "old"), ("predict", "old@all", picture), ("train", "--resume", "old"):
@@ -174,7 +176,7 @@ def test_another_format_is_refused_in_a_sentence_that_names_both(jaxquard, root,
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_hostile_file_wherever_one_is_taken_is_never_a_traceback(jaxquard, root, picture, data):
+def test_a_hostile_file_of_any_kind_is_never_a_traceback(jaxquard, root, picture, data):
     for suffix in (".safetensors", ".toml", ".npz", ".png"):
         Path(f"file{suffix}").write_bytes(data)
     Path("folder").mkdir()
@@ -193,13 +195,13 @@ def test_a_hostile_file_wherever_one_is_taken_is_never_a_traceback(jaxquard, roo
         said = jaxquard(*verb)
         assert (said.code, said.out) == (code, ""), (verb, said)
         assert re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err)
-    if data.strip():  # an empty file is a config like any other: the defaults
+    if data.strip():  # an empty file is a valid config
         assert jaxquard("train", "--config", "file.toml", "--dataset", "file.npz").code in (2, 3)
     assert not Path("runs").exists()
 
 
 def odd_data(name: str) -> dict[str, np.ndarray]:
-    """Data sets that are none, or hardly."""
+    """Unusual and invalid data sets."""
     rng = np.random.default_rng(0)
     images, labels = rng.integers(1, 255, (60, 6, 6)).astype(np.uint8), np.arange(60) % 3
     match name:
@@ -241,7 +243,7 @@ def odd_data(name: str) -> dict[str, np.ndarray]:
         (3, "no examples"),
     ],
 )
-def test_odd_data_are_trained_on_or_refused_in_words(jaxquard, code, name):
+def test_odd_data_are_trained_on_or_refused_with_an_error(jaxquard, code, name):
     np.savez("odd.npz", **odd_data(name))
     said = jaxquard(
         "train", "--dataset", "odd.npz", "--batch-size", 1, "--epochs", 1, "--hidden", 4, "--json", "--quiet"

@@ -1,4 +1,4 @@
-"""Signals: a checkpoint and a line, at whatever moment they come."""
+"""Signals during training and before it."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ main()
 
 @contextlib.contextmanager
 def start(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """The command in a process of its own, which hears of a hangup also where the tests themselves run under nohup."""
+    """The command in its own process, which does not ignore SIGHUP even if the tests run under nohup."""
     with subprocess.Popen(
         [sys.executable, "-c", COMMAND, *map(str, arguments)],
         stdout=subprocess.PIPE,
@@ -34,7 +34,7 @@ def start(*arguments: object, **environment: str) -> Iterator[subprocess.Popen[s
         try:
             yield process
         finally:
-            process.kill()  # of no effect where it has ended, as it should have
+            process.kill()  # no effect if it has ended
 
 
 LONG = ["--hidden", "5", "--batch-size", "2", "--epochs", "1000000", "--learning-rate", "0.001", "--name", "x"]
@@ -54,7 +54,7 @@ def test_a_signal_saves_a_checkpoint_and_stops(npz, tmp_path, number):
 
 
 def wait_for(process: subprocess.Popen[str], text: str) -> None:
-    """Read stderr up to a line that holds `text`."""
+    """Read stderr up to a line with `text`."""
     assert process.stderr is not None
     for line in process.stderr:
         if text in line:
@@ -62,12 +62,12 @@ def wait_for(process: subprocess.Popen[str], text: str) -> None:
     raise AssertionError(f"the process ended without {text!r}")
 
 
-@pytest.mark.parametrize("delay", [0.4, 0.8, 1.2])  # while modules are imported, JAX among them, or programs compiled
+@pytest.mark.parametrize("delay", [0.4, 0.8, 1.2])  # while modules are imported or programs compiled
 def test_a_signal_before_the_training_ends_everything_in_one_line(npz, delay):
     with start("train", "--dataset", npz, *LONG) as process:
         time.sleep(delay)
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
-    assert process.returncode in (130, -signal.SIGTERM)  # the latter before the command line is loaded at all
+    assert process.returncode in (130, -signal.SIGTERM)  # the latter before the command line is loaded
     assert len(re.findall("^jaxquard: ", err, re.MULTILINE)) == (process.returncode == 130)
     assert "Traceback" not in err

@@ -1,4 +1,4 @@
-"""The verb `train`: what it says of epochs, results, sweeps and stops, and its JSON."""
+"""The verb `train`: its lines, tables, sweeps, stops and JSON."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from jaxquard.runs.interrupts import Interrupts
 from jaxquard.runs.lock import locked
 
 
-def test_train_says_an_epoch_a_line_and_ends_with_a_table(jaxquard, npz, quick):
+def test_train_prints_a_line_for_each_epoch_and_a_table(jaxquard, npz, quick):
     said = jaxquard("train", "--dataset", npz, *quick, "--name", "x")
     assert said.code == 0
     lines = said.err.splitlines()
@@ -75,8 +75,8 @@ def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz, quic
     assert "over 2 seeds" in document["verdict"]
     shown = jaxquard("train", *arguments, "--name", "y")
     assert document["verdict"] in shown.out
-    assert "jaxquard evaluate y@2\n" in shown.out  # the one that came first
-    # a mean over different learning rates would say nothing
+    assert "jaxquard evaluate y@2\n" in shown.out  # the best network
+    # no mean over different learning rates
     assert "test accuracy" not in shown.out
     assert "±" not in shown.err
     values = [100 * value for row in ranked for value in row["val_accuracy"]["values"]]
@@ -109,11 +109,11 @@ def test_a_sweep_of_shapes_is_a_run_each(jaxquard, npz, monkeypatch, quick):
     ]
     assert len(document["ranking"]) == 4
     assert all(set(row["val_accuracy"]) == {"mean", "std", "values"} for row in document["ranking"])
-    assert [one["seconds"]["total"] for one in document["runs"]] == [3.0, 4.0, 5.0, 6.0]  # each run's own
+    assert [one["seconds"]["total"] for one in document["runs"]] == [3.0, 4.0, 5.0, 6.0]  # of each run
     assert "one seed is too few" in document["verdict"]
 
 
-def test_a_sweep_in_a_file_is_told_apart_in_the_ranking_of_shapes(jaxquard, npz):
+def test_a_sweep_in_a_file_is_part_of_the_ranking_of_shapes(jaxquard, npz):
     Path("sweep.toml").write_text(
         "epochs = 1\nbatch_size = 20\n[sweep]\nlearning_rate = [0.001, 0.3]\n", encoding="utf-8"
     )
@@ -124,20 +124,20 @@ def test_a_sweep_in_a_file_is_told_apart_in_the_ranking_of_shapes(jaxquard, npz)
     ]  # fmt: skip
 
 
-def test_what_a_sweep_found_is_told_though_one_of_its_settings_is_impossible(jaxquard, npz):
+def test_a_sweep_with_an_impossible_setting_reports_the_results_before_it(jaxquard, npz):
     swept = ["--epochs", 1, "--validation", 20, "--sweep", "batch_size=20,40,5000,60"]
     said = jaxquard("train", "--dataset", npz, *swept, "--json", "--quiet")
     assert said.code == 2
     assert "batch_size: 5000 is more than" in said.err
     assert [len(said.document[key]) for key in ("runs", "ranking")] == [2, 2]
-    assert len(list(Path("runs").iterdir())) == 2  # the fourth was not begun
+    assert len(list(Path("runs").iterdir())) == 2  # the fourth was not started
 
 
 @pytest.mark.parametrize(
     ("swept", "fault"),
     [("activation=relu,tanh", "./none.npz: no such folder"), ("batch_size=5000,20", "5000 is more than")],
 )
-def test_a_setting_that_fails_before_it_has_a_run_is_named_with_the_others(jaxquard, npz, swept, fault):
+def test_a_setting_that_fails_before_its_run_is_made_counts_as_not_started(jaxquard, npz, swept, fault):
     said = jaxquard("train", "--dataset", "./none.npz" if "none" in fault else npz, "--sweep", swept, "--quiet")
     first, second = said.err.splitlines()
     setting, values = swept.split("=")
@@ -149,7 +149,7 @@ def test_a_setting_that_fails_before_it_has_a_run_is_named_with_the_others(jaxqu
     assert not Path("runs").exists()
 
 
-def test_a_setting_without_effect_is_said_to_have_none(jaxquard, npz, quick):
+def test_a_setting_without_effect_gives_a_note(jaxquard, npz, quick):
     said = jaxquard("train", "--dataset", npz, *quick, "--momentum", 0.5, "--stem", 2)
     notes = [line for line in said.err.splitlines() if line.startswith("note: ")]
     assert notes == [
@@ -160,7 +160,7 @@ def test_a_setting_without_effect_is_said_to_have_none(jaxquard, npz, quick):
 
 
 @pytest.mark.parametrize("place", ["in the training", "after it"])
-def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monkeypatch, place, quick):
+def test_a_signal_at_the_end_of_a_run_ends_the_sweep(jaxquard, npz, monkeypatch, place, quick):
     asked = Interrupts()
     owner, name = (api, "train") if place == "in the training" else (TrainingDisplay, "__exit__")
     real = getattr(owner, name)
@@ -203,7 +203,7 @@ def test_a_signal_that_finds_a_run_at_its_end_ends_the_sweep(jaxquard, npz, monk
         (["--sweep", "validation=20,0"], "validation: a sweep chooses by validation data"),
     ],
 )
-def test_a_sweep_that_makes_no_sense(jaxquard, npz, arguments, says):
+def test_an_invalid_sweep_is_refused(jaxquard, npz, arguments, says):
     said = jaxquard("train", "--dataset", npz, *arguments)
     assert (said.code, said.out) == (2, "")
     assert says in said.err
@@ -211,7 +211,7 @@ def test_a_sweep_that_makes_no_sense(jaxquard, npz, arguments, says):
     assert not Path("runs").exists()
 
 
-def test_a_sweep_of_shapes_says_which_runs_diverged(jaxquard, npz):
+def test_a_sweep_of_shapes_reports_which_runs_diverged(jaxquard, npz):
     arguments = ["--dataset", npz, "--batch-size", 20, "--learning-rate", 1e30, "--validation", 20]
     with np.errstate(all="ignore"):
         said = jaxquard("train", *arguments, "--sweep", "activation=relu,leaky_relu", "--json")
@@ -220,7 +220,7 @@ def test_a_sweep_of_shapes_says_which_runs_diverged(jaxquard, npz):
     assert said.err.count("diverged: loss not finite") == 3  # each of the two, and the error
 
 
-def test_another_data_set_is_not_standardised_by_the_first_ones_pixels(jaxquard, npz, tmp_path, quick):
+def test_another_data_set_is_not_standardised_by_the_pixels_of_the_first(jaxquard, npz, tmp_path, quick):
     jaxquard("train", "--dataset", npz, *quick, "--name", "first", "--quiet")
     with np.load(npz) as arrays:
         np.savez(tmp_path / "dark.npz", **{name: a // 2 if a.ndim == 3 else a for name, a in arrays.items()})
@@ -252,7 +252,7 @@ def test_until_then_resume(jaxquard, npz, quick):
 
 
 @pytest.mark.parametrize("terminal", [True, False])
-def test_a_teacher_who_is_asked_is_a_line_and_a_bar_on_a_terminal(capsys, monkeypatch, terminal):
+def test_a_teacher_gets_a_line_and_a_bar_on_a_terminal(capsys, monkeypatch, terminal):
     monkeypatch.setattr("sys.stderr.isatty", lambda: terminal, raising=False)
     with TrainingDisplay() as display:
         for done in (0, 1000, 2000):
@@ -261,15 +261,15 @@ def test_a_teacher_who_is_asked_is_a_line_and_a_bar_on_a_terminal(capsys, monkey
     assert capsys.readouterr().err.count("teacher cnn-small: computing 2,000 outputs") == 1
 
 
-def test_a_run_that_had_finished_says_so(jaxquard, root):
+def test_resuming_a_finished_run_says_so(jaxquard, root):
     said = jaxquard("train", "--resume", "one", "--runs", root)
     assert said.out.startswith("one had already finished: nothing was trained; these are its results\n")
     assert "accuracy  " in said.out
     assert jaxquard("train", "--resume", "one", "--runs", root, "--json").document["already_finished"] is True
 
 
-def test_what_an_interrupted_sweep_has_not_begun_is_named_with_a_command(jaxquard, npz, quick, monkeypatch):
-    """Asked to stop while the first of four trains; the commands then train the other three."""
+def test_the_rest_of_an_interrupted_sweep_is_named_with_commands(jaxquard, npz, quick, monkeypatch):
+    """Stopped while the first of four runs trains; the commands then train the other three."""
 
     class Asked:
         training = False
@@ -292,13 +292,13 @@ def test_what_an_interrupted_sweep_has_not_begun_is_named_with_a_command(jaxquar
     assert all(run.config.sweep == (("learning_rate", (0.1, 0.2)),) for run in directory.every(Path("my runs")))
 
 
-def test_a_recipe_changed_is_no_longer_that_recipe(jaxquard, npz):
+def test_a_changed_recipe_keeps_its_name_only_if_named(jaxquard, npz):
     first = ["train", "--until", 1, "--quiet", "--json", "--epochs", 2, "--batch-size", 20, "--dataset", npz]
     assert jaxquard(*first, "--name", "x").document["recipe"] is None
     assert jaxquard(*first, "--name", "y", "--recipe", "original").document["recipe"] == "original"
 
 
-def test_a_runs_own_config_is_where_another_can_start(jaxquard, root):
+def test_another_run_can_start_from_a_runs_config(jaxquard, root):
     said = jaxquard("train", "--config", root / "one" / "config.toml", "--seed", 1, "--name", "x", "--json", "--quiet")
     config = Run(Path("runs/x")).config
     assert said.code == 0

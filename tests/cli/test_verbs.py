@@ -1,4 +1,4 @@
-"""The verbs that look at what there is, their tables and their JSON."""
+"""The verbs except `train`: their tables and their JSON."""
 
 import json
 import os
@@ -29,7 +29,7 @@ def test_evaluate(jaxquard, root):
     assert (document["step"], document["epoch"]) == (12, 2)
 
 
-def test_several_networks_begin_with_what_they_have_in_common(jaxquard, npz, quick):
+def test_several_networks_begin_with_their_mean(jaxquard, npz, quick):
     jaxquard("train", "--dataset", npz, *quick, "--seeds", 3, "--name", "three", "--quiet")
     jaxquard(
         "train", "--dataset", npz, *quick, "--sweep", "learning_rate=0.1,0.3", "--validation", 20, "--name", "swept"
@@ -43,10 +43,10 @@ def test_several_networks_begin_with_what_they_have_in_common(jaxquard, npz, qui
     assert len(said) == 9
     documents = jaxquard("evaluate", "three", "--json").document
     assert [document["model"] for document in documents] == ["three@0", "three@1", "three@2"]
-    assert " … " in jaxquard("evaluate", "swept").out.splitlines()[1]  # no mean over a setting
+    assert " … " in jaxquard("evaluate", "swept").out.splitlines()[1]  # no mean over a sweep
 
 
-def test_an_unfinished_run_says_which_weights_these_are(jaxquard, npz, quick, picture):
+def test_a_note_names_the_weights_of_an_unfinished_run(jaxquard, npz, quick, picture):
     jaxquard("train", "--dataset", npz, *quick, "--name", "part", "--until", 1, "--quiet")
     note = "note: part is unfinished: these are its weights after step 6, epoch 1 of 2\n"
     for verb in (["evaluate", "part"], ["predict", "part", picture]):
@@ -85,7 +85,7 @@ def test_predict(jaxquard, root, picture):
     assert document["notes"] == ["resized as a whole"]
 
 
-def test_predict_says_once_what_was_done_to_pictures(jaxquard, picture):
+def test_predict_prints_the_processing_of_pictures_once(jaxquard, picture):
     said = jaxquard("predict", "mlp", picture, picture, "--json")
     assert [one["notes"] for one in said.document] == [["light background: inverted"]] * 2
     assert f"{picture} and 1 more: light background: inverted\n" in said.err
@@ -94,7 +94,7 @@ def test_predict_says_once_what_was_done_to_pictures(jaxquard, picture):
         assert "inverted" not in document["steps"]
 
 
-def test_predict_answers_the_good_pictures_and_names_the_bad(jaxquard, root, picture):
+def test_predict_predicts_readable_pictures_and_names_the_others(jaxquard, root, picture):
     Path("notes.png").write_text("no picture", encoding="utf-8")
     said = jaxquard("predict", "one", "none.png", picture, "notes.png", "--runs", root, "--json", "--quiet")
     assert said.code == 3
@@ -149,7 +149,7 @@ def test_runs(jaxquard, root, npz, quick):
     assert "no runs in runs yet" in jaxquard("runs").out
 
 
-def test_a_run_knows_when_it_began_where_its_files_are_younger(root, tmp_path):
+def test_a_run_has_its_start_time_though_its_files_are_newer(root, tmp_path):
     run = Run(shutil.copytree(root / "one", tmp_path / "copy", copy_function=shutil.copyfile))
     assert run.started == Run(root / "one").started
     environment = json.loads((run.path / "environment.json").read_text())
@@ -181,7 +181,7 @@ def test_compare(jaxquard, root, npz, quick):
     documents = jaxquard("compare", "one", "two", "--runs", root, "--json").document
     assert [document["settings"] for document in documents] == [{"seed": 0}, {"seed": 1}]
     paths = [root / "one", shutil.copytree(root / "two", Path("elsewhere/one"))]
-    assert jaxquard("compare", *paths, "--chart", "paths.svg").code == 0  # of the same name, and not in ./runs
+    assert jaxquard("compare", *paths, "--chart", "paths.svg").code == 0  # of the same name, outside ./runs
     assert "elsewhere/one: training" in Path("paths.svg").read_text(encoding="utf-8")
     config = paths[1] / "config.toml"
     config.write_text(re.sub(r"(learning_rate = 0\.\d+)", r"\g<1>000000001", config.read_text()))
@@ -230,19 +230,19 @@ def test_data(jaxquard, npz, tmp_path):
     ],
     ids=" ".join,
 )
-def test_where_data_come_from_is_handed_on(jaxquard, npz, quick, tmp_path, monkeypatch, arguments):
+def test_the_options_of_data_reach_the_loader(jaxquard, npz, quick, tmp_path, monkeypatch, arguments):
     jaxquard("train", "--dataset", npz, *quick, "--until", 1, "--name", "part", "--quiet")
-    told = []
+    passed = []
 
     def load(name: str, **options: object) -> None:
-        told.append((options["data_dir"], options["offline"]))
+        passed.append((options["data_dir"], options["offline"]))
         raise DataError("nowhere")
 
     monkeypatch.setattr("jaxquard.data.load", load)
     said = jaxquard(*arguments, "--offline", "--data-dir", tmp_path / "data")
     assert (said.code, said.err) == (3, "jaxquard: nowhere\n")
     assert jaxquard(*arguments).code == 3
-    assert told == [(tmp_path / "data", True), (None, None)]  # None: as the environment says
+    assert passed == [(tmp_path / "data", True), (None, None)]  # None: from the environment
 
 
 def test_doctor(jaxquard, tmp_path):

@@ -1,4 +1,4 @@
-"""Runs side by side, and the plain word: larger than the noise, within it, no winner, or not to be told."""
+"""Runs side by side, and the verdict: larger than the noise, within it, or no winner."""
 
 import json
 from pathlib import Path
@@ -17,7 +17,7 @@ OTHER = TWO.replace(learning_rate=0.2)
 
 @pytest.fixture
 def made(tmp_path: Path):
-    """`made(name, config, validation, test)`: a run that came to these accuracies, one for each network."""
+    """`made(name, config, validation, test)`: a run with these accuracies, one for each network."""
 
     def make(name: str, config: Config, validation=None, test=None, *, data: str = "a", ended: bool = True) -> Run:
         run = Run(tmp_path / name)
@@ -32,8 +32,8 @@ def made(tmp_path: Path):
         lines += [{"event": "diverged", "network": k, "step": 9} for k in lost]
         lines += [{"event": "finished", "step": 99}] if ended and len(lost) < len(config.networks()) else []
         run.journal_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
-        looks = [] if test is None else [{"by": "train", "accuracy": test}, {"by": "evaluate", "accuracy": [0.1]}]
-        run.evaluations_file.write_text("".join(json.dumps(line) + "\n" for line in looks))
+        evaluations = [] if test is None else [{"by": "train", "accuracy": test}, {"by": "evaluate", "accuracy": [0.1]}]
+        run.evaluations_file.write_text("".join(json.dumps(line) + "\n" for line in evaluations))
         return run
 
     return make
@@ -79,7 +79,7 @@ def test_runs_of_the_same_settings_are_seeds_of_one(made):
     assert said(*runs[:2]) == SEEDS
 
 
-def test_what_changes_nothing_is_no_difference(made):
+def test_settings_without_effect_are_no_difference(made):
     plain = Config(learning_rate=0.1, temperature=3)
     runs = [made("a", plain, test=[0.8]), made("b", plain.replace(recipe="x", validation=0, temperature=4), test=[0.9])]
     assert said(*runs) == SAME
@@ -115,7 +115,7 @@ def test_a_swept_setting_has_no_winner(made):
     assert said(runs[0], made("c", single, [0.8, 0.8])) == SAME
 
 
-def test_where_nothing_was_held_out_the_test_set_decides_and_that_is_said(made):
+def test_if_a_run_held_out_no_images_the_test_set_decides_and_a_sentence_says_so(made):
     runs = [made("a", Config(), test=[0.8]), made("b", OTHER, [0.9, 0.9], [0.95, 0.9])]
     assert said(*runs) == (
         "a held out no images, so the test set decides; its accuracy is optimistic once it decides. "
@@ -129,7 +129,7 @@ def test_a_run_that_lost_networks_does_not_come_first(made):
     assert "whole comes first" in said(some, made("whole", TWO.replace(validation=0), test=[0.8, 0.8]))
 
 
-def test_what_is_not_judged_yet_is_named_and_what_is_not_finished(made):
+def test_runs_without_an_accuracy_and_unfinished_runs_are_named(made):
     runs = [made("a", Config(), ended=False), made("b", OTHER, [0.9, 0.9], ended=False)]
     assert said(*runs) == "No winner yet: a and b have no test accuracy."
     assert said(runs[1], made("c", TWO, [0.8, 0.7])).endswith(" b has not finished.")

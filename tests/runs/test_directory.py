@@ -1,4 +1,4 @@
-"""The run directory as the design lays it out, and the names it can have."""
+"""The run directory: its files, its names, and damage."""
 
 import errno
 import json
@@ -26,7 +26,7 @@ def copied(trained, tmp_path):
     return Run(shutil.copytree(trained.run.path, tmp_path / "runs" / "copied"))
 
 
-def test_holds_what_the_design_says(trained, stripes):
+def test_a_run_directory_has_these_files(trained, stripes):
     run = trained.run
     assert sorted(path.name for path in run.path.iterdir()) == [
         "checkpoints",
@@ -45,9 +45,10 @@ def test_holds_what_the_design_says(trained, stripes):
     assert run.config.pixel_mean is not None
     assert (run.config.validation, run.config.validates) == (None, 0)
     assert run.environment["dataset"]["sha256"] == dict(stripes.sha256)
+    assert json.loads((run.path / "environment.json").read_text())["dataset"]["class_names"] == ["0", "1", "2"]
 
 
-def test_a_journal_line_says_what_the_design_says(trained):
+def test_a_journal_line_has_these_fields(trained):
     lines = trained.run.epochs()
     assert [line["epoch"] for line in lines] == [1, 2, 3]
     assert [line["step"] for line in lines] == [6, 12, 18]
@@ -60,38 +61,18 @@ def test_a_journal_line_says_what_the_design_says(trained):
 
 
 def test_names_are_single_portable_path_components(tmp_path):
-    names = (
-        "../x",
-        "..",
-        ".",
-        "",
-        "/etc",
-        "a/b",
-        "a\\b",
-        ".hidden",
-        "-x",
-        "é",
-        "a b",
-        "x" * 101,
-        "a\0b",
-        "a\n",
-        "a ",
-        "run.",
-    )
-    for name in (*names, "x.safetensors", "x.SafeTensors", "nul", "CON", "aux.txt", "com1", "LPT9.a.b"):
+    names = ("../x", "..", ".", "", "/etc", "a/b", "a\\b", ".hidden", "-x", "é", "a b", "x" * 101, "a\0b", "a\n", "a ")
+    for name in (*names, "run.", "x.safetensors", "x.SafeTensors", "nul", "CON", "aux.txt", "com1", "LPT9.a.b"):
         with pytest.raises(UsageError, match="run name"):
             directory.free_path(tmp_path, name)
     for name in ("a", "A-1.b_c", "0", "x" * 100, "null", "com", "auxiliary.txt", "safetensors"):
         assert directory.free_path(tmp_path, name) == tmp_path / name
-
-
-def test_a_run_is_not_called_as_a_model_that_comes_along(tmp_path):
     for name in (*directory.shipped(), *map(str.upper, directory.shipped())):
         with pytest.raises(UsageError, match="a model that comes with Jaxquard has this name"):
             directory.free_path(tmp_path, name)
 
 
-def test_the_number_of_a_network_is_behind_the_last_at_sign_of_the_last_name():
+def test_the_number_of_a_network_follows_the_at_sign_of_the_last_name():
     assert directory.parted("run") == ("run", "", "")
     assert directory.parted("run@1") == ("run", "@", "1")
     assert directory.parted("/home/me@lab/runs/run") == ("/home/me@lab/runs/run", "", "")
@@ -116,7 +97,7 @@ def test_a_taken_name_is_refused_and_its_run_left_alone(trained):
     assert sorted(trained.run.path.rglob("*")) == before
 
 
-def test_of_two_who_want_a_name_at_once_one_gets_it(tmp_path, trained, small, stripes):
+def test_a_name_wanted_by_several_at_once_is_given_to_one(tmp_path, trained, small, stripes):
     from jaxquard.runs.train import make_run, prepare, start
 
     config, data = prepare(small, stripes)
@@ -140,22 +121,15 @@ def test_of_two_who_want_a_name_at_once_one_gets_it(tmp_path, trained, small, st
     assert [path.name for path in tmp_path.iterdir()] == ["wanted"]
 
 
-def test_found_by_id_by_path_and_not_at_all(trained):
+def test_found_by_id_by_path_from_inside_and_not_at_all(trained, monkeypatch):
     root = trained.run.path.parent
     assert directory.find("whole", root).path == trained.run.path
     assert directory.find(str(trained.run.path), root / "elsewhere").id == "whole"
     with pytest.raises(RunError, match=r"whale: no such run in .*; did you mean whole"):
         directory.find("whale", root)
-    with pytest.raises(RunError, match="no such run"):
-        directory.find("", root)
-
-
-def test_a_name_longer_than_any_file_s_is_that_of_no_run(tmp_path):
-    with pytest.raises(RunError, match="no such run"):
-        directory.find("x" * 300, tmp_path)
-
-
-def test_a_run_knows_its_name_from_inside(trained, monkeypatch):
+    for name in ("", "x" * 300):
+        with pytest.raises(RunError, match="no such run"):
+            directory.find(name, root)
     monkeypatch.chdir(trained.run.path)
     assert directory.find(".", trained.run.path / "runs").id == "whole"
 
@@ -169,10 +143,10 @@ def test_lists_runs_and_nothing_half_written(copied):
     assert list(directory.every(root / "none")) == []
 
 
-def test_a_new_run_sweeps_away_only_what_is_old(tmp_path):
+def test_a_new_run_removes_only_old_leftovers(tmp_path):
     old, young = (tmp_path / f"{TEMPORARY}{digit * 32}-run" for digit in "01")
     old.mkdir()
-    young.mkdir()  # somebody is writing it
+    young.mkdir()  # another process is writing it
     os.utime(old, (time.time() - 2 * STALE,) * 2)
     weights = {"w": np.zeros(2, np.float32)}
     directory.create(tmp_path, "new", Config(), {}, namedtuple("State", "current")(weights))
@@ -184,9 +158,6 @@ def test_runs_directory_is_what_was_given_else_the_variable_else_runs(monkeypatc
     monkeypatch.setenv("JAXQUARD_RUNS", str(tmp_path))
     assert directory.runs_directory() == tmp_path
     assert directory.runs_directory(tmp_path / "given") == tmp_path / "given"
-
-
-def test_a_file_is_no_folder_of_runs(tmp_path):
     (tmp_path / "file").touch()
     for given in (tmp_path / "file", tmp_path / "file" / "runs"):
         with pytest.raises(RunError, match=r"file: a file, not a folder for runs"):
@@ -194,7 +165,7 @@ def test_a_file_is_no_folder_of_runs(tmp_path):
 
 
 def test_a_command_can_be_pasted(tmp_path, monkeypatch):
-    """By the run's id alone where the folder of runs is the usual one; else with that folder, quoted."""
+    """With the folder of runs, quoted, unless it is the default."""
     monkeypatch.chdir(tmp_path)
     run = directory.Run(tmp_path / "my runs" / "one")
     assert run.command("evaluate", "one") == f"jaxquard evaluate one --runs '{tmp_path / 'my runs'}'"
@@ -205,7 +176,7 @@ def test_a_command_can_be_pasted(tmp_path, monkeypatch):
     assert directory.command("train", runs=directory.runs_directory()) == "jaxquard train"
 
 
-def test_a_look_at_a_run_that_may_only_be_read_is_said_not_to_be_recorded(copied, monkeypatch):
+def test_an_evaluation_of_a_read_only_run_is_reported_as_not_recorded(copied, monkeypatch):
     def refuse(number):
         def open_(*_, **__):
             raise OSError(number, os.strerror(number))
@@ -279,11 +250,3 @@ def test_a_fork_knows_its_parent_and_is_still_readable(copied):
     with (copied.path / "config.toml").open("a") as file:
         file.write('\n[parent]\nrun = "whole"\nstep = 12\n')
     assert copied.config.epochs == 3
-
-
-def test_the_environment_is_json_that_anybody_can_read(trained):
-    assert json.loads((trained.run.path / "environment.json").read_text())["dataset"]["class_names"] == [
-        "0",
-        "1",
-        "2",
-    ]

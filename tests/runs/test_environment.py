@@ -1,4 +1,4 @@
-"""What is recorded of the machine and the data, and what of it may change bits."""
+"""The recorded facts of machine and data, and which of them may change bits."""
 
 import copy
 import dataclasses
@@ -26,7 +26,7 @@ def test_describes_the_machine_and_the_data(stripes):
         "sha256": dict(stripes.sha256),
     }
     environment.check_facts(found["dataset"])
-    for name in ("framing", "scaled_from", "notes", "own_validation"):  # as of runs made before these were said
+    for name in ("framing", "scaled_from", "notes", "own_validation"):  # as in runs made before these were recorded
         del found["dataset"][name]
     environment.check_facts(found["dataset"])
 
@@ -34,11 +34,11 @@ def test_describes_the_machine_and_the_data(stripes):
 def test_dim_images_that_were_not_scaled_are_other_data(stripes):
     facts = environment.describe(stripes)["dataset"]
     assert environment.is_same_data(facts, stripes)
-    dim = dataclasses.replace(stripes, scaled_from=1)  # as the same file is loaded now
+    dim = dataclasses.replace(stripes, scaled_from=1)  # as the file is loaded now
     assert not environment.is_same_data({key: facts[key] for key in facts if key != "scaled_from"}, dim)
 
 
-def test_says_what_may_change_bits_and_nothing_else(monkeypatch):
+def test_differences_are_those_that_may_change_bits(monkeypatch):
     monkeypatch.delenv("XLA_FLAGS", raising=False)
     then = environment.machine()
     assert environment.differences(then, environment.machine()) == []
@@ -62,7 +62,7 @@ def test_says_what_may_change_bits_and_nothing_else(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["jax", "jaxlib", "processor", "threads", "devices"])
-def test_each_difference_is_told_by_itself(name):
+def test_each_difference_is_reported_by_itself(name):
     then = environment.machine()
     assert then[name]
     assert environment.differences(then, then | {name: "other"}) == [f"{name} {then[name]} → other"]
@@ -89,7 +89,7 @@ def test_each_difference_is_told_by_itself(name):
         {"name": 1},
     ],
 )
-def test_facts_that_cannot_be_are_refused(stripes, change):
+def test_invalid_facts_are_refused(stripes, change):
     facts = copy.deepcopy(environment.describe(stripes)["dataset"])
     with pytest.raises(ValueError, match="are not valid"):
         environment.check_facts(facts | change)

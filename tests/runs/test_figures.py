@@ -1,4 +1,4 @@
-"""Figures of several networks: their mean and spread, as people and as JSON documents have them."""
+"""Figures of several networks: mean and spread, as text and in JSON documents."""
 
 import pytest
 
@@ -23,6 +23,6 @@ def test_mean_and_std_leave_out_the_networks_that_diverged(values, mean, std, te
     assert found == (document if std is None else document | {"std": figure.std})
 
 
-def test_nothing_said_is_no_figure():
+def test_no_values_are_no_figure():
     assert figure_of(None) is None
     assert figure_of([0.5]) == Figure((0.5,))

@@ -1,4 +1,4 @@
-"""A training asked to stop does so by itself, or is stopped; a second signal waits for nothing."""
+"""A training that is asked to stop stops by itself or is ended; a second signal ends it at once."""
 
 import os
 import re
@@ -17,9 +17,9 @@ with interruptible() as interrupts:
     interrupts.training = True
     print("ready", flush=True)
 """
-WILLING = BEGIN + "    while not interrupts.asked: time.sleep(0.01)\nprint('saved')"
-UNWILLING = BEGIN + "    end = time.monotonic() + 300\n    while time.monotonic() < end: time.sleep(300)"
-PATIENT = "import jaxquard.runs.interrupts as module; module.PATIENCE = 299" + UNWILLING
+CHECKING = BEGIN + "    while not interrupts.asked: time.sleep(0.01)\nprint('saved')"
+IGNORING = BEGIN + "    end = time.monotonic() + 300\n    while time.monotonic() < end: time.sleep(300)"
+SLOW = "import jaxquard.runs.interrupts as module; module.PATIENCE = 299" + IGNORING
 NOT_YET = BEGIN.replace("= True", "= False") + "    time.sleep(300)"
 
 
@@ -33,24 +33,24 @@ def start(script: str) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_one_that_listens_stops_by_itself(number):
-    with start(WILLING) as process:
+def test_a_training_that_checks_stops_by_itself(number):
+    with start(CHECKING) as process:
         process.send_signal(number)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "saved\n", "")
 
 
-def test_a_file_asks_as_a_signal_does(tmp_path):
+def test_a_stop_file_asks_as_a_signal_does(tmp_path):
     script = f"import pathlib, time\nfile = pathlib.Path({str(tmp_path / 'stop')!r})\n"
-    script += WILLING.replace("    print", "    interrupts.stop_file = file\n    print")
+    script += CHECKING.replace("    print", "    interrupts.stop_file = file\n    print")
     with start(script) as process:
         (tmp_path / "stop").touch()
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out, err) == (0, "saved\n", "")
 
 
-def test_one_that_does_not_listen_is_stopped():
-    with start(UNWILLING) as process:
+def test_a_training_that_does_not_check_is_ended():
+    with start(IGNORING) as process:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -58,9 +58,9 @@ def test_one_that_does_not_listen_is_stopped():
 
 
 @pytest.mark.parametrize("full", [False, True])
-def test_it_is_stopped_though_nobody_can_be_told(full):
-    """The reader of stderr has gone, or reads no more, and the pipe is full."""
-    script = UNWILLING.replace(
+def test_it_is_ended_though_stderr_takes_no_message(full):
+    """The reader of stderr has gone, or the pipe is full."""
+    script = IGNORING.replace(
         "    end", "    import os, sys; os.write(2, b' ' * 65536 * sys.argv.count('full'))\n    end"
     )
     reader, writer = os.pipe()
@@ -85,8 +85,8 @@ def test_under_nohup_a_hangup_stays_ignored():
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
-def test_a_second_signal_waits_for_nothing():
-    with start(PATIENT) as process:
+def test_a_second_signal_ends_at_once():
+    with start(SLOW) as process:
         process.send_signal(signal.SIGINT)
         time.sleep(0.2)
         process.send_signal(signal.SIGINT)
@@ -94,14 +94,14 @@ def test_a_second_signal_waits_for_nothing():
     assert process.returncode == 130
 
 
-def test_before_the_training_a_signal_ends_everything_at_once():
+def test_before_the_training_a_signal_ends_the_process_at_once():
     with start(NOT_YET) as process:
         process.send_signal(signal.SIGTERM)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "jaxquard: interrupted\n")
 
 
-def test_everything_is_as_before_afterwards():
+def test_signal_handlers_are_restored():
     from jaxquard.runs.interrupts import SIGNALS, interruptible
 
     before = [signal.getsignal(number) for number in SIGNALS]
@@ -127,7 +127,7 @@ print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)
 """
 
 
-def test_ctrl_c_in_a_program_of_ones_own_saves_a_checkpoint(npz, tmp_path):
+def test_ctrl_c_in_a_python_program_saves_a_checkpoint(npz, tmp_path):
     command = [sys.executable, "-c", SCRIPT, str(npz), str(tmp_path)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -143,7 +143,7 @@ def test_ctrl_c_in_a_program_of_ones_own_saves_a_checkpoint(npz, tmp_path):
     assert (tmp_path / "x" / "checkpoints" / f"step-{step:09d}").is_dir()
 
 
-def test_a_second_ctrl_c_and_one_before_the_training_do_not_wait():
+def test_a_second_ctrl_c_and_one_before_the_training_end_at_once():
     from jaxquard.runs.interrupts import saving_first
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

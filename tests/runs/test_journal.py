@@ -1,4 +1,4 @@
-"""Lines are whole for every reader, survive torn and failed writes, and tell the run as if never stopped."""
+"""Readers see whole lines only, also after failed writes, and a resumed run as if it had never been stopped."""
 
 import json
 import os
@@ -24,7 +24,7 @@ def test_lines_come_back_in_order(tmp_path):
     assert journal.read_lines(tmp_path / "none") == []
 
 
-def test_of_the_evaluations_of_a_training_the_last_counts():
+def test_the_last_evaluation_by_training_counts():
     looks = [{"by": "train", "step": 9}, {"by": "train", "step": 12}, {"by": "studio", "step": 12}]
     assert journal.own_evaluation(looks) == looks[1]
     assert journal.own_evaluation(looks[2:]) == {}
@@ -40,22 +40,18 @@ def test_a_line_being_written_is_not_seen_and_a_torn_one_is_cut_off(tmp_path):
         journal.append(path, epoch(2, 20), new=True)
         assert journal.read_lines(path) == [epoch(1, 10), epoch(2, 20)]
         path.write_bytes(whole)
-
-
-def test_a_first_line_that_was_torn_leaves_nothing(tmp_path):
-    path = tmp_path / "journal.jsonl"
-    path.write_bytes(b'{"epo')
+    path.write_bytes(b'{"epo')  # also the first line
     journal.append(path, epoch(1, 10))
     assert journal.read_lines(path) == [epoch(1, 10)]
 
 
 def test_a_link_is_not_written_through(tmp_path):
     other = tmp_path / "other"
-    other.write_bytes(b"of somebody else, with no newline")
+    other.write_bytes(b"another file, with no newline")
     (tmp_path / "journal.jsonl").symlink_to(other)
     with pytest.raises(JaxquardError, match=r"journal\.jsonl: cannot write: "):
         journal.append(tmp_path / "journal.jsonl", epoch(1, 10))
-    assert other.read_bytes() == b"of somebody else, with no newline"
+    assert other.read_bytes() == b"another file, with no newline"
 
 
 def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
@@ -72,7 +68,7 @@ def test_a_write_that_fails_leaves_the_file_as_it_was(tmp_path, monkeypatch):
     assert path.read_bytes().endswith(b"}\n")
 
 
-def test_what_is_not_finite_is_never_written(tmp_path):
+def test_a_value_that_is_not_finite_is_never_written(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
         journal.append(tmp_path / "journal.jsonl", {"epoch": 1, "train_loss": [float("nan")]})
     assert not (tmp_path / "journal.jsonl").exists()
@@ -105,7 +101,7 @@ def test_a_reader_at_any_moment_sees_only_whole_lines(tmp_path):
     assert journal.read_lines(path) == lines
 
 
-def test_a_resumed_line_takes_back_what_came_after_its_step(tmp_path):
+def test_a_resumed_line_cancels_lines_of_later_steps(tmp_path):
     path = tmp_path / "journal.jsonl"
     for line in (epoch(1, 10), epoch(2, 20), {"event": "diverged", "step": 25}, {"event": "resumed", "step": 15}):
         journal.append(path, line, new=True)

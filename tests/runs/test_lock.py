@@ -1,4 +1,4 @@
-"""One training at a time; the second is told who the first is; the dead hold nobody up."""
+"""One training at a time; an error names the first; a dead process holds no lock."""
 
 import contextlib
 import errno
@@ -44,7 +44,7 @@ def test_an_error_inside_frees_the_lock(tmp_path):
     assert not (tmp_path / "holder.json").exists()
 
 
-def test_another_process_is_named_and_once_killed_holds_nobody_up(tmp_path):
+def test_another_process_is_named_and_its_lock_is_free_once_it_is_killed(tmp_path):
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, tmp_path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
@@ -58,13 +58,13 @@ def test_another_process_is_named_and_once_killed_holds_nobody_up(tmp_path):
         pass
 
 
-def test_a_training_is_asked_to_stop_by_a_file_which_it_removes(tmp_path):
+def test_the_stop_file_is_removed_by_the_training(tmp_path):
     with locked(tmp_path):
         assert not is_asked_to_stop(tmp_path)
         ask_to_stop(tmp_path)
         assert is_asked_to_stop(tmp_path)
     assert not is_asked_to_stop(tmp_path)
-    ask_to_stop(tmp_path)  # of a training that then died
+    ask_to_stop(tmp_path)  # of a training that died
     with locked(tmp_path):
         assert not is_asked_to_stop(tmp_path)
 
@@ -79,14 +79,14 @@ def test_a_damaged_holder_is_another_process(tmp_path, text):
             refuse_if_in_use(tmp_path)
 
 
-def test_where_no_lock_can_be_the_error_names_the_path(tmp_path):
+def test_without_a_folder_to_lock_the_error_names_the_path(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(JaxquardError, match="file"), locked(tmp_path / "file"):
         pass
 
 
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
-def test_where_there_are_no_locks_one_line_says_so_and_nothing_is_left(tmp_path, monkeypatch, number):
+def test_without_locks_an_error_says_so_and_nothing_is_left(tmp_path, monkeypatch, number):
     def refuse(*_: object) -> None:
         raise OSError(number, os.strerror(number))
 
@@ -96,14 +96,14 @@ def test_where_there_are_no_locks_one_line_says_so_and_nothing_is_left(tmp_path,
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_where_the_system_has_no_flock_there_is_no_warning(tmp_path, monkeypatch):
+def test_without_flock_there_is_no_warning(tmp_path, monkeypatch):
     """Warnings are errors in tests."""
 
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS))
 
     monkeypatch.setattr("fcntl.flock", refuse)
-    with contextlib.suppress(JaxquardError), locked(tmp_path):  # an older filelock refuses
+    with contextlib.suppress(JaxquardError), locked(tmp_path):  # an older filelock raises
         pass
 
 

@@ -1,4 +1,4 @@
-"""From a name to networks: runs, one of several, files; the same predictions whichever way they were loaded."""
+"""Models by name: runs, single networks, averages, files; the same predictions however they are loaded."""
 
 import json
 import shutil
@@ -49,10 +49,18 @@ def test_one_of_several_is_named_by_its_number(several, stripes, tmp_path):
     assert models.load_model(str(tmp_path / "one.safetensors"), root).config.seed == 1
 
 
-@pytest.mark.parametrize("name", ["three@3", "three@-1", "three@x", "three@", "three@1.0", "three@" + "9" * 5000])
-def test_a_number_there_is_not_is_refused(several, name):
-    with pytest.raises(RunError, match="has networks 0 to 2"):
-        models.load_models(name, several.path.parent)
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        *((f"three@{k}", "has networks 0 to 2") for k in ("3", "-1", "x", "", "1.0", "9" * 5000)),
+        ("three", "holds 3 networks: name one, three@0 to three@2"),
+        ("mlp@0", r"^mlp@0: mlp is a single network; leave out @0$"),
+        ("tree", r"tree: no such run in .*, nor a model of that name; did you mean three"),
+    ],
+)
+def test_a_name_of_no_single_model_is_refused(several, name, fault):
+    with pytest.raises(RunError, match=fault):
+        models.load_model(name, several.path.parent)
 
 
 def mean_probabilities(found: list[models.TrainedModel], images: np.ndarray) -> np.ndarray:
@@ -76,7 +84,7 @@ def test_the_average_of_one_network_is_that_network(trained, stripes):
     assert len({one.logits(stripes.test_images).tobytes() for one in found}) == 1
 
 
-def test_a_network_that_diverged_has_no_part_in_the_average(small, stripes, tmp_path):
+def test_a_network_that_diverged_is_left_out_of_the_average(small, stripes, tmp_path):
     config = small.replace(sweep=(("learning_rate", (0.1, 1e30, 0.2)),), validation=20)
     with np.errstate(all="ignore"):
         train.train(config, stripes, runs=tmp_path, name="run")
@@ -90,22 +98,7 @@ def test_a_network_that_diverged_has_no_part_in_the_average(small, stripes, tmp_
         models.load_model("lost@all", tmp_path)
 
 
-def test_a_shipped_model_has_no_numbers(tmp_path):
-    with pytest.raises(RunError, match=r"^mlp@0: mlp is a single network; leave out @0$"):
-        models.load_models("mlp@0", tmp_path)
-
-
-def test_where_one_is_wanted_several_must_say_which(several):
-    with pytest.raises(RunError, match="holds 3 networks: name one, three@0 to three@2"):
-        models.load_model("three", several.path.parent)
-
-
-def test_a_name_there_is_not_suggests_the_nearest(trained):
-    with pytest.raises(RunError, match=r"whale: no such run in .*, nor a model of that name; did you mean whole"):
-        models.load_models("whale", trained.run.path.parent)
-
-
-def test_one_picture_and_many_give_the_same_answers(trained, stripes):
+def test_one_picture_and_many_give_the_same_logits(trained, stripes):
     model = models.load_model("whole", trained.run.path.parent)
     together = model.logits(stripes.test_images)
     one = np.concatenate([model.logits(stripes.test_images[k : k + 1]) for k in range(5)])
@@ -119,25 +112,25 @@ def test_images_of_another_size_are_refused(trained):
 
 
 @pytest.mark.parametrize("lost", ["step-000000018/manifest.json", "step-000000018"])
-def test_older_weights_do_not_pass_for_those_that_were_lost(trained, stripes, tmp_path, lost):
+def test_a_run_without_its_last_weights_is_refused_not_loaded_from_older_ones(trained, stripes, tmp_path, lost):
     run = Run(shutil.copytree(trained.run.path, tmp_path / "copy"))
     (run.checkpoints / lost).rename(tmp_path / "lost")
     with pytest.raises(RunError, match=lost + r": missing; .* jaxquard train --resume copy"):
         models.load_model("copy", tmp_path)
-    train.resume(run, stripes)  # finished as it is, it trains again what was lost
+    train.resume(run, stripes)  # the finished run trains the lost part again
     sound = models.load_model("whole", trained.run.path.parent)
     again = models.load_model("copy", tmp_path)
     assert again.logits(stripes.test_images).tobytes() == sound.logits(stripes.test_images).tobytes()
 
 
-def test_a_model_says_after_which_step_its_weights_are_taken(trained, several, stripes, small, tmp_path):
+def test_a_model_has_the_step_and_epoch_of_its_weights(trained, several, stripes, small, tmp_path):
     finished = models.load_models("whole", trained.run.path.parent)
     assert (finished[0].step, finished[0].epoch, models.unfinished(finished)) == (18, 3, None)
     assert [(one.step, one.epoch) for one in models.load_models("three", several.path.parent)] == [(6, 1)] * 3
     run = train.train(small, stripes, runs=tmp_path, name="part", until=2).run
     part = models.load_models("part", tmp_path)
     assert models.unfinished(part) == "part is unfinished: these are its weights after step 12, epoch 2 of 3"
-    shutil.rmtree(run.checkpoints / "step-000000012")  # as if it had been killed before this was written
+    shutil.rmtree(run.checkpoints / "step-000000012")  # as if killed before this was written
     part = models.load_models("part", tmp_path)
     assert (part[0].step, part[0].epoch) == (0, 0)
     said = "part is unfinished: these are its weights after step 0, epoch 0 of 3, but it reached epoch 2"
@@ -162,7 +155,7 @@ def test_under_early_stopping_the_weights_are_those_of_the_best_epoch(small, str
 @pytest.mark.parametrize(
     "part", ["snapshots/epoch-000001.safetensors", "checkpoints/step-000000018/state.safetensors", "checkpoints"]
 )
-def test_a_part_of_a_run_names_the_run(trained, monkeypatch, part):
+def test_a_part_of_a_run_is_refused_with_the_name_of_the_run(trained, monkeypatch, part):
     root = trained.run.path.parent
     monkeypatch.chdir(root.parent)
     for name, meant in ((f"whole/{part}", "whole"), (f"{root.name}/whole/{part}", f"{root.name}/whole")):
@@ -209,7 +202,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("change", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_file_whose_facts_cannot_be_is_refused(file, tmp_path, change):
+def test_a_file_with_invalid_facts_is_refused(file, tmp_path, change):
     arrays, facts = file
     path = tmp_path / "hostile.safetensors"
     path.write_bytes(tensors.safetensors.numpy.save(arrays, change(facts)))
@@ -244,5 +237,5 @@ def test_a_file_that_is_missing_or_a_directory_is_named(tmp_path):
 
 
 @pytest.mark.parametrize("name", directory.shipped())
-def test_the_classes_of_the_models_that_come_along_are_called_as_the_data_set_calls_them(name, tmp_path):
+def test_the_models_of_the_package_have_the_class_names_of_the_data_set(name, tmp_path):
     assert models.load_model(name, tmp_path).class_names == CATALOGUE["fashion-mnist"].class_names

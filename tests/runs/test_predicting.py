@@ -1,4 +1,4 @@
-"""Many pictures at once: which files of a folder, in which order, and what becomes of the bad ones."""
+"""Predicting many pictures: the files of a folder, their order, and unreadable pictures."""
 
 import csv
 
@@ -24,15 +24,14 @@ def test_a_folder_gives_its_pictures_in_natural_order(tmp_path):
     (tmp_path / "link.png").symlink_to("nowhere")
     found, notes = find_pictures([tmp_path / "x.txt", tmp_path])
     assert [path.name for path in found] == ["x.txt", *pictures, "link.png"]
+    (tmp_path / "empty").mkdir()
+    assert find_pictures([str(tmp_path / "empty")])[0] == [tmp_path / "empty"]
     assert notes == [f"{tmp_path}: left out 6 of 15 entries: folders, hidden files or other files than pictures"]
 
 
-def test_a_folder_without_pictures_comes_back_itself(tmp_path):
-    (tmp_path / "notes.txt").touch()
-    assert find_pictures([str(tmp_path)])[0] == [tmp_path]
-
-
-def test_bad_pictures_leave_the_good_ones_answered_and_few_are_held_at_a_time(model, stripes, tmp_path, monkeypatch):
+def test_unreadable_pictures_do_not_affect_others_and_few_are_in_memory_at_a_time(
+    model, stripes, tmp_path, monkeypatch
+):
     files, sizes = [], []
     for k, image in enumerate(stripes.test_images[:7, ..., 0]):
         Image.fromarray(image).save(tmp_path / f"{k}.png")
@@ -52,7 +51,7 @@ def test_bad_pictures_leave_the_good_ones_answered_and_few_are_held_at_a_time(mo
     assert seen == [(k, 14) for k in range(1, 15)]
 
 
-def test_only_bad_pictures(model, tmp_path):
+def test_only_unreadable_pictures(model, tmp_path):
     (one,) = predict(model, [tmp_path / "none.png"])
     found = Predictions(model, [one], [])
     assert found.to_dicts() == [{"file": one.file, "error": f"{one.file}: no such file"}]
@@ -72,6 +71,6 @@ def test_the_table_has_every_probability_and_is_read_back(model, stripes, tmp_pa
         assert "error" not in document
 
 
-def test_a_network_that_diverged_has_no_answer():
+def test_a_network_that_diverged_has_no_prediction():
     found = answer(np.array([np.nan, 1]), ("a", "b"))
     assert found == {"label": None, "class_index": None, "probability": None, "probabilities": {"a": None, "b": None}}

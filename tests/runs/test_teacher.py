@@ -1,4 +1,4 @@
-"""A student is taught by a trained model, goes on exactly when resumed, and notices when its teacher has changed."""
+"""A student learns from a trained model, resumes exactly, and refuses a teacher that has changed."""
 
 import dataclasses
 import os
@@ -32,7 +32,7 @@ def kept(tmp_path_factory, monkeypatch):
     return folder
 
 
-def test_the_teacher_says_what_it_would_say_of_each_training_image(small, stripes, school):
+def test_the_teacher_gives_its_logits_for_each_training_image(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", validation=20), stripes)
     said: list[str] = []
     taught, facts = teacher.ask(config, data, stripes, school, said.append)
@@ -44,7 +44,7 @@ def test_the_teacher_says_what_it_would_say_of_each_training_image(small, stripe
     assert said == ["teacher was trained on images that are held out here: the validation accuracy will be too high"]
 
 
-def test_the_warning_knows_the_data_by_what_is_in_it_and_the_classes_by_their_names(small, stripes, school):
+def test_warnings_compare_the_arrays_and_the_class_names(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", validation=20, dataset="by another name"), stripes)
     said: list[str] = []
     teacher.ask(config, data, dataclasses.replace(stripes, class_names=("0", "2", "1")), school, said.append)
@@ -57,7 +57,7 @@ def test_the_warning_knows_the_data_by_what_is_in_it_and_the_classes_by_their_na
     assert said == []
 
 
-def test_a_teacher_that_has_not_finished_is_named(small, stripes, school):
+def test_a_teacher_that_has_not_finished_is_reported(small, stripes, school):
     train.train(small, stripes, runs=school, name="part", until=1)
     config, data = prepare(small.replace(teacher="part"), stripes)
     said: list[str] = []
@@ -65,7 +65,7 @@ def test_a_teacher_that_has_not_finished_is_named(small, stripes, school):
     assert said == ["teacher: part is unfinished: these are its weights after step 6, epoch 1 of 3"]
 
 
-def test_a_student_that_sees_mirrored_images_hears_of_both(small, stripes, school):
+def test_a_student_with_flipped_images_gets_the_mean_of_both_views(small, stripes, school):
     config, data = prepare(small.replace(teacher="teacher", flip=True), stripes)
     said: list[str] = []
     taught, _ = teacher.ask(config, data, stripes, school, said.append)
@@ -75,7 +75,7 @@ def test_a_student_that_sees_mirrored_images_hears_of_both(small, stripes, schoo
     np.testing.assert_allclose(taught.teacher, both, rtol=1e-5, atol=1e-5)
 
 
-def test_the_average_of_a_run_teaches(small, stripes, school):
+def test_the_average_of_a_run_can_teach(small, stripes, school):
     train.train(small.replace(seeds=2), stripes, runs=school, name="both")
     config, data = prepare(small.replace(teacher="both@all"), stripes)
     taught, facts = teacher.ask(config, data, stripes, school, lambda line: None)
@@ -84,7 +84,7 @@ def test_the_average_of_a_run_teaches(small, stripes, school):
     assert facts["teacher"]["name"] == "both@all"
 
 
-def test_taught_and_resumed_it_is_the_run_never_stopped(small, stripes, school, interrupted_at, assert_same_run):
+def test_a_resumed_student_is_the_run_never_stopped(small, stripes, school, interrupted_at, assert_same_run):
     config = small.replace(teacher="teacher", temperature=3.0, teacher_share=0.8)
     whole = train.train(config, stripes, runs=school, name="whole").run
     assert whole.environment["teacher"]["name"] == "teacher"
@@ -97,7 +97,7 @@ def test_taught_and_resumed_it_is_the_run_never_stopped(small, stripes, school, 
     assert [line["train_loss"] for line in alone.epochs()] != [line["train_loss"] for line in whole.epochs()]
 
 
-def test_a_student_notices_another_teacher(small, stripes, school, interrupted_at):
+def test_a_changed_teacher_is_refused(small, stripes, school, interrupted_at):
     config = small.replace(teacher="teacher")
     with pytest.raises(Interrupted):
         train.train(config, stripes, runs=school, name="stopped", observer=interrupted_at(1))
@@ -118,19 +118,19 @@ def test_a_teacher_of_other_classes_is_refused(small, stripes, school):
     assert not (school / "pupil").exists()
 
 
-def test_a_teacher_is_a_name_first_then_a_path_that_holds_anywhere(school, tmp_path_factory, monkeypatch):
+def test_a_teacher_is_a_name_or_else_an_absolute_path(school, tmp_path_factory, monkeypatch):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.chdir(elsewhere)
     for name in ("mlp", "teacher", "run", "my@weights.safetensors"):
         Path(name).mkdir()
-    assert api._from_anywhere("mlp", school) == "mlp"  # one that is shipped
-    assert api._from_anywhere("teacher", school) == "teacher"  # one that was trained here
+    assert api._from_anywhere("mlp", school) == "mlp"  # a model of the package
+    assert api._from_anywhere("teacher", school) == "teacher"  # a run
     assert api._from_anywhere("nobody", school) == "nobody"
     assert api._from_anywhere("run@0", school) == f"{elsewhere / 'run'}@0"
     assert api._from_anywhere("my@weights.safetensors", school) == str(elsewhere / "my@weights.safetensors")
 
 
-def test_a_network_that_diverged_teaches_nobody(small, stripes, school):
+def test_a_network_that_diverged_cannot_teach(small, stripes, school):
     config = small.replace(sweep=(("learning_rate", (0.1, 1e30)),), validation=20)
     with np.errstate(all="ignore"):
         train.train(config, stripes, runs=school, name="both")
@@ -141,7 +141,7 @@ def test_a_network_that_diverged_teaches_nobody(small, stripes, school):
 
 @pytest.fixture
 def ask(small, stripes, school):
-    """`ask()`: the teacher's answers, and what was said of asking; settings may be changed."""
+    """`ask()`: the teacher's logits and the reported progress, with changed settings."""
 
     def asked(dataset=stripes, **changes):
         config, data = prepare(small.replace(teacher="teacher", **changes), dataset)
@@ -152,7 +152,7 @@ def ask(small, stripes, school):
     return asked
 
 
-def test_a_teacher_is_asked_once_and_says_how_far_it_is(ask, kept):
+def test_logits_are_computed_once_with_progress(ask, kept):
     first, said = ask(flip=True)
     assert said == [("teacher", 0, 240), ("teacher", 120, 240), ("teacher", 240, 240)]
     again, said = ask(flip=True)
@@ -161,7 +161,7 @@ def test_a_teacher_is_asked_once_and_says_how_far_it_is(ask, kept):
     assert len(list(kept.iterdir())) == 1
 
 
-def test_other_questions_are_asked_again(ask, school, stripes, small, monkeypatch):
+def test_other_inputs_are_computed_again(ask, school, stripes, small, monkeypatch):
     ask()
     for changes in ({"flip": True}, {"validation": 20}):
         assert ask(**changes)[1]
@@ -177,7 +177,7 @@ def test_other_questions_are_asked_again(ask, school, stripes, small, monkeypatc
 
 
 @pytest.mark.parametrize("fault", ["", "short", "long", "bit", "folder", "no folder"])
-def test_kept_answers_that_are_damaged_or_cannot_be_kept_do_no_harm(ask, kept, monkeypatch, fault):
+def test_a_damaged_or_unwritable_cache_does_no_harm(ask, kept, monkeypatch, fault):
     if fault == "no folder":
         kept.parent.joinpath("file").write_text("")
         monkeypatch.setattr(answers, "folder", lambda: kept.parent / "file" / "answers")
@@ -197,7 +197,7 @@ def test_kept_answers_that_are_damaged_or_cannot_be_kept_do_no_harm(ask, kept, m
     assert again.tobytes() == first.tobytes()
 
 
-def test_the_answers_used_last_are_kept_and_what_a_killed_process_left_is_not(kept, monkeypatch):
+def test_the_most_recently_used_files_are_kept_and_leftovers_are_removed(kept, monkeypatch):
     monkeypatch.setattr(answers, "KEPT", 3 * 1000)
     for key in "abc":
         answers.keep(key, np.zeros((20, 10)))  # 832 bytes

@@ -1,4 +1,4 @@
-"""Pytrees to safetensors and back, bit for bit; every kind of damage is noticed and named."""
+"""Pytrees to safetensors and back, bit for bit; every kind of damage is detected and named."""
 
 import json
 import struct

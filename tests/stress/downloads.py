@@ -99,9 +99,9 @@ def fetch(folder: Path, address: str, manners: tuple[str, ...], progress: Callab
 
 def is_whole(folder: Path) -> bool:
     """Whether the data set's folder has its sound files and no others, and no temporary file is left."""
-    lies = {path.name for path in (folder / "stress").iterdir()}
+    present = {path.name for path in (folder / "stress").iterdir()}
     sound = all((folder / "stress" / role).read_bytes() == data for role, data in PLAIN.items())
-    return lies == WHOLE and sound and not any(TEMPORARY.iterdir())
+    return present == WHOLE and sound and not any(TEMPORARY.iterdir())
 
 
 def passed_on(address: str) -> Row:
@@ -206,8 +206,8 @@ def is_mended(folder: Path, address: str, rng: random.Random) -> bool:
     flipped = data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
     file.write_bytes(rng.choice((flipped, data[:at], data + data[:1], PLAIN["test_labels"][::-1], b"")))
     said = fetch(folder, address, ("good",))
-    noticed = any(line.startswith(f"{file}: ") for line in said)
-    return is_whole(folder) and (noticed or file.name == "manifest.json")  # its source is not checked
+    reported = any(line.startswith(f"{file}: ") for line in said)
+    return is_whole(folder) and (reported or file.name == "manifest.json")  # its source is not checked
 
 
 def unwritable(address: str, count: int) -> Row:

@@ -33,7 +33,7 @@ def measure(short: bool = False) -> list[Row]:
         kill_until_done(root / "victim", rng, seconds, places, killed, most=min(3, kills - before))
         exact += (killed.total() - before) * is_exact(root / "victim", truth)
     kinds = [kind for kind in +killed if kind != ANY]
-    promise = "A training killed at any moment, or at any step of writing, resumes exactly; nobody has to clean up"
+    promise = "A training killed at any moment, or at any step of writing, resumes exactly, without any clean-up"
     figure = f"{exact} of {killed.total()} kills: {killed[ANY]} at random moments, {killed.total() - killed[ANY]} at "
     figure += f"{len(kinds)} of {len(points) - 1} kinds of step"
     complete = short or len(kinds) == len(points) - 1
