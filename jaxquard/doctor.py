@@ -28,7 +28,7 @@ WRONG_JAXLIB = {  # release -> its faults
     "0.10.2": "computes some reductions wrongly (jax-ml/jax#39103) and crashes on others (#39257, #40412)",
     "0.11.0": "computes some reductions wrongly (jax-ml/jax#39741) and crashes or hangs on others (#39257)",
 }
-EXTRAS = {  # extra of pyproject.toml -> the modules that it brings
+EXTRAS = {  # extra of pyproject.toml -> its modules
     "charts": ("vl_convert",),
     "heif": ("pillow_heif",),
     "studio": ("starlette", "uvicorn"),

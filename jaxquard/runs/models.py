@@ -76,7 +76,7 @@ class TrainedModel:
 
     @functools.cached_property
     def spec(self) -> ModelSpec:
-        """What describes the network, without its weights."""
+        """The network's description, without weights."""
         return spec_of(self.config, self.dataset)
 
     @functools.cached_property

@@ -23,7 +23,7 @@ CHUNK = 256  # pictures in memory at a time
 
 @dataclass(frozen=True)
 class Prediction:
-    """The prediction for one picture. If it cannot be read, `error` says why and only `file` is set besides."""
+    """The prediction for one picture. If it cannot be read, only `file` and `error` (why) are set."""
 
     file: str
     label: str | None = None  # the most probable class
