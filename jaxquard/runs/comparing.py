@@ -106,7 +106,7 @@ def _verdict(runs: Sequence[Run], differing: Sequence[str]) -> str:
     leads = f"{_and(first)} {'comes' if len(first) == 1 else 'come'} first"
     unfinished = [run.id for run in runs if run.status() == "unfinished"]
     said = [
-        f"{_and(nothing)} held out no images, so the test set decides; its accuracy is optimistic once it decides."
+        f"{_and(nothing)} held out no images, so the test set decides; the best run's test accuracy is then optimistic."
         if nothing
         else "",
         f"By {measure} accuracy, {leads}; {verdict(rows, measure)}.",

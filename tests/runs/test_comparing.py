@@ -118,7 +118,7 @@ def test_a_swept_setting_has_no_winner(made):
 def test_if_a_run_held_out_no_images_the_test_set_decides_and_a_sentence_says_so(made):
     runs = [made("a", Config(), test=[0.8]), made("b", OTHER, [0.9, 0.9], [0.95, 0.9])]
     assert said(*runs) == (
-        "a held out no images, so the test set decides; its accuracy is optimistic once it decides. "
+        "a held out no images, so the test set decides; the best run's test accuracy is then optimistic. "
         f"By test accuracy, b comes first; one seed is too few to separate a win from noise: add --seeds 5. {AMOUNTS}"
     )
 
