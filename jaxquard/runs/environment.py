@@ -64,7 +64,7 @@ def check_facts(dataset: Any) -> None:
         and all(type(n) is int and 0 < n < 2**31 for n in (*shape, dataset["train"], dataset["test"]))
     )
     if not sound:
-        raise ValueError("the facts of the data set are not valid")
+        raise ValueError("invalid facts of the data set")
     Framing.from_dict(dataset.get("framing", {}))  # missing in runs before 2026-11-29
 
 
