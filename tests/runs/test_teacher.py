@@ -118,16 +118,19 @@ def test_a_teacher_of_other_classes_is_refused(small, stripes, school):
     assert not (school / "pupil").exists()
 
 
-def test_a_teacher_is_a_name_or_else_an_absolute_path(school, tmp_path_factory, monkeypatch):
+def test_a_teacher_is_a_name_or_else_an_absolute_path(small, school, tmp_path_factory, monkeypatch):
     elsewhere = tmp_path_factory.mktemp("elsewhere")
     monkeypatch.chdir(elsewhere)
     for name in ("mlp", "teacher", "run", "my@weights.safetensors"):
         Path(name).mkdir()
-    assert api._from_anywhere("mlp", school) == "mlp"  # a model of the package
-    assert api._from_anywhere("teacher", school) == "teacher"  # a run
-    assert api._from_anywhere("nobody", school) == "nobody"
-    assert api._from_anywhere("run@0", school) == f"{elsewhere / 'run'}@0"
-    assert api._from_anywhere("my@weights.safetensors", school) == str(elsewhere / "my@weights.safetensors")
+    for given, found in {
+        "mlp": "mlp",  # a model of the package
+        "teacher": "teacher",  # a run
+        "unknown": "unknown",
+        "run@0": f"{elsewhere / 'run'}@0",
+        "my@weights.safetensors": str(elsewhere / "my@weights.safetensors"),
+    }.items():
+        assert api._from_anywhere(small.replace(teacher=given), school).teacher == found
 
 
 def test_a_network_that_diverged_cannot_teach(small, stripes, school):
