@@ -91,5 +91,5 @@ def test_each_difference_is_reported_by_itself(name):
 )
 def test_invalid_facts_are_refused(stripes, change):
     facts = copy.deepcopy(environment.describe(stripes)["dataset"])
-    with pytest.raises(ValueError, match="invalid (facts|framing)"):
+    with pytest.raises(ValueError, match=r"invalid (facts|framing)"):
         environment.check_facts(facts | change)
