@@ -1,1 +1,1 @@
-"""Side-by-side measurements against other systems: `python -m benchmarks`, or `make bench`."""
+"""Comparisons with other systems: `python -m benchmarks`, or `make bench`."""

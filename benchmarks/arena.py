@@ -1,4 +1,4 @@
-"""Where contestants meet: a scratch folder with the raw files, a lasting cache, and fresh ones for cold starts."""
+"""The folders of a benchmark: the raw files, a cache that is kept between rounds, and empty ones for cold starts."""
 
 import gzip
 import os
@@ -22,8 +22,8 @@ FILES = {
 
 @dataclass(frozen=True)
 class Arena:
-    """`scratch` is emptied when the benchmark ends; `rounds` is how often everything is repeated, `epochs` how long
-    the original training takes (20 unless somebody is trying the harness out)."""
+    """`scratch` is removed at the end; `rounds` is the number of repetitions, `epochs` the length of the original
+    training (fewer than 20 only to try the harness)."""
 
     scratch: Path
     rounds: int = 5
@@ -31,29 +31,29 @@ class Arena:
 
     @property
     def data(self) -> Path:
-        """The four gzip IDX files; nothing else is ever written beside them."""
+        """The folder of the four gzip IDX files, and of nothing else."""
         return self.scratch / "raw"
 
     def program(self, *command: str | Path) -> Contestant:
-        """`python *command`, keeping its caches between rounds: a peer is measured at its best."""
+        """`python *command`, which keeps its caches between rounds, so that a peer is measured at its best."""
         return lambda _: run(command, self.scratch / "cache")
 
     def fresh(self, name: str, k: int) -> Path:
-        """A folder of round `k` with the raw files in `data`, and no caches before its first use."""
+        """A folder for round `k` with the raw files in `data`, and without caches before its first use."""
         folder = self.scratch / name / str(k)
         if not folder.exists():
             self.offer_raw_files(folder / "data")
         return folder
 
     def offer_raw_files(self, folder: Path) -> None:
-        """A data directory for the package, which keeps its decoded copy in there."""
+        """Make a data directory for the package, which stores its decoded copy in it."""
         folder.mkdir(parents=True)
         for file in FILES.values():
             os.link(self.data / file, folder / file)
 
 
 def write_raw_files(folder: Path) -> None:
-    """Fashion-MNIST, from wherever the package finds it, as the four gzip IDX files that everyone starts from."""
+    """Write Fashion-MNIST, from any source, as the four gzip IDX files that all systems read."""
     from jaxquard.data import load
     from jaxquard.data.idx import header
 
@@ -68,7 +68,7 @@ LIBRARIES = ("jax", "numpy", "torch", "scikit-learn", "keras", "flax", "equinox"
 
 
 def machine(libraries: Iterable[str] = LIBRARIES) -> dict[str, object]:
-    """What the figures depend on besides the programs: processor, cores, Python and the libraries' versions."""
+    """The machine of the measurement: processor, cores, system, and the versions of Python and the libraries."""
     return {
         "processor": processor()[0],
         "cores": len(os.sched_getaffinity(0)),

@@ -1,10 +1,10 @@
-"""What there is to beat without a hidden layer: measured once, into the same table as the recipes.
+"""The accuracy of simple methods that are not networks, in the same table as the recipes.
 
-    python -m benchmarks.baselines          # all that have no results yet; the SVM takes ten minutes
-    python -m benchmarks.baselines svm      # these, again
+    python -m benchmarks.baselines          # all without results; the SVM takes ten minutes
+    python -m benchmarks.baselines svm      # this one again
 
 Guessing, average darkness and the nearest class mean are from chapter 1 of Nielsen's book; SVM and nearest neighbours
-are scikit-learn's. Their settings are customary ones, fixed beforehand: nothing here was chosen on the test set.
+are scikit-learn's. Their settings are usual ones, fixed beforehand: none was chosen on the test set.
 """
 
 import sys
@@ -31,7 +31,7 @@ def flat(images: np.ndarray) -> np.ndarray:
 
 
 def guess(data: Dataset, seed: int) -> np.ndarray:
-    """By throwing dice."""
+    """At random."""
     return simple.guess(np.random.default_rng(seed), len(data.test_labels), data.classes)
 
 
@@ -46,7 +46,7 @@ def nearest_mean(data: Dataset, seed: int) -> np.ndarray:
 
 
 def k_nearest_neighbours(data: Dataset, seed: int) -> np.ndarray:
-    """By the 5 nearest training images, the nearer the weightier."""
+    """By the 5 nearest training images, weighted by the inverse of the distance."""
     from sklearn.neighbors import KNeighborsClassifier
 
     model = KNeighborsClassifier(n_neighbors=5, weights="distance", algorithm="brute")
@@ -61,7 +61,7 @@ def svm(data: Dataset, seed: int) -> np.ndarray:
     return model.fit(flat(data.train_images), data.train_labels).predict(flat(data.test_images))
 
 
-# name -> what it is, how it predicts, and how many seeds it has (1: there is nothing random in it)
+# name -> description, method, number of seeds (1: the method is not random)
 BASELINES: dict[str, tuple[str, Callable[[Dataset, int], np.ndarray], int]] = {
     "guess": ("throwing dice", guess, 10),
     "average-darkness": ("the class of the most similar mean pixel", average_darkness, 1),
@@ -73,7 +73,7 @@ BASELINES: dict[str, tuple[str, Callable[[Dataset, int], np.ndarray], int]] = {
 
 @app.default
 def main(*names: str) -> None:
-    """Measure, write."""
+    """Measure the baselines, and write the tables."""
     if unknown := set(names) - BASELINES.keys():
         raise UsageError(f"{sorted(unknown)[0]}: none of {', '.join(BASELINES)}")
     done = recipes.results()
@@ -85,7 +85,7 @@ def main(*names: str) -> None:
 
 
 def measure(name: str, data: Dataset) -> dict[str, Any]:
-    """One baseline, as an entry of the results: mean and deviation over its seeds, and nothing to beat."""
+    """The entry of a baseline in the results: mean and standard deviation over its seeds."""
     what, predict, seeds = BASELINES[name]
     began = time.perf_counter()
     values = [float(np.mean(predict(data, seed) == data.test_labels)) for seed in range(seeds)]

@@ -1,4 +1,4 @@
-"""The harness: each measure in turn, its rows to JSON, then all of them into the summary, the table and the chart."""
+"""Runs each measure, writes its rows as JSON, and makes the summary, the table and the chart of all of them."""
 
 import argparse
 import datetime
@@ -20,7 +20,7 @@ PAGE = ROOT / "docs" / "PERFORMANCE.md"
 
 
 def main() -> int:
-    """Measure what was asked for; 1 if a measure failed, 0 otherwise, whether or not the goals hold."""
+    """Run the chosen measures. Returns 1 if one of them failed, else 0, even if goals are missed."""
     options = parse()
     options.results.mkdir(parents=True, exist_ok=True)
     warn_if_busy()
@@ -41,23 +41,23 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--resume", action="store_true", help="keep the measures that already have a result")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of everything")
     parser.add_argument(
-        "--epochs", type=int, default=20, help="of the original training; fewer only to try the harness out"
+        "--epochs", type=int, default=20, help="of the original training; fewer only to try the harness"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS, help="elsewhere, docs/PERFORMANCE.md is left alone")
+    parser.add_argument(
+        "--results", type=Path, default=RESULTS, help="another folder: docs/PERFORMANCE.md is not written"
+    )
     return parser.parse_args()
 
 
 def warn_if_busy() -> None:
-    """Say so when something else is running: these figures are only worth having on a quiet machine."""
+    """Print a warning if the machine is busy, which would falsify the figures."""
     load = os.getloadavg()[0]
     if load > 0.5:
-        print(
-            f"warning: the load average is {load:.1f}; for figures to keep, the machine should be idle", file=sys.stderr
-        )
+        print(f"warning: the load average is {load:.1f}; measure on an idle machine", file=sys.stderr)
 
 
 def measure_all(names: list[str], options: argparse.Namespace) -> list[str]:
-    """Run the measures, writing each result at once; returns the names of those that failed."""
+    """Run the measures, and write each result at once. Returns the names of those that failed."""
     failed = []
     with tempfile.TemporaryDirectory(prefix="jaxquard-bench-") as scratch:
         arena = Arena(Path(scratch), options.rounds, options.epochs)
@@ -67,7 +67,7 @@ def measure_all(names: list[str], options: argparse.Namespace) -> list[str]:
             print(name, file=sys.stderr)
             try:
                 rows = importlib.import_module(f"benchmarks.measures.{name}").measure(arena)
-            except Exception as error:  # one measure that cannot be taken should not cost us the others
+            except Exception as error:  # the other measures still run
                 print(f"  failed: {error}", file=sys.stderr)
                 failed.append(name)
                 continue
@@ -78,7 +78,7 @@ def measure_all(names: list[str], options: argparse.Namespace) -> list[str]:
 
 
 def publish(rows: list[report.Summary], results: Path) -> None:
-    """The summary, the chart and the table; the page in docs only from the results that belong there."""
+    """Write the summary, the chart and, for the default folder of results, the page in docs."""
     write(results / "summary.json", rows)
     print(report.verdicts(rows))
     for row in read(path(results, "original"))[:1]:
@@ -89,15 +89,15 @@ def publish(rows: list[report.Summary], results: Path) -> None:
 
 
 def path(results: Path, name: str) -> Path:
-    """Where a measure's rows are kept."""
+    """The file of a measure's rows."""
     return results / f"{name}.json"
 
 
 def read(path: Path) -> list[report.Summary]:
-    """The rows in a result; none if it has not been measured."""
+    """The rows in a file; none if it does not exist."""
     return json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
 
 
 def write(path: Path, rows: list[report.Summary]) -> None:
-    """Rows as JSON that a diff can show."""
+    """Write rows as JSON, on many lines for readable diffs."""
     path.write_text(json.dumps(rows, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")

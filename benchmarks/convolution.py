@@ -1,10 +1,9 @@
-"""What `jaxquard.nn.convolution` saves: a layer's gradients inside a compiled loop, and a step of the whole CNN.
+"""The speed of `jaxquard.nn.convolution`: a layer's gradients in a compiled loop, and a step of the whole CNN.
 
     python -m benchmarks.convolution [--json PATH]
 
-Autodiff's gradients, ours and (where it is installed) PyTorch's, channels-last, in turns; the median of the rounds with
-the least and the greatest, in ms. `--cpu-time` counts CPU seconds over all cores instead, which a busy machine disturbs
-less.
+Compares JAX's gradients, ours and (if installed) PyTorch's, channels-last, in turns. Prints the median of the rounds,
+the least and the greatest, in ms. `--cpu-time` measures CPU time over all cores, which a busy machine disturbs less.
 """
 
 import argparse
@@ -32,7 +31,7 @@ Work = Callable[[], object]
 
 
 def autodiff(params: dict[str, jax.Array], x: jax.Array, *, stride: int) -> jax.Array:
-    """The same convolution, its gradients left to JAX."""
+    """The same convolution with JAX's gradients."""
     return lax.conv_general_dilated(
         x, params["w"], (stride, stride), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC")
     )

@@ -1,4 +1,4 @@
-"""The machine's own limit: the best large float32 matrix product, by NumPy and by JAX. `python -m benchmarks.floor`."""
+"""The machine's limit: the fastest large float32 matrix product, by NumPy and by JAX. `python -m benchmarks.floor`."""
 
 import json
 import time
@@ -7,12 +7,12 @@ from collections.abc import Callable
 import jax
 import numpy as np
 
-SIDE = 3072  # 38 MB a matrix: past every cache, as a good product has to cope with
+SIDE = 3072  # 38 MB per matrix: larger than every cache
 REPEATS = 8
 
 
 def gflops(product: Callable[[], object]) -> float:
-    """The best of a few repetitions, in 10⁹ operations a second; the first, which warms up, does not count."""
+    """The fastest of REPEATS products, in 10⁹ operations per second, after one to warm up."""
     seconds = []
     for _ in range(REPEATS + 1):
         start = time.perf_counter()

@@ -22,7 +22,7 @@ AXES = {
 
 
 def main() -> None:
-    """Measure the four curves, keep them as JSON, draw them, and put their exponents into the page."""
+    """Measure the four curves, save them as JSON, draw them, and write their exponents into the page."""
     warn_if_busy()
     RESULTS.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="jaxquard-growth-") as scratch:
@@ -39,30 +39,30 @@ def main() -> None:
 
 
 def curve(arena: Arena, sizes: dict[int, tuple[str, ...]]) -> list[dict[str, float]]:
-    """For each size the median epoch in seconds, the first repetition (which compiles) left out, and its arithmetic."""
+    """For each size, the median epoch in seconds, without the first repetition, which compiles; and its GFLOP."""
     points = []
     for size, options in sizes.items():
         print(f"  {' '.join(options)}", file=sys.stderr)
-        said = arena.program("-m", "benchmarks.ours.growth", "--data", arena.data, *options)(0).report
-        seconds = said["epoch_seconds"][1:]
-        points.append({"size": size, "seconds": statistics.median(seconds), "gflop": said["gflop"]})
+        found = arena.program("-m", "benchmarks.ours.growth", "--data", arena.data, *options)(0).report
+        seconds = found["epoch_seconds"][1:]
+        points.append({"size": size, "seconds": statistics.median(seconds), "gflop": found["gflop"]})
         points[-1] |= {"min": min(seconds), "max": max(seconds)}
     return points
 
 
 def exponent(points: list[dict[str, float]], key: str) -> float:
-    """The k of the power law sizeᵏ that fits best: the slope of least squares between the logarithms."""
+    """The k of the power law sizeᵏ, by least squares on the logarithms."""
     x, y = ([math.log(point[name]) for point in points] for name in ("size", key))
     return statistics.linear_regression(x, y).slope
 
 
 def largest_jump(points: list[dict[str, float]]) -> float:
-    """The most that time grew from one size to the next beyond what the arithmetic did: 1 is none."""
+    """The largest ratio, from one size to the next, of the growth in time to the growth in arithmetic; 1: the same."""
     return max((b["seconds"] / a["seconds"]) / (b["gflop"] / a["gflop"]) for a, b in pairwise(points))
 
 
 def table(curves: dict[str, list[dict[str, float]]]) -> str:
-    """One line an axis: its range, the exponents of time and of arithmetic, the largest unexplained jump."""
+    """One line per axis: its range, the exponents of time and of arithmetic, the largest jump."""
     head = ["axis", "from", "to", "exponent of the time", "of the arithmetic", "largest jump beyond it"]
     lines = [report.line(head), report.line(["---"] * len(head))]
     for axis, points in curves.items():
@@ -73,7 +73,7 @@ def table(curves: dict[str, list[dict[str, float]]]) -> str:
 
 
 def draw(axis: str, points: list[dict[str, Any]], gflops: float, path: Path) -> None:
-    """Measured time with its range, over the time that the arithmetic alone would take."""
+    """Draw the measured times with their ranges, and the times of the arithmetic alone."""
     from jaxquard.charts import lines, save
 
     floor = f"its arithmetic at {gflops:.0f} GFLOP/s"

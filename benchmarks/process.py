@@ -12,29 +12,28 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parent.parent
-# An environment may pin the kernel that OpenBLAS uses and the cache size it plans with; both would slow current NumPy
-# here, and it is to be measured at its best.
+# The environment may pin OpenBLAS's kernel and cache size, which would slow current NumPy down.
 PINNED = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 
 
 class ChildFailed(Exception):
-    """A process that was to be measured did not end well."""
+    """A measured process failed."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished process: its whole life in seconds, the most memory it held, the JSON on its last line ({}: none)."""
+    """A finished process: its seconds from start to exit, its peak memory, the JSON on its last line ({}: none)."""
 
     seconds: float
     peak_mb: float
     report: dict[str, Any]
 
 
-Contestant = Callable[[int], Outcome]  # given the number of the round
+Contestant = Callable[[int], Outcome]  # gets the number of the round
 
 
 def environment(cache: Path) -> dict[str, str]:
-    """This process's environment with every cache that a contestant may keep inside `cache`."""
+    """This process's environment, with all caches of a contestant inside `cache`."""
     kept = {
         name: value for name, value in os.environ.items() if name not in PINNED and not name.startswith("JAXQUARD_")
     }
@@ -43,13 +42,13 @@ def environment(cache: Path) -> dict[str, str]:
 
 
 def run(command: Sequence[str | Path], cache: Path) -> Outcome:
-    """Run `python *command` from the repository's root. Raises ChildFailed with the end of what it said."""
+    """Run `python *command` in the repository's root. Raises ChildFailed with the end of its stderr."""
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         began = time.perf_counter()
         argv = [sys.executable, *map(str, command)]
         child = subprocess.Popen(argv, stdout=out, stderr=err, cwd=ROOT, env=environment(cache))
-        _, status, usage = os.wait4(child.pid, 0)  # unlike Popen.wait, it says how much memory the child took
+        _, status, usage = os.wait4(child.pid, 0)  # unlike Popen.wait, it returns the peak memory
         seconds = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
@@ -61,13 +60,13 @@ def run(command: Sequence[str | Path], cache: Path) -> Outcome:
 
 
 def _last_json(text: str) -> dict[str, Any]:
-    """The object on the last line, if it is one."""
+    """The JSON object on the last line, or {}."""
     last = text.rstrip().rpartition("\n")[2]
     return json.loads(last) if last.startswith("{") else {}
 
 
 def interleave(contestants: Mapping[str, Contestant], rounds: int) -> dict[str, list[Outcome]]:
-    """Every contestant once, then every one again: A B C A B C, so that a slow minute of the machine hits them all."""
+    """Run all contestants in turns, A B C A B C, so that a slow minute of the machine affects all of them."""
     outcomes: dict[str, list[Outcome]] = {name: [] for name in contestants}
     for k in range(rounds):
         for name, contestant in contestants.items():

@@ -1,13 +1,13 @@
-"""The accuracy table: trains every recipe over its fixed list of seeds, then writes what was found, for people too.
+"""The accuracy table: trains every recipe with its fixed seeds, then writes the results, tables and charts.
 
-    python -m benchmarks.recipes                # all of them, hours; resumable, skips what is done
-    python -m benchmarks.recipes seed quick     # these only
-    python -m benchmarks.recipes --draw         # train nothing, write the tables and the chart of all again
-    python -m benchmarks.recipes --trial        # minutes: a fraction of the data into a temporary folder
+    python -m benchmarks.recipes                  # all recipes: hours; resumable, skips finished ones
+    python -m benchmarks.recipes original quick   # only these
+    python -m benchmarks.recipes --draw           # train nothing; write the tables and the chart again
+    python -m benchmarks.recipes --trial          # minutes: a fraction of the data, into a temporary folder
 
-`jaxquard/recipes/results.json` holds every figure; the tables in README.md and docs/RESULTS.md, and the chart of all
-recipes, are made from it. A recipe's own charts are drawn when it has been trained.
-The first seed's network of some recipes becomes the model of that name in jaxquard/models/, which the package carries.
+`jaxquard/recipes/results.json` has every figure. The tables in README.md and docs/RESULTS.md, and the chart of all
+recipes, are made from it. A recipe's own charts are drawn after its training.
+The first network of some recipes becomes the model with that name in jaxquard/models/, a part of the package.
 """
 
 import dataclasses
@@ -40,7 +40,7 @@ from jaxquard.recipes import Recipe
 ROOT = Path(__file__).parents[1]
 TRIAL_IMAGES = 2000
 SHIPPED = ("cnn-small", "mlp")
-DRAWN_FROM = 0.8  # so that the others can be told apart
+DRAWN_FROM = 0.8  # least accuracy in the chart, so that its scale is not too coarse
 
 app = App(help=__doc__, default_parameter=Parameter(negative=()))
 
@@ -48,11 +48,11 @@ app = App(help=__doc__, default_parameter=Parameter(negative=()))
 @app.default
 def main(
     *names: str,
-    runs: Annotated[Path, Parameter(help="Where the runs are kept, to be resumed.")] = ROOT / "runs" / "results",
-    draw: Annotated[bool, Parameter(help="Train nothing; write the tables and the chart of all.")] = False,
+    runs: Annotated[Path, Parameter(help="The folder of the runs, which can be resumed.")] = ROOT / "runs" / "results",
+    draw: Annotated[bool, Parameter(help="Train nothing; write the tables and the chart.")] = False,
     trial: Annotated[bool, Parameter(help="A fraction of the data, into a temporary folder.")] = False,
 ) -> None:
-    """Train, judge, write."""
+    """Train and evaluate the recipes, and write the tables."""
     chosen = [recipes.find(name) for name in names or recipes.names()]
     if trial:
         with tempfile.TemporaryDirectory() as scratch:
@@ -63,7 +63,7 @@ def main(
 
 
 def measure_all(chosen: list[Recipe], runs: Path, root: Path, *, trial: bool) -> None:
-    """Each recipe in turn; the file of results is brought up to date after each."""
+    """Measure each recipe in turn, and update the file of results after each."""
     keep_compiled_programs()
     for recipe in chosen:
         dataset = load(recipe.config.dataset, report=lambda line: print(line, file=sys.stderr))
@@ -80,12 +80,12 @@ def write_results(name: str, entry: dict[str, Any], root: Path) -> None:
 
 
 def shortened(recipe: Recipe) -> Recipe:
-    """The recipe for one epoch under two seeds."""
+    """The recipe with one epoch and two seeds."""
     return dataclasses.replace(recipe, config=recipe.config.replace(epochs=1, warmup=0.0), seeds=2)
 
 
 def fraction(dataset: Dataset) -> Dataset:
-    """The first training and test images only."""
+    """The data set with only the first training and test images."""
     parts = {
         name: getattr(dataset, name)[:TRIAL_IMAGES]
         for name in ("train_images", "train_labels", "test_images", "test_labels")
@@ -94,7 +94,7 @@ def fraction(dataset: Dataset) -> Dataset:
 
 
 def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[str, Any]:
-    """One recipe over its seeds: trained, resumed, or found finished; judged on the test set once."""
+    """Train a recipe with its seeds, or resume its run, and evaluate it once on the test set. Returns its entry."""
     from jaxquard.runs import train
     from jaxquard.runs.directory import Run
     from jaxquard.runs.environment import machine
@@ -106,12 +106,12 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
     if (runs / name).exists():
         run = Run(runs / name)
         if run.config.replace(pixel_mean=None, pixel_std=None).in_effect() != config.in_effect():
-            raise RunError(f"{run.path}: of another config than {recipe.name} has now; remove it to train again")
+            raise RunError(f"{run.path}: its config differs from {recipe.name}'s; remove it to train again")
         result = train.resume(run, dataset, observer=observer)
     else:
         result = train.train(config, dataset, runs=runs, name=name, observer=observer)
     if result.diverged or result.test_accuracy is None:
-        raise RunError(f"{result.run.path}: {len(result.diverged)} of its networks diverged: no figures")
+        raise RunError(f"{result.run.path}: {len(result.diverged)} of its networks diverged, so there are no figures")
     accuracies = [value for value in result.test_accuracy.values if value is not None]
     first = models_of_run(result.run)[0]
     found = evaluate_logits(first.logits(dataset.test_images), dataset.test_labels)
@@ -143,20 +143,20 @@ def measure(recipe: Recipe, dataset: Dataset, runs: Path, root: Path) -> dict[st
 
 
 def spread(values: list[float]) -> dict[str, Any]:
-    """Mean, standard deviation (0 of a single value) and the values themselves."""
+    """Mean, standard deviation (0 for a single value) and the values."""
     std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(np.mean(values)), "std": std, "values": values}
 
 
 class Ticker:
-    """One line on stderr about every half minute."""
+    """Prints a line on stderr every half minute."""
 
     def __init__(self, name: str) -> None:
-        self.name, self.said = name, 0.0
+        self.name, self.printed = name, 0.0
 
     def __call__(self, event: Any) -> None:
-        if time.monotonic() - self.said > 30:
-            self.said = time.monotonic()
+        if time.monotonic() - self.printed > 30:
+            self.printed = time.monotonic()
             print(f"{self.name}: epoch {event.epoch}, step {event.step}", file=sys.stderr, flush=True)
 
 
@@ -183,7 +183,7 @@ def draw(recipe: Recipe, epochs: list[dict[str, Any]], found: Any, dataset: Data
 
 
 def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) -> None:
-    """The README's picture: how the original networks learned, and what the first of them sees and says."""
+    """Draw the README's picture: the curves of the original networks, and weights and answers of the first one."""
     from jaxquard.runs import tensors
 
     start = run.snapshot(0)
@@ -203,7 +203,7 @@ def draw_card(run: Any, model: Any, found: Any, dataset: Dataset, file: Path) ->
 
 
 def write_tables(results: dict[str, Any], root: Path) -> None:
-    """The table in README.md and docs/RESULTS.md, between their markers, and the chart of all recipes."""
+    """Write the tables in README.md, docs/RESULTS.md and the models' README, and draw the chart of all recipes."""
     tables = {
         root / "README.md": ("results", accuracy_table(results)),
         root / "docs" / "RESULTS.md": ("results", whole(results)),
@@ -216,13 +216,13 @@ def write_tables(results: dict[str, Any], root: Path) -> None:
         for name, entry in reversed(ranked(results))
         if entry["test_accuracy"]["mean"] >= DRAWN_FROM
     ]
-    title, below = "Test accuracy of every recipe", f"What has less than {percent(DRAWN_FROM, 0)} is in the table."
+    title, below = "Test accuracy of every recipe", f"Methods with less than {percent(DRAWN_FROM, 0)} are in the table."
     chart = dot_plot(rows, title=title, x_title="test accuracy (%)", subtitle=below, digits=2)
     save(chart, root / "docs" / "results" / "recipes.svg", overwrite=True)
 
 
 def whole(results: dict[str, Any]) -> str:
-    """What docs/RESULTS.md shows: the table, the chart of it, and each recipe's details."""
+    """The text of docs/RESULTS.md: the table, its chart, and each recipe's details."""
     return f"{accuracy_table(results)}\n\n![Test accuracy of every recipe](results/recipes.svg)\n{details(results)}"
 
 
@@ -232,7 +232,7 @@ def ranked(results: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def accuracy_table(results: dict[str, Any]) -> str:
-    """One line a recipe: what it is, mean ± std over seeds, how long it takes, and whether it met its goal."""
+    """The table of results, with one line per method: mean ± std over seeds, the time, and whether the goal was met."""
     lines = [
         "| method | parameters | test accuracy | over views | n | seconds of training | to beat | goal | met |",
         "|---|--:|--:|--:|--:|--:|--:|--:|---|",
@@ -249,7 +249,7 @@ def accuracy_table(results: dict[str, Any]) -> str:
 
 
 def model_table(results: dict[str, Any]) -> str:
-    """The models that ship with the package: one line each, of the very network in the file."""
+    """The table of the package's models. The figures are those of the networks in the files."""
     lines = ["| model | what it is | parameters | test accuracy | calibration error |", "|---|---|--:|--:|--:|"]
     for name in [name for name in SHIPPED if name in results]:
         first, recipe = results[name]["first_network"], recipes.find(name)
@@ -263,7 +263,7 @@ def model_table(results: dict[str, Any]) -> str:
 
 
 def mean_and_std(figures: dict[str, Any] | None) -> str:
-    """Mean ± standard deviation in percent; a single value has none."""
+    """Mean ± standard deviation in percent; only the mean for a single value."""
     if figures is None:
         return "–"
     mean, std = 100 * figures["mean"], 100 * figures["std"]
@@ -271,16 +271,16 @@ def mean_and_std(figures: dict[str, Any] | None) -> str:
 
 
 def details(results: dict[str, Any]) -> str:
-    """Each recipe with its command, its charts, and its first network class by class."""
+    """For each recipe: its command, its charts, and its first network's figures by class."""
     parts = []
     for name, entry in results.items():
         if "first_network" not in entry:
             continue  # a baseline
-        first, curve = entry["first_network"], recipes.find(name).config.epochs > 1  # of one epoch it is a point
+        first, curve = entry["first_network"], recipes.find(name).config.epochs > 1  # one epoch is only a point
         parts += [
             f"\n## `{name}`: {entry['class']}\n",
             f"`{entry['command']}` on {entry['device']}; seeds {entry['seeds'][0]}–{entry['seeds'][-1]}, last epoch; "
-            f"looks of these networks at the test set: {entry['test_evaluations']}.\n",
+            f"evaluations of these networks on the test set: {entry['test_evaluations']}.\n",
             *([f"![Training accuracy by epoch](results/{name}-curves.svg)\n"] if curve else []),
             f"The first network: loss {first['loss']:.4f}, calibration error {percent(first['calibration_error'])}.\n",
             "| class | precision | recall |\n|---|--:|--:|",
@@ -293,7 +293,7 @@ def details(results: dict[str, Any]) -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """A share for people."""
+    """A share in percent."""
     return "–" if share is None else f"{100 * share:.{digits}f} %"
 
 

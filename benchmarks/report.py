@@ -1,4 +1,4 @@
-"""From the figures in `summary.json` to what people read: the Markdown tables and the chart."""
+"""Makes the Markdown tables and the chart from the figures in `summary.json`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,15 +15,15 @@ def number(value: float) -> str:
 
 
 def spread(figures: Summary) -> str:
-    """A median with the least and the greatest."""
+    """A median with the least and the greatest figure."""
     return f"{number(figures['median'])} ({number(figures['min'])}–{number(figures['max'])})"
 
 
 def goals(row: Summary) -> str:
-    """Each bound in words, with the figure it comes to where the words do not give it."""
+    """Each bound in words, with its figure unless the words have it."""
     relation = "≥" if row["more_is_better"] else "≤"
-    said = [f"{g['text']} ({relation} {number(g['limit'])})" if _relative(g) else g["text"] for g in row["goal"]]
-    return "; ".join(said) or "report"
+    texts = [f"{g['text']} ({relation} {number(g['limit'])})" if _relative(g) else g["text"] for g in row["goal"]]
+    return "; ".join(texts) or "report"
 
 
 def _relative(goal: Summary) -> bool:
@@ -36,7 +36,7 @@ def line(cells: Sequence[str]) -> str:
 
 
 def verdicts(rows: Sequence[Summary]) -> str:
-    """The table of goals: one line a measure."""
+    """The table of goals: one line per measure."""
     lines = [line(["measure", "unit", "Jaxquard", "best peer", "goal", "holds"]), line(["---"] * 6)]
     for row in rows:
         best = row["best_peer"]
@@ -47,7 +47,7 @@ def verdicts(rows: Sequence[Summary]) -> str:
 
 
 def everyone(rows: Sequence[Summary]) -> str:
-    """The table of systems: one column for each measure that several peers took part in."""
+    """The table of systems: one column for each measure with several peers."""
     shared = [row for row in rows if len(row["peers"]) > 2]
     names = list(dict.fromkeys(name for row in shared for name in row["peers"]))
     systems = {"Jaxquard": [row["ours"] for row in shared]} | {
@@ -59,7 +59,7 @@ def everyone(rows: Sequence[Summary]) -> str:
 
 
 def section(rows: Sequence[Summary]) -> str:
-    """Both tables under the machine they were measured on."""
+    """Both tables, below a description of the machine."""
     machine, dates = rows[0]["machine"], sorted({row["date"] for row in rows})
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     where = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
@@ -68,12 +68,12 @@ def section(rows: Sequence[Summary]) -> str:
 
 
 def markers(name: str) -> tuple[str, str]:
-    """The two lines of a page between which the section `name` is written."""
+    """The lines before and after the section `name` of a page."""
     return f"<!-- {name}: written by the benchmarks -->", f"<!-- end of {name} -->"
 
 
 def replace_section(page: str, name: str, text: str) -> str:
-    """`page` with what stands between the section's markers replaced. Raises ValueError when it has none."""
+    """`page` with the text between the section's markers replaced. ValueError if it has no such markers."""
     first, last = markers(name)
     before, begin, rest = page.partition(first)
     _, end, after = rest.partition(last)
@@ -83,7 +83,7 @@ def replace_section(page: str, name: str, text: str) -> str:
 
 
 def draw(row: Summary, path: Path) -> None:
-    """A row as a chart at `path`, ours and the peers', best first."""
+    """Draw a row as a chart, the best system first."""
     from jaxquard.charts import dot_plot, save
 
     systems = {"Jaxquard": row["ours"], **row["peers"]}

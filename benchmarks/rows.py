@@ -1,4 +1,4 @@
-"""What a measurement comes to: a row with our figure, the peers' and the bounds it should keep. Pure."""
+"""The result of a measurement: a row with our figure, the peers' figures, and the goals."""
 
 import dataclasses
 import statistics
@@ -18,7 +18,7 @@ class Spread:
 
     @classmethod
     def of(cls, values: Iterable[float]) -> "Spread":
-        """Sum up at least one repetition."""
+        """The spread of at least one repetition."""
         values = list(values)
         return cls(statistics.median(values), min(values), max(values), len(values))
 
@@ -29,7 +29,7 @@ class Spread:
 
 @dataclass(frozen=True)
 class Bound:
-    """A goal: what it asks for in words, and the figure that our median must not pass."""
+    """A goal: its words, and the limit of our median."""
 
     text: str
     limit: float
@@ -37,7 +37,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. Without bounds it only reports."""
+    """One line of the table. Without bounds, it has no verdict."""
 
     measure: str
     unit: str
@@ -48,21 +48,21 @@ class Row:
 
     @property
     def best_peer(self) -> str | None:
-        """The name of the peer that is hardest to beat."""
+        """The name of the best peer."""
         best = max if self.more_is_better else min
         return best(self.peers, key=lambda name: self.peers[name].median, default=None)
 
     def keeps(self, bound: Bound) -> bool:
-        """Whether our median is on the right side of the bound; on the bound counts."""
+        """Whether our median keeps the bound; the limit itself counts."""
         return self.ours.median >= bound.limit if self.more_is_better else self.ours.median <= bound.limit
 
     @property
     def holds(self) -> bool | None:
-        """Whether every bound is kept; None for a row that only reports."""
+        """Whether every bound is kept; None for a row without bounds."""
         return all(map(self.keeps, self.bounds)) if self.bounds else None
 
     def summary(self, machine: Mapping[str, Any], date: str) -> dict[str, Any]:
-        """The row as `summary.json` has it."""
+        """The row as plain data for `summary.json`."""
         return {
             "measure": self.measure,
             "unit": self.unit,
@@ -78,5 +78,5 @@ class Row:
 
 
 def ahead_of_each(peers: Mapping[str, Spread], words: str = "ahead of every peer") -> Bound:
-    """As good as the best of `peers`, in a row where less is better."""
+    """The bound of the best of `peers`, in a row where less is better."""
     return Bound(words, min(peer.median for peer in peers.values()))

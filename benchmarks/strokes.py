@@ -1,7 +1,7 @@
-"""Digits drawn on the studio's sheet: paths traced from MNIST's digits, and a mouse that replays them on the real page.
+"""Digits drawn on the studio's sheet: strokes traced from MNIST's digits, which a mouse replays on the real page.
 
-`python -m benchmarks.strokes` writes `strokes.json` again: ten paths for each digit, from digits that no figure is
-measured on.
+`python -m benchmarks.strokes` writes `strokes.json`: ten drawings of each digit, from images that are not used in any
+measurement.
 """
 
 import itertools
@@ -22,15 +22,15 @@ RECORDED = Path(__file__).with_name("strokes.json")
 EACH = 10  # drawings of a digit
 ENLARGED = 4
 EVERY = 8  # pixels of the enlarged image between two points of a stroke
-SHORT = 10  # pixels: what thinning makes of a bump
-THIN = (  # what is hit and what is missed where a pixel can go: https://en.wikipedia.org/wiki/Thinning_(morphology)
+SHORT = 10  # pixels: a stroke that is not longer is an artefact of thinning
+THIN = (  # hit and miss patterns of pixels to remove: https://en.wikipedia.org/wiki/Thinning_(morphology)
     ([[0, 0, 0], [0, 1, 0], [1, 1, 1]], [[1, 1, 1], [0, 0, 0], [0, 0, 0]]),
     ([[0, 0, 0], [1, 1, 0], [0, 1, 0]], [[0, 1, 1], [0, 0, 1], [0, 0, 0]]),
 )
 
 
 def thinned(mask: np.ndarray) -> np.ndarray:
-    """Lines of one pixel along the middle of what a mask (h, w) shows."""
+    """The mask (h, w) reduced to lines one pixel wide along its middle."""
     before = np.zeros_like(mask)
     while (mask != before).any():
         before = mask
@@ -42,7 +42,7 @@ def thinned(mask: np.ndarray) -> np.ndarray:
 
 
 def trace(image: np.ndarray) -> list[np.ndarray]:
-    """Strokes (k, 2) of x and y along the middle of a digit's lines, from its top on; the digit is uint8 (28, 28)."""
+    """Strokes (k, 2) of x and y along the middle of a digit's lines, from its top down; the digit is uint8 (28, 28)."""
     ink = ndimage.gaussian_filter(ndimage.zoom(image / 255, ENLARGED), ENLARGED / 2)
     along = np.argwhere(thinned(ink > 0.3))[:, ::-1]
     touching = cdist(along, along) < 1.5
@@ -59,7 +59,7 @@ def trace(image: np.ndarray) -> list[np.ndarray]:
 
 
 def record(images: np.ndarray, labels: np.ndarray) -> None:
-    """Trace EACH images of every digit, and put each somewhere on a sheet of 1 x 1, as large as chance has it."""
+    """Trace EACH images of every digit, and place them on a sheet of 1 x 1 with a random size and position."""
     rng, lines = np.random.default_rng(0), []
     for number in range(10 * EACH):
         strokes = trace(images[np.flatnonzero(labels == number % 10)[number // 10]])
@@ -72,7 +72,7 @@ def record(images: np.ndarray, labels: np.ndarray) -> None:
 
 
 def accuracy(runs: Path, model: str, count: int = 10 * EACH) -> float:
-    """The share of the first `count` drawings that a model recognises: a mouse draws them, and the page asks."""
+    """The share of the first `count` drawings that a model recognises. A mouse draws them on the studio's page."""
     drawings = json.loads(RECORDED.read_text(encoding="utf-8"))[:count]
     with studio(runs) as (_, port), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
@@ -82,7 +82,7 @@ def accuracy(runs: Path, model: str, count: int = 10 * EACH) -> float:
 
 
 def replayed(page: Page, strokes: Any) -> str:
-    """The label that the page gets for a new sheet with these strokes."""
+    """The page's label for these strokes on a new sheet."""
     label = ""
     page.get_by_role("button", name="New sheet").click()
     sheet = page.get_by_label("Sheet to draw on").bounding_box()

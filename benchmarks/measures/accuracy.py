@@ -1,4 +1,4 @@
-"""From process start to an accuracy on the test set, by recipes whose settings were chosen on validation data."""
+"""The time from process start to an accuracy on the test set, for recipes that were tuned on validation data."""
 
 import statistics
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from benchmarks.rows import Bound, Row, Spread
 
 
 class Target(NamedTuple):
-    """An accuracy, the recipe that reaches it, and the seconds it may take from a cold and from a warm start."""
+    """An accuracy, the recipe that reaches it, and its goals in seconds for a cold and a warm start."""
 
     accuracy: float
     recipe: str
@@ -22,11 +22,11 @@ TARGETS = (Target(0.859, "quick", cold=3.5, warm=2.5), Target(0.8887, "quick-888
 
 
 class NotReached(Exception):
-    """The recipe's mean accuracy is below its target, so its time says nothing."""
+    """The recipe's mean accuracy is below its target, so its time is meaningless."""
 
 
 def measure(arena: Arena) -> list[Row]:
-    """Every round has a seed of its own; the mean accuracy over them must reach the target."""
+    """Train with another seed in every round. The mean accuracy must reach the target."""
     contestants = {
         f"{target.accuracy:.2%}, {state}": lambda k, target=target: train(arena, target, k)
         for target in TARGETS
@@ -37,14 +37,14 @@ def measure(arena: Arena) -> list[Row]:
 
 
 def train(arena: Arena, target: Target, k: int) -> Outcome:
-    """Round k's run; the second one in the same folder finds the caches of the first."""
+    """Train in the folder of round k. The second training there uses the caches of the first."""
     folder = arena.fresh(target.recipe, k)
     options = ("--recipe", target.recipe, "--seed", str(k), "--data-dir", folder / "data", "--runs", folder / "runs")
     return run((COMMAND, "train", *options, "--offline", "--quiet", "--json"), folder / "cache")
 
 
 def rows(target: Target, outcomes: dict[str, list[Outcome]]) -> list[Row]:
-    """Seconds, cold and warm. Raises NotReached."""
+    """The rows of a target: seconds from a cold and a warm start. Raises NotReached."""
     found = []
     for state, limit in (("nothing cached", target.cold), ("caches warm", target.warm)):
         trained = outcomes[f"{target.accuracy:.2%}, {state}"]

@@ -1,4 +1,4 @@
-"""One training step of a CNN: ours inside the compiled epoch, PyTorch's channels-last, eager and compiled."""
+"""A training step of a CNN: ours in a compiled epoch, PyTorch's with channels last, eager and compiled."""
 
 import json
 import statistics
@@ -13,7 +13,7 @@ PEERS = {"PyTorch eager": (), "torch.compile": ("--compile",)}
 
 
 def measure(arena: Arena) -> list[Row]:
-    """Images a second, each process its median step."""
+    """Images per second."""
     options = ("--data", arena.data, "--steps", str(STEPS))
     ours = arena.program("-m", "benchmarks.ours.fit", *options, "--config", json.dumps(CONFIG))
     peers = {name: arena.program("-m", "benchmarks.peers.torch_cnn", *options, *how) for name, how in PEERS.items()}
@@ -33,5 +33,5 @@ def measure(arena: Arena) -> list[Row]:
 
 
 def images_per_second(outcomes: list[Outcome]) -> Spread:
-    """Each process counts once."""
+    """Images per second: the median step of each process."""
     return Spread.of(statistics.median(outcome.report["images_per_second"][1:]) for outcome in outcomes)

@@ -1,4 +1,4 @@
-"""`jaxquard --help`, which should come at once."""
+"""The time of `jaxquard --help`."""
 
 from benchmarks.arena import Arena
 from benchmarks.measures.prediction import COMMAND

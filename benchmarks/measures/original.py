@@ -1,4 +1,4 @@
-"""The original training by everyone: an epoch, the whole script, its memory, and how far from the machine's limit."""
+"""The original training by all systems: an epoch, the whole script, its memory, and the distance from the limit."""
 
 import statistics
 from collections.abc import Sequence
@@ -27,24 +27,24 @@ Outcomes = dict[str, list[Outcome]]
 
 
 class DifferentWork(Exception):
-    """A peer's training loss is not ours, so its time says nothing."""
+    """A peer's training loss differs from ours, so its time cannot be compared."""
 
 
 def gflop_an_epoch(examples: int = 60_000, batch: int = BATCH, sizes: Sequence[int] = SIZES) -> float:
-    """10⁹ operations in an epoch's matrix products: z and ∂L/∂W in each layer, ∂L/∂a in all but the first."""
+    """10⁹ operations of an epoch's matrix products: z and ∂L/∂W in each layer, ∂L/∂a in all but the first."""
     products = [2 * n * m for n, m in pairwise(sizes)]
     return (3 * sum(products) - products[0]) * (examples // batch * batch) / 1e9
 
 
 def measure(arena: Arena) -> list[Row]:
-    """Everyone's processes, interleaved; each is read three ways."""
+    """Run all systems in turns. Each process gives figures for several rows."""
     outcomes = interleave(contestants(arena), arena.rounds)
     check_same_work(outcomes)
     return [*epoch_rows(outcomes), *floor_rows(outcomes), *script_rows(outcomes), memory_row(outcomes)]
 
 
 def contestants(arena: Arena) -> dict[str, Contestant]:
-    """The peers' scripts, ours, our epoch under the peers' clock, and the large matrix product."""
+    """The peers' programs, our script, our epoch measured like the peers', and the large matrix product."""
     options = ("--data", arena.data, "--epochs", str(arena.epochs))
     peers = {name: arena.program("-m", f"benchmarks.peers.{module}", *options) for name, module in PEERS.items()}
     return {
@@ -68,7 +68,7 @@ def run_script(arena: Arena, k: int) -> Outcome:
 
 
 def check_same_work(outcomes: Outcomes) -> None:
-    """Raises DifferentWork when a peer's last training loss is not within LOSS_TOLERANCE of ours."""
+    """Raises DifferentWork if a peer's last training loss differs from ours by more than LOSS_TOLERANCE."""
     losses = {name: outcomes[name][0].report["train_loss"][-1] for name in ("ours", *PEERS)}
     for name, loss in losses.items():
         if abs(loss / losses["ours"] - 1) > LOSS_TOLERANCE:
@@ -76,12 +76,12 @@ def check_same_work(outcomes: Outcomes) -> None:
 
 
 def epoch_seconds(outcomes: list[Outcome]) -> Spread:
-    """Each process counts once, with its median epoch after the first, which compiles."""
+    """Seconds of an epoch: the median of each process, without the first epoch, which compiles."""
     return Spread.of(statistics.median(outcome.report["epoch_seconds"][1:]) for outcome in outcomes)
 
 
 def epoch_rows(outcomes: Outcomes) -> list[Row]:
-    """An epoch of the script and one of `fit`, against everyone's."""
+    """An epoch of the script and one of `fit`, beside the peers'."""
     peers = {name: epoch_seconds(outcomes[name]) for name in PEERS}
     bounds = (
         Bound("≤ 1/2.5 of the fastest PyTorch", min(peers[name].median for name in PYTORCH) / 2.5),
@@ -95,12 +95,12 @@ def epoch_rows(outcomes: Outcomes) -> list[Row]:
 
 
 def best_gflops(outcomes: Outcomes) -> float:
-    """The best large matrix product of the whole run, NumPy's or JAX's."""
+    """The fastest large matrix product of the whole run, NumPy's or JAX's."""
     return max(max(outcome.report.values()) for outcome in outcomes["floor"])
 
 
 def floor_rows(outcomes: Outcomes) -> list[Row]:
-    """An epoch against the time that its arithmetic would take at the speed of a large matrix product."""
+    """An epoch as a multiple of the time that its arithmetic takes at the speed of a large matrix product."""
     gflops = best_gflops(outcomes)
     small, large = gflop_an_epoch() / gflops, gflop_an_epoch(batch=512) / gflops
     peers = {name: epoch_seconds(outcomes[name]).times(1 / small) for name in PEERS}
@@ -114,7 +114,7 @@ def floor_rows(outcomes: Outcomes) -> list[Row]:
 
 
 def script_rows(outcomes: Outcomes) -> list[Row]:
-    """Process start to result, all epochs: nothing cached, and once more."""
+    """From process start to the result, with empty and with warm caches."""
     peers = {name: wall_seconds(outcomes[name]) for name in PEERS}
     ahead = ahead_of_each(peers, "ahead of every peer's script")
     measure = "Process start → result of the original training"
@@ -125,12 +125,12 @@ def script_rows(outcomes: Outcomes) -> list[Row]:
 
 
 def wall_seconds(outcomes: list[Outcome]) -> Spread:
-    """From process start to exit."""
+    """Seconds from process start to exit."""
     return Spread.of(outcome.seconds for outcome in outcomes)
 
 
 def memory_row(outcomes: Outcomes) -> Row:
-    """The most memory that the process held."""
+    """The peak memory of a process."""
     peers = {name: Spread.of(outcome.peak_mb for outcome in outcomes[name]) for name in PEERS}
     ours = Spread.of(outcome.peak_mb for outcome in outcomes["cold"])
     return Row("Peak memory of the original training", "MB", ours, peers, (ahead_of_each(peers, "below every peer's"),))

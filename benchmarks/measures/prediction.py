@@ -1,4 +1,4 @@
-"""Asking a trained network: one picture from process start, then as many as it can, one by one and in batches."""
+"""Prediction with a trained network: one picture from process start, then many, one by one and in batches."""
 
 import sysconfig
 from pathlib import Path
@@ -13,7 +13,7 @@ RATES = {"one by one": "one_by_one", "in batches of 256": "in_batches"}
 
 
 def measure(arena: Arena) -> list[Row]:
-    """Seconds to the first answer, answers a second after it."""
+    """Seconds to the first answer, and answers per second after it."""
     runs, picture = arena.scratch / "runs", arena.scratch / "picture.png"
     draw_first_test_image(arena, picture)
     train = ("train", "--epochs", "1", "--name", "model", "--runs", runs, "--data-dir", arena.scratch / "home")
@@ -45,7 +45,7 @@ def measure(arena: Arena) -> list[Row]:
 
 
 def draw_first_test_image(arena: Arena, path: Path) -> None:
-    """The picture that everyone is asked about."""
+    """Write the picture that all systems classify."""
     from PIL import Image
 
     Image.fromarray(read_idx(arena.data / FILES["test_images"])[0]).save(path)

@@ -8,7 +8,7 @@ from benchmarks.process import interleave
 from benchmarks.rows import Bound, Row
 
 NETWORKS = 8
-HELD_OUT = 5000  # sweeps choose by validation data, so everyone holds out as much
+HELD_OUT = 5000  # a sweep needs validation data, so all contestants hold out this many
 LEARNING_RATES = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.07, 0.1]
 CONFIGS = {
     "one": {},
@@ -18,7 +18,7 @@ CONFIGS = {
 
 
 def measure(arena: Arena) -> list[Row]:
-    """Seconds for an epoch of all eight."""
+    """Seconds for an epoch of all eight networks."""
     shared = {"epochs": min(3, arena.epochs), "validation": HELD_OUT}
     contestants = {
         name: arena.program("-m", "benchmarks.ours.fit", "--data", arena.data, "--config", json.dumps(shared | changed))

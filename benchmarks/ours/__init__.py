@@ -1,1 +1,1 @@
-"""Our own contestants, in the peers' clothes: the same clock, the same report."""
+"""Our own contestants, with the clock and the report of the peers."""

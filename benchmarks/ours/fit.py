@@ -1,4 +1,4 @@
-"""Any config through `jaxquard.training.fit`, timed by its own events: `--config '{"seeds": 8}'`."""
+"""Times `jaxquard.training.fit` with any config, by its events: `--config '{"seeds": 8}'`."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from jaxquard.training.fit import fit
 
 
 def measure(config: Config, folder: Path, steps: int | None) -> dict[str, list]:
-    """Seconds and mean loss of each epoch, and images a second between any two events. Compiling is no part of them."""
+    """Seconds and mean loss of each epoch, and images per second between two events, all without compilation."""
     config, data = prepare(config, load(folder))
     seconds, epoch_seconds, train_loss, images_per_second = 0.0, [], [], []
     step = 0
@@ -30,11 +30,11 @@ def measure(config: Config, folder: Path, steps: int | None) -> dict[str, list]:
 
 
 def main() -> None:
-    """Print what was measured as one line of JSON."""
+    """Print the figures as one line of JSON."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--config", type=json.loads, default={})
-    parser.add_argument("--steps", type=int, help="stop after so many")
+    parser.add_argument("--steps", type=int, help="stop after this many")
     options = parser.parse_args()
     print(json.dumps(measure(Config.from_dict(options.config), options.data, options.steps)))
 

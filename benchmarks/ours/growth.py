@@ -14,11 +14,11 @@ from benchmarks.measures.original import gflop_an_epoch
 from jaxquard.data import load
 
 REPEATS = 5
-GFLOP_TIMED = 40  # enough for a steady figure, little enough for the largest network
+GFLOP_TIMED = 40  # enough for a stable figure, and fast enough for the largest network
 
 
 def main() -> None:
-    """Print the seconds of an epoch, repetition by repetition, and its arithmetic, as one line of JSON."""
+    """Print the seconds of an epoch in each repetition, and its GFLOP, as one line of JSON."""
     options = parse()
     data = load(options.data)
     rows = np.arange(options.images) % len(data.train_images)

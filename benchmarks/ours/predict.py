@@ -1,4 +1,4 @@
-"""How many predictions a second a model of ours gives once it is warm (from process start: `jaxquard predict`)."""
+"""The predictions per second of one of our models after warm-up (from process start: `jaxquard predict`)."""
 
 import argparse
 import json

@@ -34,7 +34,7 @@ def prepare(folder: Path, batch_size: int) -> common.Peer:
 
 
 def main() -> None:
-    """As a peer's, with the batch size free."""
+    """As a peer's `main`, with an option for the batch size."""
     parser = common.parser()
     parser.add_argument("--batch-size", type=int, default=common.BATCH)
     options = parser.parse_args()

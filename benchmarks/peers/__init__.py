@@ -1,4 +1,4 @@
-"""The other systems, one small file each, written as their own documentation would have it.
+"""The other systems, one small file each, written as their own documentation recommends.
 
 Every peer does the same work: the MLP 784-128-64-10 with ReLU, weights from N(0, 1/n_in), cross-entropy, SGD with
 learning rate 0.01, batch 128, a fresh permutation each epoch, standardised float32 pixels already in memory. Each is a
@@ -7,6 +7,4 @@ process of its own (`python -m benchmarks.peers.torch_eager --data DIR --epochs 
 
 import time
 
-STARTED = (
-    time.perf_counter()
-)  # here, because this file runs before the peer's own imports, which its user waits for too
+STARTED = time.perf_counter()  # here, so that the time includes the peer's imports

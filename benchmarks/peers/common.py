@@ -1,4 +1,4 @@
-"""What the peers share, so that each file holds its library's idiom and nothing else: images, clock, memory, report."""
+"""The peers' shared code: images, clock, memory, report. The other files contain only their library's usual code."""
 
 import argparse
 import gzip
@@ -55,7 +55,7 @@ def load(folder: Path) -> Data:
 
 
 def initial_params(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(weights, biases) of each layer, weights (n_in, n_out) ~ N(0, 1/n_in): the start of all who accept one."""
+    """(weights, biases) of each layer, weights (n_in, n_out) ~ N(0, 1/n_in): the same for all peers that accept it."""
     return [
         (rng.standard_normal((n, m), np.float32) / np.float32(np.sqrt(n)), np.zeros(m, np.float32))
         for n, m in pairwise(SIZES)
@@ -63,12 +63,12 @@ def initial_params(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarra
 
 
 def peak_rss_mb() -> float:
-    """The most memory this process has held so far, in MB (Linux counts in kB)."""
+    """The peak memory of this process in MB (Linux counts in kB)."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def prediction_rates(logits: Callable[[np.ndarray], np.ndarray], pixels: np.ndarray) -> dict[str, float]:
-    """Images a second that `logits` answers after warm-up: `pixels`, one image, by itself and 256 times at once."""
+    """Images per second of `logits` after warm-up, for `pixels`, one image: one by one, and 256 copies at once."""
     return {
         "one_by_one": _rate(logits, pixels),
         "in_batches": _rate(logits, np.repeat(pixels, 256, axis=0)),
@@ -86,7 +86,7 @@ def _rate(logits: Callable[[np.ndarray], np.ndarray], images: np.ndarray) -> flo
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options that every contestant has."""
+    """The options of every contestant."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, required=True, help="directory with the four gzip IDX files")
     parser.add_argument("--epochs", type=int, default=3)
@@ -94,7 +94,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(name: str, libraries: list[str], prepare: Callable[[Data], Peer]) -> None:
-    """The whole of a peer's program: read, train, evaluate, report."""
+    """A peer's whole program: read the data, train, evaluate, report."""
     options = parser().parse_args()
     report(name, libraries, prepare(load(options.data)), options.epochs)
 

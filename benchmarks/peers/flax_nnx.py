@@ -43,7 +43,7 @@ def prepare(data: common.Data) -> common.Peer:
     """A Python loop over the jitted step; batches are gathered by NumPy, the losses summed at the epoch's end."""
     model = MLP(nnx.Rngs(common.SEED))
     optimizer = nnx.Optimizer(model, optax.sgd(common.LEARNING_RATE), wrt=nnx.Param)
-    step = nnx.cached_partial(train_step, model, optimizer)  # or it would traverse both before every call
+    step = nnx.cached_partial(train_step, model, optimizer)  # without it, every call traverses both
     rng = np.random.default_rng(common.SEED)
 
     def train_epoch() -> float:

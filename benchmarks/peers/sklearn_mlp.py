@@ -21,7 +21,7 @@ def prepare(data: common.Data) -> common.Peer:
         learning_rate_init=common.LEARNING_RATE,
         random_state=common.SEED,
     )
-    # the first call makes initial weights of its own, whose place the start that all peers share then takes
+    # the first call draws initial weights, which the peers' shared ones then replace
     first = slice(common.BATCH)
     model.partial_fit(data.x_train[first], data.y_train[first], classes=np.arange(common.SIZES[-1]))
     start = common.initial_params(np.random.default_rng(common.SEED))

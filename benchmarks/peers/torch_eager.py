@@ -20,7 +20,7 @@ def mlp() -> nn.Sequential:
 
 
 def accuracy(model: nn.Module, data: common.Data) -> float:
-    """The share of the test images that `model` names rightly."""
+    """The accuracy of `model` on the test images."""
     with torch.inference_mode():
         logits = model(torch.from_numpy(data.x_test))
     return (logits.argmax(1) == torch.from_numpy(data.y_test)).float().mean().item()

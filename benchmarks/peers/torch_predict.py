@@ -1,4 +1,4 @@
-"""PyTorch asked what a picture shows: weights from a file, one answer; with `--rates`, how many it gives a second."""
+"""PyTorch classifies a picture with weights from a file; with `--rates`, it also measures answers per second."""
 
 import argparse
 import json
@@ -13,7 +13,7 @@ from benchmarks.peers.torch_eager import mlp
 
 
 def main() -> None:
-    """Print the class and the rates as one line of JSON. Weights are made where there are none: only time matters."""
+    """Print the class and the rates as one line of JSON. Missing weights are random, because only time matters."""
     options = parse()
     model = mlp()
     if not options.weights.exists():
