@@ -43,14 +43,14 @@ def root(npz, tmp_path_factory):
     return root
 
 
-def test_train_is_to_be_had_from_the_package(root):
+def test_the_package_exports_train(root):
     result = jaxquard.train(resume="one", runs=root)
     assert result.run.id == "one"
     assert result.test_accuracy.mean > 0.5
     assert result.parameters == 36 * 5 + 5 + 5 * 3 + 3
 
 
-def test_a_finished_run_needs_no_data_to_say_what_it_came_to(npz, tmp_path):
+def test_a_finished_run_returns_its_result_without_data(npz, tmp_path):
     data = tmp_path / "data.npz"
     shutil.copy(npz, data)
     config = Config(dataset=str(data), hidden=(5,), batch_size=20, epochs=1)
@@ -64,7 +64,7 @@ def test_a_finished_run_needs_no_data_to_say_what_it_came_to(npz, tmp_path):
         api.train(resume="run", runs=tmp_path, dataset="digits")
 
 
-def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(npz, tmp_path):
+def test_moved_data_are_accepted_if_they_are_the_same(npz, tmp_path):
     data, moved, other = tmp_path / "data.npz", tmp_path / "moved.npz", tmp_path / "other.npz"
     shutil.copy(npz, data)
     arrays = dict(np.load(npz))
@@ -92,7 +92,7 @@ def test_data_that_moved_are_taken_from_where_they_are_now_if_they_are_the_same(
     assert "moved" not in str(raised.value).partition("data.npz")[2]
 
 
-def test_a_look_that_cannot_be_recorded_is_reported(root, monkeypatch):
+def test_an_evaluation_that_cannot_be_recorded_is_reported(root, monkeypatch):
     monkeypatch.setattr("jaxquard.runs.directory.Run.note_evaluation", lambda *_, **__: "not recorded")
     reports = []
     api.evaluate("one", runs=root, report=reports.append)
@@ -101,7 +101,7 @@ def test_a_look_that_cannot_be_recorded_is_reported(root, monkeypatch):
         api.evaluate("one", runs=root)
 
 
-def test_a_tilde_is_the_home_folder_wherever_a_path_is_taken(root, npz, tmp_path, monkeypatch):
+def test_a_tilde_is_the_home_folder_in_every_path(root, npz, tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", str(npz.parent))
     monkeypatch.chdir(tmp_path)
     config = Config(dataset=f"~/{npz.name}", hidden=(5,), batch_size=20, epochs=1)
@@ -113,13 +113,13 @@ def test_a_tilde_is_the_home_folder_wherever_a_path_is_taken(root, npz, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_resume_takes_no_config_and_no_name(root):
+def test_resume_accepts_no_config_and_no_name(root):
     for given in ({"config": Config()}, {"config": "original"}, {"name": "x"}):
         with pytest.raises(UsageError, match="resume"):
             api.train(resume="one", runs=root, **given)
 
 
-def test_what_cannot_be_is_refused_before_anything_is_written(root, npz, tmp_path):
+def test_wrong_arguments_are_refused_before_anything_is_written(root, npz, tmp_path):
     config = Config(dataset=str(npz), batch_size=20)
     with pytest.raises(UsageError, match="run name"):
         api.train(config, runs=tmp_path, name="../x")
@@ -136,7 +136,7 @@ def test_what_cannot_be_is_refused_before_anything_is_written(root, npz, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_data_given_by_a_path_is_found_from_anywhere(npz, tmp_path, monkeypatch):
+def test_a_path_of_data_is_stored_as_absolute(npz, tmp_path, monkeypatch):
     monkeypatch.chdir(npz.parent)
     config = Config(dataset=npz.name, hidden=(5,), batch_size=20, epochs=2, learning_rate=0.3, validation=20)
     run = api.train(config, runs=tmp_path / "runs", until=1).run
@@ -149,7 +149,7 @@ def test_a_data_set_is_recorded_by_its_one_name(tmp_path):
     assert api.train(config, runs=tmp_path, until=1).run.config.dataset == "digits"
 
 
-def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
+def test_evaluate_agrees_with_the_training_and_is_recorded(root):
     (before,) = api.evaluate("one", runs=root)
     (evaluation,) = found = api.evaluate("one", runs=root, why="a second look")
     assert evaluation.accuracy == before.accuracy == jaxquard.train(resume="one", runs=root).test_accuracy.mean
@@ -161,7 +161,7 @@ def test_evaluate_agrees_with_the_training_and_writes_down_each_look(root):
     assert lines[-1]["accuracy"] == [evaluation.accuracy]
 
 
-def test_other_splits_are_no_look_at_the_test_set(root):
+def test_evaluations_on_other_splits_are_not_recorded(root):
     looks = len((root / "one" / "evaluations.jsonl").read_bytes())
     (validation,) = api.evaluate("one", split="validation", runs=root)
     (train,) = api.evaluate("one", split="train", runs=root)
@@ -178,7 +178,7 @@ def test_every_network_of_a_run_or_the_one_named(root):
     assert found.document() == found.to_dicts()
 
 
-def test_the_average_of_a_run_is_evaluated_and_asked_like_any_model(root, tmp_path):
+def test_the_average_of_a_run_works_like_any_model(root, tmp_path):
     (evaluation,) = found = api.evaluate("two@all", runs=root)
     (average,), dataset, networks = found.models, found.dataset, api.evaluate("two", runs=root).models
     p = np.mean([np.exp(log_probabilities(one.logits(dataset.test_images))) for one in networks], axis=0)
@@ -195,7 +195,7 @@ def test_the_average_of_a_run_is_evaluated_and_asked_like_any_model(root, tmp_pa
 
 
 @pytest.mark.parametrize(("classes", "side", "fault"), [(4, 6, "has 4 classes"), (3, 5, "was trained on images of")])
-def test_data_that_the_network_cannot_take_is_refused(root, tmp_path, classes, side, fault):
+def test_data_that_do_not_fit_the_network_are_refused(root, tmp_path, classes, side, fault):
     images, labels = np.zeros((24, side, side), np.uint8), np.arange(24) % classes
     images[::2] = 9
     np.savez(tmp_path / "other.npz", images=images, labels=labels)
@@ -243,7 +243,7 @@ def test_the_background_is_one_of_three(root):
         api.predict("one", ["a.png"], background="white", runs=root)  # pyright: ignore[reportArgumentType]
 
 
-def test_predict_wants_a_picture(root):
+def test_predict_needs_a_picture(root):
     with pytest.raises(UsageError, match="no picture given"):
         api.predict("one", [], runs=root)
     for single in ("a.png", Path("a.png")):
@@ -269,7 +269,7 @@ def test_steps_and_epochs_are_whole_numbers(root, option, value):
         api.train(Config(), runs=root, **{option: value})
 
 
-def test_pictures_are_brought_into_the_form_that_the_network_learned_from(npz, tmp_path):
+def test_pictures_are_framed_like_the_training_images(npz, tmp_path):
     with np.load(npz) as arrays:
         negative = {name: 255 - a if a.ndim == 3 else a for name, a in arrays.items()}
     np.savez(tmp_path / "light.npz", **negative)
@@ -297,7 +297,7 @@ def test_compare_shows_the_settings_that_differ_and_no_others(root):
 
 
 @pytest.mark.parametrize("names", [[], ["one"], "one", Path("one")])
-def test_compare_wants_two_runs(root, names):
+def test_compare_needs_two_runs(root, names):
     with pytest.raises(UsageError, match=r"two runs or more|must be a list"):
         api.compare(names, runs=root)
 
@@ -393,7 +393,7 @@ def test_settings_are_given_by_name():
         jaxquard.train(observer=3)
 
 
-def test_what_is_plainly_meant_is_taken(root, npz):
+def test_unambiguous_values_of_other_types_are_accepted(root, npz):
     result = jaxquard.train(resume=Path("one"), runs=root)
     (found,) = jaxquard.evaluate(result)
     assert jaxquard.evaluate(result.run, split=np.str_("train"))[0].n == 100
@@ -413,7 +413,7 @@ def test_what_is_plainly_meant_is_taken(root, npz):
     assert [type(value) for value in (plain.epochs, plain.learning_rate, plain.flip)] == [int, float, bool]
 
 
-def test_the_public_names_show_and_say_their_types():
+def test_the_public_names_are_listed_and_typed():
     assert {*jaxquard.__all__, "__version__"} <= set(dir(jaxquard))
     assert not {"Any", "TYPE_CHECKING", "importlib"} & set(dir(jaxquard))
     for name in jaxquard.__all__:

@@ -67,7 +67,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_every_arrow_points_one_way(path: Path) -> None:
+def test_every_package_imports_only_what_it_may(path: Path) -> None:
     here = room(path)
     assert here in ARROWS, f"{here} is a new room: say in ARROWS what it may import"
     assert rooms_of(imported_modules(path)) - {here, *EVERYWHERE} <= ARROWS[here]
@@ -92,12 +92,12 @@ def rooms_of(modules: set[str]) -> set[str]:
         ("from jaxquard.runs.lock import locked", {"runs"}),
     ],
 )
-def test_a_bare_import_of_the_package_is_seen(tmp_path: Path, line: str, rooms: set[str]) -> None:
+def test_an_import_of_the_package_itself_is_found(tmp_path: Path, line: str, rooms: set[str]) -> None:
     (tmp_path / "file.py").write_text(line)
     assert rooms_of(imported_modules(tmp_path / "file.py")) == rooms
 
 
-def test_the_arrows_make_no_circle() -> None:
+def test_there_are_no_circular_imports() -> None:
     done: set[str] = set()
     waiting = dict(ARROWS)
     while waiting:
@@ -108,7 +108,7 @@ def test_the_arrows_make_no_circle() -> None:
 
 
 @pytest.mark.parametrize("folder", ["nn", "optim"])
-def test_the_network_itself_imports_jax_only(folder: str) -> None:
+def test_the_network_imports_only_jax(folder: str) -> None:
     standard = set(sys.stdlib_module_names)
     for path in (PACKAGE / folder).rglob("*.py"):
         modules = imported_modules(path)
@@ -117,7 +117,7 @@ def test_the_network_itself_imports_jax_only(folder: str) -> None:
 
 
 @pytest.mark.parametrize("folder", ["charts", "config.py", "data", "errors.py", "files.py"])
-def test_what_must_not_know_jax(folder: str) -> None:
+def test_some_packages_do_not_import_jax(folder: str) -> None:
     place = PACKAGE / folder
     for path in place.rglob("*.py") if place.is_dir() else [place]:
         assert "jax" not in {name.split(".")[0] for name in imported_modules(path)}, path

@@ -29,7 +29,7 @@ def compiled(cache: Path, **environment: str) -> list[str]:
     return done.stdout.split()
 
 
-def test_a_second_process_finds_the_first_ones_programs(tmp_path: Path) -> None:
+def test_a_second_process_uses_the_programs_of_the_first(tmp_path: Path) -> None:
     where, least, first = compiled(tmp_path)
     kept = {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")}
     assert Path(where).is_relative_to(tmp_path)
@@ -39,7 +39,7 @@ def test_a_second_process_finds_the_first_ones_programs(tmp_path: Path) -> None:
     assert {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")} == kept
 
 
-def test_another_processor_or_another_jaxlib_has_a_folder_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_processor_and_jaxlib_has_its_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     def folder(processor: str, jaxlib: str = "1.2.3") -> Path:
         systems.processor.cache_clear()
         monkeypatch.setattr(Path, "read_text", lambda *_, **__: processor)
@@ -53,12 +53,12 @@ def test_another_processor_or_another_jaxlib_has_a_folder_of_its_own(monkeypatch
     systems.processor.cache_clear()
 
 
-def test_a_folder_that_cannot_be_made_is_no_obstacle(tmp_path: Path) -> None:
+def test_without_a_writable_folder_there_is_no_cache(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     assert compiled(tmp_path / "file")[0] == "none"
 
 
-def test_the_users_own_choice_stands(tmp_path: Path) -> None:
+def test_the_users_settings_are_kept(tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     assert compiled(tmp_path, JAX_COMPILATION_CACHE_DIR=str(mine))[0] == str(mine)
     for no in ("false", "off", "0"):

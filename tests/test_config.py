@@ -68,7 +68,7 @@ WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "batch_size", "epoch
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
 
 
-def test_every_setting_is_looked_at_here():
+def test_every_setting_is_tested_here():
     assert set(Config.__dataclass_fields__) == BOUNDS.keys() | CHOICES.keys() | SIMPLE
 
 
@@ -93,7 +93,7 @@ def test_bounds(name: str):
         assert "\n" not in str(caught.value)
 
 
-def test_a_refusal_names_setting_fault_and_what_is_allowed():
+def test_an_error_names_setting_fault_and_bounds():
     for settings, message in [
         ({"epochs": -3}, "epochs: must be at least 1 and at most 1000000, not -3"),
         ({"learning_rate": 0}, "learning_rate: must be above 0, not 0"),
@@ -118,7 +118,7 @@ def test_a_refusal_names_setting_fault_and_what_is_allowed():
 @pytest.mark.parametrize(
     "value", [True, "3", math.nan, math.inf, -math.inf, 10**400, 10**5000, [1], {}, 1j], ids=lambda v: type(v).__name__
 )
-def test_what_is_no_number_is_refused(name: str, value: Any):
+def test_values_that_are_not_numbers_are_refused(name: str, value: Any):
     kind = "whole number.*" if name in WHOLE else "finite number"
     with pytest.raises(UsageError, match=f"^{name}: must be a {kind}, not ") as caught:
         Config(**{name: value})
@@ -139,7 +139,7 @@ def test_numbers_take_the_type_of_their_setting():
 
 
 @pytest.mark.parametrize("name", ["dataset", "teacher", "recipe"])
-def test_text_that_is_no_utf8_is_refused(name: str):
+def test_text_that_is_not_utf8_is_refused(name: str):
     with pytest.raises(UsageError, match=f"^{name}: .* cannot be saved"):
         Config(**{name: "n\udcff.npz"})
 
@@ -193,7 +193,7 @@ def test_choices(name: str):
         ({"sweep": ((["l2"], (1.0,)),)}, "sweep"),
     ],
 )
-def test_combinations_that_make_no_sense(settings: dict[str, Any], about: str):
+def test_wrong_combinations(settings: dict[str, Any], about: str):
     with pytest.raises(UsageError, match=f"^{about}: "):
         Config(**settings)
 
@@ -228,14 +228,14 @@ def test_every_synonym_means_one_setting_or_option():
 @pytest.mark.parametrize(
     ("given", "meant"), [("lr", "learning_rate"), ("valSplit", "validation"), ("n-epochs", "epochs")]
 )
-def test_another_librarys_name_is_known(given: str, meant: str):
+def test_names_from_other_libraries_are_known(given: str, meant: str):
     for make in (Config.from_dict, lambda values: Config(**values), lambda values: Config().replace(**values)):
         with pytest.raises(UsageError, match=f"^{given}: no such setting; did you mean {meant}\\?$"):
             make({given: 1})
 
 
 @pytest.mark.parametrize("none", [None, "none", "None", ""])
-def test_a_teacher_can_be_taken_away(none: str | None):
+def test_a_teacher_can_be_removed(none: str | None):
     assert Config(teacher="cnn").replace(teacher=none).teacher is None
     assert Config.from_dict({"teacher": none}) == Config()
 
@@ -256,24 +256,24 @@ def test_a_share_is_resolved_to_a_count():
 
 
 @pytest.mark.parametrize("value", [2.5, -0.1, "0.1", "all"])
-def test_what_is_neither_a_count_nor_a_share_is_refused(value):
+def test_validation_is_a_count_or_a_share(value):
     with pytest.raises(UsageError, match=r"^validation: must be a whole number of images, a share of them below 1"):
         Config(validation=value)
 
 
 @pytest.mark.parametrize("text", ["1_0", " 3", "3 ", "٣", "", "0x10", "1e", ".", "--1", "nan", "inf", "9" * 5000])
-def test_what_is_no_number_in_ascii_is_none(text):
+def test_numbers_are_ascii(text):
     with pytest.raises(ValueError, match=r"\A"):
         number(text)
 
 
-def test_numbers_as_they_are_written():
+def test_numbers_in_text():
     texts = {"3": 3, "-3": -3, "+3": 3, "03": 3, "3.": 3.0, ".5": 0.5, "1e1": 10.0, "1E-2": 0.01, "-.5e+1": -5.0}
     assert {text: number(text) for text in texts} == texts
     assert isinstance(number("3"), int)
 
 
-def test_a_swept_decay_is_a_decay():
+def test_adamw_accepts_a_swept_weight_decay():
     decays = (0.01, 0.1)
     config = Config(optimizer="adamw", sweep=(("weight_decay", decays),))
     assert tuple(network.weight_decay for network in config.networks()) == decays
@@ -281,7 +281,7 @@ def test_a_swept_decay_is_a_decay():
         config.replace(sweep=(("weight_decay", (0.0, 0.1)),))
 
 
-def test_the_last_seed_is_named_by_what_was_asked_for():
+def test_seeds_beyond_the_largest_are_refused():
     Config(seed=2**31 - 2, seeds=2)
     with pytest.raises(UsageError, match=r"^seeds: 2 seeds from 2147483647 on exceed the largest one, 2147483647$"):
         Config(seed=2**31 - 1, seeds=2)
@@ -297,7 +297,7 @@ def test_networks_are_every_combination_under_every_seed_seeds_innermost():
     assert Config().networks() == [Config()]
 
 
-def test_what_the_compiler_need_not_know_is_blank():
+def test_blank_removes_what_does_not_change_the_program():
     config = Config(dropout=0.2, patience=3)
     active = frozenset({"learning_rate", "dropout", "epsilon", "decay_every", "decay_factor", "temperature"})
     scalars = {name: getattr(config, name) / 3 for name in SCALARS}
@@ -334,25 +334,25 @@ def test_what_the_compiler_need_not_know_is_blank():
         ("decay_factor", {"schedule": "cosine"}, {"schedule": "step"}),
     ],
 )
-def test_what_has_no_effect_is_not_in_effect(name, without, with_it):
+def test_settings_without_effect_are_not_in_effect(name, without, with_it):
     assert name not in Config(**without).in_effect()
     assert name in Config(**with_it).in_effect()
 
 
-def test_what_settings_need_are_settings_and_values_that_they_can_have():
+def test_needs_name_settings_and_their_values():
     for name, (other, *values) in NEEDS.items():
         assert {name, other} <= set(Config.__dataclass_fields__)
         assert set(values) <= set(CHOICES.get(other, []))
         assert other not in NEEDS  # what it needs always has an effect
 
 
-def test_a_value_that_is_swept_twice_is_one_too_many():
+def test_a_value_swept_twice_is_refused():
     for values in ([0.1, 0.1], [0.1, 0.2, 0.1 + 1e-12]):  # the same, in single precision
         with pytest.raises(UsageError, match="learning_rate has a value twice"):
             Config(sweep=(("learning_rate", tuple(values)),))
 
 
-def test_a_config_is_a_key():
+def test_a_config_is_hashable_and_frozen():
     assert {Config(): 1}[Config(hidden=[128, 64])] == 1  # type: ignore[arg-type]
     with pytest.raises(AttributeError):
         Config().epochs = 3  # type: ignore[misc]
@@ -393,7 +393,7 @@ def configs(draw: st.DrawFn) -> Config:
 
 
 @given(configs())
-def test_there_and_back_again(config: Config):
+def test_to_dict_and_from_dict_are_inverse(config: Config):
     values = config.to_dict()
     assert Config.from_dict(values) == config
     assert Config.from_dict(json.loads(json.dumps(values, allow_nan=False))) == config
@@ -407,7 +407,7 @@ def test_through_a_toml_file(tmp_path_factory: pytest.TempPathFactory, config: C
     assert read_toml(file) == config
 
 
-def test_a_toml_file_may_leave_things_out(tmp_path: Path):
+def test_missing_settings_in_toml_have_their_defaults(tmp_path: Path):
     file = tmp_path / "some.toml"
     file.write_text("epochs = 3\nhidden = []\n[sweep]\nl2 = [0, 1]\n")
     assert read_toml(file) == Config(epochs=3, hidden=(), sweep=(("l2", (0.0, 1.0)),))
@@ -426,7 +426,7 @@ def test_what_is_not_toml_is_one_line(tmp_path: Path, content: bytes):
     assert "\n" not in str(caught.value)
 
 
-def test_a_setting_refused_names_the_file_too(tmp_path: Path):
+def test_an_error_in_toml_names_the_file(tmp_path: Path):
     file = tmp_path / "some.toml"
     file.write_text("epochs = 0")
     with pytest.raises(UsageError, match=f"^{re.escape(str(file))}: epochs: must be at least 1"):

@@ -20,7 +20,7 @@ def full(*_: object) -> None:
     raise DiskError(28, "No space left on device")
 
 
-def test_a_file_is_replaced_whole(tmp_path):
+def test_a_file_is_replaced_at_once(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, b"old")
     write_atomically(path, b"new")
@@ -119,7 +119,7 @@ def test_everything_is_synced_before_it_appears(tmp_path, monkeypatch):
     assert done == ["fsync"] * 4 + ["rename", "fsync"]  # two files, their two folders; then the folder of them all
 
 
-def test_sweep_takes_what_dead_writers_left_and_nothing_else(tmp_path):
+def test_sweep_removes_only_temporary_files(tmp_path):
     for name in ("kept", ".tmp-others", ".tmp-1-others"):
         (tmp_path / name).write_bytes(b"")
     temporary(tmp_path / "file").write_bytes(b"half")
@@ -128,7 +128,7 @@ def test_sweep_takes_what_dead_writers_left_and_nothing_else(tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == [".tmp-1-others", ".tmp-others", "kept"]
 
 
-def test_sweep_by_age_leaves_the_young(tmp_path):
+def test_sweep_keeps_new_temporary_files(tmp_path):
     young, old = temporary(tmp_path / "young"), temporary(tmp_path / "old")
     for path in (young, old):
         path.mkdir()

@@ -7,14 +7,14 @@ import jaxquard
 from jaxquard import installed
 
 
-def test_an_installed_package_is_called_by_its_name():
+def test_an_installed_package_is_named():
     assert installed.how_to_add("charts") == 'pip install "jaxquard[charts]"'
     jax, jaxlib = installed.how_to_renew_jax().removeprefix("pip install --upgrade ").split()
     assert (jax[:5], jaxlib[:8]) == ('"jax!', '"jaxlib!')
     assert all("!=0.11.0" in each and "!=0.10.2" in each for each in (jax, jaxlib))
 
 
-def test_one_that_only_lies_in_a_folder_is_called_by_that(monkeypatch):
+def test_a_package_in_a_folder_is_named_by_its_path(monkeypatch):
     def absent(name):
         raise PackageNotFoundError(name)
 

@@ -65,7 +65,7 @@ def test_it_is_the_packages_own_training(dataset: Dataset):
     assert float(script.accuracy(params, data.images, data.labels, *statistics)) == pytest.approx(share)
 
 
-def test_batches_are_whole_and_visit_nothing_twice():
+def test_batches_are_whole_and_use_no_image_twice():
     batches = script.create_batches(jax.random.key(0), 205, 32)
     assert batches.shape == (6, 32)
     visited = np.unique(batches)
@@ -135,12 +135,14 @@ def test_the_same_seed_prints_the_same_figures_and_another_does_not(run: Any):
         ),
     ],
 )
-def test_what_cannot_work_is_said(run: Any, settings: dict[str, Any], error: type[JaxquardError], message: str):
+def test_impossible_settings_and_divergence_are_errors(
+    run: Any, settings: dict[str, Any], error: type[JaxquardError], message: str
+):
     with pytest.raises(error, match=message):
         run(**settings)
 
 
-def test_where_data_come_from_is_handed_on(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_options_for_data_are_passed_to_load(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     def load(name: str, **options: Any) -> Dataset:
         calls.append((name, options["data_dir"], options["offline"]))
         raise DataError("nowhere")
@@ -229,7 +231,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
-def test_a_reader_that_has_gone_is_no_traceback():
+def test_a_closed_pipe_gives_no_traceback():
     reader, writer = os.pipe()
     os.close(reader)
     with open(writer, "w", encoding="utf-8") as gone:
@@ -239,7 +241,7 @@ def test_a_reader_that_has_gone_is_no_traceback():
     assert "Error" not in done.stderr
 
 
-def test_it_fits_on_a_screen_and_stays_on_nn_and_data():
+def test_it_is_short_and_imports_little():
     text = SCRIPT.read_text(encoding="utf-8")
     packages = set(re.findall(r"^from jaxquard\.(\w+)", text, flags=re.MULTILINE))
     assert packages <= {"nn", "data", "errors", "cli", "streams"}

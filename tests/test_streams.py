@@ -19,13 +19,13 @@ def shell(arguments: list[object], redirection: str, folder: Path, **environment
 
 
 @pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", ">&- 2>&-", "0<&- >&- 2>&-"])
-def test_a_training_that_nobody_hears_of_is_done_all_the_same(npz, tmp_path, redirection):
+def test_training_works_with_closed_or_full_streams(npz, tmp_path, redirection):
     arguments = ["train", "--dataset", npz, "--hidden", 4, "--batch-size", 20, "--epochs", 3, "--name", "x"]
     assert shell(arguments, redirection, tmp_path).returncode == 0
     assert '"event":"finished"' in (tmp_path / "runs" / "x" / "journal.jsonl").read_text()
 
 
-def test_a_training_whose_reader_has_gone_is_done_all_the_same(npz, tmp_path):
+def test_training_works_after_the_reader_of_stderr_ended(npz, tmp_path):
     reader, writer = os.pipe()
     os.close(reader)
     arguments = ["train", "--dataset", npz, "--hidden", "4", "--batch-size", "20", "--epochs", "3", "--name", "x"]
@@ -39,21 +39,21 @@ def test_a_training_whose_reader_has_gone_is_done_all_the_same(npz, tmp_path):
 
 @pytest.mark.parametrize("redirection", [">&-", "2>&-", ">&- 2>&-"])
 @pytest.mark.parametrize("verb", ["runs", "--help"])
-def test_a_closed_stream_is_no_fault(tmp_path, verb, redirection):
+def test_a_closed_stream_is_not_an_error(tmp_path, verb, redirection):
     assert shell([verb], redirection, tmp_path).returncode == 0
 
 
-def test_an_error_that_cannot_be_told_keeps_its_exit_code(tmp_path):
+def test_an_error_that_cannot_be_printed_keeps_its_exit_code(tmp_path):
     for redirection in ("2>/dev/full", "2>&-"):
         assert shell(["train", "--epochs", 0], redirection, tmp_path).returncode == 2
 
 
-def test_what_an_old_encoding_has_no_sign_for_is_printed_as_its_number(tmp_path):
+def test_characters_that_the_encoding_lacks_are_escaped(tmp_path):
     done = shell(["recipes"], "", tmp_path, PYTHONIOENCODING="ascii")
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\xb1" in done.stdout
 
 
-def test_a_width_of_zero_is_none(tmp_path):
+def test_a_terminal_of_width_zero_works(tmp_path):
     done = shell(["--help"], "", tmp_path, COLUMNS="0")
     assert (done.returncode, done.stderr) == (0, "")

@@ -34,7 +34,7 @@ def test_reads_what_json_allows():
         b"\0",
     ],
 )
-def test_refuses_everything_else(data):
+def test_everything_else_is_refused(data):
     with pytest.raises(ValueError):  # noqa: PT011  the kinds of damage are many, their type is one
         strict_json.loads(data)
 

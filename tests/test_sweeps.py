@@ -9,7 +9,7 @@ from jaxquard.errors import UsageError
 from jaxquard.sweeps import expand, parse, remaining, written
 
 
-def test_values_are_what_they_look_like():
+def test_values_are_parsed_by_their_form():
     swept = parse(["learning-rate=0.1,3e-2", "hidden=128-64,9", "activation=relu,tanh", "flip=true,false"])
     assert swept == {
         "learning_rate": (0.1, 0.03),
@@ -28,7 +28,7 @@ def test_scalars_are_networks_and_shapes_are_runs():
     assert {(c.epochs, c.sweep, c.validates) for c in configs} == {(3, (("l2", (0.0, 0.9)),), "auto")}
 
 
-def test_nothing_swept_is_the_one_config():
+def test_without_a_sweep_there_is_one_config():
     assert expand(Config(), {"epochs": 3}, {}) == [Config(epochs=3)]
 
 
@@ -38,7 +38,7 @@ def test_what_was_held_out_stays_held_out():
     assert [c.validation for c in expand(Config(validation=70), {"validation": 30}, swept)] == [30, 30]
 
 
-def test_nothing_held_out_is_nothing_to_choose_by():
+def test_a_sweep_needs_held_out_images():
     for base, given in ((Config(validation=0), {}), (Config(), {"validation": 0})):
         with pytest.raises(UsageError, match="a sweep chooses by validation data"):
             expand(base, given, {"batch_size": (64, 128)})
@@ -55,7 +55,7 @@ def test_nothing_held_out_is_nothing_to_choose_by():
         ({}, {"learning_rate": (0.1, 0.2)}, (None, None)),  # a sweep holds images out
     ],
 )
-def test_other_images_have_other_pixels(given, swept, pixels):
+def test_pixel_statistics_are_measured_again_for_other_images(given, swept, pixels):
     """A run's config.toml has the pixels of the images that it was trained on."""
     (config,) = expand(Config(pixel_mean=0.3, pixel_std=0.4), given, swept)
     assert (config.pixel_mean, config.pixel_std) == pixels
@@ -67,7 +67,7 @@ def test_a_value_twice_is_refused(swept):
         expand(Config(), {}, swept)
 
 
-def test_what_remains_of_a_sweep_is_every_combination_but_the_first():
+def test_remaining_gives_every_combination_but_the_first():
     shapes = {"hidden": ((4,), (5, 3)), "flip": (True, False), "batch_size": (1, 2, 3)}
     every = list(itertools.product(*shapes.values()))
     for done in range(len(every) + 1):
@@ -76,7 +76,7 @@ def test_what_remains_of_a_sweep_is_every_combination_but_the_first():
         assert [parse(written(part)) for part in parts] == parts
 
 
-def test_a_sweep_of_shapes_must_hold_something_out():
+def test_a_sweep_of_shapes_needs_held_out_images():
     for given, swept in (({"validation": 0}, {"hidden": ((5,), (6,))}), ({}, {"validation": (0, 10)})):
         with pytest.raises(UsageError, match="must not be 0"):
             expand(Config(), given, swept)

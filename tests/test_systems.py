@@ -33,7 +33,7 @@ def windows(monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["replace", "rename"])
-def test_windows_refuses_a_rename_for_a_moment(monkeypatch, windows, tmp_path, name):
+def test_a_rename_that_windows_refuses_is_repeated(monkeypatch, windows, tmp_path, name):
     monkeypatch.setattr(os, name, refusing(2, getattr(os, name)))
     if name == "replace":
         files.write_atomically(tmp_path / "new", b"1")
@@ -49,7 +49,7 @@ def test_a_file_held_for_long_is_an_error_and_nothing_is_left(monkeypatch, windo
     assert not list(tmp_path.iterdir())
 
 
-def test_elsewhere_a_refusal_is_final(monkeypatch, tmp_path):
+def test_other_systems_do_not_repeat(monkeypatch, tmp_path):
     monkeypatch.setattr(os, "replace", refusing(1, os.replace))
     with pytest.raises(JaxquardError):
         files.write_atomically(tmp_path / "new", b"1")
@@ -112,21 +112,21 @@ def test_a_drive_that_is_not_there_is_named(monkeypatch):
         runs_directory("/no-such-drive/runs")
 
 
-def test_windows_hears_ctrl_break_and_has_no_hangup():
+def test_windows_has_ctrl_break_and_no_hangup():
     code = "import signal; del signal.SIGHUP; signal.SIGBREAK = signal.SIGUSR1\n"
     code += "from jaxquard.runs.interrupts import SIGNALS; print([number.name for number in SIGNALS])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['SIGINT', 'SIGTERM', 'SIGUSR1']"
 
 
-def test_the_last_words_are_said_where_select_knows_sockets_only():
+def test_the_exit_message_is_printed_if_select_supports_only_sockets():
     code = "import select; from jaxquard import systems; from jaxquard.runs import interrupts\n"
     code += "systems.WINDOWS, select.select = True, None\ninterrupts.leave()"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (130, "jaxquard: interrupted\n")
 
 
-def test_the_doctor_knows_what_windows_lacks_where_jax_cannot_be_loaded():
+def test_the_doctor_names_the_library_that_windows_lacks():
     def check_jax():
         raise ImportError("DLL load failed while importing _jax: The specified module could not be found.")
         yield

@@ -105,14 +105,14 @@ def test_a_damaged_manifest_is_an_error(text: str, tiny, folder: Path) -> None:
         cache.load(tiny.entry, folder)
 
 
-def test_a_checksum_beyond_all_numbers_is_damage(tiny, folder: Path) -> None:
+def test_a_huge_checksum_is_damage(tiny, folder: Path) -> None:
     manifest = folder / "manifest.json"
     manifest.write_text(re.sub(r'"crc32": \d+', '"crc32": 1e999', manifest.read_text()))
     with pytest.raises(DataError, match=r"manifest\.json: damaged"):
         cache.load(tiny.entry, folder)
 
 
-def test_other_data_with_a_manifest_to_match_are_not_the_data_set(tiny, tmp_path: Path) -> None:
+def test_other_data_with_a_matching_manifest_are_refused(tiny, tmp_path: Path) -> None:
     """MNIST loaded in place of Fashion-MNIST: the sums agree among themselves, but not with the catalogue."""
     arrays = {file.name: tiny.arrays[file.role] // 2 for file in tiny.entry.files}
     cache.store(tmp_path / "other", Cached(arrays, dict.fromkeys(arrays, "0" * 64), "elsewhere"))
@@ -121,7 +121,7 @@ def test_other_data_with_a_manifest_to_match_are_not_the_data_set(tiny, tmp_path
 
 
 @pytest.mark.parametrize("call", ["open", "fsync", "replace"])
-def test_a_full_disk_leaves_the_old_and_nothing_else(
+def test_a_full_disk_leaves_only_the_old_files(
     call: str, tiny, folder: Path, cached: Cached, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:
@@ -136,7 +136,7 @@ def test_a_full_disk_leaves_the_old_and_nothing_else(
 
 
 @pytest.mark.parametrize("by", ["storing", "loading"])
-def test_only_old_leavings_are_swept(by: str, tiny, folder: Path, cached: Cached) -> None:
+def test_only_old_temporary_files_are_removed(by: str, tiny, folder: Path, cached: Cached) -> None:
     old, young = (files.temporary(folder / "train-images-idx3-ubyte") for _ in range(2))
     old.touch()
     young.touch()

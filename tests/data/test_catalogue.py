@@ -21,7 +21,7 @@ def test_entries_are_complete(entry) -> None:
     assert len(set(hashes)) == 4 or not entry.mirrors, "what can be fetched must be pinned"
 
 
-def test_fashion_mnist_has_several_ways_to_come() -> None:
+def test_fashion_mnist_has_several_sources() -> None:
     entry = CATALOGUE["fashion-mnist"]
     assert len(entry.mirrors) >= 2
     assert entry.debian_package == "dataset-fashion-mnist"
@@ -34,7 +34,7 @@ def test_names_are_forgiving(name: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["./mnist", "mnist/", "mnist.npz", "data/mnist"])
-def test_a_path_is_no_name(path: str) -> None:
+def test_a_path_is_not_a_name(path: str) -> None:
     assert catalogue.find(path) is None
 
 
@@ -50,7 +50,7 @@ def test_emnist_has_the_classes_its_paper_counts() -> None:
     assert (classes["balanced"], classes["bymerge"], classes["byclass"], classes["letters"]) == (47, 47, 62, 26)
 
 
-def test_only_emnist_lies_on_its_side_and_only_its_letters_begin_at_one() -> None:
+def test_only_emnist_is_transposed_and_only_its_letters_begin_at_one() -> None:
     assert {name for name, entry in CATALOGUE.items() if entry.transposed} == {
         name for name in CATALOGUE if name.startswith("emnist-")
     }

@@ -22,7 +22,7 @@ def made(class_names=None, **changes: np.ndarray) -> Dataset:
     return build("made", arrays, called=called, source="here", class_names=class_names)
 
 
-def test_a_dataset_is_what_the_rest_expects() -> None:
+def test_a_dataset_has_its_documented_form() -> None:
     dataset = made()
     assert dataset.train_images.shape == (7, 2, 3, 1)
     assert dataset.train_images.dtype == np.uint8
@@ -34,7 +34,7 @@ def test_a_dataset_is_what_the_rest_expects() -> None:
         dataset.train_images[0] = 0
 
 
-def test_a_dataset_introduces_itself_in_a_line() -> None:
+def test_the_repr_of_a_dataset_is_one_line() -> None:
     assert repr(made()) == "<Dataset made: 7 training and 2 test images of 2×3×1, 3 classes>"
 
 
@@ -47,7 +47,7 @@ def test_a_dataset_introduces_itself_in_a_line() -> None:
         ({"test_labels": np.zeros(2)}, r"whole numbers \(n,\), not \(2, 2, 3, 1\) and \(2,\) of float64"),
     ],
 )
-def test_arrays_of_another_form_make_no_dataset(changes: dict[str, np.ndarray], message: str) -> None:
+def test_arrays_of_another_form_are_refused(changes: dict[str, np.ndarray], message: str) -> None:
     with pytest.raises(UsageError, match=message):
         dataclasses.replace(made(), **changes)
 
@@ -116,7 +116,7 @@ def test_a_larger_validation_set_contains_the_smaller() -> None:
     np.testing.assert_array_equal(more[-2:], few)
 
 
-def test_no_validation_leaves_everything_alone() -> None:
+def test_without_validation_nothing_changes() -> None:
     dataset = made()
     images, labels, held_images, held_labels = split(dataset, 0)
     assert images is dataset.train_images

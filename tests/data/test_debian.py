@@ -37,7 +37,7 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def test_the_package_is_there_as_long_as_needed(programs: Path, tmp_path: Path) -> None:
+def test_the_package_is_removed_at_the_end(programs: Path, tmp_path: Path) -> None:
     with unpacked("dataset-tiny") as root:
         assert (root / "usr/share/datasets/file").read_text() == "data\n"
     assert not list((tmp_path / "temporary").iterdir())
@@ -66,7 +66,7 @@ def test_not_on_debian(missing: str, programs: Path, monkeypatch: pytest.MonkeyP
         pass
 
 
-def test_a_failure_is_told_in_the_program_s_last_words(programs: Path, tmp_path: Path) -> None:
+def test_an_error_quotes_the_last_line_of_the_program(programs: Path, tmp_path: Path) -> None:
     (programs / "apt-get").write_text(
         "#!/bin/sh\necho W: mirror >&2\necho E: Unable to locate package $4 >&2\nexit 100\n"
     )
@@ -84,7 +84,7 @@ def test_no_package_arrives(programs: Path) -> None:
         pass
 
 
-def test_it_is_not_waited_for_for_ever(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_program_is_stopped(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (programs / "apt-get").write_text("#!/bin/sh\nexec sleep 60\n")
     monkeypatch.setattr(debian, "_SECONDS", 0.1)
     with (

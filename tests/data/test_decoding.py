@@ -77,7 +77,7 @@ def test_every_kind_of_png(kind):
 
 @pytest.mark.parametrize("colour", [0, 2])
 @pytest.mark.parametrize("depth", [1, 2, 4, 8, 16])
-def test_the_transparent_colour_of_a_png_is_no_paint(depth, colour):
+def test_the_transparent_colour_of_a_png_is_transparent(depth, colour):
     if colour == 2 and depth < 8:
         return
     top = 2**depth - 1
@@ -151,7 +151,7 @@ def test_of_several_images_the_first_is_used(form):
 
 
 @pytest.mark.parametrize("content", ["text", "compressed text", "profile"])
-def test_a_png_with_much_beside_the_picture_is_read(content):
+def test_a_png_with_large_metadata_is_read(content):
     text, options = PngImagePlugin.PngInfo(), {}
     if content == "profile":
         options["icc_profile"] = bytes(3_000_000)
@@ -185,7 +185,7 @@ def refused(source: Path | bytes, *words: str) -> None:
     assert "\n" not in message
 
 
-def test_files_that_are_no_pictures(tmp_path, monkeypatch):
+def test_files_that_are_not_pictures(tmp_path, monkeypatch):
     refused(tmp_path / "nowhere.png", "no such file")
     refused(tmp_path, "a folder without pictures")
     refused(Path("a\0b"), "cannot be read")
@@ -213,7 +213,7 @@ def test_a_decoder_that_is_not_installed(form, said, monkeypatch):
     refused(data, said, "save the picture as JPEG")
 
 
-def test_avif_and_heic_are_told_apart_by_any_of_their_brands():
+def test_avif_and_heic_are_distinguished_by_any_brand():
     data = saved(PAGE, "AVIF")
     assert same(decode(data.replace(b"ftypavif", b"ftypmif1", 1))[0])
 
@@ -230,7 +230,7 @@ SOUND = {form: (form, {}) for form in FORMATS} | {
 
 
 @pytest.mark.parametrize("sound", SOUND)
-def test_no_beginning_of_a_picture_passes_for_the_whole(sound, capfd):
+def test_an_incomplete_picture_is_refused(sound, capfd):
     form, options = SOUND[sound]
     whole = saved(noise(), form, **options)
     end = len(whole) - 4 * (form == "TIFF" and bool(options))  # libtiff does without the pointer to a second page
@@ -240,7 +240,7 @@ def test_no_beginning_of_a_picture_passes_for_the_whole(sound, capfd):
     assert capfd.readouterr() == ("", "")  # libtiff would write to stderr
 
 
-def test_size_is_judged_by_the_header_before_anything_is_decoded():
+def test_the_size_in_the_header_is_checked_before_decoding():
     def claiming(width: int, height: int) -> bytes:
         ihdr = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
         good = saved(PAGE)
@@ -284,7 +284,7 @@ def test_a_flipped_bit_in_the_pixels_of_a_png_is_noticed():
     refused(bytes(whole), "PNG picture is damaged")
 
 
-def test_other_decoders_of_pillow_are_out_of_reach():
+def test_other_decoders_of_pillow_are_never_used():
     for form in ("PPM", "TGA", "ICO", "PCX", "SGI", "EPS"):
         refused(
             saved(Image.fromarray(PAGE).convert("RGB"), form), "save it as PNG" if form == "ICO" else "not a picture"
@@ -308,7 +308,7 @@ def samples() -> list[bytes]:
 
 @settings(max_examples=600, deadline=None)
 @given(st.sampled_from(samples()), st.data())
-def test_nothing_but_a_data_error_ever_escapes(sample, data):
+def test_damaged_pictures_raise_only_data_errors(sample, data):
     mutant = bytearray(sample)
     for _ in range(data.draw(st.integers(1, 4))):
         mutant[data.draw(st.integers(0, len(mutant) - 1))] = data.draw(st.integers(0, 255))

@@ -22,7 +22,7 @@ def ignore(*_: object) -> None:
     pass
 
 
-def test_the_body_arrives_and_progress_is_told(tiny, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_body_arrives_and_progress_is_reported(tiny, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_CHUNK", 100)
     reports = []
     body = download(server.mirror("good") + NAME, opener=opener, progress=lambda *seen: reports.append(seen))
@@ -86,14 +86,14 @@ def test_not_even_after_a_redirection() -> None:
         download("https://example.org/x", opener=opener, progress=ignore)
 
 
-def test_hosts_that_answer_are_told_from_those_that_do_not(server) -> None:
+def test_unreachable_hosts_are_found(server) -> None:
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))  # bound but not listening: refused
         dead = f"https://127.0.0.1:{closed.getsockname()[1]}/"
         assert unreachable([server.address, dead]) == {dead: "Connection refused"}
 
 
-def test_silence_costs_its_time_only_once(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_hosts_share_one_time_out(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """A black hole, even one that will not be interrupted (as a name server's may not), for eight hosts at once."""
     asked, over = threading.Semaphore(0), threading.Event()
 
@@ -111,7 +111,7 @@ def test_silence_costs_its_time_only_once(tiny, monkeypatch: pytest.MonkeyPatch)
     over.set()
 
 
-def test_behind_a_proxy_only_the_proxy_is_asked(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_proxy_no_host_is_tested(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     monkeypatch.setattr(socket, "create_connection", lambda *_, **__: pytest.fail("asked directly"))
     assert unreachable(["https://example.org/"]) == {}

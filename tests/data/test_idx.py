@@ -122,7 +122,7 @@ def test_each_fault_is_one_error(fault: str, tmp_path: Path) -> None:
         read_idx(data, ndim=3, name="fetched")
 
 
-def test_what_is_no_file_is_an_error_and_no_wait(tmp_path: Path) -> None:
+def test_a_path_that_is_not_a_file_is_an_error(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, expected in (
         (tmp_path, "not a file"),
@@ -142,7 +142,7 @@ def test_what_is_no_file_is_an_error_and_no_wait(tmp_path: Path) -> None:
     ],
     ids=["plain", "gzipped", "a bomb"],
 )
-def test_a_lie_costs_no_memory(data: bytes, expected: str) -> None:
+def test_a_false_size_allocates_no_memory(data: bytes, expected: str) -> None:
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=expected):

@@ -100,7 +100,7 @@ def test_a_copy_of_another_program_is_found(tiny, no_network, tmp_path: Path) ->
     assert load("tiny").source == str(tmp_path / "home" / ".other")
 
 
-def test_damage_in_the_cache_is_noticed_told_and_mended(tiny, server, opener) -> None:
+def test_damage_in_the_cache_is_reported_and_repaired(tiny, server, opener) -> None:
     tiny.at(server.mirror("good"))
     load("tiny")
     path = cache.home() / "tiny" / "train-images-idx3-ubyte"
@@ -114,7 +114,7 @@ def test_damage_in_the_cache_is_noticed_told_and_mended(tiny, server, opener) ->
     assert [state.state for state in status()] == ["ready"]
 
 
-def test_damage_that_cannot_be_mended_is_an_error(tiny, tmp_path: Path) -> None:
+def test_damage_that_cannot_be_repaired_is_an_error(tiny, tmp_path: Path) -> None:
     tiny.put(cache.home())
     load("tiny", offline=True)
     for path in cache.home().glob("*.gz"):
@@ -125,7 +125,7 @@ def test_damage_that_cannot_be_mended_is_an_error(tiny, tmp_path: Path) -> None:
         load("tiny", offline=True)
 
 
-def test_a_damaged_file_without_a_published_hash_is_not_taken_for_good(tiny) -> None:
+def test_a_damaged_file_without_a_published_hash_is_not_used(tiny) -> None:
     """EMNIST: once the manifest's sums fail, its files in the cache have nothing left to vouch for them."""
     tiny.at(files=tuple(replace(file, sha256="") for file in tiny.entry.files))
     tiny.put(cache.home())
@@ -146,7 +146,7 @@ def test_a_complete_cache_needs_no_writing(tiny, no_network, monkeypatch: pytest
     assert tiny.reports == []
 
 
-def test_a_cache_that_cannot_be_written_is_told_and_replaced_by_no_other(tiny, tmp_path: Path) -> None:
+def test_an_unwritable_cache_is_reported_and_no_other_is_used(tiny, tmp_path: Path) -> None:
     folder = tiny.put(tmp_path / "mine")
     (folder / "tiny").write_text("in the way")
     before = set(tmp_path.rglob("*"))
@@ -165,13 +165,13 @@ def test_a_name_wins_over_a_folder_of_that_name(name: str, tiny, tmp_path: Path)
 
 
 @pytest.mark.parametrize("name", ["tini", ""])
-def test_an_unknown_name_is_a_wrong_use(name: str, tiny) -> None:
+def test_an_unknown_name_is_wrong_usage(name: str, tiny) -> None:
     with pytest.raises(UsageError, match="Known: tiny;"):
         load(name)
 
 
 @pytest.mark.parametrize("name", ["nothing\0", "x" * 5000, "./" + "x" * 5000])
-def test_what_no_file_system_has_is_a_wrong_use(name: str, tiny) -> None:
+def test_an_impossible_path_is_wrong_usage(name: str, tiny) -> None:
     with pytest.raises(UsageError, match="dataset: must be text or a path, not '"):
         load(name)
 
@@ -220,7 +220,7 @@ def test_status_looks_at_everything_and_fetches_nothing(tiny, no_network, tmp_pa
     assert (states["other"].state, states["other"].folder) == ("absent", tmp_path / "other")
 
 
-def test_status_is_not_satisfied_by_a_checksum(tiny) -> None:
+def test_status_checks_every_sha256(tiny) -> None:
     """A file and its manifest changed together pass the quick check of every start; the thorough one is for this."""
     tiny.put(cache.home())
     load("tiny")

@@ -151,7 +151,7 @@ def test_arrays_that_are_no_data_set(changes: dict[str, np.ndarray], expected: s
     assert expected in str(caught.value)
 
 
-def test_names_nobody_expects(tmp_path: Path) -> None:
+def test_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"holds a, x_train;\nexpected x_train, y_train, x_test and y_test, or images and"
     ):
@@ -188,7 +188,7 @@ LIES = {
 
 
 @pytest.mark.parametrize("lie", LIES)
-def test_each_lie_is_one_error(lie: str, tmp_path: Path) -> None:
+def test_each_false_declaration_is_one_error(lie: str, tmp_path: Path) -> None:
     data, expected = LIES[lie]
     path = zipped(tmp_path, ("images.npy", data), ("labels.npy", npy(LABELS)))
     if lie == "not a zip file":
@@ -199,7 +199,7 @@ def test_each_lie_is_one_error(lie: str, tmp_path: Path) -> None:
     assert expected in str(caught.value)
 
 
-def test_a_bomb_is_refused_before_it_goes_off(tmp_path: Path) -> None:
+def test_a_bomb_is_refused_before_it_is_decompressed(tmp_path: Path) -> None:
     """100 MB of zeros in 440 KB, honestly declared: refused by the array's header, the rest is never unpacked."""
     with zipfile.ZipFile(tmp_path / "some.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open("images.npy", "w") as stream:
@@ -239,7 +239,7 @@ def test_sizes_that_no_compression_reaches(tmp_path: Path) -> None:
         load_npz(path)
 
 
-def test_what_the_archive_says_of_itself_is_not_repeated_at_length(tmp_path: Path) -> None:
+def test_long_names_in_an_archive_are_shortened(tmp_path: Path) -> None:
     np.savez(tmp_path / "some.npz", images=IMAGES, labels=LABELS)
     data = (tmp_path / "some.npz").read_bytes()
     (tmp_path / "some.npz").write_bytes(data.replace(b"images.npy", b"imagos.npy", 1))

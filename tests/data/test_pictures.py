@@ -89,7 +89,7 @@ def test_a_large_photograph_is_reduced_and_a_tiny_one_enlarged():
     assert letter(read_picture(saved(PAGE[45:155:10, 115:175:10])))
 
 
-def test_a_small_object_in_a_large_picture_is_looked_at_closely():
+def test_a_small_object_is_searched_for_at_a_higher_resolution():
     page = np.full((1000, 1000), 255, np.uint8)
     page[500:520, 700:704] = page[516:520, 700:710] = 20
     picture = read_picture(saved(page))
@@ -198,7 +198,7 @@ def test_an_object_cut_by_the_frame_is_warned_of(edge):
 
 
 @pytest.mark.parametrize(("line", "tilt"), [((110, 110, 110), 0), ((90, 130, 200), 3)])
-def test_squared_paper_is_no_object(line, tilt):
+def test_squared_paper_is_not_an_object(line, tilt):
     page = np.full((480, 640, 3), (225, 222, 215), float)
     page[::24] = page[:, ::24] = line
     sheet = Image.fromarray(page.astype(np.uint8)).rotate(tilt, Image.Resampling.BICUBIC, fillcolor=(225, 222, 215))
@@ -207,7 +207,7 @@ def test_squared_paper_is_no_object(line, tilt):
     assert letter(read_picture(saved(page.astype(np.uint8), "JPEG", quality=50)))
 
 
-def test_an_object_of_thin_lines_is_found_all_the_same():
+def test_an_object_of_thin_lines_is_found():
     page = np.full((200, 300), 255, np.uint8)
     page[50:150, 120:122] = page[148:150, 120:170] = 20
     lit = read_picture(saved(page)).image[..., 0] > 100
@@ -229,14 +229,14 @@ def test_specks_lines_and_light_that_falls_off_change_nothing():
     assert np.abs(disturbed.image - clean).mean() < 12
 
 
-def test_a_hard_shadow_is_no_object():
+def test_a_hard_shadow_is_not_an_object():
     page = drawing(paper=220, shape=(240, 320))
     y, x = np.indices(page.shape)
     page[y + x > 330] = page[y + x > 330] * 0.6
     assert letter(read_picture(saved(page)))
 
 
-def test_a_dark_object_that_reaches_the_edge_is_no_shadow():
+def test_a_dark_object_at_the_edge_is_not_a_shadow():
     page = np.full((240, 320), 220, np.uint8)
     y, x = np.indices(page.shape)
     page[y + x > 330] = 132

@@ -22,7 +22,7 @@ def ignore(*_: object) -> None:
 
 
 @pytest.mark.parametrize("manner", BAD)
-def test_a_bad_mirror_hands_over_to_the_next(
+def test_after_a_bad_mirror_the_next_is_used(
     manner: str, tiny, server, opener, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("jaxquard.data.download.STALL_SECONDS", 0.1)
@@ -41,7 +41,7 @@ def test_a_mirror_that_stalls_is_waited_for_only_once(tiny, server, opener, monk
     assert [path for path in server.asked if path.startswith("/stalled/")] == ["/stalled/train-images-idx3-ubyte.gz"]
 
 
-def test_only_what_is_missing_is_asked_for_again(tiny, server, opener) -> None:
+def test_only_missing_files_are_requested(tiny, server, opener) -> None:
     """This mirror has the labels but not the images."""
     mirrors = [at_mirror(server.mirror(name), ignore, opener) for name in ("half", "good")]
     cached = gather(tiny.entry, mirrors, ignore)
@@ -52,7 +52,7 @@ def test_only_what_is_missing_is_asked_for_again(tiny, server, opener) -> None:
     ]
 
 
-def test_sources_after_the_first_good_one_are_not_even_made(tiny, tmp_path: Path) -> None:
+def test_sources_after_the_first_good_one_are_not_created(tiny, tmp_path: Path) -> None:
     def lazily():
         yield in_folder(tiny.put(tmp_path / "here"))
         pytest.fail("looked further")
@@ -67,7 +67,7 @@ def test_progress_names_the_file(tiny, server, opener) -> None:
     assert reported == {(name, len(data)) for name, data in tiny.gzipped.items()}
 
 
-def test_when_all_fail_each_is_told(tiny, server, opener, tmp_path: Path) -> None:
+def test_if_all_sources_fail_each_is_reported(tiny, server, opener, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     every = [
         in_folder(tmp_path / "none"),
