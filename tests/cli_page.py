@@ -1,4 +1,4 @@
-"""Prints docs/cli.md: the help of every verb, as the command line gives it. `make docs-cli` puts it in its place."""
+"""Prints docs/cli.md, the help of every verb. `make docs-cli` writes the file."""
 
 import io
 
@@ -9,12 +9,12 @@ from jaxquard.cli import app
 INTRODUCTION = """\
 # The command line
 
-This page is what `jaxquard --help` and `jaxquard VERB --help` print; `make docs-cli` writes it, and a test compares.
+This page has the output of `jaxquard --help` and `jaxquard VERB --help`. `make docs-cli` writes it, and a test checks it.
 
 Results go to stdout, everything else to stderr. `--json` makes stdout one JSON document on one line. Exit codes:
-0 done, 1 anything not named here, 2 wrong usage, 3 data or a picture missing or damaged, 4 the training diverged,
-5 a run directory missing, in use, already there or damaged, 130 interrupted: a training saves a checkpoint first, if
-there is time.
+0 success, 1 any other error, 2 wrong usage, 3 data or a picture missing or damaged, 4 the training diverged, 5 a run
+directory missing, in use, already there or damaged, 130 interrupted (a training saves a checkpoint first, if there is
+time).
 """
 
 

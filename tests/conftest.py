@@ -1,4 +1,4 @@
-"""What every test shares: no test leaves a file behind or reads this machine's settings."""
+"""Shared fixtures. No test leaves a file behind or reads this machine's settings."""
 
 import atexit
 import itertools
@@ -15,29 +15,29 @@ import pytest
 
 from jaxquard.data import Dataset, load
 
-# hypothesis keeps constants it found in the code in ./.hypothesis, even without a database. Workers inherit the folder;
-# who made it removes it.
+# hypothesis stores constants of the code in ./.hypothesis, even without a database. Workers inherit this folder; the
+# process that made it removes it.
 if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="hypothesis-")
     atexit.register(shutil.rmtree, os.environ["HYPOTHESIS_STORAGE_DIRECTORY"], ignore_errors=True)
-# As the command line does before it imports JAX (jaxquard/compilation.py): once a test has turned the compilation cache
-# on in this process, XLA of JAX 0.10 writes to stderr in whichever test next loads a program from it.
+# As in jaxquard/compilation.py: after a test has turned the compilation cache on in this process, XLA of JAX 0.10 writes
+# to stderr when a later test loads a program from it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-hypothesis.settings.register_profile("patient", deadline=None)  # a busy machine is no fault
+hypothesis.settings.register_profile("patient", deadline=None)  # for busy machines
 hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
 def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The variables that Jaxquard listens to, and rich's for colours, are unset, unless the test sets them."""
+    """Unset the environment variables of Jaxquard, and rich's for colours."""
     for name in ("JAXQUARD_RUNS", "JAXQUARD_OFFLINE", "JAXQUARD_DEBUG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture
 def every_turn_takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """`every_turn_takes(seconds)`: whatever `fit` measures takes this long."""
+    """`every_turn_takes(seconds)`: every measurement of `fit` gives this time."""
 
     def clock(seconds: float) -> None:
         counter = itertools.count(0.0, seconds)
@@ -48,7 +48,7 @@ def every_turn_takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]
 
 @pytest.fixture(scope="session")
 def npz(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up data set in a file: 120 training and 40 test images of 6×6 pixels, three classes, easily learned."""
+    """A synthetic data set in a file: 120 training and 40 test images of 6×6 pixels, in three classes that are easy."""
     rng = np.random.default_rng(0)
     labels = np.arange(160) % 3
     images = rng.integers(0, 60, (160, 6, 6)).astype(np.uint8)
@@ -67,7 +67,7 @@ def stripes(npz: Path) -> Dataset:
 
 @pytest.fixture(scope="session")
 def clothes() -> Dataset:
-    """Clothes that can be told apart, made up, so that no test needs the real ones: of ten classes, at their size."""
+    """A synthetic replacement for Fashion-MNIST, with its size and ten classes, which a network can learn."""
     rng = np.random.default_rng(0)
     patterns = rng.integers(0, 200, (10, 28, 28, 1))
 

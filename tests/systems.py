@@ -1,7 +1,7 @@
-"""The main things to do, on whatever system this runs: `python tests/systems.py`. The workflow runs it on each.
+"""The main functions on any operating system: `python tests/systems.py`. The workflow runs it on each of them.
 
-A training is paused by its stop file and by a signal of the system, resumed, evaluated; a picture is recognised; the
-studio answers one request.
+A training is stopped by its stop file and by a signal, resumed and evaluated; a picture is classified; the studio
+answers a request.
 """
 
 import json
@@ -25,7 +25,7 @@ BREAK = signal.CTRL_BREAK_EVENT if WINDOWS else signal.SIGINT  # pyright: ignore
 
 
 def main() -> None:
-    """All of it, in a folder that is removed at the end."""
+    """Run everything in a temporary folder."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         os.environ["JAXQUARD_RUNS"] = folder
         run = Path(folder) / "run"
@@ -40,12 +40,12 @@ def main() -> None:
 
 
 def said(*words: str) -> str:
-    """What a command prints. CalledProcessError if it fails."""
+    """The stdout of a command. CalledProcessError if it fails."""
     return subprocess.run([*JAXQUARD, *words], stdout=subprocess.PIPE, check=True, encoding="utf-8").stdout
 
 
 def stopped(words: list[str], run: Path, stop) -> None:
-    """Begin a training, have it stop after an epoch or more, and wait for its end."""
+    """Start a training, stop it after an epoch or more, and wait for its end."""
     before = size(run)
     with subprocess.Popen([*JAXQUARD, *words, "--quiet"], creationflags=NEW_GROUP) as process:
         while size(run) <= before:
@@ -57,13 +57,13 @@ def stopped(words: list[str], run: Path, stop) -> None:
 
 
 def size(run: Path) -> int:
-    """Of the run's journal, in bytes."""
+    """The size of the run's journal in bytes."""
     journal = run / "journal.jsonl"
     return journal.stat().st_size if journal.exists() else 0
 
 
 def recognised(picture: Path) -> None:
-    """A test image as a picture, read by a network that ships with the package."""
+    """A network of the package classifies a test image, saved as a picture."""
     data = load("fashion-mnist")
     Image.fromarray(data.test_images[0, :, :, 0]).save(picture)
     (answer,) = json.loads(said("predict", "cnn-small", str(picture), "--json"))
@@ -71,7 +71,7 @@ def recognised(picture: Path) -> None:
 
 
 def served() -> None:
-    """One request to the studio."""
+    """The studio answers a request."""
     command = [*JAXQUARD, "studio", "--no-open", "--json", "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, encoding="utf-8") as studio:
         assert studio.stdout

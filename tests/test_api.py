@@ -1,4 +1,4 @@
-"""The verbs as functions: what the command line does, without it."""
+"""The verbs of the command line as functions."""
 
 import dataclasses
 import importlib.metadata
@@ -56,7 +56,7 @@ def test_a_finished_run_returns_its_result_without_data(npz, tmp_path):
     config = Config(dataset=str(data), hidden=(5,), batch_size=20, epochs=1)
     result = api.train(config, runs=tmp_path, name="run")
     data.unlink()
-    with locked(result.run.path):  # nor its lock, which may be a file left behind where the system has no locks
+    with locked(result.run.path):  # a lock may be a left-over file on systems without locks
         assert api.train(resume="run", runs=tmp_path).test_accuracy == result.test_accuracy
     with pytest.raises(UsageError, match="digits"):
         api.train(resume="run", runs=tmp_path, dataset="digit")
@@ -303,7 +303,7 @@ def test_compare_needs_two_runs(root, names):
 
 
 ARRAY = np.arange(8, dtype=np.uint8).reshape(2, 2, 2)
-WRONG = {  # what nobody means as a name, a path, a setting, a list of pictures
+WRONG = {  # never a name, a path, a setting or a list of pictures
     "none": None,
     "an array": ARRAY,
     "a list of arrays": [ARRAY],
@@ -366,7 +366,7 @@ PLAUSIBLE = {"none", "nothing", "long", "lines", "a number", "a fraction", "a bo
 
 
 def refusal(call, wrong, runs):
-    """What is said of a wrong argument; None if it is taken."""
+    """The message for a wrong argument; None if it is accepted."""
     try:
         CALLS[call](wrong, runs=runs)
     except JaxquardError as error:

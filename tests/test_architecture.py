@@ -1,4 +1,4 @@
-"""The house keeps its shape: imports go one way only, and what must stay light stays light."""
+"""Packages import one another in one direction only, and some do not import heavy libraries."""
 
 import ast
 import subprocess
@@ -11,9 +11,9 @@ import jaxquard
 
 PACKAGE = Path(jaxquard.__file__).parent
 
-# room -> the rooms it may import. EVERYWHERE may be imported by all; a room may always import itself.
+# package or module -> those it may import, besides itself and EVERYWHERE
 EVERYWHERE = {"errors", "arguments", "naming", "strict_json", "calibration"}
-ARROWS: dict[str, set[str]] = {
+ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "systems": set(),
     "arguments": set(),
@@ -45,13 +45,13 @@ ARROWS: dict[str, set[str]] = {
 }
 
 
-def room(path: Path) -> str:
-    """The part of the house that a file belongs to."""
+def package(path: Path) -> str:
+    """The top-level package or module of a file."""
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported_modules(path: Path) -> set[str]:
-    """Every module a file imports, wherever in the file. By absolute names only, so that they can be compared."""
+    """All modules that a file imports, anywhere in it. Relative imports are not allowed."""
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
@@ -68,20 +68,20 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_every_package_imports_only_what_it_may(path: Path) -> None:
-    here = room(path)
-    assert here in ARROWS, f"{here} is a new room: say in ARROWS what it may import"
-    assert rooms_of(imported_modules(path)) - {here, *EVERYWHERE} <= ARROWS[here]
+    here = package(path)
+    assert here in ALLOWED, f"{here} is new: add to ALLOWED what it may import"
+    assert packages_of(imported_modules(path)) - {here, *EVERYWHERE} <= ALLOWED[here]
 
 
-def rooms_of(modules: set[str]) -> set[str]:
-    """The rooms that these imports reach; what is taken from the package itself, such as its version, is `__init__`."""
+def packages_of(modules: set[str]) -> set[str]:
+    """The top-level packages of these modules; `__init__` for jaxquard itself and its names, such as its version."""
     named = {name.split(".")[1] for name in modules if name.startswith("jaxquard.")}
-    rooms = {name for name in named if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
-    return rooms | ({"__init__"} if "jaxquard" in modules or named - rooms else set())
+    packages = {name for name in named if (PACKAGE / name).is_dir() or (PACKAGE / f"{name}.py").is_file()}
+    return packages | ({"__init__"} if "jaxquard" in modules or named - packages else set())
 
 
 @pytest.mark.parametrize(
-    ("line", "rooms"),
+    ("line", "packages"),
     [
         ("import jaxquard", {"__init__"}),
         ("import jaxquard as j", {"__init__"}),
@@ -92,14 +92,14 @@ def rooms_of(modules: set[str]) -> set[str]:
         ("from jaxquard.runs.lock import locked", {"runs"}),
     ],
 )
-def test_an_import_of_the_package_itself_is_found(tmp_path: Path, line: str, rooms: set[str]) -> None:
+def test_an_import_of_the_package_itself_is_found(tmp_path: Path, line: str, packages: set[str]) -> None:
     (tmp_path / "file.py").write_text(line)
-    assert rooms_of(imported_modules(tmp_path / "file.py")) == rooms
+    assert packages_of(imported_modules(tmp_path / "file.py")) == packages
 
 
 def test_there_are_no_circular_imports() -> None:
     done: set[str] = set()
-    waiting = dict(ARROWS)
+    waiting = dict(ALLOWED)
     while waiting:
         free = {name for name, needs in waiting.items() if needs <= done}
         assert free, f"a circle among {sorted(waiting)}"
@@ -113,7 +113,7 @@ def test_the_network_imports_only_jax(folder: str) -> None:
     for path in (PACKAGE / folder).rglob("*.py"):
         modules = imported_modules(path)
         assert {name.split(".")[0] for name in modules} <= standard | {"jax", "jaxquard"}, path
-        assert rooms_of(modules) <= {folder}, path
+        assert packages_of(modules) <= {folder}, path
 
 
 @pytest.mark.parametrize("folder", ["charts", "config.py", "data", "errors.py", "files.py"])

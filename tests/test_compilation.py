@@ -1,4 +1,4 @@
-"""Compiled programs on disk: found again by a second process, and no obstacle when they cannot be kept."""
+"""The cache of compiled programs: a second process uses it, and everything works without it."""
 
 import os
 import subprocess
@@ -21,7 +21,7 @@ print(jax.jit(lambda x: jnp.tanh(x @ x).sum())(jnp.eye(64)))
 
 
 def compiled(cache: Path, **environment: str) -> list[str]:
-    """What a fresh process with its own cache folder prints."""
+    """The output of a new process with its own cache folder."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("JAX_")}
     settings = inherited | {"XDG_CACHE_HOME": str(cache), **environment}
     done = subprocess.run([sys.executable, "-c", CODE], env=settings, capture_output=True, text=True, check=True)
@@ -34,7 +34,7 @@ def test_a_second_process_uses_the_programs_of_the_first(tmp_path: Path) -> None
     kept = {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")}
     assert Path(where).is_relative_to(tmp_path)
     assert kept
-    assert least == "0.05"  # seconds: what took less to compile is not kept
+    assert least == "0.05"  # seconds; faster compilations are not stored
     assert compiled(tmp_path) == [where, least, first]
     assert {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")} == kept
 

@@ -1,4 +1,4 @@
-"""The one description of a run: every bound, every choice, every way in and out."""
+"""Config: every bound and choice, and every conversion."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from jaxquard.config import NEEDS, SCALARS, Config, read_toml
 from jaxquard.errors import UsageError
 from jaxquard.naming import SYNONYMS
 
-# setting: (values at the very edge of what is allowed, values just beyond it)
+# setting: (values at its bounds, values just beyond them)
 BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "validation": ([0, 0.5, "auto", None], [-1, 1.5]),
     "pixel_mean": ([0, 1, None], [-1e-9, 1.0001]),
@@ -314,7 +314,7 @@ def test_blank_removes_what_does_not_change_the_program():
         {"batch_norm": True},
     ]:  # fmt: skip
         assert config.replace(**change).blank(active) != config.blank(active)
-    for change in ({"widths": (3,)}, {"blocks": 2}, {"stem": 2}):  # the network has none of these
+    for change in ({"widths": (3,)}, {"blocks": 2}, {"stem": 2}):  # settings of the other architecture
         assert config.replace(**change).blank(active) == config.blank(active)
         assert config.replace(model="cnn", **change).blank(active) != config.replace(model="cnn").blank(active)
     assert config.blank(active - {"dropout"}) != config.blank(active)
@@ -343,7 +343,7 @@ def test_needs_name_settings_and_their_values():
     for name, (other, *values) in NEEDS.items():
         assert {name, other} <= set(Config.__dataclass_fields__)
         assert set(values) <= set(CHOICES.get(other, []))
-        assert other not in NEEDS  # what it needs always has an effect
+        assert other not in NEEDS  # the needed setting always has an effect
 
 
 def test_a_value_swept_twice_is_refused():
@@ -359,7 +359,7 @@ def test_a_config_is_hashable_and_frozen():
 
 
 def numbers(name: str) -> st.SearchStrategy[Any]:
-    """Numbers that this setting allows."""
+    """Valid numbers for a setting."""
     bounds = Config.__dataclass_fields__[name].metadata["bounds"]
     low = bounds["low"] if bounds["low"] is not None else bounds["above"]
     high = bounds["high"] if bounds["high"] is not None else bounds["below"]
@@ -370,12 +370,12 @@ def numbers(name: str) -> st.SearchStrategy[Any]:
     return st.floats(low, most, width=32, allow_subnormal=False, **edges if high is not None else {"exclude_min": True})
 
 
-TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))  # what a file system could write down
+TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))  # text that a file can contain
 
 
 @st.composite
 def configs(draw: st.DrawFn) -> Config:
-    """Any config at all, as far as numbers and choices go."""
+    """Any valid config."""
     settings: dict[str, Any] = {name: draw(numbers(name)) for name in NUMBERS if draw(st.booleans())}
     settings |= {name: draw(st.sampled_from(CHOICES[name])) for name in CHOICES if draw(st.booleans())}
     settings |= {name: draw(st.lists(st.integers(1, 65536), max_size=4)) for name in ("hidden", "widths")}

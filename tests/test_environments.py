@@ -1,4 +1,4 @@
-"""Whatever JAX and Python are set to by their environment, everything works, or is refused in one line."""
+"""With every setting of JAX and Python in the environment, everything works, or is refused in one line."""
 
 import os
 import subprocess

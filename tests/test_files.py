@@ -1,4 +1,4 @@
-"""Whole or not at all: what a write that fails, or a writer that dies, leaves behind."""
+"""Atomic writes: the files that a failed write or a killed writer leaves behind."""
 
 import os
 import stat
@@ -13,7 +13,7 @@ from jaxquard.files import cache_folder, expanded, sweep, temporary, write_atomi
 
 
 class DiskError(OSError):
-    """What the tests let the disk say."""
+    """The error that the tests simulate."""
 
 
 def full(*_: object) -> None:
@@ -62,7 +62,9 @@ def test_a_tilde_is_the_home_folder_if_there_is_one(monkeypatch, tmp_path):
     assert expanded("~mine/x") == "~mine/x"
     with pytest.raises(UsageError, match=r"there is no user 'nobody-here'.*\./~nobody-here/x"):
         expanded("~nobody-here/x")
-    monkeypatch.setattr(os.path, "expanduser", lambda path: os.fspath(path))  # no HOME, and not in the list of users
+    monkeypatch.setattr(
+        os.path, "expanduser", lambda path: os.fspath(path)
+    )  # no HOME, and no entry in the list of users
     with pytest.raises(UsageError, match="~/x: this user has no home folder"):
         expanded("~/x")
 
@@ -116,7 +118,7 @@ def test_everything_is_synced_before_it_appears(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", lambda fd: (done.append("fsync"), real_fsync(fd)))
     monkeypatch.setattr(os, "rename", lambda a, b: (done.append("rename"), real_rename(a, b)))
     write_directory(tmp_path / "run", {"a": b"1", "b/c": b"2"})
-    assert done == ["fsync"] * 4 + ["rename", "fsync"]  # two files, their two folders; then the folder of them all
+    assert done == ["fsync"] * 4 + ["rename", "fsync"]  # two files and their two folders; then the folder around them
 
 
 def test_sweep_removes_only_temporary_files(tmp_path):

@@ -1,4 +1,4 @@
-"""The advice must be a command that works, however the package was installed."""
+"""The pip commands in messages work for every way of installing the package."""
 
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path

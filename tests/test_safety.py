@@ -1,4 +1,4 @@
-"""Nothing in the package runs code that it was given: the syntax tree of every file says so."""
+"""The package never runs code from its input: a search in the syntax tree of every file."""
 
 import ast
 from pathlib import Path
@@ -13,14 +13,16 @@ MODULES = {"pickle", "cPickle", "_pickle", "dill", "cloudpickle", "joblib", "she
 MODULES |= {"builtins", "runpy", "code", "codeop", "imp"}
 NAMES = {"eval", "exec", "compile", "__import__", "__builtins__"}
 METHODS = {"load_pickle", "unpack_archive", "extractall", "extract", "system", "popen", "getoutput", "getstatusoutput"}
-METHODS |= {"exec_module", "load_module", "run_path", "run_module"} | NAMES - {"compile"}  # re's and jit's are harmless
+METHODS |= {"exec_module", "load_module", "run_path", "run_module"} | NAMES - {
+    "compile"
+}  # the compile methods of re and jit are harmless
 ALLOWED = {
-    ("lessons/bench.py", "exec_module"),  # a learner's own code, in `lesson backprop --mine`, because they asked
+    ("lessons/bench.py", "exec_module"),  # the user's own code, in `lesson backprop --mine`
 }
 
 
 def dangers(tree: ast.AST) -> set[str]:
-    """The names of what can run code, or unpack an archive, in a syntax tree."""
+    """The names in a syntax tree that can run code or unpack an archive."""
     found: set[str] = set()
     for node in ast.walk(tree):
         match node:
@@ -80,7 +82,7 @@ def test_the_search_ignores_harmless_names():
 
 
 def test_arrays_are_never_loaded_by_numpy_itself():
-    """np.load would ask for as much memory as a header says; our readers look at the size of the file first."""
+    """np.load allocates the memory that a header declares; our readers check the size of the file first."""
     for path in FILES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and node.attr == "load" and isinstance(node.value, ast.Name):

@@ -1,4 +1,4 @@
-"""`mlp_fashion_mnist.py`: the algorithm on one screen is the package's own training, and it speaks in single lines."""
+"""`mlp_fashion_mnist.py` trains exactly like the package, and its errors are single lines."""
 
 import os
 import re
@@ -27,7 +27,7 @@ import mlp_fashion_mnist as script  # noqa: E402
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    """205 training and 60 test images, 8x8, of 3 classes that differ in where they are bright."""
+    """205 training and 60 test images, 8x8, of 3 classes with bright pixels at different places."""
     rng = np.random.default_rng(0)
 
     def part(n: int) -> tuple[np.ndarray, np.ndarray]:
@@ -79,7 +79,7 @@ def test_batches_are_whole_and_use_no_image_twice():
 
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch, dataset: Dataset, capsys: pytest.CaptureFixture) -> Any:
-    """`run(**settings)`: what `main` prints on the made-up data."""
+    """`run(**settings)`: the output of `main` on the synthetic data."""
 
     def called(**settings: Any) -> str:
         monkeypatch.setattr(script, "load", lambda name, **options: dataset)
@@ -155,7 +155,7 @@ def test_options_for_data_are_passed_to_load(monkeypatch: pytest.MonkeyPatch, tm
     assert calls == [("fashion-mnist", tmp_path, True), ("fashion-mnist", None, None)]  # None: as the environment says
 
 
-# cyclopts warns of a test that lets it read sys.argv by mistake; here it is on purpose
+# cyclopts warns if a test lets it read sys.argv, which is intended here
 from_argv = pytest.mark.filterwarnings("ignore:Cyclopts application invoked:UserWarning")
 
 

@@ -1,4 +1,4 @@
-"""Streams that are closed, full, or of an old encoding: the work is done all the same."""
+"""Commands work with streams that are closed, full, or of an old encoding."""
 
 import os
 import shlex
@@ -12,7 +12,7 @@ COMMAND = [sys.executable, "-c", "from jaxquard.cli import main; main()"]
 
 
 def shell(arguments: list[object], redirection: str, folder: Path, **environment: str) -> subprocess.CompletedProcess:
-    """The command run by a shell, which can close its streams."""
+    """Run a command in a shell, which can close its streams."""
     line = f"{shlex.join([*COMMAND, *map(str, arguments)])} {redirection}"
     env = os.environ | {"JAX_ENABLE_COMPILATION_CACHE": "0"} | environment
     return subprocess.run(line, shell=True, cwd=folder, env=env, capture_output=True, text=True, check=False)

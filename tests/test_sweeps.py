@@ -1,4 +1,4 @@
-"""What `--sweep` says, as configs. What makes no sense is refused in cli/test_train.py."""
+"""`--sweep` makes configs. cli/test_train.py tests the errors."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""What differs between operating systems. Other systems are imitated here: what their modules offer, and refuse."""
+"""Differences between operating systems. The modules and errors of other systems are simulated here."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ from jaxquard.runs.directory import parted, runs_directory
 
 
 def refusing(times, real):
-    """`real`, but the first calls are refused, as Windows does while another program has the file open."""
+    """`real`, but the first calls fail, as on Windows while another program has the file open."""
     left = [times]
 
     def action(*arguments):
@@ -136,7 +136,7 @@ def test_the_doctor_names_the_library_that_windows_lacks():
 
 
 def named(monkeypatch, text=None, brand=None):
-    """What the processor is called where /proc/cpuinfo says `text`, or there is none, and a Mac says `brand`."""
+    """The processor's name if /proc/cpuinfo has this `text` (None: no such file), or a Mac reports this `brand`."""
 
     def read(*_, **__):
         if text is None:

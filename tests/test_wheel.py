@@ -1,6 +1,6 @@
-"""What a user gets: the wheel alone, in an environment with what it asks for, doing all that the README shows.
+"""The wheel, in an environment with only its requirements, can do everything that the README shows.
 
-No network: the packages that the wheel requires are linked from the environment of the tests, and no others.
+Without a network: the required packages are links to those of the tests' environment.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ ROOT = Path(__file__).parents[1]
 SHIPPED = ("jaxquard", "docs", "mlp_fashion_mnist.py", "README.md", "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md")
 SHIPPED += ("Makefile", "pyproject.toml", "setup.py", "MANIFEST.in", "requirements.txt")
 QUICK = "--epochs 1 --batch-size 50 --validation 100 --dataset 'made up.npz'"
-FORMS = (  # a command of the README -> its quick form, the first that fits; {} is what was in the brackets
+FORMS = (  # pattern of a command in the README -> its quick form, with the groups in {}; the first match is used
     (r"jaxquard train(.*?)(?: --epochs \d+)?(?: --validation \d+)?", f"jaxquard train{{}} {QUICK}"),
     (r"jaxquard evaluate RUN", "jaxquard evaluate RUN0"),
     (r"jaxquard predict cnn-small shoe\.jpg", "jaxquard predict cnn-small shoe.jpg"),
@@ -44,7 +44,7 @@ FORMS = (  # a command of the README -> its quick form, the first that fits; {} 
     (r"pip install -r requirements\.txt", ""),  # how the wheel was built
     (r"python mlp_fashion_mnist\.py", "python mlp_fashion_mnist.py --epochs 1"),
 )
-NEEDS = {"--chart": "charts", " lesson ": "charts", " studio ": "studio"}  # what is in a command -> the extra for it
+NEEDS = {"--chart": "charts", " lesson ": "charts", " studio ": "studio"}  # part of a command -> the extra it needs
 
 
 def readme() -> str:
@@ -52,17 +52,17 @@ def readme() -> str:
 
 
 def blocks(language: str) -> str:
-    """All that the README shows in this language, "" being a shell's."""
+    """The README's code blocks in this language ("": for a shell)."""
     return "".join(re.findall(rf"^```{language}\n(.*?)^```", readme(), re.M | re.S))
 
 
 def quick_form(line: str) -> str:
-    """What is run for a line of the README."""
+    """The quick form of a line in the README."""
     command = line.partition(" #")[0].strip()
     for known, form in FORMS:
         if found := re.fullmatch(known, command):
             return form.format(*found.groups())
-    raise AssertionError(f"the README shows a new command: {command}; FORMS has to say how to run it quickly")
+    raise AssertionError(f"the README shows a new command: {command}; add its quick form to FORMS")
 
 
 class Installed:
@@ -78,7 +78,7 @@ class Installed:
         self.link("")
 
     def link(self, extra: str) -> None:
-        """Add what the package requires, with this extra, and all that those require."""
+        """Link the requirements of the package with this extra, and their requirements."""
         names, seen = [("jaxquard", extra)], set()
         while names:
             name, extra = names.pop()
@@ -103,7 +103,7 @@ class Installed:
         )
 
     def run(self, command: str, code: int = 0, at: Path | None = None) -> str:
-        """Its stdout, or its stderr where it was to fail."""
+        """Run a command. Returns its stdout, or its stderr if it should fail."""
         with self.start(command, at) as process:
             out, err = process.communicate()
         assert process.returncode == code, (command, out, err)
@@ -111,7 +111,7 @@ class Installed:
         return err if code else out
 
     def try_studio(self, command: str) -> None:
-        """Start it, ask for its page, and stop it."""
+        """Start the studio, load its page, and stop it."""
         with self.start(command) as process:
             assert process.stdout
             try:
@@ -142,7 +142,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def wheel(source: Path) -> Path:
-    """Built as the README's first command builds it, out of the sdist."""
+    """The wheel, built from the sdist like the README's first command does."""
     assert quick_form("pip install -r requirements.txt") == ""
     pip("wheel", "--no-deps", "--no-index", "--no-build-isolation", "-r", "requirements.txt", "-w", "..", at=source)
     return next(source.parent.glob("*.whl"))

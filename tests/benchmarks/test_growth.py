@@ -1,4 +1,4 @@
-"""Exponents and jumps are those of the points measured."""
+"""Exponents and jumps of the growth curves."""
 
 import pytest
 

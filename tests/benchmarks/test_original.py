@@ -1,4 +1,4 @@
-"""The goals of the original network's rows are drawn from the right peers, and only the same work is compared."""
+"""The goals of the original network's rows use the right peers, and only peers with the same work are compared."""
 
 import pytest
 
@@ -9,7 +9,7 @@ SECONDS = dict.fromkeys(("ours", "batch 512", "fit", "cold", "warm", *original.P
 
 
 def outcomes(loss: float = 0.4, **changed: float) -> original.Outcomes:
-    """One process each, its first epoch not to be counted; the floor of 272 GFLOP/s is a tenth of a second an epoch."""
+    """One process of each, with a slow first epoch; at the floor of 272 GFLOP/s, an epoch takes 0.1 s."""
     seconds = SECONDS | changed
     made = {
         name: [Outcome(10 * s, 500.0, {"epoch_seconds": [99.0, s, s], "train_loss": [1.0, 0.4]})]

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.pictures import measure, page
 
 GOAL = 0.95
-ONE_OF_20 = 0.05  # an image at the edge of two classes goes either way
+ONE_OF_20 = 0.05  # an ambiguous image may change its class
 
 
 @pytest.mark.check

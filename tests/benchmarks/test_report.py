@@ -1,4 +1,4 @@
-"""The page's table is written from the JSON and from nothing else."""
+"""The page's tables are written from the JSON."""
 
 import json
 
@@ -18,7 +18,7 @@ MACHINE = {
 
 
 def summary(**changes) -> dict:
-    """A row as it lies in summary.json."""
+    """A row of summary.json."""
     peers = {"PyTorch": Spread(0.6, 0.5, 0.7, 5), "Keras": Spread(0.9, 0.8, 1.0, 5), "NumPy": Spread(2, 2, 2, 5)}
     row = {"measure": "an epoch", "unit": "s", "ours": Spread(0.25, 0.2, 0.3, 5), "peers": peers} | changes
     return Row(**row).summary(MACHINE, "2026-01-31")

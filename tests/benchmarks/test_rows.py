@@ -1,4 +1,4 @@
-"""What is claimed in the table follows from the figures: medians, verdicts, the peer to beat."""
+"""Medians, verdicts and the best peer follow from the figures."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A tiny data set with its own catalogue entry, and mirrors that serve it well and badly."""
+"""A tiny data set with its own catalogue entry, and mirrors that serve it, some of them wrongly."""
 
 import gzip
 import hashlib
@@ -30,14 +30,14 @@ class Tiny:
     reports: list[str] = field(default_factory=list)
 
     def put(self, folder: Path, *, gzipped: bool = True) -> Path:
-        """Lay the four files into a folder, as somebody would by hand."""
+        """Write the four files into a folder, as a user would."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, data in (self.gzipped if gzipped else self.plain).items():
             (folder / name).write_bytes(data)
         return folder
 
     def at(self, *mirrors: str, **changes) -> Entry:
-        """The same data set with other mirrors (and whatever else), known to the catalogue."""
+        """Put the data set with other mirrors and changes into the catalogue."""
         self.entry = replace(self.entry, mirrors=mirrors, **changes)
         catalogue.CATALOGUE["tiny"] = self.entry
         return self.entry
@@ -45,7 +45,7 @@ class Tiny:
 
 @pytest.fixture
 def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Tiny:
-    """Known by the name "tiny", and in a world of its own: no cache, no environment, no home but tmp_path."""
+    """A data set with the name "tiny", isolated: without cache and environment variables, and at home in tmp_path."""
     for variable in ("JAXQUARD_DATA", "JAXQUARD_OFFLINE", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -76,7 +76,7 @@ def server(tiny: Tiny) -> Iterator[Server]:
 
 @pytest.fixture
 def opener(monkeypatch: pytest.MonkeyPatch) -> urllib.request.OpenerDirector:
-    """One that speaks plain HTTP, here put in the place of the one that does not."""
+    """An opener for plain HTTP, which replaces the one for HTTPS only."""
     from jaxquard.data import sources
 
     plain = urllib.request.build_opener(urllib.request.ProxyHandler({}))

@@ -1,4 +1,4 @@
-"""Pictures drawn for tests, and the bytes of them as people save them."""
+"""Pictures drawn for tests, and their bytes in several formats."""
 
 import io
 
@@ -8,7 +8,7 @@ from PIL import Image
 
 def saved(pixels: np.ndarray | Image.Image, form: str = "PNG", **options) -> bytes:
     image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-    if form == "JPEG":  # at the default of 75 a hard edge on a plain page throws ripples that count as object
+    if form == "JPEG":  # at the default of 75, ripples around hard edges would count as object
         options = {"quality": 95} | options
     image.save(buffer := io.BytesIO(), form, **options)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""A web server on this machine whose mirrors serve files well and badly: what the internet does, without it."""
+"""A local web server whose mirrors simulate those of the internet, including their faults."""
 
 import gzip
 import sys
@@ -15,7 +15,7 @@ PAGE = b"<!DOCTYPE html><title>Please log in</title>"
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files` by name under /MANNER/NAME, and notes the paths that it was asked for."""
+    """Serves `files` by name under /MANNER/NAME, and records the requested paths."""
 
     request_queue_size = 128
 
@@ -25,22 +25,22 @@ class Server(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Of the machine, without a path."""
+        """The address of the server, without a path."""
         return f"http://127.0.0.1:{self.server_port}"
 
     def mirror(self, manner: str) -> str:
-        """The address of a mirror that behaves in this manner: "good", or see _Handler.do_GET."""
+        """The address of a mirror with this manner: "good", or one in _Handler.do_GET."""
         return f"{self.address}/{manner}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes away early, or is killed, is nothing to tell of."""
+        """Ignore clients that disconnect early or are killed."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 @contextmanager
 def serving(files: dict[str, bytes]) -> Iterator[Server]:
-    """A server of these files, as long as the context lasts."""
+    """A server of these files, which stops at the end of the context."""
     server = Server(files)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
@@ -83,13 +83,13 @@ class _Handler(BaseHTTPRequestHandler):
                 self.answer(body, length=-1)
             case "huge":
                 self.answer(body, length=1 << 40)
-            case "partial":  # nobody asked for a range
+            case "partial":  # without a request for a range
                 half = len(body) // 2
                 self.answer(body[half:], status=206, Content_Range=f"bytes {half}-{len(body) - 1}/{len(body)}")
-            case "changing":  # its mind, halfway through a file
+            case "changing":  # to another content, halfway through a file
                 half = len(body) // 2
                 self.answer((body[:half] + PAGE * (half // len(PAGE) + 2))[: len(body)])
-            case "half" if "images" in name:  # changes its mind from file to file
+            case "half" if "images" in name:  # some files are missing
                 self.answer(b"gone", status=404)
             case "stalled":
                 self.answer(body[:20], length=len(body))
@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self.answer(body)
 
     def answer(self, body: bytes = b"", *, status: int = 200, length: int | None = None, **headers: str) -> None:
-        """`Content_Length` and its like become headers with a hyphen. A Range that was asked for is ignored."""
+        """`Content_Length` and its like become headers with a hyphen. A requested range is ignored."""
         self.send_response(status)
         for header, value in headers.items():
             self.send_header(header.replace("_", "-"), value)

@@ -1,4 +1,4 @@
-"""What was stored comes back to the byte or not at all, and no half-written file is ever found under its name."""
+"""The cache returns the stored bytes or an error, and never a half-written file."""
 
 import errno
 import hashlib
@@ -113,7 +113,7 @@ def test_a_huge_checksum_is_damage(tiny, folder: Path) -> None:
 
 
 def test_other_data_with_a_matching_manifest_are_refused(tiny, tmp_path: Path) -> None:
-    """MNIST loaded in place of Fashion-MNIST: the sums agree among themselves, but not with the catalogue."""
+    """MNIST in the place of Fashion-MNIST: the manifest fits the files, but not the catalogue."""
     arrays = {file.name: tiny.arrays[file.role] // 2 for file in tiny.entry.files}
     cache.store(tmp_path / "other", Cached(arrays, dict.fromkeys(arrays, "0" * 64), "elsewhere"))
     with pytest.raises(DataError, match="damaged"):

@@ -1,4 +1,4 @@
-"""The catalogue is data; what can be checked of it without the network is checked here."""
+"""The entries of the catalogue, as far as they can be checked without the network."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The four arrays must agree, and what is held out must be the same for ever."""
+"""The four arrays must agree, and the held-out images never change."""
 
 import dataclasses
 import hashlib
@@ -132,7 +132,7 @@ def test_a_split_must_leave_something_to_train_on(validation: int) -> None:
 
 
 def test_the_shuffle_never_changes() -> None:
-    """Its hash, written down: another one would make every published validation figure incomparable."""
+    """With another shuffle, validation figures could no longer be compared with published ones."""
     order = shuffled(60000)
     assert order[:5].tolist() == [48008, 1578, 42345, 32271, 23127]
     assert hashlib.sha256(order.astype("<i4").tobytes()).hexdigest()[:16] == "a1927166572006a3"

@@ -1,4 +1,4 @@
-"""The package manager is played by two shell scripts: what they are asked, and what becomes of what they answer."""
+"""Two shell scripts simulate the package manager. The tests check their arguments and the handling of their results."""
 
 import subprocess
 import tempfile
@@ -24,7 +24,7 @@ echo data > root/usr/share/datasets/file
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A PATH with these two and little else; temporary files under tmp_path."""
+    """A PATH with the two scripts and little else; temporary files are under tmp_path."""
     folder = tmp_path / "bin"
     folder.mkdir()
     for name, script in {"apt-get": APT, "dpkg-deb": DPKG}.items():

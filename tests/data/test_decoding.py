@@ -1,4 +1,4 @@
-"""Pictures are saved in every way people save them, and must come back upright, or be refused by name."""
+"""Pictures in every common format are decoded upright, or refused with a message."""
 
 import os
 import struct
@@ -34,7 +34,7 @@ def grey(pixels: np.ndarray) -> np.ndarray:
 
 
 def same(pixels: np.ndarray, page: np.ndarray = PAGE) -> bool:
-    """Whether RGBA pixels show the page, but for what JPEG makes of an edge and a palette of a grey."""
+    """Whether RGBA pixels show the page, apart from JPEG's errors at edges and a palette's errors in grey."""
     assert pixels.dtype == np.uint8
     assert pixels.shape == (*page.shape, 4)
     return bool(np.abs(grey(pixels).astype(int) - page).mean() < 4)
@@ -49,7 +49,7 @@ def chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def png(depth: int, colour: int, samples: np.ndarray, transparent: tuple[int, ...] = ()) -> bytes:
-    """A PNG of raw samples (H, W) or (H, W, 3) of `depth` bits; `transparent` is the colour that is."""
+    """A PNG of raw samples (H, W) or (H, W, 3) of `depth` bits, with one `transparent` colour."""
     height, width = samples.shape[:2]
     row = samples.reshape(height, -1)
     bits = (row[..., None] >> np.arange(depth - 1, -1, -1) & 1).astype(np.uint8).reshape(height, -1)
@@ -95,7 +95,7 @@ def test_the_transparent_colour_of_a_png_is_transparent(depth, colour):
 
 def test_transparency_by_16_bits_is_exact_and_grey_keeps_its_upper_bits():
     ramp = np.add.outer(np.zeros(28, np.uint32), np.arange(28) * 9 * 257)
-    ramp[:14, 3] += 1  # not quite the transparent colour
+    ramp[:14, 3] += 1  # nearly the transparent colour
     pixels, _ = decode(png(16, 0, ramp, (27 * 257,)))
     np.testing.assert_array_equal(pixels[..., 0], ramp >> 8)
     assert np.argwhere(pixels[..., 3] == 0).tolist() == [[row, 3] for row in range(14, 28)]
@@ -233,7 +233,7 @@ SOUND = {form: (form, {}) for form in FORMATS} | {
 def test_an_incomplete_picture_is_refused(sound, capfd):
     form, options = SOUND[sound]
     whole = saved(noise(), form, **options)
-    end = len(whole) - 4 * (form == "TIFF" and bool(options))  # libtiff does without the pointer to a second page
+    end = len(whole) - 4 * (form == "TIFF" and bool(options))  # libtiff does not need the pointer to a second page
     for length in range(end):
         refused(whole[:length])
     decode(whole)
@@ -250,12 +250,12 @@ def test_the_size_in_the_header_is_checked_before_decoding():
         warnings.simplefilter("error")
         refused(claiming(20_000, 20_000), "20,000 x 20,000 pixels need 2.0 GB of memory to decode; the limit is 1 GB")
         refused(claiming(2**31 - 1, 2**31 - 1), "the limit is 1 GB")
-        refused(claiming(400, 400), "damaged")  # asks for more rows than there are
+        refused(claiming(400, 400), "damaged")  # declares more rows than the file has
         refused(claiming(0, 5), "damaged")
 
 
 def claims(data: bytes, marker: bytes, offset: int, form: str, *size: int) -> bytes:
-    """The picture, with another size in its header."""
+    """The picture with another size in its header."""
     at = data.index(marker) + offset
     return data[:at] + struct.pack(form, *size) + data[at + struct.calcsize(form) :]
 
@@ -272,7 +272,7 @@ def test_a_bomb_of_any_format_is_refused_by_its_header():
 
 
 def tiff(width: int, height: int, tile: int) -> bytes:
-    """A tiled TIFF that says these sizes."""
+    """A tiled TIFF whose header declares these sizes."""
     tags = {256: width, 257: height, 258: 8, 259: 5, 262: 1, 277: 1, 322: tile, 323: tile, 324: 8, 325: 8}
     entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
     return struct.pack("<2sHI", b"II", 42, 16) + bytes(8) + struct.pack("<H", len(tags)) + entries + bytes(4)

@@ -1,4 +1,4 @@
-"""A server that misbehaves costs one plain DataError; only HTTPS is spoken, and silence is found out quickly."""
+"""A faulty server gives one DataError, only HTTPS is allowed, and unreachable hosts are found quickly."""
 
 import io
 import re
@@ -94,7 +94,7 @@ def test_unreachable_hosts_are_found(server) -> None:
 
 
 def test_silent_hosts_share_one_time_out(tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A black hole, even one that will not be interrupted (as a name server's may not), for eight hosts at once."""
+    """Eight hosts at once never answer, and the calls cannot be interrupted, as with a silent name server."""
     asked, over = threading.Semaphore(0), threading.Event()
 
     def black_hole(*_: object, **__: object) -> None:
@@ -107,7 +107,7 @@ def test_silent_hosts_share_one_time_out(tiny, monkeypatch: pytest.MonkeyPatch) 
     hosts = [f"https://host-{n}.example/" for n in range(8)]
     assert unreachable(hosts) == dict.fromkeys(hosts, "no answer within 0.2 s")
     for _ in hosts:
-        asked.acquire()  # every host was asked before the first had answered
+        asked.acquire()  # all hosts were tested before the first one answered
     over.set()
 
 

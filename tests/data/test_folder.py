@@ -1,4 +1,4 @@
-"""A folder of someone's own four files becomes a data set, under each of the names in use."""
+"""A folder of four files becomes a data set, with each of the usual names."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Every way an IDX file can be wrong is one DataError, and costs no memory; a right one is read to the byte."""
+"""Every fault of an IDX file is one DataError, without memory allocated for it; a correct file is read exactly."""
 
 import contextlib
 import gzip
@@ -19,13 +19,13 @@ from jaxquard.data import idx
 from jaxquard.data.idx import read_idx
 from jaxquard.errors import DataError
 
-# Two images of 2×3 and three labels, spelled out from the format's description.
+# Two images of 2×3 and three labels, written by the format's description.
 IMAGES = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, *range(12)])
 LABELS = bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 0, 9])
 
 
 def named(data: bytes, size: int) -> bytes:
-    """`data` gzipped into exactly `size` bytes, by way of the file name that gzip may hold."""
+    """`data` gzipped into exactly `size` bytes, padded by the file name in gzip's header."""
     for name in ("x", "x" * (size - len(named(data, 0)) + 1) if size else "x"):
         with gzip.GzipFile(name, "wb", fileobj=(packed := io.BytesIO()), mtime=0) as file:
             file.write(data)
@@ -60,7 +60,7 @@ def test_checksums_are_those_of_the_decoded_file() -> None:
 
 
 def test_a_hash_is_of_values_shape_and_type():
-    """Labels are the same as bytes and as integers; those that no byte holds are others."""
+    """Labels have the same hash as bytes and as integers; larger labels have another."""
     labels = np.arange(6)
     assert idx.sha256(labels) == idx.sha256(labels.astype(np.uint8)) == idx.sha256(labels.astype(np.int32))
     large = bytes([0, 0, 0x0C, 1, 0, 0, 0, 2, 0, 0, 1, 0, 0, 0, 0, 1])
@@ -138,7 +138,7 @@ def test_a_path_that_is_not_a_file_is_an_error(tmp_path: Path) -> None:
     [
         (declaring(1 << 10, 1 << 10, 1 << 10) + bytes(100), "truncated"),
         (gzip.compress(declaring(1 << 10, 1 << 10, 1 << 10) + bytes(100)), "more than a file of"),
-        (gzip.compress(IMAGES + bytes(50_000_000)), "trailing bytes"),  # 49 KB that become 50 MB
+        (gzip.compress(IMAGES + bytes(50_000_000)), "trailing bytes"),  # 49 KB that decompress to 50 MB
     ],
     ids=["plain", "gzipped", "a bomb"],
 )

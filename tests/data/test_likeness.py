@@ -1,4 +1,4 @@
-"""Images of two kinds: what was learned from one knows the other as unlike."""
+"""Images of one kind are unlike those of another kind."""
 
 import numpy as np
 from scipy import ndimage
@@ -21,5 +21,5 @@ def test_strokes_are_unlike_areas_and_the_same_kind_is_alike():
         assert np.mean([likeness.is_unlike(image, learned) for image in known[250:]]) < 0.1
         assert np.mean([likeness.is_unlike(image, learned) for image in other[250:]]) > 0.9
     learned = likeness.learn(areas[:250])
-    softer = [ndimage.gaussian_filter(image, 0.35) for image in areas[250:]]  # as pictures made small are
+    softer = [ndimage.gaussian_filter(image, 0.35) for image in areas[250:]]  # like reduced pictures
     assert np.mean([likeness.is_unlike(image, learned) for image in softer]) < 0.1

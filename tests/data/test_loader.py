@@ -1,4 +1,4 @@
-"""`load`, from the outside: names, paths, the cache, the network that must not be touched, and many at once."""
+"""`load`: names, paths, the cache, the ban on the network, and several processes at once."""
 
 import importlib.util
 import os
@@ -19,7 +19,7 @@ from jaxquard.errors import DataError, JaxquardError, UsageError
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What was tried to reach the network, none of which succeeds: sockets, names looked up, programs started."""
+    """Records all attempts to use the network, and blocks them: sockets, name look-ups, programs."""
     tried: list[str] = []
 
     def refusing(name: str):
@@ -36,7 +36,7 @@ def network(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def no_network(network: list[str]) -> Iterator[None]:
-    """The test fails if any of it was tried."""
+    """The test fails after an attempt to use the network."""
     yield
     assert network == []
 
@@ -126,7 +126,7 @@ def test_damage_that_cannot_be_repaired_is_an_error(tiny, tmp_path: Path) -> Non
 
 
 def test_a_damaged_file_without_a_published_hash_is_not_used(tiny) -> None:
-    """EMNIST: once the manifest's sums fail, its files in the cache have nothing left to vouch for them."""
+    """EMNIST: the checksums in the manifest are the only ones, so its cached files are unusable when these fail."""
     tiny.at(files=tuple(replace(file, sha256="") for file in tiny.entry.files))
     tiny.put(cache.home())
     load("tiny", offline=True)
@@ -221,7 +221,7 @@ def test_status_looks_at_everything_and_fetches_nothing(tiny, no_network, tmp_pa
 
 
 def test_status_checks_every_sha256(tiny) -> None:
-    """A file and its manifest changed together pass the quick check of every start; the thorough one is for this."""
+    """A file and its manifest, changed together, pass the quick check at every start, but not the check of SHA-256."""
     tiny.put(cache.home())
     load("tiny")
     manifest = cache.home() / "tiny" / "manifest.json"
@@ -264,7 +264,7 @@ def test_four_processes_at_once(tiny, server, tmp_path: Path) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(jaxquard.data.__file__).parents[2])}
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen(command, env=environment, **pipes) for _ in range(4)]
-    for process in processes:  # all are up, or on their way, before the first is let go
+    for process in processes:  # all are started before the first continues
         process.stdin.write("go\n")
         process.stdin.flush()
     for process in processes:

@@ -1,4 +1,4 @@
-"""What is unusual about a data set is said by count, or refused."""
+"""Notes and errors about unusual data sets."""
 
 import gzip
 from pathlib import Path
@@ -70,7 +70,7 @@ def test_labels_with_large_gaps_are_refused(labels, tmp_path: Path) -> None:
 def test_labels_with_small_gaps_are_accepted(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=RNG.integers(0, 256, (9, 4, 4), np.uint8), labels=np.resize([3, 8], 9))
     assert load(tmp_path / "a.npz").classes == 9
-    check_gaps(np.arange(0, 600, 2), "y")  # as many empty as not
+    check_gaps(np.arange(0, 600, 2), "y")  # as many empty classes as others
     with pytest.raises(DataError, match="only 300 classes; 301 would be empty"):
         check_gaps(np.arange(0, 602, 2)[1:], "y")
 

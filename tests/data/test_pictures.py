@@ -1,4 +1,4 @@
-"""Pictures are drawn here, saved in every way people save them, and must come back as what the network knows."""
+"""Pictures are drawn and saved in several formats, and must become images like the training images."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def letter(picture) -> bool:
 
 
 def dressed_noise(seed: int = 0) -> np.ndarray:
-    """A 28x28 image as the data set has them: black corners, anything within."""
+    """A random 28x28 image with black corners, as in the data set."""
     image = np.zeros((28, 28), np.uint8)
     image[:, 4:24] = np.random.default_rng(seed).integers(0, 256, (28, 20))
     return image
@@ -134,7 +134,7 @@ def test_the_background_is_the_networks_or_if_it_knows_both_the_pictures():
 
 @pytest.mark.parametrize("times", [1, 9])
 def test_what_is_finer_than_a_pixel_comes_out_as_its_mean(times):
-    """Resized without smoothing, a fine chequered pattern would be whichever of its squares a pixel falls on."""
+    """Without smoothing, a pixel of a fine chequered pattern would become the value of one of its squares."""
     page = np.zeros((300, 300), np.uint8)
     rows, columns = np.indices((280, 280))
     page[10:290, 10:290] = np.where((rows + columns) % 2, 120, 240)

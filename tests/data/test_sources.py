@@ -1,4 +1,4 @@
-"""Each failing source only hands over to the next, and nothing unverified gets through."""
+"""After a source fails, the next one is used, and every file is verified."""
 
 import gzip
 import hashlib
@@ -42,7 +42,7 @@ def test_a_mirror_that_stalls_is_waited_for_only_once(tiny, server, opener, monk
 
 
 def test_only_missing_files_are_requested(tiny, server, opener) -> None:
-    """This mirror has the labels but not the images."""
+    """One mirror has the labels but not the images."""
     mirrors = [at_mirror(server.mirror(name), ignore, opener) for name in ("half", "good")]
     cached = gather(tiny.entry, mirrors, ignore)
     assert cached.source == f"{server.mirror('half')}, {server.mirror('good')}"
@@ -55,7 +55,7 @@ def test_only_missing_files_are_requested(tiny, server, opener) -> None:
 def test_sources_after_the_first_good_one_are_not_created(tiny, tmp_path: Path) -> None:
     def lazily():
         yield in_folder(tiny.put(tmp_path / "here"))
-        pytest.fail("looked further")
+        pytest.fail("used a later source")
 
     assert gather(tiny.entry, lazily(), ignore).source == str(tmp_path / "here")
 

@@ -1,4 +1,4 @@
-"""Mean and standard deviation against NumPy's own in float64; backgrounds, light and dark."""
+"""Mean and standard deviation agree with NumPy's in float64."""
 
 import numpy as np
 import pytest
