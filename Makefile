@@ -10,7 +10,7 @@ PYTEST := $(BIN)/python -m pytest
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
 
-test: lint  ## formatting, lint, types, tests with warnings as errors, and the main job on the real data: < 10 minutes
+test: lint  ## formatting, lint, types, tests with warnings as errors, and the script on the real data: < 10 minutes
 	$(PYTEST) -m "not check" -n 2
 	$(MAKE) script
 
@@ -19,7 +19,7 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 
-script: $(VENV)/.dev  ## the main job itself, for a few epochs
+script: $(VENV)/.dev  ## the script, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
 check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 45 minutes
@@ -93,7 +93,7 @@ lessons: $(VENV)/.dev  ## every lesson in full (resumable), then docs/lessons; t
 stress: $(VENV)/.dev  ## the long forms of the promises of docs/RELIABILITY.md, which it draws again: < 45 minutes
 	$(BIN)/python tests/stress $(ARGS)
 
-golden: $(VENV)/.dev  ## every recipe's short loss curve, recorded anew for this JAX and platform
+golden: $(VENV)/.dev  ## every recipe's short loss curve, recorded again for this JAX and platform
 	$(BIN)/python tests/golden
 
 docs-cli: $(VENV)/.dev  ## docs/cli.md, from the help texts

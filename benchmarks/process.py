@@ -1,4 +1,4 @@
-"""Children on a clock. Whatever is measured runs in a process of its own, from start to exit, one at a time."""
+"""Runs and times contestants, each in its own process, one at a time."""
 
 import json
 import os
