@@ -20,8 +20,8 @@ from jaxquard.data import Dataset, load
 if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
     os.environ["HYPOTHESIS_STORAGE_DIRECTORY"] = tempfile.mkdtemp(prefix="hypothesis-")
     atexit.register(shutil.rmtree, os.environ["HYPOTHESIS_STORAGE_DIRECTORY"], ignore_errors=True)
-# As in jaxquard/compilation.py: after a test has turned the compilation cache on in this process, XLA of JAX 0.10 writes
-# to stderr when a later test loads a program from it.
+# As in jaxquard/compilation.py: after a test has turned the compilation cache on in this process, XLA of JAX 0.10
+# writes to stderr when a later test loads a program from it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 hypothesis.settings.register_profile("patient", deadline=None)  # for busy machines
