@@ -1,4 +1,4 @@
-"""Saving, and the table beneath a chart."""
+"""Saving a chart, and its table."""
 
 import dataclasses
 import struct
@@ -21,7 +21,7 @@ def test_suffix_chooses_the_format(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["a.svg"]
 
 
-def test_words_are_escaped_in_an_svg_and_read_there(tmp_path):
+def test_texts_are_escaped_in_an_svg(tmp_path):
     title, description = "a < b & </title><script>", 'x > "y" & <desc>'
     (path,) = save(dataclasses.replace(small(), title=title, description=description), tmp_path / "a.svg")
     svg = ElementTree.parse(path).getroot()
@@ -29,7 +29,7 @@ def test_words_are_escaped_in_an_svg_and_read_there(tmp_path):
 
 
 @pytest.mark.parametrize("suffix", [".svg", ".png"])
-def test_drawing_fetches_nothing(tmp_path, suffix):
+def test_drawing_loads_nothing_from_the_network(tmp_path, suffix):
     remote = dataclasses.replace(small(), view={"data": {"url": "http://127.0.0.1:9/x.json"}, "mark": "point"})
     with pytest.raises(ValueError, match="External data url not allowed"):
         save(remote, tmp_path / f"a{suffix}")
@@ -62,7 +62,7 @@ def test_nothing_is_overwritten_by_accident(tmp_path):
     assert (tmp_path / "a.svg").read_text() != "mine"
 
 
-def test_what_cannot_be_written_leaves_the_old_chart_whole(tmp_path, monkeypatch):
+def test_a_failed_write_keeps_the_old_chart(tmp_path, monkeypatch):
     (old,) = save(small(), tmp_path / "a.svg")
     before = old.read_bytes()
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "No space left on device")))

@@ -1,4 +1,4 @@
-"""What holds for every chart: words, figures, a description that is valid Vega-Lite, and files that can be opened."""
+"""Properties of every chart: texts, figures, a valid Vega-Lite description, and files that can be opened."""
 
 import importlib.resources
 import json
@@ -71,7 +71,7 @@ def schema() -> jsonschema.protocols.Validator:
     return jsonschema.Draft7Validator(json.loads(file.read_text()))
 
 
-def test_carries_its_words_and_figures(chart):
+def test_every_chart_has_its_texts_and_figures(chart):
     assert chart.title
     assert chart.subtitle
     assert len(chart.description) > 30
@@ -81,7 +81,7 @@ def test_carries_its_words_and_figures(chart):
 
 
 def test_is_valid_vega_lite(chart, schema):
-    """Vega-Lite ignores a misspelt property in silence; its schema does not."""
+    """Vega-Lite silently ignores a misspelt property; its schema does not."""
     faults = schema.iter_errors(json.loads(json.dumps(chart.spec, allow_nan=False)))
     assert [jsonschema.exceptions.best_match([fault]).message for fault in faults] == []
 

@@ -1,4 +1,4 @@
-"""Means and bands of a journal, computed by hand; what is said about them."""
+"""Means and bands of a journal, computed by hand, and the texts about them."""
 
 import math
 
@@ -37,7 +37,7 @@ def test_one_network_has_no_band():
     assert chart.subtitle == "One network."
 
 
-def test_events_and_epochs_without_validation_are_passed_over():
+def test_events_and_epochs_without_validation_are_skipped():
     chart = learning_curves({"run": [{"event": "resumed"}, record(1, [0.5]), record(2, [0.6], [0.7])]})
     assert [(r["series"], r["epoch"]) for r in chart.table] == [("validation", 2), ("training", 1), ("training", 2)]
 

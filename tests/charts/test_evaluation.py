@@ -1,4 +1,4 @@
-"""Confusion matrix, reliability diagram and most confident mistakes, against numbers worked out by hand."""
+"""Confusion matrix, reliability diagram and most confident mistakes, against numbers computed by hand."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ def test_confusion_rows_are_true_classes_and_shares_are_of_the_row():
     chart = confusion_matrix(np.array([[3, 1], [0, 0]]), ["cat", "dog"])
     cells = {(c["true"], c["predicted"]): (c["count"], c["share"]) for c in chart.view["data"]["values"]}
     assert cells[("cat", "dog")] == (1, 0.25)
-    assert cells[("dog", "dog")] == (0, 0.0)  # a class without examples is no division by zero
+    assert cells[("dog", "dog")] == (0, 0.0)  # no division by zero for a class without examples
     assert chart.table[0] == {"true class": "cat", "cat": 3, "dog": 1}
     assert "75.0 % of 4 right. Most often confused: cat, taken for dog (1 of 4)." in chart.description
 
@@ -76,7 +76,7 @@ def test_each_caption_is_at_its_own_image():
     assert [row["lowest"] for row in drawn().table] == [IMAGES[i].min() for i in (1, 4, 2)]
 
 
-def test_no_more_than_asked_for():
+def test_at_most_count_mistakes():
     assert len(drawn(count=2).table) == 2
     assert "Its 2 most confident mistakes among 5 images." in drawn(count=2).subtitle
 
@@ -89,6 +89,6 @@ def test_no_more_than_asked_for():
         ({"images": IMAGES[:3]}, "3 images, 5 labels, 5 rows"),
     ],
 )
-def test_nothing_to_draw_is_said(arrays, message):
+def test_arrays_without_a_chart_are_one_message(arrays, message):
     with pytest.raises(UsageError, match=message):
         drawn(**arrays)

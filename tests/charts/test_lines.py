@@ -16,7 +16,7 @@ def drawn(chart, kind):
     return next(layer for layer in chart.view["layer"] if layer["mark"]["type"] == kind)["data"]["values"]
 
 
-def test_what_is_not_finite_is_a_gap():
+def test_a_value_that_is_not_finite_is_a_gap():
     rows = [{"x": 1, "y": 1.0}, {"x": 2, "y": math.inf}, {"x": 3, "y": None}, {"x": 4, "y": 2.0}]
     chart = lines(rows, "x", "y", title="T", subtitle="S")
     assert [p["y"] for p in drawn(chart, "line")] == [1.0, None, None, 2.0]
@@ -44,7 +44,7 @@ def test_the_axis_holds_the_band_and_the_reference():
     assert [(p["low"], p["high"]) for p in drawn(chart, "area")] == [(4, 6), (3, 7)]
 
 
-def test_description_tells_ends_and_peak():
+def test_the_description_has_ends_and_peak():
     rows = [{"x": x, "y": y, "who": "net"} for x, y in ((0, 1.0), (1, 5.0), (2, 3.0))]
     chart = lines(rows, "x", "y", series="who", x_title="step", title="T", subtitle="S")
     assert chart.description == "Line chart: y by step. net: 1 at step 0, 5 at step 1, 3 at step 2."
@@ -79,9 +79,9 @@ def test_no_finite_value_is_one_message():
 
 
 @pytest.mark.parametrize("log", [False, True])
-def test_a_single_point_stands_on_an_axis_as_wide_as_any(log):
+def test_a_single_point_has_an_axis_with_a_width(log):
     (x, y), value = ("epoch", "loss"), 0.1 + 0.2
-    rows = [{x: 3, y: value, "run": "a"}, {x: 3, y: 0.3, "run": "b"}]  # which differ by rounding
+    rows = [{x: 3, y: value, "run": "a"}, {x: 3, y: 0.3, "run": "b"}]  # they differ by rounding
     view = lines(rows, x, y, title="t", subtitle="", series="run", log_x=log, log_y=log).view
     low, high = view["encoding"]["x"]["scale"]["domain"]
     assert low <= 2.5 < 3.5 <= high

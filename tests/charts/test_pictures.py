@@ -1,4 +1,4 @@
-"""What the pixels of a montage are."""
+"""The pixels of a montage."""
 
 import base64
 import io
@@ -36,7 +36,7 @@ def test_signed_weights_share_one_scale_with_white_at_zero():
     assert chart.subtitle.endswith("full colour at ±1.")
 
 
-def test_captions_stand_under_their_images_in_rows_of_the_given_length():
+def test_captions_are_below_their_images_in_rows_of_the_given_length():
     rows = montage(np.zeros((5, 2, 2)), labels=list("abcde"), columns=2).view["data"]["values"]
     assert [row["caption"] for row in rows] == list("abcde")
     assert [len({row[axis] for row in rows}) for axis in "xy"] == [2, 3]

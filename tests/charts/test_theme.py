@@ -1,4 +1,4 @@
-"""Colours that can be told apart, measured."""
+"""The measured differences between the colours."""
 
 import itertools
 
@@ -35,7 +35,7 @@ def contrast(color: str) -> float:
     return 1.05 / (linear(color) @ TO_XYZ[1] + 0.05)
 
 
-def test_a_range_without_width_gets_one_and_rounding_is_no_width():
+def test_a_range_without_width_up_to_rounding_gets_one():
     assert theme.widened(1, 1) == (0.5, 1.5)
     low, high = theme.widened(0.3, 0.1 + 0.2)
     assert high - low == pytest.approx(1)
@@ -43,7 +43,7 @@ def test_a_range_without_width_gets_one_and_rounding_is_no_width():
 
 
 @pytest.mark.parametrize("sight", SIGHT)
-def test_series_colors_differ_for_every_eye(sight):
+def test_series_colors_differ_with_every_kind_of_colour_vision(sight):
     seen = [lab(np.asarray(SIGHT[sight]) @ linear(color)) for color in theme.COLORS]
     assert (
         min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2)) > 15
@@ -56,6 +56,6 @@ def test_lines_and_text_stand_out_from_the_paper():
     assert min(map(contrast, (theme.INK, theme.MUTED))) >= 4.5  # and text
 
 
-def test_no_two_of_twenty_series_look_alike():
+def test_twenty_series_all_look_different():
     looks = theme.styles([str(i) for i in range(20)]).values()
     assert len({(look.color, look.dash) for look in looks}) == 20

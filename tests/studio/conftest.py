@@ -1,4 +1,4 @@
-"""A few finished and unfinished runs, a studio over a copy of them, and a way to ask it, to the letter."""
+"""A few finished and unfinished runs, a studio on a copy of them, and exact requests to it."""
 
 import asyncio
 import dataclasses
@@ -40,14 +40,14 @@ def made_runs(npz: Path, stripes: Dataset, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(autouse=True)
 def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What has changed is seen at once."""
+    """Changes are seen at once."""
     monkeypatch.setattr(watch, "TICK", 0)
     monkeypatch.setattr(watch, "ROUND", 0)
 
 
 @pytest.fixture
 def root(made_runs: Path, tmp_path: Path) -> Path:
-    """A copy of `made_runs` to do with as one likes."""
+    """A copy of `made_runs` that a test may change."""
     return Path(shutil.copytree(made_runs, tmp_path / "runs"))
 
 
@@ -61,18 +61,18 @@ def swept(root: Path, npz: Path, stripes: Dataset) -> Run:
 
 @pytest.fixture
 def studio(root: Path) -> Studio:
-    """A studio over `root` that never touches the network."""
+    """A studio on `root` that never uses the network."""
     return Studio(root, offline=True, hosts=frozenset({HOST}))
 
 
 @pytest.fixture
 def app(studio: Studio) -> Starlette:
-    """Its application."""
+    """The studio's application."""
     return create_app(studio)
 
 
 class Answer(NamedTuple):
-    """What came back."""
+    """The answer to a request."""
 
     status: int
     headers: dict[str, str]
@@ -80,13 +80,13 @@ class Answer(NamedTuple):
 
     @property
     def json(self) -> Any:
-        """The document that it holds."""
+        """The body, as JSON."""
         assert self.headers["content-type"] == "application/json"
         return json.loads(self.body)
 
 
 def _ask(app: Any, method: str, path: str, headers: dict[str, str], body: list[bytes]) -> Answer:
-    """One request, to the letter; `body` comes in these pieces."""
+    """One request, unchanged; the body is sent in the pieces of `body`."""
     raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     path, _, query = path.partition("?")
     scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": raw}
@@ -118,7 +118,7 @@ def ask(app: Starlette) -> Callable[..., Answer]:
 
 @pytest.fixture
 def get(ask: Callable[..., Answer]) -> Callable[[str], Any]:
-    """`get(path)`: the document there."""
+    """`get(path)`: the JSON document at `path`."""
 
     def one(path: str) -> Any:
         answer = ask("GET", path)
@@ -141,7 +141,7 @@ def post(ask: Callable[..., Answer]) -> Callable[..., Answer]:
 
 @pytest.fixture(scope="session")
 def coloured(stripes: Dataset) -> Dataset:
-    """`stripes` in red, green and blue, each channel another image."""
+    """`stripes` in colour; each channel is another image."""
     train, test = (
         np.concatenate([x, x[::-1], x[:, ::-1]], axis=-1) for x in (stripes.train_images, stripes.test_images)
     )
@@ -150,7 +150,7 @@ def coloured(stripes: Dataset) -> Dataset:
 
 @pytest.fixture(scope="session")
 def subject(stripes: Dataset) -> Callable[..., Subject]:
-    """`subject(dataset, **settings)`: a network before its first step, ready to be looked into."""
+    """`subject(dataset, **settings)`: an untrained network as a `Subject`."""
 
     def make(dataset: Dataset = stripes, **settings: Any) -> Subject:
         config, _ = prepare(Config(dataset="made up", batch_size=20, **settings), dataset)

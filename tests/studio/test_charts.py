@@ -1,4 +1,4 @@
-"""Charts of runs: what a journal has figures for, by layer, with bands, and not more than can be seen."""
+"""Charts of runs: one for each figure in a journal, by layer, with bands, and limited in size."""
 
 from itertools import pairwise
 
@@ -17,7 +17,7 @@ def of_layers(epochs):
     return charts.of_layers({"run": epochs}, "dead", "share", "t", False)
 
 
-def test_a_chart_for_each_figure_that_there_is(get):
+def test_each_figure_has_a_chart(get):
     found = get("/api/runs/slow/charts")["charts"]
     assert [one["name"] for one in found] == ["accuracy", "loss", "gradients", "updates", "dead"]
     for one in found:
@@ -26,7 +26,7 @@ def test_a_chart_for_each_figure_that_there_is(get):
         assert all(len(row) == len(one["table"]["columns"]) for row in one["table"]["rows"])
 
 
-def test_a_run_that_has_not_ended_an_epoch_has_no_charts():
+def test_a_run_without_a_complete_epoch_has_no_charts():
     assert charts.of_run([]) == []
     assert [one["name"] for one in charts.of_run([line(1, train_loss=[0.5])])] == ["loss"]
 
@@ -39,7 +39,7 @@ def test_layers_are_numbered_from_one_and_networks_make_a_band():
     assert second["share"] == 50
 
 
-def test_a_network_is_drawn_no_further_than_it_was_sound(tmp_path):
+def test_a_diverged_network_has_no_figures_after_it_diverged(tmp_path):
     run, sound = Run(tmp_path), line(1, val_accuracy=[0.5, 0.6], dead={"0": [0.1, 0.2]})
     lost = line(2, val_accuracy=[0.7, 0.1], dead={"0": [0.3, 1.0]})
     for said in (sound, {"event": "diverged", "step": 2, "network": 1}, lost):
@@ -47,13 +47,13 @@ def test_a_network_is_drawn_no_further_than_it_was_sound(tmp_path):
     assert charts.lines_of(run) == [sound, line(2, val_accuracy=[0.7, None], dead={"0": [0.3, None]})]
 
 
-def test_networks_that_are_all_lost_leave_a_gap():
+def test_a_gap_remains_if_all_networks_diverged():
     chart = of_layers([line(1, dead={"0": [0.0]}), line(2, dead={"0": [None, None]})])
     assert [row["share"] for row in chart.table] == [0.0, None]
 
 
 @pytest.mark.parametrize("count", [0, 1, 399, 400, 401, 799, 801, 5000])
-def test_long_runs_are_thinned_evenly_to_the_last_epoch(count):
+def test_long_runs_are_thinned_evenly_and_keep_the_last_epoch(count):
     kept = charts.thinned([line(k) for k in range(1, count + 1)])
     epochs = [one["epoch"] for one in kept]
     assert len(epochs) <= charts.MOST
@@ -73,7 +73,7 @@ def test_a_sweep_is_grouped_by_setting_and_at_most_a_dozen_are_drawn():
     }
 
 
-def test_of_a_sweep_the_first_layer_is_drawn_for_each_setting():
+def test_a_sweep_draws_only_the_first_layer_for_each_setting():
     lines = [line(k, val_loss=[0.1, 0.2, 0.4], grad_norm={"0": [1, 2, 4], "1": [9, 9, 9]}) for k in (1, 2)]
     groups = [{"label": "l2 0", "networks": [0]}, {"label": "l2 1", "networks": [1, 2]}]
     loss, gradients = charts.of_run(lines, groups)

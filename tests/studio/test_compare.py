@@ -25,11 +25,11 @@ def test_two_runs(get, root):
         (404, "?run=slow&run=../runs/fast"),
     ],
 )
-def test_what_cannot_be_compared(ask, status, query):
+def test_invalid_comparisons_are_refused(ask, status, query):
     assert ask("GET", f"/api/compare{query}").status == status
 
 
-def test_a_sweep_is_drawn_beside_others_as_its_best_setting(get, swept):
+def test_a_sweep_is_compared_by_its_best_setting(get, swept):
     found = get("/api/compare?run=fast&run=swept")
     rows = [row for row in found["charts"][0]["table"]["rows"] if row[0] == "swept at learning_rate 0.3: validation"]
     assert [row[2] / 100 for row in rows] == [sum(line["val_accuracy"][2:]) / 2 for line in swept.epochs()]

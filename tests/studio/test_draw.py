@@ -30,7 +30,7 @@ def framed(stripes):
     return image
 
 
-def test_pixels_are_answered_with_the_models_own_probabilities(post, root, stripes):
+def test_pixels_get_the_models_probabilities(post, root, stripes):
     answer = post("/api/predict", {"model": "fast@1", "pixels": stripes.test_images[3, ..., 0].tolist()})
     assert answer.status == 200
     (found,) = answer.json["predictions"]
@@ -52,7 +52,7 @@ def test_several_pictures_for_two_models_side_by_side(post, root, stripes):
     assert found == [(name, k, said[name][k]) for name in said for k in range(5)]
 
 
-def test_a_picture_is_answered_like_its_pixels_and_its_steps_are_shown(post, ask, framed):
+def test_a_picture_gets_the_same_answer_as_its_pixels_and_shows_its_steps(post, ask, framed):
     pixels = post("/api/predict", {"model": "part", "pixels": framed[..., 0].tolist()})
     data = base64.b64encode(png_of(framed)).decode()
     in_json = post("/api/predict", {"model": "part", "image": data})
@@ -100,7 +100,7 @@ def test_a_large_picture_s_steps_are_small(ask):
         ({"model": "part", "image": base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()}, 422, "PNG picture is damaged"),
     ],
 )
-def test_a_question_that_makes_no_sense(post, document, status, said):
+def test_invalid_requests_are_refused(post, document, status, said):
     answer = post("/api/predict", document)
     assert answer.status == status
     assert said in answer.json["error"]
@@ -112,12 +112,12 @@ WRONG += [[[256] * 6] * 6, [[-1] * 6] * 6, [[[[0] * 6] * 6]]]
 
 
 @pytest.mark.parametrize("pixels", WRONG, ids=lambda pixels: json.dumps(pixels)[:20])
-def test_pixels_that_are_none(pixels):
+def test_invalid_pixels_are_refused(pixels):
     with pytest.raises(UsageError, match=r"^pixels: "):
         as_images(pixels, (6, 6, 1))
 
 
-def test_pixels_come_out_as_they_went_in(stripes, coloured):
+def test_pixels_are_unchanged(stripes, coloured):
     for data in (stripes, coloured):
         images = data.test_images[:3]
         plain = images[..., 0] if images.shape[-1] == 1 else images
@@ -137,7 +137,7 @@ def test_a_picture_of_any_format_may_be_larger_than_json(ask, framed):
     assert found["BMP"] == found["TIFF"]
 
 
-def test_how_a_picture_is_seen_can_be_said(post, ask, framed):
+def test_a_request_can_set_the_background_or_skip_the_preparation(post, ask, framed):
     data = png_of(framed.repeat(9, 0).repeat(9, 1))
     image = base64.b64encode(data).decode()
     in_json = post("/api/predict", {"model": "part", "image": image, "as_is": True, "background": "light"}).json
@@ -157,7 +157,7 @@ def test_a_data_url_is_a_picture(post, framed):
     assert post("/api/predict", {"model": "part", "image": f"data:;base64,{quote(image)}"}).json == plain
 
 
-def test_base64_is_taken_to_the_letter():
+def test_base64_is_strict():
     assert as_question({"model": "m", "image": "aGk="}).picture == b"hi"
     with pytest.raises(UsageError):
         as_question({"model": "m", "image": "aG k="})
@@ -178,7 +178,7 @@ def test_strangeness_by_brute_force():
     assert found[1, 1] == 1
 
 
-def test_noise_is_like_nothing_known_and_test_images_are_not(subject, stripes):
+def test_noise_is_unlike_the_training_images_and_test_images_are_not(subject, stripes):
     seen = subject(hidden=())
     noise = np.random.default_rng(0).integers(0, 256, (50, 6, 6, 1)).astype(np.uint8)
     assert is_unlike(seen, noise).mean() > 0.9

@@ -1,4 +1,4 @@
-"""Events: every journal line once and in order, whatever is cut off in between; and what is said of runs and jobs."""
+"""Events: every journal line once and in order, also over broken connections; and the events for runs and jobs."""
 
 import asyncio
 import json
@@ -20,17 +20,17 @@ from jaxquard.studio.watch import Watch
 
 @pytest.fixture
 def listen(studio):
-    """`listen(last_id)`: a new listener, in a studio that may just have been started."""
+    """`listen(last_id)`: a new listener of a new studio."""
 
     def one(last_id: str = "") -> Listener:
-        eyes = Watch(studio.runs)
-        return Listener(eyes, Reader(eyes), Trainer(studio, eyes), last_id)
+        watcher = Watch(studio.runs)
+        return Listener(watcher, Reader(watcher), Trainer(studio, watcher), last_id)
 
     return one
 
 
 def parsed(text: str) -> list[tuple[str, dict, str]]:
-    """(event, data, id) of each block."""
+    """The event, data and id of each block."""
     found = []
     for block in text.split("\n\n")[:-1]:
         fields = dict(line.split(": ", 1) for line in block.split("\n"))
@@ -47,7 +47,7 @@ def write(root, name, *steps):
         journal.append(Run(root / name).journal_file, {"epoch": step, "step": step, "train_loss": [0.5]})
 
 
-def test_a_listener_hears_what_is_written_from_now_on(root, listen):
+def test_a_listener_receives_new_lines_only(root, listen):
     with locked(root / "part"):
         one = listen()
         assert parsed(one.hello())[0][0] == "hello"
@@ -57,7 +57,7 @@ def test_a_listener_hears_what_is_written_from_now_on(root, listen):
         assert one.news() == ""
 
 
-def test_a_new_run_is_heard_from_its_start(root, listen):
+def test_a_new_run_is_sent_from_its_start(root, listen):
     one = listen()
     one.news()
     (root / "part").rename(root / "other")
@@ -66,7 +66,7 @@ def test_a_new_run_is_heard_from_its_start(root, listen):
     assert [data["status"] for event, data, _ in heard if event == "runs"] == ["stopped"]
 
 
-def test_a_run_that_begins_and_ends_says_so_after_its_last_line(root, listen):
+def test_events_for_the_start_and_the_end_of_a_run_follow_its_lines(root, listen):
     one = listen()
     one.news()
     with locked(root / "part"):
@@ -78,37 +78,37 @@ def test_a_run_that_begins_and_ends_says_so_after_its_last_line(root, listen):
     assert heard[-1][1]["status"] == "finished"
 
 
-def test_a_line_being_written_is_heard_when_it_is_whole(root, listen):
+def test_an_incomplete_line_is_sent_when_it_is_complete(root, listen):
     file = Run(root / "part").journal_file
     with locked(root / "part"):
         one = listen()
         with open(file, "a", encoding="utf-8") as half:
             half.write('{"epoch": 2, "st')
         assert lines(one.news()) == []
-        late = listen()  # comes while the line is being written
+        late = listen()  # joins while the line is being written
         with open(file, "a", encoding="utf-8") as half:
             half.write('ep": 12}\n')
         assert lines(one.news()) == lines(late.news()) == [("part", {"epoch": 2, "step": 12})]
 
 
-def test_a_damaged_line_is_passed_over(root, listen):
+def test_a_damaged_line_is_skipped(root, listen):
     one = listen()
     with open(Run(root / "part").journal_file, "ab") as file:
         file.write(b'\xff\n{"step": 99}\n')
     assert lines(one.news()) == [("part", {"step": 99})]
 
 
-def test_a_journal_that_became_shorter_is_another_and_is_heard_from_its_start(root, listen):
+def test_a_journal_that_became_shorter_is_sent_from_its_start(root, listen):
     one = listen()
     one.news()
     Run(root / "part").journal_file.write_bytes(b'{"step": 1}\n')
     assert lines(one.news()) == [("part", {"step": 1})]
 
 
-def test_a_run_stopped_long_ago_that_went_on_while_nobody_listened_is_told_from_its_start(root, listen):
+def test_an_old_run_continued_between_connections_is_sent_from_its_start(root, listen):
     file = Run(root / "part").journal_file
     old = file.stat().st_mtime
-    an_hour_later = f"{old + 3600:.0f}"  # the last event's id, at a time when nothing had happened for long
+    an_hour_later = f"{old + 3600:.0f}"  # the last event's id, long after the journal's last line
     assert lines(listen(an_hour_later).news()) == []
     write(root, "part", 7)
     os.utime(file, (old + 7200, old + 7200))
@@ -119,20 +119,20 @@ def test_a_run_stopped_long_ago_that_went_on_while_nobody_listened_is_told_from_
 
 @settings(max_examples=25, deadline=None)
 @given(cuts=st.lists(st.sampled_from(["write", "read", "drop"]), max_size=20), kept=st.integers(0, 10))
-def test_no_line_is_lost_or_told_twice_however_often_the_stream_breaks(tmp_path_factory, cuts, kept):
+def test_every_line_is_sent_once_however_often_the_stream_breaks(tmp_path_factory, cuts, kept):
     root = tmp_path_factory.mktemp("runs")
     run = Run(root / "x")
     run.path.mkdir()
     (run.path / "config.toml").write_text("")
     run.journal_file.touch()
-    eyes = Watch(root)
+    watcher = Watch(root)
 
     class Nobody:
         def documents(self):
             return {}
 
     def come(last_id=""):
-        return Listener(eyes, Reader(eyes), Nobody(), last_id)  # type: ignore[arg-type]
+        return Listener(watcher, Reader(watcher), Nobody(), last_id)  # type: ignore[arg-type]
 
     with locked(run.path):
         one, written, heard, last_id = come(), 0, [], ""
@@ -141,7 +141,7 @@ def test_no_line_is_lost_or_told_twice_however_often_the_stream_breaks(tmp_path_
             if cut == "write":
                 written += 1
                 journal.append(run.journal_file, {"step": written})
-            if cut == "drop":  # the answer was on its way: the page has seen some of it
+            if cut == "drop":  # the page has received a part of the answer
                 for event, data, last_id in parsed(one.news())[:kept]:  # noqa: B007
                     heard += [data["line"]["step"]] if event == "epoch" else []
                 one = come(last_id)
@@ -156,33 +156,33 @@ names = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 
 @settings(max_examples=30)
 @given(st.integers(0, 10**10), st.dictionaries(names, st.integers(0, 10**12), max_size=5))
-def test_a_cursor_is_read_as_it_was_written(seconds, offsets):
+def test_a_cursor_survives_a_round_trip(seconds, offsets):
     text = ",".join([str(seconds), *(f"{name}:{offset}" for name, offset in offsets.items())])
     assert Cursor.read(text) == Cursor(seconds, offsets)
 
 
 @given(st.text(max_size=40))
-def test_any_other_id_is_none(text):
+def test_any_other_text_is_no_cursor(text):
     cursor = Cursor.read(text)
     assert cursor is None or text[0].isdigit()
 
 
 @pytest.mark.parametrize("last_id", ["", "x", "1,", "1,a", "1,a:-1", "1,../x:3", "9" * 30, "1," + "a:1," * 9999, "1\n"])
-def test_an_id_that_makes_no_sense_starts_from_now(listen, last_id):
+def test_an_invalid_id_starts_from_now(listen, last_id):
     assert lines(listen(last_id).news()) == []
 
 
 @pytest.mark.parametrize("offset", [3, 10**14])
-def test_an_offset_that_makes_no_sense_does_no_harm(root, listen, offset):
+def test_an_invalid_offset_is_harmless(root, listen, offset):
     assert all(isinstance(line, dict) for _, line in lines(listen(f"1,part:{offset},none:3").news()))
 
 
-def test_jobs_are_told_at_first_and_when_they_change(root, studio):
-    eyes = Watch(root)
-    trainer = Trainer(studio, eyes)
+def test_jobs_are_sent_at_the_start_and_when_they_change(root, studio):
+    watcher = Watch(root)
+    trainer = Trainer(studio, watcher)
     with locked(root / "part"):
         trainer.tick()
-        one = Listener(eyes, Reader(eyes), trainer)
+        one = Listener(watcher, Reader(watcher), trainer)
         first = [(event, data["status"]) for event, data, _ in parsed(one.news())]
         assert first == [("runs", "running"), ("job", "running")]
         assert one.news() == ""
@@ -193,7 +193,7 @@ def test_jobs_are_told_at_first_and_when_they_change(root, studio):
     ]
 
 
-def test_a_silent_stream_gives_a_sign_of_life(listen, monkeypatch):
+def test_a_silent_stream_sends_heartbeats(listen, monkeypatch):
     monkeypatch.setattr(events, "HEARTBEAT", 0.0)
 
     async def first(count: int) -> list[str]:
@@ -207,6 +207,6 @@ def test_a_silent_stream_gives_a_sign_of_life(listen, monkeypatch):
     assert rest == [": still here\n\n"] * 2
 
 
-def test_asking_only_for_the_headers_of_events_ends(ask):
+def test_a_head_request_for_events_ends(ask):
     answer = ask("HEAD", "/api/events")
     assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")

@@ -1,4 +1,4 @@
-"""The Inside view: images, the way of one through a network, and its neurons, each found a second way."""
+"""The Inside view: images, one image layer by layer, and neurons, each checked against a second computation."""
 
 import base64
 import io
@@ -36,16 +36,16 @@ NAMES = ("cat", "dog", "emu")
 
 
 @pytest.fixture
-def judged():
-    """Forty labels and what was said of them."""
+def predictions():
+    """Forty labels and predictions for them."""
     rng = np.random.default_rng(1)
     labels, said = rng.integers(0, 3, (2, 40))
     return Verdicts(said, rng.random(40).round(1), said == labels), labels
 
 
 @pytest.mark.parametrize("order", ["index", "confidence", "-confidence"])
-def test_images_are_chosen_as_by_a_list_comprehension(judged, order):
-    given, labels = judged
+def test_images_are_chosen_as_by_a_list_comprehension(predictions, order):
+    given, labels = predictions
     sign = {"index": 0, "confidence": 1, "-confidence": -1}[order]
     for true, said, correct, low in itertools.product((None, 1), (None, 2), (None, True, False), (0, 0.5)):
         expected = [
@@ -71,12 +71,12 @@ def test_filters_are_read_by_name():
     ("name", "value"),
     [("true", "cow"), ("predicted", "0"), ("correct", "yes"), ("order", "random"), ("min", "low"), ("max", "nan")],
 )
-def test_a_filter_that_makes_no_sense_is_named(name, value):
+def test_an_invalid_filter_is_named(name, value):
     with pytest.raises(UsageError, match=f"^{name}: "):
         read_filters({name: value}, NAMES)
 
 
-def test_softmax_is_worked_out_in_numbers():
+def test_softmax_is_shown_in_steps():
     logits = np.array([2.0, -1.0, 0.5])
     found = worked_out(logits, NAMES)
     assert [row["class"] for row in found["softmax"]] == list(NAMES)
@@ -88,12 +88,12 @@ def test_softmax_is_worked_out_in_numbers():
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_logits_that_are_not_finite_become_nothing(bad):
+def test_logits_that_are_not_finite_become_none(bad):
     found = worked_out(np.array([1.0, bad, 0.0]), NAMES)
     assert found["softmax"][1] == {"class": "dog", "logit": None, "exp": None, "probability": None}
 
 
-def test_a_convolution_s_layer_is_pictures_on_one_scale():
+def test_a_convolutional_layer_is_pictures_with_one_scale():
     a = np.random.default_rng(0).normal(size=(4, 5, 3))
     found = layer_document("0", a)
     assert (found["shape"], found["units"], found["values"]) == ((4, 5, 3), 3, None)
@@ -132,7 +132,7 @@ def test_a_training_image_is_its_own_nearest_neighbour(subject, stripes):
     assert second["distance"] > 1e-3
 
 
-def test_an_image_learned_from_is_not_its_own_neighbour(subject):
+def test_a_sampled_training_image_is_not_its_own_neighbour(subject):
     seen = subject(hidden=(7,))
     place = int(seen.part("learned").indices[17])
     found = journey(seen, "learned", 17)
@@ -141,7 +141,7 @@ def test_an_image_learned_from_is_not_its_own_neighbour(subject):
     assert place in [one["index"] for one in neighbours(seen, seen.part("learned").images[17])]
 
 
-def test_a_network_that_diverged_can_still_be_looked_at(subject):
+def test_a_diverged_network_can_still_be_shown(subject):
     seen = subject(hidden=(4,))
     seen.model.weights[0][0]["w"] *= np.nan
     found = journey(seen, "learned", 0)
@@ -175,7 +175,7 @@ def test_a_page_of_images(get, root, stripes):
     assert get("/api/models/fast@1/images?offset=1e300&limit=1e300")["images"] == []
 
 
-def test_one_image_of_a_run_under_way(get):
+def test_one_image_of_an_unfinished_run(get):
     found = get("/api/models/part/images/7?on=test")
     assert found["index"] == 7
     assert [layer["units"] for layer in found["layers"]] == [5, 3]
@@ -183,12 +183,12 @@ def test_one_image_of_a_run_under_way(get):
 
 
 @pytest.mark.parametrize("index", ["40", "-1", "x", "1.0", "٣", "9" * 5000])
-def test_an_image_there_is_not(ask, index):
+def test_an_unknown_image_is_refused(ask, index):
     answer = ask("GET", f"/api/models/part/images/{index}?on=test")
     assert (answer.status, answer.json["error"]) == (404, "image: must be a number from 0 to 39")
 
 
-def test_a_filter_that_makes_no_sense_is_refused(ask):
+def test_the_api_refuses_an_invalid_filter(ask):
     answer = ask("GET", "/api/models/part/images?true=9")
     assert (answer.status, answer.json["error"]) == (422, "true: one of 0, 1, 2")
 
@@ -203,7 +203,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize("settings", KINDS.values(), ids=KINDS.keys())
-def test_the_last_layer_is_the_networks_own_logits(subject, coloured, settings):
+def test_the_last_layer_has_the_networks_logits(subject, coloured, settings):
     seen = subject(coloured, **settings)
     images = seen.dataset.test_images[:3]
     layers = make_probes(seen.model.spec).layers(*seen.model.network, jnp.asarray(images))
@@ -212,7 +212,7 @@ def test_the_last_layer_is_the_networks_own_logits(subject, coloured, settings):
     assert len(layers) == len(seen.model.network[0]) + 1
 
 
-def test_every_layer_as_numpy_has_it(subject):
+def test_every_layer_agrees_with_numpy(subject):
     seen = subject(hidden=(7, 5))
     config, image = seen.model.config, seen.dataset.test_images[:1]
     a = (image.reshape(1, -1) / 255 - config.pixel_mean) / config.pixel_std
@@ -224,7 +224,7 @@ def test_every_layer_as_numpy_has_it(subject):
 
 
 @pytest.mark.parametrize("name", ["mlp", "mlp with batch norm", "cnn"])
-def test_features_are_what_the_last_layer_receives(subject, name):
+def test_features_are_the_input_of_the_last_layer(subject, name):
     seen = subject(**KINDS[name])
     images, last = seen.dataset.test_images, seen.model.network[0][-1]
     logits = features(seen, images) @ np.asarray(last["w"]) + np.asarray(last["b"])
@@ -252,7 +252,7 @@ def test_gradient_times_input_against_finite_differences(subject, coloured, sett
     np.testing.assert_allclose(found, expected.sum(axis=-1), rtol=5e-3, atol=5e-4)
 
 
-def test_of_a_linear_network_the_pixels_say_all(subject):
+def test_a_linear_networks_saliency_is_its_weights_times_the_pixels(subject):
     seen = subject(hidden=())
     image = seen.dataset.test_images[0]
     image_logits, blank_logits = seen.model.logits(np.stack([image, np.zeros_like(image)]))
@@ -261,7 +261,7 @@ def test_of_a_linear_network_the_pixels_say_all(subject):
 
 
 @pytest.mark.parametrize("name", ["mlp", "cnn"])
-def test_answers_are_activations_and_who_is_dead(subject, name):
+def test_answers_are_activations_and_dead_units(subject, name):
     seen = subject(**KINDS[name])
     probes, weights, images = make_probes(seen.model.spec), seen.model.network, jnp.asarray(seen.dataset.test_images)
     layers = probes.layers(*weights, images)[1:]
@@ -276,7 +276,7 @@ def test_answers_are_activations_and_who_is_dead(subject, name):
 
 
 @pytest.mark.parametrize("shape", [(5, 4, 1), (5, 4, 3)])
-def test_a_png_holds_the_very_pixels(shape):
+def test_a_png_has_the_same_pixels(shape):
     image = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
     kind, _, data = png(image).partition(",")
     assert kind == "data:image/png;base64"
@@ -296,7 +296,7 @@ def test_the_strongest_weights_by_brute_force():
 def test_the_most_exciting_images_by_brute_force(subject, stripes):
     seen = subject(hidden=(7,))
     first, config = seen.model.weights[0][0], seen.model.config
-    first["b"] = first["b"].at[0, 2].set(-1e6)  # nothing gets through any more
+    first["b"] = first["b"].at[0, 2].set(-1e6)  # the unit is dead
     layer = seen.model.network[0][0]
     pixels = stripes.test_images.reshape(40, -1) / 255
     x = (pixels - config.pixel_mean) / config.pixel_std
@@ -308,7 +308,7 @@ def test_the_most_exciting_images_by_brute_force(subject, stripes):
     np.testing.assert_allclose(np.take_along_axis(a, found.indices, axis=0), found.activations, rtol=1e-4, atol=1e-5)
 
 
-def test_what_is_said_of_one_neuron(subject):
+def test_the_sentence_about_a_neuron(subject):
     seen = subject(model="cnn", widths=(3, 4), blocks=0)
     assert layer_units(seen) == [3, 3, 4, 4, 3]
     first, deeper, last = (neuron(seen, "learned", k, 2) for k in (0, 1, 4))

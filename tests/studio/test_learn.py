@@ -1,4 +1,4 @@
-"""The Learn view: the form, the command line that says the same, and the weights of a network."""
+"""The Learn view: the form, its command line, and the weights of a network."""
 
 import json
 import shlex
@@ -51,7 +51,7 @@ CONFIGS = [
 
 
 @pytest.mark.parametrize("config", CONFIGS)
-def test_the_command_makes_the_very_config(config):
+def test_the_command_makes_the_same_config(config):
     _, bound, _ = cli.app.parse_args(["train", *arguments(config)], exit_on_error=False)
     given = {
         key: value for key, value in vars(bound.arguments.get("settings", Settings())).items() if value is not None
@@ -62,13 +62,13 @@ def test_the_command_makes_the_very_config(config):
     assert made.replace(recipe=None) == config.replace(recipe=None)
 
 
-def test_a_setting_that_only_the_defaults_leave_open_is_left_open(monkeypatch):
+def test_a_setting_that_only_the_defaults_leave_unset_stays_unset(monkeypatch):
     held_out = recipes.find("original").config.replace(validation=5000)
     monkeypatch.setattr(recipes, "find", lambda name: recipes.Recipe(name, "", held_out, "", 1, None, None, None))
     assert arguments(held_out.replace(validation=None, epochs=3)) == ["--epochs", "3"]
 
 
-def test_a_choice_is_what_the_command_line_would_make_of_it():
+def test_a_choice_gives_the_command_lines_config():
     assert chosen({}, KNOWN) == recipes.find("original").config
     assert chosen({"recipe": "quick"}, KNOWN) == recipes.find("quick").config
     changed = chosen({"recipe": "quick", "settings": {"epochs": 3, "validation": None}}, KNOWN)
@@ -95,7 +95,7 @@ def test_a_choice_is_what_the_command_line_would_make_of_it():
         ({"settings": {"sweep": {"hidden": [1]}}}, "sweep: "),
     ],
 )
-def test_a_choice_that_makes_no_sense(document, said):
+def test_invalid_choices_are_refused(document, said):
     with pytest.raises(UsageError, match=said):
         chosen(document, KNOWN)
 
@@ -186,10 +186,10 @@ def test_what_is_unusual_about_a_data_set_is_shown(get, root, npz):
 
 
 @pytest.mark.parametrize(
-    ("damaged", "count"),  # where every run is damaged, nothing is known of the images' shape any more
+    ("damaged", "count"),  # if every run is damaged, the images' shape is unknown
     [(("fast", "part"), 36 * 4 + 4 + 4 * 3 + 3), (("slow", "fast", "part"), 784 * 4 + 4 + 4 * 10 + 10)],
 )
-def test_a_damaged_run_does_not_bar_its_data_set(post, root, npz, damaged, count):
+def test_a_data_set_stays_available_if_a_run_is_damaged(post, root, npz, damaged, count):
     for name in damaged:
         (root / name / "environment.json").write_text("{")
     answer = post("/api/settings/check", {"settings": {"dataset": str(npz), "hidden": [4], "batch_size": 20}})
@@ -212,7 +212,7 @@ def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
 
 
 @pytest.mark.parametrize("blank", [None, "", "none"])
-def test_a_recipes_teacher_can_be_taken_away(post, root, blank):
+def test_a_recipes_teacher_can_be_removed(post, root, blank):
     answer = post("/api/settings/check", {"recipe": "mlp", "settings": {"teacher": blank}}).json
     assert "teacher" not in answer["config"]
     assert answer["command"] == f"jaxquard train --recipe mlp --teacher none --runs {shlex.quote(str(root))}"
@@ -239,14 +239,14 @@ def test_a_run_of_one_network(get):
 
 
 @pytest.mark.parametrize("network", ["2", "-1", "x", "", "1e0", "9" * 30, "0.0"])
-def test_a_network_that_is_not_there(ask, network):
+def test_an_unknown_network_is_refused(ask, network):
     assert ask("GET", f"/api/runs/slow/weights?network={network}").status == 422
 
 
 @pytest.mark.parametrize(
     ("name", "damage"), [("epoch-000003", lambda file: file.write_bytes(b"x")), ("epoch-000004", Path.mkdir)]
 )
-def test_a_damaged_snapshot_or_a_folder_in_its_place_is_said_to_be_one(ask, root, name, damage):
+def test_a_damaged_or_unreadable_snapshot_is_reported(ask, root, name, damage):
     damage(root / "slow" / "snapshots" / f"{name}.safetensors")
     answer = ask("GET", "/api/runs/slow/weights")
     assert answer.status == 409
@@ -260,7 +260,7 @@ def test_a_file_of_another_name_is_no_snapshot(get, root, name):
     assert get("/api/runs/slow/weights")["epochs_with_snapshot"] == [0, 1, 2, 3]
 
 
-def test_layers_come_in_the_order_of_the_network(root):
+def test_layers_have_the_order_of_the_network(root):
     arrays = {f"0/{k}/w": np.full((1, 3, 3, 1, 2), k, np.float32) for k in range(12)}
     (root / "part" / "snapshots" / "epoch-000009.safetensors").write_bytes(tensors.to_bytes(arrays))
     found = snapshot(Run(root / "part"), mlp((2,) * 11), 9, 0)
@@ -269,33 +269,33 @@ def test_layers_come_in_the_order_of_the_network(root):
         snapshot(Run(root / "part"), mlp((2,) * 12), 9, 0)
 
 
-def test_only_weights_that_see_the_pixels_are_laid_out_like_them():
+def test_only_weights_of_pixels_are_laid_out_as_pixels():
     pooled = [("standardize", {"mean": 0.0, "std": 1.0}), ("global_avg_pool", {}), ("dense", {"shape": (1, 3)})]
     models = (mlp(), cnn(), cnn(stem=2), sequential(pooled, zeros))
     assert [pixel_block(model) for model in models] == [1, 1, 2, None]
 
 
-def test_a_dense_layers_weights_lie_like_its_pixels(coloured):
+def test_a_dense_layers_weights_have_the_layout_of_its_pixels(coloured):
     image = coloured.test_images[0] / 255
     w = np.random.default_rng(0).normal(size=(image.size, 5))
     seen = np.tensordot(image, as_pixels(w, image.shape, 1), 3)
     np.testing.assert_allclose(seen, image.reshape(-1) @ w)
 
 
-def test_kernels_lie_like_the_pixels_they_meet(coloured):
-    patch = coloured.test_images[0] / 255  # six pixels a side: three squares of two, as many as the kernels are wide
+def test_kernels_have_the_layout_of_their_pixels(coloured):
+    patch = coloured.test_images[0] / 255  # 6 × 6 pixels: 3 × 3 squares of 2 × 2, the size of a kernel
     met = np.asarray(space_to_depth(jnp.asarray(patch[None]), 2))[0]
     w = np.random.default_rng(0).normal(size=(*met.shape, 5))
     assert as_pixels(w, patch.shape, 2).shape == (6, 6, 3, 5)
     np.testing.assert_allclose(np.tensordot(patch, as_pixels(w, patch.shape, 2), 3), np.tensordot(met, w, 3), rtol=1e-5)
 
 
-def test_no_more_units_are_shown_than_can_be_looked_at():
+def test_the_number_of_units_shown_is_limited():
     pictures = first_layer(np.ones((3, 3, 2, 100)))
     assert (pictures["width"], pictures["height"], len(pictures["images"])) == (3, 3, UNITS)
 
 
-def test_what_is_not_finite_is_in_no_bin():
+def test_values_that_are_not_finite_are_in_no_bin():
     counts = histogram(np.array([0.0, 1.0]), np.array([np.nan, np.inf, 0.5]))
     assert (sum(counts["start"]), sum(counts["now"])) == (2, 1)
     lost = histogram(np.array([np.nan]), np.array([np.inf]))

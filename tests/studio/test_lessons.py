@@ -1,4 +1,4 @@
-"""The lessons' pages, from results that are there: none is run, and one without figures says so."""
+"""The lessons' pages, from stored results."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from jaxquard.lessons.verdict import above
 from jaxquard.studio import lessons as view
 
 
-def test_the_list_is_the_book(get):
+def test_the_list_has_every_lesson(get):
     found = get("/api/lessons")["lessons"]
     assert [one["name"] for one in found] == list(lessons.NAMES)
     assert set(found[0]) == {"name", "question", "claim", "source", "seconds", "verdict"}
@@ -25,11 +25,11 @@ def test_every_lesson_has_a_page(get, name):
     found = get(f"/api/lessons/{name}")
     assert found["html"].startswith("<blockquote>\n<p><strong>The claim.</strong>")
     assert "<h1>" not in found["html"]  # the page has the question as its title
-    assert not re.search("<img|<a |style=", found["html"])  # the charts come beside it
+    assert not re.search("<img|<a |style=", found["html"])  # the charts are separate
     assert found["command"] == f"jaxquard lesson {name}"
 
 
-def test_a_lesson_that_was_never_run_says_how_to(get, monkeypatch, tmp_path):
+def test_a_lesson_without_results_shows_its_command(get, monkeypatch, tmp_path):
     monkeypatch.setattr(view, "shipped", lambda name: None)
     monkeypatch.chdir(tmp_path)
     found = get("/api/lessons/seeds")
@@ -96,7 +96,7 @@ if a < b:
 """
 
 
-def test_a_text_becomes_html():
+def test_markdown_becomes_html():
     found = view.html(TEXT)
     for part in (
         "<h2>Done</h2>",
@@ -137,7 +137,7 @@ def test_a_text_becomes_html():
         "&lt;script&gt; &#60;b&#62;",
     ],
 )
-def test_a_hostile_text_becomes_no_markup(hostile):
+def test_hostile_text_is_escaped(hostile):
     tags = Tags()
     tags.feed(view.html(hostile))
     assert tags.found <= KNOWN
@@ -148,7 +148,7 @@ KNOWN |= {("code", ()), ("code", ("class",)), ("th", ("scope",)), ("a", ("href",
 
 
 class Tags(HTMLParser):
-    """Every element that a browser would make, with the names of its attributes; an address is one of the web."""
+    """Every element that a browser would make, with the names of its attributes; links must lead to the web."""
 
     def __init__(self):
         super().__init__()
@@ -159,16 +159,16 @@ class Tags(HTMLParser):
         assert dict(attrs).get("href", "https://").startswith("https://")
 
 
-def test_an_image_from_elsewhere_is_a_link_to_it():
+def test_an_external_image_becomes_a_link():
     assert view.html("![x](https://x.example/i.png)") == '<p>!<a href="https://x.example/i.png">x</a></p>\n'
 
 
 @pytest.mark.parametrize("name", ["none", "..", "seeds.json", "Seeds"])
-def test_a_lesson_is_found_by_its_name_alone(ask, name):
+def test_a_lesson_is_found_only_by_its_name(ask, name):
     assert ask("GET", f"/api/lessons/{name}").status == 404
 
 
-def test_a_damaged_result_is_said_to_be_one(ask, monkeypatch, tmp_path):
+def test_a_damaged_result_is_reported(ask, monkeypatch, tmp_path):
     monkeypatch.setattr(view, "shipped", lambda name: None)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "lessons" / "seeds").mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""Every route, method, Host, Origin and token: who is refused, with what, and that nothing is ever a 5xx."""
+"""Every route, method, Host, Origin and token: which requests are refused, with which status, and never with a 5xx."""
 
 import asyncio
 import dataclasses
@@ -48,13 +48,13 @@ TOKENS = {TOKEN: True, "": False, TOKEN[:-1]: False, TOKEN + "t": False, TOKEN.u
 
 @pytest.fixture(scope="module")
 def empty(tmp_path_factory):
-    """Two studios with no runs: one for this machine alone, one that asks for a token."""
+    """Two studios without runs: one for this machine only, one with a token."""
     own = Studio(tmp_path_factory.mktemp("runs"), offline=True, hosts=frozenset({HOST}))
     return {False: create_app(own), True: create_app(dataclasses.replace(own, token=TOKEN))}
 
 
 def expected(method: str, path: str, host: bool, origin: tuple, token: bool) -> int | None:
-    """The refusal that a request must meet, None for none."""
+    """The status that a request must get if it is refused, else None."""
     safe, public = method in ("GET", "HEAD"), path == "/" or path.startswith("/static/")
     if not host or (not safe and not ORIGINS[origin]):
         return 403
@@ -65,7 +65,7 @@ def expected(method: str, path: str, host: bool, origin: tuple, token: bool) -> 
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("method", METHODS)
-def test_who_is_refused(ask, empty, method, path):
+def test_refused_requests(ask, empty, method, path):
     for (host, ours), (origin, _) in CELLS:
         refusal = expected(method, path, ours, origin, True)
         if refusal:
@@ -82,7 +82,7 @@ def test_who_is_refused(ask, empty, method, path):
 
 @pytest.mark.parametrize("path", [path for path in PATHS if path not in ("/api/events", "/api/predict")])
 @pytest.mark.parametrize("method", METHODS)
-def test_who_is_let_in_gets_an_answer_or_a_sentence(ask, empty, method, path):
+def test_accepted_requests_get_an_answer_or_an_error_message(ask, empty, method, path):
     answer = ask(method, path, {"origin": f"http://{HOST}", "x-jaxquard-token": TOKEN}, to=empty[True])
     assert answer.status < 500
     assert answer.status not in (401, 403)
@@ -92,7 +92,7 @@ def test_who_is_let_in_gets_an_answer_or_a_sentence(ask, empty, method, path):
         assert answer.status in (404, 405)
 
 
-def test_a_token_anywhere_but_in_its_header_is_none(ask, empty):
+def test_a_token_counts_only_in_its_header(ask, empty):
     for path, headers in [
         (f"/api/runs?token={TOKEN}", {}),
         (f"/api/runs?x-jaxquard-token={TOKEN}", {}),
@@ -103,7 +103,7 @@ def test_a_token_anywhere_but_in_its_header_is_none(ask, empty):
     assert ask("GET", "/api/runs", {"x-jaxquard-token": TOKEN}, to=empty[True]).status == 200
 
 
-def test_two_hosts_or_two_tokens_are_none(empty):
+def test_two_hosts_or_two_tokens_are_refused(empty):
     async def status(headers: list[tuple[bytes, bytes]]) -> int:
         sent: list = []
 

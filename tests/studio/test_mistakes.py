@@ -1,4 +1,4 @@
-"""Judging: held to the evaluation that training has, to list comprehensions and to pixels moved one by one."""
+"""The Mistakes view, against training's evaluation, list comprehensions and pixels moved one by one."""
 
 import numpy as np
 import pytest
@@ -36,7 +36,7 @@ def test_abstention_as_a_list_comprehension():
 
 
 @pytest.mark.parametrize("pixels", [0, 1, 3, 9])
-def test_images_are_moved_by_turns(pixels):
+def test_images_are_moved_in_turn_in_four_directions(pixels):
     images = np.random.default_rng(0).integers(1, 256, (9, 6, 5, 1)).astype(np.uint8)
     expected = np.zeros_like(images)
     for k, row, column in np.ndindex(9, 6, 5):
@@ -47,7 +47,7 @@ def test_images_are_moved_by_turns(pixels):
     assert np.array_equal(moved(images, pixels), expected)
 
 
-def test_a_summary_says_what_the_evaluation_says(get, root, stripes):
+def test_a_summary_agrees_with_the_evaluation(get, root, stripes):
     found = get("/api/models/fast@0/summary?on=test")
     evaluated = evaluate_logits(load_model("fast@0", root).logits(stripes.test_images), stripes.test_labels)
     plain = evaluated.as_dict(("0", "1", "2"))
@@ -71,14 +71,14 @@ EVERY_WAY = ["summary", "robustness?kind=shift", "images/3", "neurons/0/0", "ima
 
 @pytest.mark.parametrize("run", ["fast@1", "part"])
 @pytest.mark.parametrize("address", EVERY_WAY)
-def test_looking_leaves_the_test_set_alone(get, root, run, address):
+def test_only_the_test_part_is_recorded(get, root, run, address):
     before = {path: path.read_bytes() for path in root.glob("*/evaluations.jsonl")}
     found = get(f"/api/models/{run}/{address}")
     assert found["on"] == ("held_out" if run == "fast@1" else "learned")
     assert {path: path.read_bytes() for path in root.glob("*/evaluations.jsonl")} == before
 
 
-def test_looking_at_the_test_set_is_recorded_once(get, root):
+def test_a_use_of_the_test_set_is_recorded_once(get, root):
     before = len(Run(root / "fast").evaluations())
     for address in ("images?on=test", "summary?on=test", "images/3?on=test", "images?correct=0&on=test", "images"):
         get(f"/api/models/fast@1/{address}")
@@ -90,14 +90,14 @@ def test_looking_at_the_test_set_is_recorded_once(get, root):
 
 
 @pytest.mark.parametrize("address", EVERY_WAY[:-1])
-def test_every_way_of_looking_at_the_test_set_is_recorded(get, root, address):
+def test_every_use_of_the_test_set_is_recorded(get, root, address):
     before = len(Run(root / "fast").evaluations())
     get(f"/api/models/fast@1/{address}{'&' if '?' in address else '?'}on=test")
     (line,) = Run(root / "fast").evaluations()[before:]
     assert (line["model"], line["n"]) == ("fast@1", 40)
 
 
-def test_another_look_at_a_run_that_has_learned_more_is_recorded_too(get, root, stripes):
+def test_a_use_of_the_test_set_after_more_training_is_recorded_again(get, root, stripes):
     before = len(Run(root / "part").evaluations())
     first = get("/api/models/part/summary?on=test")
     train.resume(Run(root / "part"), stripes, until=2)
@@ -109,7 +109,7 @@ def test_another_look_at_a_run_that_has_learned_more_is_recorded_too(get, root, 
     assert second["said"] == "40 test images, after epoch 2."
 
 
-def test_what_was_held_out_is_what_training_validated_on(get, root, stripes):
+def test_held_out_images_are_the_validation_images_of_training(get, root, stripes):
     _, _, images, labels = split(stripes, 20)
     found = get("/api/models/fast@0/summary")
     assert found["accuracy"] == evaluate_logits(load_model("fast@0", root).logits(images), labels).accuracy
@@ -118,14 +118,14 @@ def test_what_was_held_out_is_what_training_validated_on(get, root, stripes):
     assert found["accuracy"] == pytest.approx(Run(root / "fast").epochs()[-1]["val_accuracy"][0])
 
 
-def test_where_nothing_was_held_out_some_of_what_was_learned_from_is_said_to_be_that(get, ask):
+def test_without_held_out_images_the_answer_names_training_images(get, ask):
     assert get("/api/models/part/summary")["said"] == "120 images that it learned from, after epoch 1."
     for part in ("held_out", "all"):
         answer = ask("GET", f"/api/models/part/summary?on={part}")
         assert (answer.status, answer.json["error"][:4]) == (422, "on: ")
 
 
-def test_early_stopping_is_looked_at_as_of_its_best_epoch(stripes, root, get):
+def test_early_stopping_shows_the_best_epoch(stripes, root, get):
     config = Config(dataset=str(stripes.source), hidden=(5,), batch_size=20, epochs=6, learning_rate=3.0, validation=20)
     run = train.train(config.replace(patience=2), stripes, runs=root, name="early").run
     best = min(run.epochs(), key=lambda line: line["val_loss"])
@@ -145,7 +145,7 @@ def test_a_network_that_diverged_predicts_nothing(subject):
 
 
 @pytest.mark.parametrize("kind", DISTURBANCES)
-def test_robustness_begins_with_the_images_as_they_are(subject, stripes, kind):
+def test_robustness_starts_with_undisturbed_images(subject, stripes, kind):
     seen = subject(hidden=(7,))
     found = robustness(seen, "test", kind)
     right = int((seen.model.logits(stripes.test_images).argmax(axis=1) == stripes.test_labels).sum())
@@ -156,7 +156,7 @@ def test_robustness_begins_with_the_images_as_they_are(subject, stripes, kind):
     assert found["charts"][0]["table"]["rows"][0][1] == pytest.approx(100 * right / 40)
 
 
-def test_each_amount_is_judged_on_images_disturbed_by_it(subject, stripes):
+def test_each_accuracy_is_of_images_disturbed_by_its_amount(subject, stripes):
     seen = subject(hidden=(7,))
     chosen = shuffled(40)
     for point in robustness(seen, "test", "shift")["points"]:
@@ -164,6 +164,6 @@ def test_each_amount_is_judged_on_images_disturbed_by_it(subject, stripes):
         assert point["accuracy"] == (logits.argmax(axis=1) == stripes.test_labels[chosen]).mean()
 
 
-def test_a_disturbance_there_is_not(ask):
+def test_an_unknown_disturbance_is_refused(ask):
     answer = ask("GET", "/api/models/part/robustness?kind=fog")
     assert (answer.status, answer.json["error"]) == (422, "kind: one of noise, rotation, shift")

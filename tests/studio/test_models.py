@@ -1,4 +1,4 @@
-"""Models are found in the list of what there is, kept while in use, and read again when their weights change."""
+"""Models are looked up in a list, cached, and read again when their weights change."""
 
 import dataclasses
 import os
@@ -22,11 +22,11 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 1), np.uint8)
 
 @pytest.fixture
 def shelf(root):
-    """A shelf for two."""
+    """A shelf with a capacity of two."""
     return Shelf(root, offline=True, capacity=2)
 
 
-def test_every_network_is_listed_the_newest_run_first(root):
+def test_every_network_is_listed_newest_run_first(root):
     for age, name in enumerate(("part", "slow", "fast")):
         os.utime(root / name / "config.toml", (1e9 - age, 1e9 - age))
     found = [line for line in list_models(root) if not line["shipped"]]
@@ -46,7 +46,7 @@ def test_a_damaged_run_is_left_out(root, get):
     assert [line["model"] for line in get("/api/models")["models"] if not line["shipped"]] == ["part"]
 
 
-def test_a_shipped_model_is_listed_and_taken(root, shelf, tmp_path, monkeypatch):
+def test_a_shipped_model_is_listed_and_loaded(root, shelf, tmp_path, monkeypatch):
     (tmp_path / "models").mkdir()
     trained.save_file(trained.load_model("slow@1", root), tmp_path / "models" / "tiny.safetensors")
     monkeypatch.setattr(trained.resources, "files", lambda package: tmp_path)
@@ -57,7 +57,7 @@ def test_a_shipped_model_is_listed_and_taken(root, shelf, tmp_path, monkeypatch)
     assert shelf.take("tiny") is subject
 
 
-def test_a_model_is_kept_until_two_others_were_asked_for(shelf):
+def test_the_least_recently_used_model_is_dropped(shelf):
     first = shelf.take("slow@0")
     assert shelf.take("slow@0") is first
     shelf.take("slow@1")
@@ -76,7 +76,7 @@ def test_a_new_checkpoint_is_seen(shelf, root, stripes):
     assert shelf.take("part") is after
 
 
-def test_another_run_in_the_same_place_is_seen(shelf, root):
+def test_a_run_that_replaces_another_is_seen(shelf, root):
     assert shelf.take("slow@0").model.config.learning_rate == 0.01
     shutil.rmtree(root / "slow")
     with pytest.raises(HTTPException):
@@ -85,7 +85,7 @@ def test_another_run_in_the_same_place_is_seen(shelf, root):
     assert shelf.take("slow@0").model.config.learning_rate == 0.3
 
 
-def test_the_average_of_a_run_is_a_model_that_has_no_single_network_inside(get, ask, post, root):
+def test_the_average_of_a_run_is_a_model_without_inside_view(get, ask, post, root):
     each = [np.exp(log_probabilities(one.logits(IMAGES))) for one in trained.models_of_run(Run(root / "slow"))]
     answer = post("/api/predict", {"model": "slow@all", "pixels": IMAGES[..., 0].tolist()}).json
     found = [list(one["probabilities"].values()) for one in answer["predictions"]]
@@ -108,13 +108,13 @@ def test_a_network_that_diverged_has_no_part_in_the_average(root, shelf):
 @pytest.mark.parametrize(
     "name", ["slow", "slow@2", "slow@", "part@0", "part@all", "", "..", "slow@0/..", "../runs/part", "part\0"]
 )
-def test_what_is_not_in_the_list_is_not_there(shelf, name):
+def test_a_model_outside_the_list_is_refused(shelf, name):
     with pytest.raises(HTTPException) as caught:
         shelf.take(name)
     assert (caught.value.status_code, "GET /api/models" in caught.value.detail) == (404, True)
 
 
-def test_a_run_without_a_sound_checkpoint_says_so_without_its_folder(root, ask):
+def test_a_missing_checkpoint_is_reported_without_its_folder(root, ask):
     shutil.rmtree(root / "part" / "checkpoints")
     answer = ask("GET", "/api/models/part/neurons")
     assert answer.status == 409
@@ -129,7 +129,7 @@ def test_other_data_under_the_same_name_is_refused(shelf):
         _ = Subject(model, shelf._dataset, set()).dataset
 
 
-def test_a_question_is_answered_once_however_many_ask(subject):
+def test_a_result_is_computed_once_for_many_threads(subject):
     seen, calls = subject(hidden=()), []
 
     def slowly(subject: Subject, what: int) -> int:
@@ -142,7 +142,7 @@ def test_a_question_is_answered_once_however_many_ask(subject):
     assert len(set(found)) == 2
 
 
-def test_an_answer_that_failed_is_asked_for_again(subject):
+def test_a_failed_result_is_computed_again(subject):
     seen, faults = subject(hidden=()), [RunError("not now")]
 
     def once_wrong(subject: Subject) -> str:
@@ -155,7 +155,7 @@ def test_an_answer_that_failed_is_asked_for_again(subject):
     assert seen.once(once_wrong) == "now"
 
 
-def test_what_was_held_out_was_not_learned(subject):
+def test_held_out_images_were_not_learned_from(subject):
     everything = learned(subject(hidden=()), 1000)
     assert everything.tolist() == list(range(120))
     some = learned(subject(hidden=(), validation=30), 20)
@@ -163,7 +163,7 @@ def test_what_was_held_out_was_not_learned(subject):
     assert set(some) <= set(learned(subject(hidden=(), validation=30), 90))
 
 
-def test_a_look_at_the_test_set_that_is_on_record_stays_known_when_the_model_was_put_away(get, root):
+def test_a_recorded_use_of_the_test_set_stays_known_after_the_model_was_dropped(get, root):
     before = len(Run(root / "fast").evaluations())
     for name in ("fast@1", "fast@0", "slow@0", "slow@1", "part", "fast@1"):  # four are kept
         get(f"/api/models/{name}/images?limit=1&on=test")

@@ -1,4 +1,4 @@
-"""The real thing: the studio and the training as processes of their own, each of which may be killed."""
+"""The studio and a training as real processes; each may be killed."""
 
 import contextlib
 import http.client
@@ -20,7 +20,7 @@ MAIN = [sys.executable, "-c", "from jaxquard.cli import main; main()"]
 
 
 class Page:
-    """What a browser does with a studio: asks, tells, and listens from where it was cut off."""
+    """A client of the studio: it sends requests, and reads events from the last one received."""
 
     def __init__(self, url: str) -> None:
         self.host, self.last_id = urlsplit(url).netloc, ""
@@ -34,7 +34,7 @@ class Page:
         return answer
 
     def listen(self, enough: Callable[[str, dict[str, Any]], bool], seconds: float = 120) -> list[dict[str, Any]]:
-        """Journal lines from the last event heard, until `enough(event, data)` says so."""
+        """The journal lines after the last event received, until `enough(event, data)` is true."""
         with contextlib.closing(http.client.HTTPConnection(self.host, timeout=seconds)) as connection:
             connection.request("GET", "/api/events", headers={"Last-Event-ID": self.last_id} if self.last_id else {})
             lines = []
@@ -69,7 +69,7 @@ def studio(root: Path, port: int = 0) -> Iterator[tuple[Page, subprocess.Popen[s
 
 @pytest.fixture
 def npz_run(npz: Path, root: Path) -> Iterator[dict[str, Any]]:
-    """A training that never ends by itself, some hundred epochs a second; ended here where the test did not."""
+    """A training that does not end by itself, with some hundred epochs per second; it is killed after the test."""
     settings = {"dataset": str(npz), "hidden": [5], "batch_size": 20, "epochs": 10**6, "learning_rate": 0.001}
     yield {"settings": settings, "name": "long"}
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -77,7 +77,7 @@ def npz_run(npz: Path, root: Path) -> Iterator[dict[str, Any]]:
 
 
 def epochs(count: int) -> Callable[[str, dict[str, Any]], bool]:
-    """Enough is so many epochs more."""
+    """A condition for `listen`: so many epochs more."""
     heard: list[Any] = []
     return lambda event, data: event == "epoch" and (heard.append(data) or len(heard) >= count)  # type: ignore[func-returns-value]
 
@@ -87,11 +87,11 @@ def holder(root: Path) -> int:
 
 
 def job(status: str) -> Callable[[str, dict[str, Any]], bool]:
-    """Enough is when the job is so."""
+    """A condition for `listen`: the job has this status."""
     return lambda event, data: event == "job" and data["status"] == status
 
 
-def test_a_killed_studio_leaves_the_training_alone_and_the_page_catches_up_without_a_gap(root, npz_run):
+def test_a_training_survives_a_killed_studio_and_the_page_misses_no_line(root, npz_run):
     with studio(root) as (page, server):
         page.ask("POST", "/api/jobs", npz_run)
         lines = page.listen(epochs(20))

@@ -1,4 +1,4 @@
-"""Runs as the page gets them: what they say of themselves, and that nothing of it is made up or out of date."""
+"""The list of runs and the details of one, which must be correct and up to date."""
 
 import json
 import shlex
@@ -28,7 +28,7 @@ def test_the_list(get, root):
     assert part["job"] is None
 
 
-def test_a_sweep_says_so(get, swept):
+def test_a_sweep_is_listed_with_its_settings(get, swept):
     found = next(one for one in get("/api/runs")["runs"] if one["run"] == "swept")
     assert (found["networks"], found["sweep"]) == (4, {"learning_rate": [0.01, 0.3]})
     titles = [one["title"] for one in get("/api/models")["models"] if one["model"].startswith("swept")]
@@ -44,7 +44,7 @@ def test_the_newest_comes_first(get, root):
     assert [one["run"] for one in get("/api/runs")["runs"]] == ["part", "slow", "fast"]
 
 
-def test_what_is_written_is_seen_and_what_is_not_is_not_read_again(get, root, monkeypatch):
+def test_a_summary_is_read_again_only_after_a_change(get, root, monkeypatch):
     read = []
     known = runs.summarised
     monkeypatch.setattr(runs, "summarised", lambda sight: read.append(sight.run.id) or known(sight))
@@ -92,7 +92,7 @@ def test_one_run(get, npz):
     assert found["error"] is None
 
 
-def test_lines_taken_back_by_a_resume_are_not_shown(get, root):
+def test_lines_replaced_by_a_resume_are_not_shown(get, root):
     file = Run(root / "part").journal_file
     journal.append(file, {"epoch": 2, "step": 12, "train_loss": [1.0]})
     journal.append(file, {"event": "resumed", "step": 6})
@@ -103,7 +103,7 @@ def test_lines_taken_back_by_a_resume_are_not_shown(get, root):
 
 @pytest.mark.parametrize("rest", ["", "/charts", "/weights"])
 @pytest.mark.parametrize("name", ["none", "slow@0", "SLOW", "..", "slow%2f", "."])
-def test_a_run_is_found_by_its_id_alone(ask, name, rest):
+def test_a_run_is_found_only_by_its_id(ask, name, rest):
     answer = ask("GET", f"/api/runs/{name}{rest}")
     assert (answer.status, list(answer.json)) == (404, ["error"])
 
@@ -121,13 +121,13 @@ def test_the_statistics_of_batch_norm_are_not_learned(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"", b"\xff" * 100, b"\x10" + b"\0" * 7 + b"[]              "])
-def test_a_damaged_snapshot_costs_the_number_of_parameters_alone(get, root, damage):
+def test_a_damaged_snapshot_hides_only_the_number_of_parameters(get, root, damage):
     (root / "slow" / "snapshots" / "epoch-000000.safetensors").write_bytes(damage)
     found = {one["run"]: one for one in get("/api/runs")["runs"]}
     assert (found["slow"]["status"], found["slow"]["parameters"]) == ("finished", None)
 
 
-def test_of_a_sweep_ranking_verdict_and_groups_are_those_that_train_prints(get, swept):
+def test_a_sweeps_ranking_verdict_and_groups_agree_with_train(get, swept):
     found = get("/api/runs/swept")
     rows = ranking([swept], ["learning_rate"])
     listed = [row | {"val_accuracy": list(row["val_accuracy"].values)} for row in rows]
@@ -141,7 +141,7 @@ def test_of_a_sweep_ranking_verdict_and_groups_are_those_that_train_prints(get, 
     assert (get("/api/runs/fast")["ranking"], get("/api/runs/fast")["groups"]) == ([], [])
 
 
-def test_a_run_says_where_it_diverged_and_what_its_own_test_confused_most(get, root):
+def test_a_run_reports_its_divergence_and_its_most_common_confusion(get, root):
     journal = root / "slow" / "journal.jsonl"
     facts = {"event": "diverged", "step": 8, "bad_step": 7, "network": 1, "quantity": "loss"}
     journal.write_text(journal.read_text() + json.dumps(facts) + "\n")
@@ -149,11 +149,11 @@ def test_a_run_says_where_it_diverged_and_what_its_own_test_confused_most(get, r
     assert found["diverged"] == [{"network": 1, "step": 7, "quantity": "loss"}]
     own = json.loads((root / "slow" / "evaluations.jsonl").read_text().splitlines()[0])["confusion"]
     assert found["confusion"] == commonest(own)
-    assert found["evaluations"] == 1  # and reading it was no look at the test set
+    assert found["evaluations"] == 1  # reading the evaluation adds none
     assert get("/api/runs/part")["confusion"] is None
 
 
-def test_of_several_networks_the_confusion_that_most_of_them_name():
+def test_the_most_common_confusion_of_several_networks():
     one = {"true": "a", "predicted": "b", "count": 4, "of": 9}
     other = {"true": "b", "predicted": "a", "count": 8, "of": 7}
     assert commonest([other, one, one | {"count": 5}, None]) == one | {"count": 4.5, "networks": 2}
@@ -162,7 +162,7 @@ def test_of_several_networks_the_confusion_that_most_of_them_name():
 
 
 @pytest.mark.parametrize("confusion", ["a", {"true": "a"}, [{"true": 1, "predicted": "b", "count": 1, "of": 1}]])
-def test_a_confusion_that_is_none_is_damage(get, root, confusion):
+def test_an_invalid_confusion_is_damage(get, root, confusion):
     file = root / "slow" / "evaluations.jsonl"
     file.write_text(json.dumps(json.loads(file.read_text().splitlines()[0]) | {"confusion": confusion}) + "\n")
     found = get("/api/runs")["runs"]

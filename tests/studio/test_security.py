@@ -1,4 +1,4 @@
-"""The guard by itself: what it refuses, what it adds, how much it allows; and that no error text gets past it."""
+"""The guard: what it refuses, the headers it adds, its limits; and that it hides unexpected errors."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ async def fail(request: Request) -> PlainTextResponse:
 
 @pytest.fixture
 def app():
-    """An application with one route that reads JSON and one that has a mistake."""
+    """An application with a route that reads JSON and one that raises an unexpected error."""
     routes = [Route("/api/echo", echo, methods=["POST"]), Route("/api/fail", fail)]
     return Starlette(routes=routes, middleware=[Middleware(Guard, frozenset({HOST}), None)])
 
@@ -60,17 +60,17 @@ def test_what_is_not_a_json_object_is_refused(ask, body):
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data", "json"])
-def test_what_a_form_can_send_is_not_json(ask, kind):
+def test_content_types_of_html_forms_are_refused(ask, kind):
     assert ask("POST", "/api/echo", OWN | {"content-type": kind}, [b"{}"]).status == 415
 
 
-def test_a_body_said_to_be_too_large_is_not_read(ask):
+def test_a_body_whose_length_is_too_large_is_not_read(ask):
     answer = ask("POST", "/api/echo", OWN | {"content-length": str(MAX_BODY + 1)}, [])
     assert answer.status == 413
     assert "1 MB" in json.loads(answer.body)["error"]
 
 
-def test_a_body_that_turns_out_too_large_is_given_up(ask):
+def test_a_body_longer_than_the_limit_is_refused(ask):
     piece = b" " * (MAX_BODY // 3)
     assert ask("POST", "/api/echo", OWN, [piece, piece, piece, b"{}"]).status == 413
     assert ask("POST", "/api/echo", OWN, [b" " * (MAX_BODY - 2), b"{}"]).status == 200
@@ -84,11 +84,11 @@ def test_a_picture_may_be_larger_than_json(ask):
 
 
 @pytest.mark.parametrize("length", ["-1", "x", "1e3", "٣", "9" * 5000, ""])
-def test_a_length_that_is_none(ask, length):
+def test_an_invalid_length_is_refused(ask, length):
     assert ask("GET", "/api/fail", {"content-length": length.encode().decode("latin-1")}).status in (400, 413)
 
 
-def test_a_mistake_in_the_studio_says_nothing_of_what_went_wrong(ask, capsys):
+def test_an_unexpected_error_hides_its_message(ask, capsys):
     answer = ask("GET", "/api/fail")
     assert answer.status == 500
     assert json.loads(answer.body) == {"error": "a fault of the studio: its terminal says more"}
@@ -135,7 +135,7 @@ def test_an_error_names_files_without_their_folders(said, shown):
         ("cannot fetch https://example.org/a/b.gz", "cannot fetch https://example.org/a/b.gz"),
     ],
 )
-def test_of_known_folders_nothing_is_left_even_with_a_space_in_their_name(monkeypatch, said, shown):
+def test_known_folders_are_removed_even_with_a_space_in_their_name(monkeypatch, said, shown):
     monkeypatch.setenv("HOME", "/home/a b")
     assert without_paths(said, Path("/disk/my runs"), None) == shown
     monkeypatch.setenv("HOME", "/")
@@ -156,7 +156,7 @@ def test_on_windows_too(monkeypatch, said, shown):
     assert without_paths(said, Path(r"D:\my runs")) == shown
 
 
-def test_the_limits_are_those_that_are_documented():
+def test_the_limits_agree_with_the_documentation():
     assert Studio(Path()).streams == 16
     assert security.MAX_BODY == 1_000_000
     assert security.MAX_PICTURE == 64_000_000

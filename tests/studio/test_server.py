@@ -1,4 +1,4 @@
-"""Static files, where the studio listens, and the socket itself: spellings that try to get out, and broken requests."""
+"""Static files, addresses and the socket: paths that try to leave the static folder, and broken requests."""
 
 import base64
 import contextlib
@@ -38,7 +38,7 @@ SPELLINGS = [
 PLACES = ["/static/", "/api/runs/", "/api/lessons/", "/api/models/", "/"]
 
 
-def test_the_page_and_every_file_of_it_and_no_other(ask):
+def test_only_the_pages_files_are_served(ask):
     files = static_files()
     assert {"index.html", "app.js", "style.css", "views/learn.js"} <= set(files)
     kinds = {"css": "text/css; charset=utf-8", "html": "text/html; charset=utf-8", "svg": "image/svg+xml"}
@@ -53,14 +53,14 @@ def test_the_page_and_every_file_of_it_and_no_other(ask):
     assert ask("HEAD", "/").status == 200
 
 
-def test_the_table_is_made_at_the_start(tmp_path):
+def test_static_files_are_read_at_the_start(tmp_path):
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "b.js").write_text("1")
     (tmp_path / "c.pyc").write_bytes(b"x")
     assert static_files(tmp_path) == {"a/b.js": b"1"}
 
 
-def test_the_charting_library_is_a_module_that_says_what_it_exports(ask):
+def test_the_charting_library_is_a_module_with_exports(ask):
     answer = ask("GET", "/static/vega.js")
     assert answer.headers["content-type"] == JAVASCRIPT
     assert b"vegaEmbed" in answer.body[-200:]
@@ -69,7 +69,7 @@ def test_the_charting_library_is_a_module_that_says_what_it_exports(ask):
 
 @pytest.fixture(scope="module")
 def live(made_runs, tmp_path_factory):
-    """The port of a server in a thread of this process, over `made_runs`, beside which lies a secret."""
+    """The port of a server in a thread of this process, on `made_runs`, with a secret file beside them."""
     made_runs.parent.joinpath("secret.txt").write_text("SECRET")
     listening, _ = listen("127.0.0.1", 0)
     port = listening.getsockname()[1]
@@ -83,7 +83,7 @@ def live(made_runs, tmp_path_factory):
 
 
 def send(port: int, request: bytes, *, hang_up: bool = False) -> bytes:
-    """The whole answer to these bytes, after which we may hang up before we are answered."""
+    """The whole answer to these bytes; with `hang_up`, the client sends nothing more."""
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection, contextlib.suppress(OSError):
         connection.sendall(request.replace(b"HOST", f"127.0.0.1:{port}".encode()))
         if hang_up:
@@ -93,7 +93,7 @@ def send(port: int, request: bytes, *, hang_up: bool = False) -> bytes:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_no_spelling_gets_out(live, place):
+def test_no_spelling_leaves_the_static_folder(live, place):
     for spelling in SPELLINGS:
         target = f"{place}{spelling}"
         answer = send(live, f"GET {target} HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n".encode())
@@ -122,7 +122,7 @@ BROKEN = [
 
 
 @pytest.mark.parametrize("request_", BROKEN, ids=lambda request: repr(request[:60]))
-def test_a_broken_request_is_a_4xx_and_the_studio_goes_on(live, request_):
+def test_a_broken_request_is_a_4xx_and_the_studio_keeps_running(live, request_):
     answer = send(live, request_, hang_up=True)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 4"), answer[:200]
     assert b"Traceback" not in answer
@@ -130,13 +130,13 @@ def test_a_broken_request_is_a_4xx_and_the_studio_goes_on(live, request_):
 
 
 @pytest.mark.parametrize("path", ["/api/jobs", "/api/jobs/resume", "/api/settings/check", "/api/predict"])
-def test_an_upload_that_breaks_off_leaves_the_studio_as_it_was(live, path):
+def test_the_studio_keeps_running_after_an_aborted_upload(live, path):
     head = f"POST {path} HTTP/1.1\r\nHost: HOST\r\nContent-Type: application/json\r\nContent-Length: 900\r\n\r\n"
     assert not send(live, head.encode() + b'{"settings": {', hang_up=True).startswith(b"HTTP/1.1 5")
     assert send(live, b"GET /api/jobs HTTP/1.1\r\nHost: HOST\r\nConnection: close\r\n\r\n").endswith(b'{"jobs":[]}')
 
 
-def test_more_streams_than_there_may_be_are_told_to_come_back(live):
+def test_too_many_streams_get_a_retry_after(live):
     with contextlib.ExitStack() as stack:
         for _ in range(2):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", live), timeout=30))
@@ -146,7 +146,7 @@ def test_more_streams_than_there_may_be_are_told_to_come_back(live):
         assert full.startswith(b"HTTP/1.1 503")
         assert b"retry-after: 5" in full
     until = time.monotonic() + 20
-    while time.monotonic() < until:  # both have gone: there is room again
+    while time.monotonic() < until:  # both have disconnected: another may connect
         with socket.create_connection(("127.0.0.1", live), timeout=30) as connection:
             connection.sendall(f"GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:{live}\r\n\r\n".encode())
             if b"200 OK" in connection.recv(4096):
@@ -154,7 +154,7 @@ def test_more_streams_than_there_may_be_are_told_to_come_back(live):
     pytest.fail("the streams that ended are still counted")
 
 
-def test_at_an_address_of_its_own_the_studio_needs_no_token():
+def test_a_loopback_address_needs_no_token():
     assert is_own("127.0.0.1")
     assert is_own("127.1.2.3")
     assert is_own("::1")
@@ -162,7 +162,7 @@ def test_at_an_address_of_its_own_the_studio_needs_no_token():
     assert not is_own("fe80::1%eth0")
 
 
-def test_a_body_does_not_wait_for_the_receipt_of_its_head():
+def test_a_body_does_not_wait_until_its_head_is_acknowledged():
     listening, _ = listen("127.0.0.1", 0)
     with listening, socket.create_connection(listening.getsockname()):
         accepted, _ = listening.accept()
@@ -176,7 +176,7 @@ def test_all_addresses_at_once_are_refused(host):
         listen(host, 0)
 
 
-def test_a_port_that_is_taken_is_said_in_a_line():
+def test_a_port_in_use_is_one_message():
     taken, _ = listen("127.0.0.1", 0)
     with taken, pytest.raises(JaxquardError, match=r"cannot listen at 127\.0\.0\.1, port \d+: .*; try another --port"):
         listen("127.0.0.1", taken.getsockname()[1])
@@ -185,7 +185,7 @@ def test_a_port_that_is_taken_is_said_in_a_line():
 @pytest.mark.parametrize(
     ("host", "port"), [("no such host", 1), ("127.0.0.1", -1), ("127.0.0.1", 70000), ("a" * 300, 1)]
 )
-def test_an_address_that_is_none(host, port):
+def test_an_invalid_address_is_refused(host, port):
     with pytest.raises(JaxquardError):
         listen(host, port)[0].close()
 
@@ -208,20 +208,20 @@ def served(monkeypatch, tmp_path, capsys):
     return serve
 
 
-def test_the_verb_serves_this_machine_alone(served):
+def test_the_command_serves_only_this_machine(served):
     studio, (address, port), said = served("--no-open", "--json", "--offline")
     assert (address, studio.token, studio.offline) == ("127.0.0.1", None, True)
     assert studio.hosts == {f"127.0.0.1:{port}", f"localhost:{port}"}
     assert json.loads(said.out) == {"url": f"http://127.0.0.1:{port}/", "token": None}
 
 
-def test_the_verb_says_where_it_is(served):
+def test_the_command_prints_its_address(served):
     _, (_, port), said = served("--no-open")
     assert said.out == ""
     assert f"http://127.0.0.1:{port}/" in said.err
 
 
-def test_another_address_has_a_token_of_256_bits_that_is_not_in_the_url_and_another_each_time(served, monkeypatch):
+def test_another_address_has_a_new_256_bit_token_that_is_not_in_the_url(served, monkeypatch):
     monkeypatch.setattr(server, "is_own", lambda address: False)
     studio, (_, port), said = served("--no-open", "--json")
     document = json.loads(said.out)
@@ -242,7 +242,7 @@ def test_the_hosts_are_written_as_browsers_write_them(studio):
 
 
 @pytest.mark.parametrize("missing", ["starlette", "uvicorn", "vl_convert"])
-def test_without_the_extra_the_verb_says_how_to_get_it(monkeypatch, capsys, missing):
+def test_without_the_extra_the_command_says_how_to_install_it(monkeypatch, capsys, missing):
     import importlib.util
 
     found = importlib.util.find_spec
@@ -265,7 +265,7 @@ SHOWN = [
 
 
 @pytest.mark.parametrize(("command", "environment", "shown"), SHOWN)
-def test_no_browser_for_terminals_is_started(command, environment, shown, monkeypatch):
+def test_no_terminal_browser_is_started(command, environment, shown, monkeypatch):
     monkeypatch.setattr("sys.platform", "linux")
     assert server.has_windows(command, environment) == shown
 

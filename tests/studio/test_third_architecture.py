@@ -1,4 +1,4 @@
-"""An architecture that is not the package's own: one function and one name, and everything else works with it."""
+"""An architecture from outside the package: it needs one function and one name, and everything works with it."""
 
 from typing import Any, Literal
 
@@ -37,7 +37,7 @@ def bottleneck(hidden, *, image_shape, classes, activation, initializer, dropout
 
 @pytest.fixture
 def registered(monkeypatch) -> None:
-    """What adding it to the package would say, in its two places."""
+    """Registers it, as the package does for its own architectures."""
     monkeypatch.setitem(ARCHITECTURES, "bottleneck", bottleneck)
     monkeypatch.setitem(settings._TYPES, "model", Literal["mlp", "cnn", "bottleneck"])
     monkeypatch.setitem(settings.NEEDS, "hidden", ("model", "mlp", "bottleneck"))
@@ -69,7 +69,7 @@ def test_it_is_trained_resumed_and_loaded_again(made, stripes, root, tmp_path):
     assert jaxquard.predict("third", [tmp_path / "picture.png"], runs=root)
 
 
-def test_the_studio_looks_into_it(made, get, root):
+def test_the_studio_shows_it(made, get, root):
     assert {"third", "whole"} <= {line["model"] for line in get("/api/models")["models"]}
     seen = get("/api/models/third/images/0")
     assert [layer["units"] for layer in seen["layers"]] == [5, 5, 3]
@@ -83,7 +83,7 @@ def test_the_studio_looks_into_it(made, get, root):
     assert weights["first_layer"] is None
 
 
-def test_its_own_faults_are_told_as_any_others(registered, stripes, tmp_path, post, made, root):
+def test_its_invalid_settings_are_reported(registered, stripes, tmp_path, post, made, root):
     with pytest.raises(UsageError, match="hidden: one width"):
         train.train(made.run.config.replace(hidden=(5, 4)), stripes, runs=tmp_path)
     answer = post("/api/settings/check", {"settings": made.run.config.to_dict() | {"hidden": [5, 4]}})

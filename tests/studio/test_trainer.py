@@ -1,4 +1,4 @@
-"""The queue: one training at a time, steered by a file and --resume; how it ended is read from what it left behind."""
+"""The queue: one training at a time, steered by a file and --resume; its end is read from its run."""
 
 import asyncio
 import json
@@ -18,15 +18,15 @@ from jaxquard.studio import trainer as module
 from jaxquard.studio.trainer import LOST, Trainer
 from jaxquard.studio.watch import Watch
 
-# Stands in for `jaxquard train`: its run is a copy of `part`, it trains nothing, and does what the file `order` says.
+# A replacement for `jaxquard train`: it copies `part` as its run, trains nothing, and obeys the file `order`.
 STAND_IN = """
 import json, os, pathlib, shutil, signal, sys, time
 from jaxquard.runs.interrupts import AT_ONCE
 words = sys.argv[1:]
 value = lambda flag: words[words.index(flag) + 1]
-told = {"full": (1, "/some/where/disk: cannot write: full"), "late": (130, AT_ONCE)}
+ends = {"full": (1, "/some/where/disk: cannot write: full"), "late": (130, AT_ONCE)}
 def end(*_):
-    code, words = told.get(order, (130, "interrupted"))
+    code, words = ends.get(order, (130, "interrupted"))
     os.write(2, f"jaxquard: {words}\\n".encode())
     os._exit(code)
 signal.signal(signal.SIGTERM, end)
@@ -36,7 +36,7 @@ order = (runs.parent / "order").read_text()
 with open(runs.parent / "started", "a") as log:
     log.write(json.dumps([os.getpid(), os.getsid(0), words]) + "\\n")
 if order != "nothing" and not run.exists():
-    os.rename(shutil.copytree(runs / "part", runs.parent / f"copy-{os.getpid()}"), run)  # whole, as a run appears
+    os.rename(shutil.copytree(runs / "part", runs.parent / f"copy-{os.getpid()}"), run)  # a run appears complete
 if order == "finish":
     with open(run / "journal.jsonl", "a") as journal:
         journal.write('{"event": "finished", "step": 18}\\n')
@@ -51,8 +51,8 @@ elif order == "fail":
 elif order == "break":
     print("jaxquard: TypeError: of a library (JAXQUARD_DEBUG=1 shows where)", file=sys.stderr)
     sys.exit(1)
-elif order in ("wait", "nothing", *told):
-    for _ in range(6000):  # a signal just before a long sleep would wait for its end
+elif order in ("wait", "nothing", *ends):
+    for _ in range(6000):  # a signal just before a long sleep would wait until it ends
         time.sleep(0.01)
 """
 
@@ -64,7 +64,7 @@ def _stand_in(monkeypatch):
 
 @pytest.fixture
 def order(root):
-    """`order("finish")`: what the next training is to do."""
+    """`order("finish")`: the behaviour of the next training."""
     return (root.parent / "order").write_text
 
 
@@ -80,7 +80,7 @@ def trainer(studio):
 
 
 def wait_for(trainer: Trainer, name: str, *wanted: str) -> dict:
-    """Serve the queue until a job is in one of these states."""
+    """Run the queue until a job has one of these statuses."""
     until = time.monotonic() + 60
     while time.monotonic() < until:
         trainer.tick()
@@ -97,7 +97,7 @@ def started(root) -> list[list]:
 
 
 def begin(trainer: Trainer, root) -> None:
-    """The training `x`, as far as its process is there."""
+    """Start the training `x`, and wait until its process runs."""
     trainer.start(Config(), "x")
     trainer.tick()
     until = time.monotonic() + 60
@@ -114,11 +114,11 @@ def test_a_training_from_queue_to_end(root, trainer, order):
     assert first == {"job": "mine", "run": None, "status": "queued", "command": whole, "error": None}
     assert wait_for(trainer, "mine", "finished")["run"] == "mine"
     pid, session, words = started(root)[0]
-    assert pid == session  # a session of its own: Ctrl-C in the studio's terminal is not for it
+    assert pid == session  # its own session: Ctrl-C in the studio's terminal must not reach it
     assert words == ["train", "--json", "--quiet", "--runs", str(root), "--offline", *shlex.split(command)[2:]]
 
 
-def test_one_at_a_time_in_the_order_of_asking(root, trainer, order):
+def test_one_training_at_a_time_in_order(root, trainer, order):
     order("finish")
     for name in ("c", "a", "b"):
         trainer.start(Config(), name)
@@ -133,7 +133,7 @@ def test_pause_one_epoch_continue(root, trainer, order):
     begin(trainer, root)
     while not (root / "x").exists():
         time.sleep(0.01)
-    for _ in range(2):  # asked twice, told once: a second signal would cut it off
+    for _ in range(2):  # only the first request sends a signal: a second one would kill it
         assert trainer.end("x", "pausing")["status"] == "pausing"
     assert wait_for(trainer, "x", "paused")["error"] is None
     done = Run(root / "x").epochs()[-1]["epoch"]
@@ -141,7 +141,7 @@ def test_pause_one_epoch_continue(root, trainer, order):
     assert (
         trainer.resume("x", one_epoch=True)["command"] == f"jaxquard train --resume x --until {done + 1} --runs {root}"
     )
-    assert wait_for(trainer, "x", "paused")["error"] is None  # ended well, but the run is not finished
+    assert wait_for(trainer, "x", "paused")["error"] is None  # ended without an error, but not finished
     order("finish")
     assert trainer.resume("x")["command"] == f"jaxquard train --resume x --runs {root}"
     wait_for(trainer, "x", "finished")
@@ -153,7 +153,7 @@ def test_pause_one_epoch_continue(root, trainer, order):
     ]
 
 
-def test_a_training_paused_before_it_had_a_run_begins_anew(root, trainer, order):
+def test_a_training_paused_before_it_had_a_run_starts_again(root, trainer, order):
     order("nothing")
     begin(trainer, root)
     trainer.end("x", "pausing")
@@ -164,7 +164,7 @@ def test_a_training_paused_before_it_had_a_run_begins_anew(root, trainer, order)
     assert started(root)[0][2] == started(root)[1][2]
 
 
-def test_stopping_lets_the_next_one_begin(root, trainer, order):
+def test_stopping_starts_the_next_one(root, trainer, order):
     order("wait")
     begin(trainer, root)
     trainer.start(Config(), "y")
@@ -182,13 +182,13 @@ def test_stopping_lets_the_next_one_begin(root, trainer, order):
 @pytest.mark.parametrize(
     ("what", "said"), [("diverge", "diverged: loss not finite"), ("fail", "disk: cannot write: full"), ("break", LOST)]
 )
-def test_how_a_training_failed_is_said_in_our_own_words(trainer, order, what, said):
+def test_a_failed_training_shows_its_own_error(trainer, order, what, said):
     order(what)
     trainer.start(Config(), "x")
     assert wait_for(trainer, "x", "failed")["error"] == said
 
 
-def test_a_training_that_is_killed_can_go_on(root, trainer, order):
+def test_a_killed_training_can_continue(root, trainer, order):
     order("wait")
     begin(trainer, root)
     trainer.jobs["x"].process.kill()
@@ -198,7 +198,7 @@ def test_a_training_that_is_killed_can_go_on(root, trainer, order):
     wait_for(trainer, "x", "finished")
 
 
-def test_a_training_whose_run_is_damaged_has_failed_and_the_queue_goes_on(root, trainer, order):
+def test_a_training_with_a_damaged_run_fails_and_the_queue_continues(root, trainer, order):
     order("wait")
     begin(trainer, root)
     trainer.start(Config(), "y")
@@ -213,14 +213,14 @@ def test_a_training_whose_run_is_damaged_has_failed_and_the_queue_goes_on(root, 
 
 @pytest.mark.parametrize(("what", "said"), [("full", "disk: cannot write: full"), ("late", AT_ONCE)])
 @pytest.mark.parametrize("then", ["pausing", "stopping"])
-def test_a_training_that_could_not_save_when_told_to_stop_has_failed(root, trainer, order, what, said, then):
+def test_a_training_that_cannot_save_on_request_fails(root, trainer, order, what, said, then):
     order(what)
     begin(trainer, root)
     trainer.end("x", then)
     assert wait_for(trainer, "x", "failed")["error"] == said
 
 
-def test_the_queue_outlives_a_mistake_and_says_it_once(trainer, monkeypatch, capsys):
+def test_the_queue_survives_an_error_and_reports_it_once(trainer, monkeypatch, capsys):
     monkeypatch.setattr(module, "TICK", 0)
     ticks = []
 
@@ -234,13 +234,13 @@ def test_the_queue_outlives_a_mistake_and_says_it_once(trainer, monkeypatch, cap
     assert capsys.readouterr().err == "jaxquard: the queue of trainings: KeyError('a mistake')\n"
 
 
-def test_a_training_that_cannot_be_started(trainer, order, monkeypatch):
+def test_a_training_that_cannot_be_started_fails(trainer, order, monkeypatch):
     monkeypatch.setattr(module, "JAXQUARD", ["/no/such/program"])
     trainer.start(Config(), "x")
     assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No such file or directory"
 
 
-def test_a_training_whose_words_have_no_place_has_failed_and_the_queue_goes_on(trainer, order, monkeypatch):
+def test_a_training_without_a_file_for_its_errors_fails_and_the_queue_continues(trainer, order, monkeypatch):
     order("finish")
     faults, make = [OSError(28, "No space left on device")], module.tempfile.TemporaryFile
 
@@ -268,7 +268,7 @@ def test_names(root, trainer):
     assert trainer.start(Config())["job"].startswith("mlp-fashion-mnist-")
 
 
-def test_the_queue_is_not_endless(trainer, monkeypatch):
+def test_the_queue_has_a_limit(trainer, monkeypatch):
     monkeypatch.setattr(module, "MAX_JOBS", 2)
     trainer.start(Config())
     trainer.start(Config())
@@ -276,7 +276,7 @@ def test_the_queue_is_not_endless(trainer, monkeypatch):
         trainer.start(Config())
 
 
-def test_ended_jobs_are_forgotten_the_oldest_first(trainer, monkeypatch):
+def test_the_oldest_ended_jobs_are_dropped_first(trainer, monkeypatch):
     monkeypatch.setattr(module, "MAX_JOBS", 2)
     for name in "abcd":
         trainer.start(Config(), name)
@@ -299,7 +299,7 @@ sys.exit(130)
 
 @pytest.fixture
 def elsewhere(root):
-    """A training of `part` that a terminal, or a studio that was killed, has started."""
+    """A training of `part` from a terminal, or from a studio that was killed."""
     with subprocess.Popen([sys.executable, "-c", HOLD, root / "part"], stdout=subprocess.PIPE) as process:
         assert process.stdout.readline() == b"held\n"
         yield process
@@ -320,23 +320,23 @@ def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, 
     wait_for(trainer, "x", "finished")
 
 
-def test_a_training_from_elsewhere_that_dies_is_said_to_have(trainer, elsewhere):
+def test_a_training_from_elsewhere_that_dies_is_reported(trainer, elsewhere):
     trainer.tick()
     elsewhere.send_signal(signal.SIGKILL)
     elsewhere.wait()
     assert wait_for(trainer, "part", "failed")["error"] == LOST
 
 
-def test_a_training_from_elsewhere_that_dies_while_it_is_to_stop_is_said_to_have(trainer, elsewhere):
+def test_a_training_from_elsewhere_that_dies_while_stopping_is_reported(trainer, elsewhere):
     trainer.tick()
-    elsewhere.send_signal(signal.SIGSTOP)  # too busy to hear of it
+    elsewhere.send_signal(signal.SIGSTOP)  # it cannot react
     trainer.end("part", "pausing")
     elsewhere.send_signal(signal.SIGKILL)
     elsewhere.wait()
     assert wait_for(trainer, "part", "failed")["error"] == LOST
 
 
-def test_a_training_on_another_machine_is_steered_like_any_other(trainer, root, elsewhere):
+def test_a_training_on_another_machine_can_be_paused(trainer, root, elsewhere):
     (root / "part" / "holder.json").write_text('{"pid": 1, "host": "elsewhere"}')
     trainer.tick()
     trainer.end("part", "pausing")
@@ -376,7 +376,7 @@ def test_the_jobs_of_the_api(get, post, app, order):
         (422, "/api/jobs", {"recipe": "none"}),
     ],
 )
-def test_what_cannot_be_done_is_said(post, app, status, path, document):
+def test_impossible_actions_are_refused(post, app, status, path, document):
     answer = post(path, document)
     assert answer.status == status
     assert answer.json["error"]

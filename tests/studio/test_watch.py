@@ -1,4 +1,4 @@
-"""Who trains what: by holder and lock, without ever standing in a training's way."""
+"""The statuses of runs, from holder and lock, without blocking a training."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ def status(root, name):
     return status_of(Watch(root).look()[name])
 
 
-def test_how_a_run_stands(root):
+def test_the_status_of_a_run(root):
     assert {name: status(root, name) for name in ("slow", "part")} == {"slow": "finished", "part": "stopped"}
     with locked(root / "part"):
         assert Watch(root).look()["part"].training
@@ -36,13 +36,13 @@ def test_how_a_run_stands(root):
     assert status(root, "part") == "new"
 
 
-def test_a_holder_that_makes_no_sense_is_one_all_the_same(root):
+def test_an_invalid_holder_file_still_counts_as_training(root):
     with locked(root / "part"):
         (root / "part" / "holder.json").write_text("{")
         assert Watch(root).look()["part"].training
 
 
-def test_looking_never_stands_in_a_trainings_way(root):
+def test_looking_never_blocks_a_training(root):
     stop = threading.Event()
 
     def look():
@@ -64,38 +64,38 @@ def test_looking_never_stands_in_a_trainings_way(root):
             looker.join()
 
 
-def test_a_holder_that_dies_is_seen(root):
+def test_a_killed_training_is_interrupted(root):
     code = "import sys; from pathlib import Path; from jaxquard.runs.lock import is_training, locked\n"
     code += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-    eyes = Watch(root)
+    watcher = Watch(root)
     with subprocess.Popen([sys.executable, "-c", code, root / "part"], **pipes) as process:
         assert process.stdout.readline() == b"held\n"
-        assert eyes.look()["part"].training
+        assert watcher.look()["part"].training
         process.kill()
         process.wait()
-        sight = eyes.look()["part"]
+        sight = watcher.look()["part"]
         assert (sight.training, sight.dropped) == (False, True)
 
 
-def test_runs_come_and_go(root, tmp_path):
-    eyes = Watch(root)
-    assert list(eyes.look()) == ["fast", "part", "slow"]
+def test_renamed_runs_are_seen(root, tmp_path):
+    watcher = Watch(root)
+    assert list(watcher.look()) == ["fast", "part", "slow"]
     (root / "fast").rename(root / "quick")
-    assert list(eyes.look()) == ["part", "quick", "slow"]
+    assert list(watcher.look()) == ["part", "quick", "slow"]
     assert Watch(tmp_path / "none").look() == {}
 
 
-def test_between_two_rounds_only_what_is_under_way_is_looked_at(root, monkeypatch):
+def test_between_two_rounds_only_training_runs_are_looked_at(root, monkeypatch):
     monkeypatch.setattr(watch, "ROUND", 1e9)
-    eyes = Watch(root)
+    watcher = Watch(root)
     with locked(root / "part"):
-        eyes.look()
-        sizes = {name: sight.size for name, sight in eyes.look().items()}
+        watcher.look()
+        sizes = {name: sight.size for name, sight in watcher.look().items()}
         for name in ("part", "slow"):
             with open(Run(root / name).journal_file, "a", encoding="utf-8") as file:
                 file.write("{}\n")
-        now = eyes.look()
+        now = watcher.look()
     assert now["part"].size == sizes["part"] + 3
     assert now["slow"].size == sizes["slow"]
-    assert eyes.look(force=True)["slow"].size == sizes["slow"] + 3
+    assert watcher.look(force=True)["slow"].size == sizes["slow"] + 3

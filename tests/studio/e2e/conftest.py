@@ -1,7 +1,7 @@
-"""A real browser at a real studio: Debian's Chromium, driven by Playwright, and a server in a process of its own.
+"""A real browser and a real studio: Debian's Chromium, driven by Playwright, and a server in a separate process.
 
-Everything is made up here and lies in temporary folders: three classes of shapes, and two small networks trained on
-them. Screenshots go to the test's own folder, or to the one that STUDIO_SCREENSHOTS names.
+The data are made here, in temporary folders: three classes of shapes, and two small networks trained on them.
+Screenshots go to the test's temporary folder, or to the folder in STUDIO_SCREENSHOTS.
 """
 
 import json
@@ -25,7 +25,7 @@ from jaxquard.studio.server import STATIC
 
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 ARGUMENTS += ["--disable-sync", "--no-first-run"]
-PATIENCE = 30_000  # ms; a condition is waited for, this long at most: a busy machine compiles for seconds
+PATIENCE = 30_000  # ms; the longest wait for a condition: a busy machine compiles for seconds
 SIDE = 16
 VERBS = "import json, sys; from jaxquard.cli import main; [main([*map(str, verb)]) for verb in json.loads(sys.argv[1])]"
 
@@ -34,7 +34,7 @@ expect.set_options(timeout=PATIENCE)
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium. One a module, not one for all: Playwright's loop would stand in the way of other tests' loops."""
+    """Chromium, one for each module: a longer Playwright loop would disturb the loops of other tests."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.fail("these tests drive a real browser: apt-get install chromium", pytrace=False)
@@ -51,7 +51,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     labels = rng.integers(0, 3, 1000)
     images = rng.integers(0, 50, (1000, SIDE, SIDE))
     for image, label in zip(images, labels, strict=True):
-        inner = image[1:-1, 1:-1]  # on a dark background, which a picture of one's own is given
+        inner = image[1:-1, 1:-1]  # on a dark background, as the studio prepares a picture
         low, high = rng.integers(3, 6), rng.integers(8, 11)
         bright = rng.integers(120, 200)
         if label == 0:
@@ -70,7 +70,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The environment of every process started here: they share compiled programs, apart from the user's own."""
+    """The environment of every process started here: they share a cache of compiled programs, but not the user's."""
     return os.environ | {"XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache"))}
 
 
@@ -96,7 +96,7 @@ class Server:
         self.start()
 
     def start(self) -> None:
-        """Start it, and wait until it says where it is."""
+        """Start it, and wait until it prints its address."""
         verb = ["studio", "--no-open", "--json", "--offline", "--port", self.port, "--runs", self.runs]
         command = [sys.executable, "-c", VERBS, json.dumps([verb], default=str)]
         self.process = subprocess.Popen(command, env=self.environment, stdout=subprocess.PIPE)
@@ -104,12 +104,12 @@ class Server:
         line = self.process.stdout.readline()
         if not line:
             self.kill()
-            pytest.fail("the studio did not start: its words are above", pytrace=False)
+            pytest.fail("the studio did not start: see its output above", pytrace=False)
         self.url = json.loads(line)["url"]
         self.port = int(self.url.rstrip("/").rpartition(":")[2])
 
     def kill(self) -> None:
-        """End it as a crash would."""
+        """Kill it."""
         self.process.kill()
         self.process.communicate()
 
@@ -118,7 +118,7 @@ class Server:
         return json.loads((self.runs / run / "holder.json").read_bytes())["pid"]
 
     def end(self) -> None:
-        """End it, and every training that it left behind."""
+        """Kill it, and every training that it started."""
         self.kill()
         for run in self.runs.iterdir():
             try:
@@ -139,7 +139,7 @@ def server(trained: Path, home: dict[str, str], tmp_path_factory: pytest.TempPat
 
 @pytest.fixture(params=["light"])
 def context(browser: Browser, server: Server, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    """A window of the browser; `@pytest.mark.parametrize("context", ["dark"], indirect=True)` makes it dark."""
+    """A window of the browser; for a dark one: `@pytest.mark.parametrize("context", ["dark"], indirect=True)`."""
     size = {"width": 1280, "height": 900}
     with browser.new_context(base_url=server.url, color_scheme=request.param, viewport=size) as context:
         context.set_default_timeout(PATIENCE)
@@ -148,19 +148,19 @@ def context(browser: Browser, server: Server, request: pytest.FixtureRequest) ->
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """An empty page. Whatever it complains of, an exception or a breach of its security policy, fails the test."""
+    """An empty page. Any error in its console, such as an exception or a violation of its policy, fails the test."""
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield page
-    known = ("net::ERR_", "status of 422")  # a server that was killed, and one that refuses a picture, are no faults
+    known = ("net::ERR_", "status of 422")  # from a killed server, and from a refused picture
     assert [words for words in complaints if not any(one in words for one in known)] == []
 
 
 @pytest.fixture
 def ask(page: Page) -> Callable[..., Any]:
-    """What a JavaScript expression comes to, `modules.name` being a module of the page."""
+    """`ask(body, given)`: the result of JavaScript code, in which `modules.name` is a module of the page."""
     page.goto("/#/lessons")
     paths = {path.stem: path.relative_to(STATIC) for path in STATIC.glob("*/*.js")}
 
@@ -174,11 +174,11 @@ def ask(page: Page) -> Callable[..., Any]:
 
 @pytest.fixture
 def shoot(page: Page, tmp_path: Path) -> Callable[[str], None]:
-    """`shoot(name)` keeps a picture of the whole page, its charts drawn to the last."""
+    """`shoot(name)`: a screenshot of the whole page with all its charts."""
     folder = Path(os.environ.get("STUDIO_SCREENSHOTS") or tmp_path)
 
     def shoot(name: str) -> None:
-        for plot in page.locator(".plot").all():  # out of sight they are not drawn
+        for plot in page.locator(".plot").all():  # charts outside the window are not drawn
             plot.scroll_into_view_if_needed()
             expect(plot.locator("svg, canvas")).to_be_visible()
         page.evaluate("() => scrollTo(0, 0)")

@@ -1,4 +1,4 @@
-"""Everyone can use it: no serious fault that axe knows, no need of a mouse, no sideways scrolling on a telephone."""
+"""Accessibility: no serious fault that axe finds, full use by keyboard, no sideways scrolling on a telephone."""
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -17,7 +17,7 @@ VIEWS = {
 
 
 def open_view(page: Page, address: str) -> None:
-    """Go to a view and wait until nothing in it is still to come."""
+    """Go to a view and wait until it is complete."""
     page.goto(f"/{address}")
     expect(page.locator("main h1")).to_be_visible()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
@@ -46,7 +46,7 @@ def test_nothing_scrolls_sideways_on_a_telephone(page, view, shoot):
     assert width <= 360
 
 
-def test_with_the_keyboard_alone(page):
+def test_with_only_the_keyboard(page):
     page.goto("/#/learn")
     expect(page.locator("main h1")).to_be_visible()
     page.keyboard.press("Tab")
@@ -62,7 +62,7 @@ def test_with_the_keyboard_alone(page):
 
 
 @pytest.mark.parametrize("size", [(1280, 900), (360, 740)])
-def test_the_bar_beneath_the_form_hides_no_field_that_has_the_focus(page, size):
+def test_the_bar_below_the_form_hides_no_focused_field(page, size):
     page.set_viewport_size({"width": size[0], "height": size[1]})
     page.goto("/#/learn")
     expect(page.locator("#command")).not_to_be_empty()
@@ -77,7 +77,7 @@ def test_the_bar_beneath_the_form_hides_no_field_that_has_the_focus(page, size):
 
 
 def press_until(page: Page, key: str, words: str) -> None:
-    """Press a key until what has the focus says these words."""
+    """Press a key until the focused element has these words."""
     for _ in range(60):
         page.keyboard.press(key)
         focused = page.locator(":focus")

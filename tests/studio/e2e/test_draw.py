@@ -25,7 +25,7 @@ def said(page: Page) -> str:
 
 
 def photograph(turned: bool = True) -> bytes:
-    """12 megapixels of an upright dark bar on grainy white paper, held sideways as telephones do (in EXIF's words)."""
+    """12 megapixels of an upright dark bar on grainy white paper, stored sideways with an EXIF orientation."""
     rng = np.random.default_rng(0)
     upright = np.full((4000, 3000), 220, np.uint8)
     upright[400:3600, 1300:1750] = 60
@@ -54,7 +54,7 @@ def test_draw_and_predict_with_two_models_side_by_side(own, shoot):
     shoot("own")
 
 
-def test_a_new_sheet_takes_the_answer_with_it(own):
+def test_a_new_sheet_removes_the_answer(own):
     sheet = own.get_by_label("Sheet to draw on")
     sheet.focus()
     sheet.press("Space")
@@ -66,7 +66,7 @@ def test_a_new_sheet_takes_the_answer_with_it(own):
     expect(own.locator(".answer strong")).to_have_count(0)
 
 
-def test_draw_with_the_keys_alone(own):
+def test_draw_with_only_the_keyboard(own):
     sheet = own.get_by_label("Sheet to draw on")
     sheet.focus()
     for key in [*["Shift+ArrowUp"] * 4, "Space", *["Shift+ArrowDown"] * 8, "Space"]:
@@ -74,7 +74,7 @@ def test_draw_with_the_keys_alone(own):
     expect(own.locator(".answer strong")).to_have_text(re.compile("^0,"))  # after that to the first dot
 
 
-def test_a_photograph_is_sent_as_it_is(own, shoot):
+def test_a_photograph_is_sent_unchanged(own, shoot):
     photo = photograph()
     with own.expect_request("**/api/predict**") as asked:
         own.get_by_label("Picture").set_input_files({"name": "photo.jpg", "mimeType": "image/jpeg", "buffer": photo})
@@ -84,19 +84,19 @@ def test_a_photograph_is_sent_as_it_is(own, shoot):
     shoot("photograph")
 
 
-def test_what_is_no_picture_is_refused_in_a_sentence(own):
+def test_a_file_that_is_no_picture_is_refused(own):
     own.get_by_label("Picture").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
     expect(own.get_by_role("alert").get_by_text("not a picture that can be read")).to_be_visible()
 
 
 def bar(form: str) -> list[int]:
-    """The bytes of a picture of a light bar that lies."""
+    """The bytes of a picture of a level light bar."""
     file = io.BytesIO()
     Image.fromarray(np.pad(np.full((6, 40), 255, np.uint8), ((20, 20), (4, 4)))).save(file, form)
     return list(file.getvalue())
 
 
-def test_drop_a_picture_that_the_browser_itself_cannot_show(own):
+def test_drop_a_picture_that_the_browser_cannot_show(own):
     own.evaluate(
         """bytes => {
             const dataTransfer = new DataTransfer();

@@ -1,4 +1,4 @@
-"""Inside, Mistakes, Compare and Lessons: what is chosen is shown."""
+"""The views Inside, Mistakes, Compare and Lessons."""
 
 import json
 import re
@@ -23,7 +23,7 @@ def test_one_image_and_one_neuron(page, shoot):
     probabilities = [float(text) for text in way.locator(".numbers td:nth-child(5)").all_inner_texts()]
     assert sum(probabilities) == pytest.approx(1, abs=1e-3)
     expect(way.get_by_text("gradient × input")).to_be_visible()
-    neighbour = way.locator(".gallery li > span").last  # with its caption, and nothing of it cut off
+    neighbour = way.locator(".gallery li > span").last  # its caption must not be cut off
     assert neighbour.evaluate("(one) => one.scrollHeight <= one.clientHeight")
     way.get_by_role("button", name=re.compile(r"^unit \d+")).first.click()
     neuron = page.get_by_role("region", name="One neuron")
@@ -35,7 +35,7 @@ def test_one_image_and_one_neuron(page, shoot):
     assert page.url != address
 
 
-def test_confidence_is_asked_for_in_per_cent(page):
+def test_confidence_is_given_in_per_cent(page):
     page.goto("/#/inside/careful@0")
     found = page.locator("#view").get_by_text(re.compile(r"of \d+ images"))
     expect(found).to_have_text("1–48 of 100 images")
@@ -66,7 +66,7 @@ def test_the_images_do_not_wait_for_the_neurons(page):
 def test_the_keyboard_turns_the_pages(page):
     page.goto("/#/inside/careful@0")
     further = page.get_by_role("button", name="Next")
-    expect(further).to_be_enabled()  # the first images are there: until then it cannot have the focus
+    expect(further).to_be_enabled()  # it can have the focus only after the first images have loaded
     further.focus()
     for first in (49, 97):
         expect(further).to_be_focused()
@@ -76,7 +76,7 @@ def test_the_keyboard_turns_the_pages(page):
     expect(page.get_by_role("button", name="Previous")).to_be_focused()
 
 
-def test_a_view_that_is_late_leaves_the_focus_where_the_reader_took_it(page):
+def test_a_slow_view_does_not_take_the_focus(page):
     held: list[Route] = []
     page.route("**/api/runs", lambda route: held.append(route))
     page.goto("/#/lessons")
@@ -90,7 +90,7 @@ def test_a_view_that_is_late_leaves_the_focus_where_the_reader_took_it(page):
     expect(elsewhere).to_be_focused()
 
 
-def test_the_test_set_waits_for_a_click_that_says_it_is_recorded(page, server):
+def test_the_test_set_needs_a_click_on_a_button_that_mentions_the_record(page, server):
     record = server.runs / "hasty" / "evaluations.jsonl"
     before = record.read_text()
     page.goto("/#/mistakes/hasty@1")
@@ -135,10 +135,10 @@ def test_a_confusion_matrix_of_few_or_many_classes(page, ask, classes, width):
     )
     assert seen[1:] == [0, classes**2]
     if width == 1280 and classes < 100:
-        assert seen[0] <= 0  # every column is seen without scrolling
+        assert seen[0] <= 0  # every column is visible without scrolling
 
 
-def test_an_address_leads_to_its_image(page):
+def test_an_address_opens_its_image(page):
     page.goto("/#/inside/careful@0/7")
     expect(page.get_by_role("heading", name=re.compile("^Held-out image 7:"))).to_be_visible()
 
@@ -161,7 +161,7 @@ def test_a_cell_of_the_confusion_matrix_shows_its_images(page, shoot):
     expect(page.get_by_role("heading", name=re.compile(r"^Held-out image \d"))).to_be_visible()
 
 
-def test_the_average_of_a_run_is_judged_and_asked_and_has_no_single_inside(page):
+def test_the_average_of_a_run_has_mistakes_and_predictions_but_no_inside(page):
     page.goto("/#/mistakes/careful@all")
     model = page.get_by_role("combobox", name="Model")
     expect(model.locator("option:checked")).to_have_text("careful, average of 2 networks")
@@ -188,13 +188,13 @@ def test_compare_two_runs(page, shoot):
 
 
 @pytest.mark.parametrize("address", ["%", "look/50%", "toString", "__proto__"])
-def test_an_address_that_makes_no_sense_still_leads_somewhere(page, address):
+def test_an_invalid_address_opens_a_view(page, address):
     page.goto(f"/#/{address}")
     expect(page.locator("#view h1")).to_be_visible()
     expect(page.locator("#views a")).not_to_have_count(0)
 
 
-def test_a_run_that_is_gone_is_no_longer_compared(page):
+def test_a_deleted_run_is_no_longer_compared(page):
     page.goto("/#/compare?run=gone&run=careful&run=hasty")
     expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()
     expect(page).to_have_url(re.compile(r"#/compare\?run=careful&run=hasty$"))

@@ -1,10 +1,10 @@
-"""The Learn view by itself, told by a make-believe server what a real one says now and then, and in which order."""
+"""The Learn view, with made-up answers and events of the server."""
 
 import pytest
 
 pytestmark = pytest.mark.check
 
-# The Learn view: `old` trains, `new` is the newest run; every check of the form waits in `checks` for its answer.
+# The Learn view: `old` trains, `new` is the newest run; `checks` has the answers to checks of the form, to be called.
 TRAIN = """
 const heard = {}, said = [], checks = [];
 const job = { job: "old", run: "old", command: "jaxquard train", status: "running", error: null };
@@ -35,7 +35,7 @@ const leave = await modules.learn.show(root, [], tools);
 """
 
 
-def test_a_run_that_is_to_pause_stays_in_view(ask):
+def test_a_pausing_run_stays_shown(ask):
     shown = ask(
         TRAIN
         + """
@@ -48,7 +48,7 @@ def test_a_run_that_is_to_pause_stays_in_view(ask):
     assert shown == ["old", "old"]
 
 
-def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
+def test_an_answer_older_than_an_event_does_not_undo_it(ask):
     seen = ask(
         TRAIN
         + """
@@ -73,7 +73,7 @@ def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
 @pytest.mark.parametrize(
     ("status", "said", "offered"),
     [
-        ("queued", "It reads the data", ["stop"]),  # nothing else trains: it begins at once
+        ("queued", "It reads the data", ["stop"]),  # nothing else trains: it starts at once
         ("running", "It reads the data", ["stop"]),
         ("pausing", "It reads the data", []),
         ("paused", "It was paused before it started", ["continue", "stop"]),
@@ -82,7 +82,7 @@ def test_an_answer_that_is_older_than_an_event_does_not_take_it_back(ask):
         ("finished", "It ended before it started", []),
     ],
 )
-def test_a_training_without_a_directory_says_where_it_stands_and_what_can_be_done(ask, status, said, offered):
+def test_a_training_without_a_directory_shows_its_state_and_actions(ask, status, said, offered):
     seen = ask(
         TRAIN
         + """
@@ -102,7 +102,7 @@ def test_a_training_without_a_directory_says_where_it_stands_and_what_can_be_don
     assert seen[1:] == [[f"/api/jobs/old/{what}" for what in offered], True]
 
 
-def test_a_training_that_was_asked_for_is_shown_as_the_server_has_it(ask):
+def test_a_new_training_is_shown_in_its_newest_state(ask):
     seen = ask(
         TRAIN
         + """
@@ -140,7 +140,7 @@ def test_a_double_click_starts_one_training(ask):
     assert started == ["/api/jobs"]
 
 
-def test_why_a_training_was_refused_outlives_the_next_check_and_the_field_has_the_focus(ask):
+def test_a_refusal_stays_after_the_next_check_and_its_field_has_the_focus(ask):
     seen = ask(
         TRAIN
         + """
@@ -152,17 +152,17 @@ def test_why_a_training_was_refused_outlives_the_next_check_and_the_field_has_th
         await settled();
         checks[0]("jaxquard train");
         await settled();
-        const told = [...root.querySelectorAll(".launch .error")].map((element) => element.textContent);
+        const errors = [...root.querySelectorAll(".launch .error")].map((element) => element.textContent);
         refuse("epochs: must be more", { setting: "epochs" });
         begin();
         await settled();
-        return [told, document.activeElement.id, root.querySelector("#set-epochs-error").textContent];
+        return [errors, document.activeElement.id, root.querySelector("#set-epochs-error").textContent];
         """
     )
     assert seen == [["", "100 trainings are waiting already"], "set-epochs", "epochs: must be more"]
 
 
-def test_what_comes_after_the_view_was_left_is_for_nobody(ask):
+def test_late_events_of_a_closed_view_are_ignored(ask):
     seen = ask(
         TRAIN
         + """
@@ -181,7 +181,7 @@ def test_what_comes_after_the_view_was_left_is_for_nobody(ask):
     assert seen == [["/api/jobs", "/api/runs"], [], False]
 
 
-def test_the_command_is_that_of_the_form_as_it_stands(ask):
+def test_a_late_answer_does_not_replace_a_newer_command(ask):
     command = ask(
         TRAIN
         + """
@@ -197,7 +197,7 @@ def test_the_command_is_that_of_the_form_as_it_stands(ask):
     assert command == "jaxquard train --epochs 2"
 
 
-def test_only_what_was_copied_is_said_to_be(ask):
+def test_the_page_says_copied_only_after_copying(ask):
     said = ask(
         TRAIN
         + """

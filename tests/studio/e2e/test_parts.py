@@ -1,4 +1,4 @@
-"""Parts of the page by themselves: told what a server says now and then, and with more wishes than time."""
+"""Single modules of the page, with made-up answers of the server."""
 
 import json
 import math
@@ -12,7 +12,7 @@ from jaxquard.studio import charts
 
 pytestmark = pytest.mark.check
 
-# A run as the page shows it, told its `detail` and its job; every request to steer it is refused.
+# The view of a run with its `detail` and its job; every request to steer it is refused.
 LIVE = """
 const refuse = async () => { throw new Error("mine: is not training"); };
 const live = new modules.live.Live("mine", { http: {}, announce() {} }, refuse);
@@ -28,7 +28,7 @@ TWO = [{"seed": 0}, {"seed": 1}]
 
 @pytest.fixture
 def live(ask):
-    """`live(job, **detail)`: the texts of a run's parts, "" for what is hidden."""
+    """`live(job, **detail)`: the texts of the parts of a run's view, "" for hidden ones."""
     parts = "['status', 'words', 'how', 'figures', 'tested', 'ranking', 'progress']"
     text = "live[part].hidden ? '' : live[part].textContent"
     body = f"{LIVE} return Object.fromEntries({parts}.map((part) => [part, {text}]))"
@@ -45,13 +45,13 @@ def live(ask):
         ("running", None, "training", ""),
     ],
 )
-def test_how_a_training_ended_is_said_and_time_left_only_while_it_goes_on(live, status, job, shown, said):
+def test_the_end_of_a_training_is_shown_and_the_time_left_only_while_it_runs(live, status, job, shown, said):
     seen = live(job, status=status, journal=[{"epoch": 7, "seconds": 2}])
     assert (seen["status"], seen["words"]) == (shown, said)
     assert ("about 6.0 s left" in seen["how"]) == (status == "running")
 
 
-def test_of_a_sweep_the_ends_are_shown_and_no_mean(live):
+def test_a_sweep_shows_the_lowest_and_the_highest_and_no_mean(live):
     journal = [{"epoch": 1, "seconds": 2, "val_accuracy": [0.8, None, 0.9]}]
     networks = [{"seed": 0, "l2": k} for k in range(3)]
     seen = live(status="stopped", networks=networks, journal=journal, sweep={"l2": [0, 1, 2]})
@@ -59,7 +59,7 @@ def test_of_a_sweep_the_ends_are_shown_and_no_mean(live):
     assert seen["how"].endswith("3 networks, the lowest and the highest are shown")
 
 
-def test_a_run_that_diverged_says_at_which_step_and_in_what(live):
+def test_a_diverged_run_shows_the_step_and_the_quantity(live):
     lost = {"network": 1, "step": 250, "quantity": "loss"}
     words = live(status="diverged", diverged=[lost])["words"]
     assert words.startswith("It diverged at step 250, in epoch 3: the loss was no longer finite.")
@@ -69,7 +69,7 @@ def test_a_run_that_diverged_says_at_which_step_and_in_what(live):
     assert words.endswith("So did 6 other networks.")
 
 
-def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(live):
+def test_a_finished_run_shows_its_test_accuracy_and_most_common_confusion(live):
     confusion = {"true": "Shirt", "predicted": "Coat", "count": 97.6, "of": 1000, "networks": 2}
     detail = {"confusion": confusion, "test_accuracy": [0.89, 0.91], "networks": TWO}
     seen = live(status="finished", **detail)
@@ -82,7 +82,7 @@ def test_a_finished_run_shows_its_test_and_the_commonest_confusion_in_it(live):
     assert seen["tested"] == seen["figures"] == ""
 
 
-def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(live):
+def test_a_sweep_that_is_not_running_shows_its_ranking_and_verdict(live):
     figure = [0.91 + 0.004 / 2**0.5, 0.91 - 0.004 / 2**0.5]  # whose standard deviation is 0.004
     ranking = [
         {"settings": {"hidden": [4, 5]}, "val_accuracy": figure, "networks": ["mine@0", "mine@1"]},
@@ -95,14 +95,14 @@ def test_a_sweep_at_rest_shows_its_ranking_and_the_verdict(live):
     assert live(status="running", **detail)["ranking"] == ""
 
 
-def test_a_damaged_run_says_what_is_wrong_and_makes_up_no_figure(ask, live):
+def test_a_damaged_run_shows_its_error_and_no_figures(ask, live):
     error = "evaluations.jsonl: line 1 is damaged"
     seen = live(status="damaged", epoch=0, epochs=None, parameters=None, error=error)
     assert (seen["status"], seen["words"], seen["how"]) == ("damaged", error, "")
     assert ask(f"{LIVE} return live.progress.hidden", given={"detail": {"status": "damaged"}})
 
 
-def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refusal_is_said_there(ask):
+def test_the_focus_stays_while_there_are_no_buttons_and_a_refusal_is_shown(ask):
     seen = ask(
         LIVE
         + """
@@ -131,11 +131,11 @@ def test_the_keyboard_keeps_its_place_while_there_is_nothing_to_press_and_a_refu
         (0.319012167, "0.319012"),
     ],
 )
-def test_a_setting_is_written_in_words_whatever_it_is(ask, value, words):
+def test_every_kind_of_setting_has_a_text(ask, value, words):
     assert ask("return modules.words.written(given)", given=value) == words
 
 
-def test_the_newest_weights_say_from_when_they_are(ask):
+def test_the_newest_weights_name_their_epoch(ask):
     text = ask(
         """
         const weights = new modules.live.Weights("mine", [{ seed: 0 }], {});
@@ -154,7 +154,7 @@ def test_a_network_that_diverged_gives_no_answer(ask):
     assert said == "no answer: the network’s logits are not finite"
 
 
-# The form of some settings; `set` writes into a field of it, as a reader would.
+# A form with some settings; `set` writes into a field, as a reader would.
 FORM = """
 const field = { group: "Network", help: "", needs: [], first: true, type: "text", default: null };
 const settings = given.settings.map((setting) => ({ ...field, ...setting }));
@@ -170,7 +170,7 @@ const set = (name, value) => {
 """
 
 
-def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_many(ask):
+def test_the_form_proposes_a_number_of_held_out_images_until_the_reader_chooses_one(ask):
     settings = [{"name": "dataset", "default": "large"}, {"name": "validation", "type": "int", "low": 0}]
     held_out = ask(
         FORM
@@ -190,7 +190,7 @@ def test_as_many_images_are_held_out_as_suit_the_data_until_the_reader_says_how_
     assert held_out == [5000, 249, 5000, 100, 100]
 
 
-def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
+def test_a_setting_without_effect_is_neither_shown_nor_sent(ask):
     settings = [
         {"name": "model", "default": "mlp"},
         {"name": "widths", "needs": ["model", "cnn", "resnet"], "first": False},
@@ -219,13 +219,13 @@ def test_a_setting_without_effect_is_neither_shown_nor_asked_for(ask):
     ]
 
 
-def test_text_in_a_field_for_a_number_is_no_empty_field(page, ask):
+def test_text_in_a_number_field_is_not_an_empty_field(page, ask):
     ask(f"{FORM} window.form = form", given={"settings": [{"name": "epochs", "type": "int", "default": 3}]})
     page.locator("#set-epochs").press_sequentially("e")
     assert page.evaluate("form.chosen.settings") == {"epochs": "not a number"}
 
 
-# The queue; what it is asked to do is in `asked`, and refused.
+# The queue; `asked` has its requests, and all are refused.
 QUEUE = """
 const asked = [];
 const refuse = async (...what) => { asked.push(what); throw new Error("a: is not training"); };
@@ -236,7 +236,7 @@ const show = (...jobs) =>
 """
 
 
-def test_the_queue_leaves_its_buttons_under_the_finger(ask):
+def test_the_queue_keeps_buttons_that_may_be_pressed(ask):
     outcome = ask(
         QUEUE
         + """
@@ -252,7 +252,7 @@ def test_the_queue_leaves_its_buttons_under_the_finger(ask):
     assert outcome == [True, "Take out: b"]
 
 
-def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(ask):
+def test_a_job_without_a_run_can_be_stopped_and_a_refusal_stays_visible(ask):
     seen = ask(
         QUEUE
         + """
@@ -266,13 +266,13 @@ def test_what_has_no_run_yet_can_be_stopped_and_a_refusal_outlives_other_news(as
     assert seen == [[["a", "stop"]], "a: is not training"]
 
 
-def test_what_was_paused_before_it_had_a_run_can_go_on_or_be_taken_out(ask):
+def test_a_job_paused_before_it_had_a_run_can_continue_or_be_taken_out(ask):
     clicked = "queue.list.querySelectorAll('button').forEach((button) => button.click())"
     asked = ask(f"{QUEUE} show(['a', 'paused']); {clicked}; return asked")
     assert asked == [["a", "continue"], ["a", "stop"]]
 
 
-def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
+def test_a_comparison_that_cannot_open_adds_no_listeners(ask):
     listening = ask(
         """
         let listening = 0;
@@ -287,7 +287,7 @@ def test_a_comparison_that_cannot_open_listens_to_nothing(ask):
     assert listening == 0
 
 
-# The Compare view over one run of a sweep and one that is damaged; `events` are told by `heard`.
+# The Compare view with a sweep and a damaged run; `heard` has the listeners of `events`.
 COMPARE = """
 const heard = {};
 const facts = { started: 1, networks: 3, parameters: 5, dataset: "a", error: null };
@@ -325,7 +325,7 @@ def test_the_table_of_runs(ask):
     assert rows[2] is True
 
 
-def test_a_table_that_comes_after_the_view_was_left_changes_no_address(ask):
+def test_a_late_table_of_a_closed_view_changes_no_address(ask):
     addresses = ask(
         COMPARE
         + """
@@ -357,7 +357,7 @@ def test_logits_that_are_not_finite_have_no_difference(ask):
     assert text == ["–", "–"]
 
 
-def test_while_a_part_waits_for_its_first_content_it_says_so(ask):
+def test_an_empty_part_shows_that_it_is_loading(ask):
     seen = ask(
         """
         const place = document.createElement("div");
@@ -391,7 +391,7 @@ def test_the_cell_that_was_clicked_is_the_tab_stop(ask):
     assert stops == [["1"], ["4"], ["2"]]
 
 
-# A sheet whose drawings come when `finish` is called.
+# A sheet whose drawings arrive when a function in `late` is called.
 SHEET = """
 const drawn = [], late = [];
 const sheet = new modules.draw.Sheet((blob) => drawn.push(blob));
@@ -428,7 +428,7 @@ def test_one_pointer_draws(ask):
     assert seen == [False, [True, True, 0], False, 1]
 
 
-def test_a_drawing_that_comes_after_a_new_sheet_was_taken_is_dropped_and_the_browsers_keys_are_its_own(ask):
+def test_a_late_drawing_of_an_old_sheet_is_dropped_and_browser_shortcuts_are_ignored(ask):
     seen = ask(
         SHEET
         + """
@@ -444,7 +444,7 @@ def test_a_drawing_that_comes_after_a_new_sheet_was_taken_is_dropped_and_the_bro
     assert seen == [[False, False, False], [None, "new"]]
 
 
-def test_the_latest_wish_is_done_and_not_every_one(ask):
+def test_only_the_latest_of_many_requests_is_done(ask):
     done = ask(
         """
         const done = [];
@@ -471,7 +471,7 @@ def test_the_latest_wish_is_done_and_not_every_one(ask):
     assert done[-1] == 20
 
 
-def test_what_is_out_of_sight_waits(ask):
+def test_work_for_an_invisible_element_waits(ask):
     done = ask(
         """
         const element = document.createElement("p");
@@ -494,7 +494,7 @@ def test_what_is_out_of_sight_waits(ask):
 
 
 def journal(epochs: int, networks: int) -> list[dict]:
-    """Made-up figures of a training."""
+    """A journal with made-up figures."""
 
     def figures(start, epoch):
         return [start * math.exp(-epoch / 9) + 0.01 * (epoch * k % 3) for k in range(networks)]
@@ -514,7 +514,7 @@ def journal(epochs: int, networks: int) -> list[dict]:
 
 
 @pytest.mark.parametrize("networks", [1, 3])
-def test_a_run_under_way_is_drawn_with_the_figures_that_it_has_at_rest(ask, networks):
+def test_live_and_final_charts_of_a_run_have_the_same_figures(ask, networks):
     lines = journal(7, networks)
     if networks > 1:
         lines[3]["val_loss"][1] = None  # diverged there
@@ -533,7 +533,7 @@ def test_a_run_under_way_is_drawn_with_the_figures_that_it_has_at_rest(ask, netw
             assert rows[series, epoch] == pytest.approx(figures)
 
 
-def test_a_sweep_is_drawn_by_setting_alike_live_and_at_rest(ask):
+def test_live_and_final_charts_of_a_sweep_have_the_same_figures(ask):
     lines = journal(5, 4)
     groups = [{"label": "l2 0.1", "networks": [0, 2]}, {"label": "l2 0.2", "networks": [1, 3]}]
     live = ask("return modules.curves.curves(...given)", given=[lines, groups])
@@ -548,7 +548,7 @@ def test_a_sweep_is_drawn_by_setting_alike_live_and_at_rest(ask):
     assert first[2] == pytest.approx(mean)
 
 
-def test_a_network_that_diverged_has_no_figures_from_there_on_live_and_at_rest(ask, tmp_path):
+def test_live_and_final_charts_end_where_a_network_diverged(ask, tmp_path):
     lines = [line | {"step": 10 * line["epoch"]} for line in journal(4, 2)]
     event = {"event": "diverged", "step": 22, "bad_step": 21, "network": 1, "quantity": "loss"}
     run = Run(tmp_path)
@@ -597,7 +597,7 @@ def test_a_logarithmic_axis_always_has_ticks(ask, ends, ticks):
 
 @pytest.mark.parametrize("epochs", [1, 2, 900])
 @pytest.mark.parametrize("networks", [1, 3])
-def test_every_chart_of_a_run_under_way_has_its_curve_on_the_canvas(ask, networks, epochs):
+def test_every_live_chart_has_a_curve_on_the_canvas(ask, networks, epochs):
     inked = ask(
         """
         const charts = modules.curves.curves(given);
@@ -619,7 +619,7 @@ def test_every_chart_of_a_run_under_way_has_its_curve_on_the_canvas(ask, network
     assert min(inked) > 10
 
 
-def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
+def test_an_urgent_request_during_the_work_skips_the_pause(ask):
     done = ask(
         """
         const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -628,10 +628,10 @@ def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
           done += 1;
           await wait(100);
         };
-        const lazy = new modules.lazy.Lazy(document.querySelector("main"), work, 40); // a rest of four seconds
+        const lazy = new modules.lazy.Lazy(document.querySelector("main"), work, 40); // a pause of four seconds
         lazy.ask();
         while (!done) await wait(10);
-        lazy.ask(true); // the work goes on
+        lazy.ask(true); // during the work
         for (let n = 0; n < 50 && done < 2; n += 1) await wait(20);
         lazy.end();
         return done;
@@ -644,11 +644,11 @@ def test_a_wish_that_cannot_wait_ends_a_rest_that_has_not_begun(ask):
     ("value", "text"),
     [(0.123456, "0.1235"), (12, "12"), (123456.7, "123500"), (None, "–"), ("a", "a"), (-1e-9, "-1e-9")],
 )
-def test_figures_are_told_to_four_digits(ask, value, text):
+def test_figures_have_four_significant_digits(ask, value, text):
     assert ask("return modules.chart.shown(given)", given=value) == text
 
 
-def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
+def test_a_full_server_is_not_reported_as_gone(ask):
     said = ask(
         """
         const refusal = JSON.stringify({ error: "as many pages are open as there can be" });
@@ -665,8 +665,8 @@ def test_a_server_that_is_full_is_not_said_to_be_gone(ask):
     assert said == ["lost", "as many pages are open as there can be"]
 
 
-def test_what_is_drawn_too_late_is_for_nobody(ask):
-    """The answer to a question that was asked by a view which the reader has left."""
+def test_a_late_chart_of_a_closed_view_is_not_drawn(ask):
+    """A late answer to a view that the reader has left."""
     drawn = ask(
         """
         const chart = { name: "x", spec: { title: "T" }, sentence: "S", table: { columns: [], rows: [] } };
@@ -683,14 +683,14 @@ def test_what_is_drawn_too_late_is_for_nobody(ask):
     assert drawn == [1, 0, 0]
 
 
-def test_a_chart_library_that_did_not_come_is_asked_for_again_and_figures_that_were_closed_stay_closed(page, ask):
+def test_a_chart_library_that_failed_is_loaded_again_and_closed_figures_stay_closed(page, ask):
     page.route("**/static/vega.js*", lambda route: route.abort())
     chart = charts.of_run(journal(3, 1))[0]
     failed = ask(
         """
         window.place = document.createElement("div");
         document.querySelector("main").replaceChildren(place);
-        console.error = () => {}; // it is told of, and this time that is no fault
+        console.error = () => {}; // the page reports the error, as it should
         window.again = () => modules.chart.draw(place, given);
         again();
         const details = place.querySelector("details");

@@ -1,4 +1,4 @@
-"""Training from the page, and what the page makes of processes that are killed."""
+"""Training from the page, and processes that are killed."""
 
 import math
 import os
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.check
 
 
 def start(page: Page, epochs: int) -> str:
-    """Train on the shapes from the page: the run's id, once its first epoch is there (no two tests ask for as many)."""
+    """Train on the shapes from the page; returns the run's id after its first epoch. Each test has its own `epochs`."""
     page.goto("/#/learn")
     page.get_by_label("Dataset", exact=True).select_option(label="shapes.npz")
     settings = {"Validation": 100, "Hidden": 512, "Batch size": 1, "Epochs": epochs}
@@ -27,24 +27,24 @@ def start(page: Page, epochs: int) -> str:
 
 
 def watched(page: Page) -> Locator:
-    """What the page says of the run that it shows."""
+    """The part of the page about the run shown."""
     return page.get_by_role("region", name=re.compile("^Run "))
 
 
 def epoch(page: Page) -> int:
-    """The epoch that the page speaks of."""
+    """The epoch that the page shows."""
     return int(re.findall(r"Epoch (\d+) of", watched(page).inner_text())[0])
 
 
 def wait_for_epoch(page: Page, wanted: int) -> None:
-    """Until the page speaks of that epoch or a later one."""
+    """Wait until the page shows that epoch or a later one."""
     end = time.monotonic() + 30
     while epoch(page) < wanted:
         assert time.monotonic() < end, f"the page stays at epoch {epoch(page)}"
         page.wait_for_timeout(50)
 
 
-def test_train_from_the_page_and_see_the_curve_move(page, shoot):
+def test_train_from_the_page_with_a_live_curve(page, shoot):
     start(page, 90_000)
     plot = page.locator("[data-chart=accuracy] .plot")
     expect(plot.locator("canvas")).to_be_visible()
@@ -54,23 +54,23 @@ def test_train_from_the_page_and_see_the_curve_move(page, shoot):
     shoot("train")
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
-    expect(plot.locator("svg")).to_be_visible()  # at rest it is drawn once more, to stay
+    expect(plot.locator("svg")).to_be_visible()  # after the training, Vega draws it
 
 
-def test_the_curve_is_of_the_epoch_that_the_figures_beside_it_are_of(page):
+def test_the_curve_and_the_figures_show_the_same_epoch(page):
     start(page, 90_004)
     pairs = "() => [document.querySelector('.watched .muted'), document.querySelector('[data-chart=loss] .plot')]"
     expect(page.locator("[data-chart=loss] canvas")).to_be_visible()
     for _ in range(20):
         words, label = page.evaluate(f"(({pairs})()).map((one) => one.ariaLabel ?? one.textContent)")
-        told = int(re.findall(r"Epoch (\d+) of", words)[0])
-        assert int(re.findall(r"at epoch (\d+)\.", label)[-1]) == told
+        shown = int(re.findall(r"Epoch (\d+) of", words)[0])
+        assert int(re.findall(r"at epoch (\d+)\.", label)[-1]) == shown
         page.wait_for_timeout(100)
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
 
 
-def test_pause_one_more_epoch_and_go_on(page):
+def test_pause_one_more_epoch_and_continue(page):
     start(page, 90_001)
     page.get_by_role("button", name="Pause").click()
     expect(page.get_by_text(re.compile("^Paused after epoch"))).to_be_visible()
@@ -83,7 +83,7 @@ def test_pause_one_more_epoch_and_go_on(page):
     expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
 
 
-def test_a_training_that_was_killed_is_said_to_be_dead_and_can_go_on(page, server, shoot):
+def test_a_killed_training_is_reported_and_can_continue(page, server, shoot):
     run = start(page, 90_002)
     os.kill(server.trainer(run), signal.SIGKILL)
     expect(page.get_by_text("The training process died.")).to_be_visible()
@@ -95,7 +95,7 @@ def test_a_training_that_was_killed_is_said_to_be_dead_and_can_go_on(page, serve
     expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
 
 
-def test_a_training_outlives_the_server_and_the_page_catches_up_without_a_gap(page, server, shoot):
+def test_a_training_survives_a_killed_server_and_the_page_misses_no_epoch(page, server, shoot):
     run = start(page, 90_003)
     server.kill()
     expect(page.get_by_text("The studio’s server does not answer")).to_be_visible()
@@ -115,5 +115,5 @@ def test_a_training_outlives_the_server_and_the_page_catches_up_without_a_gap(pa
     second = "td:nth-child(2)"  # the epoch's column
     expect(loss.locator(f"tbody tr:last-child {second}")).to_have_text(str(epoch(page)))
     epochs = {int(text) for text in loss.locator(f"tbody {second}").all_inner_texts()}
-    stride = math.ceil(epoch(page) / MOST)  # of a long run not every epoch is drawn
+    stride = math.ceil(epoch(page) / MOST)  # a chart of a long run leaves out epochs
     assert epochs == set(range(epoch(page), 0, -stride))

@@ -1,4 +1,4 @@
-"""Many windows of one browser: a browser opens six connections to a server, so that they share one stream of events."""
+"""Many windows of one browser: they share a stream of events, because a browser opens six connections to a server."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ WINDOWS = 8
 
 @pytest.fixture
 def journal(server: Any, trained: Path) -> Iterator[Any]:
-    """`journal(epoch)` writes an epoch's line as training does, into the journal of a run of its own, `live`.
+    """`journal(epoch)` writes an epoch's line, as training does, into the journal of a separate run, `live`.
 
     A test names it first, so that its pages are closed before the run is removed.
     """
@@ -40,7 +40,7 @@ def heard(page: Page, epoch: int) -> None:
     expect(page.get_by_text(f"Epoch {epoch} of 8 ·")).to_be_visible()
 
 
-def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed(journal, context: BrowserContext):
+def test_many_windows_are_live_even_after_the_first_is_closed(journal, context: BrowserContext):
     pages = [context.new_page() for _ in range(WINDOWS)]
     for page in pages:
         page.goto("/#/learn/live")
@@ -52,7 +52,7 @@ def test_every_one_of_many_windows_is_live_and_stays_so_when_the_first_is_closed
     journal(3)
     for page in pages:
         heard(page, 3)
-    pages[-1].goto("/#/compare")  # and there are connections left to ask for other things
+    pages[-1].goto("/#/compare")  # connections are left for other requests
     expect(pages[-1].get_by_label("Compare live")).to_be_visible()
 
 
@@ -64,9 +64,9 @@ def test_a_browser_without_shared_workers_has_a_stream_for_each_page(journal, pa
     heard(page, 2)
 
 
-def test_a_page_that_can_be_seen_again_shows_what_it_has_missed(journal, page: Page, context: BrowserContext):
+def test_a_page_that_becomes_visible_again_shows_what_it_missed(journal, page: Page, context: BrowserContext):
     other = context.new_page()
-    other.goto("/#/learn/live")  # whose stream goes on
+    other.goto("/#/learn/live")  # its stream stays open
     page.goto("/#/learn/live")
     heard(page, 1)
     turn = "(hidden) => {{ {} }}".format(
