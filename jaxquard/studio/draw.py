@@ -91,22 +91,22 @@ def _decoded(image: Any) -> bytes:
     try:
         return base64.b64decode(image, validate=True)
     except (binascii.Error, ValueError, TypeError):
-        raise UsageError("image: not base64") from None
+        raise UsageError("image: must be base64") from None
 
 
 def _checked_seeing(options: Mapping[str, Any]) -> dict[str, Any]:
     as_is, background = options.get("as_is", False), options.get("background", "auto")
     if not isinstance(as_is, bool):
-        raise UsageError("as_is: true or false")
+        raise UsageError("as_is: must be true or false")
     if background not in ("auto", "light", "dark"):
-        raise UsageError("background: auto, light or dark")
+        raise UsageError("background: must be auto, light or dark")
     return {"as_is": as_is, "background": background}
 
 
 def _checked_names(names: Any) -> list[str]:
     if isinstance(names, list) and 1 <= len(names) <= MODELS and all(isinstance(name, str) for name in names):
         return names
-    raise UsageError(f"name a model, or a list of up to {MODELS} as models")
+    raise UsageError(f"send a model's name as model, or up to {MODELS} names as models")
 
 
 def see(question: Question, image_shape: tuple[int, int, int], framing: Framing) -> Seen:
@@ -183,7 +183,7 @@ def familiar(images: jax.Array | np.ndarray) -> Familiar:
 
 @jax.jit
 def strangeness(known: Familiar, images: jax.Array) -> jax.Array:
-    """(n, 2): each image's squared distance to the nearest known one, and 1 - its cosine with the most parallel one."""
+    """(n, 2): each image's squared distance to the nearest known image, and 1 - its largest cosine with one."""
     new = familiar(images)
     products = new.rows @ known.rows.T
     distances = jnp.min(known.squares - 2 * products, axis=1) + new.squares
@@ -218,7 +218,7 @@ def unlike(models: list[str]) -> str:
 
 
 async def post_predict(request: Request) -> JSONResponse:
-    """POST /api/predict. It runs beside the thread for JAX, so that the answer follows the drawing at once."""
+    """POST /api/predict. It does not use the single thread for JAX, so that the answer follows the drawing at once."""
     question = await read_question(request)
     return JSONResponse(await to_thread.run_sync(predict, request.app.state.shelf, question))
 

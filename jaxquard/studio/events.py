@@ -131,7 +131,7 @@ class Listener:
 
 
 def standing(sight: Sight) -> tuple[Any, ...]:
-    """The facts about a run, besides its journal, whose change is an event."""
+    """The facts about a run, besides its journal; an event reports each change."""
     return sight.training, sight.dropped
 
 

@@ -129,7 +129,7 @@ def read_filters(query: Mapping[str, str], names: Sequence[str]) -> dict[str, An
     for name, allowed in choices.items():
         if value := query.get(name):
             if value not in allowed:
-                raise UsageError(f"{name}: one of {', '.join(allowed)}")
+                raise UsageError(f"{name}: must be one of {', '.join(allowed)}")
             found[name] = value if name == "order" else list(allowed).index(value)
     return found
 

@@ -68,7 +68,7 @@ def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
     """The config for `{"recipe", "settings"}`, as the command line makes it. Raises UsageError."""
     name, settings = document.get("recipe"), document.get("settings", {})
     if not isinstance(name, str | None) or not isinstance(settings, dict):
-        raise UsageError("recipe: must be a name, and settings an object")
+        raise UsageError("recipe must be a name, and settings an object")
     if "recipe" in settings:
         raise UsageError("recipe: must be beside settings, not inside")
     base = recipes.find(name[:100] if name else "original").config

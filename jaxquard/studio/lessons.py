@@ -44,7 +44,7 @@ def html(text: str) -> str:
 
 
 def result_of(name: str, lesson: Lesson) -> Result | None:
-    """A lesson's figures, with the verdict by its present rule; None if it was never run."""
+    """A lesson's figures, with the verdict by its current rule; None if it was never run."""
     made = shipped(name)
     if made:
         return with_verdict(lesson, made)

@@ -122,7 +122,7 @@ def kind_of(request: Request) -> str:
     """The disturbance that `?kind=` names."""
     kind = request.query_params.get("kind", "noise")
     if kind not in DISTURBANCES:
-        raise UsageError(f"kind: one of {', '.join(DISTURBANCES)}")
+        raise UsageError(f"kind: must be one of {', '.join(DISTURBANCES)}")
     return kind
 
 

@@ -98,7 +98,7 @@ def part_of(subject: Subject, name: str) -> Part:
     held_out = subject.model.config.held_out(len(dataset.train_labels))
     name = name or ("held_out" if held_out else "learned")
     if name not in PARTS:
-        raise UsageError(f"on: one of {', '.join(PARTS)}")
+        raise UsageError(f"on: must be one of {', '.join(PARTS)}")
     if name == "test":
         images, labels = dataset.test_images, dataset.test_labels
         return Part(name, images, labels, None, f"{len(labels):,} test images{subject.when}.")

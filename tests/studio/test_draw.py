@@ -24,7 +24,7 @@ def png_of(image: np.ndarray) -> bytes:
 
 @pytest.fixture
 def framed(stripes):
-    """A test image whose corners are black, so that it is taken as it is."""
+    """A test image with black corners, so that it is not changed."""
     image = stripes.test_images[4].copy()
     image[[0, 0, -1, -1], [0, -1, 0, -1]] = 0
     return image
@@ -79,21 +79,21 @@ def test_a_large_picture_s_steps_are_small(ask):
 @pytest.mark.parametrize(
     ("document", "status", "said"),
     [
-        ({"pixels": [[0] * 6] * 6}, 422, "name a model"),
-        ({"model": 7, "pixels": [[0] * 6] * 6}, 422, "name a model"),
-        ({"models": [], "pixels": [[0] * 6] * 6}, 422, "name a model"),
-        ({"models": ["part"] * 3, "pixels": [[0] * 6] * 6}, 422, "name a model"),
-        ({"models": "part", "pixels": [[0] * 6] * 6}, 422, "name a model"),
+        ({"pixels": [[0] * 6] * 6}, 422, "send a model's name"),
+        ({"model": 7, "pixels": [[0] * 6] * 6}, 422, "send a model's name"),
+        ({"models": [], "pixels": [[0] * 6] * 6}, 422, "send a model's name"),
+        ({"models": ["part"] * 3, "pixels": [[0] * 6] * 6}, 422, "send a model's name"),
+        ({"models": "part", "pixels": [[0] * 6] * 6}, 422, "send a model's name"),
         ({"model": "gone", "pixels": [[0] * 6] * 6}, 404, "no model of this name"),
         ({"model": "part"}, 422, "send either image"),
         ({"model": "part", "image": "", "pixels": []}, 422, "send either image"),
-        ({"model": "part", "image": "?"}, 422, "image: not base64"),
-        ({"model": "part", "image": 7}, 422, "image: not base64"),
-        ({"model": "part", "image": "é"}, 422, "image: not base64"),
+        ({"model": "part", "image": "?"}, 422, "image: must be base64"),
+        ({"model": "part", "image": 7}, 422, "image: must be base64"),
+        ({"model": "part", "image": "é"}, 422, "image: must be base64"),
         ({"model": "part", "image": "data:image/svg+xml,<svg/>"}, 422, "a data URL must be in base64"),
-        ({"model": "part", "image": "data:image/png;base64,?"}, 422, "image: not base64"),
-        ({"model": "part", "pixels": [[0] * 6] * 6, "as_is": 1}, 422, "as_is: true or false"),
-        ({"model": "part", "pixels": [[0] * 6] * 6, "background": ["x"]}, 422, "background: auto"),
+        ({"model": "part", "image": "data:image/png;base64,?"}, 422, "image: must be base64"),
+        ({"model": "part", "pixels": [[0] * 6] * 6, "as_is": 1}, 422, "as_is: must be true or false"),
+        ({"model": "part", "pixels": [[0] * 6] * 6, "background": ["x"]}, 422, "background: must be auto"),
         ({"model": "part", "image": ""}, 422, "an empty file"),
         ({"model": "part", "image": "R0lGODlhAQ=="}, 422, "GIF picture is damaged"),
         ({"model": "part", "image": base64.b64encode(b"<svg>").decode()}, 422, "SVG is not supported"),
@@ -144,8 +144,9 @@ def test_a_request_can_set_the_background_or_skip_the_preparation(post, ask, fra
     query = "/api/predict?model=part&as_is=true&background=light"
     assert ask("POST", query, {"content-type": "image/png"}, [data]).json == in_json
     assert "resized as a whole" in in_json["notes"]
-    for told, said in (("as_is=1", "as_is: true or false"), ("background=white", "background: auto, light or dark")):
-        answer = ask("POST", f"/api/predict?model=part&{told}", {"content-type": "image/png"}, [data])
+    wrong = {"as_is=1": "as_is: must be true or false", "background=white": "background: must be auto, light or dark"}
+    for option, said in wrong.items():
+        answer = ask("POST", f"/api/predict?model=part&{option}", {"content-type": "image/png"}, [data])
         assert (answer.status, answer.json["error"]) == (422, said)
 
 

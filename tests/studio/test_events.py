@@ -127,12 +127,12 @@ def test_every_line_is_sent_once_however_often_the_stream_breaks(tmp_path_factor
     run.journal_file.touch()
     watcher = Watch(root)
 
-    class Nobody:
+    class NoTrainer:
         def documents(self):
             return {}
 
     def come(last_id=""):
-        return Listener(watcher, Reader(watcher), Nobody(), last_id)  # type: ignore[arg-type]
+        return Listener(watcher, Reader(watcher), NoTrainer(), last_id)  # type: ignore[arg-type]
 
     with locked(run.path):
         one, written, heard, last_id = come(), 0, [], ""

@@ -190,7 +190,7 @@ def test_an_unknown_image_is_refused(ask, index):
 
 def test_the_api_refuses_an_invalid_filter(ask):
     answer = ask("GET", "/api/models/part/images?true=9")
-    assert (answer.status, answer.json["error"]) == (422, "true: one of 0, 1, 2")
+    assert (answer.status, answer.json["error"]) == (422, "true: must be one of 0, 1, 2")
 
 
 KINDS = {

@@ -80,7 +80,7 @@ def test_a_choice_gives_the_command_lines_config():
     ("document", "said"),
     [
         ({"recipe": "quik"}, "did you mean quick"),
-        ({"recipe": 3}, "recipe: must be a name"),
+        ({"recipe": 3}, "recipe must be a name"),
         ({"settings": []}, "settings an object"),
         ({"settings": {"recipe": "quick"}}, "recipe: must be beside"),
         ({"settings": {"epoch": 3}}, "epoch: no such setting; did you mean epochs"),

@@ -166,4 +166,4 @@ def test_each_accuracy_is_of_images_disturbed_by_its_amount(subject, stripes):
 
 def test_an_unknown_disturbance_is_refused(ask):
     answer = ask("GET", "/api/models/part/robustness?kind=fog")
-    assert (answer.status, answer.json["error"]) == (422, "kind: one of noise, rotation, shift")
+    assert (answer.status, answer.json["error"]) == (422, "kind: must be one of noise, rotation, shift")
