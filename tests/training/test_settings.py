@@ -270,13 +270,13 @@ def test_each_value_has_its_effect(setting: str):
 
 # Settings with tests elsewhere: the file and the beginning of the test's name.
 ELSEWHERE = {
-    "recipe": ("cli/test_train.py", "test_a_recipe_changed_is_no_longer_that_recipe"),
+    "recipe": ("cli/test_train.py", "test_a_changed_recipe_keeps_its_name_only_if_named"),
     "dataset": ("test_api.py", "test_data_given_by_a_path_is_found_from_anywhere"),
     "unaugmented_share": ("training/test_phases.py", "test_the_last_epochs_are_of_images_as_they_are"),
     "half_size_share": ("training/test_phases.py", "test_the_first_epochs_are_of_images_of_half_the_size"),
-    "teacher": ("runs/test_teacher.py", "test_the_teacher_says_what_it_would_say"),
+    "teacher": ("runs/test_teacher.py", "test_the_teacher_gives_its_logits"),
     "patience": ("training/test_fit.py", "test_early_stopping_waits_its_patience"),
-    "tta": ("runs/test_train.py", "test_the_figure_over_views_is_that_of_the_views"),
+    "tta": ("runs/test_train.py", "test_the_accuracy_with_augmentation_is_that_of_the_mean_over_views"),
 }
 
 
