@@ -59,9 +59,7 @@ def train(
     given = {key: value for key, value in vars(settings).items() if value is not None}
     moved = given.pop("dataset", None) if resume is not None else None
     if resume is not None and (given or sweep or recipe or config or name):
-        raise UsageError(
-            "--resume continues a run with its own settings: give no other setting (to change one, start a new run)"
-        )
+        raise UsageError("--resume uses the settings of the run: give no other setting (for others, start a new run)")
     swept = sweeps.parse(sweep)
     configs = _configs(recipe, config, given, swept, quiet=common.quiet) if resume is None else [None]
     if name is not None and len(configs) > 1:
