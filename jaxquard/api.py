@@ -174,9 +174,9 @@ def evaluate(
 def load_model(model: Named, *, runs: str | Path | None = None) -> TrainedModel:
     """One trained network. Its `logits` maps uint8 images (n, height, width, channels) to float64 (n, classes).
 
-    model: as for `evaluate`; for a run of several networks, name one, RUN@k, or their average, RUN@all.
+    model: as for `evaluate`; for a run of several networks, RUN@k (network k) or RUN@all (their average).
     runs: the folder of all runs.
-    Raises RunError for a run or a file that is missing or damaged, or has several networks.
+    Raises RunError if the run or file is missing or damaged, or if it has several networks and no @k or @all is given.
     """
     return models.load_model(name_of(model), directory.runs_directory(runs))
 

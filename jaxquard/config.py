@@ -349,7 +349,7 @@ class Config:
         return {name: getattr(self, name) for name in needing if _FIELDS[name].metadata["scope"] == "program"}
 
     def network(self) -> "Config":
-        """A config with this network, and defaults for everything else."""
+        """A config with only this config's network settings; all other settings have their defaults."""
         shared = ("model", "activation", "initializer", "pixel_mean", "pixel_std")
         return Config(**self.architecture(), **{name: getattr(self, name) for name in shared})
 

@@ -123,7 +123,7 @@ def check_devices() -> Iterator[Check]:
 
 
 def _accelerator() -> str | None:
-    """The accelerator that the operating system shows, if any. Apple's are not counted: JAX may not support them."""
+    """The kind of accelerator that the system reports, or None. Not Apple's GPUs: JAX may not support them."""
     if any(Path("/dev").glob("nvidia[0-9]*")) or _runs("nvidia-smi", "-L"):
         return "an NVIDIA GPU"
     if Path("/dev/kfd").exists():

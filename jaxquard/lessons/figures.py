@@ -50,7 +50,7 @@ def by_epoch(arm: Arm, curve: str = "accuracy", every: int = 1) -> Points:
 
 
 def show(value: float | None, digits: int = 2) -> str:
-    """A figure for people, with a true minus sign, and no minus before zero."""
+    """A number with `digits` decimals for a text: “−” as minus sign, none before zero, and “–” if it is not finite."""
     if value is None or not math.isfinite(value):
         return "–"
     return f"{value:z.{digits}f}".replace("-", "−")

@@ -10,12 +10,12 @@ from jaxquard.lessons.lesson import Lesson
 from jaxquard.lessons.run import Result, facts_of, to_json
 
 RULE = (
-    "The rule is the same for every claim. The difference is taken seed by seed (for times: repetition by repetition). "
-    "The claim *holds* if the whole 99 % t interval of the mean difference lies above the margin. It *does not hold* "
-    "if the whole interval lies below. Otherwise these seeds *cannot tell*. A claim of several parts holds only if "
-    "every part holds, and does not hold if one part does not. The interval covers the variation between seeds, not "
-    "between images: all networks train and are evaluated on the same images. In the text, a ± b is a mean and half "
-    "its 99 % interval."
+    "The rule is the same for every claim. Each row of the table has one figure for each seed (for times: for each "
+    "repetition). A row *holds* if the whole 99 % t interval of the mean lies above the margin (“must be above”). It "
+    "*does not hold* if the whole interval lies below the margin. Otherwise the verdict of the row is *cannot tell*. "
+    "The claim holds if every row holds. The claim does not hold if at least one row does not hold. The interval "
+    "covers the variation between seeds, not between images: all networks train and are evaluated on the same images. "
+    "In the text, a ± b is a mean and half the width of its 99 % interval."
 )
 SAID = {"holds": "it holds", "does not hold": "it does not hold", "cannot tell": "cannot tell at this n"}
 NO_TEST = "No lesson uses the test set."

@@ -7,7 +7,10 @@ Arrays = dict[str, jax.Array]
 
 
 def init_batch_norm(channels: int) -> tuple[Arrays, Arrays]:
-    """`params` {"scale", "bias"} and `state` {"mean", "var"}, each (channels,), that make the identity."""
+    """The initial `params` {"scale", "bias"} and `state` {"mean", "var"}, arrays of shape (channels,).
+
+    With them, `batch_norm` outside training returns x, apart from ε.
+    """
     params = {"scale": jnp.ones(channels), "bias": jnp.zeros(channels)}
     return params, {"mean": jnp.zeros(channels), "var": jnp.ones(channels)}
 

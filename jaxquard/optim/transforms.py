@@ -1,8 +1,10 @@
-"""Optimisers in optax's protocol, from scratch: `init(params) -> opt_state` and
-`update(grads, opt_state, params) -> (updates, opt_state)`; the new parameters are params + updates.
+"""Optimisers in optax's protocol, from scratch.
 
-An optimiser is a chain of small transformations: clip, precondition, decay, scale by -η. optax's transformations fit
-into it. Hyperparameters may be traced values.
+`init(params)` returns opt_state. `update(grads, opt_state, params)` returns (updates, opt_state). The new parameters
+are params + updates.
+
+An optimiser is a chain of small transformations: clip, precondition, decay, scale by -η. A transformation of optax can
+be part of the chain. Hyperparameters may be traced values.
 """
 
 from collections.abc import Callable

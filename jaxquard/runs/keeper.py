@@ -65,7 +65,7 @@ class Keeper:
         journal.append(self.run.journal_file, {"event": event, "step": step, **facts, "time": time.time()})
 
     def save(self, event: Event) -> None:
-        """Write a checkpoint of the state, unless no network in it is worth keeping."""
+        """Write a checkpoint of the state if at least one of its networks is worth keeping."""
         if worth_keeping(event.state).any():
             checkpoint.write(self.run.checkpoints, event.step, event.state, self.epoch_seconds)
         self.saved_at = time.monotonic()

@@ -75,10 +75,10 @@ class Predictions(Sequence[Prediction]):
 
 
 def find_pictures(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
-    """The given files, and the files with a picture's suffix in the given folders, `2.png` before `10.png`.
+    """The given files, and the pictures in the given folders, sorted by name with `2.png` before `10.png`.
 
-    Subfolders are left out. Also returns notes on what was left out. A folder without pictures is returned itself, and
-    later refused as a picture.
+    Files count as pictures by suffix. Subfolders and hidden files are left out; the notes, the second result, count
+    what was left out. A folder without pictures stays in the list; `read_picture` then raises DataError for it.
     """
     found, notes = [], []
     for path in map(Path, map(expanded, paths)):

@@ -129,7 +129,7 @@ class Evaluation:
 def evaluate_logits(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
     """The evaluation of one network from its logits (n, classes) and the true labels (n,).
 
-    Examples with logits that are not finite have no prediction: they are mistakes and missing from `confusion`.
+    An example with a logit that is not finite has no prediction. It counts as a mistake and is not in `confusion`.
     """
     n, classes = logits.shape
     sound = np.asarray(np.isfinite(logits).all(axis=-1))

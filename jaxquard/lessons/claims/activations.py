@@ -45,7 +45,7 @@ def dead_units(measured: Measured) -> np.ndarray:
 def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     parts = [
-        above(f"ReLU less sigmoid, hidden layers: {depth}", found["relu", depth] - found["sigmoid", depth], 0.5)
+        above(f"ReLU minus sigmoid, hidden layers: {depth}", found["relu", depth] - found["sigmoid", depth], 0.5)
         for depth in DEPTHS
     ]
     winner = best({name: found[name, DEPTHS[-1]] for name in NAMES})

@@ -26,7 +26,7 @@ def configs(scale: Scale) -> dict[str, Config]:
 
 
 def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
-    """Each seed gives the simple methods its own sample, with replacement, of the training images."""
+    """For each seed, the simple methods learn from a random sample, with replacement, of the training images."""
     _, data = lab.prepare(configs["mlp"])
     images, labels, unseen = (np.asarray(part) for part in (data.images, data.labels, data.val_images))
     found: dict[str, list[float]] = {"guess": [], "darkness": [], "nearest": []}
@@ -53,8 +53,8 @@ def accuracies(measured: Measured) -> dict[str, np.ndarray]:
 def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     parts = [
-        above("50 % less the nearest class mean", 50 - found["nearest"], 0),
-        above("softmax regression less the nearest class mean", found["softmax"] - found["nearest"], 5),
+        above("50 % minus the nearest class mean", 50 - found["nearest"], 0),
+        above("softmax regression minus the nearest class mean", found["softmax"] - found["nearest"], 5),
     ]
     facts = {name: spread(values) for name, values in found.items()}
     facts["hidden_gain"] = spread(found["mlp"] - found["softmax"])

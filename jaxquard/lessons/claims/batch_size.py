@@ -64,7 +64,7 @@ def conclude(measured: Measured) -> Finding:
     found, updates = accuracies(measured, "epochs"), accuracies(measured, "updates")
     anything = best_of(measured, SIZES)
     faster = seconds(measured, SIZES[0]) / seconds(measured, ORIGINAL)
-    what = "batches of 128 less the best size for the other seeds, at equal epochs"
+    what = "batches of 128 minus the best size for the other seeds, at equal epochs"
     parts = [
         above(what, found[ORIGINAL] - anything, -0.5),
         above("how many times faster an epoch is with 128 than with 16 (n: epochs)", faster, 2, "times"),

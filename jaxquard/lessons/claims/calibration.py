@@ -94,7 +94,7 @@ def right(found: Measured) -> np.ndarray:
 def conclude(measured: Measured) -> Finding:
     errors = {name: calibration_errors(measured[name]) for name in RATES}
     parts = [
-        above(f"{TOLERATED:g} less the calibration error at η = {rate:g}", TOLERATED - errors[name], 0)
+        above(f"{TOLERATED:g} minus the calibration error at η = {rate:g}", TOLERATED - errors[name], 0)
         for name, rate in RATES.items()
     ]
     facts = {f"{name}_error": spread(values) for name, values in errors.items()}

@@ -117,7 +117,7 @@ def conclude(measured: Measured) -> Finding:
     gain = ratios(measured, "interpreted", "jitted step")
     parts = [
         above("time of an interpreted step over a jitted one, on this machine", gain, 10, "times"),
-        above("100 less that", 100 - gain, 0, "times"),
+        above("100 minus that", 100 - gain, 0, "times"),
     ]
     found = measured[f"batch {ORIGINAL}"]
     facts = {name.replace(" ", "_"): spread(found[name], 2) for name in WAYS}

@@ -60,9 +60,9 @@ def conclude(measured: Measured) -> Finding:
     ahead, behind = found["cnn"] - found["mlp"], found["mlp shuffled"] - found["cnn shuffled"]
     mlp_loss = found["mlp"] - found["mlp shuffled"]
     parts = [
-        above("CNN less MLP, images as they are", ahead, 0),
-        above("MLP less CNN, pixels shuffled", behind, 0),
-        above("half a point less what shuffling costs the MLP", 0.5 - mlp_loss, 0),
+        above("CNN minus MLP, images as they are", ahead, 0),
+        above("MLP minus CNN, pixels shuffled", behind, 0),
+        above("half a point minus what shuffling costs the MLP", 0.5 - mlp_loss, 0),
     ]
     facts = {name.replace(" ", "_"): spread(values) for name, values in found.items()}
     facts |= {f"{name}_parameters": f"{count:,}" for name, count in measured["parameters"].items()}

@@ -40,7 +40,7 @@ def accuracies(measured: Measured) -> dict[int, np.ndarray]:
 def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     deeper = tuned(np.concatenate([finals(measured, f"depth {depth}") for depth in DEPTHS[1:]]))
-    part = above("the best of the deeper networks less one hidden layer", deeper - found[1], 0)
+    part = above("the best of the deeper networks minus one hidden layer", deeper - found[1], 0)
     facts = {f"depth{depth}": spread(values) for depth, values in found.items()}
     facts |= {f"width{depth}": str(width(depth)) for depth in DEPTHS}
     facts |= {"gain": spread(deeper - found[1]), "deepest_gain": spread(found[DEPTHS[-1]] - found[1])}

@@ -40,8 +40,8 @@ def by_size(measured: Measured) -> dict[int, np.ndarray]:
 def conclude(measured: Measured) -> Finding:
     ten, twenty, forty = (final(measured["long"], epoch - 1) for epoch in (10, 20, 40))
     parts = [
-        above("10 epochs less 20", ten - twenty, -1),
-        above("20 epochs less 10", twenty - ten, 0.2),
+        above("10 epochs minus 20", ten - twenty, -1),
+        above("20 epochs minus 10", twenty - ten, 0.2),
     ]
     sizes = by_size(measured)
     fewest, most = min(sizes), max(sizes)

@@ -50,7 +50,9 @@ def conclude(measured: Measured) -> Finding:
     share = "Var(z) of the first layer from N(0, 1), as a share of 784"
     parts = [
         above(share, variance["standard_normal"][:, 0] / INPUTS, 0.8, ""),
-        above("accuracy from 1/√n less from N(0, 1)", accuracy["scaled_normal"] - accuracy["standard_normal"], 1),
+        above(
+            "accuracy from 1/√n minus accuracy from N(0, 1)", accuracy["scaled_normal"] - accuracy["standard_normal"], 1
+        ),
         *(
             above(f"Var(z) of the {nth} layer from 1/√n", kept[:, layer], 0.8, "")
             for layer, nth in enumerate(("first", "second", "third"))
@@ -106,39 +108,40 @@ LESSON = Lesson(
     draw=draw,
     background="""
 A neuron adds its inputs, each times a weight: z = w₁x₁ + … + wₙxₙ. If the inputs have mean 0 and variance 1, and the
-weights mean 0 and variance v, then z has variance n·v. With v = 1 and 784 pixels that is 784. With v = 1/n it is 1,
-whatever n is.
+weights mean 0 and variance v, then z has variance n·v. With v = 1 and 784 pixels, Var(z) is 784. With v = 1/n (weights
+from N(0, 1), divided by √n), Var(z) is 1 for every n.
 
 That holds for the first layer. The second layer receives ReLU(z) instead of z, and a ReLU sets half of its inputs to
-zero. He's initialisation doubles v to correct for that. Glorot's uses the average number of the layer's inputs and
-outputs for n.
+zero. He's initialisation doubles v to correct for that: v = 2/n. Glorot's initialisation takes v = 1/m, where m is the
+mean of the number of inputs and the number of outputs of the layer.
 """,
     method="""
-Before training, {seeds} networks of each initialisation see 1,000 images. Measured are the variance of z over images
-and units, layer by layer, in the original network (784–128–64–10) and in one with seven hidden layers; the confidence
-of the softmax; and the length of the gradient. Then the original network trains for {epochs} epochs with each
-initialization, always at the original rate of 0.01, which may suit one better than another. “Near 1” means here above
-0.8 in each of the three layers.
+Before training, {seeds} networks with each initialisation classify 1,000 images. We measure the variance of z in each
+layer (over images and units), the confidence of the softmax (its largest probability), and the length of the gradient.
+We do so for the original network (784–128–64–10) and for a deep network with seven hidden layers. Then the original
+network trains for {epochs} epochs with each initialisation, always at the original learning rate of 0.01. That rate may
+suit one initialisation better than another. Here, “near 1” means above 0.8 in each of the three layers.
 """,
     take_home={
         "does not hold": "The table shows which parts hold.",
         "holds": "Every part of the claim holds.",
     },
     results="""
-With N(0, 1), Var(z) is {exploded} in the first layer. The untrained softmax has a mean confidence of
-{surest_standard_normal} %, and the gradient of the last layer has length {gradient_standard_normal}; with 1/√n it has
-{gradient_scaled_normal}. The original README expects the saturated softmax to make gradients vanish; these figures
-show the gradient at the output. After training, N(0, 1) is at {accuracy_standard_normal} % and 1/√n at
-{accuracy_scaled_normal} %.
+With N(0, 1), Var(z) is {exploded} in the first layer, and the untrained softmax has a mean confidence of
+{surest_standard_normal} %. The gradient of the last layer has length {gradient_standard_normal} with N(0, 1), and
+{gradient_scaled_normal} with 1/√n. According to the original README, a saturated softmax makes gradients vanish. The
+gradient of the last layer does not vanish here. After training, the held-out accuracy is {accuracy_standard_normal} %
+with N(0, 1) and {accuracy_scaled_normal} % with 1/√n.
 
-1/√n keeps the variance at 1 only where nothing is cut off, and after the first layer comes a ReLU. Var(z) is {z1}, {z2}
-and {z3} in the three layers, and {deep_scaled_normal} after seven hidden layers. The next layer's variance depends on
-the mean square of its inputs, and a ReLU leaves about half of it. He's √(2/n) corrects for that: Var(z) is about 2 in
-the first layer, and should stay there ({deep_he_normal} at the end of the deep network). The original network, which
-is shallow, reaches {accuracy_he_normal} % with it.
+With 1/√n, Var(z) is 1 only in the first layer, because every other layer comes after a ReLU. Var(z) is {z1}, {z2} and
+{z3} in the three layers of the original network, and {deep_scaled_normal} in the last layer of the deep network. Var(z)
+of a layer depends on the mean square of its inputs, and a ReLU halves the mean square. He's √(2/n) corrects for that:
+Var(z) is about 2 in the first layer, and in theory also in every later layer ({deep_he_normal} in the last layer of the
+deep network). The original network, which has only two hidden layers, reaches {accuracy_he_normal} % with He's
+initialisation.
 """,
     try_next="""
-`jaxquard train --initializer zeros`: why do the hidden layers never change? And which initialisation keeps the variance
-best with `--activation tanh`, which cuts nothing off?
+Run `jaxquard train --initializer zeros`. Why do the hidden layers never change? Which initialisation keeps Var(z)
+nearest to 1 with `--activation tanh`, which sets nothing to zero?
 """,
 )

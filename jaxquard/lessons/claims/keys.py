@@ -118,10 +118,10 @@ def conclude(measured: Measured) -> Finding:
     found = {name: 100 * np.array(measured[name]) for name in TRAINED}
     costs = {name: found["fresh"] - values for name, values in found.items() if name != "fresh"}
     differing = np.array(measured["differing"])
-    same = "1 less the number of weights that differ between two trainings from one seed, in the worst seed"
+    same = "1 minus the number of weights that differ in two trainings from one seed, for the worst seed"
     parts = [
         above(same, np.full(len(differing), 1 - differing.max()), 0.5, "weights"),
-        *(above(f"{CALLED['fresh']} less {CALLED[name]}", cost, HARM) for name, cost in costs.items()),
+        *(above(f"accuracy lost with {CALLED[name]}", cost, HARM) for name, cost in costs.items()),
     ]
     facts = {"fresh": spread(found["fresh"])} | {name: spread(values, 0) for name, values in equal.items()}
     facts |= {f"{name}_cost": spread(cost) for name, cost in costs.items()}
@@ -151,27 +151,28 @@ LESSON = Lesson(
     conclude=conclude,
     draw=draw,
     background="""
-NumPy has one hidden stream of random numbers. Two calls give two answers, and each answer depends on all calls before
-it. JAX has keys, and a key is a value: the same key always gives the same numbers. New numbers need a new key, made by
-splitting a key (`left, right = jax.random.split(key)`) or by folding a counter into it (`jax.random.fold_in(key,
-step)`).
+NumPy has one hidden stream of random numbers. Two calls return different numbers, and the numbers depend on all earlier
+calls. JAX has keys instead. A key is a value: the same key always gives the same numbers. New numbers need a new key,
+made by splitting a key (`left, right = jax.random.split(key)`) or by folding a counter into it
+(`jax.random.fold_in(key, step)`).
 
-So results do not depend on the order of the computations. But there is a new mistake. A forgotten seed makes runs
-differ; a key used twice makes steps alike. There is no warning, and the loss still falls.
+So results do not depend on the order of the computations. But there is a new mistake: if a key is used twice, the same
+random numbers appear twice. JAX gives no warning, and the loss still falls.
 """,
     method="""
 The original network, with half of the hidden units dropped, trains for {epochs} epochs by plain SGD at a rate of 0.1
 with {seeds} seeds: first with correct keys, then with three mistakes, one at a time. First mistake: the epoch is not
-folded into the key of the order, so every epoch has the same order. Second: the step is not folded into the key of
-dropout, so the first image of every batch has the same mask, and so on. Third: all units of a layer get their initial
-weights from one key. The training with correct keys is repeated from the same seeds. The claim holds if all weights of
-the repetition have the same bits, and if each mistake costs more than half a point.
+folded into the key for the order of images, so every epoch has the same order. Second mistake: the step is not folded
+into the key for dropout, so every batch has the same dropout masks. Third mistake: all units of a layer get their
+initial weights from one key, so all have the same weights. We repeat the training with correct keys from the same
+seeds. The claim holds if all weights of the first layer have the same bits in both trainings, and if each mistake costs
+more than half a point of accuracy.
 """,
     take_home={
         "holds": "Training is reproducible, and each mistake costs accuracy.",
         "does not hold": """
-The table shows which part of the claim fails. A mistake that costs no accuracy cannot be found in the results, so the
-keys themselves must be tested.
+The table shows which part of the claim fails. If a mistake costs no accuracy, the accuracy does not show it; only a
+test of the keys does.
 """,
         "cannot tell": """
 {seeds} seeds do not decide whether each mistake costs more than half a point. A mistake can hide in the noise.
@@ -179,13 +180,14 @@ keys themselves must be tested.
     },
     results="""
 In two trainings from one seed, {same_seed} % of the first layer's weights have the same bits; from two seeds,
-{next_seed} %. With correct keys the network gets {fresh} %. It loses {epochs_cost} points (below zero: it gains) if
-every epoch has the same order, {steps_cost} if dropout forgets the step, and {units_cost} if all units of a layer start
-alike. Such units get nearly the same gradient; only dropout and the weights of the next layer make them differ.
+{next_seed} %. With correct keys the network has an accuracy of {fresh} %. The loss of accuracy is {epochs_cost} points
+if every epoch has the same order (below zero: a gain), {steps_cost} points if every batch has the same dropout masks,
+and {units_cost} points if all units of a layer start with the same weights. Units with the same initial weights get
+nearly the same gradient; only dropout and the weights of the next layer make them different.
 """,
     try_next="""
 Run `jaxquard train --seed 7` twice, and compare the hashes of the two checkpoints in their `manifest.json`. Then in
-Python: what do `jax.random.split(key)[0]` and `jax.random.fold_in(key, 0)` have in common, and why must `key` itself
-not be used after it was split?
+Python: what do `jax.random.split(key)[0]` and `jax.random.fold_in(key, 0)` have in common? And why must `key` itself
+not be used after a split?
 """,
 )

@@ -49,7 +49,7 @@ def conclude(measured: Measured) -> Finding:
     found, rates = finals(measured, "sweep"), np.array(RATES)
     original = found[RATES.index(ORIGINAL)]
     best = rates[found.argmax(axis=0)]
-    part = above(f"η = {ORIGINAL:g} less the best rate for the other seeds", original - tuned(found), -0.5)
+    part = above(f"accuracy at η = {ORIGINAL:g} minus accuracy at the best rate", original - tuned(found), -0.5)
     advice = 10 ** np.mean(np.log10(suggested(measured)))
     nearest = np.abs(np.log10(rates / advice)).argmin()
     facts = {
@@ -106,35 +106,37 @@ LESSON = Lesson(
     conclude=conclude,
     draw=draw,
     background="""
-The gradient says which way is down, not how far to go. The learning rate η sets the length of a step. With too small a
-rate, training takes too long. With too large a rate, a step jumps across the valley and lands higher on the other side,
-and the next jump is longer still. Between the two lies a range of rates that work. It is not known before, so it is
-searched on a logarithmic scale.
+A step changes the weights by −η times the gradient. The gradient gives the direction, and the learning rate η decides
+how long the step is. If η is too small, training takes too long. If η is too large, a step goes past the minimum to
+weights with a higher loss and a larger gradient, so the next step is even longer. Between these two there is a range of
+rates that work. The range is not known in advance, so we try rates on a logarithmic scale.
 
-The *range test* is a shortcut: train once, raise the rate all the time, and watch the loss. The loss stays the same,
-then falls, and at some rate rises steeply.
+The *range test* is a shortcut: train once, increase the rate all the time, and watch the loss. At first the loss hardly
+changes, then it falls, and at some rate it rises steeply.
 """,
     method="""
 The original network (784–128–64–10, ReLU, plain SGD, batches of 128) trains for {epochs} epochs at each of ten rates
-from far too small to far too large. “The best rate” of a seed is the one that is best for the *other* seeds, so that
-luck does not count. The claim holds if 0.01 is at most half a point below the best rate. The range test makes five
-updates at each rate, always on the same 640 images, and then raises the rate by a fifth. Its advice is half the rate at
-which the loss was lowest (Nielsen's factor of two below the threshold), found for each seed and averaged on the
+from far too small to far too large. For each seed, “the best rate” is the rate with the best mean accuracy of the
+*other* seeds. (The best rate for the seed itself would be partly luck.) The claim holds if the accuracy at 0.01 is at
+most half a point below the accuracy at the best rate. The range test makes five updates at each rate, always on the
+same 640 images, and then increases the rate by a fifth. For each seed, the test finds the rate with the lowest loss and
+recommends half of that rate. (Nielsen, too, recommends half of a threshold.) The recommended rates are averaged on a
 logarithmic scale.
 """,
     take_home={
-        "does not hold": "0.01 is too far from the best rate.",
-        "holds": "0.01 is close to the best rate.",
+        "does not hold": "The accuracy at 0.01 is more than half a point below the accuracy at the best rate.",
+        "holds": "The accuracy at 0.01 is at most half a point below the accuracy at the best rate.",
     },
     results="""
-0.01 ends at {original} %, and the rate that was best for the other seeds at {tuned} % in the same time ({best} has the
-best mean). The smallest rate gets {smallest} % and the largest {largest} % (a network that diverges counts as 0). For a
-fraction of the work, the range test advises {advice} on average; the nearest rate in the sweep, {nearest}, gets
-{advised} %. The best rate depends on the network, the batch size and the number of epochs.
+The accuracy is {original} % at 0.01, and {tuned} % at the best rate, after the same number of epochs. (Over all seeds,
+{best} has the best mean.) The smallest rate gets {smallest} % and the largest {largest} % (a network that diverges
+counts as 0 %). The range test takes a fraction of the time of the sweep, and recommends {advice} on average. The
+nearest rate in the sweep, {nearest}, gets {advised} %. The best rate depends on the network, on the batch size and on
+the number of epochs.
 """,
     try_next="""
-`jaxquard train --seeds 5 --sweep learning_rate=0.01,0.03,0.1,0.3` repeats the middle of the sweep, and ends with a
-ranking that separates gains from noise. Does the best rate change with `--batch-size 512`? Does it matter less with
-`--epochs 100`?
+`jaxquard train --seeds 5 --sweep learning_rate=0.01,0.03,0.1,0.3` trains with four rates from the middle of the sweep,
+ranks them, and says whether the lead is larger than the noise between seeds. Does the best rate change with
+`--batch-size 512`? Is the difference between the rates smaller with `--epochs 100`?
 """,
 )

@@ -28,7 +28,7 @@ def conclude(measured: Measured) -> Finding:
     own = {name: tuned(values) for name, values in found.items()}
     shared = {name: values[RATES[name].index(SHARED)] for name, values in found.items()}
     parts = [
-        above(f"{SPOKEN[name]} less plain SGD, each at its own best rate", own[name] - own["sgd"], 0)
+        above(f"{SPOKEN[name]} minus plain SGD, each at its own best rate", own[name] - own["sgd"], 0)
         for name in ("momentum", "adam")
     ]
     facts = {name: spread(values) for name, values in own.items()}

@@ -53,7 +53,7 @@ def conclude(measured: Measured) -> Finding:
     found, plain = accuracies(measured), measured["plain"]
     gains = {name: found[name] - found["plain"] for name in REMEDIES}
     overfits = above("rise of the held-out loss from its lowest to the end", rise(plain), WORSE, "nats")
-    parts = [above(f"{name} less no remedy", gain, 0) for name, gain in gains.items()]
+    parts = [above(f"{name} minus no remedy", gain, 0) for name, gain in gains.items()]
     key = {"L2": "l2", "dropout": "dropout", "more data": "more", "early stopping": "early"}
     facts = {f"{key[name]}_gain": spread(gain) for name, gain in gains.items()}
     facts |= {

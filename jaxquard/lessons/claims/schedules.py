@@ -48,7 +48,7 @@ def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     falling = [name for name in SCHEDULES if name != "constant"]
     parts = [
-        above(f"{spoken(name)} less constant, each at its own best peak", found[name] - found["constant"], 0)
+        above(f"{spoken(name)} minus constant, each at its own best peak", found[name] - found["constant"], 0)
         for name in falling
     ]
     facts = {name: spread(values) for name, values in found.items()}

@@ -61,7 +61,7 @@ def conclude(measured: Measured) -> Finding:
     bad = "standard_normal"
     gains = {output: found[cross, bad] - found[squared, bad] for output, (cross, squared) in PAIRS.items()}
     parts = [
-        above(f"cross-entropy less squared error soon after a bad start, {output} outputs", gain, 0.5)
+        above(f"cross-entropy minus squared error soon after a bad start, {output} outputs", gain, 0.5)
         for output, gain in gains.items()
     ]
     facts = {f"{loss}_{start}": spread(values) for (loss, start), values in found.items()}

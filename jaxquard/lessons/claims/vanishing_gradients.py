@@ -55,8 +55,8 @@ def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     parts = [
         above("powers of ten that ‖δ‖ loses over eight sigmoid layers", sigmoid, 2, "decades"),
-        above("the same, less those that it loses over eight ReLU layers", sigmoid - relu, 1, "decades"),
-        above("sigmoid: one hidden layer less eight", found["sigmoid", 1] - found["sigmoid", deepest], 1),
+        above("the same, minus those that it loses over eight ReLU layers", sigmoid - relu, 1, "decades"),
+        above("sigmoid: one hidden layer minus eight", found["sigmoid", 1] - found["sigmoid", deepest], 1),
     ]
     facts = {f"{name}_{depth}": spread(values) for (name, depth), values in found.items()}
     facts |= {"shrinks_sigmoid": f"{10 ** sigmoid.mean():,.0f}", "shrinks_relu": f"{10 ** relu.mean():.1f}"}
