@@ -22,7 +22,7 @@ def results(gain: float, noise: np.ndarray = NOISE) -> dict:
 def test_within_the_claim_below_and_above(conclude, gain, verdict, answer):
     found = conclude(LESSON, results(gain))
     assert (found.verdict, found.answer) == (verdict, answer)
-    assert all("on this machine" in part.what or "less that" in part.what for part in found.comparisons)
+    assert all("on this machine" in part.what or "minus that" in part.what for part in found.comparisons)
 
 
 def test_a_machine_with_other_things_to_do_cannot_tell(conclude):
