@@ -58,7 +58,7 @@ def test_a_run_of_another_config_is_refused_as_a_recipes_run(tmp_path: Path) -> 
     unread: Any = None  # it is refused before any data are read
     (tmp_path / "results-original").mkdir()
     (tmp_path / "results-original" / "config.toml").write_text('recipe = "original"\nseeds = 10\nepochs = 19\n')
-    with pytest.raises(RunError, match="results-original: of another config than original has now"):
+    with pytest.raises(RunError, match="results-original: its config differs from original"):
         measure(recipes.find("original"), unread, tmp_path, tmp_path)
 
 
