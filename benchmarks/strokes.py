@@ -1,12 +1,13 @@
-"""Digits drawn on the studio's sheet: strokes traced from MNIST's digits, which a mouse replays on the real page.
+"""Drawings on the studio's sheet: strokes traced from images of two data sets, which a mouse replays on the real page.
 
-`python -m benchmarks.strokes` writes `strokes.json`: ten drawings of each digit, from images that are not used in any
-measurement.
+`python -m benchmarks.strokes` writes `drawings/`: ten drawings of each digit and five of each kind of clothing, from
+images that are not used in any measurement.
 """
 
 import itertools
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ from scipy.spatial.distance import cdist
 
 from benchmarks.studio import CHROMIUM, studio
 
-RECORDED = Path(__file__).with_name("strokes.json")
-EACH = 10  # drawings of a digit
+RECORDED = Path(__file__).with_name("drawings")
+EACH = {"digits": 10, "clothes": 5}  # drawings of a class
 ENLARGED = 4
+APART = 6  # pixels of the enlarged image between the lines that fill in a piece of clothing
 EVERY = 8  # pixels of the enlarged image between two points of a stroke
 SHORT = 10  # pixels: a stroke that is not longer is an artefact of thinning
 THIN = (  # hit and miss patterns of pixels to remove: https://en.wikipedia.org/wiki/Thinning_(morphology)
@@ -58,27 +60,42 @@ def trace(image: np.ndarray) -> list[np.ndarray]:
     return [along[[*stroke[::EVERY], stroke[-1]]] for stroke in strokes if len(stroke) > SHORT]
 
 
-def record(images: np.ndarray, labels: np.ndarray) -> None:
-    """Trace EACH images of every digit, and place them on a sheet of 1 x 1 with a random size and position."""
+def shade(image: np.ndarray) -> list[np.ndarray]:
+    """Strokes (k, 2) of x and y to and fro over a piece of clothing, uint8 (28, 28); each leg or sleeve has its own."""
+    mask = np.asarray(ndimage.zoom(image / 255, ENLARGED, order=1)) > 0.2
+    parts: dict[int, list[tuple[int, int]]] = {}
+    for row in range(APART // 2, len(mask), APART):
+        ends = np.flatnonzero(np.diff(np.pad(mask[row], 1).astype(int))).reshape(-1, 2).tolist()
+        for number, (left, right) in enumerate(ends):
+            part = parts.setdefault(number, [])
+            line = [(left, row), (right - 1, row)]
+            part += line if len(part) % 4 else line[::-1]
+    return [np.array(part) for part in parts.values()]
+
+
+def record(name: str, images: np.ndarray, labels: np.ndarray, classes: Sequence[str]) -> None:
+    """Trace EACH images of every class, and place them on a sheet of 1 x 1 with a random size and position."""
     rng, lines = np.random.default_rng(0), []
-    for number in range(10 * EACH):
-        strokes = trace(images[np.flatnonzero(labels == number % 10)[number // 10]])
+    for number in range(EACH[name] * len(classes)):
+        image = images[np.flatnonzero(labels == number % len(classes))[number // len(classes)]]
+        strokes = trace(image) if name == "digits" else shade(image)
         low, high = (pick([pick(stroke, axis=0) for stroke in strokes], axis=0) for pick in (np.min, np.max))
         size = rng.uniform(0.5, 0.8)
         corner = 0.08 + rng.uniform(0, 1, 2) * (0.84 - size)
         placed = [(corner + (stroke - low) * size / max(high - low)).round(3).tolist() for stroke in strokes]
-        lines.append(json.dumps({"digit": number % 10, "strokes": placed}))
-    RECORDED.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+        lines.append(json.dumps({"label": classes[number % len(classes)], "strokes": placed}))
+    RECORDED.mkdir(exist_ok=True)
+    (RECORDED / f"{name}.json").write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
 
 
-def accuracy(runs: Path, model: str, count: int = 10 * EACH) -> float:
+def accuracy(runs: Path, name: str, model: str, count: int) -> float:
     """The share of the first `count` drawings that a model recognises. A mouse draws them on the studio's page."""
-    drawings = json.loads(RECORDED.read_text(encoding="utf-8"))[:count]
+    drawings = json.loads((RECORDED / f"{name}.json").read_text(encoding="utf-8"))[:count]
     with studio(runs) as (_, port), sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{port}/#/draw/{model}")
-        return float(np.mean([replayed(page, one["strokes"]) == str(one["digit"]) for one in drawings]))
+        return float(np.mean([replayed(page, one["strokes"]) == one["label"] for one in drawings]))
 
 
 def replayed(page: Page, strokes: Any) -> str:
@@ -100,6 +117,9 @@ def replayed(page: Page, strokes: Any) -> str:
 
 if __name__ == "__main__":
     from benchmarks.pictures import LEARNED, digits
+    from jaxquard.data import load
 
-    every, names = digits()
-    record(every[:LEARNED], names[:LEARNED])
+    every, numbers = digits()
+    record("digits", every[:LEARNED], numbers[:LEARNED], tuple("0123456789"))
+    clothes = load("fashion-mnist")
+    record("clothes", clothes.train_images[..., 0], clothes.train_labels, clothes.class_names)
