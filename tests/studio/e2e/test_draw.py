@@ -86,7 +86,7 @@ def test_a_photograph_is_sent_unchanged(own, shoot):
 
 def test_a_file_that_is_no_picture_is_refused(own):
     own.get_by_label("Picture").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no picture"})
-    expect(own.get_by_role("alert").get_by_text("not a picture that can be read")).to_be_visible()
+    expect(own.get_by_role("alert").get_by_text("not a picture in a supported format")).to_be_visible()
 
 
 def bar(form: str) -> list[int]:
