@@ -200,8 +200,9 @@ def test_the_python_that_the_readme_shows_works_with_the_wheel_alone(installed: 
     code = blocks("python")
     quick = re.sub(r"epochs=\d+", "epochs=1, dataset='made up.npz'", code)
     assert quick != code
-    trained, *pictures = installed.run(f"python -c {shlex.quote(quick)}").splitlines()
+    trained, *evaluated, shoe, photo = installed.run(f"python -c {shlex.quote(quick)}").splitlines()
     accuracy, path = trained.split(maxsplit=1)
     assert 0 <= float(accuracy) <= 1
     assert (installed.here / path).is_dir()
-    assert [line.split()[0] for line in pictures] == ["shoe.jpg", "photos/1.png"]
+    assert 0 <= float(evaluated[0].split()[0]) <= 1
+    assert [line.split()[0] for line in (shoe, photo)] == ["shoe.jpg", "photos/1.png"]
