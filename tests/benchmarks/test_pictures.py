@@ -12,7 +12,7 @@ ONE_OF_20 = 0.05  # an ambiguous image may change its class
 @pytest.mark.check
 def test_photographs_are_recognised_nearly_as_well_as_the_images_themselves():
     found = measure(20, (1,))
-    assert found["drawn digits"] >= 0.9
+    assert found["drawn digits"] >= 0.9 - 2 * ONE_OF_20  # of all 100, docs/PICTURES.md
     for name in ("Fashion-MNIST", "digits"):
         one = found[name]
         assert one["data"] >= 0.9
