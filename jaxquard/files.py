@@ -41,9 +41,8 @@ def cache_folder() -> Path:
     """Jaxquard's folder in the platform's cache directory; for a user without a home folder, a private temporary one.
     Raises JaxquardError if another user owns that.
     """
-    with contextlib.suppress(
-        RuntimeError
-    ):  # platformdirs raises it if there is no home; older ones leave ~ in the path
+    # without a home folder, platformdirs raises RuntimeError; older ones leave ~ in the path
+    with contextlib.suppress(RuntimeError):
         if (folder := platformdirs.user_cache_path("jaxquard", appauthor=False)).is_absolute():
             return folder
     owner = getattr(os, "getuid", lambda: 0)()  # on Windows st_uid is 0, and each user has a temporary folder

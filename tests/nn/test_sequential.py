@@ -8,7 +8,6 @@ import jax
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import sliding_window_view
-from scipy.special import expit, ndtr
 
 from jaxquard.config import Architecture
 from jaxquard.nn.activations import ACTIVATIONS
@@ -17,14 +16,7 @@ from jaxquard.nn.initializers import he_normal
 from jaxquard.nn.model import Layer, Model, named_arrays, pre_activations
 from jaxquard.nn.sequential import sequential
 
-FUNCTIONS = {
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": lambda z: np.maximum(z, 0.01 * z),
-    "sigmoid": expit,
-    "tanh": np.tanh,
-    "gelu": lambda z: z * ndtr(z),
-    "identity": lambda z: z,
-}
+from .test_backpropagation import SIGMA
 
 
 def blocks(a: np.ndarray, side: int) -> np.ndarray:
@@ -69,7 +61,7 @@ def interpreted(layers: Sequence[Layer], arrays: dict[str, np.ndarray], a: np.nd
             case "add":
                 a = a + outputs[about["layer"]]
             case "activation":
-                a = FUNCTIONS[about["function"]](a)
+                a = SIGMA[about["function"]](a)
             case "max_pool":
                 side = about["window"]
                 h, w = (size // side * side for size in a.shape[1:3])
