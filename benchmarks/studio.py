@@ -163,7 +163,6 @@ def memory(process: subprocess.Popen[bytes], port: int) -> Row:
     paths = [
         "/api/runs",
         "/api/runs/model",
-        "/api/runs/model/charts",
         "/api/models/model/summary",
         "/api/models/model/images",
     ]

@@ -1,13 +1,11 @@
-"""Charts of a run's training: accuracy and loss, and each layer's gradients, updates and dead units."""
+"""Charts as JSON for the page, and the learning curves of several runs in one chart. (The page draws those of one.)"""
 
 import contextlib
 import math
-import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from jaxquard.charts import Chart, learning_curves, lines, theme
+from jaxquard.charts import Chart, learning_curves, theme
 from jaxquard.errors import UsageError
 from jaxquard.runs.directory import Run
 from jaxquard.runs.journal import Line
@@ -16,21 +14,6 @@ from jaxquard.runs.ranking import ranking
 Group = dict[str, Any]  # a setting of a sweep: its `label`, and its `networks` by their numbers
 MOST = 400  # points in a line
 LINES = len(theme.COLORS)  # most settings of a sweep in one chart
-LAYERS = {
-    "gradients": ("grad_norm", "gradient", "How large the gradient is in each layer", True),
-    "updates": ("update_norm", "update", "How far each layer's weights move in a step", True),
-    "dead": ("dead", "share of dead units (%)", "Units that no longer react to any image", False),
-}
-FIRST = {"each layer": "the first layer", "any image": "any image, in the first layer"}
-
-
-def of_run(epochs: Sequence[Line], groups: Sequence[Group] = ()) -> list[dict[str, Any]]:
-    """Every chart that a journal's epoch lines have figures for; a sweep's by setting, and only for the first layer."""
-    epochs = thinned(epochs)
-    runs: Mapping[str, Sequence[Line]] = {"run": epochs}
-    if len(groups) > 1:
-        runs = {group["label"]: [of_networks(line, group["networks"]) for line in epochs] for group in groups}
-    return list(_with_figures(_learning(runs) | {name: partial(of_layers, runs, *LAYERS[name]) for name in LAYERS}))
 
 
 def groups_of(ranked: Sequence[dict[str, Any]]) -> list[Group]:
@@ -45,95 +28,40 @@ def groups_of(ranked: Sequence[dict[str, Any]]) -> list[Group]:
     return sorted(found, key=lambda group: group["networks"][0])
 
 
-def of_networks(figure: Any, networks: Sequence[int]) -> Any:
-    """A line of a journal with the figures of only these networks."""
-    if isinstance(figure, Mapping):
-        return {name: of_networks(value, networks) for name, value in figure.items()}
-    return [figure[k] for k in networks] if isinstance(figure, list) else figure  # else a step or an epoch
-
-
 def of_runs(runs: Mapping[str, Sequence[Line]]) -> list[dict[str, Any]]:
-    """Several runs in one chart of accuracy and one of loss."""
-    return list(_with_figures(_learning({name: thinned(epochs) for name, epochs in runs.items()})))
-
-
-def lines_of(run: Run) -> list[Line]:
-    """A run's epoch lines; a network has no figures after it diverged, because its accuracy would be 0."""
-    lost = {line.get("network", 0): line["step"] for line in run.journal() if line.get("event") == "diverged"}
-
-    def sound(figure: Any, step: int) -> Any:
-        if isinstance(figure, Mapping):
-            return {name: sound(value, step) for name, value in figure.items()}
-        if not isinstance(figure, list):
-            return figure
-        return [None if step >= lost.get(k, math.inf) else value for k, value in enumerate(figure)]
-
-    return [sound(line, line["step"]) for line in run.epochs()] if lost else run.epochs()
+    """Several runs in one chart of accuracy and one of loss, as far as they have figures."""
+    charts = []
+    for metric in ("accuracy", "loss"):
+        with contextlib.suppress(UsageError):  # nothing to draw yet
+            epochs = {name: thinned(lines) for name, lines in runs.items()}
+            charts.append(drawn(metric, learning_curves(epochs, metric=metric)))
+    return charts
 
 
 def best_of(run: Run) -> tuple[str, list[Line]]:
     """A run's name and epoch lines; for a sweep only those of its best setting: a mean over all would say little."""
-    swept, lines = [name for name, _ in run.config.sweep], lines_of(run)
+    swept = [name for name, _ in run.config.sweep]
     if not swept:
-        return run.id, lines
+        return run.id, lines_of(run, range(len(run.config.networks())))
     best = groups_of(ranking([run], swept)[:1])[0]
-    return f"{run.id} at {best['label']}", [of_networks(line, best["networks"]) for line in lines]
+    return f"{run.id} at {best['label']}", lines_of(run, best["networks"])
+
+
+def lines_of(run: Run, networks: Sequence[int]) -> list[Line]:
+    """A run's epoch lines with the figures of these networks: none after a network diverged, whose accuracy is 0."""
+    lost = {line.get("network", 0): line["step"] for line in run.journal() if line.get("event") == "diverged"}
+
+    def of_networks(figure: Any, step: int) -> Any:
+        if not isinstance(figure, list):
+            return figure  # a step or an epoch
+        return [None if step >= lost.get(k, math.inf) else one for k, one in enumerate(figure) if k in networks]
+
+    return [{name: of_networks(figure, line["step"]) for name, figure in line.items()} for line in run.epochs()]
 
 
 def thinned(epochs: Sequence[Line]) -> Sequence[Line]:
     """At most MOST lines, evenly spaced, including the last: a chart of this size cannot show more."""
     return epochs[:: -max(1, math.ceil(len(epochs) / MOST))][::-1]
-
-
-def _learning(runs: Mapping[str, Sequence[Line]]) -> dict[str, Callable[[], Chart]]:
-    return {
-        "accuracy": lambda: learning_curves(runs, metric="accuracy"),
-        "loss": lambda: learning_curves(runs, metric="loss"),
-    }
-
-
-def _with_figures(charts: Mapping[str, Callable[[], Chart]]) -> Iterator[dict[str, Any]]:
-    for name, draw in charts.items():
-        with contextlib.suppress(UsageError):  # nothing to draw yet
-            yield drawn(name, draw())
-
-
-def of_layers(runs: Mapping[str, Sequence[Line]], field: str, unit: str, title: str, log: bool) -> Chart:
-    """A figure by epoch, for each layer of one run or for the first layer of several. The axis is logarithmic (`log`)
-    or in per cent. With several networks there is a band from the lowest to the highest."""
-    several = len(runs) > 1
-    series, most = ("setting", 1) if several else ("layer", None)
-    rows = [
-        {
-            series: label if several else f"layer {int(layer) + 1}",
-            "epoch": line["epoch"],
-            **_mean(value, unit, 1.0 if log else 100.0),
-        }
-        for label, epochs in runs.items()
-        for line in epochs
-        for layer, value in list(line.get(field, {}).items())[:most]
-    ]
-    for words, instead in FIRST.items() if several else ():
-        title = title.replace(words, instead)
-    banded = any(row["low"] != row["high"] for row in rows)
-    return lines(
-        rows,
-        x="epoch",
-        y=unit,
-        series=series,
-        band=("low", "high") if banded else None,
-        log_y=log,
-        title=title,
-        subtitle="Mean of the networks; band: from the lowest to the highest." if banded else "",
-    )
-
-
-def _mean(value: Any, unit: str, factor: float) -> dict[str, float | None]:
-    """Mean, lowest and highest over the networks that are still finite."""
-    values = [factor * v for v in value if v is not None]
-    if not values:
-        return {unit: None, "low": None, "high": None}
-    return {unit: statistics.fmean(values), "low": min(values), "high": max(values)}
 
 
 def drawn(name: str, chart: Chart) -> dict[str, Any]:

@@ -155,16 +155,7 @@ def one_run(request: Request) -> JSONResponse:
     return JSONResponse(found | {"job": job["job"], "error": found["error"] or job["error"]})
 
 
-def show_charts(request: Request) -> JSONResponse:
-    """The charts of a run; a sweep's by setting."""
-    run = request.app.state.reader.find(request.path_params["run"]).run
-    swept = [name for name, _ in run.config.sweep]
-    groups = charts.groups_of(ranking([run], swept)) if swept else []
-    return JSONResponse({"charts": charts.of_run(charts.lines_of(run), groups)})
-
-
 routes = [
     Route("/api/runs", list_runs),
     Route("/api/runs/{run}", one_run),
-    Route("/api/runs/{run}/charts", show_charts),
 ]

@@ -75,9 +75,7 @@ def test_a_damaged_run_does_not_hide_the_others(get, ask, root, name):
     assert str(root) not in found["slow"]["error"]
     assert "codec" not in found["slow"]["error"]
     assert found["slow"]["sweep"] is found["slow"]["networks"] is None
-    answers = [
-        ask("GET", path) for path in ("/api/runs/slow", "/api/runs/slow/charts", "/api/compare?run=slow&run=fast")
-    ]
+    answers = [ask("GET", path) for path in ("/api/runs/slow", "/api/compare?run=slow&run=fast")]
     assert {answer.status for answer in answers} <= {200, 409}
     assert answers[0].status == 409 or answers[0].json["status"] == "damaged"
 
@@ -101,7 +99,7 @@ def test_lines_replaced_by_a_resume_are_not_shown(get, root):
     assert [line["train_loss"] for line in lines if line.get("epoch") == 2] == [[2.0]]
 
 
-@pytest.mark.parametrize("rest", ["", "/charts", "/weights"])
+@pytest.mark.parametrize("rest", ["", "/weights"])
 @pytest.mark.parametrize("name", ["none", "slow@0", "SLOW", "..", "slow%2f", "."])
 def test_a_run_is_found_only_by_its_id(ask, name, rest):
     answer = ask("GET", f"/api/runs/{name}{rest}")
@@ -136,8 +134,6 @@ def test_a_sweeps_ranking_verdict_and_groups_agree_with_train(get, swept):
         {"label": "learning_rate 0.01", "networks": [0, 1]},
         {"label": "learning_rate 0.3", "networks": [2, 3]},
     ]
-    series = {row[0] for row in get("/api/runs/swept/charts")["charts"][0]["table"]["rows"]}
-    assert "learning_rate 0.3: validation" in series
     assert (get("/api/runs/fast")["ranking"], get("/api/runs/fast")["groups"]) == ([], [])
 
 

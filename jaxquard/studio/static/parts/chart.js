@@ -1,5 +1,5 @@
-// A chart is a drawing with alternative text and a table of its figures. Live charts are drawn on a canvas (plot.js),
-// others by Vega. Charts outside the window, and all charts of a hidden page, are drawn when they become visible.
+// A chart is a drawing with alternative text and a table of its figures. The charts of a run are drawn on a canvas
+// (plot.js), which is fast enough for live ones; others by Vega. Charts outside the window, and all charts of a hidden page, are drawn when they become visible.
 
 import { clear, h, scrolling } from "./dom.js";
 import { Lazy } from "./lazy.js";
@@ -70,9 +70,8 @@ class Figure {
   async render() {
     if (this.chart.spec) return this.embed();
     if (!this.canvas) clear(this.plot, (this.canvas = h("canvas", { "aria-hidden": "true" })));
-    this.drawn?.finalize();
-    this.drawn = null;
-    plot(this.canvas, this.plot.clientWidth, this.chart.plot);
+    const read = plot(this.canvas, this.plot.clientWidth, this.chart.plot);
+    this.canvas.onpointermove = ({ offsetX }) => (this.canvas.title = read(offsetX));
     return undefined;
   }
 
@@ -91,7 +90,7 @@ class Figure {
     for (const side of ["width", "height"]) svg.setAttribute(side, this.scale * Number(svg.getAttribute(side)));
     clear(this.plot, fresh);
     this.drawn?.finalize();
-    Object.assign(this, { drawn, key, canvas: null });
+    Object.assign(this, { drawn, key });
     return undefined;
   }
 

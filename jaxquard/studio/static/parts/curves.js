@@ -1,4 +1,4 @@
-// The learning curves of a running training, from the lines of its journal; jaxquard/studio/charts.py draws ended runs.
+// The learning curves of a run, from the lines of its journal.
 
 import { SERIES } from "./palette.js";
 

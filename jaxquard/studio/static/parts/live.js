@@ -151,16 +151,12 @@ export class Live {
     this.announce(`Epoch ${line.epoch} of ${this.detail.epochs}: ${accuracy} right.`);
   }
 
-  /** Draws the curves: during training from the journal's lines, afterwards once, from the server's charts. */
+  /** Shows the figures and draws the curves. */
   async frame() {
     await new Promise(requestAnimationFrame);
-    if (!this.ended) this.show();
-    const learns = this.detail.status === "running";
-    const { groups, diverged } = this.detail;
-    const charts = learns
-      ? curves(this.lines, groups, diverged)
-      : (await this.http.get(`${this.path}/charts`)).charts;
     if (this.ended) return;
+    this.show();
+    const charts = curves(this.lines, this.detail.groups, this.detail.diverged);
     for (const { name } of charts.filter((chart) => !this.elements.has(chart.name))) {
       const element = h("section", { class: "card", "data-chart": name });
       this.elements.set(name, element);

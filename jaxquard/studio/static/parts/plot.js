@@ -1,14 +1,16 @@
-// Line charts on a canvas, for live charts: drawing takes about a millisecond.
+// Line charts on a canvas: drawing takes about a millisecond.
 
 import { shade } from "./palette.js";
+import { decimal } from "./words.js";
 
 const INK = "#1f2328";
 const MUTED = "#59636e";
 const RULE = "#e4e7eb";
 
 /**
- * Draw `{x, y, log, whole, aspect, series: [{label, color, dash, fill, points: [{x, y, low, high}]}]}` on a canvas of
- * `width` pixels. `x` and `y` name the axes; `whole`: x is whole; `aspect`: height ÷ width. A missing y is a gap.
+ * Draw `{x, y, log, whole, aspect, series: [{name, label, color, dash, fill, points: [{x, y, low, high}]}]}` on a canvas
+ * of `width` pixels. `x` and `y` name the axes; `whole`: x is whole; `aspect`: height ÷ width. A missing y is a gap.
+ * Returns a function that gives the figures at a place of the canvas, in words.
  */
 export function plot(canvas, width, chart) {
   const em = Math.max(10, 0.75 * parseFloat(getComputedStyle(document.documentElement).fontSize));
@@ -17,7 +19,7 @@ export function plot(canvas, width, chart) {
   pen.font = `${em}px ${getComputedStyle(canvas).fontFamily}`;
   const points = chart.series.flatMap((line) => line.points);
   const ys = points.flatMap(({ y, low, high }) => [y, low, high]).filter((value) => isNumber(value));
-  if (!ys.length) return;
+  if (!ys.length) return () => "";
   const domains = { x: widened(extent(points.map(({ x }) => x))), y: roomy(extent(ys), chart.log) };
   const ticks = {
     x: linear(domains.x, width / (7 * em), chart.whole),
@@ -35,6 +37,13 @@ export function plot(canvas, width, chart) {
   axes(pen, box, ticks, to, chart, em);
   chart.series.forEach((line) => curve(pen, line, to, box, chart.whole));
   names(pen, chart.series, to, box, em, right - 1.2 * em);
+  const near = (offset) => points.reduce((a, b) => (Math.abs(to.x(b.x) - offset) < Math.abs(to.x(a.x) - offset) ? b : a));
+  return (offset) => (chart.whole ? figures(chart, near(offset).x) : "");
+}
+
+function figures({ x, series }, place) {
+  const at = ({ name, points }) => [name, points.find((point) => point.x === place)?.y ?? null];
+  return `${x} ${place}: ${series.map(at).map(([name, y]) => `${name} ${decimal(y)}`).join(", ")}`;
 }
 
 function sized(canvas, width, height) {
