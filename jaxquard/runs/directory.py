@@ -257,6 +257,10 @@ class Run:
         """The last step of a finished training, else None."""
         return (self.finished() or {}).get("step")
 
+    def has_begun(self) -> bool:
+        """Whether a step was saved: in a checkpoint after that of step 0, or as a line of the journal."""
+        return bool(self.journal()) or any(self.checkpoints.glob("step-*[1-9]*"))
+
     def diverged(self) -> set[int]:
         """The numbers of the networks that diverged."""
         return {line["network"] for line in self.journal() if line.get("event") == "diverged" and "network" in line}

@@ -1,11 +1,9 @@
 """The models that the studio shows: looked up by id in a list, and cached."""
 
-import contextlib
 import dataclasses
 import functools
 import json
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,8 +23,8 @@ from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import ALL, Run
 from jaxquard.runs.environment import is_same_data
-from jaxquard.runs.models import TrainedModel, average_of_run, load_model, models_of_run, spec_of
-from jaxquard.studio.watch import modified
+from jaxquard.runs.models import TrainedModel, load_model, spec_of
+from jaxquard.studio.watch import Watch, modified
 from jaxquard.training.task import parameters
 
 T = TypeVar("T")
@@ -126,15 +124,12 @@ def learned(subject: Subject, most: int) -> np.ndarray:
 
 
 class Shelf:
-    """A cache of at most `capacity` models; it drops the least recently used one."""
+    """A cache of the CAPACITY models that were used last."""
 
-    def __init__(
-        self, runs: Path, *, data_dir: Path | None = None, offline: bool | None = None, capacity: int = CAPACITY
-    ) -> None:
-        self._runs, self._capacity = runs, capacity
-        self._subjects: OrderedDict[str, tuple[Any, Subject]] = OrderedDict()
+    def __init__(self, watch: Watch, *, data_dir: Path | None = None, offline: bool = False) -> None:
+        self._watch, self._lock = watch, threading.Lock()
         self._tested: set[Any] = set()
-        self._lock = threading.Lock()
+        self._read = functools.lru_cache(CAPACITY)(self._subject)
 
         @functools.lru_cache(maxsize=2)
         def load(name: str, hashes: str) -> Dataset:
@@ -145,27 +140,15 @@ class Shelf:
 
     def take(self, name: str) -> Subject:
         """The model of that id, with its newest checkpoint. HTTPException (404) if there is none."""
+        sight = self._watch.look().get(directory.parted(name)[0])
+        known = [line["model"] for line in _lines(sight.run)] if sight else directory.shipped()
+        if name not in known:
+            raise HTTPException(404, "there is no model of this name; GET /api/models lists all models")
         with self._lock:
-            stamp, subject = self._subjects.pop(name, (None, None))
-            if subject is None or stamp != _stamp(subject.model.run):
-                stamp, model = self._find(name)
-                subject = Subject(model, self._dataset, self._tested, stamp)
-            self._subjects[name] = stamp, subject
-            if len(self._subjects) > self._capacity:
-                self._subjects.popitem(last=False)
-            return subject
+            return self._read(name, sight and _stamp(sight.run))
 
-    def _find(self, name: str) -> tuple[Any, TrainedModel]:
-        if name in directory.shipped():
-            return None, load_model(name, self._runs)
-        for run in directory.every(self._runs):
-            if run.id == directory.parted(name)[0]:
-                stamp = _stamp(run)  # before the weights: if these change meanwhile, the next call reads them again
-                is_average = any(line["model"] == name and line["networks"] > 1 for line in _lines(run))
-                for model in [average_of_run(run)] if is_average else models_of_run(run):
-                    if model.name == name:
-                        return stamp, model
-        raise HTTPException(404, "there is no model of this name; GET /api/models lists all models")
+    def _subject(self, name: str, stamp: Any) -> Subject:
+        return Subject(load_model(name, self._watch.root), self._dataset, self._tested, stamp)
 
     def _dataset(self, model: TrainedModel) -> Dataset:
         found = self._load(model.config.dataset, json.dumps(model.dataset["sha256"]))
@@ -174,18 +157,14 @@ class Shelf:
         return found
 
 
-def _stamp(run: Run | None) -> Any:
+def _stamp(run: Run) -> Any:
     """A value that changes with a run's weights, or if another run replaces it."""
-    if run is None:
-        return None
     return _made(run), *[path.name for path in checkpoint.listed(run.checkpoints)][-1:]
 
 
-def _made(run: Run) -> int:
-    """When a run began, in ns; 0 if it was deleted."""
-    with contextlib.suppress(OSError):
-        return (run.path / "config.toml").stat().st_mtime_ns
-    return 0
+def _made(run: Run) -> float:
+    """When a run began."""
+    return modified(run.path / "config.toml")
 
 
 def list_models(runs: Path) -> list[dict[str, Any]]:
@@ -201,7 +180,7 @@ def _lines(run: Run) -> list[dict[str, Any]]:
 
 
 @functools.lru_cache(maxsize=1024)
-def _lines_of(path: Path, made: int, written: float) -> list[dict[str, Any]]:
+def _lines_of(path: Path, made: float, written: float) -> list[dict[str, Any]]:
     del made, written  # part of the cache key: another run may replace this one, and networks may diverge
     run = Run(path)
     try:

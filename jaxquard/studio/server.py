@@ -111,7 +111,7 @@ def create_app(studio: Studio) -> Starlette:
     state.studio, state.files, state.listening = studio, static_files(), 0
     state.limiter, state.watch = anyio.CapacityLimiter(1), Watch(studio.runs)
     state.reader, state.trainer = Reader(state.watch), Trainer(studio, state.watch)
-    state.shelf = models.Shelf(studio.runs, data_dir=studio.data_dir, offline=studio.offline)
+    state.shelf = models.Shelf(state.watch, data_dir=studio.data_dir, offline=studio.offline)
     return app
 
 

@@ -86,4 +86,4 @@ def status_of(sight: Sight) -> str:
         return said
     if sight.dropped:
         return "interrupted"
-    return "stopped" if sight.size or any(sight.run.checkpoints.glob("step-*[1-9]*")) else "new"
+    return "stopped" if sight.run.has_begun() else "new"

@@ -14,16 +14,19 @@ from jaxquard.nn.model import count_parameters
 from jaxquard.runs import models as trained
 from jaxquard.runs import train
 from jaxquard.runs.directory import Run
+from jaxquard.studio import models
 from jaxquard.studio.models import Shelf, Subject, learned, list_models
+from jaxquard.studio.watch import Watch
 from jaxquard.training.evaluation import log_probabilities
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (3, 6, 6, 1), np.uint8)
 
 
 @pytest.fixture
-def shelf(root):
+def shelf(root, monkeypatch):
     """A shelf with a capacity of two."""
-    return Shelf(root, offline=True, capacity=2)
+    monkeypatch.setattr(models, "CAPACITY", 2)
+    return Shelf(Watch(root), offline=True)
 
 
 def test_every_network_is_listed_newest_run_first(root):

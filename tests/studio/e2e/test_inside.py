@@ -170,6 +170,12 @@ def test_an_invalid_address_opens_a_view(page, address):
     expect(page.locator("#views a")).not_to_have_count(0)
 
 
+@pytest.mark.parametrize("view", ["inside", "mistakes", "draw"])
+def test_an_address_of_an_unknown_model_names_it(page, view):
+    page.goto(f"/#/{view}/gone@0")
+    expect(page.get_by_role("alert").get_by_text("gone@0: there is no model of this name.")).to_be_visible()
+
+
 def test_a_deleted_run_is_no_longer_compared(page):
     page.goto("/#/compare?run=gone&run=careful&run=hasty")
     expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()

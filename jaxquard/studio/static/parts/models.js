@@ -1,6 +1,6 @@
 // The choice of a model and of its images: shared by Inside, Mistakes and Draw.
 
-import { field, h, select } from "./dom.js";
+import { fault, field, h, select } from "./dom.js";
 
 /** Begins a view of models: adds its title; gives every model, newest first, and the one `asked` for or the newest. */
 export async function begin(root, title, asked, http) {
@@ -8,7 +8,9 @@ export async function begin(root, title, asked, http) {
   root.append(h("h1", {}, title));
   const train = h("a", { href: "#/learn" }, "Train one first");
   if (!models.length) root.append(h("p", { class: "card" }, "There is no trained network yet. ", train, "."));
-  return { models, found: models.find(({ model }) => model === asked) ?? models[0] };
+  const found = models.find(({ model }) => model === asked);
+  if (asked !== undefined && !found) root.append(fault(`${asked}: there is no model of this name.`));
+  return { models, found: found ?? models[0] };
 }
 
 /** An address of the API for a model. */
