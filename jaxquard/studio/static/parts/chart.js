@@ -17,10 +17,8 @@ const OPTIONS = {
   logLevel: 1, // errors only
 };
 
-const WIDER = 100; // pixels by which a plot may exceed the width in its spec
-const NARROWEST = 160; // below this width, the whole drawing shrinks
-const SLACK = 12; // pixels of the width that may stay empty
-let usual = 120; // pixels for axis and labels beside the last plot: the first guess for the next one
+const WIDER = 220; // pixels by which a drawing with its labels may exceed the plot's width in the spec
+const NARROWEST = 280; // below this width, the whole drawing shrinks
 const figures = new Map();
 const gone = new WeakSet(); // erased elements: a late `draw` ignores them
 
@@ -49,7 +47,6 @@ class Figure {
     this.table = scrolling("The figures");
     this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
     clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, h("figcaption", {}, this.details)));
-    this.beside = usual;
     this.lazy = new Lazy(this.plot, () => this.render().catch((error) => this.fail(error)));
   }
 
@@ -77,31 +74,19 @@ class Figure {
 
   async embed() {
     const embed = await library();
-    const { chart } = this;
-    this.scale = scale();
-    this.available = this.plot.clientWidth / this.scale;
-    const key = JSON.stringify([chart.spec, this.available, this.scale, dark.matches]);
+    const grown = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16; // letters are larger on a projector
+    const spec = fitted(this.chart.spec, this.plot.clientWidth / grown);
+    const key = JSON.stringify([spec, grown]);
     if (this.drawn && key === this.key) return undefined;
     const fresh = h("div", { "aria-hidden": "true" }); // drawn outside the page first, so that nothing flickers
-    const drawn = await embed(fresh, fitted(chart.spec, this.available - this.beside), OPTIONS);
+    const drawn = await embed(fresh, spec, OPTIONS);
     if (this.ended) return drawn.finalize();
-    await this.fit(drawn.view, fresh, chart.spec.width);
     const svg = fresh.querySelector("svg");
-    for (const side of ["width", "height"]) svg.setAttribute(side, this.scale * Number(svg.getAttribute(side)));
+    for (const side of ["width", "height"]) svg.setAttribute(side, grown * Number(svg.getAttribute(side)));
     clear(this.plot, fresh);
     this.drawn?.finalize();
     Object.assign(this, { drawn, key });
     return undefined;
-  }
-
-  /** The width of axes and labels is known only after drawing. If the last plot's width was a wrong guess, draw again. */
-  async fit(view, drawing, widest) {
-    if (typeof widest !== "number") return;
-    const whole = Number(drawing.querySelector("svg").getAttribute("width"));
-    this.beside = usual = Math.ceil(whole - view.width());
-    if (whole <= this.available && whole > this.available - SLACK) return;
-    const width = Math.min(widest + WIDER, Math.max(NARROWEST, this.available - this.beside));
-    if (width !== view.width()) await view.width(width).runAsync();
   }
 
   fail(error) {
@@ -117,11 +102,6 @@ class Figure {
     this.lazy.end();
     this.drawn?.finalize();
   }
-}
-
-/** The page's font size ÷ 16 pixels: on a projector drawings grow with the letters. */
-function scale() {
-  return parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
 }
 
 const redraw = () => figures.forEach((figure) => figure.lazy.ask());
@@ -142,12 +122,13 @@ function library() {
   return loading;
 }
 
-/** The spec in the page's colours and about its width, without the texts that the page shows itself. */
+/** The spec in the page's colours and at most `available` pixels wide, without the texts that the page shows itself. */
 function fitted(spec, available) {
   const { title, description, ...rest } = dark.matches ? recoloured(spec) : spec;
   const plain = { ...rest, background: "transparent", padding: 2, config: { ...rest.config, font: FONT } };
   if (typeof plain.width !== "number") return plain;
-  return { ...plain, width: Math.min(plain.width + WIDER, Math.max(NARROWEST, available)) };
+  const width = Math.min(plain.width + WIDER, Math.max(NARROWEST, available));
+  return { ...plain, width, autosize: { type: "fit-x", contains: "padding" } };
 }
 
 function recoloured(spec) {

@@ -3,26 +3,17 @@
 const TOKEN = "jaxquard-token";
 let askForToken = null;
 
-/** The server's refusal: its sentence as the message, the status, and its whole answer as `details`. */
-export class HttpError extends Error {
+/** The server's refusal: its sentence as the message, the status (0: no answer), and its whole answer as `details`. */
+class HttpError extends Error {
   constructor(status, details) {
     super(details.error ?? `The studio's server answered ${status}.`);
-    this.status = status;
-    this.details = details;
+    Object.assign(this, { status, details });
   }
 }
 
 /** `ask(again)` gives a token if the server needs one (it was started with --host); `again`: the last one was wrong. */
 export function onToken(ask) {
   askForToken = ask;
-}
-
-/** A response with any body; the request has the page's token, if there is one. */
-export async function request(path, options = {}) {
-  const response = await reach(path, options);
-  if (response.status !== 401 || !askForToken) return response;
-  await renewToken();
-  return request(path, options);
 }
 
 /** The page's token, or "". */
@@ -35,28 +26,24 @@ export async function renewToken() {
   sessionStorage.setItem(TOKEN, await askForToken(token() !== ""));
 }
 
-async function reach(path, options) {
+/** The JSON at an address; the request has the page's token, if there is one. */
+export async function get(path, options = {}) {
   const headers = { ...options.headers, ...(token() && { "X-Jaxquard-Token": token() }) };
-  try {
-    return await fetch(path, { ...options, headers });
-  } catch (error) {
-    if (error.name === "AbortError") throw error;
+  const response = await fetch(path, { ...options, headers }).catch(() => {
     throw new HttpError(0, { error: "The studio's server does not answer." });
+  });
+  if (response.status === 401) {
+    await renewToken();
+    return get(path, options);
   }
-}
-
-async function json(path, options) {
-  const response = await request(path, options);
   const answer = await response.json().catch(() => ({}));
   if (!response.ok) throw new HttpError(response.status, answer);
   return answer;
 }
 
-export const get = (path) => json(path);
-
 /** Sends `body` as JSON, or, if it is an ArrayBuffer, as a picture. */
 export function post(path, body = {}) {
   const raw = body instanceof ArrayBuffer; // the server recognises the format by the picture's first bytes
   const headers = { "Content-Type": raw ? "image/unknown" : "application/json" };
-  return json(path, { method: "POST", headers, body: raw ? body : JSON.stringify(body) });
+  return get(path, { method: "POST", headers, body: raw ? body : JSON.stringify(body) });
 }

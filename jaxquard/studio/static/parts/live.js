@@ -5,7 +5,7 @@ import { curves } from "./curves.js";
 import { attempt, clear, fault, h, labelled, scrolling, select } from "./dom.js";
 import { Lazy, REST } from "./lazy.js";
 import { SERIES } from "./palette.js";
-import { chip, count, divergence, duration, ends, mean, percent, spread, written } from "./words.js";
+import { ACTIVE, chip, count, divergence, duration, ends, mean, percent, spread, written } from "./words.js";
 
 const QUIET = 10_000; // ms between two spoken sentences on progress
 const PACE = 25; // pause between frames, in times of a frame's duration: the training needs the cores
@@ -20,12 +20,12 @@ export class Live {
     this.progress = h("progress", { "aria-label": "Epochs trained", hidden: true });
     this.how = h("p", { class: "muted" });
     this.figures = h("dl", { class: "figures" });
-    this.words = h("p", { class: "said", role: "status" });
+    this.words = h("p", { role: "status" });
     this.buttons = h("div", { class: "row", tabindex: -1 });
     this.fault = fault();
     this.charts = h("div", { class: "grid" });
     this.elements = new Map(); // a chart's name -> its element
-    this.tested = h("p", { class: "tested" });
+    this.tested = h("p");
     this.ranking = h("div", { class: "stack", hidden: true });
     const head = h("div", { class: "row spread" }, h("h2", { class: "run" }, run), this.status);
     const card = h("section", { class: "card", "aria-label": `Run ${run}` },
@@ -34,8 +34,9 @@ export class Live {
     this.lazy = new Lazy(this.element, () => this.frame().catch((error) => this.say(error.message)), PACE, LONGEST);
   }
 
-  /** Loads everything from the server. */
+  /** Loads everything from the server; nothing while the run has no folder. */
   async load() {
+    if (this.job?.run === null) return;
     const turn = ++this.asked;
     this.heard = []; // lines that arrive during the request; the answer may lack them
     const answer = await this.http.get(this.path).catch((error) => ({ failure: error.message }));
@@ -79,9 +80,14 @@ export class Live {
     this.weights.ask(now);
   }
 
-  jobIs(job) {
+  /** The run's job, if any; `busy`: whether a training is running. */
+  jobIs(job, busy) {
     this.job = job;
-    if (this.detail) this.show();
+    if (job?.run === null) {
+      clear(this.status, chip(job.status));
+      this.controls(...unbegun(job, busy));
+    } else if (this.detail) this.show();
+    else if (!this.asked) this.load();
   }
 
   show() {
@@ -98,7 +104,7 @@ export class Live {
       FIGURES.map(([name, key, how]) => figure(name, sound(last?.[key], this.detail), how, sweep)));
     this.tested.textContent = atEnd ? confused(this.detail) : "";
     this.rank();
-    this.controls();
+    this.controls(...state(this.detail, this.job));
   }
 
   /** For a sweep that is not running: its settings, best first, and the verdict, as `train` prints them. */
@@ -124,8 +130,7 @@ export class Live {
     return [`${duration(each)} an epoch`, ...(left > 0 ? [`about ${duration(left)} left`] : [])];
   }
 
-  controls() {
-    const [sentence, actions] = state(this.detail, this.job);
+  controls(sentence, actions) {
     this.say(sentence);
     if (actions.join() === this.offered) return; // the reader may be pressing a button
     this.offered = actions.join();
@@ -203,7 +208,7 @@ function size({ parameters, networks, sweep }) {
   return networks.length > 1 ? [...each, `${networks.length} networks, ${shown}`] : each;
 }
 
-export const ACTIONS = {
+const ACTIONS = {
   pause: "Pause",
   continue: "Continue",
   "one-epoch": "One more epoch",
@@ -229,6 +234,19 @@ function hasFailed(status, job) {
   return (status === "stopped" || status === "new") && job?.status === "failed" && Boolean(job.error);
 }
 
+export const WAITS = "It waits for the training before it.";
+export const BEGINS = "It reads the data and compiles the network; then the first epoch starts.";
+const PAUSED = "It was paused before it started.";
+const OVER = "It ended before it started, or its folder is gone.";
+
+/** The sentence for a job without a folder, and the actions it allows. */
+function unbegun({ status, error }, busy) {
+  if (status === "queued") return [busy ? WAITS : BEGINS, ["stop"]];
+  if (status === "running") return [BEGINS, ["stop"]];
+  if (status === "paused") return [PAUSED, ["continue", "stop"]];
+  return [error ?? (ACTIVE.includes(status) ? BEGINS : OVER), []];
+}
+
 /** The sentence for a run's state, and the actions it allows. */
 function state(detail, job) {
   const { status, epoch, error } = detail;
@@ -244,7 +262,7 @@ function state(detail, job) {
 }
 
 const STEERED = {
-  queued: () => ["It waits for the training before it.", ["stop"]],
+  queued: () => [WAITS, ["stop"]],
   running: (epoch, lost) => [lost, ["pause", "stop"]],
   pausing: () => ["It saves a checkpoint, then pauses.", []],
   stopping: () => ["It saves a checkpoint, then stops.", []],

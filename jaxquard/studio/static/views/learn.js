@@ -2,13 +2,9 @@
 
 import { attempt, clear, fault, h, labelled } from "../parts/dom.js";
 import { Form } from "../parts/form.js";
-import { ACTIONS, Live } from "../parts/live.js";
+import { BEGINS, Live, WAITS } from "../parts/live.js";
 import { ACTIVE, chip } from "../parts/words.js";
 
-const WAITS = "It waits for the training before it.";
-const BEGINS = "It reads the data and compiles the network; then the first epoch starts.";
-const PAUSED = "It was paused before it started.";
-const OVER = "It ended before it started, or its folder is gone.";
 const PAUSE = 250; // ms without a keystroke before the server checks the settings
 
 export async function show(root, params, tools) {
@@ -20,7 +16,7 @@ export async function show(root, params, tools) {
 class Page {
   constructor(root, tools, run) {
     Object.assign(this, { root, tools, http: tools.http, pinned: run, jobs: [], runs: [], live: null, asked: 0 });
-    this.panel = h("div", { class: "panel", tabindex: -1 });
+    this.panel = h("div", { class: "panel" });
     this.queue = new Queue((run) => this.pin(run), (run, what) => this.act(run, what));
     this.chooser = h("select", { id: "watched", onchange: () => this.pin(this.chooser.value) });
     this.command = h("code", { class: "command", id: "command", tabindex: "0" });
@@ -116,7 +112,7 @@ class Page {
     this.offer(run);
     this.queue.show(this.jobs, run);
     this.watch(run, job);
-    this.live?.jobIs(job);
+    this.live?.jobIs(job, this.busy);
   }
 
   /** The list of runs to watch. It is rebuilt only if it changed, because it may be open. */
@@ -130,28 +126,12 @@ class Page {
   }
 
   watch(run, job) {
-    const starting = job !== null && job.run === null; // no directory yet: it reads data and compiles
-    const shown = starting ? JSON.stringify([job, this.busy]) : run;
-    if (shown === this.shown) return; // the reader may be pressing a button
-    this.shown = shown;
+    const isGone = job?.run === null && this.live?.detail; // the folder was removed
+    if (run === this.shown && !isGone) return;
+    this.shown = run;
     this.leave();
-    if (!starting && run !== null) this.live = new Live(run, this.tools, (what) => this.act(run, what));
-    const held = this.panel.contains(document.activeElement);
-    clear(this.panel, this.live?.element ?? (starting ? this.beginning(job) : empty()));
-    if (held) (this.panel.querySelector("button") ?? this.panel).focus({ preventScroll: true });
-    this.live?.load();
-  }
-
-  /** A job without a directory: it waits, reads data and compiles, or ended early. */
-  beginning({ job, status, error }) {
-    const [words, actions] = unbegun(status, this.busy);
-    const place = fault();
-    const steer = (what) => attempt(place, () => this.act(job, what));
-    const button = (what) => h("button", { onclick: () => steer(what) }, ACTIONS[what]);
-    return h("section", { class: "card" },
-      h("div", { class: "row spread" }, h("h2", { class: "run" }, job), chip(status)),
-      error ? h("p", { class: "error" }, error) : h("p", { role: "status" }, words), place,
-      actions.length > 0 && h("div", { class: "row" }, actions.map(button)));
+    if (run !== null) this.live = new Live(run, this.tools, (what) => this.act(run, what));
+    clear(this.panel, this.live?.element ?? empty());
   }
 
   leave() {
@@ -227,21 +207,11 @@ class Page {
   }
 }
 
-/** The sentence for a job without a directory, and the actions it allows. */
-function unbegun(status, busy) {
-  if (status === "queued") return [busy ? WAITS : BEGINS, ["stop"]];
-  if (status === "running") return [BEGINS, ["stop"]];
-  if (status === "paused") return [PAUSED, ["continue", "stop"]];
-  return [ACTIVE.includes(status) ? BEGINS : OVER, []];
-}
-
 function empty() {
   return h("section", { class: "card" }, h("h2", {}, "Nothing trained yet"),
     h("p", {}, "Press “Start training”: the first curve appears in a few seconds."),
     h("p", { class: "muted" }, "Trainings started in a terminal appear here, too."));
 }
-
-const OPEN = new Set(["queued", "running", "pausing", "paused", "stopping", "failed"]);
 
 export class Queue {
   /** `watch(run)` shows a run; `act(run, what)` steers one. */
@@ -254,7 +224,7 @@ export class Queue {
   }
 
   show(jobs, watched) {
-    const open = jobs.filter((job) => job.job !== watched && OPEN.has(job.status));
+    const open = jobs.filter((job) => job.job !== watched && !["finished", "stopped"].includes(job.status));
     const said = JSON.stringify(open);
     if (said === this.said) return; // the reader may be pressing a button
     this.said = said;
