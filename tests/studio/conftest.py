@@ -85,33 +85,33 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-def _ask(app: Any, method: str, path: str, headers: dict[str, str], body: list[bytes]) -> Answer:
-    """One request, unchanged; the body is sent in the pieces of `body`."""
-    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    path, _, query = path.partition("?")
-    scope = {"type": "http", "method": method, "path": path, "query_string": query.encode(), "headers": raw}
-    scope |= {"asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""}
-    pieces = [{"type": "http.request", "body": piece, "more_body": True} for piece in body[:-1]]
-    pieces += [{"type": "http.request", "body": b"".join(body[-1:]), "more_body": False}, {"type": "http.disconnect"}]
-    sent: list[Any] = []
-
-    async def receive() -> Any:
-        return pieces.pop(0)
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(app(scope, receive, send))
-    found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
-    return Answer(sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]))
-
-
 @pytest.fixture
 def ask(app: Starlette) -> Callable[..., Answer]:
-    """`ask(method, path, headers, body)`: one request, with the studio's own Host unless another is given."""
+    """`ask(method, path, headers, body)`: one request, unchanged, with the studio's own Host unless another is given.
 
-    def one(method: str, path: str, headers: dict[str, str] | None = None, body: Any = (), *, to: Any = app) -> Answer:
-        return _ask(to, method, path, {"host": HOST} | (headers or {}), list(body))
+    A header with a tuple of values is sent once for each. The body is sent in the pieces of `body`.
+    """
+
+    def one(method: str, path: str, headers: dict[str, Any] | None = None, body: Any = (), *, to: Any = app) -> Answer:
+        named = {name: (value,) if isinstance(value, str) else value for name, value in (headers or {}).items()}
+        pairs = [(name, value) for name, values in ({"host": (HOST,)} | named).items() for value in values]
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in pairs]
+        place, _, query = path.partition("?")
+        scope = {"type": "http", "method": method, "path": place, "query_string": query.encode(), "headers": raw}
+        scope |= {"asgi": {"version": "3.0"}, "http_version": "1.1", "scheme": "http", "root_path": ""}
+        pieces: list[Any] = [{"type": "http.request", "body": piece, "more_body": True} for piece in body]
+        pieces += [{"type": "http.request", "body": b"", "more_body": False}, {"type": "http.disconnect"}]
+        sent: list[Any] = []
+
+        async def receive() -> Any:
+            return pieces.pop(0)
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        asyncio.run(to(scope, receive, send))
+        found = {name.decode(): value.decode() for name, value in sent[0]["headers"]}
+        return Answer(sent[0]["status"], found, b"".join(message.get("body", b"") for message in sent[1:]))
 
     return one
 
