@@ -172,7 +172,8 @@ def evaluate(
 
 @checked
 def load_model(model: Named, *, runs: str | Path | None = None) -> TrainedModel:
-    """One trained network. Its `logits` maps uint8 images (n, height, width, channels) to float64 (n, classes).
+    """One trained network. Its `logits` maps images (n, height, width, channels), uint8 or float32 with 1 for white,
+    to float64 (n, classes).
 
     model: as for `evaluate`; for a run of several networks, RUN@k (network k) or RUN@all (their average).
     runs: the folder of all runs.

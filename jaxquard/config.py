@@ -74,17 +74,18 @@ class Config:
     validation: float | Literal["auto"] | None = setting(
         None,
         f"Training images held out: a count, a share below 1, or auto ({DEFAULT_VALIDATION}, or a sixth if that is "
-        "fewer). Default: 0, or auto with patience or a sweep.",
+        "fewer). Default: 0, or auto with patience or a sweep. Of a data set's own validation images, how many to use "
+        "(default: all).",
         group="Data",
         low=0,
         scope="run",
         first=True,
     )
     pixel_mean: float | None = setting(
-        None, "Mean of the pixels in [0, 1] (default: of the training images).", group="Data", low=0, high=1
+        None, "Mean of the pixels, white being 1 (default: of the training images).", group="Data"
     )
     pixel_std: float | None = setting(
-        None, "Standard deviation of the pixels (default: of the training images).", group="Data", above=0, high=1
+        None, "Standard deviation of the pixels (default: of the training images).", group="Data", above=0
     )
     flip: bool = setting(False, "Mirror half of the training images.", group="Data")
     shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)
@@ -309,12 +310,21 @@ class Config:
             return "auto" if self.patience or self.sweep else 0
         return self.validation
 
-    def held_out(self, images: int) -> int:
-        """How many of the training images are held out. A share gives at least one image, and never all of them."""
-        wanted = self.validates
+    def held_out(self, images: int, own: int = 0) -> int:
+        """How many of the training images are held out, or used of a data set's `own` validation images.
+
+        A share gives at least one image, and never all training images.
+        """
+        wanted = "auto" if own and self.validation is None else self.validates
         if wanted == "auto":
-            return max(1, min(DEFAULT_VALIDATION, images // 6))
-        return max(1, min(round(wanted * images), images - 1)) if 0 < wanted < 1 else int(wanted)
+            return own or max(1, min(DEFAULT_VALIDATION, images // 6))
+        if 0 < wanted < 1:
+            return max(1, min(round(wanted * (own or images)), own or images - 1))
+        return int(wanted)
+
+    def trained_on(self, images: int, own: int = 0) -> int:
+        """How many of the training images are trained on."""
+        return images if own else images - self.held_out(images)
 
     def networks(self) -> list[Self]:
         """One config for each network of this run: every combination of swept values, each with every seed."""

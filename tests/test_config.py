@@ -20,8 +20,8 @@ from jaxquard.naming import SYNONYMS
 # setting: (values at its bounds, values just beyond them)
 BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "validation": ([0, 0.5, "auto", None], [-1, 1.5]),
-    "pixel_mean": ([0, 1, None], [-1e-9, 1.0001]),
-    "pixel_std": ([1e-9, 1, None], [0, -1, 1.0001]),
+    "pixel_mean": ([0, 300, -300, None], [math.inf, math.nan]),
+    "pixel_std": ([1e-9, 300, None], [0, -1]),
     "shift": ([0, 1000], [-1, 1001]),
     "cutout": ([0], [-1]),
     "erasing": ([0, 1], [-0.1, 1.1]),
@@ -253,6 +253,8 @@ def test_held_out():
 def test_a_share_is_resolved_to_a_count():
     counts = {0.1: 24, 0.999999: 239, 1e-300: 1, np.float32(0.5): 120, 1: 1, 240: 240, 0.0: 0}
     assert {share: Config(validation=share).held_out(240) for share in counts} == counts
+    own = [Config(validation=given).held_out(240, own=50) for given in (None, "auto", 0, 0.1, 0.999, 7, 300)]
+    assert own == [50, 50, 0, 5, 50, 7, 300]  # the split refuses the last
 
 
 @pytest.mark.parametrize("value", [2.5, -0.1, "0.1", "all"])
@@ -362,6 +364,7 @@ def numbers(name: str) -> st.SearchStrategy[Any]:
     """Valid numbers for a setting."""
     bounds = Config.__dataclass_fields__[name].metadata["bounds"]
     low = bounds["low"] if bounds["low"] is not None else bounds["above"]
+    low = -100 if low is None else low
     high = bounds["high"] if bounds["high"] is not None else bounds["below"]
     if name in WHOLE:
         return st.integers(low, min(high or 100, 100))

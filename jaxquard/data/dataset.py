@@ -1,7 +1,7 @@
-"""`Dataset`: four consistent arrays and the names of the classes, from any source; and its split."""
+"""`Dataset`: consistent arrays and the names of the classes, from any source; and its split."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,12 +14,13 @@ _SHUFFLE = 20170825  # an arbitrary seed that must never change: it decides whic
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled images, split into a training and a test set. The arrays are read-only.
+    """Labelled images, split into a training and a test set, perhaps with a validation set. The arrays are read-only.
 
-    Images are uint8 `(n, height, width, channels)`, labels int32 `(n,)` in 0 … classes − 1.
+    Images are `(n, height, width, channels)`, uint8 from 0 to 255, or float32 where 1 is white; other finite floats are
+    allowed. Labels are int32 `(n,)` in 0 … classes − 1.
     `sha256`: the hash of each decoded array by role (`idx.sha256`). Two data sets with the same hashes are the same.
     `source`: where they came from. `notes`: what is unusual about them, one sentence each. `scaled_from`: the value of
-    white in the files, which became 255. The last `own_validation` training images are held out before any other.
+    white in the files, which became 255. `by_class`: `split` holds out the same share of each class.
     """
 
     name: str
@@ -32,11 +33,13 @@ class Dataset:
     source: str
     notes: tuple[str, ...] = ()
     scaled_from: int = 255
-    own_validation: int = 0
+    val_images: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0), np.uint8))
+    val_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    by_class: bool = False
 
     def __post_init__(self) -> None:
         """UsageError if an array does not have the form above."""
-        for part in ("train", "test"):
+        for part in ("train", "test", "val"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             oddities.check_images(images, np.shape(images)[1:], "a Dataset")
             whole = np.asarray(labels).dtype.kind in "iu"
@@ -70,25 +73,25 @@ def build(
     source: str,
     class_names: Sequence[str] | None = None,
     notes: Iterable[str] = (),
-    own_validation: int = 0,
+    by_class: bool = False,
     sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
-    """Check the four arrays against one another, and make a Dataset of them. Raises DataError.
+    """Check the arrays against one another, and make a Dataset of them. Raises DataError.
 
-    arrays: by role (the keys of NDIM); images uint8 `(n, height, width[, channels])`, labels any integers `(n,)`.
+    arrays: by role (the keys of NDIM, and perhaps val_images and val_labels); images `(n, height, width[, channels])`,
+    uint8, or float32 with 1 for white; labels any integers `(n,)`.
     called: the name of each array in errors: its file, or its member of an archive.
-    class_names: default "0" … "k − 1", where k − 1 is the largest training label. notes: the first of the notes.
-    sha256: known hashes of arrays, by role; the others are computed.
+    class_names: default "0" … "k − 1", where k − 1 is the largest label to learn. notes: the first of the notes.
+    by_class: as for `Dataset`. sha256: known hashes of arrays, by role; the others are computed.
     """
     if class_names is None:
-        class_names = numbered(arrays["train_labels"], called["train_labels"])
-    for part in ("train", "test"):
-        _check_part(part, arrays, called, len(class_names))
-    train, test = arrays["train_images"], arrays["test_images"]
-    if train.shape[1:] != test.shape[1:]:
-        raise DataError(f"{called['test_images']}: images of {_size(test)}, but of {_size(train)} for training")
+        labels = [arrays[role] for role in ("train_labels", "val_labels") if role in arrays]
+        class_names = numbered(np.concatenate(labels), called["train_labels"])
+    for part in ("train", "test", "val"):
+        if f"{part}_images" in arrays:
+            _check_part(part, arrays, called, len(class_names))
     known = sha256 or {}
-    hashes = {role: known.get(role) or idx.sha256(arrays[role]) for role in NDIM}
+    hashes = {role: known.get(role) or idx.sha256(values) for role, values in arrays.items()}
     white = oddities.brightest(arrays, called)
     notes = [
         *notes,
@@ -104,7 +107,7 @@ def build(
         source=source,
         notes=tuple(notes),
         scaled_from=white,
-        own_validation=own_validation,
+        by_class=by_class,
     )
 
 
@@ -115,22 +118,39 @@ def numbered(labels: np.ndarray, where: str) -> list[str]:
 
 
 def split(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Hold out `validation` training examples: (train images, train labels, validation images, validation labels).
+    """Training and `validation` examples: (train images, train labels, validation images, validation labels).
 
-    These are the last examples of a shuffle that is the same for every run and seed, so that runs can be compared. The
-    data set's own validation images come last. 0 holds out nothing, and keeps the order of the training set. Raises
-    UsageError.
+    The latter are some of the data set's own validation images, or else of the training images: the same for every run
+    and seed, so that runs can be compared. 0 holds out nothing, and keeps the order of the training set. UsageError.
     """
     images, labels = dataset.train_images, dataset.train_labels
-    if not 0 <= validation < len(labels):
-        most = len(labels) - 1
-        raise UsageError(f"validation {validation}: of {dataset.name}'s training examples, 0 to {most} can be held out")
     if validation == 0:
         return images, labels, images[:0], labels[:0]
-    own = len(labels) - dataset.own_validation
-    order = np.concatenate([shuffled(own), own + shuffled(dataset.own_validation)])
-    kept, held = np.split(order, [len(labels) - validation])
+    kept, held = split_rows(dataset, validation)
+    if own := len(dataset.val_labels):
+        val_images, val_labels = dataset.val_images, dataset.val_labels
+        return (
+            images,
+            labels,
+            *((val_images, val_labels) if own == validation else (val_images[held], val_labels[held])),
+        )
     return images[kept], labels[kept], images[held], labels[held]
+
+
+def split_rows(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarray]:
+    """The indices of the images to keep, and of those to hold out: the last `validation` of a fixed shuffle.
+
+    They count the data set's own validation images or, without these, its training images. Raises UsageError.
+    """
+    own = len(dataset.val_labels)
+    labels = dataset.val_labels if own else dataset.train_labels
+    most = own or len(labels) - 1
+    if not 0 <= validation <= most:
+        of = "own validation" if own else "training"
+        raise UsageError(f"validation {validation}: of {dataset.name}'s {of} images, 0 to {most} can be held out")
+    order = shuffled_by_class(labels) if dataset.by_class else shuffled(len(labels))
+    kept, held = np.split(order, [len(labels) - validation])
+    return kept, held
 
 
 def shuffled(n: int) -> np.ndarray:
@@ -138,10 +158,19 @@ def shuffled(n: int) -> np.ndarray:
     return np.argsort(np.random.PCG64(_SHUFFLE).random_raw(n), kind="stable")
 
 
-def hold_out_test(images: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
+def shuffled_by_class(labels: np.ndarray) -> np.ndarray:
+    """A fixed permutation of 0 … n − 1 for labels (n,); each part of it has nearly the same share of each class."""
+    order, place = shuffled(len(labels)), np.empty(len(labels))
+    for label in np.unique(labels):
+        rows = order[labels[order] == label]
+        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)
+    return order[np.argsort(place[order], kind="stable")]
+
+
+def hold_out_test(images: np.ndarray, labels: np.ndarray, *, by_class: bool = False) -> dict[str, np.ndarray]:
     """Split one set into training and test arrays, by role. The last sixth of the fixed shuffle is the test set."""
-    tested = -(-len(labels) // 6)
-    kept, held = np.split(shuffled(len(labels)), [len(labels) - tested])
+    tested, order = -(-len(labels) // 6), shuffled_by_class(labels) if by_class else shuffled(len(labels))
+    kept, held = np.split(order, [len(labels) - tested])
     return dict(zip(NDIM, (images[kept], labels[kept], images[held], labels[held]), strict=True))
 
 
@@ -152,6 +181,8 @@ def _check_part(part: str, arrays: Mapping[str, np.ndarray], called: Mapping[str
         raise DataError(f"{file}: {len(labels)} labels, but {len(images)} images in {called[f'{part}_images']}")
     if len(labels) == 0:
         raise DataError(f"{file}: no examples")
+    if images.shape[1:] != (train := arrays["train_images"]).shape[1:]:
+        raise DataError(f"{called[f'{part}_images']}: images of {_size(images)}, but of {_size(train)} for training")
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))
     if wrong.size:
         raise DataError(f"{file}: label {labels[wrong[0]]} at index {wrong[0]} is out of range: 0 to {classes - 1}")
@@ -162,7 +193,7 @@ def _size(images: np.ndarray) -> str:
 
 
 def _frozen(values: np.ndarray, white: int) -> np.ndarray:
-    """Read-only images from 0 to 255 with a channel axis, or read-only int32 labels."""
+    """Read-only images with a channel axis, or read-only int32 labels."""
     if values.ndim == 1:
         values = values.astype(np.int32)
     else:

@@ -11,7 +11,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from jaxquard.data import likeness
+from jaxquard.data import likeness, oddities
 
 Background = Literal["light", "dark", "both"]
 Centre = Literal["box", "mass"]
@@ -66,8 +66,8 @@ USUAL = Framing()
 
 
 def measure(images: np.ndarray) -> Framing:
-    """The framing of uint8 images (n, h, w, c), from at most MEASURED of them."""
-    images = images[:: -(-len(images) // MEASURED)]
+    """The framing of images (n, h, w, c), from at most MEASURED of them."""
+    images = oddities.as_bytes(images[:: -(-len(images) // MEASURED)])
     white = max(1, int(images.max()))
     grey = images.mean(axis=-1, dtype=np.float32) / white
     paper: np.ndarray = np.median(grey[:, [0, 0, -1, -1], [0, -1, 0, -1]], axis=1)

@@ -47,13 +47,15 @@ def header(shape: tuple[int, ...]) -> bytes:
 def sha256(values: np.ndarray) -> str:
     """SHA-256 of the IDX file, not gzipped, with these values: the same for the same values from any source.
 
-    Images (n, height, width, 1) are written as (n, height, width). Labels are written as bytes if these suffice, else
-    as big-endian 32-bit integers, type code 0x0C.
+    Images (n, height, width, 1) are written as (n, height, width), float32 with type code 0x0D. Labels are written as
+    bytes if these suffice, else as big-endian 32-bit integers, type code 0x0C.
     """
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     head = header(values.shape)
-    if values.dtype != np.uint8:
+    if values.dtype.kind == "f":
+        values, head = values.astype(">f4"), head[:2] + b"\x0d" + head[3:]
+    elif values.dtype != np.uint8:
         small = values.max(initial=0) <= 255
         values = values.astype(np.uint8 if small else ">i4")
         head = head if small else head[:2] + b"\x0c" + head[3:]

@@ -57,8 +57,8 @@ def load_npz(path: Path) -> Dataset:
     """Read an .npz with x_train, y_train, x_test and y_test (or similar names), or only with images and labels.
 
     Images are 0 to 255, `(n, height, width)` or `(n, height, width, channels)`; labels are integers `(n,)` from 0.
-    Without a test set, always the same sixth of the images becomes it. Validation images (x_val, y_val) become the end
-    of the training set, which `split` holds out first. Raises DataError.
+    Without a test set, always the same sixth of the images becomes it. x_val and y_val are the validation set.
+    Raises DataError.
     """
     arrays, unused = _read(path)
     notes = [f"not used: {', '.join(unused)}"] if unused else []
@@ -66,33 +66,15 @@ def load_npz(path: Path) -> Dataset:
     arrays = {
         role: (_pixels if role.endswith("images") else _labels)(values, called[role]) for role, values in arrays.items()
     }
-    class_names, own = None, 0
-    if "val_images" in arrays:
-        own = _join_validation(arrays, called)
-        notes.append(
-            f"{own:,} images are for validation: --validation {own} holds them out; by default they are trained on"
-        )
-    elif "images" in arrays:
+    class_names = None
+    if "images" in arrays:
         if len(arrays["images"]) != len(arrays["labels"]):
             raise DataError(f"{path}: {len(arrays['labels'])} labels, but {len(arrays['images'])} images")
         class_names = numbered(
             arrays["labels"], called["labels"]
         )  # before the split: the test set may get the largest label
         arrays = hold_out_test(arrays["images"], arrays["labels"])
-    facts = {"called": called, "source": str(path), "class_names": class_names}
-    return build(path.stem, arrays, **facts, notes=notes, own_validation=own)
-
-
-def _join_validation(arrays: dict[str, np.ndarray], called: dict[str, str]) -> int:
-    """Append the validation images and labels to the training set; returns their number."""
-    images, labels = (arrays.pop(role) for role in _VALIDATION)
-    if len(images) != len(labels):
-        raise DataError(f"{called['val_labels']}: {len(labels)} labels, but {len(images)} images")
-    if images.shape[1:] != arrays["train_images"].shape[1:]:
-        raise DataError(f"{called['val_images']}: the images differ in size from those for training")
-    for role, values in zip(("train_images", "train_labels"), (images, labels), strict=True):
-        arrays[role] = np.concatenate([arrays[role], values])
-    return len(labels)
+    return build(path.stem, arrays, called=called, source=str(path), class_names=class_names, notes=notes)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:

@@ -12,6 +12,7 @@ from jaxquard.errors import DataError, UsageError
 
 MAX_CLASSES = 4096  # the confusion matrix then takes 134 MB
 MANY_EMPTY = 100  # classes without images: if there are more, the labels do not count from 0
+HUGE = 1e30  # larger floats could overflow in the network
 DIM = 16  # images without a brighter pixel are masks (0 and 1), or count from 0 to 16 like scikit-learn's digits
 RENUMBER = "renumber them from 0, for training and testing alike: y = np.searchsorted(np.unique(y_train), y)"
 
@@ -64,10 +65,14 @@ def _list(words: Sequence[str], chosen: np.ndarray, most: int = 6) -> str:
 
 
 def brightest(arrays: Mapping[str, np.ndarray], called: Mapping[str, str]) -> int:
-    """The value of white in these images: 255, or the brightest pixel if that is at most DIM. DataError if only one of
-    the two sets is so dim."""
-    peaks = {role: int(arrays[role].max()) for role in ("train_images", "test_images")}
-    dim, bright = sorted(peaks, key=peaks.__getitem__)
+    """The value of white in these images: 255, or the brightest pixel of bytes if that is at most DIM.
+
+    DataError if only some of the sets are so dim.
+    """
+    peaks = _peaks(arrays)
+    if not peaks:
+        return 255
+    dim, bright = min(peaks, key=peaks.__getitem__), max(peaks, key=peaks.__getitem__)
     if 0 < peaks[dim] <= DIM and peaks[bright] > 127:
         raise DataError(
             f"{called[dim]}: pixels from 0 to {peaks[dim]}, but to {peaks[bright]} in {called[bright]};\n"
@@ -76,31 +81,37 @@ def brightest(arrays: Mapping[str, np.ndarray], called: Mapping[str, str]) -> in
     return peaks[bright] if 0 < peaks[bright] <= DIM else 255
 
 
+def _peaks(arrays: Mapping[str, np.ndarray]) -> dict[str, int]:
+    """The brightest pixel of each array of bytes by role."""
+    return {role: int(values.max()) for role, values in arrays.items() if values.ndim > 1 and values.dtype == np.uint8}
+
+
 def about_pixels(arrays: Mapping[str, np.ndarray], white: int) -> Iterator[str]:
     """Notes on the range of the pixels; `white` is the value of white."""
     if arrays["train_images"].min() == arrays["train_images"].max():
         yield "every pixel of every training image has the same value: no network can be trained on them"
     if white < 255:
         yield f"pixels from 0 to {white}: scaled to 0 to 255, the range of pictures"
-    elif 0 < (peak := max(int(arrays[role].max()) for role in ("train_images", "test_images"))) < 128:
+    elif 0 < (peak := max(_peaks(arrays).values(), default=0)) < 128:
         yield f"no pixel is brighter than {peak} of 255: if {peak} is white, scale the images to 0 to 255"
 
 
 def whitened(images: np.ndarray, white: int) -> np.ndarray:
-    """uint8 images with values up to `white`, scaled to 0 to 255."""
+    """Images; uint8 ones with values up to `white` are scaled to 0 to 255."""
     return images if white == 255 else np.rint(np.arange(256).clip(max=white) * (255 / white)).astype(np.uint8)[images]
 
 
-def as_uint8(kind: object) -> str:
-    """Advice on how to convert images of this dtype or type to uint8."""
-    if isinstance(kind, np.dtype) and kind.kind == "f":
-        return "if they are 0 to 1: np.rint(255 * images).astype(np.uint8)"
-    return "if they are 0 to 255: np.asarray(images).astype(np.uint8)"
+def as_bytes(images: np.ndarray) -> np.ndarray:
+    """Images as uint8, to draw or measure them: floats are clipped to 0 … 1."""
+    return images if images.dtype == np.uint8 else np.rint(255 * np.clip(images, 0, 1)).astype(np.uint8)
 
 
 def check_images(images: np.ndarray, shape: Sequence[int], name: str) -> None:
-    """UsageError for images that do not fit the network `name`, trained on uint8 images of `shape`."""
-    if (kind := getattr(images, "dtype", type(images).__name__)) != np.uint8:
-        raise UsageError(f"{name} takes images as a uint8 array of 0 to 255, not {kind}; {as_uint8(kind)}")
+    """UsageError for images that do not fit the network `name`, trained on images of `shape`."""
+    if (kind := getattr(images, "dtype", type(images).__name__)) not in (np.uint8, np.float32):
+        mend = "np.float32(images) if white is 1, np.uint8(images) if it is 255"
+        raise UsageError(f"{name} takes images as a uint8 array of 0 to 255, or float32 of 0 to 1, not {kind}; {mend}")
+    if kind == np.float32 and not (np.abs(images) < HUGE).all():
+        raise UsageError(f"{name}: images have values that are infinite, too large, or not numbers")
     if tuple(images.shape[1:]) != tuple(shape):
         raise UsageError(f"{name} was trained on images of {tuple(shape)}, not {tuple(images.shape[1:])}")

@@ -9,17 +9,21 @@ _CHUNK = 1 << 16  # bytes: the squares, as uint16, then fit in the processor's c
 
 
 def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
-    """Exact mean and standard deviation of uint8 images scaled to [0, 1], without a copy of them.
+    """Mean and standard deviation of images, white being 1, without a copy of them; exact for uint8.
 
     Raises DataError if all pixels have the same value.
     """
     pixels = images.reshape(-1)
+    if pixels.min() == pixels.max():
+        raise DataError("every pixel of every training image has the same value: there is nothing to learn from")
+    if images.dtype != np.uint8:
+        mean = pixels.mean(dtype=np.float64)
+        parts = (pixels[first : first + _CHUNK] - mean for first in range(0, pixels.size, _CHUNK))
+        return float(mean), (sum(float(part @ part) for part in parts) / pixels.size) ** 0.5
     total, squares = int(pixels.sum(dtype=np.uint64)), 0
     for first in range(0, pixels.size, _CHUNK):
         chunk = pixels[first : first + _CHUNK]
         squares += int(np.multiply(chunk, chunk, dtype=np.uint16).sum(dtype=np.uint64))
     # Var(x) = E[x²] - E[x]²; integers up to the division
     variance = (pixels.size * squares - total**2) / pixels.size**2
-    if variance == 0:
-        raise DataError("every pixel of every training image has the same value: there is nothing to learn from")
     return total / pixels.size / 255, variance**0.5 / 255

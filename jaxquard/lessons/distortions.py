@@ -16,4 +16,6 @@ def turned(images: np.ndarray, angle: float) -> np.ndarray:
 def noisy(images: np.ndarray, std: float) -> np.ndarray:
     """With normal noise on every pixel, the same at every call."""
     noise = np.random.default_rng(0).normal(0, std, images.shape)
+    if images.dtype != np.uint8:
+        return (images + noise / 255).astype(np.float32)
     return np.clip(images + noise, 0, 255).round().astype(np.uint8)

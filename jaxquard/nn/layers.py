@@ -26,6 +26,11 @@ def dropout(key: jax.Array, x: jax.Array, rate: float | jax.Array) -> jax.Array:
     return jnp.where(keep, x / (1 - rate), 0)
 
 
-def standardize(images: jax.Array, mean: float, std: float) -> jax.Array:
-    """uint8 pixels -> float32 (x/255 - mean)/std. The initialisers assume inputs of unit variance."""
-    return images.astype(jnp.float32) * (1 / (255 * std)) - mean / std
+def grey_levels(images: jax.Array) -> jax.Array:
+    """Pixels with 255 for white: integers unchanged, 255·x for floats x with 1 for white."""
+    return 255 * images if jnp.issubdtype(images.dtype, jnp.floating) else images
+
+
+def standardize(pixels: jax.Array, mean: float, std: float) -> jax.Array:
+    """Pixels with 255 for white -> float32 (x/255 - mean)/std. The initialisers assume inputs of unit variance."""
+    return pixels.astype(jnp.float32) * (1 / (255 * std)) - mean / std

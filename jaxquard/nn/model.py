@@ -29,9 +29,9 @@ class Model(NamedTuple):
     """A network.
 
     - `init(key) -> (params, state)`: the pytree to train, and the running statistics.
-    - `apply(params, state, x, *, key=None, train=False, watch=…) -> (logits, state)`: uint8 images
-      (batch, height, width, channels) to logits (batch, classes). Each layer's pre-activation z passes through
-      `watch(name, z)`, which records or changes it and returns it.
+    - `apply(params, state, x, *, key=None, train=False, watch=…) -> (logits, state)`: images
+      (batch, height, width, channels), uint8 or floats with 255 for white, to logits (batch, classes). Each layer's
+      pre-activation z passes through `watch(name, z)`, which records or changes it and returns it.
     - `layers`: the operations of `apply` in order, as data for every reader. `sequential.py` describes the kinds.
     """
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from jaxquard import systems
+from jaxquard.config import Config
 from jaxquard.data.framing import Framing, measure
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "framing": measure(dataset.train_images).to_dict(),
             "scaled_from": dataset.scaled_from,
             "notes": list(dataset.notes),
-            "own_validation": dataset.own_validation,
+            "validation": len(dataset.val_images),
+            "by_class": dataset.by_class,
             "sha256": dict(dataset.sha256),
         }
     }
@@ -35,12 +37,17 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
 
 def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
     """Whether recorded facts describe this data set: the same arrays, used the same way, wherever they are stored."""
-    return used(facts) == (dict(dataset.sha256), dataset.scaled_from, dataset.own_validation)
+    return used(facts) == (dict(dataset.sha256), dataset.scaled_from, dataset.by_class)
 
 
 def used(facts: dict[str, Any]) -> tuple[Any, ...]:
-    """Which arrays were used, and how, from environment.json; older runs neither scaled nor split them."""
-    return facts["sha256"], facts.get("scaled_from", 255), facts.get("own_validation", 0)
+    """Which arrays were used, and how, from environment.json; older runs did not scale them."""
+    return facts["sha256"], facts.get("scaled_from", 255), facts.get("by_class", False)
+
+
+def trained_on(config: Config, facts: dict[str, Any]) -> int:
+    """How many images a run with these facts of its data set trains on."""
+    return config.trained_on(facts["train"], facts.get("validation", 0))
 
 
 def check_facts(dataset: Any) -> None:
@@ -51,8 +58,9 @@ def check_facts(dataset: Any) -> None:
         and isinstance(dataset["sha256"], dict)
         and type(scaled := dataset.get("scaled_from", 255)) is int
         and 0 < scaled < 256
-        and type(own := dataset.get("own_validation", 0)) is int
+        and type(own := dataset.get("validation", 0)) is int
         and 0 <= own < 2**31
+        and isinstance(dataset.get("by_class", False), bool)
         and isinstance(notes := dataset.get("notes", []), list)
         and all(isinstance(note, str) for note in notes)
         and isinstance(names, list)

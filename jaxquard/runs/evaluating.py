@@ -12,6 +12,7 @@ from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.figures import Figure
 from jaxquard.runs.models import TrainedModel
 from jaxquard.strict_json import plain
+from jaxquard.training.data import held_out_of
 from jaxquard.training.evaluation import Evaluation, evaluate_logits
 
 Split = Literal["test", "validation", "train"]
@@ -96,7 +97,7 @@ def choose(model: TrainedModel, dataset: Dataset, part: Split) -> tuple[np.ndarr
     """The images and labels of one split, as in the model's own training."""
     if part == "test":
         return dataset.test_images, dataset.test_labels
-    images, labels, val_images, val_labels = split(dataset, model.config.held_out(len(dataset.train_labels)))
+    images, labels, val_images, val_labels = split(dataset, held_out_of(model.config, dataset))
     if part == "train":
         return images, labels
     if not len(val_labels):

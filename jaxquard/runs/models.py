@@ -84,12 +84,12 @@ class TrainedModel:
         return functools.partial(make_logits(self.spec), *self.weights)
 
     def logits(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
-        """Logits, float64 (n, classes), of uint8 images (n, h, w, c). UsageError for images of another shape or type.
+        """Logits, float64 (n, classes), of images (n, h, w, c), uint8 or float32 with 1 for white. Or UsageError.
 
-        Images with the small range of the training set's file are scaled as the training set was.
+        Bytes with the small range of the training set's file are scaled as the training set was.
         """
         oddities.check_images(images, self.image_shape, self.name)
-        if images.max(initial=0) <= (white := self.dataset.get("scaled_from", 255)):
+        if images.dtype == np.uint8 and images.max(initial=0) <= (white := self.dataset.get("scaled_from", 255)):
             images = oddities.whitened(np.asarray(images), white)
         return average(all_logits(self._apply, images, seen))
 
@@ -130,7 +130,7 @@ def _model(name: str, config: Config, run: Run, ts: TrainState, task: Task, netw
 def _newest_state(run: Run) -> tuple[TrainState, Task]:
     """The state in a run's newest checkpoint. RunError if that is damaged."""
     config, facts = run.config, run.environment["dataset"]
-    examples = facts["train"] - config.held_out(facts["train"])
+    examples = environment.trained_on(config, facts)
     task = make_task(config, facts["image_shape"], len(facts["class_names"]), examples)
     if not task.steps_per_epoch:
         raise RunError(

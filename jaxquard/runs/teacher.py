@@ -44,8 +44,10 @@ def ask(
         )
     if model.class_names != dataset.class_names:
         warn(f"{config.teacher} has other class names: {', '.join(model.class_names)}; classes are matched by position")
-    images = len(dataset.train_labels)
-    if is_same_data(model.dataset, dataset) and model.config.held_out(images) < config.held_out(images):
+    learned, kept = (
+        one.trained_on(len(dataset.train_labels), len(dataset.val_labels)) for one in (model.config, config)
+    )
+    if is_same_data(model.dataset, dataset) and learned > kept:
         warn(f"{config.teacher} was trained on images that are held out here: the validation accuracy will be too high")
     if note := unfinished([model]):
         warn(f"teacher: {note}")

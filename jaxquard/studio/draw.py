@@ -27,6 +27,7 @@ from jaxquard.data.dataset import shuffled
 from jaxquard.data.framing import Framing
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.nn.layers import grey_levels
 from jaxquard.runs.predicting import answer
 from jaxquard.studio.models import Shelf, Subject, learned
 from jaxquard.studio.security import is_picture, read_json
@@ -177,7 +178,7 @@ class Familiar(NamedTuple):
 
 def familiar(images: jax.Array | np.ndarray) -> Familiar:
     """Images (m, h, w, c), prepared for comparisons."""
-    rows = jnp.asarray(images, jnp.float32).reshape(len(images), -1) / 255
+    rows = grey_levels(jnp.asarray(images)).astype(jnp.float32).reshape(len(images), -1) / 255
     return Familiar(rows, jnp.sum(rows**2, axis=1))
 
 

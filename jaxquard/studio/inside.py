@@ -11,9 +11,11 @@ import numpy as np
 from starlette.requests import Request
 
 from jaxquard.charts.pictures import data_uri, scale_sentence, signed
+from jaxquard.data import oddities
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.nn.activations import ACTIVATIONS
+from jaxquard.nn.layers import grey_levels
 from jaxquard.nn.model import Params, State, named_arrays, pre_activations
 from jaxquard.strict_json import plain
 from jaxquard.studio.learn import as_pixels, pixel_block
@@ -54,16 +56,17 @@ def make_probes(spec: ModelSpec) -> Probes:
     activations = [ACTIVATIONS[name] for name in model.activations]
 
     def layers(params: Params, state: State, images: jax.Array) -> list[jax.Array]:
+        images = grey_levels(images)
         zs = pre_activations(model, params, state, images).values()
         return [images.reshape(len(images), -1) / 255, *(sigma(z) for sigma, z in zip(activations, zs, strict=True))]
 
     def answers(params: Params, state: State, images: jax.Array, k: int) -> jax.Array:
-        z, function = pre_activations(model, params, state, images)[str(k)], activations[k]
+        z, function = pre_activations(model, params, state, grey_levels(images))[str(k)], activations[k]
         is_dead = jax.vmap(jax.vmap(lambda unit: dead_share(function, unit[..., None]), in_axes=-1))
         return jnp.concatenate([pooled(function(z)), is_dead(z)], axis=-1)
 
     def gradient_times_input(params: Params, state: State, image: jax.Array, k: jax.Array) -> jax.Array:
-        x = image.astype(jnp.float32)
+        x = grey_levels(image).astype(jnp.float32)
         gradient = jax.grad(lambda x: model.apply(params, state, x[None])[0][0, k])(x)
         return jnp.sum(gradient * x, axis=-1)
 
@@ -88,6 +91,7 @@ def features(subject: Subject, images: np.ndarray) -> np.ndarray:
 
 def png(image: np.ndarray) -> str:
     """An image (h, w, 1 or 3) of a data set as a data URI."""
+    image = oddities.as_bytes(image)
     return data_uri(image[..., 0] if image.shape[-1] == 1 else image)
 
 

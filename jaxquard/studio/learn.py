@@ -117,12 +117,13 @@ def datasets(state: Any) -> dict[str, str]:
 
 class Facts(NamedTuple):
     """What is known about a data set before it is read. `train`: the number of training images, if known; `notes`: what
-    is unusual about it."""
+    is unusual about it; `validation`: the number of its own validation images."""
 
     image_shape: tuple[int, ...]
     classes: int
     train: int | None
     notes: Sequence[str] = ()
+    validation: int = 0
 
 
 DIGITS = Facts((8, 8, 1), 10, 1497)  # scikit-learn's 1,797 without the sixth for testing
@@ -135,7 +136,7 @@ def facts_of(state: Any, dataset: str) -> Facts:
             with contextlib.suppress(RunError, HTTPException):  # damaged, or just deleted: try the next run
                 facts = state.reader.find(summary["run"]).run.environment["dataset"]
                 shape, classes = tuple(facts["image_shape"]), len(facts["class_names"])
-                return Facts(shape, classes, facts["train"], facts.get("notes", ()))
+                return Facts(shape, classes, facts["train"], facts.get("notes", ()), facts.get("validation", 0))
     if dataset == "digits":
         return DIGITS
     entry = catalogue.find(dataset)
@@ -150,17 +151,18 @@ def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
         raise UsageError("teacher: must be a run that is here or a shipped model")
     facts = facts_of(state, config.dataset)
     if facts.train is not None:
-        check_amounts(config, facts.train)
+        check_amounts(config, facts.train, facts.validation)
     return config, parameters(config, facts.image_shape, facts.classes)
 
 
-def check_amounts(config: Config, train: int) -> None:
-    """UsageError if `train` images are too few for the held-out images and one batch of the others."""
-    held_out = config.held_out(train)
-    if held_out >= train:
-        raise UsageError(f"validation: of the {train:,} training images, at most {train - 1:,} can be held out")
-    if config.batch_size > train - held_out:
-        raise UsageError(f"batch_size: {config.batch_size:,} is more than the {train - held_out:,} images left")
+def check_amounts(config: Config, train: int, own: int = 0) -> None:
+    """UsageError if `train` images, or a data set's `own` validation images, are too few for a config."""
+    held_out, left = config.held_out(train, own), config.trained_on(train, own)
+    if held_out > (most := own or train - 1):
+        of = f"{own:,} validation" if own else f"{train:,} training"
+        raise UsageError(f"validation: of the {of} images, at most {most:,} can be held out")
+    if config.batch_size > left:
+        raise UsageError(f"batch_size: {config.batch_size:,} is more than the {left:,} images left")
 
 
 def is_known(model: str, runs: Container[str]) -> bool:

@@ -1,6 +1,5 @@
 """The models that the studio shows: looked up by id in a list, and cached."""
 
-import dataclasses
 import functools
 import json
 import threading
@@ -18,13 +17,14 @@ from starlette.routing import Route
 from jaxquard import data
 from jaxquard.config import Config
 from jaxquard.data import Dataset, split
-from jaxquard.data.dataset import shuffled
+from jaxquard.data.dataset import shuffled, split_rows
 from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import ALL, Run
 from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.models import TrainedModel, load_model, spec_of
 from jaxquard.studio.watch import Watch, modified
+from jaxquard.training.data import held_out_of
 from jaxquard.training.task import parameters
 
 T = TypeVar("T")
@@ -35,7 +35,7 @@ CAPACITY = 4  # models kept; one with all its results takes up to 50 MB
 
 class Part(NamedTuple):
     """Images (n, h, w, c) of a data set, and their labels (n,). `name`: one of PARTS; `indices`: their numbers among
-    the training images, None for test images; `said`: a description."""
+    the training images, None for others; `said`: a description."""
 
     name: str
     images: np.ndarray
@@ -93,7 +93,7 @@ class Subject:
 def part_of(subject: Subject, name: str) -> Part:
     """The part of that name. "": held-out images or, if there are none, images that it learned from. UsageError."""
     dataset = subject.dataset
-    held_out = subject.model.config.held_out(len(dataset.train_labels))
+    held_out = held_out_of(subject.model.config, dataset)
     name = name or ("held_out" if held_out else "learned")
     if name not in PARTS:
         raise UsageError(f"on: must be one of {', '.join(PARTS)}")
@@ -102,8 +102,12 @@ def part_of(subject: Subject, name: str) -> Part:
         return Part(name, images, labels, None, f"{len(labels):,} test images{subject.when}.")
     if name == "held_out" and not held_out:
         raise UsageError(f"on: {subject.model.name} has no held-out images; use on=learned or on=test")
-    indices = numbers(subject)[1] if name == "held_out" else learned(subject, SAMPLE)
-    images, labels = dataset.train_images[indices], dataset.train_labels[indices]
+    if name == "held_out" and len(dataset.val_labels):
+        *_, images, labels = split(dataset, held_out)
+        indices = None
+    else:
+        indices = numbers(subject)[1] if name == "held_out" else learned(subject, SAMPLE)
+        images, labels = dataset.train_images[indices], dataset.train_labels[indices]
     what = "held-out images, not learned from" if name == "held_out" else "images that it learned from"
     return Part(name, images, labels, indices, f"{len(labels):,} {what}{subject.when}.")
 
@@ -111,10 +115,8 @@ def part_of(subject: Subject, name: str) -> Part:
 def numbers(subject: Subject) -> tuple[np.ndarray, np.ndarray]:
     """The indices of the training images that the model learned from, and of those held out: the split of training."""
     dataset = subject.dataset
-    corners = dataset.train_images[:, :1, :1]  # only the labels matter, and small images are faster
-    numbered = dataclasses.replace(dataset, train_images=corners, train_labels=np.arange(len(corners)))
-    _, kept, _, held = split(numbered, subject.model.config.held_out(len(dataset.train_labels)))
-    return kept, held
+    count = 0 if len(dataset.val_labels) else held_out_of(subject.model.config, dataset)
+    return split_rows(dataset, count) if count else (np.arange(len(dataset.train_labels)), np.arange(0))
 
 
 def learned(subject: Subject, most: int) -> np.ndarray:

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from jaxquard import strict_json
 from jaxquard.errors import RunError
 from jaxquard.runs.directory import Run
+from jaxquard.runs.environment import trained_on
 from jaxquard.runs.figures import figures
 from jaxquard.runs.journal import own_evaluation
 from jaxquard.runs.ranking import ranking, verdict
@@ -126,12 +127,11 @@ def details(reader: Reader, sight: Sight) -> Summary:
     """One run with its settings, command, networks and journal."""
     run, config = sight.run, sight.run.config
     swept = [name for name, _ in config.sweep]
-    images = run.environment["dataset"]["train"]
     ranked = ranking([run], swept) if swept else []
     return reader.summary(sight) | {
         "config": config.to_dict(),
         "command": run.command("train", *arguments(config)),
-        "steps_per_epoch": (images - config.held_out(images)) // config.batch_size,
+        "steps_per_epoch": trained_on(config, run.environment["dataset"]) // config.batch_size,
         "networks": [{key: getattr(one, key) for key in ("seed", *swept)} for one in config.networks()],
         "ranking": [row | {"val_accuracy": list(row["val_accuracy"].values)} for row in ranked],
         "verdict": verdict(ranked) if ranked else None,

@@ -14,8 +14,9 @@ from jaxquard.training.device import check_jax
 
 
 class TrainingData(NamedTuple):
-    """images (n, height, width, channels) uint8 and labels (n,) int32 on the device; validation arrays in main memory.
+    """images (n, height, width, channels) and labels (n,) int32 on the device; validation arrays in main memory.
 
+    Images are uint8, or float32 with 1 for white.
     `teacher` is the teacher's logits for the training images, (n, classes) float32, or None.
     """
 
@@ -27,12 +28,17 @@ class TrainingData(NamedTuple):
     teacher: jax.Array | None = None
 
 
+def held_out_of(config: Config, dataset: Dataset) -> int:
+    """How many images of a data set this config holds out, or uses of its own validation images."""
+    return config.held_out(len(dataset.train_labels), len(dataset.val_labels))
+
+
 def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
     """The resolved config (with the number of held-out images and pixel statistics) and the data to train on.
 
     UsageError if a batch is larger than the training set, DataError if all training labels are the same.
     """
-    images, labels, val_images, val_labels = split(dataset, config.held_out(len(dataset.train_labels)))
+    images, labels, val_images, val_labels = split(dataset, held_out_of(config, dataset))
     if config.batch_size > len(images):
         raise UsageError(f"batch_size: {config.batch_size} is more than the {len(images)} training images")
     if (labels == labels[0]).all():

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.nn.activations import ACTIVATIONS, Activation
+from jaxquard.nn.layers import grey_levels
 from jaxquard.nn.losses import LOSSES
 from jaxquard.nn.model import Params, path_name, pre_activations
 from jaxquard.optim.transforms import Tree, as_float
@@ -28,7 +29,7 @@ class Diagnosis(NamedTuple):
 def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> Diagnosis:
     """The Diagnosis of the network being trained (not its average) on one unaugmented batch."""
     model, optimizer = make_model(task.model), make_optimizer(task, ts.hyper)
-    loss = LOSSES[task.config.loss]
+    loss, images = LOSSES[task.config.loss], grey_levels(images)
 
     def loss_fn(params: Params) -> jax.Array:
         return jnp.mean(loss(model.apply(params, ts.state, images)[0], labels))

@@ -19,8 +19,8 @@ def all_logits(
 ) -> np.ndarray:
     """Logits of every image, float64 (..., n, classes), in chunks of the smallest size in CHUNKS that holds n.
 
-    `apply`, compiled, maps uint8 (chunk, h, w, c) to (..., chunk, classes). Blank images fill the last chunk. `seen` is
-    called after each chunk with its number of images.
+    `apply`, compiled, maps images (chunk, h, w, c) to (..., chunk, classes). Blank images fill the last chunk.
+    `seen` is called after each chunk with its number of images.
     """
     images = np.asarray(images)
     size = next((size for size in CHUNKS if size >= len(images)), CHUNKS[-1])

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.config import Config
+from jaxquard.nn.layers import grey_levels
 from jaxquard.nn.model import Params, State
 from jaxquard.training import diagnosis, steps
 from jaxquard.training.device import check_jax
@@ -63,14 +64,18 @@ def _program(task: Task) -> Program:
 
 
 def make_logits(spec: ModelSpec) -> Callable[[Params, State, jax.Array], jax.Array]:
-    """The forward pass, compiled at its first call: uint8 images (n, h, w, c) to logits (networks, n, classes)."""
+    """The forward pass, compiled at its first call: images (n, h, w, c), uint8 or float32 with 1 for white, to logits
+    (networks, n, classes)."""
     check_jax()
     return _logits(spec)
 
 
 @functools.lru_cache(maxsize=128)
 def _logits(spec: ModelSpec) -> Callable[[Params, State, jax.Array], jax.Array]:
-    return jax.jit(over_networks(lambda *weights_and_images: make_model(spec).apply(*weights_and_images)[0], 2))
+    def logits(params: Params, state: State, images: jax.Array) -> jax.Array:
+        return make_model(spec).apply(params, state, grey_levels(images))[0]
+
+    return jax.jit(over_networks(logits, 2))
 
 
 def over_networks(function: Callable[..., Any], stacked: int = 1) -> Callable[..., Any]:

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxquard.nn import augmentation
+from jaxquard.nn.layers import grey_levels
 from jaxquard.nn.losses import LOSSES, learn_from, one_hot, smooth_labels
 from jaxquard.nn.model import Params, State
 from jaxquard.nn.pooling import avg_pool
@@ -74,11 +75,12 @@ def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
 def train_step(
     task: Task, ts: TrainState, images: jax.Array, labels: jax.Array, teacher: jax.Array | None = None
 ) -> TrainState:
-    """One update θ ← θ - η∇L on one batch: images (batch, h, w, c) uint8, labels (batch,), teacher's logits or None."""
+    """One update θ ← θ - η∇L on one batch: images (batch, h, w, c), uint8 or floats with 1 for white, labels (batch,),
+    teacher's logits or None."""
     model, optimizer = make_model(task.model, ts.hyper.get("dropout")), make_optimizer(task, ts.hyper)
     loss = LOSSES[task.config.loss]
     targets = make_targets(task, ts.hyper, labels, teacher)
-    x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), images, targets)
+    x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), grey_levels(images), targets)
     x = avg_pool(x) if task.half_size else x
 
     def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array, jax.Array]]:

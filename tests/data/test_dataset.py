@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxquard.data import Dataset, split
-from jaxquard.data.dataset import NDIM, build, hold_out_test, shuffled
+from jaxquard.data.dataset import build, hold_out_test, shuffled, shuffled_by_class
 from jaxquard.errors import DataError, UsageError
 
 
@@ -18,7 +18,7 @@ def made(class_names=None, **changes: np.ndarray) -> Dataset:
         "test_images": np.zeros((2, 2, 3), np.uint8),
         "test_labels": np.array([2, 0], np.uint8),
     } | changes
-    called = {role: f"file-of-{role}" for role in NDIM}
+    called = {role: f"file-of-{role}" for role in arrays}
     return build("made", arrays, called=called, source="here", class_names=class_names)
 
 
@@ -41,7 +41,8 @@ def test_the_repr_of_a_dataset_is_one_line() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"train_images": np.zeros((7, 2, 3, 1))}, "uint8 array of 0 to 255, not float64; if they are 0 to 1: np"),
+        ({"train_images": np.zeros((7, 2, 3, 1))}, r"not float64; np.float32\(images\) if white is 1"),
+        ({"test_images": np.full((2, 2, 3, 1), np.inf, np.float32)}, "infinite, too large, or not numbers"),
         ({"test_images": np.zeros((2, 2, 3), np.uint8)}, r"has test_images \(n, height, width, channels\) and"),
         ({"train_labels": np.zeros(6, np.int32)}, r"not \(7, 2, 3, 1\) and \(6,\) of int32"),
         ({"test_labels": np.zeros(2)}, r"whole numbers \(n,\), not \(2, 2, 3, 1\) and \(2,\) of float64"),
@@ -125,9 +126,47 @@ def test_without_validation_nothing_changes() -> None:
     assert held_labels.shape == (0,)
 
 
+def test_own_validation_images_are_held_out_and_no_training_images():
+    images = np.arange(5 * 6, dtype=np.uint8).reshape(5, 2, 3)
+    dataset = made(val_images=images, val_labels=np.array([0, 1, 2, 3, 0]))
+    assert dataset.classes == 4
+    assert len(dataset.sha256) == 6
+    for validation in (0, 2, 5):
+        kept, _, held, held_labels = split(dataset, validation)
+        assert kept is dataset.train_images
+        assert (len(held), len(held_labels)) == (validation, validation)
+    np.testing.assert_array_equal(held, dataset.val_images)
+    with pytest.raises(UsageError, match="of made's own validation images, 0 to 5 can be held out"):
+        split(dataset, 6)
+    with pytest.raises(DataError, match="file-of-val_labels: 2 labels, but 5 images in file-of-val_images"):
+        made(val_images=images, val_labels=np.zeros(2, int))
+
+
+def test_every_part_of_a_shuffle_by_class_has_nearly_the_same_share_of_each_class():
+    labels = np.repeat([3, 0, 1, 7], [600, 60, 12, 1])
+    order = shuffled_by_class(labels)
+    np.testing.assert_array_equal(np.sort(order), np.arange(673))
+    for part in (order[:112], order[-112:], order[-337:]):
+        shares = np.bincount(labels[part], minlength=8)[[3, 0, 1]] / len(part)
+        np.testing.assert_allclose(shares, np.array([600, 60, 12]) / 673, atol=1.5 / len(part))
+    assert 7 not in labels[order[-112:]]  # the only image of a class is for training
+    np.testing.assert_array_equal(hold_out_test(labels, labels, by_class=True)["test_labels"], labels[order[-113:]])
+    dataset = dataclasses.replace(made(), train_labels=np.array([0, 1, 2] * 2 + [2]), by_class=True)
+    assert sorted(split(dataset, 3)[3]) == [0, 1, 2]
+
+
+def test_floats_are_kept_as_they_are():
+    floats = np.linspace(-0.5, 3, 7 * 6, dtype=np.float32).reshape(7, 2, 3)
+    dataset = made(train_images=floats, test_images=floats[:2])
+    np.testing.assert_array_equal(dataset.train_images[..., 0], floats)
+    assert dataset.train_images.dtype == np.float32
+    assert dataset.scaled_from == 255
+    assert dataset.sha256["train_images"] != made(train_images=np.nextafter(floats, 9)).sha256["train_images"]
+
+
 @pytest.mark.parametrize("validation", [-1, 7, 100])
 def test_a_split_must_leave_something_to_train_on(validation: int) -> None:
-    with pytest.raises(UsageError, match=f"validation {validation}: of made's training examples, 0 to 6 can be held"):
+    with pytest.raises(UsageError, match=f"validation {validation}: of made's training images, 0 to 6 can be held"):
         split(made(), validation)
 
 

@@ -18,6 +18,7 @@ def test_they_are_numpys(images: np.ndarray):
     else:
         pixels = np.float64(images) / 255
         assert pixel_statistics(images) == pytest.approx((pixels.mean(), pixels.std()), rel=1e-9)
+        assert pixel_statistics(np.float32(pixels)) == pytest.approx((pixels.mean(), pixels.std()), rel=1e-6, abs=1e-8)
 
 
 @pytest.mark.parametrize("pixels", [65535, 65536, 65537, 3 * 65536 + 5])

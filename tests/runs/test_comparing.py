@@ -91,7 +91,7 @@ def test_other_data_have_no_winner(made):
     assert said(*runs) == "No winner: they were trained on different data (a, b)."
 
 
-@pytest.mark.parametrize("use", [{"scaled_from": 1}, {"own_validation": 10}])
+@pytest.mark.parametrize("use", [{"scaled_from": 1}, {"by_class": True}])
 def test_the_same_arrays_used_in_another_way_are_other_data(made, use):
     runs = [made("a", TWO, [0.8, 0.8]), made("b", OTHER, [0.9, 0.9])]
     file = runs[1].path / "environment.json"

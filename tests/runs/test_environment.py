@@ -22,11 +22,18 @@ def test_describes_the_machine_and_the_data(stripes):
         "framing": measure(stripes.train_images).to_dict(),
         "scaled_from": 255,
         "notes": [],
-        "own_validation": 0,
+        "validation": 0,
+        "by_class": False,
         "sha256": dict(stripes.sha256),
     }
     environment.check_facts(found["dataset"])
-    for name in ("framing", "scaled_from", "notes", "own_validation"):  # as in runs made before these were recorded
+    for name in (
+        "framing",
+        "scaled_from",
+        "notes",
+        "validation",
+        "by_class",
+    ):  # as in runs made before these were recorded
         del found["dataset"][name]
     environment.check_facts(found["dataset"])
 

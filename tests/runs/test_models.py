@@ -1,5 +1,6 @@
 """Models by name: runs, single networks, averages, files; the same predictions however they are loaded."""
 
+import dataclasses
 import json
 import shutil
 
@@ -8,7 +9,7 @@ import pytest
 
 from jaxquard.data.catalogue import CATALOGUE
 from jaxquard.errors import DivergedError, RunError, UsageError
-from jaxquard.runs import directory, models, tensors, train
+from jaxquard.runs import directory, evaluating, models, tensors, train
 from jaxquard.runs.directory import Run
 
 
@@ -25,6 +26,21 @@ def test_a_run_predicts_what_its_training_evaluated(trained, stripes):
     assert np.mean(predicted == stripes.test_labels) == trained.test_accuracy.mean
     assert model.class_names == ("0", "1", "2")
     assert model.image_shape == (6, 6, 1)
+
+
+def test_floats_and_bytes_of_the_same_levels_have_the_same_logits(trained, stripes):
+    model = models.load_model("whole", trained.run.path.parent)
+    floats = np.float32(stripes.test_images / 255)
+    np.testing.assert_allclose(model.logits(floats), model.logits(stripes.test_images), rtol=1e-5, atol=1e-5)
+
+
+def test_own_validation_images_are_evaluated_as_validation(small, stripes, tmp_path):
+    own = dataclasses.replace(stripes, val_images=stripes.test_images[:30], val_labels=stripes.test_labels[:30])
+    result = train.train(small, own, runs=tmp_path, name="own")
+    assert result.run.config.validation == 30
+    (found,) = evaluating.evaluate(models.load_models("own", tmp_path), own, "validation")
+    assert (found.n, [found.accuracy]) == (30, result.run.epochs()[-1]["val_accuracy"])
+    assert models.load_model("own", tmp_path).step == 18  # all training images were trained on
 
 
 def test_a_file_predicts_the_same_bits(trained, stripes, tmp_path):

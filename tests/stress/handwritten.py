@@ -141,11 +141,11 @@ def environment(sound: bytes) -> Iterator[Case]:
     """The facts of the data set, each missing or of another type."""
     whole = json.loads(sound)
     for key in whole["dataset"]:
-        if key not in ("framing", "notes", "own_validation", "scaled_from"):  # a model file need not say these
+        if key not in ("by_class", "framing", "notes", "scaled_from", "validation"):  # a model file need not say these
             left = {k: v for k, v in whole["dataset"].items() if k != key}
             yield f"no {key}", json.dumps(whole | {"dataset": left}).encode()
         for value in (None, True, -1, 0, 1.5, [], [None], {"a": []}, 2**40):
-            if (key, value) not in (("notes", []), ("own_validation", 0)) and not (  # these two may be so
+            if (key, value) not in (("notes", []), ("validation", 0), ("by_class", False)) and not (  # these may be so
                 isinstance(value, dict) if key == "sha256" else type(value) is type(whole["dataset"][key]) is bool
             ):
                 yield f"{key}: {value!r}", json.dumps(whole | {"dataset": whole["dataset"] | {key: value}}).encode()

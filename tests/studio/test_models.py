@@ -166,6 +166,14 @@ def test_held_out_images_were_not_learned_from(subject):
     assert set(some) <= set(learned(subject(hidden=(), validation=30), 90))
 
 
+def test_own_validation_images_are_the_held_out_part(subject, stripes):
+    own = dataclasses.replace(stripes, val_images=stripes.test_images[:9], val_labels=stripes.test_labels[:9])
+    part = subject(own, hidden=()).part("held_out")
+    assert part.indices is None
+    np.testing.assert_array_equal(part.images, own.val_images)
+    assert len(subject(own, hidden=()).part("learned").labels) == 120
+
+
 def test_a_recorded_use_of_the_test_set_stays_known_after_the_model_was_dropped(get, root):
     before = len(Run(root / "fast").evaluations())
     for name in ("fast@1", "fast@0", "slow@0", "slow@1", "part", "fast@1"):  # four are kept

@@ -1,5 +1,7 @@
 """`prepare`: the resolved config, the split, and arrays on the device as uint8."""
 
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.errors import DataError, UsageError
 from jaxquard.training.data import prepare
+from jaxquard.training.fit import fit
 
 CONFIG = Config(batch_size=50)
 
@@ -63,3 +66,27 @@ def test_blank_images_are_an_error(dataset: Dataset):
     blank = Dataset(**vars(dataset) | {"train_images": np.full_like(dataset.train_images, 9)})
     with pytest.raises(DataError, match="same value"):
         prepare(CONFIG, blank)
+
+
+AUGMENTED = CONFIG.replace(epochs=1, flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, validation=40)
+
+
+@pytest.mark.parametrize("config", [AUGMENTED, CONFIG.replace(model="cnn", widths=(2,), half_size_share=0.5, epochs=2)])
+def test_floats_of_the_same_levels_train_alike_and_others_are_not_rounded(dataset, config):
+    config = config.replace(hidden=(5,), pixel_mean=0.4, pixel_std=0.3)
+    floats = np.float32(dataset.train_images / 255)
+    between = floats + np.float32(0.4 / 255) * (floats < 0.5)
+    trained = []
+    for images in (dataset.train_images, floats, between):
+        *_, last = fit(*prepare(config, dataclasses.replace(dataset, train_images=images)))
+        trained.append(np.concatenate([leaf.ravel() for leaf in jax.tree.leaves(last.state.params)]))
+    same, other = (np.abs(one - trained[0]).max() for one in trained[1:])
+    assert same < 1e-6 < 1e-5 < other
+
+
+def test_images_of_its_own_for_validation_are_all_used_and_no_others(dataset: Dataset):
+    own = dataclasses.replace(dataset, val_images=dataset.test_images, val_labels=dataset.test_labels)
+    for validation, used in ((None, 101), (0.5, 50), (7, 7), (0, 0)):
+        config, data = prepare(CONFIG.replace(validation=validation), own)
+        assert (len(data.images), len(data.val_labels)) == (303, used)
+        assert prepare(config, own)[0] == config
