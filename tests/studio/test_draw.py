@@ -11,7 +11,7 @@ from PIL import Image
 
 from jaxquard.errors import DataError, UsageError
 from jaxquard.runs.models import load_model
-from jaxquard.studio.draw import as_images, as_question, familiar, is_unlike, predictions_of, strangeness
+from jaxquard.studio.draw import as_images, familiar, is_unlike, predictions_of, strangeness
 from jaxquard.studio.models import Subject
 from jaxquard.training.evaluation import log_probabilities
 
@@ -88,6 +88,7 @@ def test_a_large_picture_s_steps_are_small(ask):
         ({"model": "part"}, 422, "send either image"),
         ({"model": "part", "image": "", "pixels": []}, 422, "send either image"),
         ({"model": "part", "image": "?"}, 422, "image: must be base64"),
+        ({"model": "part", "image": "aG k="}, 422, "image: must be base64"),
         ({"model": "part", "image": 7}, 422, "image: must be base64"),
         ({"model": "part", "image": "é"}, 422, "image: must be base64"),
         ({"model": "part", "image": "data:image/svg+xml,<svg/>"}, 422, "a data URL must be in base64"),
@@ -156,12 +157,6 @@ def test_a_data_url_is_a_picture(post, framed):
     for head in ("data:image/png;base64,", "DATA:;BASE64,", "data:text/plain;charset=x;base64,"):
         assert post("/api/predict", {"model": "part", "image": head + image}).json == plain
     assert post("/api/predict", {"model": "part", "image": f"data:;base64,{quote(image)}"}).json == plain
-
-
-def test_base64_is_strict():
-    assert as_question({"model": "m", "image": "aGk="}).picture == b"hi"
-    with pytest.raises(UsageError):
-        as_question({"model": "m", "image": "aG k="})
 
 
 def test_strangeness_by_brute_force():
