@@ -81,13 +81,15 @@ def is_asked_to_stop(run: Path) -> bool:
 def check_locks(root: Path) -> None:
     """JaxquardError unless files can be locked here; checked before a run is made."""
     scratch = temporary(root / "lock")
-    with explained(root, "write"):
-        scratch.mkdir(parents=True)
     try:
-        _acquired(scratch).release()
-    except JaxquardError as error:
-        said = str(error).replace(str(scratch / "lock"), str(root))
-        raise JaxquardError(f"{said}\n(a run needs locks; choose a folder on another disk with --runs)") from error
+        with explained(root, "write"):
+            scratch.mkdir(parents=True)
+        try:
+            _acquired(scratch).release()
+        except JaxquardError as error:
+            said = str(error).replace(str(scratch / "lock"), str(root))
+            advice = "(a run needs locks; choose a folder on another disk with --runs)"
+            raise JaxquardError(f"{said}\n{advice}") from error
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,19 @@ def test_without_locks_an_error_says_so_and_nothing_is_left(tmp_path, monkeypatc
     with pytest.raises(JaxquardError, match=rf"/runs: cannot lock: {os.strerror(number)}\n.*--runs"):
         check_locks(tmp_path / "runs")
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+def test_a_disk_that_fills_while_locks_are_checked_leaves_nothing(tmp_path, monkeypatch):
+    make = os.mkdir
+
+    def fill(*arguments: Any) -> None:
+        make(*arguments)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.mkdir", fill)
+    with pytest.raises(JaxquardError, match="cannot write: No space"):
+        check_locks(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_without_flock_there_is_no_warning(tmp_path, monkeypatch):
