@@ -240,12 +240,13 @@ def snapshot(run: Run, model: "Model", epoch: int, network: int) -> list[np.ndar
         raise RunError(f"{file}: damaged: weights of a layer are missing") from error
 
 
-def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, list[float]]:
-    """Counts of both arrays in the same bins, without values that are not finite."""
-    start, now = (array[np.isfinite(array)] for array in (start, now))
-    edges = np.histogram_bin_edges(np.concatenate([start, now]), BINS)
-    counts = {name: np.histogram(array, edges)[0].tolist() for name, array in (("start", start), ("now", now))}
-    return {"edges": edges.tolist(), **counts}
+def histogram(start: np.ndarray, now: np.ndarray) -> dict[str, Any]:
+    """Counts of both arrays in the same bins and their standard deviations, without values that are not finite."""
+    arrays = {name: array[np.isfinite(array)] for name, array in (("start", start), ("now", now))}
+    edges = np.histogram_bin_edges(np.concatenate(list(arrays.values())), BINS)
+    counts = {name: np.histogram(array, edges)[0].tolist() for name, array in arrays.items()}
+    stds = {name: float(array.std()) if array.size else 0.0 for name, array in arrays.items()}
+    return {"edges": edges.tolist(), **counts, "std": stds}
 
 
 def pixel_block(model: "Model") -> int | None:

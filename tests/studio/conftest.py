@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 import json
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -43,6 +44,20 @@ def _no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Changes are seen at once."""
     monkeypatch.setattr(watch, "TICK", 0)
     monkeypatch.setattr(watch, "ROUND", 0)
+
+
+@pytest.fixture(scope="session")
+def wait_until() -> Callable[[Callable[[], Any]], Any]:
+    """`wait_until(condition)`: the condition's first true value, for a minute at most."""
+
+    def wait(condition: Callable[[], Any]) -> Any:
+        end = time.monotonic() + 60
+        while not (found := condition()):
+            assert time.monotonic() < end, "it did not happen"
+            time.sleep(0.01)
+        return found
+
+    return wait
 
 
 @pytest.fixture

@@ -296,7 +296,7 @@ def test_the_number_of_units_shown_is_limited():
 
 
 def test_values_that_are_not_finite_are_in_no_bin():
-    counts = histogram(np.array([0.0, 1.0]), np.array([np.nan, np.inf, 0.5]))
-    assert (sum(counts["start"]), sum(counts["now"])) == (2, 1)
+    found = histogram(np.array([0.0, 1.0]), np.array([np.nan, np.inf, 0.5]))
+    assert (sum(found["start"]), sum(found["now"]), found["std"]) == (2, 1, {"start": 0.5, "now": 0})
     lost = histogram(np.array([np.nan]), np.array([np.inf]))
-    assert sum(lost["now"]) == 0
+    assert (sum(lost["now"]), lost["std"]) == (0, {"start": 0, "now": 0})

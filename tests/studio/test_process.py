@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import urllib.request
 
 import pytest
@@ -16,14 +15,7 @@ pytestmark = pytest.mark.check
 MAIN = [sys.executable, "-c", "from jaxquard.cli import main; main()"]
 
 
-def wait_until(condition):
-    until = time.monotonic() + 60
-    while not condition() and time.monotonic() < until:
-        time.sleep(0.05)
-    assert condition()
-
-
-def test_ctrl_c_ends_the_studio_and_not_the_training(root, npz):
+def test_ctrl_c_ends_the_studio_and_not_the_training(root, npz, wait_until):
     settings = {"dataset": str(npz), "hidden": [5], "batch_size": 20, "epochs": 10**6, "learning_rate": 0.001}
     run, holder = Run(root / "long"), root / "long" / "holder.json"
     words = ["studio", "--no-open", "--json", "--offline", "--port", "0", "--runs", str(root)]

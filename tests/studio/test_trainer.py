@@ -6,7 +6,6 @@ import shlex
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -15,8 +14,7 @@ from jaxquard.errors import RunError, UsageError
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import AT_ONCE
 from jaxquard.studio import trainer as module
-from jaxquard.studio.trainer import LOST, Trainer
-from jaxquard.studio.watch import Watch
+from jaxquard.studio.trainer import LOST
 
 # A replacement for `jaxquard train`: it copies `part` as its run, trains nothing, and obeys the file `order`.
 STAND_IN = """
@@ -69,26 +67,25 @@ def order(root):
 
 
 @pytest.fixture
-def trainer(studio):
-    made = Trainer(studio, Watch(studio.runs))
-    yield made
-    for job in made.jobs.values():
+def trainer(app):
+    yield app.state.trainer
+    for job in app.state.trainer.jobs.values():
         if job.process:
             job.process.kill()
             job.process.wait()
             job.said.close()
 
 
-def wait_for(trainer: Trainer, name: str, *wanted: str) -> dict:
-    """Run the queue until a job has one of these statuses."""
-    until = time.monotonic() + 60
-    while time.monotonic() < until:
+@pytest.fixture
+def wait_for(trainer, wait_until):
+    """`wait_for(name, status)`: run the queue until the job has that status; returns its document."""
+
+    def ended(name: str, status: str) -> dict | None:
         trainer.tick()
         job = trainer.documents()[name]
-        if job["status"] in wanted:
-            return job
-        time.sleep(0.01)
-    raise AssertionError(f"{name} is {job}, not {wanted}")
+        return job if job["status"] == status else None
+
+    return lambda name, status: wait_until(lambda: ended(name, status))
 
 
 def started(root) -> list[list]:
@@ -96,55 +93,57 @@ def started(root) -> list[list]:
     return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
 
 
-def begin(trainer: Trainer, root) -> None:
-    """Start the training `x`, and wait until its process runs."""
-    trainer.start(Config(), "x")
-    trainer.tick()
-    until = time.monotonic() + 60
-    while not started(root) and time.monotonic() < until:
-        time.sleep(0.01)
+@pytest.fixture
+def begin(trainer, root, wait_until):
+    """`begin()`: start the training `x`, and wait until its process runs."""
+
+    def one() -> None:
+        trainer.start(Config(), "x")
+        trainer.tick()
+        wait_until(lambda: started(root))
+
+    return one
 
 
-def test_a_training_from_queue_to_end(root, trainer, order):
+def test_a_training_from_queue_to_end(root, trainer, order, wait_for):
     order("finish")
     config = Config(hidden=(7,), epochs=3)
     first = trainer.start(config, "mine")
     command = "jaxquard train --hidden 7 --epochs 3 --name mine"
     whole = f"{command} --runs {root}"
     assert first == {"job": "mine", "run": None, "status": "queued", "command": whole, "error": None}
-    assert wait_for(trainer, "mine", "finished")["run"] == "mine"
+    assert wait_for("mine", "finished")["run"] == "mine"
     pid, session, words = started(root)[0]
     assert pid == session  # its own session: Ctrl-C in the studio's terminal must not reach it
     assert words == ["train", "--json", "--quiet", "--runs", str(root), "--offline", *shlex.split(command)[2:]]
 
 
-def test_one_training_at_a_time_in_order(root, trainer, order):
+def test_one_training_at_a_time_in_order(root, trainer, order, wait_for):
     order("finish")
     for name in ("c", "a", "b"):
         trainer.start(Config(), name)
     trainer.tick()
     assert [job["status"] for job in trainer.documents().values()] == ["running", "queued", "queued"]
-    wait_for(trainer, "b", "finished")
+    wait_for("b", "finished")
     assert [words[-1] for _, _, words in started(root)] == ["c", "a", "b"]
 
 
-def test_pause_one_epoch_continue(root, trainer, order):
+def test_pause_one_epoch_continue(root, trainer, order, wait_for, begin, wait_until):
     order("wait")
-    begin(trainer, root)
-    while not (root / "x").exists():
-        time.sleep(0.01)
+    begin()
+    wait_until((root / "x").exists)
     for _ in range(2):  # only the first request sends a signal: a second one would kill it
         assert trainer.end("x", "pausing")["status"] == "pausing"
-    assert wait_for(trainer, "x", "paused")["error"] is None
+    assert wait_for("x", "paused")["error"] is None
     done = Run(root / "x").epochs()[-1]["epoch"]
     order("stay")
     assert (
         trainer.resume("x", one_epoch=True)["command"] == f"jaxquard train --resume x --until {done + 1} --runs {root}"
     )
-    assert wait_for(trainer, "x", "paused")["error"] is None  # ended without an error, but not finished
+    assert wait_for("x", "paused")["error"] is None  # ended without an error, but not finished
     order("finish")
     assert trainer.resume("x")["command"] == f"jaxquard train --resume x --runs {root}"
-    wait_for(trainer, "x", "finished")
+    wait_for("x", "finished")
     with pytest.raises(RunError, match="has finished"):
         trainer.resume("x")
     assert [words[5:] for _, _, words in started(root)][1:] == [
@@ -153,26 +152,26 @@ def test_pause_one_epoch_continue(root, trainer, order):
     ]
 
 
-def test_a_training_paused_before_it_had_a_run_starts_again(root, trainer, order):
+def test_a_training_paused_before_it_had_a_run_starts_again(root, trainer, order, wait_for, begin):
     order("nothing")
-    begin(trainer, root)
+    begin()
     trainer.end("x", "pausing")
-    assert wait_for(trainer, "x", "paused")["run"] is None
+    assert wait_for("x", "paused")["run"] is None
     order("finish")
     trainer.resume("x")
-    wait_for(trainer, "x", "finished")
+    wait_for("x", "finished")
     assert started(root)[0][2] == started(root)[1][2]
 
 
-def test_stopping_starts_the_next_one(root, trainer, order):
+def test_stopping_starts_the_next_one(root, trainer, order, wait_for, begin):
     order("wait")
-    begin(trainer, root)
+    begin()
     trainer.start(Config(), "y")
     trainer.start(Config(), "z")
     order("finish")
     assert trainer.end("y", "stopping")["status"] == "stopped"
     assert trainer.end("x", "stopping")["status"] == "stopping"
-    wait_for(trainer, "z", "finished")
+    wait_for("z", "finished")
     assert trainer.documents()["x"]["status"] == "stopped"
     assert [words[-1] for _, _, words in started(root)] == ["x", "z"]
     with pytest.raises(RunError, match="is not training"):
@@ -182,42 +181,41 @@ def test_stopping_starts_the_next_one(root, trainer, order):
 @pytest.mark.parametrize(
     ("what", "said"), [("diverge", "diverged: loss not finite"), ("fail", "disk: cannot write: full"), ("break", LOST)]
 )
-def test_a_failed_training_shows_its_own_error(trainer, order, what, said):
+def test_a_failed_training_shows_its_own_error(trainer, order, what, said, wait_for):
     order(what)
     trainer.start(Config(), "x")
-    assert wait_for(trainer, "x", "failed")["error"] == said
+    assert wait_for("x", "failed")["error"] == said
 
 
-def test_a_killed_training_can_continue(root, trainer, order):
+def test_a_killed_training_can_continue(trainer, order, wait_for, begin):
     order("wait")
-    begin(trainer, root)
+    begin()
     trainer.jobs["x"].process.kill()
-    assert wait_for(trainer, "x", "failed")["error"] == LOST
+    assert wait_for("x", "failed")["error"] == LOST
     order("finish")
     trainer.resume("x")
-    wait_for(trainer, "x", "finished")
+    wait_for("x", "finished")
 
 
-def test_a_training_with_a_damaged_run_fails_and_the_queue_continues(root, trainer, order):
+def test_a_training_with_a_damaged_run_fails_and_the_queue_continues(root, trainer, order, wait_for, begin, wait_until):
     order("wait")
-    begin(trainer, root)
+    begin()
     trainer.start(Config(), "y")
-    while not (root / "x" / "evaluations.jsonl").exists():
-        time.sleep(0.01)
+    wait_until((root / "x" / "evaluations.jsonl").exists)
     (root / "x" / "journal.jsonl").write_bytes(b"\xff\n")
     trainer.jobs["x"].process.kill()
     order("finish")
-    assert wait_for(trainer, "x", "failed")["error"] == LOST
-    wait_for(trainer, "y", "finished")
+    assert wait_for("x", "failed")["error"] == LOST
+    wait_for("y", "finished")
 
 
 @pytest.mark.parametrize(("what", "said"), [("full", "disk: cannot write: full"), ("late", AT_ONCE)])
 @pytest.mark.parametrize("then", ["pausing", "stopping"])
-def test_a_training_that_cannot_save_on_request_fails(root, trainer, order, what, said, then):
+def test_a_training_that_cannot_save_on_request_fails(trainer, order, what, said, then, wait_for, begin):
     order(what)
-    begin(trainer, root)
+    begin()
     trainer.end("x", then)
-    assert wait_for(trainer, "x", "failed")["error"] == said
+    assert wait_for("x", "failed")["error"] == said
 
 
 def test_the_queue_survives_an_error_and_reports_it_once(trainer, monkeypatch, capsys):
@@ -234,13 +232,13 @@ def test_the_queue_survives_an_error_and_reports_it_once(trainer, monkeypatch, c
     assert capsys.readouterr().err == "jaxquard: the queue of trainings: KeyError('a mistake')\n"
 
 
-def test_a_training_that_cannot_be_started_fails(trainer, order, monkeypatch):
+def test_a_training_that_cannot_be_started_fails(trainer, order, monkeypatch, wait_for):
     monkeypatch.setattr(module, "JAXQUARD", ["/no/such/program"])
     trainer.start(Config(), "x")
-    assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No such file or directory"
+    assert wait_for("x", "failed")["error"] == "cannot be started: No such file or directory"
 
 
-def test_a_training_without_a_file_for_its_errors_fails_and_the_queue_continues(trainer, order, monkeypatch):
+def test_a_training_without_a_file_for_its_errors_fails_and_the_queue_continues(trainer, order, monkeypatch, wait_for):
     order("finish")
     faults, make = [OSError(28, "No space left on device")], module.tempfile.TemporaryFile
 
@@ -252,11 +250,11 @@ def test_a_training_without_a_file_for_its_errors_fails_and_the_queue_continues(
     monkeypatch.setattr(module.tempfile, "TemporaryFile", full)
     trainer.start(Config(), "x")
     trainer.start(Config(), "y")
-    assert wait_for(trainer, "x", "failed")["error"] == "cannot be started: No space left on device"
-    wait_for(trainer, "y", "finished")
+    assert wait_for("x", "failed")["error"] == "cannot be started: No space left on device"
+    wait_for("y", "finished")
 
 
-def test_names(root, trainer):
+def test_names(trainer):
     with pytest.raises(RunError, match="already there"):
         trainer.start(Config(), "part")
     trainer.start(Config(), "x")
@@ -306,7 +304,7 @@ def elsewhere(root):
         process.kill()
 
 
-def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, order, elsewhere):
+def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, order, elsewhere, wait_for):
     order("finish")
     trainer.start(Config(), "x")
     for _ in range(3):
@@ -316,24 +314,19 @@ def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, 
         trainer.resume("part")
     assert trainer.end("part", "pausing")["status"] == "pausing"
     assert elsewhere.wait(60) == 130
-    wait_for(trainer, "part", "paused")
-    wait_for(trainer, "x", "finished")
+    wait_for("part", "paused")
+    wait_for("x", "finished")
 
 
-def test_a_training_from_elsewhere_that_dies_is_reported(trainer, elsewhere):
+@pytest.mark.parametrize("stopping", [False, True])
+def test_a_training_from_elsewhere_that_dies_is_reported(trainer, elsewhere, stopping, wait_for):
     trainer.tick()
-    elsewhere.send_signal(signal.SIGKILL)
+    if stopping:
+        elsewhere.send_signal(signal.SIGSTOP)  # it cannot react
+        trainer.end("part", "pausing")
+    elsewhere.kill()
     elsewhere.wait()
-    assert wait_for(trainer, "part", "failed")["error"] == LOST
-
-
-def test_a_training_from_elsewhere_that_dies_while_stopping_is_reported(trainer, elsewhere):
-    trainer.tick()
-    elsewhere.send_signal(signal.SIGSTOP)  # it cannot react
-    trainer.end("part", "pausing")
-    elsewhere.send_signal(signal.SIGKILL)
-    elsewhere.wait()
-    assert wait_for(trainer, "part", "failed")["error"] == LOST
+    assert wait_for("part", "failed")["error"] == LOST
 
 
 def test_a_training_on_another_machine_can_be_paused(trainer, root, elsewhere):
@@ -343,7 +336,7 @@ def test_a_training_on_another_machine_can_be_paused(trainer, root, elsewhere):
     assert elsewhere.wait(60) == 130
 
 
-def test_the_jobs_of_the_api(get, post, app, order):
+def test_the_jobs_of_the_api(get, post, order, wait_for):
     order("finish")
     assert get("/api/jobs") == {"jobs": []}
     document = {"settings": {"epochs": 2, "hidden": [3]}, "name": "mine"}
@@ -352,7 +345,7 @@ def test_the_jobs_of_the_api(get, post, app, order):
     assert answer.json["command"].startswith("jaxquard train --hidden 3 --epochs 2 --name mine --runs ")
     assert post("/api/jobs", document).status == 409
     assert post("/api/jobs/resume", {"run": "part"}).json["command"].startswith("jaxquard train --resume part --runs ")
-    wait_for(app.state.trainer, "part", "finished")
+    wait_for("part", "finished")
     assert [job["status"] for job in get("/api/jobs")["jobs"]] == ["finished", "finished"]
     assert {run["run"]: run["job"] for run in get("/api/runs")["runs"]}["mine"] == "mine"
 

@@ -97,13 +97,13 @@ def test_the_newest_weights_name_their_epoch(ask):
     text = ask(
         """
         const weights = new modules.live.Weights("mine", [{ seed: 0 }], {});
-        const histogram = { edges: [0, 1, 2], start: [1, 2], now: [2, 1] };
+        const histogram = { edges: [0, 1, 2], start: [1, 2], now: [2, 1], std: { start: 0.25, now: 0.5 } };
         const first = { sentence: "", images: [], width: 1, height: 1 };
         weights.show({ epoch: 28, layers: [{ name: "layer 1", shape: [3], histogram }], first_layer: first });
         return weights.element.textContent;
         """
     )
-    assert "Line: after epoch 28." in text
+    assert "Line: after epoch 28. Standard deviation: 0.25 at the start, 0.50 after epoch 28." in text
     assert "now" not in text
 
 

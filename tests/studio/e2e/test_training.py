@@ -4,7 +4,6 @@ import math
 import os
 import re
 import signal
-import time
 
 import pytest
 from playwright.sync_api import Locator, Page, expect
@@ -36,12 +35,14 @@ def epoch(page: Page) -> int:
     return int(re.findall(r"Epoch (\d+) of", watched(page).inner_text())[0])
 
 
-def wait_for_epoch(page: Page, wanted: int) -> None:
-    """Wait until the page shows that epoch or a later one."""
-    end = time.monotonic() + 30
-    while epoch(page) < wanted:
-        assert time.monotonic() < end, f"the page stays at epoch {epoch(page)}"
-        page.wait_for_timeout(50)
+def press(page: Page, button: str, said: str) -> None:
+    """Press a button of the run shown, and wait for a sentence."""
+    page.get_by_role("button", name=button).click()
+    expect(page.get_by_text(re.compile(f"^{said}"))).to_be_visible()
+
+
+def stop(page: Page) -> None:
+    press(page, "Stop", "Stopped after epoch")
 
 
 def test_train_from_the_page_with_a_live_curve(page, shoot):
@@ -51,64 +52,48 @@ def test_train_from_the_page_with_a_live_curve(page, shoot):
     before = plot.get_attribute("aria-label") or ""
     expect(plot).not_to_have_attribute("aria-label", before)
     expect(page.locator("#command")).to_contain_text("jaxquard train")
-    shoot("train")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
-
-
-def test_the_curve_and_the_figures_show_the_same_epoch(page):
-    start(page, 90_004)
     pairs = "() => [document.querySelector('.watched .muted'), document.querySelector('[data-chart=loss] .plot')]"
-    expect(page.locator("[data-chart=loss] canvas")).to_be_visible()
-    for _ in range(20):
+    for _ in range(20):  # the curve and the figures show the same epoch
         words, label = page.evaluate(f"(({pairs})()).map((one) => one.ariaLabel ?? one.textContent)")
         shown = int(re.findall(r"Epoch (\d+) of", words)[0])
         assert int(re.findall(r"at epoch (\d+)\.", label)[-1]) == shown
         page.wait_for_timeout(100)
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+    shoot("train")
+    stop(page)
 
 
-def test_pause_one_more_epoch_and_continue(page):
+def test_pause_one_more_epoch_and_continue(page, wait_until):
     start(page, 90_001)
-    page.get_by_role("button", name="Pause").click()
-    expect(page.get_by_text(re.compile("^Paused after epoch"))).to_be_visible()
+    press(page, "Pause", "Paused after epoch")
     paused = epoch(page)
-    page.get_by_role("button", name="One more epoch").click()
-    expect(page.get_by_text(f"Paused after epoch {paused + 1}")).to_be_visible()
+    press(page, "One more epoch", f"Paused after epoch {paused + 1}")
     page.get_by_role("button", name="Continue").click()
-    wait_for_epoch(page, paused + 2)
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+    wait_until(lambda: epoch(page) >= paused + 2)
+    stop(page)
 
 
-def test_a_killed_training_is_reported_and_can_continue(page, server, shoot):
+def test_a_killed_training_is_reported_and_can_continue(page, server, shoot, wait_until):
     run = start(page, 90_002)
     os.kill(server.trainer(run), signal.SIGKILL)
     expect(page.get_by_text("The training process died.")).to_be_visible()
     shoot("killed")
     died = epoch(page)
     page.get_by_role("button", name="Resume").click()
-    wait_for_epoch(page, died + 1)
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+    wait_until(lambda: epoch(page) > died)
+    stop(page)
 
 
-def test_a_training_survives_a_killed_server_and_the_page_misses_no_epoch(page, server, shoot):
+def test_a_training_survives_a_killed_server_and_the_page_misses_no_epoch(page, server, shoot, wait_until):
     run = start(page, 90_003)
     server.kill()
     expect(page.get_by_text("The studio’s server does not answer")).to_be_visible()
     journal, seen = server.runs / run / "journal.jsonl", epoch(page)
     shoot("server-gone")
-    end = time.monotonic() + 30
-    while len(journal.read_text().splitlines()) < seen + 3:
-        assert time.monotonic() < end, "training stopped with the server"
-        page.wait_for_timeout(50)
+    wait_until(lambda: len(journal.read_text().splitlines()) >= seen + 3)
     server.start()
-    wait_for_epoch(page, seen + 3)
+    wait_until(lambda: epoch(page) >= seen + 3)
     expect(page.get_by_text("The studio’s server does not answer")).to_be_hidden()
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_text(re.compile("^Stopped after epoch"))).to_be_visible()
+    stop(page)
     loss = page.locator("[data-chart=loss]")
     loss.get_by_text("The figures").click()
     second = "td:nth-child(2)"  # the epoch's column

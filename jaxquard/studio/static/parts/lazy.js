@@ -27,11 +27,11 @@ export class Lazy {
       this.#urgent = true;
       this.#wake();
     }
-    return this.look(this.#seen);
+    return this.look();
   }
 
   /** Does the requested work if the element is visible now. */
-  async look(seen) {
+  async look(seen = this.#seen) {
     this.#seen = seen;
     if (this.#busy) return;
     this.#busy = true;
@@ -55,10 +55,6 @@ export class Lazy {
     });
   }
 
-  again() {
-    return this.look(this.#seen);
-  }
-
   end() {
     this.#seen = this.#wanted = false;
     this.#wake();
@@ -71,4 +67,4 @@ const observer = new IntersectionObserver(
   (entries) => entries.forEach((entry) => all.get(entry.target)?.look(entry.isIntersecting)),
   { rootMargin: "200px" },
 );
-document.addEventListener("visibilitychange", () => all.forEach((lazy) => lazy.again()));
+document.addEventListener("visibilitychange", () => all.forEach((lazy) => lazy.look()));

@@ -331,29 +331,22 @@ function option(network, index) {
 }
 
 /** A histogram of a layer's weights now (line) and at the start (grey); `when` names the epoch. */
-function histogram({ name, shape, histogram: { edges, start, now } }, when) {
-  const rows = now.map((count, i) => ({ weight: (edges[i] + edges[i + 1]) / 2, now: count, start: start[i] }));
-  const spreads = [deviation(rows, "start"), deviation(rows, "now")].map((value) => value.toPrecision(2));
+function histogram({ name, shape, histogram: { edges, start, now, std } }, when) {
   const steps = (counts) => counts.flatMap((y, i) => [{ x: edges[i], y }, { x: edges[i + 1], y }]);
   const series = [
     { color: "#59636e", fill: true, points: steps(start) },
     { color: SERIES[0], points: steps(now) },
   ];
-  const sentence = `Standard deviation: ${spreads[0]} at the start, ${spreads[1]} ${when}.`;
+  const sentence = `Standard deviation: ${std.start.toPrecision(2)} at the start, ${std.now.toPrecision(2)} ${when}.`;
   return {
     name,
     title: `${name}: ${shape.join(" × ")} weights`,
     note: `Grey: at the start. Line: ${when}. ${sentence}`,
     plot: { x: "value of a weight", y: "weights", aspect: 0.5, series },
     sentence,
-    table: { columns: ["weight", "at the start", when], rows: rows.map((row) => [row.weight, row.start, row.now]) },
+    table: {
+      columns: ["weight", "at the start", when],
+      rows: now.map((count, i) => [(edges[i] + edges[i + 1]) / 2, start[i], count]),
+    },
   };
-}
-
-/** The standard deviation of a histogram. */
-function deviation(rows, field) {
-  const sum = (value) => rows.reduce((total, row) => total + row[field] * value(row.weight), 0);
-  const total = sum(() => 1) || 1;
-  const centre = sum((weight) => weight) / total;
-  return Math.sqrt(sum((weight) => (weight - centre) ** 2) / total);
 }
