@@ -59,226 +59,144 @@ def setting(
     return field(default=default, metadata=about)
 
 
+_data, _network, _objective, _optimiser, _run = (
+    functools.partial(setting, group=group) for group in ("Data", "Network", "Objective", "Optimiser", "Run")
+)
+_MLP, _CNN, _STEP, _TEACHER = ("model", "mlp"), ("model", "cnn"), ("schedule", "step"), ("teacher",)
+_ADAM = ("optimizer", "adam", "adamw", "muon")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """All settings of a run. The same config gives the same bits on the same CPUs. Defaults: the original network's."""
 
-    recipe: str | None = setting(None, "The recipe that these settings started from.", group="Run", scope="run")
-    dataset: str = setting(
-        "fashion-mnist",
-        "A data set's name, a directory of IDX files, or an .npz.",
-        group="Data",
-        scope="run",
-        first=True,
+    recipe: str | None = _run(None, "The recipe that these settings started from.", scope="run")
+    dataset: str = _data(
+        "fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", scope="run", first=True
     )
-    validation: float | Literal["auto"] | None = setting(
+    validation: float | Literal["auto"] | None = _data(
         None,
         f"Training images held out: a count, a share below 1, or auto ({DEFAULT_VALIDATION}, or a sixth if that is "
         "fewer). Default: 0, or auto with patience or a sweep. Of a data set's own validation images, how many to use "
         "(default: all).",
-        group="Data",
         low=0,
         scope="run",
         first=True,
     )
-    pixel_mean: float | None = setting(
-        None, "Mean of the pixels, white being 1 (default: of the training images).", group="Data"
+    pixel_mean: float | None = _data(None, "Mean of the pixels, white being 1 (default: of the training images).")
+    pixel_std: float | None = _data(
+        None, "Standard deviation of the pixels (default: of the training images).", above=0
     )
-    pixel_std: float | None = setting(
-        None, "Standard deviation of the pixels (default: of the training images).", group="Data", above=0
+    flip: bool = _data(False, "Mirror half of the training images.")
+    shift: int = _data(0, "Move each training image by up to this many pixels.", low=0, high=1000)
+    cutout: int = _data(0, "Blank a square of this side in each training image.", low=0, high=65536)
+    erasing: float = _data(
+        0.0, "Share of the training images that get a rectangle of noise.", low=0, high=1, scope="scalar"
     )
-    flip: bool = setting(False, "Mirror half of the training images.", group="Data")
-    shift: int = setting(0, "Move each training image by up to this many pixels.", group="Data", low=0, high=1000)
-    cutout: int = setting(0, "Blank a square of this side in each training image.", group="Data", low=0, high=65536)
-    erasing: float = setting(
-        0.0, "Share of the training images that get a rectangle of noise.", group="Data", low=0, high=1, scope="scalar"
-    )
-    mixup: float = setting(
-        0.0, "Blend pairs of images, with weights drawn from Beta(a, a).", group="Data", low=0, scope="scalar"
-    )
-    unaugmented_share: float = setting(
-        0.0,
-        "Share of the epochs, at the end, without shift, cutout, erasing and mixup.",
-        group="Data",
-        low=0,
-        below=1,
-        scope="run",
+    mixup: float = _data(0.0, "Blend pairs of images, with weights drawn from Beta(a, a).", low=0, scope="scalar")
+    unaugmented_share: float = _data(
+        0.0, "Share of the epochs, at the end, without shift, cutout, erasing and mixup.", low=0, below=1, scope="run"
     )
 
-    model: Architecture = setting("mlp", "Fully connected or convolutional.", group="Network", first=True)
-    hidden: tuple[int, ...] = setting(
-        (128, 64),
-        "Widths of the fully connected hidden layers.",
-        group="Network",
-        low=1,
-        high=65536,
-        needs=("model", "mlp"),
-        first=True,
+    model: Architecture = _network("mlp", "Fully connected or convolutional.", first=True)
+    hidden: tuple[int, ...] = _network(
+        (128, 64), "Widths of the fully connected hidden layers.", low=1, high=65536, needs=_MLP, first=True
     )
-    widths: tuple[int, ...] = setting(
-        (16, 32, 64),
-        "Channels of the CNN's stages.",
-        group="Network",
-        low=1,
-        high=65536,
-        needs=("model", "cnn"),
-        first=True,
+    widths: tuple[int, ...] = _network(
+        (16, 32, 64), "Channels of the CNN's stages.", low=1, high=65536, needs=_CNN, first=True
     )
-    blocks: int = setting(
-        1, "Residual blocks per stage of the CNN (0: plain).", group="Network", low=0, high=1000, needs=("model", "cnn")
-    )
-    stem: int = setting(
+    blocks: int = _network(1, "Residual blocks per stage of the CNN (0: plain).", low=0, high=1000, needs=_CNN)
+    stem: int = _network(
         1,
         "Side of the square patches that the CNN reads as single pixels, for speed (1: no patches).",
-        group="Network",
         low=1,
-        needs=("model", "cnn"),
+        needs=_CNN,
     )
-    half_size_share: float = setting(
-        0.0,
-        "Share of the epochs, at the start, on images of half the size.",
-        group="Network",
-        low=0,
-        below=1,
-        scope="run",
-        needs=("model", "cnn"),
+    half_size_share: float = _network(
+        0.0, "Share of the epochs, at the start, on images of half the size.", low=0, below=1, scope="run", needs=_CNN
     )
-    activation: Activation = setting("relu", "The hidden layers' non-linearity.", group="Network", first=True)
-    initializer: Initializer = setting("scaled_normal", "Initial values of the weights.", group="Network", first=True)
-    batch_norm: bool = setting(
-        False,
-        "Batch normalisation of each hidden layer (a CNN always has it).",
-        group="Network",
-        needs=("model", "mlp"),
-    )
-    dropout: float = setting(
-        0.0,
-        "Share of the hidden activations set to 0 in training.",
-        group="Network",
-        low=0,
-        below=1,
-        scope="scalar",
-        first=True,
+    activation: Activation = _network("relu", "The hidden layers' non-linearity.", first=True)
+    initializer: Initializer = _network("scaled_normal", "Initial values of the weights.", first=True)
+    batch_norm: bool = _network(False, "Batch normalisation of each hidden layer (a CNN always has it).", needs=_MLP)
+    dropout: float = _network(
+        0.0, "Share of the hidden activations set to 0 in training.", low=0, below=1, scope="scalar", first=True
     )
 
-    loss: Loss = setting("cross_entropy", "The loss that training minimises.", group="Objective", first=True)
-    label_smoothing: float = setting(
-        0.0, "Share of each label that is spread over all classes.", group="Objective", low=0, below=1, scope="scalar"
+    loss: Loss = _objective("cross_entropy", "The loss that training minimises.", first=True)
+    label_smoothing: float = _objective(
+        0.0, "Share of each label that is spread over all classes.", low=0, below=1, scope="scalar"
     )
-    teacher: str | None = setting(
-        None,
-        "A trained model; its probabilities are targets beside the labels (distillation; none: off).",
-        group="Objective",
-        scope="run",
+    teacher: str | None = _objective(
+        None, "A trained model; its probabilities are targets beside the labels (distillation; none: off).", scope="run"
     )
-    teacher_share: float = setting(
+    teacher_share: float = _objective(
         0.9,
         "The teacher's share of the target; the labels have the rest.",
-        group="Objective",
         low=0,
         high=1,
         scope="scalar",
-        needs=("teacher",),
+        needs=_TEACHER,
     )
-    temperature: float = setting(
+    temperature: float = _objective(
         1.0,
         "Divisor of the teacher's logits; a higher one gives softer targets.",
-        group="Objective",
         above=0,
         scope="scalar",
-        needs=("teacher",),
+        needs=_TEACHER,
     )
-    l2: float = setting(
-        0.0, "Adds ½·l2·Σw² to the loss (Nielsen's λ/n).", group="Objective", low=0, scope="scalar", first=True
-    )
+    l2: float = _objective(0.0, "Adds ½·l2·Σw² to the loss (Nielsen's λ/n).", low=0, scope="scalar", first=True)
 
-    optimizer: Optimizer = setting("sgd", "The rule that turns gradients into updates.", group="Optimiser", first=True)
-    learning_rate: float = setting(
-        0.01, "η, the step size (with a schedule: its peak).", group="Optimiser", above=0, scope="scalar", first=True
+    optimizer: Optimizer = _optimiser("sgd", "The rule that turns gradients into updates.", first=True)
+    learning_rate: float = _optimiser(
+        0.01, "η, the step size (with a schedule: its peak).", above=0, scope="scalar", first=True
     )
-    momentum: float = setting(
+    momentum: float = _optimiser(
         0.9,
         "Share of the velocity kept at each step (momentum, nesterov, muon).",
-        group="Optimiser",
         low=0,
         below=1,
         scope="scalar",
         needs=("optimizer", "momentum", "nesterov", "muon"),
         first=True,
     )
-    beta1: float = setting(
-        0.9,
-        "Decay of Adam's average of the gradient.",
-        group="Optimiser",
-        low=0,
-        below=1,
-        scope="scalar",
-        needs=("optimizer", "adam", "adamw", "muon"),
+    beta1: float = _optimiser(
+        0.9, "Decay of Adam's average of the gradient.", low=0, below=1, scope="scalar", needs=_ADAM
     )
-    beta2: float = setting(
-        0.999,
-        "Decay of Adam's average of the squared gradient.",
-        group="Optimiser",
-        low=0,
-        below=1,
-        scope="scalar",
-        needs=("optimizer", "adam", "adamw", "muon"),
+    beta2: float = _optimiser(
+        0.999, "Decay of Adam's average of the squared gradient.", low=0, below=1, scope="scalar", needs=_ADAM
     )
-    epsilon: float = setting(
-        1e-8,
-        "Added to Adam's denominator for stability.",
-        group="Optimiser",
-        above=0,
-        scope="scalar",
-        needs=("optimizer", "adam", "adamw", "muon"),
+    epsilon: float = _optimiser(
+        1e-8, "Added to Adam's denominator for stability.", above=0, scope="scalar", needs=_ADAM
     )
-    weight_decay: float = setting(
-        0.0, "Each step shrinks the weights by η times this share.", group="Optimiser", low=0, scope="scalar"
+    weight_decay: float = _optimiser(0.0, "Each step shrinks the weights by η times this share.", low=0, scope="scalar")
+    clip_norm: float = _optimiser(
+        0.0, "Longer gradients are scaled down to this norm (0: never).", low=0, scope="scalar"
     )
-    clip_norm: float = setting(
-        0.0, "Longer gradients are scaled down to this norm (0: never).", group="Optimiser", low=0, scope="scalar"
-    )
-    schedule: ScheduleName = setting("constant", "How η changes during the training.", group="Optimiser", first=True)
-    warmup: float = setting(
-        0.0, "Epochs of linear warm-up before the schedule.", group="Optimiser", low=0, scope="scalar"
-    )
-    decay_every: float = setting(
-        5.0, "Epochs between drops (step).", group="Optimiser", above=0, scope="scalar", needs=("schedule", "step")
-    )
-    decay_factor: float = setting(
-        0.5,
-        "Factor of each drop of η (step).",
-        group="Optimiser",
-        above=0,
-        scope="scalar",
-        needs=("schedule", "step"),
-    )
-    ema: float = setting(
-        0.0, "Decay of the average of weights to evaluate (0: none).", group="Optimiser", low=0, below=1, scope="scalar"
+    schedule: ScheduleName = _optimiser("constant", "How η changes during the training.", first=True)
+    warmup: float = _optimiser(0.0, "Epochs of linear warm-up before the schedule.", low=0, scope="scalar")
+    decay_every: float = _optimiser(5.0, "Epochs between drops (step).", above=0, scope="scalar", needs=_STEP)
+    decay_factor: float = _optimiser(0.5, "Factor of each drop of η (step).", above=0, scope="scalar", needs=_STEP)
+    ema: float = _optimiser(
+        0.0, "Decay of the average of weights to evaluate (0: none).", low=0, below=1, scope="scalar"
     )
 
-    batch_size: int = setting(128, "Images per update.", group="Run", low=1, high=2**31 - 1, first=True)
-    epochs: int = setting(
-        20, "Passes over the training images.", group="Run", low=1, high=10**6, scope="run", first=True
+    batch_size: int = _run(128, "Images per update.", low=1, high=2**31 - 1, first=True)
+    epochs: int = _run(20, "Passes over the training images.", low=1, high=10**6, scope="run", first=True)
+    patience: int = _run(
+        0, "Stop after this many epochs without a better validation loss (0: never).", low=0, high=10**6
     )
-    patience: int = setting(
-        0, "Stop after this many epochs without a better validation loss (0: never).", group="Run", low=0, high=10**6
-    )
-    tta: Views = setting(
-        "none", "Views of a test image to average over, for a second accuracy.", group="Run", scope="run"
-    )
-    seed: int = setting(0, "Seed of all random numbers.", group="Run", low=0, high=MAX_SEED, scope="run")
-    seeds: int = setting(
+    tta: Views = _run("none", "Views of a test image to average over, for a second accuracy.", scope="run")
+    seed: int = _run(0, "Seed of all random numbers.", low=0, high=MAX_SEED, scope="run")
+    seeds: int = _run(
         1,
         "Number of networks to train at once, with consecutive seeds.",
-        group="Run",
         low=1,
         high=MAX_NETWORKS,
         scope="run",
         first=True,
     )
-    sweep: tuple[tuple[str, tuple[float, ...]], ...] = setting(
-        (), "Settings to try, each with its values: learning_rate=0.01,0.03.", group="Run", scope="run"
+    sweep: tuple[tuple[str, tuple[float, ...]], ...] = _run(
+        (), "Settings to try, each with its values: learning_rate=0.01,0.03.", scope="run"
     )
 
     def __post_init__(self) -> None:

@@ -1,12 +1,8 @@
 """Claims put to the test: one file a lesson, each with a question, an experiment, a rule fixed before, and a verdict.
 
-How to write one. A lesson is a module in claims/ that binds `LESSON = Lesson(...)`; see `lesson.py` and
-`claims/baselines.py`:
+How to write one. A lesson is a module in claims/ with four functions and `ABOUT = About(...)`; see `lesson.py` and
+`claims/baselines.py`. The functions:
 
-- `question`, `claim`, `source`: in your own words; the source is Nielsen's chapter and section, or the original README
-  (docs/ORIGINAL.md).
-- `choices`: what a learner may predict, `{"A": "…", "B": "…"}`.
-- `scales`: `scales(epochs=…)` for the usual quick, default (≤ 2 min on 2 cores) and full.
 - `configs(scale) -> {label: Config}`: the experiment. `Config(seeds=scale.seeds, …)` is one batched run; with `sweep`
   it becomes an arm for each value, called `label learning_rate=0.1`.
 - `measure(lab, configs) -> {…}`: plain data. The default trains everything (`train_all`). `lab.train(label, config)`
@@ -17,6 +13,13 @@ How to write one. A lesson is a module in claims/ that binds `LESSON = Lesson(..
   tell). `facts` are strings for the text. Row k of every figure belongs to seed k, so differences are paired.
 - `draw(measured) -> [Chart]`: pure; `figures.curves` and `figures.dots` draw the verdict's own interval. A title says
   what the chart shows.
+
+And in `ABOUT`:
+
+- `question`, `claim`, `source`: in your own words; the source is Nielsen's chapter and section, or the original README
+  (docs/ORIGINAL.md).
+- `choices`: what a learner may predict, `{"A": "…", "B": "…"}`.
+- `scales`: `scales(epochs=…)` for the usual quick, default (≤ 2 min on 2 cores) and full.
 - `background`, `method`, `results`, `take_home` (by verdict), `try_next`: Markdown. Numbers that depend on the run are
   written `{name}`, and `conclude` supplies them.
 
@@ -59,8 +62,11 @@ def find(name: str) -> "Lesson":
     """A lesson by name; UsageError, with the nearest name, if there is none."""
     if name not in NAMES:
         raise UsageError(f"{name!r} is not one of the lessons {', '.join(NAMES)}{suggestion(name, list(NAMES))}")
-    module = importlib.import_module(f"jaxquard.lessons.claims.{name.replace('-', '_')}")
-    return module.LESSON
+    from jaxquard.lessons.lesson import Lesson
+
+    module = vars(importlib.import_module(f"jaxquard.lessons.claims.{name.replace('-', '_')}"))
+    parts = {part: module[part] for part in ("configs", "measure", "conclude", "draw") if part in module}
+    return Lesson(**vars(module["ABOUT"]), **parts)
 
 
 def listing() -> list[dict[str, object]]:

@@ -16,8 +16,8 @@ Points = dict[Any, Any]  # x -> values, one for each seed
 def curves(
     title: str,
     found: Mapping[str, Points],
-    x: str,
-    y: str,
+    x: str = "epoch",
+    y: str = "accuracy (%)",
     *,
     series: str | None = None,
     note: str = "",

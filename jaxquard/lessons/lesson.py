@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jaxquard.charts import Chart
@@ -40,13 +39,12 @@ def train_all(lab: Lab, configs: dict[str, Config], *, watch: bool = True) -> Me
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """One claim and its test; the package's docstring says how to write one.
+class About:
+    """The texts and the sizes of a lesson; the package's docstring says how to write one.
 
-    `configs` describes the experiment at a scale; `measure` runs it and returns plain data; `conclude` and `draw` read
-    that data alone. In the texts, {braces} stand for facts that `conclude` found, or fields of the scale. `results`
-    reports the figures whatever the verdict, `take_home` what follows from each verdict. `amount` says what was used
-    where networks are not evaluated on held-out images.
+    In the texts, {braces} stand for facts that `conclude` found, or fields of the scale. `results` reports the figures
+    whatever the verdict, `take_home` what follows from each verdict. `amount` says what was used where networks are not
+    evaluated on held-out images.
     """
 
     question: str
@@ -54,14 +52,23 @@ class Lesson:
     source: str
     choices: Mapping[str, str]
     scales: Mapping[ScaleName, Scale]
-    configs: Callable[[Scale], dict[str, Config]]
-    conclude: Callable[[Measured], Finding]
-    draw: Callable[[Measured], list[Chart]]
     background: str
     method: str
     take_home: Mapping[Verdict, str]
     results: str = ""
     try_next: str
     amount: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson(About):
+    """One claim and its test.
+
+    `configs` describes the experiment at a scale; `measure` runs it and returns plain data; `conclude` and `draw` read
+    that data alone.
+    """
+
+    configs: Callable[[Scale], dict[str, Config]]
+    conclude: Callable[[Measured], Finding]
+    draw: Callable[[Measured], list[Chart]]
     measure: Callable[[Lab, dict[str, Config]], Measured] = train_all
-    bench: Callable[[Path], dict[str, Any]] | None = None

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from jaxquard.lessons import find
 from jaxquard.lessons.experiment import as_data
 from jaxquard.lessons.figures import filled
 from jaxquard.lessons.lesson import Finding, Lesson
@@ -28,10 +29,16 @@ def arm() -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def conclude() -> Callable[[Lesson, Any], Finding]:
+def lesson(request: pytest.FixtureRequest) -> Lesson:
+    """The lesson that the test's file is named after."""
+    return find(request.path.stem.removeprefix("test_").replace("_", "-"))
+
+
+@pytest.fixture
+def conclude(lesson: Lesson) -> Callable[[Any], Finding]:
     """Concludes from made-up figures, and checks that charts and all texts can be made from them."""
 
-    def checked(lesson: Lesson, measured: Any) -> Finding:
+    def checked(measured: Any) -> Finding:
         measured = json.loads(json.dumps(as_data(measured)))  # as it will be when it comes from a file
         finding = lesson.conclude(measured)
         facts = vars(lesson.scales["full"]) | finding.facts

@@ -90,9 +90,10 @@ def test_the_definition_knows_what_measuring_uses(monkeypatch):
     assert not {"claims.compiler.conclude", "claims.compiler.draw", "claims.compiler.ratios"} & names
     assert "jaxquard.lessons.bench.by_hand" in used(find("backprop").measure)
     for module, name, constant in ((compiler, "UPDATES", {}), (calibration, "ANGLES", (0, 90))):
-        before = definition(module.LESSON, "full")
+        lesson = find(module.__name__.rpartition(".")[2])
+        before = definition(lesson, "full")
         monkeypatch.setattr(module, name, constant)
-        assert definition(module.LESSON, "full") != before
+        assert definition(lesson, "full") != before
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""The lessons themselves: a module each, which binds LESSON. The package above says how to write one."""
+"""The lessons themselves, a module each. The package above says how to write one."""

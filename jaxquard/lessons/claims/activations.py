@@ -6,7 +6,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, by_activation, final, scales
 from jaxquard.lessons.figures import dots, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 
 DEPTHS = (1, 4)
@@ -63,7 +63,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Which activation?",
     claim="Rectified linear units often learn better than sigmoid ones.",
     source="Nielsen, chapter 3, “Other models of artificial neuron”; the original README, “Activation Functions”",
@@ -72,10 +72,6 @@ LESSON = Lesson(
         for name, text in zip("ABCDE", NAMES.values(), strict=True)
     },
     scales=scales(epochs=4, full=10, images=20_000),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 Without an activation function, a stack of layers is one linear map. The sigmoid was the first choice, because it
 resembles a neuron that fires or does not fire. Tanh is a sigmoid centred on zero. The ReLU, max(0, z), is cheap, and

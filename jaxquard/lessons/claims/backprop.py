@@ -9,7 +9,7 @@ from jaxquard.config import Config
 from jaxquard.lessons import bench
 from jaxquard.lessons.experiment import Scale, scales
 from jaxquard.lessons.figures import curves, dots, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, bracket
 
 IMAGES = 50  # for the gradients
@@ -126,7 +126,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Do four equations give the whole gradient?",
     claim="The four equations BP1–BP4 give the gradient of the cost with respect to every weight and bias, exactly.",
     source="Nielsen, chapter 2, “The four fundamental equations behind backpropagation”",
@@ -136,15 +136,10 @@ LESSON = Lesson(
         "C": "They agree to more than nine digits.",
     },
     scales=scales(epochs=5, quick=5),
-    configs=configs,
     amount="""
 The network trains on {train} images; the gradients are those of the first 50. {seeds} seeds, each with its own initial
 weights and its own order of images.
 """,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
-    bench=bench.check,
     background="""
 A gradient has one entry for every weight. One entry can be estimated by moving its weight up and down and comparing
 the costs. For a hundred thousand weights that takes two hundred thousand forward passes. Back-propagation takes one

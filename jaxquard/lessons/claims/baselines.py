@@ -7,7 +7,7 @@ from jaxquard.config import Config
 from jaxquard.lessons import simple
 from jaxquard.lessons.experiment import Scale, final, scales
 from jaxquard.lessons.figures import dots, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured, train_all
 from jaxquard.lessons.verdict import above, bracket
 
 NAMES = {
@@ -66,7 +66,7 @@ def draw(measured: Measured) -> list[Chart]:
     return [dots("Accuracy of each method", {NAMES[name]: values for name, values in found.items()}, zero=True)]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="How far can one get without a network?",
     claim=(
         "Simple ideas get 20 to 50 per cent right, a little more with some work; to get much higher, a machine must "
@@ -81,10 +81,6 @@ LESSON = Lesson(
         "D": "It gets more than 75 % right.",
     },
     scales=scales(epochs=10, full=20),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 A result means something only beside the results of simple methods. Three of them need no network. *Guessing* takes a
 random class. *Average darkness* measures how much ink an image has, and takes the class with the most similar average.

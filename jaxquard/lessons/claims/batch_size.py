@@ -6,7 +6,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, final, scales
 from jaxquard.lessons.figures import curves, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 
 ORIGINAL = 128
@@ -86,7 +86,6 @@ def draw(measured: Measured) -> list[Chart]:
             "Held-out accuracy by batch size",
             {f"equal {kind}": accuracies(measured, kind) for kind in ("epochs", "updates")},
             "images in a batch",
-            "accuracy (%)",
             series="compared at",
             log_x=True,
             note="Each at its own best learning rate.",
@@ -103,7 +102,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="How many images to a step?",
     claim="Batches of 128 are a good trade-off between the accuracy of the gradient and speed.",
     source=(
@@ -116,10 +115,6 @@ LESSON = Lesson(
         "C": "Batches of 512 are.",
     },
     scales=scales(epochs=8, full=12, images=20_000),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 The gradient of one image points roughly downhill. The mean over a batch is more exact, but four times the images only
 halve the error and cost four times the work. In the time of one exact step there is time for several rough ones. The

@@ -11,7 +11,7 @@ from jaxquard.config import Config
 from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned
 from jaxquard.lessons.experiment import Scale, scales
 from jaxquard.lessons.figures import curves, show, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, bracket
 
 RATES = {"original": 0.01, "thorough": 0.1}
@@ -150,7 +150,7 @@ def _doubts(found: Measured) -> list[Chart]:
     return [montage(images, labels=captions, columns=5, invert=True, size=84, title=title, subtitle=subtitle)]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Does it know when it is wrong?",
     claim=(
         "The outputs of softmax are probabilities. Taken literally: of the predictions made with 80 % confidence, 80 % "
@@ -163,10 +163,6 @@ LESSON = Lesson(
         "C": "It is more than a point above its accuracy.",
     },
     scales=scales(epochs=20),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 The outputs of softmax are positive and sum to one. So they look like probabilities, but they need not be correct ones.
 That can be measured: take all predictions with about 80 % confidence, and count the right ones; and so on for every

@@ -11,7 +11,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, scales
 from jaxquard.lessons.figures import curves, show, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, bracket
 
 ORIGINAL = 128  # its batch size
@@ -149,7 +149,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="How much does the compiler save?",
     claim="A jitted training step is 10 to 100 times as fast as the same step interpreted.",
     source="the original README, “JIT Compilation”",
@@ -160,11 +160,7 @@ LESSON = Lesson(
         "D": "More than 100 times as fast.",
     },
     scales=scales(epochs=1, quick=1, seeds=(5, 10, 20)),
-    configs=configs,
     amount="{train} images, {seeds} repetitions; no accuracy is measured.",
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 Without a compiler, Python runs a training step operation by operation: find the function, check the shapes, start a
 kernel, wait for memory. `jax.jit` runs through the step once, records it, and hands the record to XLA, which fuses

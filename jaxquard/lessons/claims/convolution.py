@@ -9,7 +9,7 @@ from jaxquard.charts import Chart, montage
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, final, scales
 from jaxquard.lessons.figures import by_epoch, curves, dots, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured, train_all
 from jaxquard.lessons.verdict import above, bracket
 
 if TYPE_CHECKING:
@@ -88,14 +88,12 @@ def draw(measured: Measured) -> list[Chart]:
         curves(
             "Held-out accuracy by epoch",
             {text: by_epoch(measured[name]) for name, text in NAMES.items()},
-            "epoch",
-            "accuracy (%)",
             series="network",
         ),
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="What does a convolution know that an MLP does not?",
     claim="Convolutional networks are better at images because they use which pixels are neighbours.",
     source="Nielsen, chapter 6, “Introducing convolutional networks”; the original README, “Future Improvements”",
@@ -105,10 +103,6 @@ LESSON = Lesson(
         "C": "It falls behind it by more than five points.",
     },
     scales=scales(epochs=8, quick=15, full=10, images=20_000, seeds=(5, 5, 5)),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 For a fully connected layer an image is a list. If all pixels are put into another order, the same for every image, the
 layer learns its weights in that order. A convolution slides a window of 3 × 3 pixels over the whole image, and uses

@@ -6,7 +6,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
 from jaxquard.lessons.figures import curves, dots, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Measured
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 
 DEPTHS = (1, 2, 3, 5, 8)
@@ -63,7 +63,6 @@ def draw(measured: Measured) -> list[Chart]:
             "Held-out accuracy by learning rate: hidden layers × units",
             {name: {x: v for x, v in found.items() if v.min() > LEARNED} for name, found in rates.items()},
             "learning rate η",
-            "accuracy (%)",
             series="network",
             log_x=True,
             note=f"Rates at which a network stays below {LEARNED:.0f} % are left out.",
@@ -71,7 +70,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Many thin layers, or one wide one?",
     claim="Deeper networks are better, even with no more parameters.",
     source=(
@@ -84,9 +83,6 @@ LESSON = Lesson(
         "C": "Three or more end best.",
     },
     scales=scales(epochs=10, quick=10, images=20_000),
-    configs=configs,
-    conclude=conclude,
-    draw=draw,
     background="""
 A layer can build on what the layer before it found. So a deep network may need fewer units than a shallow one. But a
 deeper network usually also has more parameters, and then it is not clear which of the two helped. Here the number of

@@ -6,7 +6,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, final, scales
 from jaxquard.lessons.figures import by_epoch, curves, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, bracket
 
 ORIGINAL = 20
@@ -53,27 +53,24 @@ def conclude(measured: Measured) -> Finding:
 
 
 def draw(measured: Measured) -> list[Chart]:
-    y, kinds = "accuracy (%)", {"held out": "accuracy", "training": "train_accuracy"}
+    kinds = {"held out": "accuracy", "training": "train_accuracy"}
     return [
         curves(
             "Accuracy by epoch, for twice the original number of epochs",
             {name: by_epoch(measured["long"], curve) for name, curve in kinds.items()},
-            "epoch",
-            y,
             series="images",
         ),
         curves(
             "Held-out accuracy by number of training images",
             {"": dict(sorted(by_size(measured).items()))},
             "training images",
-            y,
             log_x=True,
             note="All with the same number of updates.",
         ),
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="How many epochs are enough?",
     claim="Ten epochs are sufficient, but twenty improve the score.",
     source="the original README, “Hyperparameters”",
@@ -84,10 +81,6 @@ LESSON = Lesson(
         "D": "It falls: the network has begun to overfit.",
     },
     scales=scales(epochs=2 * ORIGINAL, quick=2 * ORIGINAL),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 An epoch is one pass over the training images. At first every pass helps. Later the network learns more about these
 images than about clothes in general, and its accuracy on held-out images stops rising. The moment depends on the data,

@@ -8,7 +8,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, final, scales
 from jaxquard.lessons.figures import by_epoch, curves, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured, train_all
 from jaxquard.lessons.verdict import above, bracket
 
 STARTS = {"standard_normal": "N(0, 1)", "scaled_normal": "1/√n", "glorot_normal": "Glorot", "he_normal": "He"}
@@ -81,14 +81,12 @@ def draw(measured: Measured) -> list[Chart]:
         curves(
             "Held-out accuracy of the original network, by initialisation",
             {name: by_epoch(measured[start]) for start, name in STARTS.items()},
-            "epoch",
-            "accuracy (%)",
             series="start",
         ),
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Why not start from N(0, 1)?",
     claim=(
         "With 784 inputs and weights from N(0, 1), the variance of z explodes to 784, the softmax saturates and the "
@@ -102,10 +100,6 @@ LESSON = Lesson(
         "D": "It is larger.",
     },
     scales=scales(epochs=10, full=20),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 A neuron adds its inputs, each times a weight: z = w₁x₁ + … + wₙxₙ. If the inputs have mean 0 and variance 1, and the
 weights mean 0 and variance v, then z has variance n·v. With v = 1 and 784 pixels, Var(z) is 784. With v = 1/n (weights
@@ -122,10 +116,7 @@ We do so for the original network (784–128–64–10) and for a deep network w
 network trains for {epochs} epochs with each initialisation, always at the original learning rate of 0.01. That rate may
 suit one initialisation better than another. Here, “near 1” means above 0.8 in each of the three layers.
 """,
-    take_home={
-        "does not hold": "The table shows which parts hold.",
-        "holds": "Every part of the claim holds.",
-    },
+    take_home={"does not hold": "The table shows which parts hold.", "holds": "Every part of the claim holds."},
     results="""
 With N(0, 1), Var(z) is {exploded} in the first layer, and the untrained softmax has a mean confidence of
 {surest_standard_normal} %. The gradient of the last layer has length {gradient_standard_normal} with N(0, 1), and

@@ -8,7 +8,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, scales
 from jaxquard.lessons.figures import dots, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, bracket
 
 SAME = {
@@ -136,7 +136,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="What are keys for?",
     claim="Explicit keys make training reproducible, to the bit; and a key that is used twice does harm.",
     source="the original README, “Functional Random Number Generation”",
@@ -146,10 +146,6 @@ LESSON = Lesson(
         "C": "It costs more than ten points.",
     },
     scales=scales(epochs=10, quick=10),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 NumPy has one hidden stream of random numbers. Two calls return different numbers, and the numbers depend on all earlier
 calls. JAX has keys instead. A key is a value: the same key always gives the same numbers. New numbers need a new key,

@@ -6,7 +6,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
 from jaxquard.lessons.figures import curves, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 
 RATES = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
@@ -74,21 +74,14 @@ def draw(measured: Measured) -> list[Chart]:
         for rate, values in zip(rates.tolist(), losses.T, strict=True)
         if np.isfinite(values).all() and values.mean() < 2 * losses[:, 0].mean()
     }
-    x, note = "learning rate η", f"{UPDATES} updates at each rate."
+    x, title = "learning rate η", "The range test: training loss while the rate rises"
     return [
-        curves("Held-out accuracy by learning rate", {"": sweep}, x, "accuracy (%)", log_x=True),
-        curves(
-            "The range test: training loss while the rate rises",
-            {"": rising},
-            x,
-            "training loss",
-            log_x=True,
-            note=note,
-        ),
+        curves("Held-out accuracy by learning rate", {"": sweep}, x, log_x=True),
+        curves(title, {"": rising}, x, "training loss", log_x=True, note=f"{UPDATES} updates at each rate."),
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="How large should a step be?",
     claim="A learning rate of 0.01 is a good balance between speed and stability.",
     source=(
@@ -101,10 +94,6 @@ LESSON = Lesson(
         "C": "It is larger than 0.02.",
     },
     scales=scales(epochs=10, full=20),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 A step changes the weights by −η times the gradient. The gradient gives the direction, and the learning rate η decides
 how long the step is. If η is too small, training takes too long. If η is too large, a step goes past the minimum to

@@ -4,7 +4,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
 from jaxquard.lessons.figures import by_epoch, curves, spread
-from jaxquard.lessons.lesson import Finding, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Measured
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 
 SHARED = 0.01  # the original rate, which all three try
@@ -47,7 +47,6 @@ def draw(measured: Measured) -> list[Chart]:
             "Held-out accuracy by learning rate",
             {SPOKEN[name]: {x: v for x, v in found.items() if v.min() > LEARNED} for name, found in swept.items()},
             "learning rate η",
-            "accuracy (%)",
             series="optimiser",
             log_x=True,
             note=f"Rates at which a network stays below {LEARNED:.0f} % are left out.",
@@ -58,14 +57,12 @@ def draw(measured: Measured) -> list[Chart]:
                 f"{SPOKEN[name]}, η = {rate:g}": by_epoch(measured[f"{name} learning_rate={rate:g}"])
                 for name, rate in best.items()
             },
-            "epoch",
-            "accuracy (%)",
             series="optimiser",
         ),
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Are momentum and Adam better than plain SGD?",
     claim="Momentum and Adam are improvements on plain SGD.",
     source=(
@@ -77,9 +74,6 @@ LESSON = Lesson(
         "C": "It ends ahead, by more than one point.",
     },
     scales=scales(epochs=10, images=20_000),
-    configs=configs,
-    conclude=conclude,
-    draw=draw,
     background="""
 Plain SGD takes each step from one batch alone. *Momentum* keeps a velocity, which adds up steps that agree and cancels
 steps that do not. With nine tenths of the velocity kept, a steady slope is descended ten times as fast at the same η.

@@ -6,7 +6,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Arm, Scale, finals
 from jaxquard.lessons.figures import by_epoch, curves, dots, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured, train_all
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 
 REMEDIES = {"L2": "A", "dropout": "B", "more data": "C", "early stopping": "D"}
@@ -24,9 +24,9 @@ def configs(scale: Scale) -> dict[str, Config]:
 
 def measure(lab: Lab, configs: dict[str, Config]) -> Measured:
     every = max(1, lab.scale.epochs // POINTS)
-    curves = ("accuracy", "loss", "train_accuracy", "train_loss")
+    kept = ("accuracy", "loss", "train_accuracy", "train_loss")
     thinned = {
-        name: arm | {curve: [row[every - 1 :: every] for row in arm[curve]] for curve in curves}
+        name: arm | {curve: [row[every - 1 :: every] for row in arm[curve]] for curve in kept}
         for name, arm in train_all(lab, configs).items()
     }
     return {"every": every, **thinned}
@@ -84,15 +84,12 @@ def draw(measured: Measured) -> list[Chart]:
         curves(
             "Accuracy on training images and on held-out images, without a remedy",
             {name: by_epoch(measured["plain"], curve, every) for curve, name in kinds.items()},
-            "epoch",
-            "accuracy (%)",
             series="images",
         ),
         curves(
             "Held-out loss by epoch, each remedy at its best strength",
             {name: by_epoch(arm, "loss", every) for name, arm in chosen.items()},
-            "epoch",
-            "loss (nats)",
+            y="loss (nats)",
             series="remedy",
         ),
         dots(
@@ -102,7 +99,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="What helps when there are only a thousand images?",
     claim="Each of four remedies for overfitting helps: L2, dropout, artificially more data, and stopping early.",
     source="Nielsen, chapter 3, “Overfitting and regularization” and “Other techniques for regularization”",
@@ -117,10 +114,6 @@ LESSON = Lesson(
         "default": Scale(train=1_000, validation=5_000, epochs=80, seeds=5),
         "full": Scale(train=1_000, validation=5_000, epochs=160, seeds=10),
     },
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 A hundred thousand weights can memorise a thousand images. At first the network learns what is true of clothes in
 general; later, more and more, what is true of these images alone. There are three signs. The training images are all

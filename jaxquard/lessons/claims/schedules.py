@@ -6,7 +6,7 @@ from jaxquard.charts import Chart, lines
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
 from jaxquard.lessons.figures import by_epoch, curves, dots, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured, train_all
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 
 RATES = (0.03, 0.1, 0.3, 1.0)
@@ -79,15 +79,13 @@ def draw(measured: Measured) -> list[Chart]:
         curves(
             "Held-out accuracy by epoch, each at the peak that ends best",
             {f"{spoken(n)}, peak {at}": by_epoch(measured[f"{n} learning_rate={at}"]) for n, at in peaks.items()},
-            x,
-            "accuracy (%)",
             series="schedule",
         ),
         lines(shapes, x, y, series="schedule", title="The four schedules", subtitle="The learning rate over the run."),
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Should the learning rate fall while the network learns?",
     claim="A learning rate that falls over time ends better than one that stays.",
     source="the original README, “Future Improvements”; Nielsen, chapter 3, on choosing the learning rate",
@@ -98,10 +96,6 @@ LESSON = Lesson(
         "D": "One-cycle ends best.",
     },
     scales=scales(epochs=10, full=15, images=20_000),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 The gradient of a batch is the true gradient plus noise, and each step adds η times that noise to the weights. Early in
 training this does no harm. Near the minimum, a constant rate keeps the weights moving around it; with a falling rate

@@ -8,7 +8,7 @@ from jaxquard.charts import Chart, lines
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, final, scales
 from jaxquard.lessons.figures import dots, show, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured, train_all
 from jaxquard.lessons.verdict import above, bracket
 
 GAP = 0.3  # points
@@ -90,7 +90,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Why train with several seeds?",
     claim="One run of each shows which of two recipes is better, even when they differ by only some tenths of a point.",
     source=(
@@ -104,10 +104,6 @@ LESSON = Lesson(
         "D": "They do so in more than 40 %, almost as often as a coin.",
     },
     scales=scales(epochs=10, quick=10, images=20_000, seeds=(20, 40, 80)),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 Two trainings of the same recipe with different seeds give two accuracies. The initial weights are different, and so is
 the order of the images. So the result of one run depends on the recipe *and* on its seed, and one run does not show how

@@ -6,7 +6,7 @@ from jaxquard.charts import Chart, lines
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
 from jaxquard.lessons.figures import dots, show, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured, train_all
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured, train_all
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 
 RATES = (0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
@@ -89,7 +89,7 @@ def draw(measured: Measured) -> list[Chart]:
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Does squared error learn slowly when it is badly wrong?",
     claim="A network that is badly wrong learns slowly with squared error, and fast with cross-entropy.",
     source="Nielsen, chapter 3, “The cross-entropy cost function”; the original README, “Why not Mean Squared Error?”",
@@ -100,10 +100,6 @@ LESSON = Lesson(
         "D": "Squared error is ahead.",
     },
     scales=scales(epochs=1, quick=5),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 People learn fastest from their worst mistakes. A sigmoid neuron with squared error does not. The slope of its cost is
 (a − y)·σ′(z). Where it is most wrong, at the flat end of the sigmoid, σ′(z) is nearly zero. With cross-entropy σ′(z)

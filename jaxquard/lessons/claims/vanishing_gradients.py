@@ -8,7 +8,7 @@ from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, by_activation, final, scales
 from jaxquard.lessons.figures import curves, spread
-from jaxquard.lessons.lesson import Finding, Lab, Lesson, Measured
+from jaxquard.lessons.lesson import About, Finding, Lab, Measured
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 
 DEPTHS = (1, 2, 4, 8)
@@ -86,14 +86,13 @@ def draw(measured: Measured) -> list[Chart]:
             "Held-out accuracy by depth",
             {NAMES[a]: {depth: found[a, depth] for depth in DEPTHS} for a in NAMES},
             "hidden layers",
-            "accuracy (%)",
             series="activation",
             note="Each network at its own best learning rate.",
         ),
     ]
 
 
-LESSON = Lesson(
+ABOUT = About(
     question="Does the gradient vanish on its way back?",
     claim="In deep sigmoid networks the gradient vanishes towards the first layers, which costs accuracy; ReLU helps.",
     source="Nielsen, chapter 5, “The vanishing gradient problem”; the original README, “Activation Functions”",
@@ -104,10 +103,6 @@ LESSON = Lesson(
         "D": "It shrinks more than that.",
     },
     scales=scales(epochs=4, full=10, images=20_000),
-    configs=configs,
-    measure=measure,
-    conclude=conclude,
-    draw=draw,
     background="""
 BP2 carries δ from one layer to the one before: it multiplies by the weights and by σ′(z). The slope of a sigmoid is at
 most a quarter. Unless the weights make up for it, every layer keeps at most a quarter of δ, and almost nothing reaches

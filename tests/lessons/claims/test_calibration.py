@@ -5,7 +5,7 @@ import pytest
 
 from jaxquard.calibration import by_confidence, calibration_error
 from jaxquard.lessons.claims import calibration
-from jaxquard.lessons.claims.calibration import ANGLES, LESSON, NOISES, bins, calibration_errors, doubtful, excess
+from jaxquard.lessons.claims.calibration import ANGLES, NOISES, bins, calibration_errors, doubtful, excess
 
 NAMES = ("boot", "bag", "shirt")
 
@@ -41,7 +41,7 @@ def results(original: tuple[float, float], thorough: tuple[float, float]) -> dic
     ],
 )
 def test_honest_over_confident_and_modest(conclude, original, thorough, verdict, answer):
-    found = conclude(LESSON, results(original, thorough))
+    found = conclude(results(original, thorough))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
@@ -52,7 +52,7 @@ def test_near_the_limit_it_cannot_tell(conclude):
     measured["thorough"]["right"] = (
         measured["thorough"]["confidence"] - count * rng.normal(0.02, 0.01, (5, 1))
     ).round()
-    assert conclude(LESSON, measured).verdict == "cannot tell"
+    assert conclude(measured).verdict == "cannot tell"
 
 
 def test_the_calibration_error_is_that_of_evaluate():
@@ -78,9 +78,9 @@ def test_doubtful_is_where_all_agree_against_the_label():
     np.testing.assert_allclose(found["share"], [2 / 3, 2 / 3])
 
 
-def test_networks_without_a_common_mistake_have_no_picture_of_it(conclude):
-    assert conclude(LESSON, results((0.8, 0.8), (0.9, 1.0))).facts["shared"].startswith("0")
-    assert len(LESSON.draw(results((0.8, 0.8), (0.9, 1.0)))) == 4
+def test_networks_without_a_common_mistake_have_no_picture_of_it(lesson, conclude):
+    assert conclude(results((0.8, 0.8), (0.9, 1.0))).facts["shared"].startswith("0")
+    assert len(lesson.draw(results((0.8, 0.8), (0.9, 1.0)))) == 4
 
 
 def test_turning_moves_ink_about_the_middle_and_noise_stays_in_range():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.lessons.claims.compiler import BATCHES, LESSON, WAYS, ratios
+from jaxquard.lessons.claims.compiler import BATCHES, WAYS, ratios
 
 NOISE = np.random.default_rng(0).normal(1, 0.02, (4, 10))
 
@@ -20,14 +20,14 @@ def results(gain: float, noise: np.ndarray = NOISE) -> dict:
     [(20, "holds", "C"), (4, "does not hold", "B"), (1.5, "does not hold", "A"), (300, "does not hold", "D")],
 )
 def test_within_the_claim_below_and_above(conclude, gain, verdict, answer):
-    found = conclude(LESSON, results(gain))
+    found = conclude(results(gain))
     assert (found.verdict, found.answer) == (verdict, answer)
     assert all("on this machine" in part.what or "minus that" in part.what for part in found.comparisons)
 
 
 def test_a_machine_with_other_things_to_do_cannot_tell(conclude):
     noisy = np.random.default_rng(1).uniform(0.3, 3, (4, 10))
-    found = conclude(LESSON, results(10, noisy))
+    found = conclude(results(10, noisy))
     assert (found.verdict, found.answer) == ("cannot tell", None)
 
 
@@ -37,13 +37,13 @@ def test_ratios_are_taken_repetition_by_repetition():
 
 
 @pytest.mark.check
-def test_every_way_does_its_updates(clothes):
+def test_every_way_does_its_updates(lesson, clothes):
     from jaxquard.lessons.claims.compiler import make_ways
     from jaxquard.lessons.experiment import Scale
     from jaxquard.lessons.lab import Lab
 
     lab = Lab(clothes, Scale(train=256, validation=100, epochs=1, seeds=5))
-    config = LESSON.configs(lab.scale)["batch 64"]
+    config = lesson.configs(lab.scale)["batch 64"]
     ways = make_ways(lab, config)
     assert list(ways) == list(WAYS)
     assert [prepare(0)() for prepare in ways.values()] == [5, 40, 4, 20]  # four updates an epoch, and five networks

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.lessons.claims.convolution import LESSON, NAMES, shuffled
+from jaxquard.lessons.claims.convolution import NAMES, shuffled
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, (4, 5))
 
@@ -26,7 +26,7 @@ def results(arm, ends: tuple[float, float, float, float], noise: float = 1.0) ->
     ],
 )
 def test_a_clear_win_its_exceptions_and_noise(arm, conclude, ends, noise, verdict, answer):
-    found = conclude(LESSON, results(arm, ends, noise))
+    found = conclude(results(arm, ends, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
@@ -41,8 +41,8 @@ def test_shuffling_loses_nothing_but_the_neighbours(clothes):
     np.testing.assert_array_equal(shuffled(clothes).train_images, other.train_images)
 
 
-def test_shuffled_or_not_the_network_is_the_same():
-    configs = LESSON.configs(LESSON.scales["full"])
+def test_shuffled_or_not_the_network_is_the_same(lesson):
+    configs = lesson.configs(lesson.scales["full"])
     assert configs["mlp"] == configs["mlp shuffled"]
     assert configs["cnn"] == configs["cnn shuffled"]
     assert (configs["cnn"].optimizer, configs["cnn"].learning_rate) == (

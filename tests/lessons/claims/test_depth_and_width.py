@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.lessons.claims.depth_and_width import BUDGET, DEPTHS, LESSON, RATES, parameters, width
+from jaxquard.lessons.claims.depth_and_width import BUDGET, DEPTHS, RATES, parameters, width
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, (len(DEPTHS), 10))
 
@@ -30,17 +30,17 @@ def results(arm, by_depth, noise: float = 1.0) -> dict:
     ],
 )
 def test_a_clear_win_a_clear_loss_and_noise(arm, conclude, by_depth, noise, verdict, answer):
-    found = conclude(LESSON, results(arm, by_depth, noise))
+    found = conclude(results(arm, by_depth, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
-def test_every_depth_has_as_many_parameters():
+def test_every_depth_has_as_many_parameters(lesson):
     import jax
 
     from jaxquard.nn.mlp import mlp
     from jaxquard.nn.model import count_parameters
 
-    for depth, config in zip(DEPTHS, LESSON.configs(LESSON.scales["full"]).values(), strict=True):
+    for depth, config in zip(DEPTHS, lesson.configs(lesson.scales["full"]).values(), strict=True):
         params, _ = jax.eval_shape(mlp(config.hidden).init, jax.random.key(0))
         assert count_parameters(params) == parameters(width(depth), depth)
         assert 0.98 * BUDGET < count_parameters(params) <= BUDGET

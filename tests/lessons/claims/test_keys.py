@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxquard.config import Config
-from jaxquard.lessons.claims.keys import LESSON, TRAINED, alike, draws, share_equal, train
+from jaxquard.lessons.claims.keys import TRAINED, alike, draws, share_equal, train
 from jaxquard.lessons.experiment import Scale
 from jaxquard.lessons.lab import Lab
 
@@ -30,7 +30,7 @@ def results(costs: tuple[float, float, float], same_seed: float = 1.0, noise: fl
     ],
 )
 def test_harm_to_all_to_some_and_noise(conclude, costs, same_seed, noise, verdict, answer):
-    found = conclude(LESSON, results(costs, same_seed, noise))
+    found = conclude(results(costs, same_seed, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
@@ -85,4 +85,4 @@ def test_alike_copies_the_first_unit():
 def test_one_weight_of_one_network_is_enough_not_to_be_the_same(conclude):
     measured = results((2, 3, 40))
     measured["differing"][3] = 1
-    assert conclude(LESSON, measured).comparisons[0].verdict == "does not hold"
+    assert conclude(measured).comparisons[0].verdict == "does not hold"

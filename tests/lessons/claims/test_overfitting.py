@@ -8,7 +8,7 @@ import pytest
 
 from jaxquard.config import Config
 from jaxquard.lessons.claims import overfitting
-from jaxquard.lessons.claims.overfitting import LESSON, REMEDIES, STRENGTHS, stopped
+from jaxquard.lessons.claims.overfitting import REMEDIES, STRENGTHS, stopped
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, (4, 10))
 RISING = [0.6, 0.5, 0.9]
@@ -38,12 +38,12 @@ def results(arm, gains: tuple[float, float, float, float], loss=RISING, noise: f
     ],
 )
 def test_all_help_one_does_not_and_noise(arm, conclude, gains, loss, noise, verdict, answer):
-    found = conclude(LESSON, results(arm, gains, loss, noise))
+    found = conclude(results(arm, gains, loss, noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
 def test_the_facts_name_epochs_as_trained_not_as_kept(arm, conclude):
-    found = conclude(LESSON, results(arm, (1, 2, 3, 1)))
+    found = conclude(results(arm, (1, 2, 3, 1)))
     assert found.facts["stop"] == "4"  # the second of every second epoch
     assert (found.facts["best_l2"], found.facts["best_dropout"]) == ("0.003", "0.35")
 
@@ -55,8 +55,8 @@ def test_stopping_does_not_look_at_the_network_it_stops(arm):
     assert stopped(plain).tolist() == pytest.approx([20, 10, 10])  # by the others: epoch 2; then epoch 1, 0 + 9 < 9 + 1
 
 
-def test_each_remedy_is_alone():
-    configs = LESSON.configs(LESSON.scales["default"])
+def test_each_remedy_is_alone(lesson):
+    configs = lesson.configs(lesson.scales["default"])
     assert set(configs) == (set(REMEDIES) - {"early stopping"}) | {"plain"}
     plain = configs["plain"]
     assert {config.replace(sweep=(), flip=False, shift=0) for config in configs.values()} == {plain}
@@ -73,6 +73,6 @@ def test_long_curves_are_thinned_and_keep_their_end(arm, monkeypatch):
     assert measured["plain"]["diverged"] == whole["diverged"]
 
 
-def test_the_last_epoch_is_among_those_kept_at_every_scale():
-    for scale in LESSON.scales.values():
+def test_the_last_epoch_is_among_those_kept_at_every_scale(lesson):
+    for scale in lesson.scales.values():
         assert scale.epochs % max(1, scale.epochs // overfitting.POINTS) == 0

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.lessons.claims.schedules import LESSON, RATES, SCHEDULES
+from jaxquard.lessons.claims.schedules import RATES, SCHEDULES
 
 NOISE = np.random.default_rng(0).normal(0, 0.1, (4, 10))
 
@@ -29,23 +29,23 @@ def results(arm, best: dict[str, float], noise: float = 1.0) -> dict:
     ],
 )
 def test_a_clear_win_a_clear_loss_and_noise(arm, conclude, best, noise, verdict, answer):
-    found = conclude(LESSON, results(arm, dict(zip(SCHEDULES, best, strict=True)), noise))
+    found = conclude(results(arm, dict(zip(SCHEDULES, best, strict=True)), noise))
     assert (found.verdict, found.answer) == (verdict, answer)
 
 
-def test_only_the_schedule_differs():
-    configs = LESSON.configs(LESSON.scales["quick"])
+def test_only_the_schedule_differs(lesson):
+    configs = lesson.configs(lesson.scales["quick"])
     assert list(configs) == list(SCHEDULES)
     assert len({config.replace(schedule="constant") for config in configs.values()}) == 1
 
 
-def test_the_shapes_are_those_that_train(clothes):
+def test_the_shapes_are_those_that_train(lesson, clothes):
     from jaxquard.lessons.claims.schedules import _shape
     from jaxquard.lessons.lab import Lab
 
-    scale = LESSON.scales["quick"]
+    scale = lesson.scales["quick"]
     lab = Lab(clothes, scale)
-    shapes = {name: np.array(_shape(lab, config)) for name, config in LESSON.configs(scale).items()}
+    shapes = {name: np.array(_shape(lab, config)) for name, config in lesson.configs(scale).items()}
     for shape in shapes.values():
         assert shape[0, 0] == 0
         assert shape[-1, 0] < scale.epochs

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.lessons.claims.seeds import LESSON, RECIPES, chance_of_wrong, noise, runs_needed, wrong_winners
+from jaxquard.lessons.claims.seeds import RECIPES, chance_of_wrong, noise, runs_needed, wrong_winners
 
 
 def results(arm, gap: float, std: float, n: int = 80, seed: int = 0) -> dict:
@@ -16,7 +16,7 @@ def results(arm, gap: float, std: float, n: int = 80, seed: int = 0) -> dict:
     ("gap", "verdict", "answer"), [(3.0, "holds", "A"), (-3.0, "holds", "A"), (0.15, "does not hold", None)]
 )
 def test_far_apart_either_way_and_close(arm, conclude, gap, verdict, answer):
-    found = conclude(LESSON, results(arm, gap, 0.3))
+    found = conclude(results(arm, gap, 0.3))
     assert found.verdict == verdict
     assert answer is None or found.answer == answer
 
@@ -24,7 +24,7 @@ def test_far_apart_either_way_and_close(arm, conclude, gap, verdict, answer):
 def test_few_runs_cannot_tell(arm, conclude):
     ends = [85.5, 85.2, 85.4, 84.9, 85.3], [85.0, 85.1, 84.8, 85.0, 84.7]
     measured = dict(zip(RECIPES, map(arm, ends), strict=True))
-    assert conclude(LESSON, measured).verdict == "cannot tell"
+    assert conclude(measured).verdict == "cannot tell"
 
 
 def test_the_wrong_winner_is_counted_over_all_pairs_of_unlike_seeds(arm):
@@ -59,5 +59,5 @@ def test_the_noise_is_of_seeds_not_of_recipes(arm):
 
 
 def test_without_noise_one_run_is_enough(arm, conclude):
-    found = conclude(LESSON, dict(zip(RECIPES, (arm([99.0] * 5), arm([98.0] * 5)), strict=True)))
+    found = conclude(dict(zip(RECIPES, (arm([99.0] * 5), arm([98.0] * 5)), strict=True)))
     assert (found.verdict, found.facts["expected"], found.facts["needed"]) == ("holds", "0", "1")
