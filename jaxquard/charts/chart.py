@@ -45,16 +45,15 @@ class Chart:
         }
 
 
-def save(chart: Chart, path: str | Path, *, scale: float = 2.0, overwrite: bool = False) -> list[Path]:
+def save(chart: Chart, path: str | Path, *, overwrite: bool = False) -> list[Path]:
     """Write `chart` as PNG, SVG or self-contained HTML, by the path's suffix; with none of these, PNG and SVG.
 
-    `scale`: PNG pixels per pixel of the description. Returns the paths written; no file is ever half-written. Raises
-    UsageError if a file exists (unless `overwrite`), JaxquardError if the extra is not installed or a file cannot be
-    written.
+    Returns the paths written; no file is ever half-written. Raises UsageError if a file exists (unless `overwrite`),
+    JaxquardError if the extra is not installed or a file cannot be written.
     """
     paths = paths_of(path, overwrite=overwrite)
     for p in paths:
-        write_atomically(p, _render(chart, p.suffix.lower(), scale))
+        write_atomically(p, _render(chart, p.suffix.lower()))
     return paths
 
 
@@ -81,12 +80,12 @@ def need_renderer() -> None:
         raise JaxquardError(f"charts need the extra that draws them: {how_to_add('charts')}")
 
 
-def _render(chart: Chart, suffix: str, scale: float) -> bytes:
+def _render(chart: Chart, suffix: str) -> bytes:
     need_renderer()
     import vl_convert
 
     if suffix == ".png":
-        return vl_convert.vegalite_to_png(chart.spec, scale=scale, allowed_base_urls=[])
+        return vl_convert.vegalite_to_png(chart.spec, scale=2.0, allowed_base_urls=[])
     if suffix == ".svg":
         return _described(vl_convert.vegalite_to_svg(chart.spec, allowed_base_urls=[]), chart).encode()
     return vl_convert.vegalite_to_html(chart.spec, bundle=True).encode()

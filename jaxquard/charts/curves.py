@@ -18,7 +18,6 @@ def learning_curves(
     runs: Mapping[str, Sequence[Record]],
     *,
     metric: Literal["accuracy", "loss"] = "accuracy",
-    band: Literal["range", "std"] = "range",
     title: str = "",
     subtitle: str = "",
     width: int = theme.WIDTH,
@@ -27,11 +26,11 @@ def learning_curves(
     """Accuracy (in %) or loss by epoch on training and validation data. `runs`: journal records by run name.
 
     A record's figure is None or a list with a value for each network, drawn as mean and band (from the lowest to the
-    highest, or ±1 standard deviation). The mean leaves out values that are not finite, and the subtitle says so.
+    highest). The mean leaves out values that are not finite, and the subtitle says so.
     """
     several = len(runs) > 1
     unit = "accuracy (%)" if metric == "accuracy" else "loss (cross-entropy)"
-    rows = [row for run in runs for row in _rows(f"{run}: " if several else "", runs[run], metric, unit, band)]
+    rows = [row for run in runs for row in _rows(f"{run}: " if several else "", runs[run], metric, unit)]
     if not rows:
         raise UsageError(f"nothing to draw: no record of {', '.join(runs) or 'any run'} has a {metric}")
     return lines(
@@ -41,14 +40,14 @@ def learning_curves(
         series="series",
         band=("low", "high") if any(row["low"] is not None for row in rows) else None,
         title=title or f"{metric.capitalize()} by epoch",
-        subtitle=" ".join(filter(None, [subtitle, _explain(rows, band, several)])),
+        subtitle=" ".join(filter(None, [subtitle, _explain(rows, several)])),
         styles=_styles(rows, list(runs) if several else [], unit),
         width=width,
         height=height,
     )
 
 
-def _rows(prefix: str, records: Sequence[Record], metric: str, unit: str, band: str) -> list[dict[str, Any]]:
+def _rows(prefix: str, records: Sequence[Record], metric: str, unit: str) -> list[dict[str, Any]]:
     """A row for each split and epoch, over all networks."""
     rows = []
     for split, name in SPLITS.items():
@@ -56,36 +55,26 @@ def _rows(prefix: str, records: Sequence[Record], metric: str, unit: str, band: 
             value = record.get(f"{split}_{metric}")
             if value is not None and record.get("epoch") is not None:
                 row = {"series": prefix + name, "epoch": record["epoch"]}
-                rows.append(row | _summary(value, unit, 100.0 if metric == "accuracy" else 1.0, band))
+                rows.append(row | _summary(value, unit, 100.0 if metric == "accuracy" else 1.0))
     return rows
 
 
-def _summary(given: Sequence[Any], unit: str, factor: float, band: str) -> dict[str, Any]:
+def _summary(given: Sequence[Any], unit: str, factor: float) -> dict[str, Any]:
     """Mean, band and number of networks of one figure; `lost`: how many values are not finite."""
     values = [factor * float(v) for v in given if v is not None and math.isfinite(v)]
     lost, n = len(given) - len(values), len(values)
     if n == 0:
         return {unit: None, "low": None, "high": None, "networks": 0, "lost": lost}
-    mean = math.fsum(values) / n
-    low, high = min(values), max(values)
-    if band == "std":
-        std = math.sqrt(math.fsum((v - mean) ** 2 for v in values) / (n - 1)) if n > 1 else 0.0
-        low, high = mean - std, mean + std
-    many = len(given) > 1
-    return {unit: mean, "low": low if many else None, "high": high if many else None, "networks": n, "lost": lost}
+    low, high = (min(values), max(values)) if len(given) > 1 else (None, None)
+    return {unit: math.fsum(values) / n, "low": low, "high": high, "networks": n, "lost": lost}
 
 
-def _explain(rows: list[dict[str, Any]], band: str, several: bool) -> str:
+def _explain(rows: list[dict[str, Any]], several: bool) -> str:
     """The subtitle: the meaning of line, band and dash, and missing networks."""
     networks = max(row["networks"] + row["lost"] for row in rows)
-    width = "from the lowest to the highest" if band == "range" else "±1 standard deviation"
-    said = [
-        f"Mean of {networks} networks; band: {width}."
-        if networks > 1
-        else "One network each."
-        if several
-        else "One network."
-    ]
+    said = ["One network each." if several else "One network."]
+    if networks > 1:
+        said = [f"Mean of {networks} networks; band: from the lowest to the highest."]
     if several and len({row["series"].rsplit(": ", 1)[1] for row in rows}) > 1:
         said.append("Solid: validation; dashed: training.")
     if lost := max(row["lost"] for row in rows):

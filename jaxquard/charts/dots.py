@@ -1,4 +1,4 @@
-"""Results side by side: means with intervals, the value of each seed, and a reference line."""
+"""Results side by side: means with intervals, and the value of each seed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,6 @@ def dot_plot(
     x_title: str,
     subtitle: str = "",
     interval: str = STD,
-    reference: tuple[float, str] | None = None,
     zero: bool = False,
     digits: int = 1,
     width: int = 520,
@@ -26,8 +25,8 @@ def dot_plot(
     """A line for each row `{"name": str, "values": [one for each seed]}`, in the order given.
 
     A row's `low` and `high` replace mean ± 1 standard deviation (n − 1); `interval` explains them. Values have the unit
-    of `x_title` (accuracies in %). `reference`: a value and its name; `zero`: the axis starts at 0. Raises UsageError
-    if there are no rows, or a row has no values or one that is not finite.
+    of `x_title` (accuracies in %). `zero`: the axis starts at 0. Raises UsageError if there are no rows, or a row has
+    no values or one that is not finite.
     """
     figures = [_figures(row) for row in rows]
     if not figures:
@@ -35,15 +34,13 @@ def dot_plot(
     seeds = [{"name": f["name"], "value": v} for f in figures for v in f["values"] if len(f["values"]) > 1]
     words = [subtitle, _explain(figures), interval if seeds or any("low" in row for row in rows) else ""]
     spread = [f[k] for f in figures for k in ("low", "high")] + [s["value"] for s in seeds]
-    view = _view(figures, seeds, x_title, _scale(spread + ([reference[0]] if reference else []), zero), digits, width)
-    view["layer"] = (theme.reference(*reference, "x") if reference else []) + view["layer"]
+    view = _view(figures, seeds, x_title, _scale(spread, zero), digits, width)
     table: list[dict[str, object]] = [
         {"name": f["name"], f"mean {x_title}": f["mean"], "low": f["low"], "high": f["high"], "n": len(f["values"])}
         for f in figures
     ]
     means = "; ".join(f"{f['name']} {f['mean']:.{digits}f}" for f in figures)
-    against = f" Line at {reference[0]:g}: {reference[1]}." if reference else ""
-    description = f"Dot plot of {x_title}. Means: {means}.{against}"
+    description = f"Dot plot of {x_title}. Means: {means}."
     return Chart(title, " ".join(filter(None, words)), description, view, table, width + _margin(figures))
 
 
@@ -96,22 +93,19 @@ def _view(
         "encoding": {"y": y},
         "data": {"values": means},
         "layer": [
-            {
-                "mark": {"type": "rule", "strokeWidth": 3, "color": theme.BLUE, "opacity": 0.45},
-                "encoding": {"x": {"field": "low", **x}, "x2": {"field": "high"}},
-            },
-            {
-                "data": {"values": seeds},
-                "mark": {**dot, "size": 28, "color": theme.INK, "opacity": 0.55, "yOffset": 9},
-                "encoding": {"x": {"field": "value", **x}},
-            },
-            {
-                "mark": {**dot, "size": 90, "tooltip": True, "color": theme.BLUE, "opacity": 1},
-                "encoding": {"x": {"field": "mean", **x}},
-            },
-            {
-                "mark": {"type": "text", "dy": -12, "fontWeight": "bold"},
-                "encoding": {"x": {"field": "mean", **x}, "text": {"field": "text"}},
-            },
+            theme.layer(
+                {"type": "rule", "strokeWidth": 3, "color": theme.BLUE, "opacity": 0.45},
+                x={"field": "low", **x},
+                x2={"field": "high"},
+            ),
+            theme.layer(
+                {**dot, "size": 28, "color": theme.INK, "opacity": 0.55, "yOffset": 9}, seeds, x={"field": "value", **x}
+            ),
+            theme.layer(
+                {**dot, "size": 90, "tooltip": True, "color": theme.BLUE, "opacity": 1}, x={"field": "mean", **x}
+            ),
+            theme.layer(
+                {"type": "text", "dy": -12, "fontWeight": "bold"}, x={"field": "mean", **x}, text={"field": "text"}
+            ),
         ],
     }

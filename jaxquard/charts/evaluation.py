@@ -64,11 +64,11 @@ def _heatmap(cells: list[dict[str, Any]], names: list[str], side: int) -> dict[s
             "y": {"field": "true", "type": "nominal", "sort": names, "title": "true class", "axis": y_axis},
         },
         "layer": [
-            {
-                "mark": {"type": "rect", "stroke": theme.RULE, "strokeWidth": 1, "tooltip": True},
-                "encoding": {"color": {"field": "share", "type": "quantitative", "scale": shade, "legend": None}},
-            },
-            {"mark": "text", "encoding": {"text": {"field": "count"}, "color": white_on_dark}},
+            theme.layer(
+                {"type": "rect", "stroke": theme.RULE, "strokeWidth": 1, "tooltip": True},
+                color={"field": "share", "type": "quantitative", "scale": shade, "legend": None},
+            ),
+            theme.layer({"type": "text"}, text={"field": "count"}, color=white_on_dark),
         ],
     }
 
@@ -132,35 +132,34 @@ def wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
 
 def _diagram(rows: list[dict[str, Any]]) -> dict[str, Any]:
     low = min(row["from"] for row in rows)
-    scale = {"scale": {"domain": [low, 100], "nice": False, "zero": False}, "type": "quantitative"}
     floor = min([low, *(row["low"] for row in rows)])
-    y_scale = {"scale": {"domain": [floor, 100], "nice": False, "zero": False}, "type": "quantitative"}
-    x = {"field": "confidence", "title": None, **scale}
+    x_scale, y_scale = (
+        {"scale": {"domain": [first, 100], "nice": False, "zero": False}, "type": "quantitative"}
+        for first in (low, floor)
+    )
+    x = {"field": "confidence", "title": None, **x_scale}
     y = {"title": "share right (%)", **y_scale}
-    ideal = {
-        "data": {"values": [{"v": low}, {"v": 100}]},
-        "mark": {"type": "line", "color": theme.MUTED, "strokeDash": [5, 4], "strokeWidth": 1.5},
-        "encoding": {"x": {"field": "v", "title": None, **scale}, "y": {"field": "v", **y}},
-    }
-    bars = {
-        "mark": {"type": "rule", "color": theme.BLUE, "strokeWidth": 2},
-        "encoding": {"x": x, "y": {"field": "low", **y}, "y2": {"field": "high"}},
-    }
-    points = {
-        "mark": {"type": "point", "filled": True, "opacity": 1, "size": 60, "color": theme.BLUE, "tooltip": True},
-        "encoding": {"x": x, "y": {"field": "accuracy", **y}},
-    }
-    histogram = {
-        "width": 420,
-        "height": 70,
-        "mark": {"type": "rect", "color": theme.BLUE, "opacity": 0.45, "stroke": theme.PAPER, "tooltip": True},
-        "encoding": {
-            "x": {"field": "from", "title": "confidence (%)", **scale},
-            "x2": {"field": "to"},
-            "y": {"field": "n", "type": "quantitative", "title": "predictions", "axis": {"tickCount": 3}},
-            "y2": {"datum": 0},
-        },
-    }
+    ideal = theme.layer(
+        {"type": "line", "color": theme.MUTED, "strokeDash": [5, 4], "strokeWidth": 1.5},
+        [{"v": low}, {"v": 100}],
+        x={"field": "v", "title": None, **x_scale},
+        y={"field": "v", **y},
+    )
+    bars = theme.layer(
+        {"type": "rule", "color": theme.BLUE, "strokeWidth": 2}, x=x, y={"field": "low", **y}, y2={"field": "high"}
+    )
+    points = theme.layer(
+        {"type": "point", "filled": True, "opacity": 1, "size": 60, "color": theme.BLUE, "tooltip": True},
+        x=x,
+        y={"field": "accuracy", **y},
+    )
+    histogram = {"width": 420, "height": 70} | theme.layer(
+        {"type": "rect", "color": theme.BLUE, "opacity": 0.45, "stroke": theme.PAPER, "tooltip": True},
+        x={"field": "from", "title": "confidence (%)", **x_scale},
+        x2={"field": "to"},
+        y={"field": "n", "type": "quantitative", "title": "predictions", "axis": {"tickCount": 3}},
+        y2={"datum": 0},
+    )
     square = {"width": 420, "height": 340, "layer": [ideal, bars, points]}
     return {"data": {"values": rows}, "vconcat": [square, histogram], "spacing": 34}
 

@@ -25,7 +25,6 @@ def lines(
     y_title: str = "",
     log_x: bool = False,
     log_y: bool = False,
-    reference: tuple[float, str] | None = None,
     styles: Mapping[str, Style] | None = None,
     description: str = "",
     width: int = theme.WIDTH,
@@ -33,17 +32,18 @@ def lines(
 ) -> Chart:
     """Draw `rows[y]` against `rows[x]`, one line for each value of `rows[series]`, with a band between two columns.
 
-    Values that are not finite, or have no logarithm on a logarithmic axis, are gaps. `reference`: a level and a name.
-    Raises UsageError if no value is left to draw.
+    Values that are not finite, or have no logarithm on a logarithmic axis, are gaps. Raises UsageError if no value is
+    left to draw.
     """
     points = _points(rows, x, y, series, band, log_x, log_y)
     drawn = {str(p["series"]): p for p in points if p["y"] is not None}  # each line's last point
     if not drawn:
         raise UsageError(f"nothing to draw: no row has a finite {y!r}")
     looks = dict(styles or theme.styles(list(drawn)))
-    domain = _domain([p[k] for p in points for k in ("y", "low", "high")] + [reference and reference[0]], log_y)
+    domain = _domain([p[k] for p in points for k in ("y", "low", "high")], log_y)
     axis_y = {"type": "quantitative", "scale": _scale(domain, log_y), "axis": {"tickCount": 6}, "title": y_title or y}
     banded = [p for p in points if p["low"] is not None and p["high"] is not None]
+    area = {"type": "area", "opacity": 0.2, "tooltip": False}
     point = {"type": "point", "filled": True, "size": 36, "opacity": 1, "tooltip": True}
     view = {
         "width": width,
@@ -54,15 +54,9 @@ def lines(
             "color": _look("color", looks),
         },
         "layer": [
-            *(theme.reference(*reference, "y") if reference else []),
-            _layer(
-                banded,
-                {"type": "area", "opacity": 0.2, "tooltip": False},
-                y={"field": "low", **axis_y},
-                y2={"field": "high"},
-            ),
-            _layer(points, {"type": "line", "strokeWidth": 2.2}, strokeDash=_look("strokeDash", looks)),
-            _layer(_marked(points, looks), point, shape=_look("shape", looks)),
+            theme.layer(area, banded, y={"field": "low", **axis_y}, y2={"field": "high"}),
+            theme.layer({"type": "line", "strokeWidth": 2.2}, points, strokeDash=_look("strokeDash", looks)),
+            theme.layer(point, _marked(points, looks), shape=_look("shape", looks)),
             *_labels(drawn, looks, domain[0], _gap(domain, height, log_y), log_y),
         ],
     }
@@ -167,10 +161,6 @@ def _decades(low: float, high: float) -> list[float]:
     return [10.0**e for e in range(math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9) + 1)]
 
 
-def _layer(values: list[dict[str, Any]], mark: dict[str, Any], **encoding: object) -> dict[str, Any]:
-    return {"data": {"values": values}, "mark": mark, "encoding": encoding}
-
-
 def _marked(points: list[dict[str, Any]], names: Iterable[str]) -> list[dict[str, Any]]:
     """Up to 12 points of each line, evenly spaced back from its end."""
     chosen = []
@@ -194,7 +184,7 @@ def _labels(
     text = {"type": "text", "align": "left", "dx": 9}
     halo = {"stroke": theme.PAPER, "strokeWidth": 8, "strokeJoin": "round", "aria": False}
     return [
-        _layer(rows, mark, text={"field": "label"}, color={"value": color})
+        theme.layer(mark, rows, text={"field": "label"}, color={"value": color})
         for mark, color in ((text | halo, theme.PAPER), (text, theme.INK))
     ]
 

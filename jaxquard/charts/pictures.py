@@ -119,18 +119,9 @@ def grid(
         row["url"] = data_uri(picture)
     place = {k: {"field": k, "type": "quantitative", "scale": None, "axis": None} for k in ("x", "y")}
     image = {"type": "image", "width": wide, "height": height, "smooth": False}
-    text = {
-        "type": "text",
-        "lineBreak": "\n",
-        "fontSize": 11,
-        "lineHeight": 14,
-        "baseline": "top",
-        "dy": height / 2 + 5,
-    }
-    layers: list[dict[str, Any]] = [
-        {"mark": image, "encoding": {"url": {"field": "url"}}},
-        {"mark": text, "encoding": {"text": {"field": "caption"}}},
-    ]
+    text = {"type": "text", "lineBreak": "\n", "fontSize": 11, "lineHeight": 14, "baseline": "top"}
+    text["dy"] = height / 2 + 5
+    layers = [theme.layer(image, url={"field": "url"}), theme.layer(text, text={"field": "caption"})]
     if frames is not None:
         layers.append(_frames(rows, frames, wide, height))
     size_of = {"width": columns * cell, "height": -(-len(rows) // columns) * pitch}
@@ -140,8 +131,4 @@ def grid(
 def _frames(rows: list[dict[str, Any]], colors: Sequence[str | None], width: int, height: int) -> dict[str, Any]:
     framed = [{"x": r["x"], "y": r["y"], "color": c} for r, c in zip(rows, colors, strict=True) if c]
     mark = {"type": "rect", "filled": False, "strokeWidth": 2, "width": width + 2, "height": height + 2}
-    return {
-        "data": {"values": framed},
-        "mark": mark,
-        "encoding": {"stroke": {"field": "color", "type": "nominal", "scale": None}},
-    }
+    return theme.layer(mark, framed, stroke={"field": "color", "type": "nominal", "scale": None})

@@ -7,7 +7,7 @@ many runs. Dash and mark change with the colour, for print in black.
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 PAPER, INK, MUTED, RULE = "#ffffff", "#1f2328", "#59636e", "#e4e7eb"
@@ -57,27 +57,13 @@ def widened(low: float, high: float, air: float = 0.5) -> tuple[float, float]:
     return (low - air, high + air) if flat else (low, high)
 
 
-def reference(level: float, name: str, axis: Literal["x", "y"]) -> list[dict[str, Any]]:
-    """A dashed line across the plot at `level` of `axis`, with its name."""
-    other, length = ("y", "height") if axis == "x" else ("x", "width")
-    at = {axis: {"datum": level, "type": "quantitative"}, "color": {"value": MUTED}}
-    across = {other: {"value": 0}, f"{other}2": {"value": length}}
-    rule = {"type": "rule", "strokeDash": [5, 3], "strokeWidth": 1.5}
-    text = {"type": "text", "text": name, "dy": -7} | ({"align": "left", "dx": 4} if axis == "y" else {})
-    once = {"data": {"values": [{}]}}
-    return [
-        {**once, "mark": rule, "encoding": at | across},
-        {**once, "mark": text, "encoding": at | {other: {"value": 0}}},
-    ]
+def layer(mark: dict[str, Any], values: list[dict[str, Any]] | None = None, **encoding: Any) -> dict[str, Any]:
+    """A layer of a Vega-Lite view, with its own `values` or those of the view."""
+    return ({} if values is None else {"data": {"values": values}}) | {"mark": mark, "encoding": encoding}
 
 
-_TEXT = {
-    "labelColor": MUTED,
-    "titleColor": MUTED,
-    "labelFontSize": 12,
-    "titleFontSize": 12,
-    "titleFontWeight": "normal",
-}
+_TEXT = {"labelColor": MUTED, "titleColor": MUTED, "labelFontSize": 12, "titleFontSize": 12}
+_TEXT |= {"titleFontWeight": "normal"}
 
 CONFIG: dict[str, Any] = {
     "font": FONT,

@@ -1,7 +1,6 @@
 """Saving a chart, and its table."""
 
 import dataclasses
-import struct
 import sys
 from xml.etree import ElementTree
 
@@ -42,14 +41,6 @@ def test_html_needs_no_network(tmp_path):
     assert "Two points." in text
     assert "<script src" not in text
     assert "<link" not in text
-
-
-def test_scale_is_png_pixels_per_pixel(tmp_path):
-    sizes = []
-    for scale in (1, 2):
-        (png,) = save(small(), tmp_path / f"{scale}.png", scale=scale)
-        sizes.append(struct.unpack(">II", png.read_bytes()[16:24]))
-    assert sizes[1] == pytest.approx([2 * side for side in sizes[0]], abs=2)
 
 
 def test_nothing_is_overwritten_by_accident(tmp_path):

@@ -30,7 +30,7 @@ POINTS = [{"x": x, "y": x**2, "low": x, "high": 3 * x**2, "who": who} for who in
 
 EVERY = {
     "learning_curves": lambda: charts.learning_curves({"one": RECORDS, "two": RECORDS}),
-    "one_loss": lambda: charts.learning_curves({"one": RECORDS}, metric="loss", band="std"),
+    "one_loss": lambda: charts.learning_curves({"one": RECORDS}, metric="loss"),
     "lines": lambda: charts.lines(
         POINTS,
         "x",
@@ -39,7 +39,6 @@ EVERY = {
         band=("low", "high"),
         log_x=True,
         log_y=True,
-        reference=(2, "two"),
         title="T",
         subtitle="S",
     ),
@@ -47,7 +46,6 @@ EVERY = {
         [{"name": "a", "values": [86.0, 87.0]}, {"name": "b", "values": [88.0]}],
         title="T",
         x_title="%",
-        reference=(85.9, "old"),
     ),
     "montage": lambda: charts.montage(IMAGES, labels=["one\nline", "b", "c", "d"], columns=3),
     "surest_mistakes": lambda: charts.surest_mistakes(IMAGES, LABELS, PROBABILITIES, NAMES),

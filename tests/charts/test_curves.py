@@ -25,12 +25,6 @@ def test_mean_and_range_of_several_networks_in_per_cent():
     assert "Mean of 3 networks; band: from the lowest to the highest." in chart.subtitle
 
 
-def test_standard_deviation_is_the_samples():
-    (row,) = learning_curves({"run": [record(1, [1.0, 2.0, 3.0, 6.0])]}, metric="loss", band="std").table
-    std = math.sqrt((4 + 1 + 0 + 9) / 3)
-    assert (row["low"], row["high"]) == (pytest.approx(3 - std), pytest.approx(3 + std))
-
-
 def test_one_network_has_no_band():
     chart = learning_curves({"run": [record(1, [0.5], [0.6]), record(2, [0.6], [0.7])]})
     assert list(chart.table[0]) == ["series", "epoch", "accuracy (%)"]

@@ -27,12 +27,6 @@ def test_single_values_claim_no_interval():
     assert chart.view["layer"][0]["encoding"]["x"]["scale"]["domain"][0] == 0
 
 
-def test_reference_is_visible_and_in_the_description():
-    chart = dot_plot([{"name": "a", "values": [87, 88]}], title="T", x_title="%", reference=(70, "published"))
-    assert "Line at 70: published." in chart.description
-    assert chart.view["layer"][-1]["encoding"]["x"]["scale"]["domain"][0] < 70
-
-
 @pytest.mark.parametrize("rows", [[], [{"name": "a", "values": []}], [{"name": "a", "values": [math.nan]}]])
 def test_nothing_to_draw_is_one_message(rows):
     with pytest.raises(UsageError, match=r"nothing to draw|needs finite values"):

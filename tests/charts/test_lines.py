@@ -36,11 +36,11 @@ def test_a_few_epochs_have_a_tick_each(last: int, ticks: list[int] | None):
     assert axis["format"] == "d"
 
 
-def test_the_axis_holds_the_band_and_the_reference():
+def test_the_axis_holds_the_band():
     rows = [{"x": 0, "y": 5.0, "low": 4.0, "high": 6.0}, {"x": 1, "y": 5.0, "low": 3.0, "high": 7.0}]
-    chart = lines(rows, "x", "y", band=("low", "high"), reference=(9.0, "best"), title="T", subtitle="S")
+    chart = lines(rows, "x", "y", band=("low", "high"), title="T", subtitle="S")
     low, high = chart.view["encoding"]["y"]["scale"]["domain"]
-    assert low < 3 < 9 < high
+    assert low < 3 < 7 < high
     assert [(p["low"], p["high"]) for p in drawn(chart, "area")] == [(4, 6), (3, 7)]
 
 
