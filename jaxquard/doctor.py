@@ -145,9 +145,8 @@ def check_arithmetic() -> Iterator[Check]:
     import jax
 
     if jax.numpy.zeros(()).dtype != np.float32:
-        yield Check(
-            "arithmetic", False, "JAX has double precision on, Jaxquard computes in single", "unset JAX_ENABLE_X64"
-        )
+        detail = "JAX has double precision on, Jaxquard computes in single"
+        yield Check("arithmetic", False, detail, "unset JAX_ENABLE_X64")
         return
     with jax.default_matmul_precision("highest"), jax.threefry_partitionable(True):
         wrong = [_difference(*answer) for answer in _answers() if not np.array_equal(answer[1], answer[2])]
@@ -274,24 +273,18 @@ def _available_memory(root: Path = Path("/")) -> int | None:
     meminfo, group = root / "proc/meminfo", root / "sys/fs/cgroup"
     if not meminfo.exists():
         return None
-    free = (
-        int(
-            dict(line.split(":") for line in meminfo.read_text(encoding="ascii").splitlines())["MemAvailable"].split()[
-                0
-            ]
-        )
-        * 1024
-    )
-    if (group / "memory.max").exists() and (
-        limit := (group / "memory.max").read_text(encoding="ascii").strip()
-    ) != "max":
-        cached = int(
-            dict(line.split() for line in (group / "memory.stat").read_text(encoding="ascii").splitlines())[
-                "inactive_file"
-            ]
-        )
-        free = min(free, int(limit) - int((group / "memory.current").read_text(encoding="ascii")) + cached)
+    free = 1024 * _entry(meminfo, "MemAvailable:")
+    limit = (group / "memory.max").read_text(encoding="ascii").strip() if (group / "memory.max").exists() else "max"
+    if limit != "max":
+        current = int((group / "memory.current").read_text(encoding="ascii"))
+        free = min(free, int(limit) - current + _entry(group / "memory.stat", "inactive_file"))
     return free
+
+
+def _entry(file: Path, name: str) -> int:
+    """The number after `name` in a file with an entry on each line."""
+    entries = (line.split() for line in file.read_text(encoding="ascii").splitlines())
+    return int({words[0]: words[1] for words in entries}[name])
 
 
 def check_extras() -> Iterator[Check]:
