@@ -75,24 +75,25 @@ ABOUT = About(
     background="""
 Without an activation function, a stack of layers is one linear map. The sigmoid was the first choice, because it
 resembles a neuron that fires or does not fire. Tanh is a sigmoid centred on zero. The ReLU, max(0, z), is cheap, and
-its slope on the right side never shrinks. On the left side its slope is zero. A unit whose slope is zero for every
-image is *dead*: it never learns again. The leaky ReLU and the GELU avoid that.
+its slope is 1 for every positive z. For negative z its slope is zero. A unit whose slope is zero for every image is
+*dead*: it never learns again. The leaky ReLU and the GELU avoid that.
 """,
     method="""
 Networks with one and with four hidden layers of 64 units and five activations train by plain SGD for {epochs} epochs.
-The activations have different slopes, so one common learning rate would not be fair. Each activation gets, for each
-seed, the rate that is best for the other seeds: one of four from 0.03 to 1. The sigmoid tolerates larger rates and
-gets one of six, up to 10. A unit counts as dead when its slope is below a thousandth on each of 256 images.
+One learning rate for all would not be fair, because the activations have different slopes. Each activation trains at
+four rates from 0.03 to 1. The sigmoid tolerates larger rates and trains at six, up to 10. For each seed, the lesson
+uses the rate with the best mean accuracy of the *other* seeds. A unit counts as dead if its slope is below 0.001 for
+each of 256 images.
 """,
     take_home={
         "holds": "ReLU is ahead at both depths.",
         "does not hold": "ReLU is not ahead at both depths.",
-        "cannot tell": "These seeds do not decide both depths.",
+        "cannot tell": "The figures do not decide the claim at both depths.",
     },
     results="""
 With one hidden layer, sigmoid reaches {sigmoid_1} % and ReLU {relu_1} %; with four, {sigmoid_4} % and {relu_4} %. The
-next lesson shows what depth costs the sigmoid, and why. The others at four layers: tanh {tanh_4} %, leaky ReLU
-{leaky_relu_4} %, GELU {gelu_4} %. In the first of four layers, {dead} % of the ReLUs are dead.
+next lesson shows why depth costs the sigmoid accuracy. With four layers, tanh reaches {tanh_4} %, leaky ReLU
+{leaky_relu_4} % and GELU {gelu_4} %. In the first of four layers, {dead} % of the ReLUs are dead.
 """,
     try_next="""
 Compare `jaxquard train --activation sigmoid --learning-rate 1` with `--activation relu --learning-rate 0.1`, and watch

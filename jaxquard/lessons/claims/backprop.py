@@ -131,7 +131,7 @@ ABOUT = About(
     claim="The four equations BP1–BP4 give the gradient of the cost with respect to every weight and bias, exactly.",
     source="Nielsen, chapter 2, “The four fundamental equations behind backpropagation”",
     choices={
-        "A": "By hand and by jax.grad (which computes in 32 bits) agree to fewer than four digits.",
+        "A": "The equations and jax.grad (which computes in 32 bits) agree to fewer than four digits.",
         "B": "They agree to four to nine digits: up to rounding.",
         "C": "They agree to more than nine digits.",
     },
@@ -141,11 +141,11 @@ The network trains on {train} images; the gradients are those of the first 50. {
 weights and its own order of images.
 """,
     background="""
-A gradient has one entry for every weight. One entry can be estimated by moving its weight up and down and comparing
-the costs. For a hundred thousand weights that takes two hundred thousand forward passes. Back-propagation takes one
-forward and one backward pass for all of them. Let δˡ = ∂C/∂zˡ be the slopes of the cost C with respect to layer l's
-weighted inputs z, a = σ(z) its outputs, σ′ the slope of σ, L the last layer, ∇ₐC the slopes of C with respect to the
-outputs, and ⊙ the product entry by entry:
+A gradient has one entry for every weight. One entry can be estimated by moving its weight up and down and comparing the
+costs. For a hundred thousand weights that takes two hundred thousand forward passes. Back-propagation takes one forward
+and one backward pass for all of them. In the equations, z are the weighted inputs of a layer, a = σ(z) are its outputs,
+and σ′ is the slope of σ. δˡ = ∂C/∂zˡ are the slopes of the cost C with respect to the z of layer l. L is the last
+layer, and ∇ₐC are the slopes of C with respect to its outputs. ⊙ multiplies entry by entry.
 
 BP1, at the output: δᴸ = ∇ₐC ⊙ σ′(zᴸ). BP2, from each layer to the one before: δˡ = ((wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ). BP3, for
 the biases: ∂C/∂bˡ = δˡ. BP4, for the weights: ∂C/∂wˡ = δˡ (aˡ⁻¹)ᵀ, each weight's input times its output's δ.
@@ -153,9 +153,9 @@ the biases: ∂C/∂bˡ = δˡ. BP4, for the weights: ∂C/∂wˡ = δˡ (aˡ⁻
     method="""
 A network of sigmoid neurons, 784–30–20–10 with squared error, trains for {epochs} epochs. Then its gradient is computed
 in three ways: by the four equations, in NumPy with 64 bits; by `jax.grad`, which training uses, with 32 bits; and by
-finite differences. These move eight weights of each layer, chosen among those with larger gradients, by large to tiny
-steps; the biases are compared with `jax.grad` alone. The claim holds if, in the worst layer, more than five digits
-agree with each of the two other methods.
+finite differences. Finite differences are computed for eight weights of each layer, chosen among those with larger
+gradients, with steps from large to tiny. The biases are compared with `jax.grad` alone. The claim holds if the
+equations agree with each of the two other methods to more than five digits in the worst layer.
 """,
     take_home={
         "holds": "The equations give the gradient, up to rounding.",

@@ -72,8 +72,8 @@ ABOUT = About(
         "Simple ideas get 20 to 50 per cent right, a little more with some work; to get much higher, a machine must "
         "learn."
     ),
-    source="Nielsen, chapter 1, “Implementing our network to classify digits” (said there of handwritten digits; that "
-    "each class's average image is such an idea is this lesson's reading)",
+    source="Nielsen, chapter 1, “Implementing our network to classify digits” (there, of handwritten digits; "
+    "this lesson counts the average image of a class as a simple idea)",
     choices={
         "A": "The nearest class mean gets fewer than 30 % right.",
         "B": "It gets 30 to 50 % right.",
@@ -82,28 +82,29 @@ ABOUT = About(
     },
     scales=scales(epochs=10, full=20),
     background="""
-A result means something only beside the results of simple methods. Three of them need no network. *Guessing* takes a
-random class. *Average darkness* measures how much ink an image has, and takes the class with the most similar average.
-*Nearest class mean* compares the image, pixel by pixel, with the average image of each class, and takes the nearest.
-None of the three learns from its mistakes.
+A result needs the results of simple methods beside it. Three of them need no network. *Guessing* takes a random class.
+*Average darkness* measures how much ink an image has, and takes the class with the most similar average. *Nearest class
+mean* compares the image, pixel by pixel, with the average image of each class, and takes the nearest. None of the three
+learns from its mistakes.
 
-Softmax regression does. It is the network without hidden layers: ten weighted sums of the pixels, which training
-changes whenever the answer is wrong.
+Softmax regression does. It is a network without hidden layers: ten weighted sums of the pixels. Training changes the
+weights to reduce the loss.
 """,
     method="""
-All methods learn from the same images and are evaluated on the same others. The simple methods have no randomness of
-their own, so each seed gives them its own sample, with replacement, of the training images. Softmax regression and, for
-comparison, the original network (hidden layers of 128 and 64 units) train for {epochs} epochs by plain SGD.
+All methods learn from the same images, and all are evaluated on the same held-out images. The simple methods have no
+randomness of their own. So for each seed they learn from another random sample of the training images, drawn with
+replacement. Softmax regression and, for comparison, the original network (hidden layers of 128 and 64 units) train for
+{epochs} epochs by plain SGD.
 """,
     take_home={
-        "does not hold": "The simple ideas are not where the claim puts them.",
-        "holds": "The simple ideas are where the claim puts them; learning does the rest.",
+        "does not hold": "The simple ideas do not have the accuracies of the claim.",
+        "holds": "The simple ideas have the accuracies of the claim; learning adds the rest.",
     },
     results="""
-The amount of ink, Nielsen's own example, gets {darkness} % right, and guessing {guess} %. The nearest class mean gets
+Average darkness, Nielsen's own example, gets {darkness} % right, and guessing {guess} %. The nearest class mean gets
 {nearest} %: boots, bags and trousers differ in outline, and an average image keeps the outline. Softmax regression
-reaches {softmax} %, and the two hidden layers add {hidden_gain} points. Only those points are the merit of the network,
-not the whole distance from 10 %.
+reaches {softmax} %, and the two hidden layers add {hidden_gain} points. Only these points are due to the hidden layers,
+and not the whole difference from guessing.
 """,
     try_next="""
 `jaxquard train --no-hidden` trains softmax regression. Look at its weights in the studio, one picture for each class,

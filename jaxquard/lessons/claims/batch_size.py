@@ -117,16 +117,16 @@ ABOUT = About(
     scales=scales(epochs=8, full=12, images=20_000),
     background="""
 The gradient of one image points roughly downhill. The mean over a batch is more exact, but four times the images only
-halve the error and cost four times the work. In the time of one exact step there is time for several rough ones. The
-machine favours large batches: it multiplies large matrices more efficiently than many small ones.
+halve the error and cost four times the work. In the time of one exact step there is time for several rough ones. But
+large batches are more efficient: a processor multiplies one large matrix faster than many small ones.
 """,
     method="""
-The original network trains by plain SGD with batches from 16 to 512 images. At equal epochs ({epochs}), every size
-sees every image equally often, and small batches make more updates. At equal updates, large batches see more images.
-Larger batches tolerate larger rates, so each size gets, for each seed, the rate that is best for the other seeds: one
-of four from 0.01 to 0.3, and from 128 on one of five, up to 1. “A good trade-off” means here: at most half a point
-less accurate than the best size, and epochs at least twice as fast as with 16. The times are those of one machine, one
-size after the other; their interval does not cover what else the machine did.
+The original network trains by plain SGD with batches from 16 to 512 images. At equal epochs ({epochs}), every size sees
+every image equally often, and small batches make more updates. At equal updates, large batches see more images. Each
+size trains at four rates from 0.01 to 0.3. Batches of 128 and more tolerate larger rates and also train at 1. For each
+seed, the lesson uses the rate with the best mean accuracy of the *other* seeds. “A good trade-off” means here: at most
+half a point less accurate than the best size, and epochs at least twice as fast as with 16. The times were measured on
+one machine, one size after the other. Their intervals do not cover the effect of other programs on the machine.
 """,
     take_home={
         "holds": "128 is a good trade-off in both respects.",
@@ -134,7 +134,7 @@ size after the other; their interval does not cover what else the machine did.
         "cannot tell": "The table shows which half of the trade-off is open.",
     },
     results="""
-Batches of 128 reach {accuracy_128} %, and the best choice of all {anything} %; batches of 16 reach {accuracy_16} %, of
+Batches of 128 reach {accuracy_128} %, and the best size and rate {anything} %; batches of 16 reach {accuracy_16} %, of
 512 {accuracy_512} %. On this machine an epoch with 128 is {faster} times faster than with 16, and with 512 again
 {faster_512} times faster. At equal updates, batches of 32 reach {updates_32} %, and batches of 512, which see the
 images {times} times as often, {updates_512} %.

@@ -164,18 +164,18 @@ ABOUT = About(
     },
     scales=scales(epochs=20),
     background="""
-The outputs of softmax are positive and sum to one. So they look like probabilities, but they need not be correct ones.
-That can be measured: take all predictions with about 80 % confidence, and count the right ones; and so on for every
-range of confidence. The *expected calibration error* is the mean gap between confidence and accuracy over the ranges,
-weighted by their numbers of predictions. Cross-entropy rewards correct probabilities, but on the training images. A
-network that has memorised these is right on all of them, and confident.
+The outputs of softmax are positive and sum to one. So they look like probabilities, but they may be wrong. To measure
+this, take all predictions with about 80 % confidence, and count those that are right. Do the same for every range of
+confidence. The *expected calibration error* is the mean gap between confidence and accuracy over the ranges, weighted
+by their numbers of predictions. Cross-entropy rewards correct probabilities, but only on the training images. A network
+that has memorised these images is right on all of them, so training makes it confident.
 """,
     method="""
 The original network trains for {epochs} epochs twice: at its own rate of 0.01, and at 0.1, which fits the training
 images far better. Then confidence is compared with accuracy on {validation} held-out images. The claim holds if the
-calibration error is below two points at both rates. Two more measurements use the {seeds} networks trained at 0.1: the
-mistakes that all of them make with the same answer, and 2,000 held-out images that are rotated or made noisy, as no
-training image was.
+calibration error is below two points at both rates. Two more measurements use the {seeds} networks trained at 0.1. The
+first collects the mistakes that all of them make with the same answer. The second evaluates them on 2,000 held-out
+images that are rotated or made noisy. (The training images are neither.)
 """,
     take_home={
         "does not hold": "At one of the two rates, or at both, the confidence is not correct.",
@@ -183,13 +183,14 @@ training image was.
     },
     results="""
 The calibration error is {original_error} points at η = 0.01 (accuracy {original_right} %) and {thorough_error} points
-at η = 0.1 (accuracy {thorough_right} %). Mean confidence less accuracy is {original_excess} and {thorough_excess}
-points: below zero the network is under-confident, above zero over-confident. Images unlike the training images are
-different. Rotated by {turned_at}°, the networks trained at 0.1 get {turned_right} % right at a mean confidence of
-{turned_sure} %; under noise of {noisy_at} grey levels, {noisy_right} % at {noisy_sure} %.
+at η = 0.1 (accuracy {thorough_right} %). Mean confidence minus accuracy is {original_excess} and {thorough_excess}
+points: below zero the network is under-confident, above zero over-confident. Two more figures are for images unlike the
+training images. On images rotated by {turned_at}°, the networks trained at 0.1 have an accuracy of {turned_right} % and
+a mean confidence of {turned_sure} %. With noise of {noisy_at} grey levels, the accuracy is {noisy_right} % and the mean
+confidence {noisy_sure} %.
 
-Some mistakes may be wrong labels. All networks share {shared} % of a network's mistakes, with the same answer. Look at
-the most confident of them, and decide for yourself which is wrong, network or label.
+Some mistakes may be wrong labels. On average, {shared} % of a network's mistakes are made by all networks, with the
+same answer. Look at the most confident of them, and decide for yourself which is wrong, network or label.
 """,
     try_next="""
 Does early stopping keep the confidence correct? `jaxquard train --learning-rate 0.1 --patience 3`, then `jaxquard

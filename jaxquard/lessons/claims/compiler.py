@@ -170,14 +170,14 @@ one. The multiplications take as long as before. So the gain depends on the amou
 More than a step can be compiled: the whole epoch, so that Python calls one program; or the steps of many networks.
 """,
     method="""
-The same update of the original network is timed in four ways, in turns, {seeds} times each, with batches from 16 to
-512: every operation by itself; the step compiled; the epoch compiled; and {seeds} networks at once (on a CPU they take
-turns, each by the program of one), the time divided by their number. The times include neither compiling nor making
-the initial weights and the order of the images. The claim holds if, with batches of 128, the ratio of the first two
-lies between 10 and 100.
+The same update of the original network is timed in four ways, with batches from 16 to 512: every operation by itself;
+the step compiled; the epoch compiled; and the epoch of {seeds} networks compiled, with the time divided by their
+number. (On a CPU, the networks run one after the other in the program of one network.) The four ways take turns,
+{seeds} times each. The times include neither compiling nor making the initial weights and the order of the images. The
+claim holds if, with batches of 128, the ratio of the first two lies between 10 and 100.
 
-*Almost every other lesson compares networks (batch size also compares times), and you should get the same verdict. This
-lesson compares times: its verdict is about one machine on one day, with everything else that ran on it.*
+*Most lessons compare networks, and you should get the same verdicts. This lesson compares times. Its verdict is about
+one machine on one day, with all the programs that ran on it. (The lesson on batch sizes compares times, too.)*
 """,
     take_home={
         "holds": "The claim holds on this machine.",

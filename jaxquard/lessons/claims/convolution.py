@@ -99,14 +99,14 @@ ABOUT = About(
     source="Nielsen, chapter 6, “Introducing convolutional networks”; the original README, “Future Improvements”",
     choices={
         "A": "With all pixels shuffled, the CNN is still ahead of the MLP.",
-        "B": "It falls behind it by less than five points.",
-        "C": "It falls behind it by more than five points.",
+        "B": "The CNN falls behind the MLP by less than five points.",
+        "C": "The CNN falls behind the MLP by more than five points.",
     },
     scales=scales(epochs=8, quick=15, full=10, images=20_000, seeds=(5, 5, 5)),
     background="""
 For a fully connected layer an image is a list. If all pixels are put into another order, the same for every image, the
-layer learns its weights in that order. A convolution slides a window of 3 × 3 pixels over the whole image, and uses
-the same few weights everywhere. So it has knowledge about images built in: neighbouring pixels belong together, and a
+layer learns its weights in that order. A convolution slides a window of 3 × 3 pixels over the whole image, and uses the
+same few weights everywhere. So it has knowledge about images built in: neighbouring pixels belong together, and a
 sleeve is a sleeve in any place.
 
 Is that why CNNs are better? They differ from MLPs in other ways, too. Shuffling the pixels removes the neighbours and
@@ -114,16 +114,16 @@ nothing else: the images, the network and the number of weights stay the same.
 """,
     method="""
 The original MLP ({mlp_parameters} parameters) and a small CNN ({cnn_parameters} parameters, He's initialisation) train
-for {epochs} epochs with Adam in batches of 64; the rate falls from 0.003 to 0 by half a cosine. The CNN turns every
-2 × 2 pixels into one of four channels, and has six 3 × 3 convolutions with batch normalisation. Both train on the
-images as they are, and on the same images with all pixels in one random order. The claim holds if the CNN is ahead on
-the images as they are and behind on the shuffled ones, and if shuffling costs the MLP, for which it should make no
-difference, less than half a point.
+for {epochs} epochs with Adam in batches of 64; the rate falls from 0.003 to 0 by half a cosine. The CNN first turns
+each block of 2 × 2 pixels into one pixel of four channels. Then it has six 3 × 3 convolutions with batch normalisation.
+Both train on the images as they are, and on the same images with all pixels in one random order. The claim holds if the
+CNN is ahead on the images as they are and behind on the shuffled ones, and if shuffling costs the MLP less than half a
+point. (For an MLP, the order of the pixels should make no difference.)
 """,
     take_home={
         "holds": """
-The neighbours make the difference. Structure built into a network is an assumption about the data. A true assumption
-is worth more than parameters; a false one does harm.
+The neighbours make the difference. Structure built into a network is an assumption about the data. A true assumption is
+worth more than parameters; a false one does harm.
 """,
         "does not hold": """
 Not every part of the claim holds. With few images or few steps, the CNN's running statistics may still be inexact.
@@ -131,8 +131,8 @@ Not every part of the claim holds. With few images or few steps, the CNN's runni
     },
     results="""
 On the images as they are, the CNN gets {cnn} % and the MLP {mlp} %: {ahead} points ahead, with {cnn_parameters}
-parameters against {mlp_parameters}. With all pixels shuffled, the CNN gets {cnn_shuffled} % and the MLP
-{mlp_shuffled} %: {behind} points behind. Shuffling costs the CNN {cnn_loss} points and the MLP {mlp_loss}.
+parameters against {mlp_parameters}. With all pixels shuffled, the CNN gets {cnn_shuffled} % and the MLP {mlp_shuffled}
+%: {behind} points behind. Shuffling costs the CNN {cnn_loss} points and the MLP {mlp_loss}.
 """,
     try_next="""
 How much shuffling is needed? Shuffle only within blocks of 4 × 4 pixels, or only the rows. And a CNN does depend on

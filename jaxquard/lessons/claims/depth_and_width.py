@@ -75,7 +75,7 @@ ABOUT = About(
     claim="Deeper networks are better, even with no more parameters.",
     source=(
         "the original README, “Future Improvements”; Nielsen, chapter 5, “Why are deep neural networks hard to train?” "
-        "(“with no more parameters” is this lesson's sharpening)"
+        "(“with no more parameters” is this lesson's addition)"
     ),
     choices={
         "A": "One hidden layer ends best.",
@@ -93,9 +93,9 @@ cheap: the hidden layers lose little width.
 """,
     method="""
 Networks of 1 to 8 equally wide ReLU layers with at most 110,000 parameters train for {epochs} epochs by plain SGD, with
-He's initialisation, at four rates each. Rates at which some network stays below 50 % are not shown. A seed's rate is
-the one that was best for the *other* seeds. “The deeper networks” may choose, in the same way, their depth as well. The
-claim holds if they end above one hidden layer.
+He's initialisation, at four rates each. The chart leaves out rates at which a network stays below 50 %. For each seed,
+the lesson uses the rate with the best mean accuracy of the *other* seeds. For “the best of the deeper networks”, the
+depth is chosen in the same way. The claim holds if this accuracy is above that of one hidden layer.
 """,
     take_home={
         "holds": "Depth helps.",
@@ -107,8 +107,8 @@ neighbours, and further layers of the same kind do not change that. The lesson o
     },
     results="""
 One layer of {width1} units ends at {depth1} %, two of {width2} at {depth2} %, three of {width3} at {depth3} %, eight of
-{width8} at {depth8} %. The deeper networks gain at best {gain} points on one layer ({best_depth} layers have the best
-mean), and the deepest gains {deepest_gain}, with the same number of parameters.
+{width8} at {depth8} %. With the same number of parameters, the best of the deeper networks gains {gain} points over one
+layer ({best_depth} layers have the best mean), and the deepest gains {deepest_gain}.
 """,
     try_next="""
 Add parameters instead: `jaxquard train --hidden 1024 --learning-rate 0.1`, then `--hidden 1024 1024`. Which gains more

@@ -83,16 +83,17 @@ ABOUT = About(
     scales=scales(epochs=2 * ORIGINAL, quick=2 * ORIGINAL),
     background="""
 An epoch is one pass over the training images. At first every pass helps. Later the network learns more about these
-images than about clothes in general, and its accuracy on held-out images stops rising. The moment depends on the data,
-the network and the learning rate. Only held-out images show it: the accuracy on training images continues to rise.
+images than about clothes in general, and its accuracy on held-out images stops rising. When this happens depends on the
+data, the network and the learning rate. Only held-out images show it: the accuracy on training images continues to
+rise.
 
 The number of images raises the same question: would more of them help?
 """,
     method="""
-The original network at its own settings (plain SGD, rate 0.01, batches of 128) trains for {epochs} epochs.
-“Sufficient” means here within one point of 20 epochs, and “improve” more than 0.2 points. Then the same network trains
-on ever smaller parts of the images. A smaller part makes fewer updates in an epoch, so it is used for more epochs: all
-networks make as many updates as 20 epochs of all images.
+The original network at its own settings (plain SGD, rate 0.01, batches of 128) trains for {epochs} epochs. “Sufficient”
+means here within one point of 20 epochs, and “improve” more than 0.2 points. Then the same network trains on ever
+smaller parts of the images. A smaller part makes fewer updates in an epoch, so it is used for more epochs: all networks
+make as many updates as 20 epochs of all images.
 """,
     take_home={
         "holds": "Both halves hold. Before training longer, see the lesson on learning rates.",
@@ -101,8 +102,8 @@ networks make as many updates as 20 epochs of all images.
     },
     results="""
 The accuracy is {ten} % after 10 epochs and {twenty} % after 20, a gain of {gain} points; 40 epochs reach {forty} %, a
-change of {gain_forty} points. More images are the other method: {fewest} images give {with_fewest} %, all of them
-{with_most} %, and the last doubling gained {doubling} points.
+change of {gain_forty} points. The other way to a higher accuracy is more images: {fewest} images give {with_fewest} %,
+all of them {with_most} %, and the last doubling gained {doubling} points.
 """,
     try_next="""
 `jaxquard train --epochs 200 --validation 5000 --patience 10` stops by itself. When? And does it stop earlier, or at a

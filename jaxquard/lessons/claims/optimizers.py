@@ -76,18 +76,18 @@ ABOUT = About(
     scales=scales(epochs=10, images=20_000),
     background="""
 Plain SGD takes each step from one batch alone. *Momentum* keeps a velocity, which adds up steps that agree and cancels
-steps that do not. With nine tenths of the velocity kept, a steady slope is descended ten times as fast at the same η.
-*Adam* also divides each weight's step by the usual size of its gradient, so that every weight moves about η in each
-step, however steep its own direction is.
+steps that do not. If each step keeps nine tenths of the velocity, a constant gradient gives steps ten times as long at
+the same η. *Adam* also divides each weight's step by the usual size of its gradient, so that every weight moves by
+about η in each step, whatever the size of its gradient.
 
-So the same η means three different things. A comparison of optimisers at one shared rate compares how well that rate
-suits each of them. It is the most common mistake in such comparisons.
+So the same η means three different things. A comparison at one shared rate shows how well that rate suits each
+optimiser, and not which optimiser is better. This is the most common mistake in such comparisons.
 """,
     method="""
 The original network trains for {epochs} epochs in batches of 128 with each optimiser at five rates, chosen so that the
-best one lies inside. A rate at which some network stays below 50 % is compared but not shown. A seed's rate is the one
-that was best for the *other* seeds. Momentum keeps 0.9; Adam has its usual β₁ = 0.9, β₂ = 0.999. The claim holds if
-both end above plain SGD.
+best one lies inside. The chart leaves out rates at which a network stays below 50 %. For each seed, the lesson uses the
+rate with the best mean accuracy of the *other* seeds. Momentum keeps 0.9 of the velocity; Adam has its usual β₁ = 0.9,
+β₂ = 0.999. The claim holds if both end above plain SGD.
 """,
     take_home={
         "holds": "Each at its own best rate, both are ahead of plain SGD.",
@@ -100,7 +100,7 @@ Plain SGD ends at {sgd} % (η = {sgd_rate}), momentum at {momentum} % (η = {mom
 would be {sgd_shared}, {momentum_shared} and {adam_shared} %: a comparison of rates, not of optimisers.
 """,
     try_next="""
-`jaxquard train --optimizer momentum --learning-rate 0.01` beside `jaxquard train --learning-rate 0.1`: with nine tenths
-kept, steps become ten times as long. How similar are the two curves? And does Adam stay where it is after 50 epochs?
+`jaxquard train --optimizer momentum --learning-rate 0.01` beside `jaxquard train --learning-rate 0.1`: momentum makes
+the steps ten times as long. How similar are the two curves? And is the order of the three the same after 50 epochs?
 """,
 )

@@ -116,21 +116,21 @@ ABOUT = About(
     },
     background="""
 A hundred thousand weights can memorise a thousand images. At first the network learns what is true of clothes in
-general; later, more and more, what is true of these images alone. There are three signs. The training images are all
-right. The held-out accuracy stops rising. And the held-out loss, which also counts how *confident* a wrong answer was,
-begins to rise.
+general; later, more and more, what is true of these images alone. There are three signs. The network is right on all
+training images. The held-out accuracy stops rising. And the held-out loss, which also counts how *confident* a wrong
+answer was, begins to rise.
 
 *L2* makes large weights costly. *Dropout* trains a different part of the network in each step, so that no unit can rely
-on another. *More data* mirrors each image and moves it by up to two pixels, one of fifty variants each time. *Early
-stopping* takes the network as it was before the loss rose.
+on another. *More data* mirrors images and moves them by up to two pixels: each epoch uses one of fifty variants of each
+image. *Early stopping* takes the network as it was before the loss rose.
 """,
     method="""
 The original network trains for {epochs} epochs on the same {train} images, in batches of 32 at a rate of 0.03, without
-a remedy and with each of the four. L2 and dropout have four strengths each; a seed's strength is the one that was best
-for the *other* seeds. In the same way, a seed stops after the epoch at which the others' held-out loss was lowest. The
-claim holds if the network overfits (its held-out loss rises by more than 0.05 nats, the unit of a loss by natural
-logarithms), and if each remedy ends with a higher accuracy than none. The seeds differ in initial weights and order of
-images, not in the choice of the thousand images.
+a remedy and with each of the four. L2 and dropout are tried at four strengths each. For each seed, the lesson uses the
+strength with the best mean accuracy of the *other* seeds. For early stopping, it uses the epoch with the lowest mean
+held-out loss of the other seeds. The claim holds if the network overfits (its held-out loss rises by more than 0.05
+nats, the unit of a loss by natural logarithms), and if each remedy ends with a higher accuracy than none. The seeds
+differ in initial weights and order of images, not in the choice of the thousand images.
 """,
     take_home={
         "holds": "All four help.",

@@ -99,22 +99,23 @@ ABOUT = About(
     background="""
 The gradient of a batch is the true gradient plus noise, and each step adds η times that noise to the weights. Early in
 training this does no harm. Near the minimum, a constant rate keeps the weights moving around it; with a falling rate
-they come to rest. So large steps should come first and small steps last. The schedules differ in between: *step* drops
+they come to rest. So large steps should come first and small steps last. Three schedules do this: *step* drops
 suddenly, *cosine* falls smoothly to zero, and *one-cycle* first rises for three tenths of the run, so that its peak can
 be higher.
 """,
     method="""
-The original network trains for {epochs} epochs by plain SGD with each schedule at four peak rates. A seed's peak is the
-one that was best for the *other* seeds, so the constant rate, too, is well chosen. The step schedule drops to a fifth
-after each third of the run. The claim holds if all three falling schedules end above the constant rate.
+The original network trains for {epochs} epochs by plain SGD with each schedule at four peak rates. For each seed, the
+lesson uses the peak with the best mean accuracy of the *other* seeds. So the constant rate is well chosen, too. The
+step schedule drops to a fifth after each third of the run. The claim holds if all three falling schedules end above the
+constant rate.
 """,
     take_home={
         "holds": """
 Falling rates end better. Look at the curves by epoch: where do they separate, and how large was the rate there?
 """,
         "does not hold": """
-Not every falling schedule ends above a well-chosen constant rate. In a short run, small steps at the end can lose more
-distance than they save in noise.
+Not every falling schedule ends above a well-chosen constant rate. In a short run, small steps at the end can cost more
+progress than they gain by less noise.
 """,
         "cannot tell": "Not every gain is larger than the noise of {seeds} seeds.",
     },

@@ -94,8 +94,8 @@ ABOUT = About(
     question="Why train with several seeds?",
     claim="One run of each shows which of two recipes is better, even when they differ by only some tenths of a point.",
     source=(
-        "how results are usually reported: the original README gives one run, 85.9 %; "
-        "Nielsen, chapter 3, one run a figure"
+        "how results are usually reported: the original README has the result of one run, 85.9 %; "
+        "Nielsen, chapter 3, shows one run in each figure"
     ),
     choices={
         "A": "Single runs pick the wrong winner less often than once in twenty times.",
@@ -107,21 +107,21 @@ ABOUT = About(
     background="""
 Two trainings of the same recipe with different seeds give two accuracies. The initial weights are different, and so is
 the order of the images. So the result of one run depends on the recipe *and* on its seed, and one run does not show how
-much on each. A ranking of single runs is in part a ranking of luck. The best of twenty ideas, each tried once, is
-mostly the luckiest one.
+much on each. A ranking of single runs is in part a ranking of luck. If twenty ideas are tried once each, the best
+result may only be the luckiest.
 """,
     method="""
 Two recipes that differ by some tenths of a point, hidden layers of 128 and 64 units or of 80 and 40, train with {seeds}
 seeds each: plain SGD for {epochs} epochs at a constant rate of 0.1, which is high. At lower rates, and with more images
 and epochs, seeds differ less. Then every run of one recipe is compared with every run of the other that has a different
 seed, as if two people reported one run each. We count how often the winner is not the recipe that is better on average.
-The claim holds if single runs are right in more than 95 % of cases. The measured noise also gives the figure for a
-difference of exactly 0.3 points.
+The claim holds if single runs are right in more than 95 % of cases. From the measured noise, we also compute how often
+a single run would be wrong at a difference of exactly 0.3 points.
 """,
     take_home={
-        "does not hold": "Single runs are not enough. A difference needs the number of seeds beside it.",
+        "does not hold": "Single runs are not enough. Report a difference together with the number of seeds.",
         "holds": "Here single runs are enough.",
-        "cannot tell": "{seeds} seeds of each do not separate this from one case in twenty.",
+        "cannot tell": "{seeds} seeds of each recipe do not decide whether single runs are right in 95 % of cases.",
     },
     results="""
 Between seeds the accuracy has a standard deviation of {std} points. The two recipes reach {first} % and {second} % and

@@ -106,19 +106,21 @@ People learn fastest from their worst mistakes. A sigmoid neuron with squared er
 cancels: the slope is a − y, the mistake itself.
 """,
     method="""
-First comes Nielsen's neuron: input 1, target 0, at one rate, from weight and bias (0.6, 0.9), where it is somewhat
-wrong, and from (2, 2), where it is very wrong. Then comes his network, 784–30–10 sigmoid neurons, with squared error
-and with cross-entropy, on sigmoid and on softmax outputs, evaluated soon after the start (epochs: {epochs}). It starts
-badly, from N(0, 1), where many neurons are saturated, and for contrast well, from 1/√n. A loss that is half as steep
-can take steps twice as long, so a comparison at one learning rate proves nothing. Each loss gets, for each seed, the
-rate that is best for the other seeds: one of seven, from 0.1 to 100.
+First, Nielsen's neuron has input 1 and target 0. It trains at one rate from two starts: with weight and bias (0.6, 0.9)
+it is somewhat wrong, with (2, 2) it is very wrong. Then his network of 784–30–10 sigmoid neurons trains with squared
+error and with cross-entropy, on sigmoid and on softmax outputs. It is evaluated soon after the start (epochs:
+{epochs}). Weights from N(0, 1) are a bad start, because many neurons are saturated; weights from 1/√n are a good one. A
+comparison at one learning rate would prove nothing: a loss that is half as steep can take steps twice as long. Each
+loss trains at seven rates from 0.1 to 100. For each seed, the lesson uses the rate with the best mean accuracy of the
+*other* seeds.
 """,
     take_home={
         "holds": "The slowdown is real, and not a matter of the learning rate.",
         "does not hold": """
-One neuron shows it clearly. The network does not show it throughout, once each loss has its own learning rate.
+One neuron shows the slowdown clearly. The network does not show it in every comparison, if each loss has its own best
+learning rate.
 """,
-        "cannot tell": "One neuron shows it clearly. The table shows which part is open in the network.",
+        "cannot tell": "One neuron shows the slowdown clearly. The table shows which part is open in the network.",
     },
     results="""
 From (2, 2), the neuron with squared error starts at {squared_error} % of the speed that it reaches later, the neuron

@@ -55,7 +55,7 @@ def conclude(measured: Measured) -> Finding:
     found = accuracies(measured)
     parts = [
         above("powers of ten that ‖δ‖ loses over eight sigmoid layers", sigmoid, 2, "decades"),
-        above("the same, minus those that it loses over eight ReLU layers", sigmoid - relu, 1, "decades"),
+        above("the same, minus the powers of ten that ‖δ‖ loses over eight ReLU layers", sigmoid - relu, 1, "decades"),
         above("sigmoid: one hidden layer minus eight", found["sigmoid", 1] - found["sigmoid", deepest], 1),
     ]
     facts = {f"{name}_{depth}": spread(values) for (name, depth), values in found.items()}
@@ -110,9 +110,9 @@ the first layers. The slope of a ReLU that is on is 1, but half of them are off.
 """,
     method="""
 Networks with one, two, four and eight hidden layers of 64 units start from weights of 1/√n. Before training, the mean
-length of δ over 1,000 images is measured in every hidden layer. Then the networks train for {epochs} epochs. Each
-network gets, for each seed, the rate that is best for the other seeds: one of four from 0.03 to 1. The sigmoids
-tolerate larger rates and get one of six, up to 10.
+length of δ over 1,000 images is measured in every hidden layer. Then the networks train for {epochs} epochs. Networks
+of ReLUs train at four rates from 0.03 to 1. The sigmoids tolerate larger rates and train at six, up to 10. For each
+seed, the lesson uses the rate with the best mean accuracy of the *other* seeds.
 """,
     take_home={
         "holds": """
