@@ -61,11 +61,9 @@ def read_manifest(path: Path) -> dict[str, Any]:
     try:
         data = file.read_bytes()
         manifest = strict_json.loads(data)
-        facts = {name: manifest[name] for name in ("step", "seconds", "sha256") if name in manifest}
+        facts = {name: manifest[name] for name in ("step", "seconds", "sha256")}
         facts["sha256"] = {STATE: facts["sha256"][STATE]}
-        if data != _manifest(facts) or directory_name(facts["step"]) != path.name:
-            raise ValueError
-        if not facts.get("seconds", 0.0) >= 0:  # missing in older manifests
+        if data != _manifest(facts) or directory_name(facts["step"]) != path.name or not facts["seconds"] >= 0:
             raise ValueError
     except FileNotFoundError as error:
         raise RunError(f"{file}: missing") from error
@@ -106,7 +104,7 @@ def newest(folder: Path, last: int | None = None) -> tuple[dict[str, Any], list[
 
 def seconds_into_epoch(folder: Path) -> float:
     """The time trained in the newest checkpoint's epoch. RunError if the checkpoint is damaged."""
-    return read_manifest(listed(folder)[-1]).get("seconds", 0.0)
+    return read_manifest(listed(folder)[-1])["seconds"]
 
 
 def drop_newer(folder: Path, step: int) -> None:

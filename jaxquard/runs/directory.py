@@ -184,9 +184,9 @@ class Run:
         return 0.0
 
     def check_config_is_its_own(self) -> None:
-        """RunError if config.toml has changed since the run began (not checked for older runs, which have no hash)."""
+        """RunError if config.toml has changed since the run began."""
         then = self.environment.get("config_sha256")
-        if then and then != hashlib.sha256((self.path / "config.toml").read_bytes()).hexdigest():
+        if then != hashlib.sha256((self.path / "config.toml").read_bytes()).hexdigest():
             again = self.command("train", "--config", os.path.abspath(self.path / "config.toml"))
             raise RunError(
                 f"{self.path}: its config.toml was changed, but resume needs the original; "

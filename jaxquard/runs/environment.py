@@ -41,7 +41,7 @@ def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
 
 
 def used(facts: dict[str, Any]) -> tuple[Any, ...]:
-    """Which arrays were used, and how, from environment.json; older runs did not scale them."""
+    """Which arrays were used, and how, from environment.json. A model file may lack facts: it did not scale them."""
     return facts["sha256"], facts.get("scaled_from", 255), facts.get("by_class", False)
 
 
@@ -73,7 +73,7 @@ def check_facts(dataset: Any) -> None:
     )
     if not sound:
         raise ValueError("invalid facts of the data set")
-    Framing.from_dict(dataset.get("framing", {}))  # missing in runs before 2026-11-29
+    Framing.from_dict(dataset.get("framing", {}))
 
 
 def machine() -> dict[str, Any]:
@@ -105,7 +105,6 @@ def processor() -> str:
 
 def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The changes that may change bits, as phrases such as "jaxlib 0.10.1 → 0.12.0"."""
-    defaults = {"partitionable_random_bits": True, "matmul_precision": None, "xla_flags": ""}
-    names = ("jax", "jaxlib", "processor", "threads", "devices", *defaults)
-    then = defaults | then  # JAX's own defaults; missing in older runs
+    names = ("jax", "jaxlib", "processor", "threads", "devices")
+    names += ("partitionable_random_bits", "matmul_precision", "xla_flags")
     return [f"{name} {then.get(name)} → {now.get(name)}" for name in names if then.get(name) != now.get(name)]

@@ -27,13 +27,7 @@ def test_describes_the_machine_and_the_data(stripes):
         "sha256": dict(stripes.sha256),
     }
     environment.check_facts(found["dataset"])
-    for name in (
-        "framing",
-        "scaled_from",
-        "notes",
-        "validation",
-        "by_class",
-    ):  # as in runs made before these were recorded
+    for name in ("framing", "scaled_from", "notes", "validation", "by_class"):  # a model file may lack these
         del found["dataset"][name]
     environment.check_facts(found["dataset"])
 
@@ -49,15 +43,9 @@ def test_differences_are_those_that_may_change_bits(monkeypatch):
     monkeypatch.delenv("XLA_FLAGS", raising=False)
     then = environment.machine()
     assert environment.differences(then, environment.machine()) == []
-    added = ("partitionable_random_bits", "matmul_precision", "xla_flags")
-    older = {name: value for name, value in then.items() if name not in added}
-    assert environment.differences(older, environment.machine()) == []
-    assert environment.differences(older, then | {"partitionable_random_bits": False}) == [
-        "partitionable_random_bits True → False"
-    ]
     monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_enable_fast_math=true")
     with jax.default_matmul_precision("highest"):
-        assert environment.differences(older, environment.machine()) == [
+        assert environment.differences(then, environment.machine()) == [
             "matmul_precision None → highest",
             "xla_flags  → --xla_cpu_enable_fast_math=true",
         ]
@@ -68,7 +56,7 @@ def test_differences_are_those_that_may_change_bits(monkeypatch):
     ]
 
 
-@pytest.mark.parametrize("name", ["jax", "jaxlib", "processor", "threads", "devices"])
+@pytest.mark.parametrize("name", ["jax", "jaxlib", "processor", "threads", "devices", "partitionable_random_bits"])
 def test_each_difference_is_reported_by_itself(name):
     then = environment.machine()
     assert then[name]
@@ -80,17 +68,9 @@ def test_each_difference_is_reported_by_itself(name):
     [
         {"class_names": []},
         {"class_names": ["a", "a"]},
-        {"class_names": ["a", 1]},
-        {"class_names": "ab"},
         {"image_shape": [6, 6]},
-        {"image_shape": [6, 6, 0]},
-        {"image_shape": [6, 6, -1]},
-        {"image_shape": [6, 6, 1.0]},
         {"image_shape": [6, 6, True]},
-        {"image_shape": [6, 6, 2**40]},
-        {"train": "many"},
         {"train": 0},
-        {"test": None},
         {"sha256": "0"},
         {"framing": {"fill": 2}},
         {"name": 1},
