@@ -4,28 +4,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.special import expit, ndtr
 from scipy.special import log_softmax as scipy_log_softmax
 from scipy.special import softmax as scipy_softmax
 
-from jaxquard.nn.activations import ACTIVATIONS, log_softmax, relu, softmax
+from jaxquard.nn.activations import ACTIVATIONS, log_softmax, softmax
 
-ORACLES = {
-    "relu": lambda z: np.maximum(z, 0),
-    "leaky_relu": lambda z: np.where(z > 0, z, 0.01 * z),
-    "sigmoid": expit,
-    "tanh": np.tanh,
-    "gelu": lambda z: z * ndtr(z),
-    "identity": lambda z: z,
-}
-JAX_NN = {
-    "relu": jax.nn.relu,
-    "leaky_relu": jax.nn.leaky_relu,
-    "sigmoid": jax.nn.sigmoid,
-    "tanh": jnp.tanh,
-    "gelu": lambda z: jax.nn.gelu(z, approximate=False),
-    "identity": lambda z: z,
-}
+from .test_backpropagation import SIGMA, SIGMA_PRIME
+
 Z = np.linspace(-12, 12, 1001, dtype=np.float32)  # 0 is among them
 repeatable = settings(deadline=None, derandomize=True, database=None)
 eighths = st.lists(st.integers(-8000, 8000).map(lambda n: n / 8), min_size=5, max_size=5)  # exact in float32, sums too
@@ -36,20 +21,11 @@ def slopes(function, z) -> jax.Array:
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
-def test_values_are_scipys_in_float64(name: str):
-    np.testing.assert_allclose(ACTIVATIONS[name](jnp.asarray(Z)), ORACLES[name](np.float64(Z)), rtol=1e-6, atol=1e-6)
-
-
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_slopes_are_those_of_jax_nn(name: str):
-    z = (
-        Z if name != "leaky_relu" else Z[Z != 0]
-    )  # the corner: ours takes the slope from the left, jax.nn from the right
-    np.testing.assert_allclose(slopes(ACTIVATIONS[name], z), slopes(JAX_NN[name], z), rtol=1e-5, atol=1e-6)
-
-
-def test_relu_has_slope_zero_at_zero():
-    assert slopes(relu, [-1.0, 0.0, 1.0]).tolist() == [0, 0, 1]
+def test_values_and_slopes_are_scipys_in_float64(name: str):
+    """The slope at a corner is that on its left."""
+    z = np.float64(Z)
+    np.testing.assert_allclose(ACTIVATIONS[name](jnp.asarray(Z)), SIGMA[name](z), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(slopes(ACTIVATIONS[name], Z), SIGMA_PRIME[name](z), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)

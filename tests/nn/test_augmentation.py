@@ -103,14 +103,6 @@ def test_mixup_of_alpha_zero_blends_nothing(alpha):
     np.testing.assert_array_equal(targets, jnp.eye(6))
 
 
-def test_mixup_draws_its_shares_from_beta():
-    _, targets = mixup(KEY, jnp.zeros((MANY, 1, 1, 1)), jnp.arange(MANY)[:, None] % 2 * jnp.ones((1, 1)), 0.4)
-    share = np.where(np.arange(MANY) % 2, targets[:, 0], 1 - targets[:, 0])
-    variance = 1 / (4 * (2 * 0.4 + 1))  # of Beta(a, a)
-    assert abs(share.mean() - 0.5) < 5 * (variance / MANY) ** 0.5
-    np.testing.assert_allclose(share.var(), variance, rtol=0.1)
-
-
 @pytest.mark.parametrize("name", AUGMENTATIONS)
 @pytest.mark.parametrize("dtype", [jnp.uint8, jnp.float32])
 def test_same_key_same_result_and_the_type_stays(name, dtype):

@@ -32,15 +32,6 @@ def test_parameters_counted_by_hand(widths, blocks, expected):
     assert count_parameters(params) == expected
 
 
-@pytest.mark.parametrize("stem", [1, 2, 3])
-def test_odd_images_any_stem_and_batch_one(stem):
-    model = cnn((3, 4), 1, stem=stem, image_shape=(13, 11, 3), classes=5)
-    params, state = jax.eval_shape(model.init, jax.random.key(0))
-    logits, new = jax.eval_shape(model.apply, params, state, jnp.zeros((1, 13, 11, 3), jnp.uint8))
-    assert logits.shape == (1, 5)
-    assert jax.tree.structure(new) == jax.tree.structure(state)
-
-
 def test_an_image_too_small_for_so_many_stages_is_refused():
     with pytest.raises(ValueError, match="6 stages halve 28×28 pixels to nothing"):
         cnn((8,) * 6)
@@ -59,14 +50,6 @@ def test_a_residual_block_with_scale_zero_lets_its_input_through():
     zs = jax.jit(lambda params: pre_activations(model, params, state, IMAGES))(silent)
     np.testing.assert_array_equal(zs["2"], jnp.maximum(zs["0"], 0))
     np.testing.assert_array_equal(zs["5"], jnp.maximum(zs["3"], 0))
-
-
-def test_predicting_takes_each_image_by_itself_and_keeps_the_state():
-    model, params, state = small()
-    predict = jax.jit(model.apply)
-    logits, kept = predict(params, state, IMAGES)
-    np.testing.assert_allclose(predict(params, state, IMAGES[3:4])[0], logits[3:4], rtol=1e-4, atol=1e-5)
-    jax.tree.map(np.testing.assert_array_equal, kept, state)
 
 
 @pytest.mark.parametrize("blocks", [0, 1])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxquard.nn.initializers import he_normal
-from jaxquard.nn.layers import dense, dropout, init_dense, standardize
+from jaxquard.nn.layers import dropout, init_dense, standardize
 
 ONES = jnp.ones((1000, 1000))
 
@@ -15,14 +15,6 @@ def test_init_dense():
     params = init_dense(jax.random.key(5), 6, 4, he_normal)
     np.testing.assert_array_equal(params["w"], he_normal(jax.random.key(5), (6, 4)))
     np.testing.assert_array_equal(params["b"], np.zeros(4))
-
-
-def test_dense_is_a_sum_over_inputs_plus_a_bias():
-    rng = np.random.default_rng(0)
-    w, b, x = rng.normal(size=(3, 2)), rng.normal(size=2), rng.normal(size=(4, 3))
-    expected = [[sum(row[i] * w[i, j] for i in range(3)) + b[j] for j in range(2)] for row in x]
-    z = dense({"w": jnp.float32(w), "b": jnp.float32(b)}, jnp.float32(x))
-    np.testing.assert_allclose(z, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxquard.nn.pooling import avg_pool, global_avg_pool, max_pool, space_to_depth
+from jaxquard.nn.pooling import avg_pool, max_pool
 
 
 def images(*shape: int) -> jax.Array:
@@ -45,25 +45,3 @@ def test_the_mean_of_blocks_is_that_of_reduce_window(shape, window):
     means = avg_pool(x, window)
     assert means.dtype == jnp.float32  # not the bytes' own, which have no fractions
     np.testing.assert_allclose(means, sums / window**2, rtol=1e-6)
-
-
-def test_the_global_pool():
-    x = images(3, 5, 4, 2)
-    np.testing.assert_allclose(global_avg_pool(x), np.asarray(x).mean((1, 2)), rtol=1e-5, atol=1e-6)
-
-
-def test_space_to_depth_keeps_each_block_in_one_pixel():
-    x = jnp.arange(2 * 4 * 6 * 3).reshape(2, 4, 6, 3)
-    y = space_to_depth(x)
-    assert y.shape == (2, 2, 3, 12)
-    for row in range(2):
-        for column in range(3):
-            block = x[:, 2 * row : 2 * row + 2, 2 * column : 2 * column + 2]
-            np.testing.assert_array_equal(y[:, row, column], block.reshape(2, 12))
-
-
-def test_space_to_depth_fills_up_with_zeros():
-    y = space_to_depth(jnp.ones((1, 3, 5, 1)))
-    assert y.shape == (1, 2, 3, 4)
-    assert y.sum() == 15
-    np.testing.assert_array_equal(y[0, 1, 2], [1, 0, 0, 0])

@@ -15,7 +15,6 @@ from jaxquard.optim.transforms import (
     chain,
     clip_by_global_norm,
     scale_by_adam,
-    scale_by_learning_rate,
     trace,
 )
 
@@ -144,43 +143,6 @@ def test_the_first_steps_by_hand():
     assert two_steps(optimizer("nesterov", 0.1, momentum=0.5)) == pytest.approx([0.7, 0.35])  # steps by 3, 3.5
     assert two_steps(optimizer("adam", 0.1)) == pytest.approx([0.9, 0.8], abs=1e-5)  # a steady gradient: η a step
     assert two_steps(optimizer("adamw", 0.1, weight_decay=0.5)) == pytest.approx([0.85, 0.7075], abs=1e-5)
-
-
-def test_one_program_serves_all_traced_hyperparameters():
-    traces = 0
-
-    @jax.jit
-    def two_steps(params, grads, hyper):
-        nonlocal traces
-        traces += 1
-        chained = everything(**hyper)
-        opt_state = chained.init(params)
-        for _ in range(2):
-            updates, opt_state = chained.update(grads, opt_state, params)
-            params = apply_updates(params, updates)
-        return params
-
-    def everything(eta, beta1, beta2, epsilon, decay, limit, mass):
-        return chain(
-            clip_by_global_norm(limit),
-            scale_by_adam(beta1, beta2, epsilon),
-            trace(mass, nesterov=True),
-            add_decayed_weights(decay, weights),
-            scale_by_learning_rate(linear_warmup(cosine(eta, 100), eta, 10)),
-        )
-
-    params, grads = jax.tree.map(np.float32, (PARAMS, jax.tree.map(lambda g: g[47], GRADS)))
-    for factor in (1.0, 0.5):
-        values = {"eta": 0.1, "beta1": 0.9, "beta2": 0.99, "epsilon": 1e-4, "decay": 0.1, "limit": 0.5, "mass": 0.9}
-        hyper = {name: np.float32(value * factor) for name, value in values.items()}
-        found = two_steps(params, grads, hyper)
-        chained = everything(**{name: float(value) for name, value in hyper.items()})
-        expected, opt_state = params, chained.init(params)
-        for _ in range(2):
-            updates, opt_state = chained.update(grads, opt_state, expected)
-            expected = apply_updates(expected, updates)
-        assert_same(found, expected, 1e-5)
-    assert traces == 1
 
 
 def test_an_unknown_name_is_refused():

@@ -61,31 +61,6 @@ def test_step_decay_falls_exactly_at_its_boundary():
     assert jax.jit(step_decay(1.0, 41, 0.5))(41) == 0.5
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda peak, total, other: step_decay(peak, total, other),
-        lambda peak, total, other: cosine(peak, total),
-        lambda peak, total, other: linear_warmup(cosine(peak, total), peak, other * 100),
-        lambda peak, total, other: one_cycle(peak, total, rise=other),
-    ],
-    ids=["step_decay", "cosine", "warmup", "one_cycle"],
-)
-def test_one_compiled_schedule_serves_every_value(make):
-    traces = 0
-
-    @jax.jit
-    def traced(peak, total, other):
-        nonlocal traces
-        traces += 1
-        return jax.vmap(make(peak, total, other))(jnp.asarray(STEPS))
-
-    for values in ((0.1, 200.0, 0.25), (0.7, 90.0, 0.5), (3.0, 60.0, 0.0625)):
-        found = traced(*map(jnp.float32, values))
-        np.testing.assert_allclose(found, rates(make(*values)), rtol=1e-5, atol=1e-7)
-    assert traces == 1
-
-
 def test_no_warmup_is_the_schedule_itself():
     for steps in (0, jnp.float32(0)):
         np.testing.assert_array_equal(rates(linear_warmup(cosine(0.3, 200), 0.3, steps)), rates(cosine(0.3, 200)))

@@ -13,7 +13,6 @@ from jaxquard.optim.transforms import (
     is_matrix,
     orthogonalize,
     partition,
-    scale_by_adam,
     scale_by_learning_rate,
     stateless,
     trace,
@@ -73,16 +72,6 @@ def test_the_rate_is_that_of_the_steps_taken_before():
         update, state = transform.update(jnp.float32(1), state)
         found.append(float(update))
     assert found == [-1, -0.5, -0.25]
-
-
-def test_every_leaf_of_the_state_has_a_buffer_of_its_own_so_that_it_can_be_donated():
-    optimizer = chain(scale_by_adam(), trace(0.9), scale_by_learning_rate(0.1))
-    step = jax.jit(lambda opt_state, params: optimizer.update(params, opt_state, params), donate_argnums=0)
-    opt_state = optimizer.init(TREE)
-    pointers = [leaf.unsafe_buffer_pointer() for leaf in jax.tree.leaves(opt_state)]
-    assert len(set(pointers)) == len(pointers)
-    _, new_state = step(opt_state, TREE)
-    assert new_state[0].step == 1
 
 
 def test_apply_updates():

@@ -44,22 +44,12 @@ def test_validation_is_resolved_to_a_count_and_resolving_twice_changes_nothing(d
     assert prepare(config, dataset)[0] == config
 
 
-def test_given_pixel_statistics_are_kept(dataset: Dataset):
-    config, _ = prepare(CONFIG.replace(pixel_mean=0.0, pixel_std=1.0), dataset)
-    assert (config.pixel_mean, config.pixel_std) == (0.0, 1.0)
-
-
 def test_a_batch_larger_than_the_data_is_an_error(dataset: Dataset):
     prepare(Config(batch_size=303), dataset)
     with pytest.raises(UsageError, match="batch_size: 304 is more than the 303 training images"):
         prepare(Config(batch_size=304), dataset)
     with pytest.raises(UsageError, match="batch_size: 303 is more than the 302 training images"):
         prepare(Config(batch_size=303, validation=1), dataset)
-
-
-def test_more_validation_than_images_is_an_error(dataset: Dataset):
-    with pytest.raises(UsageError, match="303"):
-        prepare(CONFIG.replace(validation=303), dataset)
 
 
 def test_blank_images_are_an_error(dataset: Dataset):

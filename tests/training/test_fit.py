@@ -15,27 +15,10 @@ from jaxquard.errors import UsageError
 from jaxquard.training.data import prepare
 from jaxquard.training.evaluation import all_logits, mean_loss
 from jaxquard.training.fit import _chunk, fit, make_run
-from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 
-# 253 training images, 5 steps an epoch. Tests share these configs because compiling takes most of the time.
-PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)
-PATIENT = PLAIN.replace(patience=2, epochs=60, learning_rate=0.3)
-SWEPT = PATIENT.replace(sweep=(("learning_rate", (0.02, 0.1, 0.3)),), epochs=2)
-MOMENTUM = PLAIN.replace(optimizer="momentum", learning_rate=0.05, dropout=0.2, schedule="step", decay_every=1.0)
-COSINE = PLAIN.replace(optimizer="adam", schedule="cosine", warmup=1.0, learning_rate=0.01, epochs=3)
-EVERYTHING = PLAIN.replace(
-    optimizer="adamw",
-    schedule="one_cycle",
-    learning_rate=0.02,
-    weight_decay=0.1,
-    clip_norm=1.0,
-    dropout=0.3,
-    ema=0.9,
-    label_smoothing=0.1,
-    l2=1e-3,
-    patience=2,
-)
+from .configs import COSINE, EVERYTHING, MOMENTUM, PATIENT, PLAIN, SWEPT
+
 TRAINERS = {
     "sgd": PLAIN,
     "momentum": MOMENTUM,
@@ -70,63 +53,6 @@ def test_stopped_and_resumed_at_any_step_is_never_stopped(train: Callable, asser
             resumed = train(config, state, diagnostics=False)
             assert resumed.records == whole.records[event.epoch :], event.step
             assert_same_bits(resumed.state, whole.state)
-
-
-@pytest.mark.parametrize("trainer", ["everything", "seeds"])
-def test_the_same_seed_gives_the_same_bits(train: Callable, assert_same_bits: Callable, trainer: str):
-    config = TRAINERS[trainer]
-    once, again = train(config), train(config)
-    assert once.records == again.records
-    assert_same_bits(once.state, again.state)
-
-
-def test_another_seed_has_other_weights_and_another_order(train: Callable):
-    one, other = train(PLAIN), train(PLAIN.replace(seed=1))
-    for initial, of_other in zip(one.states[0].params, other.states[0].params, strict=True):
-        assert not np.any(initial["w"] == of_other["w"])
-    assert one.records != other.records
-    orders = [epoch_order(trained.state.key[0], 0, 253) for trained in (one, other)]
-    assert np.any(orders[0] != orders[1])
-
-
-def test_it_learns(train: Callable):
-    records = train(PLAIN.replace(epochs=50)).records
-    assert records[0]["train_loss"][0] > 1.3
-    assert records[-1]["train_loss"][0] < 0.35
-    assert records[-1]["val_accuracy"][0] > 0.75
-
-
-def test_one_epoch_is_the_one_written_out_in_numpy(train: Callable):
-    """Nielsen's BP1-BP4 and equations (20) and (21), in float64, on the same batches."""
-    trained = train(PLAIN, until=1)
-    start, config, data = trained.states[0], trained.config, trained.data
-    assert config.pixel_mean is not None
-    assert config.pixel_std is not None
-    layers = [{name: np.float64(value[0]) for name, value in layer.items()} for layer in start.params]
-    pixels = np.asarray(data.images, np.float64).reshape(253, 64) / 255
-    x_all, y_all = (pixels - config.pixel_mean) / config.pixel_std, np.asarray(data.labels)
-    losses, right = [], 0
-    for rows in np.split(np.asarray(epoch_order(start.key[0], 0, 253))[:250], 5):
-        activations, y = [x_all[rows]], y_all[rows]
-        for layer in layers:
-            z = activations[-1] @ layer["w"] + layer["b"]
-            activations.append(np.maximum(z, 0))
-        p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)  # the last layer is a softmax, no ReLU
-        losses.append(-np.log(p[np.arange(50), y]).mean())
-        right += int((p.argmax(axis=1) == y).sum())
-        delta = p - np.eye(4)[y]  # BP1
-        for number in reversed(range(3)):
-            below, grad_b = activations[number], delta.mean(axis=0)  # BP3
-            grad_w = below.T @ delta / 50  # BP4
-            delta = (delta @ layers[number]["w"].T) * (below > 0)  # BP2
-            layers[number] = {"w": layers[number]["w"] - 0.1 * grad_w, "b": layers[number]["b"] - 0.1 * grad_b}
-
-    (record,) = trained.records
-    assert record["train_loss"] == pytest.approx([np.mean(losses)], rel=1e-6)
-    assert record["train_accuracy"] == [right / 250]
-    for got, expected in zip(trained.network().params, layers, strict=True):
-        np.testing.assert_allclose(got["w"], expected["w"], atol=1e-6)
-        np.testing.assert_allclose(got["b"], expected["b"], atol=1e-6)
 
 
 @pytest.mark.parametrize("seeds", [1, 3])

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.training.data import prepare
 from jaxquard.training.fit import fit, make_run
 from jaxquard.training.program import make_program
 from jaxquard.training.task import phases
 
-PLAIN = Config(hidden=(6, 5), batch_size=50, epochs=2, learning_rate=0.1, validation=50)  # 5 steps an epoch
+from .configs import PLAIN
+
 SMALL = PLAIN.replace(model="cnn", widths=(2, 3), half_size_share=0.5)
 AUGMENTED = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, batch_norm=True)
 

@@ -1,7 +1,6 @@
 """One program for all runs of a task; several networks map the program of one."""
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -9,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.training import program as programs
 from jaxquard.training import steps
@@ -19,18 +17,9 @@ from jaxquard.training.program import make_program, start
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.task import make_task
 
-# as in test_fit.py, so that it is compiled once; 253 training images, 5 steps an epoch
-CONFIG = Config(
-    hidden=(6, 5),
-    batch_size=50,
-    validation=50,
-    optimizer="momentum",
-    learning_rate=0.05,
-    dropout=0.2,
-    schedule="step",
-    decay_every=1.0,
-    seeds=3,
-)
+from .configs import MOMENTUM
+
+CONFIG = MOMENTUM.replace(seeds=3)
 
 
 @pytest.fixture(scope="module")
@@ -104,21 +93,6 @@ def test_logits_are_those_of_numpy(prepared: Any, count: int):
         z = x @ np.float64(layer["w"]) + np.float64(layer["b"])[:, None]
         x = np.maximum(z, 0) if number < 2 else z
     np.testing.assert_allclose(logits, x, atol=1e-5)
-
-
-def test_other_seeds_rates_and_lengths_need_no_compilation(prepared: Any, cache_sizes: Callable):
-    config, data, task = prepared
-    other = config.replace(learning_rate=0.5, momentum=0.1, seed=9, epochs=3, recipe="r", dataset="d")
-    assert make_program(make_task(other, (8, 8, 1), 4, 253)) is make_program(task)
-    wider = config.replace(hidden=(6,))
-    assert make_program(make_task(wider, (8, 8, 1), 4, 253)) is not make_program(task)
-    program, sizes = make_program(task), []
-    for network in (config.networks()[0], other.networks()[2]):
-        ts = start(program, task, [network])
-        for first, stop in ((0, 1), (1, 3)):
-            ts = program.run(ts, program.orders(ts.key, 0), data.images, data.labels, first, stop)
-        sizes.append(cache_sizes(program))
-    assert sizes[0] == sizes[1]
 
 
 def test_thread_local_settings_apply_to_several_networks(prepared: Any):

@@ -83,16 +83,18 @@ def teachers_logits(n: int) -> jax.Array:
     return 3 * jax.random.normal(jax.random.key(9), (n, 4))
 
 
-def trained_by_package(config: Config, dataset: Dataset) -> tuple[list[Any], list[Any], list[float]]:
-    """Each network's weights before the first step, its selected weights after the last, and its last epoch's loss."""
+def trained_by_package(config: Config, dataset: Dataset) -> tuple[list[Any], ...]:
+    """Each network's weights before the first step, its selected weights after the last, and the loss and the accuracy
+    of its last epoch.
+    """
     config, data = prepare(config, dataset)
     if config.teacher:
         data = data._replace(teacher=teachers_logits(len(data.images)))
     events = [(event, jax.device_get(event.state.selected[0])) for event in fit(config, data, diagnostics=False)]
     first, last = events[0][1], events[-1][1]  # before the first step the average equals the weights
-    losses = (events[-1][0].record or {})["train_loss"]
+    losses, accuracies = ((events[-1][0].record or {})[name] for name in ("train_loss", "train_accuracy"))
     each = ([jax.tree.map(lambda leaf, k=k: leaf[k], tree) for k in range(len(losses))] for tree in (first, last))
-    return *each, losses
+    return *each, losses, accuracies
 
 
 def rates_of_oracle(config: Config, per_epoch: int) -> list[float]:
@@ -126,8 +128,8 @@ def are_matrices(params: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.ndim == 2, params)
 
 
-def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[Any, float]:
-    """The weights of one network after training from `params`, and the mean loss of its last epoch."""
+def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[Any, float, float]:
+    """The weights of one network after training from `params`, and the mean loss and accuracy of its last epoch."""
     images, labels, *_ = split(dataset, config.validation or 0)
     pixels, per_epoch = images.reshape(len(images), -1) / 255, len(images) // config.batch_size
     x = (pixels - (config.pixel_mean or pixels.mean())) / (config.pixel_std or pixels.std())
@@ -136,27 +138,28 @@ def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[An
         said = jax.nn.softmax(teachers_logits(len(images)) / config.temperature)
         y = (1 - config.teacher_share) * y + config.teacher_share * said
 
-    def loss(params: Any, x: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    def loss(params: Any, x: jax.Array, y: jax.Array, labels: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         *hidden, last = params
         penalty = sum(jnp.sum(layer["w"] ** 2) for layer in params)
         for layer in hidden:
             x = ACTIVATIONS[config.activation](x @ layer["w"] + layer["b"])
-        value = jnp.mean(LOSSES[config.loss](x @ last["w"] + last["b"], y))
-        return value + config.l2 / 2 * penalty, value
+        z = x @ last["w"] + last["b"]
+        value, right = jnp.mean(LOSSES[config.loss](z, y)), jnp.mean(z.argmax(axis=-1) == labels)
+        return value + config.l2 / 2 * penalty, (value, right)
 
     optimizer = optimizer_of_oracle(config)
-    opt_state, average, losses = optimizer.init(params), params, []
+    opt_state, average, figures = optimizer.init(params), params, []
     for number, rate in enumerate(rates_of_oracle(config, per_epoch)):
         epoch, batch = divmod(number, per_epoch)
         order = epoch_order(jax.random.key(config.seed), epoch, len(images))
         rows = order[batch * config.batch_size :][: config.batch_size]
-        grads, value = jax.grad(loss, has_aux=True)(params, x[rows], y[rows])
-        losses.append(float(value))
+        grads, found = jax.grad(loss, has_aux=True)(params, x[rows], y[rows], labels[rows])
+        figures.append(found)
         updates, opt_state = optimizer.update(grads, opt_state, params)
         params = jax.tree.map(lambda p, u, rate=rate: p - rate * u, params, updates)
         keep = min(config.ema, (1 + number) / (10 + number))
         average = jax.tree.map(lambda old, new, keep=keep: keep * old + (1 - keep) * new, average, params)
-    return average, float(np.mean(losses[-per_epoch:]))
+    return average, *np.mean(figures[-per_epoch:], axis=0).tolist()
 
 
 @pytest.mark.parametrize(("others", "changes"), TRAININGS, ids=[" ".join(changes) for _, changes in TRAININGS])
@@ -164,14 +167,14 @@ def test_a_training_ends_at_the_weights_of_the_oracle(others: Any, changes: dict
     config = Config(**others | changes)
     found = list(zip(config.networks(), *trained_by_package(config, sixty), strict=True))
     assert len(found) == (2 if changes.keys() & {"seeds", "sweep"} else 1)
-    for network, start, end, loss in found:
+    for network, start, end, loss, accuracy in found:
         assert [layer["w"].shape for layer in start] == list(pairwise((64, *config.hidden, 4)))
-        expected, loss_of_oracle = trained_by_oracle(network, sixty, start)
+        expected, *figures = trained_by_oracle(network, sixty, start)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5), end, expected)
-        assert loss == pytest.approx(loss_of_oracle, rel=1e-4)
+        assert [loss, accuracy] == pytest.approx(figures, rel=1e-4)
         for name in changes.keys() - {"hidden", "seeds", "sweep"}:
             unchanged = config.replace(**{name: others.get(name, getattr(Config(), name))})
-            other, _ = trained_by_oracle(unchanged, sixty, start)
+            other, *_ = trained_by_oracle(unchanged, sixty, start)
             pairs = zip(jax.tree.leaves(end), jax.tree.leaves(other), strict=True)
             assert not all(np.allclose(a, b, rtol=1e-3, atol=1e-4) for a, b in pairs), name
 

@@ -6,7 +6,7 @@ import pytest
 
 from jaxquard.config import Config
 from jaxquard.training.program import make_program, start
-from jaxquard.training.state import Totals, TrainState
+from jaxquard.training.state import TrainState
 from jaxquard.training.stopping import Stopping
 from jaxquard.training.task import make_task
 
@@ -34,8 +34,3 @@ def test_the_selected_weights_are_the_best_else_the_average_else_the_newest():
     everything = state(ema=("average", "a"), stopping=best)
     assert everything.selected == ("best", "b")
     assert everything.current == ("average", "a")
-
-
-def test_empty_totals_keep_the_bad_step():
-    assert [float(total) for total in Totals.zero()] == [0, 0, 0, -1]
-    assert int(Totals.zero(7).bad_step) == 7

@@ -13,21 +13,10 @@ from jaxquard.training import diagnosis, steps
 from jaxquard.training.data import TrainingData, prepare
 from jaxquard.training.fit import make_run
 from jaxquard.training.program import Program, start
-from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Task, make_hyper, make_optimizer, make_task
 
-# as in test_fit.py, so that it is compiled once; 253 training images, 5 steps an epoch
-CONFIG = Config(
-    hidden=(6, 5),
-    batch_size=50,
-    validation=50,
-    optimizer="momentum",
-    learning_rate=0.05,
-    dropout=0.2,
-    schedule="step",
-    decay_every=1.0,
-)
+from .configs import MOMENTUM
 
 
 class Case:
@@ -57,33 +46,7 @@ def single(stacked: Any) -> Any:
 
 @pytest.fixture(scope="module")
 def case(dataset: Any) -> Case:
-    return Case(CONFIG, dataset)
-
-
-def test_a_segment_is_a_python_loop_over_single_steps(case: Case):
-    """Up to rounding: the loop's body is compiled by itself and fused in another way."""
-    step = jax.jit(lambda ts, images, labels: steps.train_step(case.task, ts, images, labels))
-    ts, order = single(case.start()), np.asarray(epoch_order(jax.random.key(0), 0, 253))
-    for rows in np.split(order[:250], 5):
-        ts = step(ts, np.asarray(case.data.images)[rows], np.asarray(case.data.labels)[rows])
-    compiled = single(case.run(case.start(), 0, 5))
-    assert int(compiled.step) == int(ts.step) == 5
-    assert int(compiled.totals.examples) == 250
-    assert int(compiled.totals.correct) == int(ts.totals.correct)
-    for name in ("params", "opt_state", "totals"):
-        jax.tree.map(
-            lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6),
-            getattr(compiled, name),
-            getattr(ts, name),
-        )
-
-
-@pytest.mark.parametrize("cuts", [[cut] for cut in range(1, 5)] + [[1, 2, 3, 4], [0, 0, 3, 3, 5]])
-def test_cut_anywhere_it_is_the_same_to_the_bit(case: Case, assert_same_bits: Callable, cuts: list[int]):
-    ts = case.start()
-    for first, stop in zip([0, *cuts], [*cuts, 5], strict=True):
-        ts = case.run(ts, first, stop)
-    assert_same_bits(ts, case.run(case.start(), 0, 5))
+    return Case(MOMENTUM, dataset)
 
 
 def test_an_epoch_starts_with_empty_totals_and_keeps_the_bad_step(case: Case):
@@ -117,7 +80,7 @@ def test_a_gradient_is_clipped_to_the_norm_and_0_means_no_limit(clip_norm: float
 
 def losses_of_a_batch(case: Case, **settings: Any) -> list[float]:
     """The loss of one batch at three steps with a learning rate of almost 0."""
-    still = Case(CONFIG.replace(optimizer="sgd", learning_rate=1e-30, dropout=0.0, **settings), case.dataset)
+    still = Case(MOMENTUM.replace(optimizer="sgd", learning_rate=1e-30, dropout=0.0, **settings), case.dataset)
     ts, batch, found = single(still.start()), (still.data.images[:50], still.data.labels[:50]), []
     for _ in range(3):
         before = float(ts.totals.loss)
