@@ -251,17 +251,6 @@ def test_predict_needs_a_picture(root):
             api.predict("one", single, runs=root)
 
 
-def test_a_path_may_be_text_and_a_model_a_path(root):
-    (found,) = api.evaluate(root / "one", runs=str(root))
-    assert found.n == 40
-    assert api.compare(["one", "two"], runs=str(root))
-
-
-def test_another_split_is_refused(root):
-    with pytest.raises(UsageError, match="split: must be one of test, validation, train, not 'tset'"):
-        api.evaluate("one", split="tset", runs=root)  # pyright: ignore[reportArgumentType]
-
-
 @pytest.mark.parametrize("option", ["until", "checkpoint_every"])
 @pytest.mark.parametrize("value", [0, 2.5, "1"])
 def test_steps_and_epochs_are_whole_numbers(root, option, value):

@@ -72,16 +72,6 @@ def test_every_setting_is_tested_here():
     assert set(Config.__dataclass_fields__) == BOUNDS.keys() | CHOICES.keys() | SIMPLE
 
 
-def test_the_defaults_are_the_original_networks():
-    config = Config()
-    assert (config.dataset, config.model, config.hidden) == ("fashion-mnist", "mlp", (128, 64))
-    assert (config.activation, config.initializer, config.loss) == ("relu", "scaled_normal", "cross_entropy")
-    assert (config.optimizer, config.learning_rate, config.schedule) == ("sgd", 0.01, "constant")
-    assert (config.batch_size, config.epochs, config.seed, config.seeds, config.validates) == (128, 20, 0, 1, 0)
-    off = ["flip", "shift", "cutout", "mixup", "dropout", "label_smoothing", "l2", "weight_decay", "clip_norm", "ema"]
-    assert not any(getattr(config, name) for name in off)
-
-
 @pytest.mark.parametrize("name", BOUNDS)
 def test_bounds(name: str):
     allowed, refused = BOUNDS[name]
@@ -144,13 +134,6 @@ def test_text_that_is_not_utf8_is_refused(name: str):
         Config(**{name: "n\udcff.npz"})
 
 
-def test_numbers_may_be_numpys():
-    given: Any = {"epochs": np.int64(3), "seed": np.uint8(7), "learning_rate": np.float32(0.5)}
-    config = Config(**given)
-    assert [type(value) for value in (config.epochs, config.seed, config.learning_rate)] == [int, int, float]
-    assert config == Config(epochs=3, seed=7, learning_rate=0.5)
-
-
 @pytest.mark.parametrize("name", CHOICES)
 def test_choices(name: str):
     for value in CHOICES[name]:
@@ -174,7 +157,6 @@ def test_choices(name: str):
         ({"hidden": "12"}, "hidden"),
         ({"hidden": (True,)}, "hidden"),
         ({"recipe": 3}, "recipe"),
-        ({"seed": 2**31 - 1, "seeds": 2}, "seeds"),
         ({"sweep": (("l2", (0.0, 1.0)),), "seeds": 513}, "sweep"),
         ({"sweep": (("warmup", (0.0, 25.0)),)}, "warmup"),
         ({"sweep": (("warmup", (0.0, 1.0)),), "schedule": "one_cycle"}, "warmup"),
@@ -255,12 +237,6 @@ def test_a_share_is_resolved_to_a_count():
     assert {share: Config(validation=share).held_out(240) for share in counts} == counts
     own = [Config(validation=given).held_out(240, own=50) for given in (None, "auto", 0, 0.1, 0.999, 7, 300)]
     assert own == [50, 50, 0, 5, 50, 7, 300]  # the split refuses the last
-
-
-@pytest.mark.parametrize("value", [2.5, -0.1, "0.1", "all"])
-def test_validation_is_a_count_or_a_share(value):
-    with pytest.raises(UsageError, match=r"^validation: must be a whole number of images, a share of them below 1"):
-        Config(validation=value)
 
 
 @pytest.mark.parametrize("text", ["1_0", " 3", "3 ", "٣", "", "0x10", "1e", ".", "--1", "nan", "inf", "9" * 5000])

@@ -1,4 +1,4 @@
-"""The doctor must find this installation well, and each illness that can be given to it here."""
+"""The doctor finds no fault in this installation, and finds each fault that a test simulates."""
 
 import errno
 import json
@@ -26,7 +26,7 @@ def only(items: Iterable[T]) -> T:
     return item
 
 
-def test_this_installation_is_healthy_and_every_check_has_its_say(tmp_path):
+def test_this_installation_is_healthy_and_every_check_reports(tmp_path):
     checks = doctor.run_checks(tmp_path, tmp_path / "runs")
     found = {check.name: check for check in checks}
     assert all(found[name].ok is not False for name in ("Python", "JAX", "devices", "arithmetic", "compiled programs"))
@@ -154,7 +154,7 @@ def test_accelerators_are_known_by_their_devices_or_their_driver(monkeypatch, tm
     assert doctor._accelerator() == found
 
 
-def test_a_program_that_is_missing_fails_or_says_nothing_shows_no_accelerator():
+def test_a_program_that_is_missing_fails_or_prints_nothing_shows_no_accelerator():
     assert doctor._runs("echo", "GPU 0")
     assert not doctor._runs("true")
     assert not doctor._runs("false")
@@ -257,6 +257,6 @@ def test_where_compiled_programs_are_kept(tmp_path):
     assert kept(str(tmp_path / "program" / "x")).ok is None
 
 
-def test_a_note_and_a_fault_are_told_from_what_is_well(capsys):
+def test_the_table_marks_notes_and_faults(capsys):
     check_table([Check("a", None, "b", "c"), Check("d", False, "e", "f"), Check("g", True, "h", "i")])
     assert capsys.readouterr().out == "note   a: b\n       → c\nWRONG  d: e\n       → f\nok     g: h\n"

@@ -214,12 +214,6 @@ def test_divergence_exits_4_and_missing_data_3(
     assert by_command(monkeypatch, capsys) == (3, "", "mlp_fashion_mnist: fashion-mnist: nowhere to be found\n")
 
 
-def test_the_command_itself_refuses_without_a_traceback():
-    done = subprocess.run([sys.executable, SCRIPT, "--epochs", "-3"], capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "mlp_fashion_mnist: epochs: must be at least 1 and at most 1000000, not -3\n"
-
-
 ON_MADE_UP_DATA = """
 import runpy, sys
 import numpy as np

@@ -61,12 +61,6 @@ def test_pixel_statistics_are_measured_again_for_other_images(given, swept, pixe
     assert (config.pixel_mean, config.pixel_std) == pixels
 
 
-@pytest.mark.parametrize("swept", [{"activation": ("relu", "relu")}, {"hidden": ((4, 2), (4, 2))}])
-def test_a_value_twice_is_refused(swept):
-    with pytest.raises(UsageError, match="has a value twice"):
-        expand(Config(), {}, swept)
-
-
 def test_remaining_gives_every_combination_but_the_first():
     shapes = {"hidden": ((4,), (5, 3)), "flip": (True, False), "batch_size": (1, 2, 3)}
     every = list(itertools.product(*shapes.values()))
@@ -74,9 +68,3 @@ def test_remaining_gives_every_combination_but_the_first():
         parts = remaining(shapes, done)
         assert [one for part in parts for one in itertools.product(*part.values())] == every[done:]
         assert [parse(written(part)) for part in parts] == parts
-
-
-def test_a_sweep_of_shapes_needs_held_out_images():
-    for given, swept in (({"validation": 0}, {"hidden": ((5,), (6,))}), ({}, {"validation": (0, 10)})):
-        with pytest.raises(UsageError, match="must not be 0"):
-            expand(Config(), given, swept)

@@ -41,7 +41,7 @@ def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
 
 
 def used(facts: dict[str, Any]) -> tuple[Any, ...]:
-    """Which arrays were used, and how, from environment.json. A model file may lack facts: it did not scale them."""
+    """Which arrays were used, and how, from environment.json. A model file may lack some."""
     return facts["sha256"], facts.get("scaled_from", 255), facts.get("by_class", False)
 
 

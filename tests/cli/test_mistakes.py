@@ -1,15 +1,12 @@
 """Each mistake gives one or two lines and its exit code and writes nothing; no damaged or hostile file a traceback."""
 
 import errno
-import json
 import re
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
-
-from jaxquard.runs.directory import FORMAT
 
 MISTAKES = [
     (2, "epochs: must be at least 1", "train --epochs -3"),
@@ -162,17 +159,6 @@ def test_a_run_damaged_anyhow_is_never_a_traceback(jaxquard, root, picture, plac
             said = jaxquard(*verb, "--quiet")
             assert said.code in (0, 2, 3, 5), (name, verb, said)
             assert said.err == "" if said.code == 0 else re.fullmatch(r"jaxquard: .*\n(.*\n)?", said.err), (name, said)
-
-
-def test_another_format_is_refused_in_a_line_that_names_both(jaxquard, root, picture):
-    file = Path(shutil.copytree(root / "one", "runs/old"), "environment.json")
-    file.write_text(json.dumps(json.loads(file.read_bytes()) | {"format": 1}), encoding="utf-8")
-    for verb in ("evaluate", "old"), ("predict", "old@all", picture), ("train", "--resume", "old"):
-        said = jaxquard(*verb)
-        assert (said.code, said.out) == (5, "")
-        assert said.err == f"jaxquard: runs/old/environment.json: a run of format 1; this program reads {FORMAT}\n"
-    found = {document["run"]: document["status"] for document in jaxquard("runs", "--json").document}
-    assert found == {"old": "damaged"}
 
 
 @pytest.mark.parametrize("data", HOSTILE.values(), ids=HOSTILE.keys())

@@ -1,7 +1,6 @@
 """`load`: names, paths, the cache, the ban on the network, and several processes at once."""
 
 import importlib.util
-import os
 import socket
 import subprocess
 import sys
@@ -12,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import jaxquard.data
 from jaxquard.data import cache, catalogue, load, status
 from jaxquard.errors import DataError, JaxquardError, UsageError
 
@@ -244,34 +242,6 @@ def test_digits_come_with_scikit_learn(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(JaxquardError, match="pip install scikit-learn") as caught:
         load("digits")
     assert caught.value.exit_code == 1
-
-
-PROCESS = """
-import sys, urllib.request
-from jaxquard.data import catalogue, load, sources
-from jaxquard.data.catalogue import Entry, File
-catalogue.CATALOGUE["tiny"] = {entry!r}
-sources.https_only = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
-sys.stdin.readline()
-for _ in range(3):
-    print(load("tiny", data_dir={home!r}).train_images.sum())
-"""
-
-
-def test_four_processes_at_once(tiny, server, tmp_path: Path) -> None:
-    script = PROCESS.format(entry=tiny.at(server.mirror("good")), home=str(tmp_path / "data"))
-    command = [sys.executable, "-c", script]
-    environment = {**os.environ, "PYTHONPATH": str(Path(jaxquard.data.__file__).parents[2])}
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    processes = [subprocess.Popen(command, env=environment, **pipes) for _ in range(4)]
-    for process in processes:  # all are started before the first continues
-        process.stdin.write("go\n")
-        process.stdin.flush()
-    for process in processes:
-        out, error = process.communicate(timeout=60)
-        assert (out.split(), error) == ([str(tiny.arrays["train_images"].sum())] * 3, "")
-    assert sorted(os.listdir(tmp_path / "data" / "tiny")) == ["manifest.json", *sorted(tiny.plain)]
-    assert cache.load(tiny.entry, tmp_path / "data" / "tiny") is not None
 
 
 def test_importing_the_data_brings_neither_jax_nor_the_network() -> None:

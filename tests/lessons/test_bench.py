@@ -104,7 +104,7 @@ def test_a_slip_is_named(mine, line: str, slipped: str, equation: str, layer: in
     assert "\n" not in report["message"]
 
 
-def test_what_only_works_in_a_square_is_caught_by_the_other_network(mine):
+def test_a_slip_without_effect_in_a_square_network_is_found_in_the_other(mine):
     report = bench.check(mine(RIGHT.replace(BP3, "delta.sum(axis=0) / 4")))
     assert (report["equation"], report["layer"]) == ("BP3", 3)
     assert "unequal layers" in report["message"]
@@ -127,7 +127,7 @@ def test_what_only_works_in_a_square_is_caught_by_the_other_network(mine):
         (RIGHT.replace(BP4, "0"), r"w of layer 1 has shape \(\)"),
     ],
 )
-def test_what_cannot_be_judged_is_said_in_one_line(mine, code: str, says: str):
+def test_an_unusable_function_is_refused_in_one_line(mine, code: str, says: str):
     with pytest.raises(UsageError, match=says) as caught:
         bench.check(mine(code))
     assert "my_backprop.py: " in str(caught.value)
@@ -139,11 +139,11 @@ def test_a_file_that_is_not_there(tmp_path):
         bench.check(tmp_path / "nothing.py")
 
 
-def test_what_the_learner_prints_leaves_stdout_alone(mine, capsys):
+def test_prints_of_the_function_go_to_stderr(mine, capsys):
     bench.check(mine("print('loading')\n" + RIGHT))
     assert capsys.readouterr() == ("", "loading\n")
 
 
-def test_a_function_that_spoils_its_arguments_is_judged_by_what_it_returns(mine):
+def test_a_function_may_change_its_arguments(mine):
     spoiling = RIGHT.replace("    return grads", "    params[0]['w'] *= 0\n    return grads")
     assert bench.check(mine(spoiling))["right"]

@@ -1,4 +1,4 @@
-"""Arms by the label they were trained under, and by no other that begins alike."""
+"""The arms of a label, and not those of a longer label."""
 
 import numpy as np
 
@@ -19,7 +19,7 @@ def test_the_arms_of_a_label_are_its_own_in_the_order_of_its_sweep(arm):
     assert len(finals(measured, "depth 10 wide")) == len(finals(measured, "depth 10 learning_rate=0.1")) == 1
 
 
-def test_a_network_that_diverged_has_nothing_right_at_the_end():
+def test_a_network_that_diverged_ends_at_0_percent():
     rows = {"accuracy": [[0.5, 0.6], [0.7, 0.8], [0.9, None]], "diverged": [True, False, False]}
     np.testing.assert_allclose(final(rows), [0, 80, 0])
     np.testing.assert_allclose(final(rows, 0), [50, 70, 90])

@@ -16,7 +16,7 @@ from jaxquard.lessons.run import definition, facts_of, guess, run, shipped, to_j
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_lesson_says_all_there_is_to_say(name: str):
+def test_every_lesson_has_all_its_texts(name: str):
     lesson = find(name)
     for words in ("question", "claim", "source", "background", "method", "try_next"):
         assert len(getattr(lesson, words)) > 15, words
@@ -50,7 +50,7 @@ def test_an_unknown_lesson_suggests_the_nearest():
         find("baselnes")
 
 
-def test_the_definition_knows_configs_and_scale_but_not_words():
+def test_the_definition_depends_on_configs_and_scale_but_not_on_texts():
     lesson = find("baselines")
     reworded = dataclasses.replace(lesson, claim="something else", try_next="nothing")
     assert definition(reworded, "full") == definition(lesson, "full") != definition(lesson, "quick")
@@ -68,14 +68,14 @@ def test_the_definition_is_not_changed_by_a_default_without_effect(monkeypatch):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_ships_was_made_by_todays_definition_and_says_no_word_twice(name):
+def test_shipped_results_have_the_present_definition_and_no_name_twice(name):
     result = shipped(name)
     assert result is not None
     assert result["definition"] == definition(find(name), "full")
     assert not result["scale"].keys() & result["facts"].keys()
 
 
-def test_the_definition_knows_what_measuring_uses(monkeypatch):
+def test_the_definition_depends_on_all_code_that_measuring_uses(monkeypatch):
     from jaxquard.lessons.claims import calibration, compiler
     from jaxquard.lessons.lab import Lab
     from jaxquard.lessons.run import used
@@ -108,7 +108,7 @@ def test_the_definition_knows_what_measuring_uses(monkeypatch):
         ("@cache\ndef f(x, y):\n    return x + 2 * y", False),
     ],
 )
-def test_the_definition_reads_code_and_not_words(changed, same):
+def test_the_definition_depends_on_code_and_not_on_its_layout(changed, same):
     import ast
 
     from jaxquard.lessons.run import syntax
@@ -117,7 +117,7 @@ def test_the_definition_reads_code_and_not_words(changed, same):
     assert (syntax(ast.parse(changed)) == syntax(ast.parse(code))) is same
 
 
-def test_more_images_than_there_are_is_said(clothes):
+def test_too_few_images_are_refused(clothes):
     lesson = find("baselines")
     with pytest.raises(UsageError, match="needs 15,000 training images, and clothes has 2,000"):
         run("baselines", lesson, "default", clothes)
@@ -157,7 +157,7 @@ def test_on_a_small_scale_it_runs_from_question_to_page(name: str, clothes, tmp_
     again = json.loads(to_json(result))
     charts = lesson.draw(again["measured"])
     assert with_verdict(lesson, again) == again
-    for verdict in ("holds", "does not hold", "cannot tell"):  # whatever comes out, there are words for it
+    for verdict in ("holds", "does not hold", "cannot tell"):  # every verdict has a text
         page = markdown(again | {"verdict": verdict}, lesson, charts, ["x.svg"] * len(charts))
         assert not re.search(r"\{\w*\}", page)
     result["prediction"] = guess(result, lesson, "A")

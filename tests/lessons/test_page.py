@@ -59,7 +59,7 @@ def test_the_page_takes_its_numbers_from_the_result():
     assert text.startswith("# Is the first better?\n")
     assert "Why one asks.\n\nTwice." in text
     assert "10,000 images, 3 epochs." in text
-    assert "10,000 of 60,000 training images" in text  # only a part, and it says so
+    assert "10,000 of 60,000 training images" in text  # only a part
     assert "## The verdict: it holds" in text
     assert "| first less second (points) | 2.12 | 1.72 to 2.52 | 0.50 | 5 | holds |" in text
     assert "It is: 88.2 ± 0.3." in text
@@ -68,7 +68,7 @@ def test_the_page_takes_its_numbers_from_the_result():
     assert "took 61 s on 2 threads of loom" in text
 
 
-def test_a_note_stands_by_the_rule():
+def test_a_note_follows_the_rule():
     noted = dataclasses.replace(conclude(RAW["measured"]), note="Beware.")
     warned = dataclasses.replace(LESSON, conclude=lambda measured: noted)
     result = with_verdict(warned, RAW)
@@ -83,14 +83,14 @@ def test_another_result_gives_another_page():
     assert "It is not: 86.1" in text
 
 
-def test_a_lesson_without_words_for_the_undecided_has_the_usual_ones():
+def test_a_lesson_without_a_text_for_cannot_tell_has_the_usual_one():
     close = with_verdict(LESSON, RAW | {"measured": {"first": [1.0, 3.0, 0.0], "second": [2.0, 0.0, 1.0]}})
     text = page.markdown(close, LESSON, LESSON.draw(close["measured"]), ["first.svg"])
     assert "cannot tell at this n" in text
     assert "With 5 seeds the figures do not decide the whole claim." in text
 
 
-def test_the_judgement_is_never_older_than_the_rule():
+def test_a_stored_result_gets_the_verdict_of_the_present_rule():
     stored = with_verdict(LESSON, RAW)
     stricter = dataclasses.replace(
         LESSON, conclude=lambda measured: Finding([above("x", np.array(measured["first"]), 99)], "B", {})
@@ -103,7 +103,7 @@ def test_the_judgement_is_never_older_than_the_rule():
     ("answer", "letter", "right", "said"),
     [("A", "A", True, "That was right."), ("A", "B", False, "That was wrong."), (None, "A", None, "cannot tell")],
 )
-def test_a_prediction_is_judged(answer, letter: str, right, said: str):
+def test_a_prediction_is_right_wrong_or_undecided(answer, letter: str, right, said: str):
     result = with_verdict(LESSON, RAW) | {"answer": answer}
     result["prediction"] = guess(result, LESSON, letter)
     assert result["prediction"]["right"] is right
@@ -130,14 +130,14 @@ def test_written_and_read_again(tmp_path):
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"measured": {}}', '{"measured": {"first": "x", "second": []}}'])
-def test_a_file_that_is_no_result_is_said(tmp_path, content: str):
+def test_a_file_that_is_no_result_is_refused(tmp_path, content: str):
     file = tmp_path / "first.json"
     file.write_text(content)
     with pytest.raises(DataError, match=r"first\.json: not the result of this lesson"):
         read(file, LESSON)
 
 
-def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch):
+def test_the_book_has_its_pages_in_order_and_no_old_ones(tmp_path, monkeypatch):
     monkeypatch.setattr(book, "find", lambda name: LESSON)
     (tmp_path / "old.md").write_text("old")
     results = [with_verdict(LESSON, RAW | {"lesson": name}) for name in ("one", "two", "three")]
@@ -152,7 +152,7 @@ def test_the_book_is_bound_in_order_and_leaves_nothing_old(tmp_path, monkeypatch
         assert set(links) <= names | {"../ORIGINAL.md"}
 
 
-def test_the_book_in_the_docs_is_drawn_from_the_results_that_come_along(tmp_path, monkeypatch):
+def test_the_book_in_the_docs_is_drawn_from_the_shipped_results(tmp_path, monkeypatch):
     """`make lessons` draws it again, and trains nothing if only texts changed."""
     monkeypatch.setattr(book, "save", lambda chart, path, **options: path.touch())
     book.bind([with_verdict(find(name), shipped(name) or {}) for name in NAMES], tmp_path)
@@ -185,7 +185,7 @@ def test_figures_in_sentences():
         filled("{unknown}", {})
 
 
-def test_arms_are_cut_out_of_a_batched_run():
+def test_a_batched_run_is_divided_into_arms():
     from jaxquard.config import Config
 
     config = Config(seeds=2, sweep=(("learning_rate", (0.1, 1.0)),))
@@ -199,7 +199,7 @@ def test_arms_are_cut_out_of_a_batched_run():
     assert second["accuracy"] == [[0.3, 0.7], [None, 0.8]]
     assert second["dead"] == {"0": [[2, 6], [3, 7]]}
     assert second["seconds"] == [1.0, 2.0]
-    np.testing.assert_allclose(final(second), [70, 0])  # who diverged gets nothing right
+    np.testing.assert_allclose(final(second), [70, 0])  # a network that diverged gets nothing right
     np.testing.assert_allclose(final(second, 0), [30, 0])
 
 

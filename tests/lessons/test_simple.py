@@ -17,12 +17,12 @@ def test_guessing_ignores_the_images_and_uses_every_class():
     assert np.bincount(found).tolist() == pytest.approx([1000] * 3, abs=120)
 
 
-def test_average_darkness_sees_ink_but_not_where():
+def test_average_darkness_depends_on_ink_and_not_on_its_place():
     found = simple.average_darkness(IMAGES, LABELS, IMAGES)
     assert found.tolist() == [0, 0, 0, 0, 2, 2]
 
 
-def test_the_nearest_mean_sees_where():
+def test_the_nearest_mean_depends_on_the_place_of_ink():
     assert simple.nearest_mean(IMAGES, LABELS, IMAGES).tolist() == LABELS.tolist()
     faint = (IMAGES // 3).astype(np.uint8)
     assert simple.nearest_mean(IMAGES, LABELS, faint[:4]).tolist() == [0, 0, 1, 1]

@@ -197,14 +197,8 @@ def test_an_evaluation_of_a_read_only_run_is_reported_as_not_recorded(copied, mo
 DAMAGED_TOML = {
     "not UTF-8": b"\xff",
     "not TOML": b"epochs = ",
-    "a key twice": b"epochs = 1\nepochs = 2",
     "an unknown setting": b"epoch = 3",
-    "a wrong type": b'epochs = "three"',
-    "out of range": b"epochs = -3",
-    "not finite": b"learning_rate = nan",
-    "a sweep that is none": b"sweep = [1, 2]",
     "a nested sweep": b"[sweep]\nlearning_rate = [[0.1]]",
-    "a huge number": b"epochs = 1" + b"0" * 5000,
     "deep nesting": b"hidden = " + b"[" * 100_000,
     "too many networks": b"seeds = 1024\n[sweep]\nlearning_rate = [0.1, 0.2]",
 }

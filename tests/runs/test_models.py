@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from jaxquard.data.catalogue import CATALOGUE
-from jaxquard.errors import DivergedError, RunError, UsageError
+from jaxquard.errors import DivergedError, RunError
 from jaxquard.runs import directory, evaluating, models, tensors, train
 from jaxquard.runs.directory import Run
 
@@ -119,12 +119,6 @@ def test_one_picture_and_many_give_the_same_logits(trained, stripes):
     together = model.logits(stripes.test_images)
     one = np.concatenate([model.logits(stripes.test_images[k : k + 1]) for k in range(5)])
     np.testing.assert_allclose(one, together[:5], rtol=1e-5, atol=1e-5)
-
-
-def test_images_of_another_size_are_refused(trained):
-    model = models.load_model("whole", trained.run.path.parent)
-    with pytest.raises(UsageError, match="was trained on images of"):
-        model.logits(np.zeros((1, 7, 6, 1), np.uint8))
 
 
 @pytest.mark.parametrize("lost", ["step-000000018/manifest.json", "step-000000018"])

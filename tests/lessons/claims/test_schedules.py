@@ -24,7 +24,7 @@ def results(arm, best: dict[str, float], noise: float = 1.0) -> dict:
         ((85, 86, 87, 88), 1, "holds", "D"),
         ((85, 86, 88, 87), 1, "holds", "C"),
         ((88, 86, 87, 85), 1, "does not hold", "A"),
-        ((85, 86, 86, 84), 1, "does not hold", None),  # two ahead, one behind, and nobody first
+        ((85, 86, 86, 84), 1, "does not hold", None),  # two ahead, one behind, and no clear winner
         ((85, 85, 85, 85), 10, "cannot tell", None),
     ],
 )
