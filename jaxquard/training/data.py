@@ -17,7 +17,8 @@ class TrainingData(NamedTuple):
     """images (n, height, width, channels) and labels (n,) int32 on the device; validation arrays in main memory.
 
     Images are uint8, or float32 with 1 for white.
-    `teacher` is the teacher's logits for the training images, (n, classes) float32, or None.
+    `teacher` is the teacher's logits for the training images, (n, classes) float32, or None. `weights` (n,) float32 are
+    the training images' weights in the loss, or None.
     """
 
     images: jax.Array
@@ -26,6 +27,7 @@ class TrainingData(NamedTuple):
     val_labels: np.ndarray
     classes: int
     teacher: jax.Array | None = None
+    weights: jax.Array | None = None
 
 
 def held_out_of(config: Config, dataset: Dataset) -> int:

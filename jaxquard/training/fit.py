@@ -114,11 +114,11 @@ class _Stepper:
 
     def compile(self, ts: TrainState, epoch: int, last_epoch: int) -> tuple[TrainState, float]:
         """Compile all programs of the epochs to come. Returns the same state, and the seconds."""
-        began = time.perf_counter()
+        began, data = time.perf_counter(), self.data
         here, order = int(ts.step[0]) % self.task.steps_per_epoch, self.program.orders(ts.key, 0)
         to_come = {self.program_of(at) for at in (epoch, *phases(self.config)) if epoch <= at < last_epoch}
         for needed in to_come or {self.program_of(epoch)}:
-            ts = needed.run(ts, order, self.data.images, self.data.labels, here, here, self.data.teacher)
+            ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher, data.weights)
         jax.block_until_ready(ts)
         return ts, time.perf_counter() - began
 
@@ -131,7 +131,8 @@ class _Stepper:
             self.stepping, self.chunk = needed, 1  # one step first, to measure its time
         while True:
             stop = self._next_stop(step, end)
-            turns = self.stepping.turns(ts, order, data.images, data.labels, step - first, stop - first, data.teacher)
+            rest = (data.images, data.labels, step - first, stop - first, data.teacher, data.weights)
+            turns = self.stepping.turns(ts, order, *rest)
             ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), self.heartbeat)
             seconds, self.chunk = sum(took), _chunk(self.heartbeat, stop - step, took)
             record = _newly_lost(ts, step)

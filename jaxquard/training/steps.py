@@ -73,10 +73,15 @@ def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
 
 
 def train_step(
-    task: Task, ts: TrainState, images: jax.Array, labels: jax.Array, teacher: jax.Array | None = None
+    task: Task,
+    ts: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    teacher: jax.Array | None = None,
+    weights: jax.Array | None = None,
 ) -> TrainState:
     """One update θ ← θ - η∇L on one batch: images (batch, h, w, c), uint8 or floats with 1 for white, labels (batch,),
-    teacher's logits or None."""
+    teacher's logits or None. L is the mean loss, weighted by `weights` (batch,) if there are any."""
     model, optimizer = make_model(task.model, ts.hyper.get("dropout")), make_optimizer(task, ts.hyper)
     loss = LOSSES[task.config.loss]
     targets = make_targets(task, ts.hyper, labels, teacher)
@@ -86,7 +91,7 @@ def train_step(
     def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array, jax.Array]]:
         key = stream(ts.key, DROPOUT, ts.step)
         logits, state = model.apply(params, ts.state, x, key=key, train=True)
-        value = jnp.mean(loss(logits, targets))
+        value = jnp.average(loss(logits, targets), weights=weights)
         penalty = l2_penalty(params, ts.hyper["l2"]) if "l2" in ts.hyper else 0.0
         return value + penalty, (state, logits, value)
 
@@ -136,6 +141,7 @@ def run_steps(
     start: jax.Array,
     stop: jax.Array,
     teacher: jax.Array | None = None,
+    weights: jax.Array | None = None,
 ) -> TrainState:
     """Steps [start, stop) of the epoch with the examples in `order`. With start = 0, the totals start from zero."""
     batch = task.config.batch_size
@@ -144,7 +150,8 @@ def run_steps(
 
     def body(number: jax.Array, ts: TrainState) -> TrainState:
         rows = jax.lax.dynamic_slice(order, (number * batch,), (batch,))
-        return train_step(task, ts, images[rows], labels[rows], None if teacher is None else teacher[rows])
+        of_some = (None if values is None else values[rows] for values in (teacher, weights))
+        return train_step(task, ts, images[rows], labels[rows], *of_some)
 
     return jax.lax.fori_loop(start, stop, body, ts)
 

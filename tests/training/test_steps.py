@@ -89,6 +89,16 @@ def losses_of_a_batch(case: Case, **settings: Any) -> list[float]:
     return found
 
 
+def test_weights_are_those_of_a_weighted_mean(case: Case):
+    plain = Case(Config(hidden=(6,), batch_size=4), case.dataset)
+    images, labels = plain.data.images[:4], plain.data.labels[:4]
+    ts, weights, rows = single(plain.start()), jnp.array([2.0, 1.0, 0.0, 1.0]), jnp.array([0, 0, 1, 3])
+    weighted = steps.train_step(plain.task, ts, images, labels, weights=10 * weights)
+    repeated = steps.train_step(plain.task, ts, images[rows], labels[rows])
+    for one, other in zip(jax.tree.leaves(weighted.params), jax.tree.leaves(repeated.params), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-7)
+
+
 @pytest.mark.parametrize("setting", ["flip", "shift", "cutout", "erasing", "mixup"])
 def test_augmentation_differs_at_every_step(case: Case, setting: str):
     plain = losses_of_a_batch(case)
