@@ -21,7 +21,7 @@ import numpy as np
 
 from jaxquard.errors import JaxquardError
 from jaxquard.files import existing, is_writable
-from jaxquard.installed import how_to_add, how_to_renew_jax
+from jaxquard.installed import how_to_add, how_to_renew_jax, plugins
 
 OLDEST_PYTHON = (3, 11)
 WRONG_JAXLIB = {  # release -> its faults
@@ -95,7 +95,7 @@ def check_python() -> Iterator[Check]:
 
 
 def check_jax() -> Iterator[Check]:
-    """jax and jaxlib: installed, without known faults, and of the same version."""
+    """jax and jaxlib: installed, without known faults, of the same version as each other and their plugins."""
     jax, jaxlib = version("jax"), version("jaxlib")
     versions = f"jax {jax}, jaxlib {jaxlib}"
     if fault := WRONG_JAXLIB.get(jaxlib):
@@ -104,6 +104,10 @@ def check_jax() -> Iterator[Check]:
         yield Check("JAX", None, f"{versions}: their versions differ", how_to_renew_jax())
     else:
         yield Check("JAX", True, versions)
+    for name, (found, needed, _) in plugins().items():
+        if found.split(".")[:3] != needed.split(".")[:3]:
+            detail = f"{name} {found}: jax {jax} needs {needed}, and may not use the accelerator"
+            yield Check("JAX plugin", None, detail, f"{how_to_renew_jax()}, then restart Python")
 
 
 def check_devices() -> Iterator[Check]:

@@ -7,7 +7,6 @@ later process can remove what a killed one left.
 import contextlib
 import errno
 import os
-import shutil
 import tempfile
 import time
 import uuid
@@ -133,8 +132,19 @@ def write_directory(path: Path, files: dict[str, bytes]) -> None:
                 sync_directory(folder)
             patiently(os.rename, scratch, path)
         finally:
-            shutil.rmtree(scratch, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                remove(scratch)
         sync_directory(path.parent)
+
+
+def remove(path: Path) -> None:
+    """Remove a file, or a folder with its contents, if there is one. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        if path.is_symlink() or not path.is_dir():
+            return patiently(path.unlink)
+        for inside in path.iterdir():
+            remove(inside)
+        patiently(path.rmdir)
 
 
 def sweep(directory: Path, older_than: float = STALE) -> None:
@@ -145,7 +155,4 @@ def sweep(directory: Path, older_than: float = STALE) -> None:
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime < older_than:
                 continue
-            if leftover.is_dir():
-                shutil.rmtree(leftover, ignore_errors=True)
-            else:
-                leftover.unlink()
+            remove(leftover)

@@ -3,6 +3,7 @@
 import atexit
 import itertools
 import os
+import runpy
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -23,6 +24,11 @@ if "HYPOTHESIS_STORAGE_DIRECTORY" not in os.environ:
 # As in jaxquard/compilation.py: after a test has turned the compilation cache on in this process, XLA of JAX 0.10
 # writes to stderr when a later test loads a program from it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+if os.environ.get("JAXQUARD_TESTS_AS") == "windows" and hasattr(os, "fork"):  # make check-windows
+    folder = str(Path(__file__).with_name("windows"))
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+    runpy.run_path(f"{folder}/sitecustomize.py")
 
 hypothesis.settings.register_profile("patient", deadline=None)  # for busy machines
 hypothesis.settings.load_profile("patient")

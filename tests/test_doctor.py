@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxquard import doctor
+from jaxquard import doctor, installed
 from jaxquard.cli.display import check_table
 from jaxquard.doctor import Check
 
@@ -85,6 +85,29 @@ def test_jax_and_jaxlib_of_different_releases(monkeypatch):
     assert only(doctor.check_jax()).ok is True
     releases["jaxlib"] = "0.12.1"
     assert only(doctor.check_jax()).ok is None
+
+
+@pytest.mark.parametrize(
+    ("plugin", "release", "needed", "extra"),
+    [
+        ("jax-cuda12-plugin", "0.9.2", "jax-cuda12-plugin[with-cuda]<=0.12.0,>=0.12.0", "cuda12"),
+        ("jax-rocm7-plugin", "0.12.1", "jax-rocm7-plugin==0.12.0.*", "rocm7-local"),
+        ("libtpu", "0.0.40", "libtpu==0.0.41.*", "tpu"),
+    ],
+)
+def test_a_plugin_of_another_version_than_jax_needs(monkeypatch, plugin, release, needed, extra):
+    """As on Colab after pip has upgraded JAX alone."""
+    releases = {"jax": "0.12.0", "jaxlib": "0.12.0", plugin: release}
+    packages = {"jax": ["numpy>=2.0", f'{needed}; extra == "{extra}"', 'xprof; extra == "xprof"'], "jaxquard": ["jax"]}
+    monkeypatch.setattr(doctor, "version", releases.get)
+    monkeypatch.setattr(installed, "version", releases.get)
+    monkeypatch.setattr(installed, "requires", packages.get)
+    jax, check = doctor.check_jax()
+    assert (jax.ok, check.ok) == (True, None)
+    assert f"{plugin} {release}: jax 0.12.0 needs 0." in check.detail
+    assert check.remedy == f'pip install --upgrade "jax" "jax[{extra}]", then restart Python'
+    releases[plugin] = re.findall(r"=([\d.]*\d)", needed)[0]
+    assert only(doctor.check_jax()).ok is True
 
 
 def test_the_wrong_releases_and_the_extras_are_those_of_pyproject():

@@ -28,6 +28,7 @@ def test_a_file_is_replaced_at_once(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.posix
 def test_a_file_is_synced_before_it_takes_the_name_and_its_folder_after(tmp_path, monkeypatch):
     done = []
     real_fsync, real_replace = os.fsync, os.replace
@@ -69,6 +70,7 @@ def test_a_tilde_is_the_home_folder_if_there_is_one(monkeypatch, tmp_path):
         expanded("~/x")
 
 
+@pytest.mark.posix
 def test_a_user_without_a_home_has_a_cache_of_their_own(monkeypatch, tmp_path):
     monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: Path("~/.cache/jaxquard"))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
@@ -112,6 +114,7 @@ def test_a_directory_never_replaces_another(tmp_path):
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.posix
 def test_everything_is_synced_before_it_appears(tmp_path, monkeypatch):
     done = []
     real_fsync, real_rename = os.fsync, os.rename

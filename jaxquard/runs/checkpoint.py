@@ -6,15 +6,13 @@ A checkpoint appears complete, by rename. A damaged one is detected and named, a
 import hashlib
 import json
 import re
-import shutil
 from pathlib import Path
 from typing import Any
 
 from jaxquard import strict_json
 from jaxquard.errors import RunError
-from jaxquard.files import explained, write_directory
+from jaxquard.files import explained, remove, write_directory
 from jaxquard.runs import tensors
-from jaxquard.systems import patiently
 
 NAME = re.compile(r"step-\d{9,}", re.ASCII)
 STATE, MANIFEST = "state.safetensors", "manifest.json"
@@ -47,7 +45,7 @@ def write(folder: Path, step: int, tree: Any, seconds: float = 0.0) -> None:
         write_directory(path, checkpoint_files(step, tree, seconds))
     for old in listed(folder)[:-2]:
         with explained(old, "remove"):
-            patiently(shutil.rmtree, old)
+            remove(old)
 
 
 def listed(folder: Path) -> list[Path]:
@@ -112,4 +110,4 @@ def drop_newer(folder: Path, step: int) -> None:
     for path in listed(folder):
         if path.name > directory_name(step):
             with explained(path, "remove"):
-                patiently(shutil.rmtree, path)
+                remove(path)

@@ -4,7 +4,6 @@ import contextlib
 import errno
 import json
 import os
-import shutil
 import socket
 import warnings
 from collections.abc import Iterator
@@ -14,7 +13,7 @@ import filelock
 
 from jaxquard import strict_json
 from jaxquard.errors import JaxquardError, RunError
-from jaxquard.files import explained, temporary, write_atomically
+from jaxquard.files import explained, remove, temporary, write_atomically
 from jaxquard.systems import patiently
 
 LOOK = 0.5  # seconds for which another process may hold the lock just to check it
@@ -91,7 +90,8 @@ def check_locks(root: Path) -> None:
             advice = "(a run needs locks; choose a folder on another disk with --runs)"
             raise JaxquardError(f"{said}\n{advice}") from error
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            remove(scratch)
 
 
 def _acquired(run: Path, patience: float = 0.0) -> filelock.BaseFileLock:

@@ -45,6 +45,7 @@ def test_a_line_being_written_is_not_seen_and_a_torn_one_is_cut_off(tmp_path):
     assert journal.read_lines(path) == [epoch(1, 10)]
 
 
+@pytest.mark.posix
 def test_a_link_is_not_written_through(tmp_path):
     other = tmp_path / "other"
     other.write_bytes(b"another file, with no newline")

@@ -3,7 +3,6 @@
 import contextlib
 import errno
 import os
-import signal
 import subprocess
 import sys
 from typing import Any
@@ -29,6 +28,7 @@ def test_a_lock_is_held_by_one_and_then_free(tmp_path):
     assert not (tmp_path / "holder.json").exists()
 
 
+@pytest.mark.posix
 def test_a_holder_that_is_a_link_is_replaced_not_followed(tmp_path):
     other = tmp_path / "other"
     other.write_text("precious")
@@ -54,7 +54,7 @@ def test_another_process_is_named_and_its_lock_is_free_once_it_is_killed(tmp_pat
         assert holder.stdout.readline() == "held\n"
         with pytest.raises(RunError, match=f"in use by process {holder.pid} on "), locked(tmp_path):
             pass
-        holder.send_signal(signal.SIGKILL)
+        holder.kill()
     with locked(tmp_path):
         pass
 
@@ -86,6 +86,7 @@ def test_without_a_folder_to_lock_the_error_names_the_path(tmp_path):
         pass
 
 
+@pytest.mark.posix
 @pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOTSUP])
 def test_without_locks_an_error_says_so_and_nothing_is_left(tmp_path, monkeypatch, number):
     def refuse(*_: object) -> None:
@@ -110,6 +111,7 @@ def test_a_disk_that_fills_while_locks_are_checked_leaves_nothing(tmp_path, monk
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.posix
 def test_without_flock_there_is_no_warning(tmp_path, monkeypatch):
     """Warnings are errors in tests."""
 

@@ -8,6 +8,7 @@ from PIL import Image
 
 from jaxquard.runs import models, predicting
 from jaxquard.runs.predicting import Predictions, answer, find_pictures, predict
+from jaxquard.systems import WINDOWS
 
 
 @pytest.fixture(scope="module")
@@ -21,12 +22,11 @@ def test_a_folder_gives_its_pictures_in_natural_order(tmp_path):
         (tmp_path / name).touch()
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "folder.png/inside.png").touch()
-    (tmp_path / "link.png").symlink_to("nowhere")
     found, notes = find_pictures([tmp_path / "x.txt", tmp_path])
-    assert [path.name for path in found] == ["x.txt", *pictures, "link.png"]
+    assert [path.name for path in found] == ["x.txt", *pictures]
     (tmp_path / "empty").mkdir()
     assert find_pictures([str(tmp_path / "empty")])[0] == [tmp_path / "empty"]
-    assert notes == [f"{tmp_path}: left out 6 of 15 entries: folders, hidden files or other files than pictures"]
+    assert notes == [f"{tmp_path}: left out 6 of 14 entries: folders, hidden files or other files than pictures"]
 
 
 def test_unreadable_pictures_do_not_affect_others_and_few_are_in_memory_at_a_time(
@@ -58,8 +58,14 @@ def test_only_unreadable_pictures(model, tmp_path):
     assert found.to_csv().splitlines() == ["file,label,probability,0,1,2", f"{one.file},,,,,"]
 
 
+@pytest.mark.posix
+def test_a_link_to_nothing_is_a_picture_that_is_missing(tmp_path):
+    (tmp_path / "link.png").symlink_to("nowhere")
+    assert find_pictures([tmp_path])[0] == [tmp_path / "link.png"]
+
+
 def test_the_table_has_every_probability_and_is_read_back(model, stripes, tmp_path):
-    names = ["a,b.png", 'quoted".png', "new\nline.png"]
+    names = ["a,b.png"] if WINDOWS else ["a,b.png", 'quoted".png', "new\nline.png"]
     for name, image in zip(names, stripes.test_images[..., 0], strict=False):
         Image.fromarray(image).save(tmp_path / name, "PNG")
     found = Predictions(model, list(predict(model, [tmp_path / name for name in names])), [])
