@@ -256,7 +256,11 @@ def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
             said, _, remedy = str(error).partition("\n")
             yield Check("runs folder", False, said, remedy.strip("()"))
     for name, folder in {"disk for data": home(data_dir), "disk for runs": runs.absolute()}.items():
-        free = shutil.disk_usage(existing(folder)).free
+        try:
+            free = shutil.disk_usage(existing(folder)).free
+        except OSError as error:  # a drive that is not there
+            yield Check(name, False, f"{folder}: {error.strerror}", "choose another folder or drive")
+            continue
         ok = free >= ENOUGH
         yield Check(name, ok, f"{_size(free)} free at {folder}", None if ok else f"free {_size(ENOUGH)} there")
 

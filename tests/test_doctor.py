@@ -228,6 +228,15 @@ def test_too_little_disk(monkeypatch, tmp_path):
     assert (data.ok, runs.ok) == (False, False)
 
 
+def test_a_drive_that_is_not_there(monkeypatch, tmp_path):
+    def refuse(_):
+        raise FileNotFoundError(errno.ENOENT, "The system cannot find the path specified")
+
+    monkeypatch.setattr("shutil.disk_usage", refuse)
+    data, _ = doctor.check_disk(tmp_path, tmp_path / "runs")
+    assert (data.ok, data.detail) == (False, f"{tmp_path}: The system cannot find the path specified")
+
+
 def machine(root: Path, *, available_kb: int, limit: str | None = None, used: int = 0, cached: int = 0) -> Path:
     (root / "proc").mkdir()
     (root / "proc/meminfo").write_text(f"MemTotal: 9 kB\nMemAvailable: {available_kb} kB\n")

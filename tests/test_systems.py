@@ -10,7 +10,7 @@ import pytest
 
 from jaxquard import doctor, files, systems
 from jaxquard.errors import JaxquardError, RunError
-from jaxquard.runs.directory import parted, runs_directory
+from jaxquard.runs.directory import free_path, parted, runs_directory
 
 
 def refusing(times, real):
@@ -50,6 +50,7 @@ def test_a_file_held_for_long_is_an_error_and_nothing_is_left(monkeypatch, windo
 
 
 def test_other_systems_do_not_repeat(monkeypatch, tmp_path):
+    monkeypatch.setattr(systems, "WINDOWS", False)
     monkeypatch.setattr(os, "replace", refusing(1, os.replace))
     with pytest.raises(JaxquardError):
         files.write_atomically(tmp_path / "new", b"1")
@@ -95,7 +96,8 @@ def test_a_command_is_quoted_for_the_shells_of_windows(windows, word, written):
     assert systems.quoted(["jaxquard", word]) == f"jaxquard {written}"
 
 
-def test_a_command_is_quoted_for_a_unix_shell():
+def test_a_command_is_quoted_for_a_unix_shell(monkeypatch):
+    monkeypatch.setattr(systems, "WINDOWS", False)
     assert systems.quoted(["jaxquard", "my runs"]) == "jaxquard 'my runs'"
 
 
@@ -112,11 +114,27 @@ def test_a_drive_that_is_not_there_is_named(monkeypatch):
         runs_directory("/no-such-drive/runs")
 
 
+def test_a_name_that_differs_only_by_case_is_taken(monkeypatch, tmp_path):
+    """On Windows and Macs it is the same folder."""
+    stat = os.stat
+
+    def stat_of_any_case(path, **options):
+        path = Path(path)
+        found = (each for each in os.listdir(path.parent) if each.lower() == path.name.lower())
+        return stat(path.with_name(next(found, path.name)), **options)
+
+    (tmp_path / "one").mkdir()
+    assert free_path(tmp_path, "ONE") == tmp_path / "ONE"
+    monkeypatch.setattr(os, "stat", stat_of_any_case)
+    with pytest.raises(RunError, match="ONE: already there"):
+        free_path(tmp_path, "ONE")
+
+
 def test_windows_has_ctrl_break_and_no_hangup():
-    code = "import signal; del signal.SIGHUP; signal.SIGBREAK = signal.SIGUSR1\n"
+    code = "import signal; vars(signal).pop('SIGHUP', None); signal.SIGBREAK = signal.SIGABRT\n"
     code += "from jaxquard.runs.interrupts import SIGNALS; print([number.name for number in SIGNALS])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "['SIGINT', 'SIGTERM', 'SIGUSR1']"
+    assert done.stdout.strip() == "['SIGINT', 'SIGTERM', 'SIGABRT']"
 
 
 def test_the_exit_message_is_printed_if_select_supports_only_sockets():

@@ -10,6 +10,8 @@ from jaxquard.data import debian
 from jaxquard.data.debian import unpacked
 from jaxquard.errors import DataError
 
+pytestmark = pytest.mark.posix
+
 APT = """#!/bin/sh
 echo "$@" >> "$LOG"
 cat apt.conf > "$LOG.conf"

@@ -189,13 +189,17 @@ def test_files_that_are_not_pictures(tmp_path, monkeypatch):
     refused(tmp_path / "nowhere.png", "no such file")
     refused(tmp_path, "a folder without pictures")
     refused(Path("a\0b"), "cannot be read")
-    os.mkfifo(tmp_path / "pipe")
-    refused(tmp_path / "pipe", "not a regular file")
     refused(b"", "empty")
     refused(b"hello, world", "not a picture")
     refused(b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "not a picture")
     monkeypatch.setattr(decoding, "MAX_BYTES", 2**20)
     refused(bytes(2**20 + 1), "larger than 1 MB")
+
+
+@pytest.mark.posix
+def test_a_pipe_is_not_a_picture(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    refused(tmp_path / "pipe", "not a regular file")
 
 
 SVG = [b"<svg>", b'<?xml version="1.0"?>\n<svg>', b"\xef\xbb\xbf <!-- drawn --> <SVG>"]

@@ -23,7 +23,7 @@ from types import SimpleNamespace
 import filelock
 
 MISSING = {
-    os: "fork getpgid getpgrp getsid killpg mkfifo sched_getaffinity setsid statvfs O_NOFOLLOW",
+    os: "fork getpgid getpgrp getsid killpg mkfifo sched_getaffinity setsid O_NOFOLLOW",
     signal: "SIGHUP SIGKILL SIGSTOP SIGUSR1 SIGALRM SIGQUIT pthread_kill setitimer alarm",
 }
 MODULES = ("fcntl", "grp", "pwd", "resource", "termios")
@@ -195,7 +195,7 @@ def recode() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if stream is not None:
             encoding = stream.encoding if "PYTHONIOENCODING" in os.environ else "cp1252"
-            stream.reconfigure(encoding=encoding, newline=None if stream is sys.stdin else "\r\n")
+            stream.reconfigure(encoding=encoding, errors=stream.errors, newline=None if stream is sys.stdin else "\r\n")
 
 
 if os.environ.get("JAXQUARD_TESTS_AS") == "windows":
