@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest chromium picture-programs script bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli clean
+.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -25,6 +25,9 @@ script: $(VENV)/.dev  ## the script, for a few epochs
 check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 45 minutes
 	$(PYTEST) -m check
 	$(MAKE) results-quick
+
+check-windows: $(VENV)/.dev  ## the tests that need no Unix, on an imitation of Windows (tests/windows): < 10 minutes
+	JAXQUARD_TESTS_AS=windows $(PYTEST) -m "not check and not posix" -n 2 $(ARGS)
 
 # The newest supported Python that is on this machine, if it is newer than the one of $(VENV).
 OWN := $(shell $(BIN)/python -V 2>/dev/null || $(PYTHON) -V)

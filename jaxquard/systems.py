@@ -18,7 +18,7 @@ Result = TypeVar("Result")
 WINDOWS = sys.platform == "win32"
 PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds
 NEW_GROUP = 0x200 if WINDOWS else 0  # for Popen: Ctrl-C in the parent's terminal does not reach the child
-SAFE = re.compile(r"[\w./\\:=+-]+", re.ASCII)  # needs no quotes in cmd.exe and PowerShell
+SAFE = re.compile(r"[\w./\\:=+-][\w./\\:=+@-]*", re.ASCII)  # needs no quotes in cmd.exe and PowerShell
 LOCKED_BYTE = 1 << 40  # beyond the end of any file: on Windows, locked bytes cannot be read
 
 

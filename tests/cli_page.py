@@ -1,6 +1,7 @@
 """Prints docs/cli.md, the help of every verb. `make docs-cli` writes the file."""
 
 import io
+import sys
 
 from rich.console import Console
 
@@ -34,4 +35,4 @@ def page() -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    sys.stdout.buffer.write(page().encode())

@@ -85,6 +85,8 @@ def test_a_journal_has_one_writer_at_a_time_on_windows_too(monkeypatch, windows,
     [
         (r"C:\runs\a", r"C:\runs\a"),
         (r"C:\my runs", r'"C:\my runs"'),
+        ("run@2", "run@2"),
+        ("@run", '"@run"'),
         ("a&b", '"a&b"'),
         ("100%", '"100%"'),
         ("a;b,c", '"a;b,c"'),

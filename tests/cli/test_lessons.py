@@ -80,7 +80,7 @@ def test_without_the_extra_for_charts_the_rest_is_written_with_a_note(tiny, monk
     )
     folder = tiny / "lessons" / "baselines"
     assert {path.name for path in folder.iterdir()} == {"baselines.json", "baselines.md"}
-    page = (folder / "baselines.md").read_text()
+    page = (folder / "baselines.md").read_text(encoding="utf-8")
     assert "![" not in page
     assert "| --- |" in page
     verbs.lesson("baselines", quick=True, no_predict=True, overwrite=True, common=Common(quiet=True))

@@ -17,6 +17,7 @@ from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupts
 from jaxquard.runs.lock import locked
+from jaxquard.systems import quoted
 
 
 def test_train_prints_a_line_for_each_epoch_and_a_table(jaxquard, npz, quick):
@@ -145,7 +146,7 @@ def test_a_setting_that_fails_before_its_run_is_made_counts_as_not_started(jaxqu
     assert second.startswith(
         "not started: " + ", ".join(f"{setting}={value}" for value in values.split(",")) + "; to train them: "
     )
-    assert second.endswith(f" --sweep {swept}")
+    assert second.endswith(quoted(["--sweep", swept]))
     assert not Path("runs").exists()
 
 
