@@ -93,10 +93,10 @@ def resume(
     """
     observer, seconds = observer or Observer(), seconds or Seconds()
     with locked(run.path), _there(run):
-        if finished := finished_result(run):
-            return finished
         for folder in (run.path, run.checkpoints, run.snapshots):
             sweep(folder, older_than=0)
+        if finished := finished_result(run):
+            return finished
         run.check_config_is_its_own()
         check_same_data(run, dataset)
         began = time.perf_counter()

@@ -97,6 +97,7 @@ def test_until_stops_early_and_leaves_the_schedule_alone(small, stripes, tmp_pat
 
 def test_resuming_a_finished_run_does_nothing(trained, stripes):
     before = {path: path.stat().st_mtime_ns for path in trained.run.path.rglob("*")}
+    temporary(trained.run.path / "holder.json").touch()  # left by a process that was killed
     again = train.resume(trained.run, stripes)
     assert before == {path: path.stat().st_mtime_ns for path in trained.run.path.rglob("*")}
     assert (again.train_loss, again.test_loss, again.test_accuracy, again.epochs, again.parameters) == (

@@ -90,5 +90,6 @@ def is_exact(root: Path, truth: dict) -> bool:
     found = kept(Run(root / "run"))
     different = [key for key in truth if found[key] != truth[key]]
     if different:
-        print(f"not exact: {', '.join(different)} of {shutil.copytree(root, Path(f'{root}-{time.time_ns()}'))}")
+        files = set(found["files"]) ^ set(truth["files"])
+        print(f"not exact: {', '.join(different)} {files} of {shutil.copytree(root, Path(f'{root}-{time.time_ns()}'))}")
     return not different
