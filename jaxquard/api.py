@@ -9,16 +9,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from jaxquard import data, recipes
+from jaxquard import recipes
 from jaxquard.arguments import checked, checked_number
 from jaxquard.config import Config
-from jaxquard.data import Dataset, catalogue
+from jaxquard.data import Dataset, catalogue, load
+from jaxquard.data.arrays import as_dataset, evaluated_on
 from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError
 from jaxquard.files import expanded, is_writable
 from jaxquard.runs import directory, evaluating, models, predicting
 from jaxquard.runs import train as runs_train
 from jaxquard.runs.comparing import compare as compare  # re-exported: it needs no JAX
+from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.evaluating import Evaluations, Split
 from jaxquard.runs.interrupts import Interrupted, saving_first
 from jaxquard.runs.models import TrainedModel
@@ -36,6 +38,7 @@ def train(
     name: str | None = None,
     until: int | None = None,
     checkpoint_every: int | None = None,
+    data: object = None,
     dataset: str | Path | None = None,
     data_dir: str | Path | None = None,
     offline: bool | None = None,
@@ -47,6 +50,8 @@ def train(
 
     config: the settings, or the name of a recipe (default: `Config()`).
     resume: the run to continue, instead of a config and a name. A finished run is not trained again.
+    data: (X, y), (X_train, y_train, X_test, y_test) or a Dataset, instead of the config's data set; see
+    `Dataset.from_arrays`. To resume such a run, give the same data again.
     dataset: the data of the run `resume`, if they were moved.
     runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: of the new run (default: generated).
     until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after this many steps.
@@ -73,9 +78,9 @@ def train(
         finished, writable = finished_result(run), is_writable(run.path)
         if finished and not writable:
             observer.warn(f"{run.path} is read-only: nothing was locked or changed")
-        if finished and dataset is None:
+        if finished and dataset is None and data is None:
             return finished
-        loaded = _load(dataset, run.config.dataset, **source)
+        loaded = _load(dataset, run.config.dataset, **source) if data is None else as_dataset(data)
         runs_train.check_same_data(run, loaded)
         if dataset is not None and writable:
             run.record_place(_place(dataset))
@@ -84,7 +89,10 @@ def train(
         training = partial(runs_train.resume, run, loaded)
     else:
         config = recipes.find(config).config if isinstance(config, str) else config or Config()
-        loaded = data.load(config.dataset, **source)
+        if data is None:
+            loaded = load(config.dataset, **source)
+        else:
+            loaded, config = as_dataset(data), config.replace(dataset=catalogue.ARRAYS)
         training = partial(runs_train.train, _from_anywhere(config, root), loaded, runs=root, name=name)
     seconds = Seconds(data=time.perf_counter() - began)
     return _saving_first(partial(training, until=until, checkpoint_every=checkpoint_every, seconds=seconds), observer)
@@ -115,7 +123,7 @@ def _saving_first(training: Callable[..., TrainResult], observer: Observer) -> T
 def _load(given: str | Path | None, own: str, **options: Any) -> Dataset:
     """The `given` data set, else the model's `own`. The DataError for a missing one says what to do."""
     try:
-        return data.load(own if given is None else given, **options)
+        return load(own if given is None else given, **options)
     except DataError as error:
         if given is not None or catalogue.find(own) or os.path.exists(own):
             raise
@@ -123,7 +131,9 @@ def _load(given: str | Path | None, own: str, **options: Any) -> Dataset:
 
 
 def _place(dataset: str | Path) -> str:
-    """The name of a known data set, or the absolute path of another one."""
+    """The name of a known data set or of arrays, or the absolute path of another one."""
+    if dataset == catalogue.ARRAYS:
+        return catalogue.ARRAYS
     known = catalogue.find(str(dataset))
     return known.name if known else os.path.abspath(expanded(dataset))
 
@@ -143,6 +153,7 @@ def _from_anywhere(config: Config, root: Path) -> Config:
 def evaluate(
     model: Named,
     *,
+    data: object = None,
     dataset: str | Path | None = None,
     split: Split = "test",
     why: str = "asked for",
@@ -154,8 +165,10 @@ def evaluate(
     """Evaluate a model, or every network of a run, on one split. Returns a sequence with one Evaluation per network.
 
     model: the name, path or result of a run, RUN@k, RUN@all, a weights file, or a model that comes with Jaxquard.
-    dataset: other data than those of its training. split: "test", "validation" (the images held out in its training)
-    or "train". An evaluation on the test set is recorded in the run, with the reason `why`.
+    data: a Dataset, (X, y) or (X_train, y_train, X_test, y_test), as for `train`; of (X, y) that the model was not
+    trained on, all images are evaluated. dataset: other data than those of its training.
+    split: "test", "validation" (the images held out in its training) or "train". An evaluation on the test set is
+    recorded in the run, with the reason `why`.
     runs: the folder of all runs. data_dir, offline, report: as for `load`. `report` also gets a note if the run is
     read-only (without `report`: a Python warning).
     Raises UsageError for wrong arguments or data that do not fit the model, DataError for data and RunError for a run
@@ -164,7 +177,12 @@ def evaluate(
     name = name_of(model)
     networks = models.load_models(name, directory.runs_directory(runs))
     options = {"data_dir": data_dir, "offline": offline, "report": report}
-    found = evaluating.evaluate(networks, _load(dataset, networks[0].config.dataset, **options), split)
+    own = networks[0]
+    if data is None:
+        loaded = _load(dataset, own.config.dataset, **options)
+    else:
+        loaded = evaluated_on(data, {"class_names": own.class_names} | own.like, partial(is_same_data, own.dataset))
+    found = evaluating.evaluate(networks, loaded, split)
     if split == "test" and (fault := found.record(name, why)):
         (report or warnings.warn)(f"note: {fault}")
     return found
@@ -185,8 +203,9 @@ def load_model(model: Named, *, runs: str | Path | None = None) -> TrainedModel:
 @checked
 def predict(
     model: Named,
-    pictures: Sequence[str | Path],
+    pictures: Sequence[str | Path] = (),
     *,
+    images: object = None,
     as_is: bool = False,
     background: Literal["auto", "light", "dark"] = "auto",
     keep_going: bool = False,
@@ -196,14 +215,19 @@ def predict(
     """Classify pictures. Returns a sequence with one Prediction per picture, in order.
 
     model, runs: as for `load_model`. pictures: paths of files, or of folders for all pictures in them; at least one.
+    images: instead of pictures, an array of images like those of the training; the other options do not matter then.
     background: of the pictures; "auto" detects it. as_is: do not search for an object and do not invert.
     progress: gets the number of pictures read so far, and the number of all.
     Raises DataError for a picture that cannot be read; with `keep_going`, its Prediction has an `error` instead.
     Also raises as `load_model`.
     """
-    if not pictures:
+    if images is not None and len(pictures):
+        raise UsageError("predict: give either pictures or images, not both")
+    if images is None and not pictures:
         raise UsageError("predict: no picture given; jaxquard predict MODEL IMAGE…")
     loaded = load_model(model, runs=runs)
+    if images is not None:
+        return predicting.predict_images(loaded, images)
     files, notes = predicting.find_pictures(pictures)
     found = []
     for one in predicting.predict(loaded, files, as_is=as_is, background=background, progress=progress):

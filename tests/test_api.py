@@ -64,6 +64,54 @@ def test_a_finished_run_returns_its_result_without_data(npz, tmp_path):
         api.train(resume="run", runs=tmp_path, dataset="digits")
 
 
+@pytest.fixture(scope="module")
+def arrays():
+    """60 images in floats, with labels as text."""
+    labels = np.arange(60) % 3
+    images = np.random.default_rng(0).random((60, 6, 6)) * 0.5 + 0.5 * (labels == 2)[:, None, None]
+    return images, np.array(["one", "two", "three"])[labels]
+
+
+def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path):
+    images, labels = arrays
+    config = Config(hidden=(5,), batch_size=10, epochs=3, validation=6, learning_rate=0.3)
+    whole = jaxquard.train(config, data=arrays, runs=tmp_path, name="whole")
+    jaxquard.train(config, data=arrays, runs=tmp_path, name="part", until=1)
+    part = jaxquard.train(resume="part", data=(list(images), list(labels)), runs=tmp_path)
+    assert (part.test_accuracy, part.train_loss) == (whole.test_accuracy, whole.train_loss)
+    facts = whole.run.environment["dataset"]
+    assert (whole.run.config.dataset, facts["class_names"], facts["train"]) == ("arrays", ["one", "three", "two"], 50)
+    again = jaxquard.evaluate(whole, data=arrays)
+    assert (again[0].n, again.accuracy) == (10, whole.test_accuracy)
+    new = jaxquard.evaluate(whole, data=(images[labels == "three"][:3], ["three"] * 3))
+    predicted = jaxquard.predict(whole, images=images)
+    labelled = [one.label for one in predicted]
+    assert new[0].accuracy == labelled[2:9:3].count("three") / 3
+    assert set(labelled[2::3]) == {"three"}
+    assert [one.label for one in jaxquard.predict(whole, images=images[:3].tolist())] == labelled[:3]
+    assert jaxquard.evaluate(whole, data=Dataset.from_arrays(*arrays)).accuracy == whole.test_accuracy
+    wrong = ((images[::-1], labels), RunError, "was trained on other data"), (images, UsageError, r"data: .*\(X, y\)")
+    for data, kind, message in wrong:
+        with pytest.raises(kind, match=message):
+            jaxquard.train(resume="part", data=data, runs=tmp_path)
+    with pytest.raises(DataError, match="images: values from 0 to 255, outside 0 to 1"):
+        jaxquard.predict(whole, images=np.full((1, 6, 6), 255) * [0, 1, 1, 1, 1, 1])
+    with pytest.raises(UsageError, match="not both"):
+        jaxquard.predict(whole, ["a.png"], images=images)
+
+
+def test_only_python_can_use_a_run_of_arrays_again(arrays, tmp_path):
+    config = Config(hidden=(), batch_size=10, epochs=2)
+    run = jaxquard.train(config, data=arrays, runs=tmp_path, name="part", until=1).run
+    for use in (
+        lambda: jaxquard.train(resume="part", runs=tmp_path),
+        lambda: jaxquard.train(run.config.replace(seed=2), runs=tmp_path),
+        lambda: jaxquard.evaluate("part", runs=tmp_path),
+    ):
+        with pytest.raises(UsageError, match=r"^the data of this run were arrays in Python; .* data=\(X, y\)\)$"):
+            use()
+
+
 def test_moved_data_are_accepted_if_they_are_the_same(npz, tmp_path):
     data, moved, other = tmp_path / "data.npz", tmp_path / "moved.npz", tmp_path / "other.npz"
     shutil.copy(npz, data)

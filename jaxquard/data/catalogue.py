@@ -64,6 +64,16 @@ def unknown(name: str) -> UsageError:
     )
 
 
+def only_in_python() -> UsageError:
+    """The error for data that were arrays."""
+    return UsageError(
+        "the data of this run were arrays in Python; give them there again: "
+        "jaxquard.train(resume=…, data=(X, y)), or jaxquard.evaluate(…, data=(X, y))"
+    )
+
+
+ARRAYS = "arrays"  # the name of the data set of a run whose data were given as arrays
+
 _DIGITS = tuple(string.digits)
 _MNIST_NAMES = (
     "train-images-idx3-ubyte",

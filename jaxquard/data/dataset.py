@@ -20,7 +20,8 @@ class Dataset:
     allowed. Labels are int32 `(n,)` in 0 … classes − 1.
     `sha256`: the hash of each decoded array by role (`idx.sha256`). Two data sets with the same hashes are the same.
     `source`: where they came from. `notes`: what is unusual about them, one sentence each. `scaled_from`: the value of
-    white in the files, which became 255. `by_class`: `split` holds out the same share of each class.
+    white in the files, which became 255. `value_range`: the values of black and white in arrays of floats, which became
+    0 and 1. `by_class`: `split` holds out the same share of each class.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Dataset:
     scaled_from: int = 255
     val_images: np.ndarray = field(default_factory=lambda: np.zeros((0, 0, 0, 0), np.uint8))
     val_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
+    value_range: tuple[float, float] | None = None
     by_class: bool = False
 
     def __post_init__(self) -> None:
@@ -48,6 +50,32 @@ class Dataset:
                     f"a Dataset has {part}_images (n, height, width, channels) and {part}_labels, whole numbers (n,), "
                     f"not {np.shape(images)} and {np.shape(labels)} of {np.asarray(labels).dtype}"
                 )
+
+    @staticmethod
+    def from_arrays(
+        X: object,
+        y: object,
+        X_test: object = None,
+        y_test: object = None,
+        *,
+        val: tuple[object, object] | None = None,
+        image_shape: Sequence[int] | None = None,
+        class_names: Sequence[str] | None = None,
+        value_range: Sequence[float] | None = None,
+        name: str = "arrays",
+    ) -> "Dataset":
+        """A data set from arrays, or from anything that `numpy.asarray` takes: lists, data frames, tensors on the CPU.
+
+        X, X_test: images, (n, height, width), (n, height, width, 1 or 3), or rows (n, d) with `image_shape`. Whole
+        numbers are 0 to 255; floats 0 to 1 or 0 to 255, or `value_range` gives the values of black and white.
+        y, y_test: integers or text, (n,); the sorted labels name the classes, unless `class_names` does.
+        Without X_test, always the same sixth of these images, by class, is the test set. val: (X_val, y_val).
+        Raises UsageError or DataError.
+        """
+        from jaxquard.data.arrays import from_arrays
+
+        given = {"val": val, "image_shape": image_shape, "class_names": class_names, "value_range": value_range}
+        return from_arrays(X, y, X_test, y_test, **given, name=name)
 
     def __repr__(self) -> str:
         size, train, test = _size(self.train_images), len(self.train_images), len(self.test_images)
@@ -73,6 +101,7 @@ def build(
     source: str,
     class_names: Sequence[str] | None = None,
     notes: Iterable[str] = (),
+    value_range: tuple[float, float] | None = None,
     by_class: bool = False,
     sha256: Mapping[str, str] | None = None,
 ) -> Dataset:
@@ -82,7 +111,7 @@ def build(
     uint8, or float32 with 1 for white; labels any integers `(n,)`.
     called: the name of each array in errors: its file, or its member of an archive.
     class_names: default "0" … "k − 1", where k − 1 is the largest label to learn. notes: the first of the notes.
-    by_class: as for `Dataset`. sha256: known hashes of arrays, by role; the others are computed.
+    value_range, by_class: as for `Dataset`. sha256: known hashes of arrays, by role; the others are computed.
     """
     if class_names is None:
         labels = [arrays[role] for role in ("train_labels", "val_labels") if role in arrays]
@@ -107,6 +136,7 @@ def build(
         source=source,
         notes=tuple(notes),
         scaled_from=white,
+        value_range=value_range,
         by_class=by_class,
     )
 

@@ -35,6 +35,8 @@ def load(
     report: gets one line per attempt. progress: gets (file name, bytes so far, total bytes or None).
     Raises UsageError for an unknown name, DataError if the data are missing or damaged.
     """
+    if dataset == catalogue.ARRAYS:
+        raise catalogue.only_in_python()
     entry = catalogue.find(dataset) if isinstance(dataset, str) else None
     if entry is None:
         return _load_path(dataset)

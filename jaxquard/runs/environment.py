@@ -30,6 +30,7 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "notes": list(dataset.notes),
             "validation": len(dataset.val_images),
             "by_class": dataset.by_class,
+            "value_range": dataset.value_range and list(dataset.value_range),
             "sha256": dict(dataset.sha256),
         }
     }
@@ -61,6 +62,9 @@ def check_facts(dataset: Any) -> None:
         and type(own := dataset.get("validation", 0)) is int
         and 0 <= own < 2**31
         and isinstance(dataset.get("by_class", False), bool)
+        and isinstance(levels := [0, 1] if dataset.get("value_range") is None else dataset["value_range"], list)
+        and len(levels) == 2
+        and all(type(level) in (int, float) for level in levels)
         and isinstance(notes := dataset.get("notes", []), list)
         and all(isinstance(note, str) for note in notes)
         and isinstance(names, list)

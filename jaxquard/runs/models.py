@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxquard import strict_json
 from jaxquard.config import Config
-from jaxquard.data import oddities
+from jaxquard.data import arrays, oddities
 from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
@@ -92,6 +92,15 @@ class TrainedModel:
         if images.dtype == np.uint8 and images.max(initial=0) <= (white := self.dataset.get("scaled_from", 255)):
             images = oddities.whitened(np.asarray(images), white)
         return average(all_logits(self._apply, images, seen))
+
+    @property
+    def like(self) -> dict[str, Any]:
+        """The form of arrays like those of the training: options of `Dataset.from_arrays`."""
+        return {"image_shape": self.image_shape, "value_range": self.dataset.get("value_range")}
+
+    def levels(self, images: object) -> np.ndarray:
+        """An array of images like those of the training, as `logits` takes them. DataError for others."""
+        return arrays.levels_for(images, "images", self.like)
 
     def answers(self, images: np.ndarray, seen: Callable[[int], None] = lambda n: None) -> np.ndarray:
         """`logits`; RunError for a network that diverged."""

@@ -133,6 +133,13 @@ def predict(
             yield picture if image is None else replace(picture, **answer(next(rows), model.class_names))
 
 
+def predict_images(model: TrainedModel, images: object) -> Predictions:
+    """Predict an array of images like those of the training; their numbers are the names of the files."""
+    rows = np.exp(log_probabilities(model.answers(model.levels(images))))
+    found = [Prediction(str(k), **answer(row, model.class_names)) for k, row in enumerate(rows)]
+    return Predictions(model, found, [])
+
+
 def _read(model: TrainedModel, file: Path, as_is: bool, background: Any) -> tuple[Prediction, np.ndarray | None]:
     """A Prediction without probabilities, and the image for the network, None if unreadable."""
     try:

@@ -73,6 +73,8 @@ def chosen(document: Mapping[str, Any], datasets: Mapping[str, str]) -> Config:
         raise UsageError("recipe: must be beside settings, not inside")
     base = recipes.find(name[:100] if name else "original").config
     config = Config.from_dict(base.to_dict() | settings)
+    if config.dataset == catalogue.ARRAYS:
+        raise catalogue.only_in_python()
     if config.dataset not in datasets:
         raise UsageError(f"dataset: must be one of {', '.join(datasets)}, or the data of a run that is here")
     return config if name or config == base else config.replace(recipe=None)
@@ -111,7 +113,7 @@ def parameters(config: Config, image_shape: tuple[int, ...], classes: int) -> in
 def datasets(state: Any) -> dict[str, str]:
     """The data sets for trainings, name to title: the catalogue's, and those of runs that are here."""
     known = {entry.name: entry.title for entry in catalogue.CATALOGUE.values()}
-    used = {summary["dataset"] for summary in state.reader.summaries() if summary["dataset"]}
+    used = {summary["dataset"] for summary in state.reader.summaries()} - {None, catalogue.ARRAYS}
     return known | {name: os.path.basename(name) for name in sorted(used - set(known))}
 
 

@@ -24,6 +24,7 @@ def test_describes_the_machine_and_the_data(stripes):
         "notes": [],
         "validation": 0,
         "by_class": False,
+        "value_range": None,
         "sha256": dict(stripes.sha256),
     }
     environment.check_facts(found["dataset"])

@@ -140,12 +140,20 @@ def toml(sound: bytes) -> Iterator[Case]:
 def environment(sound: bytes) -> Iterator[Case]:
     """The facts of the data set, each missing or of another type."""
     whole = json.loads(sound)
+    need_not = {
+        "by_class": False,
+        "framing": ...,
+        "notes": [],
+        "scaled_from": ...,
+        "validation": 0,
+        "value_range": None,
+    }
     for key in whole["dataset"]:
-        if key not in ("by_class", "framing", "notes", "scaled_from", "validation"):  # a model file need not say these
+        if key not in need_not:  # a model file need not say these; most may also be empty
             left = {k: v for k, v in whole["dataset"].items() if k != key}
             yield f"no {key}", json.dumps(whole | {"dataset": left}).encode()
         for value in (None, True, -1, 0, 1.5, [], [None], {"a": []}, 2**40):
-            if (key, value) not in (("notes", []), ("validation", 0), ("by_class", False)) and not (  # these may be so
+            if need_not.get(key, ...) != value and not (
                 isinstance(value, dict) if key == "sha256" else type(value) is type(whole["dataset"][key]) is bool
             ):
                 yield f"{key}: {value!r}", json.dumps(whole | {"dataset": whole["dataset"] | {key: value}}).encode()

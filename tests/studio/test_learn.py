@@ -90,6 +90,7 @@ def test_a_choice_gives_the_command_lines_config():
         ({"settings": {"hidden": 3}}, "hidden: must be a list"),
         ({"settings": {"activation": ["relu"]}}, "activation: "),
         ({"settings": {"dataset": "/etc"}}, "dataset: must be one of fashion-mnist"),
+        ({"settings": {"dataset": "arrays"}}, "the data of this run were arrays in Python"),
         ({"settings": {"dataset": "../secret.npz"}}, "dataset: "),
         ({"settings": {"seeds": 2000}}, "seeds: must be"),
         ({"settings": {"sweep": {"hidden": [1]}}}, "sweep: "),

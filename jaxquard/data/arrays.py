@@ -1,0 +1,265 @@
+"""A data set from arrays in memory: NumPy's, or anything that `numpy.asarray` takes. Nothing is guessed silently."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxquard.arguments import checked, checked_number, shown
+from jaxquard.data.dataset import Dataset, build, hold_out_test
+from jaxquard.data.oddities import MAX_CLASSES
+from jaxquard.errors import DataError, UsageError
+
+Range = tuple[float, float]  # the values of black and white
+BYTES: Range = (0, 255)
+PARTS = (("train", "X", "y"), ("test", "X_test", "y_test"), ("val", "X_val", "y_val"))
+
+
+@checked
+def from_arrays(
+    X: object,
+    y: object,
+    X_test: object = None,
+    y_test: object = None,
+    *,
+    val: tuple | list | None = None,
+    image_shape: Sequence[int] | None = None,
+    class_names: Sequence[str] | None = None,
+    value_range: Sequence | None = None,
+    name: str = "arrays",
+) -> Dataset:
+    """`Dataset.from_arrays`."""
+    if image_shape is not None:
+        image_shape = [checked_number("image_shape", int, one, low=1) for one in image_shape]
+        if len(image_shape) not in (2, 3):
+            raise UsageError("image_shape: must be (height, width) or (height, width, channels)")
+    given = {"train": (X, y), "test": (X_test, y_test), "val": (None, None) if val is None else tuple(val)}
+    arrays, called, notes = dict[str, np.ndarray](), dict[str, str](), list[str]()
+    for part, *names in PARTS:
+        missing = [one is None for one in given[part]]
+        if len(missing) != 2 or any(missing) != all(missing) or (part == "train" and any(missing)):
+            raise UsageError(f"{part}: give both images and labels, {names[0]} and {names[1]}")
+        called |= {f"{part}_images": names[0], f"{part}_labels": names[1]}
+        if given[part][0] is not None:
+            arrays[f"{part}_images"] = as_images(given[part][0], names[0], image_shape, notes)
+            arrays[f"{part}_labels"] = as_labels(given[part][1], names[1], notes)
+    for role, values in arrays.items():
+        if len(values) != (n := len(arrays[role.replace("images", "labels")])):
+            raise DataError(f"{called[role]}: {len(values):,} images, but {n:,} labels")
+    images = {role: values for role, values in arrays.items() if role.endswith("images")}
+    levels, found = to_levels(images, called, value_range, notes)
+    labels, names = numbered({role: arrays[role] for role in arrays.keys() - images}, called, class_names)
+    if X_test is None:
+        held = hold_out_test(levels.pop("train_images"), labels.pop("train_labels"), by_class=True)
+        labels |= held
+    return build(
+        name,
+        levels | labels,
+        called=called,
+        source="arrays in memory",
+        class_names=names,
+        notes=notes,
+        by_class=True,
+        value_range=found,
+    )
+
+
+def as_dataset(data: Any, **options: Any) -> Dataset:
+    """The data set that a caller gives as `data`: a Dataset, (X, y) or (X, y, X_test, y_test). UsageError otherwise."""
+    if isinstance(data, Dataset):
+        return data
+    if not isinstance(data, tuple | list) or len(data) not in (2, 4):
+        raise UsageError("data: give (X, y), (X_train, y_train, X_test, y_test) or a Dataset")
+    return from_arrays(*data, **options)
+
+
+def evaluated_on(data: Any, like: Mapping[str, Any], is_known: Callable[[Dataset], bool]) -> Dataset:
+    """The data set to evaluate a model on; `like`: options of `from_arrays` that fit the model.
+
+    All images of an (X, y) are test images, unless `is_known` says that the model was trained on them.
+    """
+    if isinstance(data, Dataset):
+        return data
+    found = as_dataset(data, **like) if len(data) != 2 or np.shape(data[1])[:1] > (1,) else None
+    return found if found and (len(data) == 4 or is_known(found)) else from_arrays(*data, *data, **like)
+
+
+def as_images(values: Any, where: str, image_shape: Sequence[int] | None, notes: list[str]) -> np.ndarray:
+    """Numbers as (n, height, width, channels), of their own type and range. DataError, with `where`, otherwise."""
+    array = _array(values, where)
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{where}: holds {_kind(array)}, not numbers")
+    if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
+        first = np.argwhere(~finite)[0][0]
+        raise DataError(f"{where}: {(~finite).sum():,} values are infinite or not numbers, the first in image {first}")
+    if array.ndim == 2 and image_shape is not None and array.shape[1] == math.prod(image_shape):
+        array = array.reshape(-1, *image_shape)
+    if array.ndim == 2 and array.size and image_shape is None:
+        side = math.isqrt(array.shape[1])
+        shape = f"({side}, {side})" if side**2 == array.shape[1] else "(height, width)"
+        raise DataError(f"{where}: rows of {array.shape[1]:,} numbers; say their shape: image_shape={shape}")
+    if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
+        note = "the channels came first, and were moved to the end"
+        notes += [] if note in notes else [note]
+        array = np.moveaxis(array, 1, -1)
+    if array.ndim not in (3, 4) or array.shape[3:] not in ((), (1,), (3,)) or 0 in array.shape[1:]:
+        wanted = "(n, height, width), (n, height, width, 1 or 3), or rows with image_shape=(height, width)"
+        raise DataError(f"{where}: shape {array.shape}, expected {wanted}")
+    if not len(array):
+        raise DataError(f"{where}: no images")
+    array = array.reshape(*array.shape[:3], -1)
+    if image_shape is not None and array.shape[1:] != (*image_shape, 1)[:3]:
+        raise DataError(f"{where}: images of {array.shape[1:]}, but image_shape={tuple(image_shape)}")
+    return array
+
+
+def to_levels(
+    images: Mapping[str, np.ndarray], called: Mapping[str, str], value_range: Sequence[float] | None, notes: list[str]
+) -> tuple[dict[str, np.ndarray], Range | None]:
+    """Copies of images by role: uint8 from 0 to 255, or float32 with 1 for white; and the range that they came from.
+
+    Whole numbers from 0 to 255 become uint8. Floats are 0 to 1 or 0 to 255, whichever their largest value shows, or
+    `value_range` says what is black and white. DataError for anything else.
+    """
+    whole = all(_is_whole(values) for values in images.values())
+    low, high = min(float(a.min()) for a in images.values()), max(float(a.max()) for a in images.values())
+    if value_range is None and whole and low >= 0 and high <= 255:
+        return {role: _bytes(values) for role, values in images.items()}, None
+    black, white = _checked_range(value_range) if value_range is not None else _found_range(images, called, low, high)
+    for role, values in images.items():
+        if values.min() < black or values.max() > white:
+            raise DataError(
+                f"{called[role]}: values from {values.min():g} to {values.max():g}, outside {black:g} to {white:g}; "
+                f"np.clip(…, {black:g}, {white:g}) cuts them off, or give another value_range"
+            )
+    if (black, white) == BYTES and whole:
+        return {role: _bytes(values) for role, values in images.items()}, BYTES
+    if value_range is None:
+        notes.append(f"floats from {low:g} to {high:g}: {black:g} is taken for black and {white:g} for white")
+    return {role: _scaled(values, black, white) for role, values in images.items()}, (black, white)
+
+
+def levels_for(images: Any, where: str, like: Mapping[str, Any]) -> np.ndarray:
+    """Images for a network whose training images had this `image_shape` and `value_range`. DataError for others."""
+    array = as_images(images, where, like["image_shape"], [])
+    return to_levels({where: array}, {where: where}, like["value_range"], [])[0][where]
+
+
+def _found_range(images: Mapping[str, np.ndarray], called: Mapping[str, str], low: float, high: float) -> Range:
+    """The values of black and white that the range of floats shows; DataError if it could mean several things."""
+    for role, values in images.items():
+        if float(values.max()) <= 1 < high and values.any():
+            raise DataError(
+                f"{called[role]}: values up to {values.max():g}, but up to {high:g} elsewhere; use one range"
+            )
+    if low >= 0 and (high <= 1 or 128 <= high <= 255):
+        return (0, 1) if high <= 1 else BYTES
+    raise DataError(
+        f"{next(iter(called.values()))}: values from {low:g} to {high:g}; "
+        f"say which are black and white, such as value_range=({min(low, 0):g}, {high:g})"
+    )
+
+
+def _checked_range(value_range: Sequence[float]) -> Range:
+    try:
+        black, white = map(float, value_range)
+    except (TypeError, ValueError):
+        black, white = 0.0, 0.0
+    if not (math.isfinite(black) and math.isfinite(white) and black < white):
+        raise UsageError("value_range: must be two numbers, the values of black and of white, such as (0, 1)")
+    return black, white
+
+
+def as_labels(values: Any, where: str, notes: list[str]) -> np.ndarray:
+    """Labels (n,) as integers or text. One-hot rows become their columns' numbers. DataError for anything else."""
+    array = _array(values, where)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array.flat):
+        array = array.astype(str)
+    if (
+        array.dtype.kind == "f"
+        and np.isfinite(array).all()
+        and _is_whole(array)
+        and np.abs(array).max(initial=0) < 2**62
+    ):
+        array = array.astype(np.int64)
+    if array.dtype.kind not in "biuU":
+        raise DataError(f"{where}: holds {_kind(array)}; labels are whole numbers or text")
+    if (
+        array.ndim == 2
+        and array.dtype.kind != "U"
+        and ((array == 0) | (array == 1)).all()
+        and (array.sum(1) == 1).all()
+    ):
+        notes.append(f"{where} is one-hot: its columns are the classes")
+        array = array.argmax(axis=1)
+    if array.ndim != 1:
+        raise DataError(f"{where}: shape {array.shape}, expected (n,), a label for each image")
+    return array
+
+
+def numbered(
+    labels: Mapping[str, np.ndarray], called: Mapping[str, str], class_names: Sequence[str] | None
+) -> tuple[dict[str, np.ndarray], list[str]]:
+    """Labels by role as numbers of their classes, and the classes' names: the sorted training labels, or `class_names`.
+
+    With `class_names`, labels are these names, or else their numbers. DataError for a label that is neither.
+    """
+    known = np.unique(labels["train_labels"])
+    if len(known) > MAX_CLASSES:
+        raise DataError(
+            f"{called['train_labels']}: {len(known):,} different labels; at most {MAX_CLASSES:,} are classes"
+        )
+    if len(known) == 1 and class_names is None:
+        raise DataError(f"{called['train_labels']}: every label is {shown(known[0].item())}: there is nothing to learn")
+    names = [str(one) for one in known.tolist()] if class_names is None else list(class_names)
+    if len(set(names)) < len(names) or not names or not all(isinstance(one, str) for one in names):
+        raise UsageError("class_names: must be different texts")
+    by_name = {one: k for k, one in enumerate(names)}
+    every = [(role, one) for role, values in labels.items() for one in np.unique(values).tolist()]
+    if any(str(one) not in by_name for _, one in every) and class_names is not None:
+        by_name |= {str(k): k for k in range(len(names))}
+    for role, one in every:
+        if str(one) not in by_name:
+            raise DataError(f"{called[role]}: label {str(one)[:60]!r} is no class; the classes are {_some(names)}")
+    numbers = {role: np.unique(values, return_inverse=True) for role, values in labels.items()}
+    return {
+        role: np.array([by_name[str(one)] for one in found.tolist()], np.int32)[places]
+        for role, (found, places) in numbers.items()
+    }, names
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(name[:60] for name in names[:10]) + ("" if len(names) <= 10 else f" and {len(names) - 10:,} more")
+
+
+def _array(values: Any, where: str) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except (
+        TypeError,
+        ValueError,
+        RuntimeError,
+    ) as error:  # such as rows of unequal length, or a tensor with a gradient
+        raise DataError(f"{where}: not an array ({str(error).splitlines()[0][:200]})") from None
+
+
+def _kind(array: np.ndarray) -> str:
+    """What an array holds, in words."""
+    words = {"O": "objects", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "f": "fractions"}
+    return words.get(array.dtype.kind, f"values of type {array.dtype}")
+
+
+def _is_whole(values: np.ndarray) -> bool:
+    return values.dtype.kind in "biu" or bool((values == np.rint(values)).all())
+
+
+def _bytes(values: np.ndarray) -> np.ndarray:
+    return values.astype(np.uint8) * np.uint8(255 if values.dtype == bool else 1)
+
+
+def _scaled(values: np.ndarray, black: float, white: float) -> np.ndarray:
+    values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
+    return ((values - black) / (white - black)).astype(np.float32)
