@@ -243,7 +243,7 @@ def test_the_table_of_runs(ask):
         return [...cells, link() !== first && document.activeElement === link()];
         """
     )
-    assert rows[0][2:8] == ["finished", "a", "1 of 1", "3", "5", "80.00 … 90.00 %"]
+    assert rows[0][2:8] == ["finished", "a", "1 of 1", "3", "5", "80.00 % … 90.00 %"]
     assert rows[1][1:8] == ["lost", "damagedline 1 is damaged", *"–––––"]
     assert rows[2] is True
 

@@ -6,11 +6,14 @@ import { percent } from "./words.js";
 /** The answer of a network that diverged. */
 export const SILENT = "no answer: the network’s logits are not finite";
 
+/** A true and a predicted class, in words. */
+export function outcome(truth, predicted) {
+  return truth === predicted ? `${truth}, recognised` : `${truth}, taken for ${predicted}`;
+}
+
 /** A network's prediction for an image, in words. */
 export function verdict({ label, predicted, confidence }) {
-  if (predicted === null) return `${label}, ${SILENT}`;
-  const sure = `${percent(confidence)} sure`;
-  return label === predicted ? `${label}, recognised, ${sure}` : `${label}, taken for ${predicted}, ${sure}`;
+  return predicted === null ? `${label}, ${SILENT}` : `${outcome(label, predicted)}, ${percent(confidence)} sure`;
 }
 
 /** One picture of the data set; `words` is its alternative text. */

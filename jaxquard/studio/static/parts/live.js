@@ -5,7 +5,7 @@ import { curves } from "./curves.js";
 import { attempt, clear, fault, h, labelled, scrolling, select } from "./dom.js";
 import { Lazy, REST } from "./lazy.js";
 import { SERIES } from "./palette.js";
-import { ACTIVE, chip, count, divergence, duration, ends, mean, percent, spread, written } from "./words.js";
+import { ACTIVE, chip, count, divergence, duration, mean, percent, range, spread, written } from "./words.js";
 
 const QUIET = 10_000; // ms between two spoken sentences on progress
 const PACE = 25; // pause between frames, in times of a frame's duration: the training needs the cores
@@ -199,7 +199,7 @@ function sound(value, { diverged = [] }) {
 function formatted(value, how, sweep) {
   const middle = mean(value);
   if (middle === null) return null;
-  return sweep ? ends(value).map((end) => how(end)).join(" … ") : how(middle);
+  return sweep ? range(value, how) : how(middle);
 }
 
 function size({ parameters, networks, sweep }) {

@@ -1,12 +1,11 @@
 // A stream of the server's events, read with fetch, which unlike EventSource can send the token in a header. After a
-// break it continues from the last event. It runs in the worker that all windows share, or in the page if the browser
-// has no such workers.
+// break it begins again with `hello`. It runs in the worker that all windows share, or in the page if the browser has no
+// such workers.
 
 const QUIET = 40_000; // ms without data until the server counts as gone; it sends something every 15 s
 const DELAYS = [250, 500, 1000, 2000]; // ms between attempts to come back
 
 export class Stream {
-  #last = null; // the id of the last event
   #end = null; // aborts the stream; null if it is closed
   #standing = null; // the latest state event: `hello`, `lost` or `denied`
   #failures = 0;
@@ -46,9 +45,8 @@ export class Stream {
   async #read(closed) {
     const silent = new AbortController();
     const signal = AbortSignal.any([closed, silent.signal]);
-    const headers = { ...this.headers, ...(this.#last !== null && { "Last-Event-ID": this.#last }) };
     try {
-      const response = await fetch("/api/events", { headers, signal });
+      const response = await fetch("/api/events", { headers: this.headers, signal });
       if (response.status === 401) return { denied: true };
       if (!response.ok) {
         const { error } = await response.json().catch(() => ({}));
@@ -73,15 +71,10 @@ export class Stream {
     }
   }
 
-  /** One event: lines `id: …`, `event: …`, `data: …`; a line that starts with a colon is the heartbeat. */
+  /** One event, with a line `event: …` and a line `data: …`; a heartbeat has neither. */
   #event(block) {
-    const fields = new Map();
-    for (const line of block.split("\n").filter((line) => !line.startsWith(":"))) {
-      const [, name, value] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-      if (name) fields.set(name, value);
-    }
-    if (fields.has("id")) this.#last = fields.get("id");
-    if (fields.has("data")) this.#emit(fields.get("event") ?? "message", JSON.parse(fields.get("data")));
+    const [type, data] = ["event", "data"].map((name) => new RegExp(`^${name}: (.*)$`, "m").exec(block)?.[1]);
+    if (data) this.#emit(type, JSON.parse(data));
   }
 
   #emit(type, data) {

@@ -2,7 +2,7 @@
 
 import { draw, erase, tableOf } from "../parts/chart.js";
 import { clear, fault, h, labelled, scrolling } from "../parts/dom.js";
-import { chip, ends, mean, percent, spread, written } from "../parts/words.js";
+import { chip, divergence, percent, range, spread, written } from "../parts/words.js";
 
 const WHAT = "Tick two or more runs. Only runs with several seeds can show whether a difference is more than noise.";
 const WHEN = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "short" });
@@ -115,47 +115,33 @@ function differences(settings, runs) {
   return scrolling("Settings that differ", tableOf({ columns, rows }));
 }
 
+/** Each column's name, the content of its cells, and their class. */
 const COLUMNS = [
   ["run", (run) => h("a", { id: `watch-${run.run}`, href: `#/learn/${encodeURIComponent(run.run)}` }, run.run)],
-  ["status", (run) => [chip(run.status), wrong(run) && h("p", { class: "error" }, wrong(run))]],
+  ["status", (run) => [chip(run.status), h("p", { class: "error" }, run.error ?? divergence(run))]],
   ["data", (run) => run.dataset && h("span", { title: run.dataset }, run.dataset.split(/[/\\]/).at(-1))],
-  ["epochs", (run) => run.epochs && `${run.epoch} of ${run.epochs}`],
-  ["networks", (run) => run.networks],
-  ["parameters", (run) => run.parameters?.toLocaleString("en")],
-  ["validation", (run) => accuracy(run.val_accuracy, run.sweep)],
-  ["test", (run) => accuracy(run.test_accuracy, run.sweep)],
+  ["epochs", (run) => run.epochs && `${run.epoch} of ${run.epochs}`, "number"],
+  ["networks", (run) => run.networks, "number"],
+  ["parameters", (run) => run.parameters?.toLocaleString("en"), "number"],
+  ["validation", (run) => accuracy(run.val_accuracy, run.sweep), "number"],
+  ["test", (run) => accuracy(run.test_accuracy, run.sweep), "number"],
   ["started", (run) => WHEN.format(1000 * run.started)],
 ];
-const wrong = (run) => run.error ?? lost(run);
-const NUMBERS = new Set(["epochs", "networks", "parameters", "validation", "test"]);
 
 function runsTable(runs, chosen, choose) {
-  const look = (name) => NUMBERS.has(name) && "number";
   const pick = (run) => h("input", {
     type: "checkbox", id: `pick-${run.run}`, "aria-label": `Compare ${run.run}`, checked: chosen.has(run.run),
     onchange: (event) => choose(run.run, event.target.checked),
   });
-  const row = (run) => [pick(run), ...COLUMNS.map(([, cell]) => cell(run) ?? "–")];
-  const compare = h("span", { class: "visually-hidden" }, "compare");
-  const names = ["", ...COLUMNS.map(([name]) => name)];
-  const cell = (tag, child, i, more) => h(tag, { ...more, class: look(names[i]) }, child);
-  const line = (tag, cells, more) => h("tr", {}, cells.map((child, i) => cell(tag, child, i, more)));
+  const heads = COLUMNS.map(([name, , look]) => h("th", { scope: "col", class: look }, name));
+  const cells = (run) => COLUMNS.map(([, cell, look]) => h("td", { class: look }, cell(run) ?? "–"));
+  const compare = h("th", { scope: "col" }, h("span", { class: "visually-hidden" }, "compare"));
   return h("table", { class: "runs" },
-    h("thead", {}, line("th", [compare, ...names.slice(1)], { scope: "col" })),
-    h("tbody", {}, runs.map((run) => line("td", row(run)))));
+    h("thead", {}, h("tr", {}, compare, heads)),
+    h("tbody", {}, runs.map((run) => h("tr", {}, h("td", {}, pick(run)), cells(run)))));
 }
 
-/** How many networks of a run diverged, and when the first one did. */
-function lost({ diverged = [], networks }) {
-  if (!diverged.length) return "";
-  const { step, quantity } = diverged[0];
-  const who = networks > 1 ? `${diverged.length} of ${networks} networks diverged, the first ` : "";
-  return `${who}at step ${step}: ${quantity} not finite`;
-}
-
-/** An accuracy as text: mean and spread, or for a sweep the lowest and the highest: `80.90 … 86.41 %`. */
+/** An accuracy as text: mean and spread, or for a sweep the lowest and the highest. */
 function accuracy(figure, sweep) {
-  if (!sweep || mean(figure) === null) return spread(figure);
-  const [least, greatest] = ends(figure);
-  return `${(100 * least).toFixed(2)} … ${percent(greatest, 2)}`;
+  return sweep ? range(figure, (value) => percent(value, 2)) : spread(figure);
 }

@@ -2,7 +2,7 @@
 
 import { draw, erase } from "../parts/chart.js";
 import { field, fill, h } from "../parts/dom.js";
-import { gallery, verdict } from "../parts/gallery.js";
+import { gallery, outcome, verdict } from "../parts/gallery.js";
 import { address, begin, link, modelChoice, partPanel, query } from "../parts/models.js";
 import { count, decimal, percent } from "../parts/words.js";
 
@@ -49,9 +49,8 @@ function confusion(model, summary, http) {
 async function cellImages(model, truth, predicted, total, http) {
   const asked = query(model, Object.entries({ true: truth, predicted, order: "-confidence", limit: SHOWN }));
   const { images } = await http.get(`${address(model, "images")}${asked}`);
-  const title = truth === predicted ? `${truth}, recognised` : `${truth}, taken for ${predicted}`;
   return [
-    h("h3", {}, `${title}: ${count(total)}`, total > SHOWN && `; shown: the ${SHOWN} with the highest confidence`),
+    h("h3", {}, `${outcome(truth, predicted)}: ${count(total)}`, total > SHOWN && `; shown: the ${SHOWN} with the highest confidence`),
     gallery(images, { words: verdict, href: ({ index }) => link("inside", model, index) }),
   ];
 }
@@ -127,7 +126,7 @@ export function confusionTable({ confusion, classes }, open) {
 }
 
 function cell(count, row, truth, predicted, open) {
-  const words = truth === predicted ? `${truth}, recognised: ${count}` : `${truth}, taken for ${predicted}: ${count}`;
+  const words = `${outcome(truth, predicted)}: ${count}`;
   const kind = count === 0 ? "none" : truth === predicted ? "right" : "wrong";
   const onclick = () => open(truth, predicted, count);
   const named = { "aria-label": words, title: words };
