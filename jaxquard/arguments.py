@@ -17,6 +17,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin
 
 from jaxquard.errors import UsageError
 
+MAX_SIDE = 512  # pixels of an image
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -125,6 +126,20 @@ def checked_number(name: str, kind: type, value: Any, single: bool = False, **bo
         needs = " and ".join(f"{_BOUNDS[b][0]} {bound}" for b, bound in limits.items())
         raise UsageError(f"{name}: must be {needs}, not {shown(value)}")
     return kind(value)
+
+
+def image_size(value: Any) -> tuple[int, int]:
+    """(height, width) from a number for both, from text such as `32` or `24x32`, or from a pair. Raises UsageError."""
+    numbers = re.split("[x×]", value.strip().lower()) if isinstance(value, str) else value
+    try:
+        sides = [int(one) for one in (numbers if isinstance(numbers, list | tuple) else [numbers])]
+        height, width = sides if len(sides) == 2 else (*sides, *sides)
+        if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
+            raise ValueError
+    except (ValueError, TypeError, OverflowError):
+        wanted = f"a number of pixels up to {MAX_SIDE}, or height x width such as 24x32"
+        raise UsageError(f"image_size: must be {wanted}, not {shown(value)}") from None
+    return height, width
 
 
 _BOUNDS = {

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 
-from jaxquard.arguments import checked_number, plain, shown
+from jaxquard.arguments import checked_number, image_size, plain, shown
 from jaxquard.errors import UsageError
 from jaxquard.files import expanded
 from jaxquard.naming import none_of, suggestion
@@ -26,6 +26,7 @@ Initializer = Literal["scaled_normal", "standard_normal", "he_normal", "glorot_n
 Loss = Literal["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"]
 Optimizer = Literal["sgd", "momentum", "nesterov", "adam", "adamw", "muon"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
+Color = Literal["auto", "grey", "rgb"]
 Views = Literal["none", "mirror", "mirror_and_shift"]
 
 DEFAULT_VALIDATION = 5000
@@ -72,8 +73,17 @@ class Config:
 
     recipe: str | None = _run(None, "The recipe that these settings started from.", scope="run")
     dataset: str = _data(
-        "fashion-mnist", "A data set's name, a directory of IDX files, or an .npz.", scope="run", first=True
+        "fashion-mnist",
+        "A data set's name, a folder of pictures or IDX files, or a .csv, .parquet or .npz file.",
+        scope="run",
+        first=True,
     )
+    image_size: str | None = _data(
+        None,
+        "Pixels of the images made from pictures: one side, or height x width (default: the commonest, up to 64).",
+        scope="run",
+    )
+    color: Color = _data("auto", "Channels of the images made from pictures; auto: grey if all are.", scope="run")
     validation: float | Literal["auto"] | None = _data(
         None,
         f"Training images held out: a count, a share below 1, or auto ({DEFAULT_VALIDATION}, or a sixth if that is "
@@ -382,6 +392,8 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
             return None  # TOML has no null
     if name == "validation":
         return _checked_validation(value)
+    if name == "image_size":
+        return "x".join(map(str, image_size(value)))
     if get_origin(kind) is Literal:
         if not isinstance(value, str) or value not in options:
             raise UsageError(f"{name}: {none_of(value, options)}")

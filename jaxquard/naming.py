@@ -1,4 +1,4 @@
-"""Suggestions for unknown names: a synonym from another library, or a mistyped name."""
+"""Names: suggestions for unknown ones, a natural order, and what makes any of them safe to print."""
 
 import difflib
 import re
@@ -79,3 +79,14 @@ def suggestion(name: object, known: Iterable[str]) -> str:
 def none_of(value: object, known: Sequence[str]) -> str:
     """`'rleu' is none of relu, tanh; did you mean relu?`"""
     return f"{shown(value)} is none of {', '.join(known)}{suggestion(value, known)}"
+
+
+def natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
+    """A key that sorts the numbers in names as numbers: `2.png` before `10.png`."""
+    parts = re.split(r"(\d+)", name.casefold())
+    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part], name
+
+
+def visible(text: str) -> str:
+    """Text with escapes for what does not print, such as control characters; joiners stay, for emoji and scripts."""
+    return "".join(c if c.isprintable() or c in "\u200c\u200d" else c.encode("unicode_escape").decode() for c in text)

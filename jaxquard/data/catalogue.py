@@ -20,22 +20,35 @@ class File:
     sha256: str = ""
     served_sha256: str = ""
 
-    @property
-    def ndim(self) -> int:
-        """Three dimensions (n, height, width) for images, one for labels."""
-        return NDIM[self.role]
+    ndim: int = 0  # of its array; 0: that of the role in NDIM
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "ndim", self.ndim or NDIM[self.role])
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A published archive in CIFAR's binary format: its name without .gz, its MD5, the names of its members with the
+    records of each part, and the bytes of labels in a record."""
+
+    name: str
+    md5: str
+    train: tuple[str, ...]
+    test: tuple[str, ...]
+    labels: int = 1
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A known data set. Its gzip files come from `mirrors` (HTTPS addresses that end before the file's name) or from a
-    Debian package; other programs keep copies in `folders`. `transposed` and `first_label` are for EMNIST, whose images
-    are transposed and whose letters are counted from 1."""
+    """A known data set. Its gzip files, or its one `archive`, come from `mirrors` (HTTPS addresses that end before the
+    file's name) or from a Debian package; other programs keep copies in `folders`. `transposed` and `first_label` are
+    for EMNIST, whose images are transposed and whose letters are counted from 1."""
 
     name: str
     title: str
     class_names: tuple[str, ...]
     files: tuple[File, ...] = ()
+    archive: Archive | None = None
     mirrors: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
     debian_package: str = ""
@@ -49,6 +62,9 @@ class Entry:
         return all(file.sha256 for file in self.files)
 
 
+PATHS = "the path of a folder of pictures or IDX files, or of a .csv, .parquet or .npz file"
+
+
 def find(name: str) -> Entry | None:
     """The data set with this name or title, or None. Case, hyphens, underscores and spaces do not matter."""
     wanted = letters(name)
@@ -59,9 +75,7 @@ def unknown(name: str) -> UsageError:
     """The error for a name that is neither known nor a path. It lists the most similar names first."""
     likeness = {known: difflib.SequenceMatcher(None, name.lower(), known).ratio() for known in CATALOGUE}
     names = ", ".join(sorted(CATALOGUE, key=lambda known: -likeness[known]))
-    return UsageError(
-        f"unknown data set {name[:80]!r}. Known: {names};\nor a folder of four IDX files, or an .npz file"
-    )
+    return UsageError(f"unknown data set {name[:80]!r}. Known: {names};\nor {PATHS}")
 
 
 def only_in_python() -> UsageError:
@@ -109,6 +123,24 @@ def _emnist(part: str, train: int, test: int, class_names: str, first_label: int
         homepage="https://www.nist.gov/itl/products-and-services/emnist-dataset",
         transposed=True,
         first_label=first_label,
+    )
+
+
+def _cifar(classes: int, class_names: str, archive: Archive) -> Entry:
+    """CIFAR-10 or CIFAR-100. `files` are what the cache has of it; their authors publish the archive's MD5 alone."""
+    return Entry(
+        name=f"cifar-{classes}",
+        title=f"CIFAR-{classes}",
+        class_names=tuple(class_names.split()),
+        files=(
+            File("train_images", "train-images-idx4-ubyte", 50000, ndim=4),
+            File("train_labels", "train-labels-idx1-ubyte", 50000),
+            File("test_images", "t10k-images-idx4-ubyte", 10000, ndim=4),
+            File("test_labels", "t10k-labels-idx1-ubyte", 10000),
+        ),
+        archive=archive,
+        mirrors=("https://www.cs.toronto.edu/~kriz/",),
+        homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
     )
 
 
@@ -190,6 +222,35 @@ _ENTRIES = (
     _emnist("letters", 124800, 20800, string.ascii_uppercase, first_label=1),
     _emnist("digits", 240000, 40000, string.digits),
     _emnist("mnist", 60000, 10000, string.digits),
+    _cifar(
+        10,
+        "airplane automobile bird cat deer dog frog horse ship truck",
+        Archive(
+            "cifar-10-binary.tar",
+            "c32a1d4ab5d03f1284b67883e8d87530",
+            tuple(f"cifar-10-batches-bin/data_batch_{k}.bin" for k in range(1, 6)),
+            ("cifar-10-batches-bin/test_batch.bin",),
+        ),
+    ),
+    _cifar(
+        100,
+        """
+        apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can
+        castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin
+        elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster
+        man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck
+        pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk
+        skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger
+        tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm
+        """,
+        Archive(
+            "cifar-100-binary.tar",
+            "03b5dce01913d631647c71ecec9e9cb8",
+            ("cifar-100-binary/train.bin",),
+            ("cifar-100-binary/test.bin",),
+            labels=2,
+        ),
+    ),
     Entry(name="digits", title="Digits, 8×8 (scikit-learn's)", class_names=_DIGITS),
 )
 

@@ -12,8 +12,10 @@ import struct
 import threading
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import ExifTags, Image, ImageFile
@@ -72,21 +74,31 @@ _UPRIGHT = {  # EXIF orientation -> the operation that turns the stored picture 
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_decoding = threading.Lock()  # _silence changes the whole process
+T = TypeVar("T")
 
 
 def decode(source: Path | bytes, *, name: str | None = None) -> tuple[np.ndarray, list[str]]:
     """A picture as upright RGBA uint8 (H, W, 4), at most WORKING_EDGE on a side, and notes on how it was read.
 
-    `name` is the picture's name in messages. Raises DataError if it cannot be read.
+    `name` is the picture's name in messages. Raises DataError if it cannot be read. Several threads may decode at once.
     """
+    return _opened(source, name, _load)
+
+
+def size(source: Path | bytes, *, name: str | None = None) -> tuple[int, int]:
+    """(height, width) of a picture, upright, from its header. Raises DataError as `decode`."""
+    return _opened(source, name, _upright_size)
+
+
+def _opened(source: Path | bytes, name: str | None, use: Callable[[ImageFile.ImageFile, str, str], T]) -> T:
+    """The result of `use`, which gets the opened picture, its format and its name. Raises DataError."""
     name = name or (str(source) if isinstance(source, Path) else "the picture")
-    data = source if isinstance(source, bytes) else _read_file(source, name)
+    data = source if isinstance(source, bytes) else read_file(source, name)
     kind = _kind(data, name)
     decoder = _decoder(kind, name)
     try:
-        with _decoding, _silence(kind):
-            return _load(decoder(io.BytesIO(_checked(data, kind))), kind, name)
+        with _no_warnings, _no_stderr if kind == "TIFF" else nullcontext():
+            return use(decoder(io.BytesIO(_checked(data, kind))), kind, name)
     except DataError:
         raise
     except (MemoryError, Image.DecompressionBombError):
@@ -97,7 +109,7 @@ def decode(source: Path | bytes, *, name: str | None = None) -> tuple[np.ndarray
         raise DataError(f"{name}: the {kind} picture is damaged, incomplete or unusual; save it as PNG") from None
 
 
-def _read_file(path: Path, name: str) -> bytes:
+def read_file(path: Path, name: str) -> bytes:
     """The bytes of a regular file of at most MAX_BYTES."""
     try:
         if path.is_dir():
@@ -151,19 +163,48 @@ def _decoder(kind: str, name: str) -> type[ImageFile.ImageFile]:
     raise DataError(f"{name}: to read {kind}, run {missing}; or save the picture as JPEG")
 
 
+class _Shared:
+    """A context that changes the whole process: the first of several threads enters it, the last one leaves it."""
+
+    def __init__(self, make: Callable[[], AbstractContextManager[None]]) -> None:
+        self._make, self._users, self._lock = make, 0, threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._users:
+                self._made = self._make()
+                self._made.__enter__()
+            self._users += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._users -= 1
+            if not self._users:
+                self._made.__exit__(None, None, None)
+
+
 @contextlib.contextmanager
-def _silence(kind: str) -> Iterator[None]:
-    """Suppress Pillow's warnings, as on damaged EXIF, and the lines that libtiff writes to stderr."""
-    with warnings.catch_warnings(), contextlib.ExitStack() as undoing:
+def _ignoring_warnings() -> Iterator[None]:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        if kind == "TIFF":
-            with contextlib.suppress(OSError):  # stderr is closed
-                before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-                undoing.callback(os.close, before)
-                undoing.callback(os.close, nowhere)
-                undoing.callback(os.dup2, before, 2)
-                os.dup2(nowhere, 2)
         yield
+
+
+@contextlib.contextmanager
+def _discarding_stderr() -> Iterator[None]:
+    with contextlib.ExitStack() as undoing:
+        with contextlib.suppress(OSError):  # stderr is closed
+            before, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+            undoing.callback(os.close, before)
+            undoing.callback(os.close, nowhere)
+            undoing.callback(os.dup2, before, 2)
+            os.dup2(nowhere, 2)
+        yield
+
+
+_no_warnings = _Shared(_ignoring_warnings)  # Pillow's, as on damaged EXIF
+_no_stderr = _Shared(_discarding_stderr)  # libtiff writes its messages there
+_large = threading.Lock()  # one large picture at a time
 
 
 def _checked(data: bytes, kind: str) -> bytes:
@@ -195,11 +236,17 @@ def _without_text(data: bytes) -> bytes:
 
 
 def _load(picture: ImageFile.ImageFile, kind: str, name: str) -> tuple[np.ndarray, list[str]]:
-    """Decode a picture, reduce it, and turn it upright."""
+    """Decode a picture, reduce it, and turn it upright. DataError if that needs too much memory."""
     needed = _memory(picture, kind)
     if needed > MAX_MEMORY:
         size = f"{picture.width:,} x {picture.height:,} pixels need {needed / 1e9:,.1f} GB of memory to decode"
         raise DataError(f"{name}: {size}; the limit is {MAX_MEMORY / 1e9:,.0f} GB: save it smaller")
+    with _large if needed > MAX_MEMORY // 10 else nullcontext():
+        return _decoded(picture, kind)
+
+
+def _decoded(picture: ImageFile.ImageFile, kind: str) -> tuple[np.ndarray, list[str]]:
+    """The pixels and the notes of `decode`."""
     notes = []
     if getattr(picture, "is_animated", False):
         notes.append("the file has several images; only the first is used")
@@ -216,6 +263,12 @@ def _load(picture: ImageFile.ImageFile, kind: str, name: str) -> tuple[np.ndarra
             image = image.transpose(_UPRIGHT[turn])
         notes.append("turned upright by its EXIF data")
     return np.asarray(image.convert("RGBA")), notes
+
+
+def _upright_size(picture: ImageFile.ImageFile, kind: str, name: str) -> tuple[int, int]:
+    width, height = picture.size
+    turned = kind != "TIFF" and picture.getexif().get(_ORIENTATION, 1) >= 5  # a TIFF's size is upright
+    return (width, height) if turned else (height, width)
 
 
 def _memory(picture: ImageFile.ImageFile, kind: str) -> int:

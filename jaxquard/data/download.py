@@ -17,7 +17,7 @@ from jaxquard.errors import DataError
 CONNECT_SECONDS = 5.0  # for all hosts together
 STALL_SECONDS = 20.0  # without data
 TOTAL_SECONDS = 900.0
-MAX_BYTES = 64 << 20  # the largest file of the catalogue has 26 MB
+MAX_BYTES = 256 << 20  # the largest file of the catalogue has 170 MB
 _CHUNK = 1 << 16
 
 

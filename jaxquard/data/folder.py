@@ -24,6 +24,11 @@ def find(folder: Path, *stems: str) -> Path | None:
     return None
 
 
+def has_idx(folder: Path) -> bool:
+    """Whether the folder has one of the four files."""
+    return any(find(folder, *stems) for stems in _STEMS.values())
+
+
 def load_folder(folder: Path) -> Dataset:
     """Read the four IDX files of a folder, and the class names, one per line, in `classes.txt` if it exists.
 

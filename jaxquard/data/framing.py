@@ -34,6 +34,7 @@ class Framing:
     full_contrast: bool = True  # every object reaches white (or black); False: objects differ in contrast
     white: int = 255  # the brightest pixel of all: 1 in images of zeros and ones
     learned: tuple[float, ...] = ()  # from `likeness.learn`; empty: not known
+    as_read: bool = False  # the training images were pictures, resized as a whole: so is every picture
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data for JSON."""
@@ -51,7 +52,7 @@ class Framing:
             and all(type(number) in (int, float) and np.isfinite(number) for number in found.learned)
             and found.background in get_args(Background)
             and found.centre in get_args(Centre)
-            and all(isinstance(value, bool) for value in (found.stands_out, found.full_contrast))
+            and all(isinstance(value, bool) for value in (found.stands_out, found.full_contrast, found.as_read))
             and type(found.fill) in (int, float)
             and 0 < found.fill <= 1
             and type(found.white) is int
@@ -63,6 +64,7 @@ class Framing:
 
 
 USUAL = Framing()
+AS_READ = Framing("both", as_read=True)
 
 
 def measure(images: np.ndarray) -> Framing:

@@ -2,19 +2,19 @@
 
 import importlib.util
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from jaxquard import arguments
 from jaxquard.arguments import checked
 from jaxquard.data import cache, catalogue, idx
 from jaxquard.data.cache import Cached, Progress, Report
 from jaxquard.data.catalogue import Entry
 from jaxquard.data.dataset import Dataset, build, hold_out_test
-from jaxquard.data.folder import load_folder
-from jaxquard.data.npz import load_npz
 from jaxquard.errors import DataError, JaxquardError
 from jaxquard.files import expanded
 
@@ -23,13 +23,19 @@ from jaxquard.files import expanded
 def load(
     dataset: str | Path = "fashion-mnist",
     *,
+    image_size: str | int | Sequence[int] | None = None,
+    color: Literal["auto", "grey", "rgb"] = "auto",
+    skip_damaged: bool = False,
     data_dir: str | Path | None = None,
     offline: bool | None = None,
     report: Report | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """Load a data set: a known name, a folder of four IDX files, or an .npz file.
+    """Load a data set: a known name, or a path: docs/DATA.md lists the formats.
 
+    image_size, color: of the images that are made from pictures, in a folder or in Parquet: height and width (default:
+    the commonest size, at most 64 pixels), and "grey", "rgb" or "auto" (grey if all pictures are). Other data sets keep
+    theirs. skip_damaged: leave out pictures that cannot be read.
     data_dir: the folder of all data sets, where each is searched first (default: JAXQUARD_DATA, else the platform's
     cache). offline: do not use the network (default: whether JAXQUARD_OFFLINE is set, and not to 0).
     report: gets one line per attempt. progress: gets (file name, bytes so far, total bytes or None).
@@ -37,12 +43,13 @@ def load(
     """
     if dataset == catalogue.ARRAYS:
         raise catalogue.only_in_python()
+    data_dir = Path(data_dir) if data_dir else None
     entry = catalogue.find(dataset) if isinstance(dataset, str) else None
     if entry is None:
-        return _load_path(dataset)
+        size = None if image_size is None else arguments.image_size(image_size)
+        return _load_path(dataset, size, color, skip_damaged, cache.home(data_dir) / "pictures", progress or _ignore)
     if not entry.files:
         return _load_digits(entry)
-    data_dir = Path(data_dir) if data_dir else None
     if offline is None:
         offline = os.environ.get("JAXQUARD_OFFLINE", "0") not in ("", "0")
     cached = _from_cache(entry, data_dir, report or _ignore)
@@ -116,7 +123,8 @@ def _by_hand(entry: Entry, home: Path, offline: bool) -> str:
     lines = ["The network was not tried (--offline or JAXQUARD_OFFLINE)."] if offline and entry.mirrors else []
     lines.append(f"To supply the files by hand, get these from {entry.homepage}")
     lines.append(f"and put them into {home}, or name their folder with --data-dir or JAXQUARD_DATA:")
-    return "\n".join([*lines, *(f"  {file.name}.gz" for file in entry.files)])
+    files = [entry.archive] if entry.archive else entry.files
+    return "\n".join([*lines, *(f"  {file.name}.gz" for file in files)])
 
 
 def _as_dataset(entry: Entry, cached: Cached) -> Dataset:
@@ -140,15 +148,15 @@ def _as_dataset(entry: Entry, cached: Cached) -> Dataset:
     )
 
 
-def _load_path(dataset: str | Path) -> Dataset:
-    """A folder or an .npz file. A word that is neither is an unknown name."""
+def _load_path(dataset: str | Path, *options: Any) -> Dataset:
+    """A folder or a file. A word that is neither is an unknown name. `options`: those of `reading.Options`."""
+    from jaxquard.data import formats, reading  # imports Pillow and SciPy
+
     path = Path(expanded(dataset))
-    if os.path.isfile(path):  # Path.is_file raises without permission
-        return load_npz(path)
-    if os.path.isdir(path) and dataset:
-        return load_folder(path)
-    if isinstance(dataset, Path) or path.suffix == ".npz" or "/" in dataset or os.sep in dataset:
-        raise DataError(f"{str(dataset)[:200]}: no such folder or .npz file, or no permission to read it")
+    if dataset and os.path.exists(path):  # Path.exists raises without permission
+        return formats.load_path(path, reading.Options(*options))
+    if isinstance(dataset, Path) or path.suffix or "/" in dataset or os.sep in dataset:
+        raise DataError(f"{str(dataset)[:200]}: no such folder or file, or no permission to read it")
     raise catalogue.unknown(str(dataset))
 
 

@@ -57,6 +57,7 @@ def read_picture(
     if image_shape[-1] not in (1, 3):
         raise UsageError(f"pictures become grey or colour images, but this network takes {image_shape}")
     size, channels = (image_shape[0], image_shape[1]), image_shape[2]
+    as_is = as_is or framing.as_read
     decoded, notes = decode(source, name=name)
     picture, is_opaque = _on_paper(decoded)
     is_light = None if background == "auto" else background == "light"
@@ -69,6 +70,11 @@ def read_picture(
         made = _framed(picture, size, channels, framing, is_light)
     steps = (("decoded", decoded), *made.steps, ("fitted", made.image.squeeze(2) if channels == 1 else made.image))
     return replace(made, steps=steps, notes=(*notes, *made.notes))
+
+
+def grey(images: np.ndarray) -> np.ndarray:
+    """Grey levels (n, h, w, 1) of images in colour, (n, h, w, 3)."""
+    return np.concatenate([_in_channels(image, 1)[None] for image in images])
 
 
 def _on_paper(decoded: np.ndarray) -> tuple[np.ndarray, bool]:

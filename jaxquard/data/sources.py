@@ -13,13 +13,13 @@ from urllib.request import OpenerDirector
 
 import numpy as np
 
-from jaxquard.data import debian, folder, idx
+from jaxquard.data import cifar, debian, folder, idx
 from jaxquard.data.cache import Cached, Progress, Report
-from jaxquard.data.catalogue import Entry, File
+from jaxquard.data.catalogue import Archive, Entry, File
 from jaxquard.data.download import Stalled, download, https_only, unreachable
 from jaxquard.errors import DataError
 
-Fetch = Callable[[File], bytes | Path]
+Fetch = Callable[[File | Archive], bytes | Path]
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ def chain(
 def in_folder(path: Path) -> Source:
     """Files in a folder, under their own names, gzipped or not."""
 
-    def fetch(file: File) -> Path:
+    def fetch(file: File | Archive) -> Path:
         found = folder.find(path, file.name)
         if found is None:
             raise DataError(f"{file.name} is not there")
@@ -68,7 +68,7 @@ def in_folder(path: Path) -> Source:
 def at_mirror(address: str, progress: Progress, opener: OpenerDirector, unusable: str = "") -> Source:
     """Gzipped files on a mirror."""
 
-    def fetch(file: File) -> bytes:
+    def fetch(file: File | Archive) -> bytes:
         name = f"{file.name}.gz"
         try:
             return download(address + name, opener=opener, progress=lambda done, total: progress(name, done, total))
@@ -85,7 +85,7 @@ def in_debian(package: str) -> Source:
     def opened() -> Iterator[Fetch]:
         with debian.unpacked(package) as root:
 
-            def fetch(file: File) -> Path:
+            def fetch(file: File | Archive) -> Path:
                 found = next((root / "usr/share/datasets").rglob(f"{file.name}.gz"), None)
                 if found is None:
                     raise DataError(f"{file.name} is not in the package")
@@ -105,7 +105,7 @@ def gather(entry: Entry, sources: Iterable[Source], report: Report) -> Cached:
             failed.append(f"  {source.label}: {source.unusable}")
             continue
         report(f"trying {source.label}")
-        taken, faults = _take(source, [file for file in entry.files if file.name not in found])
+        taken, faults = _take(source, [file for file in entry.files if file.name not in found], entry.archive)
         found |= taken
         used += [source.label] if taken else []
         failed += [f"  {source.label}: {fault}" for fault in faults[:1]]
@@ -115,14 +115,17 @@ def gather(entry: Entry, sources: Iterable[Source], report: Report) -> Cached:
     raise DataError("\n".join([f"{entry.title} is not available from any source:", *failed]))
 
 
-def _take(source: Source, files: list[File]) -> tuple[dict[str, tuple[np.ndarray, str]], list[str]]:
+def _take(
+    source: Source, files: list[File], archive: Archive | None
+) -> tuple[dict[str, tuple[np.ndarray, str]], list[str]]:
     """The correct files of this source, and what is wrong with the others."""
     taken, faults = {}, []
     try:
         with source.open() as fetch:
+            unpacked = cifar.unpacked(archive, fetch(archive)) if archive else {}
             for file in files:
                 try:
-                    taken[file.name] = verified(file, fetch(file))
+                    taken[file.name] = verified(file, unpacked.get(file.role) or fetch(file))
                 except Stalled:
                     raise  # the next source: the other files would stall, too
                 except (DataError, OSError) as fault:

@@ -1,9 +1,9 @@
 """Predictions for picture files. Unreadable pictures do not affect the others."""
 
+import contextlib
 import csv
 import io
 import os
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any, Literal, overload
 
 import numpy as np
 
-from jaxquard.data.decoding import SUFFIXES
+from jaxquard.data.image_folder import entries, is_picture
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import DataError
 from jaxquard.files import expanded
@@ -82,31 +82,16 @@ def find_pictures(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
     """
     found, notes = [], []
     for path in map(Path, map(expanded, paths)):
-        inside = _entries(path) if os.path.isdir(path) else []
-        pictures = [one for one in inside if _is_picture(one)]
+        inside = []
+        with contextlib.suppress(DataError):  # `read_picture` then refuses it
+            inside = entries(path) if os.path.isdir(path) else []
+        pictures = [one for one in inside if is_picture(one)]
         found += pictures or [path]
         if left := len(inside) - len(pictures):
             notes.append(
                 f"{path}: left out {left} of {len(inside)} entries: folders, hidden files or other files than pictures"
             )
     return found, notes
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir(), key=lambda path: (_natural(path.name), path.name))
-    except OSError:
-        return []
-
-
-def _natural(name: str) -> list[tuple[bool, int, str]]:
-    """A key that sorts the numbers in names as numbers."""
-    parts = re.split(r"(\d+)", name.casefold())
-    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part]
-
-
-def _is_picture(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and not os.path.isdir(path)
 
 
 def predict(

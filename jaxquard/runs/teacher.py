@@ -9,10 +9,12 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from jaxquard import kept
 from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.errors import RunError, UsageError
-from jaxquard.runs import answers, environment, tensors
+from jaxquard.files import cache_folder
+from jaxquard.runs import environment, tensors
 from jaxquard.runs.directory import Run
 from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.models import TrainedModel, load_model, unfinished
@@ -20,6 +22,7 @@ from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import mean_over_views, views
 
 Asking = Callable[[str, int, int], None]
+KEPT = 256 << 20  # bytes of all logits in the cache; 60,000 images of ten classes need 2.4 million
 
 
 def ask(
@@ -59,10 +62,10 @@ def ask(
 def _answers(model: TrainedModel, config: Config, images: np.ndarray, asking: Asking) -> np.ndarray:
     """Logits, float32 (n, classes), from the cache if possible."""
     name, view = str(config.teacher), "mirror" if config.flip else "none"
-    key, shape = _key(model, view, images), (len(images), len(model.class_names))
-    found = answers.read(key, shape)
+    file, shape = folder() / _key(model, view, images), (len(images), len(model.class_names))
+    found = kept.read(file)
     if found is not None:
-        return found
+        return np.frombuffer(found, "<f4").reshape(shape)
     total, done = len(images) * len(views(images[:1], view)), 0
 
     def seen(n: int) -> None:
@@ -71,9 +74,14 @@ def _answers(model: TrainedModel, config: Config, images: np.ndarray, asking: As
         asking(name, done, total)
 
     seen(0)
-    logits = mean_over_views(lambda view: model.answers(view, seen), images, view).astype(np.float32)
-    answers.keep(key, logits)
+    logits = mean_over_views(lambda view: model.answers(view, seen), images, view).astype("<f4")
+    kept.keep(file, np.ascontiguousarray(logits).data, KEPT)
     return logits
+
+
+def folder() -> Path:
+    """The cache's folder for logits, beside the data sets."""
+    return cache_folder() / "answers"
 
 
 def _key(model: TrainedModel, view: str, images: np.ndarray) -> str:

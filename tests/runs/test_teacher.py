@@ -1,7 +1,6 @@
 """A student learns from a trained model, resumes exactly, and refuses a teacher that has changed."""
 
 import dataclasses
-import os
 import shutil
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from jaxquard import api
 from jaxquard.errors import RunError, UsageError
-from jaxquard.runs import answers, models, teacher, train
+from jaxquard.runs import models, teacher, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupted
 from jaxquard.training.data import prepare
@@ -28,7 +27,7 @@ def school(trained, tmp_path):
 def kept(tmp_path_factory, monkeypatch):
     """The folder of answers, empty."""
     folder = tmp_path_factory.mktemp("cache") / "answers"
-    monkeypatch.setattr(answers, "folder", lambda: folder)
+    monkeypatch.setattr(teacher, "folder", lambda: folder)
     return folder
 
 
@@ -183,7 +182,7 @@ def test_other_inputs_are_computed_again(ask, school, stripes, small, monkeypatc
 def test_a_damaged_or_unwritable_cache_does_no_harm(ask, kept, monkeypatch, fault):
     if fault == "no folder":
         kept.parent.joinpath("file").write_text("")
-        monkeypatch.setattr(answers, "folder", lambda: kept.parent / "file" / "answers")
+        monkeypatch.setattr(teacher, "folder", lambda: kept.parent / "file" / "answers")
     first, _ = ask()
     if fault != "no folder":
         [file] = kept.iterdir()
@@ -199,15 +198,3 @@ def test_a_damaged_or_unwritable_cache_does_no_harm(ask, kept, monkeypatch, faul
     assert said
     assert again.tobytes() == first.tobytes()
 
-
-def test_the_most_recently_used_files_are_kept_and_leftovers_are_removed(kept, monkeypatch):
-    monkeypatch.setattr(answers, "KEPT", 3 * 1000)
-    for key in "abc":
-        answers.keep(key, np.zeros((20, 10)))  # 832 bytes
-        os.utime(kept / key, (ord(key), ord(key)))
-    assert answers.read("a", (20, 10)) is not None
-    left = kept / f".tmp-{32 * 'a'}-x"
-    left.write_bytes(b"")
-    os.utime(left, (1, 1))
-    answers.keep("d", np.zeros((20, 10)))
-    assert {file.name for file in kept.iterdir()} == {"a", "c", "d"}

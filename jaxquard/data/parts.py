@@ -1,0 +1,59 @@
+"""The parts of a data set that is read from a folder or a table, and the Dataset that they make."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from jaxquard.data.dataset import Dataset, build, hold_out_test
+from jaxquard.data.oddities import MAX_CLASSES
+from jaxquard.errors import DataError
+from jaxquard.naming import natural
+
+NAMES = {"train": ("train", "training"), "val": ("val", "valid", "validation"), "test": ("test", "testing")}
+
+
+def part_named(word: str) -> str | None:
+    """The part of this name, "train", "val" or "test"; or None."""
+    return next((part for part, names in NAMES.items() if word.lower() in names), None)
+
+
+def assemble(
+    path: Path,
+    parts: Mapping[str, tuple[np.ndarray, Sequence[int | str]]],
+    class_names: Sequence[str] | None = None,
+    notes: Iterable[str] = (),
+    *,
+    skip_damaged: bool | None = None,
+) -> Dataset:
+    """The Dataset of the images and labels of each part, read from `path`: of "train", perhaps of "val" and "test".
+
+    Labels count the class names; without these, each different label is a class. Without "test", a sixth of each
+    training class becomes it. skip_damaged: of `load`, if the images were made from pictures. Raises DataError.
+    """
+    if "train" not in parts:
+        raise DataError(f"{path}: nothing to train on")
+    if class_names is None:
+        known = set(parts["train"][1])
+        if len(known) > MAX_CLASSES:
+            raise DataError(f"{path}: {len(known):,} different labels, expected at most {MAX_CLASSES:,}")
+        if new := [label for _, labels in parts.values() for label in labels if label not in known]:
+            raise DataError(f"{path}: no training images have the label {str(new[0])[:80]!r}; is it misspelled?")
+        values = sorted(known, key=lambda label: natural(str(label)))
+        index = {value: k for k, value in enumerate(values)}
+        parts = {part: (images, [index[label] for label in labels]) for part, (images, labels) in parts.items()}
+        class_names = [str(value) for value in values]
+    arrays = {}
+    for part, (images, labels) in parts.items():
+        arrays |= {f"{part}_images": images, f"{part}_labels": np.array(labels, np.int64)}
+    if "test" not in parts:
+        arrays |= hold_out_test(arrays["train_images"], arrays["train_labels"], by_class=True)
+    called = {role: f"{path}:{role.partition('_')[0]}" for role in arrays}
+    name = path.name.split(".")[0] if path.is_file() else path.resolve().name
+    dataset = build(name, arrays, called=called, source=str(path), class_names=class_names, notes=notes, by_class=True)
+    if skip_damaged is None:
+        return dataset
+    height, width, channels = dataset.image_shape
+    reading = {"image_size": f"{height}x{width}", "color": "grey" if channels == 1 else "rgb"}
+    return replace(dataset, reading=reading | {"skip_damaged": skip_damaged})

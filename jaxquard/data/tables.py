@@ -1,0 +1,165 @@
+"""A data set as a table of text: in each row a label and the pixels of an image, as in Kaggle's `label,pixel0,…`.
+
+Rows are read a few at a time, so that memory is needed only for rows that are there.
+"""
+
+import csv
+import gzip
+import itertools
+import math
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple, TextIO
+
+import numpy as np
+
+from jaxquard.data.dataset import Dataset
+from jaxquard.data.idx import MAX_BYTES
+from jaxquard.data.parts import assemble
+from jaxquard.errors import DataError
+
+LABELS = ("label", "labels", "class", "target", "y")  # names of the column of labels
+UNUSED = ("", "id", "index", "unnamed: 0")  # names of columns with a row's number
+MAX_LINE = 1 << 22  # characters
+CHUNK = 1024  # lines
+WANTED = "expected rows of label,pixel0,pixel1,…"
+
+
+class Form(NamedTuple):
+    """What a table's first line says: the delimiter, whether the line is a header, the number of columns, and which of
+    them have the labels (None: none) and the pixels."""
+
+    delimiter: str
+    header: bool
+    columns: int
+    label: int | None
+    pixels: list[int]
+
+
+def load_tables(path: Path, files: Sequence[tuple[str, Path]]) -> Dataset:
+    """Read CSV files, gzipped or not, each with its part: "train", "val" or "test". `path` is the data set's.
+
+    A row has a label, any text, and the pixels of a square image, grey or in colour (height, width, RGB): numbers from
+    0 to 255, or from 0 to 1. Without test labels, a sixth of each class becomes the test set. Raises DataError.
+    """
+    images, labels, notes = {}, {}, []
+    for part, file in files:
+        pixels, found = read_table(file)
+        if found:
+            images.setdefault(part, []).append(_images(pixels, file))
+            labels.setdefault(part, []).extend(found)
+        elif part == "test":  # as in Kaggle's competitions
+            notes.append(f"{file.name} has no labels: not used")
+        else:
+            raise DataError(f"{file}: no labels; {WANTED}, or a header that names one column label")
+    parts = {part: (np.concatenate(arrays), labels[part]) for part, arrays in images.items()}
+    return assemble(path, parts, notes=notes)
+
+
+def read_table(file: Path) -> tuple[np.ndarray, list[str]]:
+    """The pixels (n, d), uint8 or float32, and the labels, of which there may be none. Raises DataError."""
+    try:
+        with gzip.open(file, "rt", encoding="utf-8-sig") if _gzipped(file) else file.open(encoding="utf-8-sig") as text:
+            lines = _lines(text, file)
+            first = next(lines, None)
+            if first is None:
+                raise DataError(f"{file}: empty; {WANTED}")
+            form = _form(first[1])
+            return _read(lines if form.header else itertools.chain([first], lines), form, file)
+    except UnicodeDecodeError:
+        raise DataError(f"{file}: not a text in UTF-8; save the table as CSV in UTF-8") from None
+    except (OSError, EOFError, zlib.error) as error:
+        why = getattr(error, "strerror", None) or error
+        raise DataError(f"{file}: cannot be read, or damaged gzip data ({why})") from None
+
+
+def _gzipped(file: Path) -> bool:
+    with file.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _lines(text: TextIO, file: Path) -> Iterator[tuple[int, str]]:
+    """The lines that are not empty, with their numbers."""
+    left = MAX_BYTES
+    for number in itertools.count(1):
+        line = text.readline(MAX_LINE)
+        left -= len(line)
+        if len(line) == MAX_LINE or left < 0:
+            raise DataError(f"{file}: line {number}: too long for a row, or the file for a table")
+        if not line:
+            return
+        if line.strip():
+            yield number, line
+
+
+def _cells(line: str, delimiter: str) -> list[str]:
+    if '"' in line:
+        return next(csv.reader([line], delimiter=delimiter))
+    return line.rstrip("\r\n").split(delimiter)
+
+
+def _form(line: str) -> Form:
+    """The form of a table, from its first line. Without a header, the labels are the first column, or the one column
+    that is no number."""
+    delimiter = max(",;\t", key=line.count)
+    cells = [cell.strip().lower() for cell in _cells(line, delimiter)]
+    named = next((k for k, cell in enumerate(cells) if cell in LABELS), None)
+    text = [k for k, cell in enumerate(cells) if not _is_number(cell)]
+    header = named is not None or len(text) > 1
+    label = named if header else (text or [0])[0]
+    unused = {label, *(k for k in text if cells[k] in UNUSED)} if header else {label}
+    return Form(delimiter, header, len(cells), label, [k for k in range(len(cells)) if k not in unused])
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return math.isfinite(float(cell))
+    except ValueError:
+        return False
+
+
+def _read(lines: Iterator[tuple[int, str]], form: Form, file: Path) -> tuple[np.ndarray, list[str]]:
+    parts, labels = [np.zeros((0, len(form.pixels)), np.uint8)], []
+    while chunk := list(itertools.islice(lines, CHUNK)):
+        for number, line in chunk:
+            cells = _cells(line, form.delimiter)
+            if len(cells) != form.columns:
+                raise DataError(f"{file}: line {number}: {len(cells)} columns, but {form.columns} in the first line")
+            if form.label is not None:
+                labels.append(cells[form.label].strip())
+        parts.append(_numbers(chunk, form, file))
+    return np.concatenate(parts), labels
+
+
+def _numbers(chunk: list[tuple[int, str]], form: Form, file: Path) -> np.ndarray:
+    """The pixels of some lines, (n, d): uint8, or float32 if these do not suffice."""
+    for kind in (np.uint8, np.float32):
+        try:
+            options = {"delimiter": form.delimiter, "comments": None, "quotechar": '"', "ndmin": 2}
+            found = np.loadtxt([line for _, line in chunk], kind, usecols=form.pixels, **options)
+        except ValueError:
+            continue
+        if np.isfinite(found).all():
+            return found
+    for number, line in chunk:
+        cells = _cells(line, form.delimiter)
+        if wrong := [k for k in form.pixels if not _is_number(cells[k])]:
+            raise DataError(f"{file}: line {number}, column {wrong[0] + 1}: {cells[wrong[0]][:40]!r} is not a number")
+    raise DataError(f"{file}: lines {chunk[0][0]} to {chunk[-1][0]} cannot be read as numbers")
+
+
+def _images(pixels: np.ndarray, file: Path) -> np.ndarray:
+    """Rows of pixels (n, d) as images (n, side, side, 1 or 3): uint8, or float32 where 1 is white."""
+    d = pixels.shape[1]
+    channels = next((c for c in (1, 3) if d and math.isqrt(d // c) ** 2 * c == d), None)
+    if not channels:
+        raise DataError(f"{file}: {d} pixels in each row are no square image, grey or RGB; {WANTED}")
+    if len(pixels) and not 0 <= pixels.min() <= pixels.max() <= 255:
+        raise DataError(f"{file}: pixels from {pixels.min():g} to {pixels.max():g}, expected 0 to 255, or 0 to 1")
+    if pixels.dtype == np.float32 and (pixels == np.rint(pixels)).all():
+        pixels = pixels.astype(np.uint8)
+    elif pixels.dtype == np.float32 and pixels.max() > 1:
+        pixels = pixels / np.float32(255)
+    side = math.isqrt(d // channels)
+    return pixels.reshape(-1, side, side, channels)
