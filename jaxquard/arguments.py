@@ -130,13 +130,14 @@ def checked_number(name: str, kind: type, value: Any, single: bool = False, **bo
 
 def image_size(value: Any) -> tuple[int, int]:
     """(height, width) from a number for both, from text such as `32` or `24x32`, or from a pair. Raises UsageError."""
-    numbers = re.split("[x×]", value.strip().lower()) if isinstance(value, str) else value
     try:
-        sides = [int(one) for one in (numbers if isinstance(numbers, list | tuple) else [numbers])]
-        height, width = sides if len(sides) == 2 else (*sides, *sides)
-        if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-            raise ValueError
-    except (ValueError, TypeError, OverflowError):
+        if isinstance(value, str):
+            value = [number(word.strip()) for word in re.split("[x×]", value.lower())]
+        sides = value if isinstance(value, list | tuple) else [value]
+        height, width = (
+            checked_number("", int, side, low=1, high=MAX_SIDE) for side in (*sides, *sides)[: max(2, len(sides))]
+        )
+    except (ValueError, UsageError):
         wanted = f"a number of pixels up to {MAX_SIDE}, or height x width such as 24x32"
         raise UsageError(f"image_size: must be {wanted}, not {shown(value)}") from None
     return height, width

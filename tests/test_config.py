@@ -62,14 +62,30 @@ CHOICES = {
     "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw", "muon"],
     "schedule": ["constant", "step", "cosine", "one_cycle"],
     "tta": ["none", "mirror", "mirror_and_shift"],
+    "color": ["auto", "grey", "rgb"],
 }
-SIMPLE = {"recipe", "dataset", "flip", "batch_norm", "teacher", "sweep"}
+SIMPLE = {"recipe", "dataset", "image_size", "flip", "batch_norm", "teacher", "sweep"}
 WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "batch_size", "epochs", "patience", "seed", "seeds"]
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
 
 
 def test_every_setting_is_tested_here():
     assert set(Config.__dataclass_fields__) == BOUNDS.keys() | CHOICES.keys() | SIMPLE
+
+
+@pytest.mark.parametrize("given", [24, "24", "24x24", "24X24", " 24 × 24", [24, 24], (24,)])
+def test_an_image_size_is_a_side_or_height_and_width(given):
+    assert Config(image_size=given).image_size == "24x24"
+    assert Config.from_dict(Config(image_size=given).to_dict()) == Config(image_size="24x24")
+    assert Config(image_size="8x512").image_size == "8x512"
+
+
+@pytest.mark.parametrize("given", [0, -1, 513, "0x5", "axb", "5x", "x", "1x2x3", [], [1, 2, 3], 2.5, {}, True])
+def test_an_image_size_that_is_none(given):
+    with pytest.raises(
+        UsageError, match=r"image_size: must be a number of pixels up to 512, or height x width such as"
+    ):
+        Config(image_size=given)
 
 
 @pytest.mark.parametrize("name", BOUNDS)

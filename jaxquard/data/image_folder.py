@@ -38,7 +38,11 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
     names = sorted({name for classes in parts.values() for name in classes}, key=natural)
     if all(map(part_named, names)):  # pictures of all classes in train/
         several = sum(map(len, parts["train"].values())) + left[OUTSIDE]
-        found = f"{several:,} pictures, but no class folders" if several else "no pictures"
+        found = (
+            f"{several:,} pictures, but no class folders"
+            if several
+            else "no data set: no pictures, and no IDX, CSV or Parquet files"
+        )
         raise DataError(
             f"{folder}: {found}; put the pictures of each class into a folder of its own,\n"
             f"such as {folder / 'cat' / '1.png'} and {folder / 'dog' / '1.png'}"

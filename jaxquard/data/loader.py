@@ -155,7 +155,12 @@ def _load_path(dataset: str | Path, *options: Any) -> Dataset:
     path = Path(expanded(dataset))
     if dataset and os.path.exists(path):  # Path.exists raises without permission
         return formats.load_path(path, reading.Options(*options))
-    if isinstance(dataset, Path) or path.suffix or "/" in dataset or os.sep in dataset:
+    if (
+        isinstance(dataset, Path)
+        or path.suffix in (".npz", ".csv", ".gz", ".parquet")
+        or "/" in dataset
+        or os.sep in dataset
+    ):
         raise DataError(f"{str(dataset)[:200]}: no such folder or file, or no permission to read it")
     raise catalogue.unknown(str(dataset))
 

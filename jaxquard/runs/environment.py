@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jaxquard import systems
 from jaxquard.config import Config
 from jaxquard.data.framing import Framing, measure
+from jaxquard.naming import visible
 
 if TYPE_CHECKING:
     from jaxquard.data import Dataset
@@ -69,7 +70,7 @@ def check_facts(dataset: Any) -> None:
         and all(isinstance(note, str) for note in notes)
         and isinstance(names, list)
         and len(names) > 0
-        and all(isinstance(name, str) for name in names)
+        and all(isinstance(name, str) and name == visible(name) for name in names)
         and len(set(names)) == len(names)
         and isinstance(shape, list)
         and len(shape) == 3

@@ -4,6 +4,7 @@ import contextlib
 import csv
 import io
 import os
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -65,13 +66,22 @@ class Predictions(Sequence[Prediction]):
         ]
 
     def to_csv(self) -> str:
-        """A line for each picture: file, label, probability, a column for each class; unreadable: only the file."""
+        """A line for each picture: file, label, probability, a column for each class; unreadable: only the file.
+
+        A name that a spreadsheet would take for a formula, such as =1+1, gets an apostrophe in front.
+        """
         names = self.model.class_names
         writer = csv.writer(text := io.StringIO(), lineterminator="\n")
-        writer.writerow(["file", "label", "probability", *names])
+        writer.writerow(["file", "label", "probability", *map(_plain, names)])
         for one in self.pictures:
-            writer.writerow([one.file, one.label, one.probability, *(one.probabilities.get(name) for name in names)])
+            chances = (one.probabilities.get(name) for name in names)
+            writer.writerow([_plain(one.file), _plain(one.label or ""), one.probability, *chances])
         return text.getvalue()
+
+
+def _plain(name: str) -> str:
+    """A cell of a table that no spreadsheet takes for a formula; numbers such as -1 are none."""
+    return f"'{name}" if re.match(r"[=@\t\r]|[+-](?![\d.]+$)", name) else name
 
 
 def find_pictures(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:

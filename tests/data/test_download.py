@@ -43,7 +43,7 @@ def test_a_redirection_is_followed(tiny, server, opener) -> None:
         ("broken", "HTTP status 503"),
         ("round", "HTTP status 302"),
         ("elsewhere", "HTTP status 302"),
-        ("huge", "more than 67108864 bytes"),
+        ("huge", "more than 268435456 bytes"),
     ],
 )
 def test_a_server_that_misbehaves(manner: str, expected: str, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:

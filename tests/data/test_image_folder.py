@@ -95,7 +95,9 @@ def test_mistakes_are_explained(tmp_path):
         assert str(caught.value).count("\n") < 2
         return str(caught.value)
 
-    assert "no pictures; put the pictures of each class" in refused(tmp_path)
+    assert "no data set: no pictures, and no IDX, CSV or Parquet files; put the pictures of each class" in refused(
+        tmp_path
+    )
     flat = put(tmp_path / "flat", "1.png", "2.png")
     assert "2 pictures, but no class folders; put the pictures of each class into a folder" in refused(flat)
     parts = put(tmp_path / "parts", "train/1.png", "train/2.png", "test/1.png")

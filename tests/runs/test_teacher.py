@@ -197,4 +197,3 @@ def test_a_damaged_or_unwritable_cache_does_no_harm(ask, kept, monkeypatch, faul
     again, said = ask()
     assert said
     assert again.tobytes() == first.tobytes()
-
