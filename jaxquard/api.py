@@ -20,7 +20,7 @@ from jaxquard.files import expanded, is_writable
 from jaxquard.runs import directory, evaluating, models, predicting
 from jaxquard.runs import train as runs_train
 from jaxquard.runs.comparing import compare as compare  # re-exported: it needs no JAX
-from jaxquard.runs.environment import is_same_data
+from jaxquard.runs.environment import is_same_data, reading
 from jaxquard.runs.evaluating import Evaluations, Split
 from jaxquard.runs.interrupts import Interrupted, saving_first
 from jaxquard.runs.models import TrainedModel
@@ -40,6 +40,7 @@ def train(
     checkpoint_every: int | None = None,
     data: object = None,
     dataset: str | Path | None = None,
+    skip_damaged: bool = False,
     data_dir: str | Path | None = None,
     offline: bool | None = None,
     observer: Observer | None = None,
@@ -55,7 +56,7 @@ def train(
     dataset: the data of the run `resume`, if they were moved.
     runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: of the new run (default: generated).
     until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after this many steps.
-    data_dir, offline, report, progress: as for `load`. observer: called during the training, and may stop it.
+    skip_damaged, data_dir, offline, report, progress: as for `load`. observer: called during the training; may stop it.
     Raises UsageError for wrong arguments, DataError for data that are missing or damaged, DivergedError if no network
     has a finite loss, and RunError for a run that is missing, in use, already there or damaged.
     Ctrl-C saves a checkpoint, then raises KeyboardInterrupt with the command that resumes; a second one stops at once.
@@ -80,7 +81,10 @@ def train(
             observer.warn(f"{run.path} is read-only: nothing was locked or changed")
         if finished and dataset is None and data is None:
             return finished
-        loaded = _load(dataset, run.config.dataset, **source) if data is None else as_dataset(data)
+        if data is None:
+            loaded = _load(dataset, run.config.dataset, run.environment["dataset"], skip_damaged, **source)
+        else:
+            loaded = as_dataset(data)
         runs_train.check_same_data(run, loaded)
         if dataset is not None and writable:
             run.record_place(_place(dataset))
@@ -90,6 +94,7 @@ def train(
     else:
         config = recipes.find(config).config if isinstance(config, str) else config or Config()
         if data is None:
+            source |= {"image_size": config.image_size, "color": config.color, "skip_damaged": skip_damaged}
             loaded = load(config.dataset, **source)
         else:
             loaded, config = as_dataset(data), config.replace(dataset=catalogue.ARRAYS)
@@ -120,8 +125,15 @@ def _saving_first(training: Callable[..., TrainResult], observer: Observer) -> T
     return result
 
 
-def _load(given: str | Path | None, own: str, **options: Any) -> Dataset:
-    """The `given` data set, else the model's `own`. The DataError for a missing one says what to do."""
+def _load(
+    given: str | Path | None, own: str, facts: dict[str, Any], skip_damaged: bool = False, **options: Any
+) -> Dataset:
+    """The `given` data set, else the model's `own`; images are made from pictures as for the data with these `facts`.
+
+    The DataError for a missing data set says what to do.
+    """
+    options |= reading(facts)
+    options["skip_damaged"] |= skip_damaged
     try:
         return load(own if given is None else given, **options)
     except DataError as error:
@@ -179,7 +191,7 @@ def evaluate(
     options = {"data_dir": data_dir, "offline": offline, "report": report}
     own = networks[0]
     if data is None:
-        loaded = _load(dataset, own.config.dataset, **options)
+        loaded = _load(dataset, own.config.dataset, own.dataset, **options)
     else:
         loaded = evaluated_on(data, {"class_names": own.class_names} | own.like, partial(is_same_data, own.dataset))
     found = evaluating.evaluate(networks, loaded, split)

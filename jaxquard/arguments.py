@@ -17,7 +17,7 @@ from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_origin
 
 from jaxquard.errors import UsageError
 
-MAX_SIDE = 512  # pixels of an image
+MAX_SIDE = 1 << 16  # pixels of an image
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -80,7 +80,7 @@ def _written(value: Any) -> str:
 
 def _changed(base: Config, changes: dict[str, Any]) -> Config:
     config = base.replace(**changes)
-    if (config.dataset, config.validates) == (base.dataset, base.validates):
+    if all(getattr(config, name) == getattr(base, name) for name in ("dataset", "image_size", "color", "validates")):
         return config
     measured = {"pixel_mean", "pixel_std"} - changes.keys()  # of other images, so measure them again
     return config.replace(**dict.fromkeys(measured))

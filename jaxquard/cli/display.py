@@ -80,8 +80,8 @@ class LiveLine:
 
 
 def fetching() -> Callable[[str, int, int | None], None]:
-    """A function that shows downloads, called with a file's name, the bytes received and the bytes in total."""
-    line = LiveLine()
+    """A function that shows what is read or downloaded, called with a name, the bytes so far and the bytes in total."""
+    line = LiveLine(first=time.monotonic() + 0.2)
 
     def show(file: str, received: int, total: int | None) -> None:
         of = f" of {total / 1e6:.1f}" if total else ""

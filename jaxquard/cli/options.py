@@ -79,19 +79,18 @@ class Source:
     offline: Annotated[bool, Parameter(negative="", help="Never use the network.")] = False
 
 
-def _settings_class() -> type:
-    """A dataclass with every setting of Config as an optional flag; None stands for the recipe's value."""
+def _settings_class(*names: str) -> type:
+    """A dataclass with these settings of Config as optional flags; None stands for the recipe's value."""
     fields: list[Any] = []
-    for field in dataclasses.fields(Config):
-        if field.name not in ("recipe", "sweep"):
-            parameter = Parameter(
-                help=field.metadata["help"] + _default(field.default),
-                group=field.metadata["group"],
-                consume_multiple=True,
-                negative_iterable="no-" if field.name == "hidden" else (),  # --no-hidden: softmax regression
-            )
-            kind = float | str if field.name == "validation" else _types[field.name]  # Config checks the value
-            fields.append((field.name, Annotated[kind | None, parameter], None))
+    for field in (field for field in dataclasses.fields(Config) if field.name in names):
+        parameter = Parameter(
+            help=field.metadata["help"] + _default(field.default),
+            group=field.metadata["group"],
+            consume_multiple=True,
+            negative_iterable="no-" if field.name == "hidden" else (),  # --no-hidden: softmax regression
+        )
+        kind = float | str if field.name == "validation" else _types[field.name]  # Config checks the value
+        fields.append((field.name, Annotated[kind | None, parameter], None))
     return dataclasses.make_dataclass("Settings", fields, kw_only=True, namespace={"__module__": __name__})
 
 
@@ -103,8 +102,10 @@ def _default(value: Any) -> str:
 
 
 _types = Config.__annotations__
-Settings = _settings_class()
-COMMON, SOURCE, SETTINGS = Common(), Source(), Settings()
+Settings = _settings_class(*(_types.keys() - {"recipe", "sweep"}))
+Reading = _settings_class("image_size", "color")
+SkipDamaged = Annotated[bool, Parameter(negative="", group="Data", help="Leave out pictures that cannot be read.")]
+COMMON, SOURCE, SETTINGS, READING = Common(), Source(), Settings(), Reading()
 Shared = Annotated[Common, Parameter(name="*", group="Every verb")]
 Sourced = Annotated[Source, Parameter(name="*", group="Data")]
 

@@ -18,6 +18,7 @@ from jaxquard.cli.options import (
     Common,
     Settings,
     Shared,
+    SkipDamaged,
     Sourced,
     data_options,
     print_json,
@@ -50,6 +51,7 @@ def train(
     ] = None,
     until: Annotated[int | None, Parameter(help="Stop after this epoch; resume later.")] = None,
     checkpoint_every: Annotated[int | None, Parameter(help="Also save a checkpoint every so many steps.")] = None,
+    skip_damaged: SkipDamaged = False,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
@@ -66,11 +68,12 @@ def train(
         raise UsageError(f"--name: this sweep makes {len(configs)} runs, each with its own name; leave out --name")
     wanted(runs_directory(common.runs), name, resume)  # errors come before JAX is loaded
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until, "dataset": moved}
-    options |= {"checkpoint_every": checkpoint_every} | data_options(source, common)
+    options |= {"checkpoint_every": checkpoint_every, "skip_damaged": skip_damaged} | data_options(source, common)
     where = where_data_are(source)
     ended, started, failure = _train_each(configs, options, where, common.quiet)
     if failure and started < len(configs) > 1:
         words = {"recipe": recipe, "config": config, **given, "until": until, "checkpoint_every": checkpoint_every}
+        words |= {"skip_damaged": skip_damaged or None}
         flags = [word for name, value in words.items() if value is not None for word in flag(name, value)]
         failure.args = (f"{failure}\n{_not_started([*flags, *where], swept, started, common.runs)}",)
     if ended:

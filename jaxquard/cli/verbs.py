@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from cyclopts import Parameter
 
 from jaxquard import compilation, files
-from jaxquard.cli.options import COMMON, SOURCE, Common, Shared, Sourced, data_options, print_json
+from jaxquard.cli.options import (
+    COMMON,
+    READING,
+    SOURCE,
+    Common,
+    Reading,
+    Shared,
+    SkipDamaged,
+    Sourced,
+    data_options,
+    print_json,
+)
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.installed import how_to_add
 from jaxquard.streams import say
@@ -182,6 +193,8 @@ def data(
     dataset: Annotated[str | None, Parameter(help="Fetch and check this one; without a name, list them.")] = None,
     /,
     *,
+    reading: Annotated[Reading, Parameter(name="*")] = READING,  # type: ignore[valid-type]  # a class made at run time
+    skip_damaged: SkipDamaged = False,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
@@ -194,7 +207,8 @@ def data(
         rows = [{k: v if isinstance(v, int) else str(v) for k, v in vars(one).items()} for one in found]
         print_json(rows) if common.json else status_table(found)
         return
-    loaded = load(dataset, **data_options(source, common))
+    options = {name: value for name, value in vars(reading).items() if value is not None} | data_options(source, common)
+    loaded = load(dataset, skip_damaged=skip_damaged, **options)
     facts = {
         "name": loaded.name,
         "train": len(loaded.train_images),

@@ -23,10 +23,11 @@ MOST = 1 << 28  # bytes of one file; the largest has 154 million
 
 def unpacked(archive: Archive, origin: bytes | Path) -> dict[str, bytes]:
     """The contents of an archive as IDX files, by role. DataError if it is not the published archive."""
-    name, data = f"{archive.name}.gz", origin
     if isinstance(origin, Path):
         with origin.open("rb") as file:
             name, data = str(origin), file.read(MOST)
+    else:
+        name, data = f"{archive.name}.gz", origin
     if hashlib.md5(data, usedforsecurity=False).hexdigest() != archive.md5:
         raise DataError(f"{name}: not the expected file (wrong MD5)")
     try:

@@ -2,13 +2,16 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from jaxquard.data import idx, oddities
 from jaxquard.errors import DataError, UsageError
+from jaxquard.naming import visible
 
 NDIM = {"train_images": 3, "train_labels": 1, "test_images": 3, "test_labels": 1}  # by role, in an IDX file
+MAX_NAME = 255  # characters of a class's name
 _SHUFFLE = 20170825  # an arbitrary seed that must never change: it decides which examples are held out
 
 
@@ -21,7 +24,8 @@ class Dataset:
     `sha256`: the hash of each decoded array by role (`idx.sha256`). Two data sets with the same hashes are the same.
     `source`: where they came from. `notes`: what is unusual about them, one sentence each. `scaled_from`: the value of
     white in the files, which became 255. `value_range`: the values of black and white in arrays of floats, which became
-    0 and 1. `by_class`: `split` holds out the same share of each class.
+    0 and 1. `by_class`: `split` holds out the same share of each class. `reading`: if the images were made from
+    pictures, the options with which `load` makes the same again.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Dataset:
     val_labels: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int32))
     value_range: tuple[float, float] | None = None
     by_class: bool = False
+    reading: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """UsageError if an array does not have the form above."""
@@ -113,6 +118,7 @@ def build(
     class_names: default "0" … "k − 1", where k − 1 is the largest label to learn. notes: the first of the notes.
     value_range, by_class: as for `Dataset`. sha256: known hashes of arrays, by role; the others are computed.
     """
+    class_names = None if class_names is None else [_checked_name(name, source) for name in class_names]
     if class_names is None:
         labels = [arrays[role] for role in ("train_labels", "val_labels") if role in arrays]
         class_names = numbered(np.concatenate(labels), called["train_labels"])
@@ -127,7 +133,7 @@ def build(
         *oddities.about_classes(arrays["train_labels"], arrays["test_labels"], class_names),
         *oddities.about_pixels(arrays, white),
     ]
-    ready = {role: _frozen(values, white) for role, values in arrays.items()}
+    ready: dict[str, Any] = {role: _frozen(values, white) for role, values in arrays.items()}
     return Dataset(
         name=name,
         **ready,
@@ -139,6 +145,15 @@ def build(
         value_range=value_range,
         by_class=by_class,
     )
+
+
+def _checked_name(name: str, source: str) -> str:
+    """The name of a class, with escapes for what does not print. It may come from a stranger."""
+    if len(name) > MAX_NAME:
+        raise DataError(
+            f"{source}: the name of a class has {len(name):,} characters, but at most {MAX_NAME} are allowed"
+        )
+    return visible(name)
 
 
 def numbered(labels: np.ndarray, where: str) -> list[str]:

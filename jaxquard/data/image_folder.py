@@ -11,7 +11,7 @@ from jaxquard.data.decoding import SUFFIXES
 from jaxquard.data.parts import NAMES, assemble, part_named
 from jaxquard.data.reading import Options, read_pictures
 from jaxquard.errors import DataError
-from jaxquard.naming import natural, visible
+from jaxquard.naming import natural
 
 OUTSIDE = "pictures outside the class folders"
 
@@ -52,10 +52,10 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
     files = [(part, k, path) for part in parts for k, name in enumerate(names) for path in parts[part].get(name, ())]
     images, used, notes = read_pictures(folder.name, [(str(path), path) for _, _, path in files], options)
     part_of, labels = np.array([files[k][0] for k in used]), np.array([files[k][1] for k in used], np.int32)
-    arrays = {part: (images[part_of == part], labels[part_of == part]) for part in parts}
+    arrays = {part: (images[part_of == part], labels[part_of == part].tolist()) for part in parts}
     if left:
         notes.append(f"left out: {', '.join(f'{count:,} {what}' for what, count in left.items())}")
-    return assemble(folder, arrays, [visible(name) for name in names], notes, skip_damaged=options.skip_damaged)
+    return assemble(folder, arrays, names, notes, skip_damaged=options.skip_damaged)
 
 
 def _places(folder: Path, left: Counter[str]) -> dict[str, Path]:

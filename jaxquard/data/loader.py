@@ -3,7 +3,7 @@
 import importlib.util
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,19 +43,28 @@ def load(
     """
     if dataset == catalogue.ARRAYS:
         raise catalogue.only_in_python()
-    data_dir = Path(data_dir) if data_dir else None
+    place, report, progress = Path(data_dir) if data_dir else None, report or _ignore, progress or _ignore
+    size = None if image_size is None else arguments.image_size(image_size)
     entry = catalogue.find(dataset) if isinstance(dataset, str) else None
     if entry is None:
-        size = None if image_size is None else arguments.image_size(image_size)
-        return _load_path(dataset, size, color, skip_damaged, cache.home(data_dir) / "pictures", progress or _ignore)
-    if not entry.files:
-        return _load_digits(entry)
-    if offline is None:
-        offline = os.environ.get("JAXQUARD_OFFLINE", "0") not in ("", "0")
-    cached = _from_cache(entry, data_dir, report or _ignore)
-    if cached is None:
-        cached = _from_sources(entry, data_dir, offline, report or _ignore, progress or _ignore)
-    return _as_dataset(entry, cached)
+        found = _load_path(dataset, size, color, skip_damaged, cache.home(place) / "pictures", progress)
+    elif not entry.files:
+        found = _load_digits(entry)
+    else:
+        if offline is None:
+            offline = os.environ.get("JAXQUARD_OFFLINE", "0") not in ("", "0")
+        cached = _from_cache(entry, place, report) or _from_sources(entry, place, offline, report, progress)
+        found = _as_dataset(entry, cached)
+    return found if found.reading else _as_stored(found, size, color)
+
+
+def _as_stored(dataset: Dataset, size: tuple[int, int] | None, color: str) -> Dataset:
+    """A data set that was not made from pictures, with a note if that has other images than asked for."""
+    *stored, channels = dataset.image_shape
+    other = [f"{size[0]}×{size[1]}"] if size and list(size) != stored else []
+    other += [color] if color != ("grey" if channels == 1 else "rgb") and color != "auto" else []
+    note = f"not {' or '.join(other)}: only images that are made from pictures have another size or colour"
+    return replace(dataset, notes=(*dataset.notes, note)) if other else dataset
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxquard import systems
 from jaxquard.config import Config
-from jaxquard.data.framing import Framing, measure
+from jaxquard.data.framing import AS_READ, Framing, measure
 from jaxquard.naming import visible
 
 if TYPE_CHECKING:
@@ -26,15 +26,23 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "image_shape": list(dataset.train_images.shape[1:]),
             "train": len(dataset.train_images),
             "test": len(dataset.test_images),
-            "framing": measure(dataset.train_images).to_dict(),
+            "framing": (AS_READ if dataset.reading else measure(dataset.train_images)).to_dict(),
             "scaled_from": dataset.scaled_from,
             "notes": list(dataset.notes),
             "validation": len(dataset.val_images),
             "by_class": dataset.by_class,
             "value_range": dataset.value_range and list(dataset.value_range),
+            "reading": dataset.reading and dict(dataset.reading),
             "sha256": dict(dataset.sha256),
         }
     }
+
+
+def reading(facts: dict[str, Any]) -> dict[str, Any]:
+    """The options with which `load` makes images from pictures as for the data with these facts."""
+    height, width, channels = facts["image_shape"]
+    skipped = (facts.get("reading") or {}).get("skip_damaged") is True
+    return {"image_size": (height, width), "color": "rgb" if channels == 3 else "grey", "skip_damaged": skipped}
 
 
 def is_same_data(facts: dict[str, Any], dataset: "Dataset") -> bool:
@@ -66,6 +74,7 @@ def check_facts(dataset: Any) -> None:
         and isinstance(levels := [0, 1] if dataset.get("value_range") is None else dataset["value_range"], list)
         and len(levels) == 2
         and all(type(level) in (int, float) for level in levels)
+        and isinstance(dataset.get("reading"), dict | None)
         and isinstance(notes := dataset.get("notes", []), list)
         and all(isinstance(note, str) for note in notes)
         and isinstance(names, list)

@@ -21,7 +21,7 @@ from jaxquard.data.dataset import shuffled, split_rows
 from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import ALL, Run
-from jaxquard.runs.environment import is_same_data
+from jaxquard.runs.environment import is_same_data, reading
 from jaxquard.runs.models import TrainedModel, load_model, spec_of
 from jaxquard.studio.watch import Watch, modified
 from jaxquard.training.data import held_out_of
@@ -134,9 +134,9 @@ class Shelf:
         self._read = functools.lru_cache(CAPACITY)(self._subject)
 
         @functools.lru_cache(maxsize=2)
-        def load(name: str, hashes: str) -> Dataset:
+        def load(name: str, hashes: str, **options: Any) -> Dataset:
             del hashes  # part of the cache key: the file of this name may change
-            return data.load(name, data_dir=data_dir, offline=offline or None)
+            return data.load(name, **options, data_dir=data_dir, offline=offline or None)
 
         self._load = load
 
@@ -153,7 +153,8 @@ class Shelf:
         return Subject(load_model(name, self._watch.root), self._dataset, self._tested, stamp)
 
     def _dataset(self, model: TrainedModel) -> Dataset:
-        found = self._load(model.config.dataset, json.dumps(model.dataset["sha256"]))
+        hashes = json.dumps(model.dataset["sha256"])
+        found = self._load(model.config.dataset, hashes, **reading(model.dataset))
         if not is_same_data(model.dataset, found):
             raise DataError(f"{found.name} is no longer the data that {model.name} was trained on")
         return found

@@ -25,6 +25,7 @@ def test_describes_the_machine_and_the_data(stripes):
         "validation": 0,
         "by_class": False,
         "value_range": None,
+        "reading": None,
         "sha256": dict(stripes.sha256),
     }
     environment.check_facts(found["dataset"])
