@@ -275,6 +275,8 @@ def test_each_value_has_its_effect(setting: str):
 ELSEWHERE = {
     "recipe": ("cli/test_train.py", "test_a_changed_recipe_keeps_its_name_only_if_named"),
     "dataset": ("test_api.py", "test_a_path_of_data_is_stored_as_absolute"),
+    "image_size": ("data/test_image_folder.py", "test_the_size_and_colour_can_be_chosen_and_are_recorded"),
+    "color": ("data/test_image_folder.py", "test_the_size_and_colour_can_be_chosen_and_are_recorded"),
     "unaugmented_share": ("training/test_phases.py", "test_the_last_epochs_are_of_images_as_they_are"),
     "half_size_share": ("training/test_phases.py", "test_the_first_epochs_are_of_images_of_half_the_size"),
     "teacher": ("runs/test_teacher.py", "test_the_teacher_gives_its_logits"),
