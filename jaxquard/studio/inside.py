@@ -185,7 +185,6 @@ def journey(subject: Subject, on: str, index: int) -> dict[str, Any]:
         **worked,
         "saliency": saliency(subject, image, max(k, 0)),
         "neighbours": neighbours(subject, image, None if part.indices is None else part.indices[index]),
-        "searched": len(subject.once(training_features).indices),
     }
 
 
@@ -220,7 +219,7 @@ def saliency(subject: Subject, image: np.ndarray, k: int) -> dict[str, Any]:
         f"How much each pixel supports “{subject.model.class_names[k]}” (orange) or opposes it (blue): the gradient of "
         f"the class's logit times the pixel. Full colour at ±{limit:.2g}; black pixels count as 0."
     )
-    return {"png": data_uri(picture), "limit": limit, "name": "gradient × input", "sentence": said}
+    return {"png": data_uri(picture), "name": "gradient × input", "sentence": said}
 
 
 class TrainingFeatures(NamedTuple):

@@ -7,7 +7,6 @@ import itertools
 import math
 import os
 from collections.abc import Container, Mapping, Sequence
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -180,8 +179,6 @@ def info(request: Request) -> JSONResponse:
     facts = {name: facts_of(state, name) for name in datasets(state)}
     return JSONResponse(
         {
-            "version": version("jaxquard"),
-            "token": state.studio.token is not None,
             "datasets": [
                 {"name": name, "title": title, "train": facts[name].train, "notes": list(facts[name].notes)}
                 for name, title in datasets(state).items()
@@ -224,7 +221,7 @@ def weights(sight: Sight, network: int) -> dict[str, Any]:
     ]
     block = pixel_block(model)
     images = None if block is None else first_layer(as_pixels(now[0] - start[0], facts["image_shape"], block))
-    return {"epoch": epochs[-1], "epochs_with_snapshot": epochs, "layers": layers, "first_layer": images}
+    return {"epoch": epochs[-1], "layers": layers, "first_layer": images}
 
 
 def snapshot(run: Run, model: "Model", epoch: int, network: int) -> list[np.ndarray]:
@@ -277,7 +274,6 @@ def first_layer(change: np.ndarray) -> dict[str, Any]:
     return {
         "width": units.shape[2],
         "height": units.shape[1],
-        "limit": limit,
         "images": [pictures.data_uri(picture) for picture in colors],
         "sentence": said + pictures.scale_sentence(limit),
     }

@@ -1,6 +1,7 @@
 """The lessons' pages, from stored results: the package's own, else the last ones from `jaxquard lesson`."""
 
 from pathlib import Path
+from typing import Any
 
 from markdown_it import MarkdownIt
 from starlette.exceptions import HTTPException
@@ -70,16 +71,14 @@ def show(request: Request) -> JSONResponse:
     name = request.path_params["name"]
     if name not in lessons.NAMES:
         raise HTTPException(404, "there is no lesson of this name")
-    facts = next(facts for facts in lessons.listing() if facts["name"] == name)
-    lesson, number = lessons.find(name), lessons.NAMES.index(name) + 1
-    facts |= {"number": number, "choices": dict(lesson.choices), "command": f"jaxquard lesson {name}"}
+    lesson = lessons.find(name)
+    facts: dict[str, Any] = {"name": name, "question": lesson.question}
     result = result_of(name, lesson)
     if result is None:
-        return JSONResponse(facts | {"html": html(unmeasured(lesson, name)), "charts": []})
+        return JSONResponse(facts | {"verdict": None, "html": html(unmeasured(lesson, name)), "charts": []})
     charts = [drawn(f"{name}-{k}", chart) for k, chart in enumerate(lesson.draw(result["measured"]), 1)]
-    made = {"seconds": result["seconds"], "verdict": result["verdict"]}
     _, _, text = page.markdown(result, lesson, [], []).partition("\n")  # the title is the question
-    return JSONResponse(facts | made | {"html": html(text), "charts": charts})
+    return JSONResponse(facts | {"verdict": result["verdict"], "html": html(text), "charts": charts})
 
 
 routes = [Route("/api/lessons", list_lessons), Route("/api/lessons/{name}", show)]

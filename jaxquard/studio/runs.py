@@ -141,18 +141,14 @@ def details(reader: Reader, sight: Sight) -> Summary:
 
 
 def list_runs(request: Request) -> JSONResponse:
-    """All runs, newest first, each with its job, if any."""
-    state = request.app.state
-    found, jobs = state.reader.summaries(), state.trainer.documents()
-    return JSONResponse({"runs": [one | {"job": one["run"] if one["run"] in jobs else None} for one in found]})
+    """All runs, newest first."""
+    return JSONResponse({"runs": request.app.state.reader.summaries()})
 
 
 def one_run(request: Request) -> JSONResponse:
-    """One run with all details; `error` is its own error or its job's."""
-    state, name = request.app.state, request.path_params["run"]
-    found = details(state.reader, state.reader.find(name))
-    job = state.trainer.documents().get(name, {"job": None, "error": None})
-    return JSONResponse(found | {"job": job["job"], "error": found["error"] or job["error"]})
+    """One run with all details."""
+    reader: Reader = request.app.state.reader
+    return JSONResponse(details(reader, reader.find(request.path_params["run"])))
 
 
 routes = [

@@ -26,7 +26,6 @@ def test_every_lesson_has_a_page(get, name):
     assert found["html"].startswith("<blockquote>\n<p><strong>The claim.</strong>")
     assert "<h1>" not in found["html"]  # the page has the question as its title
     assert not re.search("<img|<a |style=", found["html"])  # the charts are separate
-    assert found["command"] == f"jaxquard lesson {name}"
 
 
 def test_a_lesson_without_results_shows_its_command(get, monkeypatch, tmp_path):
@@ -63,7 +62,7 @@ def test_a_lesson_with_figures(get, monkeypatch, tmp_path, where):
     (tmp_path / "lessons" / "seeds").mkdir(parents=True)
     (tmp_path / "lessons" / "seeds" / "seeds.json").write_text(json.dumps(RESULT))
     found = get("/api/lessons/seeds")
-    assert (found["verdict"], found["seconds"]) == ("holds", 12.0)
+    assert found["verdict"] == "holds"
     assert [one["name"] for one in found["charts"]] == ["seeds-1"]
     assert "the lead" in found["html"]
     assert "Take this." in found["html"]

@@ -25,7 +25,6 @@ def test_the_list(get, root):
     assert slow["test_accuracy"] == Run(root / "slow").evaluations()[0]["accuracy"]
     assert slow["sweep"] is None
     assert part["test_accuracy"] is None
-    assert part["job"] is None
 
 
 def test_a_sweep_is_listed_with_its_settings(get, swept):

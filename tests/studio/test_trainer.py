@@ -347,7 +347,7 @@ def test_the_jobs_of_the_api(get, post, order, wait_for):
     assert post("/api/jobs/resume", {"run": "part"}).json["command"].startswith("jaxquard train --resume part --runs ")
     wait_for("part", "finished")
     assert [job["status"] for job in get("/api/jobs")["jobs"]] == ["finished", "finished"]
-    assert {run["run"]: run["job"] for run in get("/api/runs")["runs"]}["mine"] == "mine"
+    assert "mine" in [run["run"] for run in get("/api/runs")["runs"]]
 
 
 @pytest.mark.parametrize(

@@ -195,22 +195,6 @@ def test_work_for_an_invisible_element_waits(ask):
     assert done == [True]
 
 
-def test_an_empty_part_shows_that_it_is_loading(ask):
-    seen = ask(
-        """
-        const place = document.createElement("div");
-        const seen = [];
-        for (const words of ["first", "second"]) {
-          const filled = modules.dom.fill(place, async () => words);
-          seen.push(place.textContent);
-          await filled;
-        }
-        return [...seen, place.textContent];
-        """
-    )
-    assert seen == ["Working…", "first", "second"]
-
-
 def test_a_full_server_is_not_reported_as_gone(ask):
     said = ask(
         """
