@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli clean
+.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli docs-sklearn clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -101,6 +101,9 @@ golden: $(VENV)/.dev  ## every recipe's short loss curve, recorded again for thi
 
 docs-cli: $(VENV)/.dev  ## docs/cli.md, from the help texts
 	$(BIN)/python tests/cli_page.py > docs/cli.md
+
+docs-sklearn: $(VENV)/.dev  ## docs/SKLEARN.md, the results of scikit-learn's own checks
+	$(BIN)/python tests/sklearn_page.py > docs/SKLEARN.md
 
 clean:
 	rm -rf $(VENV) $(VENV)-newest $(VENV)-bench build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

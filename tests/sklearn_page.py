@@ -1,0 +1,34 @@
+"""Prints docs/SKLEARN.md, the results of scikit-learn's own checks. `make docs-sklearn` writes the file."""
+
+import os
+
+os.environ["SCIPY_ARRAY_API"] = "1"  # before SciPy is imported: without it, scikit-learn skips a check
+
+import sklearn
+from sklearn.utils.estimator_checks import check_estimator
+
+from jaxquard.sklearn import JaxquardClassifier
+
+INTRODUCTION = """\
+# scikit-learn's checks of JaxquardClassifier
+
+These are the checks of `sklearn.utils.estimator_checks.check_estimator` in scikit-learn {version}, with their results.
+None is expected to fail. `make docs-sklearn` writes this page; `make check` runs the checks.
+"""
+
+
+def page() -> str:
+    """The whole page. A check that is there twice has its number in brackets."""
+    results = check_estimator(JaxquardClassifier(), on_skip=None, on_fail=None)
+    lines = []
+    for number, result in enumerate(results):
+        name = result["check_name"]
+        earlier = sum(other["check_name"] == name for other in results[:number])
+        lines.append(f"- `{name}`{f' ({earlier + 1})' if earlier else ''}: {result['status']}")
+        if result["exception"]:
+            lines.append(f"  {result['exception']}"[:300])
+    return INTRODUCTION.format(version=sklearn.__version__) + "\n" + "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    print(page(), end="")
