@@ -31,6 +31,7 @@ WRONG_JAXLIB = {  # release -> its faults
 EXTRAS = {  # extra of pyproject.toml -> its modules
     "charts": ("vl_convert",),
     "heif": ("pillow_heif",),
+    "sklearn": ("sklearn",),
     "studio": ("starlette", "uvicorn"),
 }
 REPEATS = 200  # of one sum: enough to detect a fault in one call of fifty, within half a second
