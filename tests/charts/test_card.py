@@ -1,10 +1,8 @@
 """The training card shows the first images and the most confident mistakes, and says which is which."""
 
 import numpy as np
-import pytest
 
 from jaxquard.charts import training_card
-from jaxquard.errors import UsageError
 
 RECORDS = [{"epoch": e, "train_accuracy": [0.5 + 0.1 * e], "val_accuracy": None} for e in (1, 2)]
 PROBABILITIES = np.array([[0.7, 0.3], [0.999, 0.001], [0.4, 0.6], [0.1, 0.9]])
@@ -34,8 +32,3 @@ def test_description_counts_the_whole_test_set():
 
 def test_without_mistakes_the_last_strip_is_left_out():
     assert len(card(labels=PROBABILITIES.argmax(axis=1)).view["vconcat"]) == 2
-
-
-def test_arrays_that_disagree_are_one_message():
-    with pytest.raises(UsageError, match="4 images, 3 labels"):
-        card(labels=LABELS[:3])

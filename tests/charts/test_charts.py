@@ -2,6 +2,7 @@
 
 import importlib.resources
 import json
+import math
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from jaxquard import charts
+from jaxquard.errors import UsageError
 
 NAMES = ["coat", "bag", "shirt"]
 RECORDS = [
@@ -94,6 +96,48 @@ def test_is_drawn_as_png_and_svg(chart, tmp_path):
     drawn = "".join(root.itertext())
     assert all(line in drawn for line in chart.spec["title"]["text"])
     assert "NaN" not in svg.read_text()
+
+
+def curves(*figures):
+    return lambda: charts.learning_curves({"run": [{"epoch": 1, "train_accuracy": figure} for figure in figures]})
+
+
+def dots(*values):
+    return lambda: charts.dot_plot([{"name": "a", "values": list(one)} for one in values], title="T", x_title="s")
+
+
+def mistakes(images=IMAGES, labels=LABELS):
+    return lambda: charts.surest_mistakes(images, labels, PROBABILITIES, NAMES)
+
+
+def montage(*shape, labels=None):
+    return lambda: charts.montage(np.zeros(shape), labels=labels)
+
+
+def confident(*confidences, of=2):
+    return lambda: charts.reliability(np.array(confidences), np.ones(of, bool))
+
+
+REFUSED = [
+    ("nothing to draw", lambda: charts.learning_curves({})),
+    *(("nothing to draw", chart) for chart in (curves(), curves(None), curves([math.nan]), dots())),
+    ("needs finite values", dots([])),
+    ("needs finite values", dots([math.nan])),
+    ("no row has a finite 'y'", lambda: charts.lines([{"x": 1, "y": math.nan}], "x", "y", title="T", subtitle="S")),
+    (r"shape \(3, 3\), not \(2, 2\)", lambda: charts.confusion_matrix(np.eye(2, dtype=int), NAMES)),
+    *(("confidence", confident(*given)) for given in ([0.5], [], [[0.5, 0.5]], [0.5, 1.5], [0.5, np.nan])),
+    ("confidence", confident(of=0)),
+    ("no mistakes were made", mistakes(labels=PROBABILITIES.argmax(axis=1))),
+    ("4 images, 3 labels, 4 rows", mistakes(labels=LABELS[:3])),
+    ("3 images, 4 labels, 4 rows", mistakes(images=IMAGES[:3])),
+    *(("montage", chart) for chart in (montage(3, 4), montage(0, 3, 3), montage(2, 3, 3, labels=["one"]))),
+]
+
+
+@pytest.mark.parametrize(("message", "draw"), REFUSED)
+def test_figures_without_a_chart_are_one_message(message, draw):
+    with pytest.raises(UsageError, match=message):
+        draw()
 
 
 def test_importing_needs_neither_jax_nor_the_extra():

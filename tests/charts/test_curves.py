@@ -5,7 +5,6 @@ import math
 import pytest
 
 from jaxquard.charts import learning_curves
-from jaxquard.errors import UsageError
 
 
 def record(epoch, train, val=None):
@@ -52,9 +51,3 @@ def test_several_runs_share_a_dash_for_each_split_and_are_named_once():
     assert dashes["a: training"] == dashes["b: training"] != dashes["a: validation"]
     labels = [row["label"] for row in chart.view["layer"][-1]["data"]["values"]]
     assert sorted(labels) == ["a 60.0 %", "b 70.0 %"]
-
-
-@pytest.mark.parametrize("runs", [{}, {"run": []}, {"run": [record(1, None)]}, {"run": [record(1, [math.nan])]}])
-def test_nothing_to_draw_is_one_message(runs):
-    with pytest.raises(UsageError, match="nothing to draw"):
-        learning_curves(runs)

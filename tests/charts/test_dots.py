@@ -5,7 +5,6 @@ import math
 import pytest
 
 from jaxquard.charts import dot_plot
-from jaxquard.errors import UsageError
 
 
 def test_mean_and_standard_deviation_by_hand():
@@ -25,9 +24,3 @@ def test_single_values_claim_no_interval():
     chart = dot_plot([{"name": "a", "values": [1]}, {"name": "b", "values": [2]}], title="T", x_title="s", zero=True)
     assert chart.subtitle == "One value each."
     assert chart.view["layer"][0]["encoding"]["x"]["scale"]["domain"][0] == 0
-
-
-@pytest.mark.parametrize("rows", [[], [{"name": "a", "values": []}], [{"name": "a", "values": [math.nan]}]])
-def test_nothing_to_draw_is_one_message(rows):
-    with pytest.raises(UsageError, match=r"nothing to draw|needs finite values"):
-        dot_plot(rows, title="T", x_title="s")

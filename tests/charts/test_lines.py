@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from jaxquard.charts import lines
 from jaxquard.charts.lines import spread
-from jaxquard.errors import UsageError
 
 
 def drawn(chart, kind):
@@ -71,11 +70,6 @@ def test_spread_keeps_distance_and_order(positions, gap):
     steps = [placed[b] - placed[a] for a, b in itertools.pairwise(order)]
     assert all(step >= gap - 1e-6 for step in steps)
     assert sum(placed) == pytest.approx(sum(positions), abs=1e-6)
-
-
-def test_no_finite_value_is_one_message():
-    with pytest.raises(UsageError, match="no row has a finite 'y'"):
-        lines([{"x": 1, "y": math.nan}], "x", "y", title="T", subtitle="S")
 
 
 @pytest.mark.parametrize("log", [False, True])

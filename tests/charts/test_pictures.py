@@ -4,11 +4,9 @@ import base64
 import io
 
 import numpy as np
-import pytest
 from PIL import Image
 
 from jaxquard.charts import montage
-from jaxquard.errors import UsageError
 
 
 def pixels(chart) -> list[np.ndarray]:
@@ -40,9 +38,3 @@ def test_captions_are_below_their_images_in_rows_of_the_given_length():
     rows = montage(np.zeros((5, 2, 2)), labels=list("abcde"), columns=2).view["data"]["values"]
     assert [row["caption"] for row in rows] == list("abcde")
     assert [len({row[axis] for row in rows}) for axis in "xy"] == [2, 3]
-
-
-@pytest.mark.parametrize(("shape", "labels"), [((3, 4), None), ((0, 3, 3), None), ((2, 3, 3), ["one"])])
-def test_bad_shapes_are_one_message(shape, labels):
-    with pytest.raises(UsageError, match="montage"):
-        montage(np.zeros(shape), labels=labels)
