@@ -34,20 +34,10 @@ EVERY = {
     "learning_curves": lambda: charts.learning_curves({"one": RECORDS, "two": RECORDS}),
     "one_loss": lambda: charts.learning_curves({"one": RECORDS}, metric="loss"),
     "lines": lambda: charts.lines(
-        POINTS,
-        "x",
-        "y",
-        series="who",
-        band=("low", "high"),
-        log_x=True,
-        log_y=True,
-        title="T",
-        subtitle="S",
+        POINTS, "x", "y", series="who", band=("low", "high"), log_x=True, log_y=True, title="T", subtitle="S"
     ),
     "dot_plot": lambda: charts.dot_plot(
-        [{"name": "a", "values": [86.0, 87.0]}, {"name": "b", "values": [88.0]}],
-        title="T",
-        x_title="%",
+        [{"name": "a", "values": [86.0, 87.0]}, {"name": "b", "values": [88.0]}], title="T", x_title="%"
     ),
     "montage": lambda: charts.montage(IMAGES, labels=["one\nline", "b", "c", "d"], columns=3),
     "surest_mistakes": lambda: charts.surest_mistakes(IMAGES, LABELS, PROBABILITIES, NAMES),

@@ -186,51 +186,25 @@ def test_a_hostile_file_of_any_kind_is_never_a_traceback(jaxquard, root, picture
     assert not Path("runs").exists()
 
 
-def odd_data(name: str) -> dict[str, np.ndarray]:
-    """Unusual and invalid data sets."""
-    rng = np.random.default_rng(0)
-    images, labels = rng.integers(1, 255, (60, 6, 6)).astype(np.uint8), np.arange(60) % 3
-    match name:
-        case "a constant column":
-            images[:, :, 2] = 7
-        case "an empty class":
-            labels[labels == 1] = 2
-        case "a single class":
-            labels[:] = 0
-        case "one example":
-            images, labels = images[:1], labels[:1]
-        case "two examples":
-            images, labels = images[:2], labels[:2]
-        case "fewer labels than images":
-            labels = labels[:-1]
-        case "a negative label":
-            labels[5] = -1
-        case "all pixels alike":
-            images[:] = 7
-        case "pixels that are not finite":
-            images = np.full((60, 6, 6), np.nan)
-        case "no examples":
-            images, labels = images[:0], labels[:0]
-    return {"images": images, "labels": labels}
+IMAGES, LABELS = np.random.default_rng(0).integers(1, 255, (60, 6, 6)).astype(np.uint8), np.arange(60) % 3
+ODD = {  # the exit code, images and labels
+    "a constant column": (0, np.where(np.arange(6) == 2, 7, IMAGES).astype(np.uint8), LABELS),
+    "an empty class": (0, IMAGES, np.where(LABELS == 1, 2, LABELS)),
+    "a single class": (3, IMAGES, 0 * LABELS),
+    "one example": (3, IMAGES[:1], LABELS[:1]),
+    "two examples": (3, IMAGES[:2], LABELS[:2]),
+    "fewer labels than images": (3, IMAGES, LABELS[:-1]),
+    "a negative label": (3, IMAGES, np.where(np.arange(60) == 5, -1, LABELS)),
+    "all pixels alike": (3, np.full_like(IMAGES, 7), LABELS),
+    "pixels that are not finite": (3, np.full((60, 6, 6), np.nan), LABELS),
+    "no examples": (3, IMAGES[:0], LABELS[:0]),
+}
 
 
-@pytest.mark.parametrize(
-    ("code", "name"),
-    [
-        (0, "a constant column"),
-        (0, "an empty class"),
-        (3, "a single class"),
-        (3, "one example"),
-        (3, "two examples"),
-        (3, "fewer labels than images"),
-        (3, "a negative label"),
-        (3, "all pixels alike"),
-        (3, "pixels that are not finite"),
-        (3, "no examples"),
-    ],
-)
-def test_odd_data_are_trained_on_or_refused_with_an_error(jaxquard, code, name):
-    np.savez("odd.npz", **odd_data(name))
+@pytest.mark.parametrize("name", ODD)
+def test_odd_data_are_trained_on_or_refused_with_an_error(jaxquard, name):
+    code, images, labels = ODD[name]
+    np.savez("odd.npz", images=images, labels=labels)
     said = jaxquard(
         "train", "--dataset", "odd.npz", "--batch-size", 1, "--epochs", 1, "--hidden", 4, "--json", "--quiet"
     )

@@ -78,8 +78,7 @@ def test_a_file_cut_or_lost_is_noticed(tiny, folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text",
-    ["", "{", "[]", "null", '{"source": "x"}', '{"source": "x", "files": []}', "[" * 100_000, "\xff", "NaN"],
+    "text", ["", "{", "[]", "null", '{"source": "x"}', '{"source": "x", "files": []}', "[" * 100_000, "\xff", "NaN"]
 )
 def test_a_damaged_manifest_is_an_error(text: str, tiny, folder: Path) -> None:
     (folder / "manifest.json").write_bytes(text.encode("latin-1"))

@@ -108,11 +108,7 @@ def test_the_order_of_the_chain(tiny, tmp_path: Path, monkeypatch: pytest.Monkey
     entry = tiny.at("https://a.example/", "https://b.example/", debian_package="dataset-tiny")
     folders = [tmp_path / "one", tmp_path / "two"]
     every = list(chain(entry, folders, offline=False, report=ignore, progress=ignore))
-    assert [source.label for source in every] == [
-        *map(str, folders),
-        *entry.mirrors,
-        "Debian's package dataset-tiny",
-    ]
+    assert [source.label for source in every] == [*map(str, folders), *entry.mirrors, "Debian's package dataset-tiny"]
     assert [source.unusable for source in every] == ["no such folder", "no such folder", "", "dead", ""]
     offline = chain(entry, folders, offline=True, report=ignore, progress=ignore)
     assert [source.label for source in offline] == [*map(str, folders)]

@@ -78,13 +78,7 @@ def shortened(config: Config) -> Config:
     epochs, held_out = EPOCHS[config.model], HELD_OUT if config.validates else 0
     batch_size, warmup = min(config.batch_size, EXAMPLES[config.model] // 4), min(config.warmup, epochs / 4)
     return config.replace(
-        dataset="golden",
-        epochs=epochs,
-        batch_size=batch_size,
-        warmup=warmup,
-        validation=held_out,
-        seeds=1,
-        patience=0,
+        dataset="golden", epochs=epochs, batch_size=batch_size, warmup=warmup, validation=held_out, seeds=1, patience=0
     )
 
 

@@ -5,14 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.nn.initializers import (
-    INITIALIZERS,
-    fans,
-    glorot_normal,
-    he_normal,
-    scaled_normal,
-    standard_normal,
-)
+from jaxquard.nn.initializers import INITIALIZERS, fans, glorot_normal, he_normal, scaled_normal, standard_normal
 from jaxquard.nn.mlp import mlp
 from jaxquard.nn.model import pre_activations
 
