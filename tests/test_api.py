@@ -43,13 +43,6 @@ def root(npz, tmp_path_factory):
     return root
 
 
-def test_the_package_exports_train(root):
-    result = jaxquard.train(resume="one", runs=root)
-    assert result.run.id == "one"
-    assert result.test_accuracy.mean > 0.5
-    assert result.parameters == 36 * 5 + 5 + 5 * 3 + 3
-
-
 def test_a_finished_run_returns_its_result_without_data(npz, tmp_path):
     data = tmp_path / "data.npz"
     shutil.copy(npz, data)

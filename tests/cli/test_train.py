@@ -1,6 +1,5 @@
 """The verb `train`: its lines, tables, sweeps, stops and JSON."""
 
-import os
 import re
 import shlex
 from contextlib import nullcontext
@@ -16,7 +15,6 @@ from jaxquard.cli.options import Source, where_data_are
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupts
-from jaxquard.runs.lock import locked
 from jaxquard.systems import quoted
 
 
@@ -304,14 +302,6 @@ def test_another_run_can_start_from_a_runs_config(jaxquard, root):
     config = Run(Path("runs/x")).config
     assert said.code == 0
     assert config == Run(root / "one").config.replace(seed=1)
-
-
-def test_the_second_in_a_run_directory_is_refused_before_it_loads_jax(jaxquard, root, npz, quick):
-    jaxquard("train", "--dataset", npz, *quick, "--name", "x", "--until", 1, "--quiet")
-    with locked(Path("runs/x")):
-        said = jaxquard("train", "--resume", "x")
-    assert said.code == 5
-    assert f"in use by process {os.getpid()}" in said.err
 
 
 def test_a_command_to_paste_says_where_the_data_are(tmp_path, monkeypatch):

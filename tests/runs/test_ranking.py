@@ -1,5 +1,8 @@
 """Ranking a sweep: best first, diverged networks last, and whether the lead is larger than the noise."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -9,22 +12,18 @@ from jaxquard.runs import figures, ranking
 from jaxquard.runs.directory import Run
 
 
-class Made(Run):
-    """A run with a made-up journal."""
+@pytest.fixture
+def made(tmp_path: Path):
+    """`made(name, config, lines)`: a run with this journal."""
 
-    def __init__(self, name: str, config: Config, lines: list[dict]) -> None:
-        object.__setattr__(self, "name", name)
-        object.__setattr__(self, "made_config", config)
-        object.__setattr__(self, "lines", lines)
+    def make(name: str, config: Config, lines: list[dict]) -> Run:
+        run = Run(tmp_path / name)
+        run.path.mkdir()
+        vars(run)["config"] = config
+        run.journal_file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        return run
 
-    id = property(lambda self: self.name)
-    config = property(lambda self: self.made_config)
-
-    def journal(self) -> list[dict]:
-        return self.lines
-
-    def epochs(self) -> list[dict]:
-        return [line for line in self.lines if "event" not in line]
+    return make
 
 
 def rows(*columns: list[float | None]) -> list[dict]:
@@ -39,10 +38,10 @@ def rows(*columns: list[float | None]) -> list[dict]:
         (1, [0.2, 0.99], 1, [0.1, 0.2], [0.2, None]),
     ],
 )
-def test_settings_are_ranked_by_diverged_networks_then_by_their_mean(seeds, right, lost, order, means) -> None:
+def test_settings_are_ranked_by_diverged_networks_then_by_their_mean(made, seeds, right, lost, order, means) -> None:
     config = Config(sweep=(("learning_rate", tuple(sorted(order))),), seeds=seeds)
     lines = [{"event": "diverged", "network": lost}, {"epoch": 1, "val_accuracy": right}]
-    ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
+    ranked = ranking.ranking([made("r", config, lines)], ["learning_rate"])
     assert [row["settings"]["learning_rate"] for row in ranked] == order
     assert [row["val_accuracy"].mean for row in ranked] == [mean and pytest.approx(mean) for mean in means]
     first = sorted(order).index(order[0]) * seeds
@@ -56,9 +55,9 @@ def test_settings_are_ranked_by_diverged_networks_then_by_their_mean(seeds, righ
         ({32: [0.8, 0.8, 0.8, None], 64: [0.9, None]}, [[f"b32@{k}" for k in range(4)], ["b64@0", "b64@1"]]),
     ],
 )
-def test_runs_of_other_shapes_are_ranked_by_the_share_not_the_number_of_diverged_networks(runs, order) -> None:
-    made = [
-        Made(
+def test_runs_of_other_shapes_are_ranked_by_the_share_not_the_number_of_diverged_networks(made, runs, order) -> None:
+    compared = [
+        made(
             f"b{size}",
             Config(batch_size=size, seeds=len(right)),
             [{"event": "diverged", "network": k} for k, value in enumerate(right) if value is None]
@@ -66,12 +65,12 @@ def test_runs_of_other_shapes_are_ranked_by_the_share_not_the_number_of_diverged
         )
         for size, right in runs.items()
     ]
-    ranked = ranking.ranking(made, ["batch_size"])
+    ranked = ranking.ranking(compared, ["batch_size"])
     assert [row["networks"] for row in ranked] == order
     assert [row["settings"] for row in ranked] == [{"batch_size": int(names[0][1:3])} for names in order]
 
 
-def test_under_early_stopping_the_best_epoch_counts_not_the_last() -> None:
+def test_under_early_stopping_the_best_epoch_counts_not_the_last(made) -> None:
     """Network 0 stops after epoch 2 and trains on with network 1; its later accuracies do not count."""
     config = Config(sweep=(("learning_rate", (0.1, 0.2)),), patience=1)
     curves = [
@@ -84,17 +83,17 @@ def test_under_early_stopping_the_best_epoch_counts_not_the_last() -> None:
         {"epoch": k, "val_loss": loss, "val_accuracy": right, "best_epoch": [1, min(k, 3)]}
         for k, (loss, right) in enumerate(curves, start=1)
     ]
-    ranked = ranking.ranking([Made("r", config, lines)], ["learning_rate"])
+    ranked = ranking.ranking([made("r", config, lines)], ["learning_rate"])
     assert [row["val_accuracy"].values for row in ranked] == [(0.7,), (0.6,)]
 
 
-def test_a_network_without_a_best_epoch_has_no_accuracy() -> None:
+def test_a_network_without_a_best_epoch_has_no_accuracy(made) -> None:
     lines = [{"epoch": 1, "val_loss": [None], "val_accuracy": [0.6], "best_epoch": [-1]}]
-    assert figures.held_out_accuracy(Made("r", Config(patience=2), lines), lines) == [None]
+    assert figures.held_out_accuracy(made("r", Config(patience=2), lines), lines) == [None]
 
 
-def test_runs_without_held_out_images_have_no_accuracies() -> None:
-    runs = [Made(name, Config(activation=name, seeds=2), [{"epoch": 1}]) for name in ("relu", "tanh")]
+def test_runs_without_held_out_images_have_no_accuracies(made) -> None:
+    runs = [made(name, Config(activation=name, seeds=2), [{"epoch": 1}]) for name in ("relu", "tanh")]
     assert [row["val_accuracy"].values for row in ranking.ranking(runs, ["activation"])] == [(None, None)] * 2
 
 
