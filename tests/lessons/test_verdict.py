@@ -17,12 +17,6 @@ def test_the_interval_is_students():
     assert (mean, low, high) == pytest.approx((NOISE.mean(), *expected), rel=1e-12)
 
 
-def test_the_interval_misses_the_truth_once_in_a_hundred():
-    rows = np.random.default_rng(1).normal(3, 2, (4000, 5))
-    missed = sum(not low < 3 < high for _, low, high in map(interval, rows))
-    assert 20 <= missed <= 60  # 40 expected, six standard deviations either way would be 38
-
-
 @pytest.mark.parametrize("values", [[], [5.0], [5.0, math.nan, 5.0], [5.0, math.inf]])
 def test_values_that_are_few_or_not_finite_cannot_tell(values: list[float]):
     part = above("x", values, 0)
@@ -80,11 +74,6 @@ def test_bracket_names_the_range_of_the_whole_interval():
 def test_tuned_does_not_let_a_seed_choose_for_itself():
     figures = np.array([[1.0, 1.0, 1.0], [0.0, 0.0, 9.0]])  # the second setting is good for the last seed alone
     np.testing.assert_array_equal(tuned(figures), [0.0, 0.0, 1.0])
-
-
-def test_tuned_figures_are_not_too_high():
-    noise = np.random.default_rng(7).normal(size=(20, 2000))
-    assert abs(tuned(noise).mean()) < 0.1 < noise.max(axis=0).mean()
 
 
 def test_a_best_setting_at_an_end_is_named():

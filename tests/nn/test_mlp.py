@@ -18,18 +18,18 @@ def initialise(model):
     return jax.jit(model.init)(jax.random.key(0))
 
 
-def train(model, params, steps: int, learning_rate: float):
-    """Plain gradient descent on the one batch; the parameters after it and the loss before its last step."""
+def trained(model):
+    """The parameters after 20 steps of plain gradient descent on the one batch."""
 
     @jax.jit
     def step(params):
-        value, grads = jax.value_and_grad(lambda p: cross_entropy(model.apply(p, {}, IMAGES)[0], LABELS).mean())(params)
-        return jax.tree.map(lambda p, g: p - learning_rate * g, params, grads), value
+        grads = jax.grad(lambda p: cross_entropy(model.apply(p, {}, IMAGES)[0], LABELS).mean())(params)
+        return jax.tree.map(jnp.subtract, params, grads)
 
-    value = jnp.inf
-    for _ in range(steps):
-        params, value = step(params)
-    return params, float(value)
+    params, _ = initialise(model)
+    for _ in range(20):
+        params = step(params)
+    return params
 
 
 def test_a_network_by_hand():
@@ -51,17 +51,10 @@ def test_layers_start_from_keys_of_their_own():
     assert np.unique(weights).size == weights.size
 
 
-def test_one_batch_of_random_labels_is_memorized():
-    model = mlp((64, 32), image_shape=SHAPE, mean=0.5, std=0.29)
-    params, value = train(model, initialise(model)[0], 300, 0.5)
-    assert value < 1e-2
-    assert (jax.jit(model.apply)(params, {}, IMAGES)[0].argmax(-1) == LABELS).all()
-
-
 def test_zero_weights_leave_the_hidden_neurons_identical():
     """With sigmoid they learn, but all the same."""
     model = mlp((8, 6), image_shape=SHAPE, activation="sigmoid", initializer=zeros)
-    params, _ = train(model, initialise(model)[0], 20, 1.0)
+    params = trained(model)
     for layer in params[:-1]:
         assert jnp.abs(layer["w"]).max() > 0
         np.testing.assert_allclose(layer["w"], layer["w"][:, :1].repeat(layer["w"].shape[1], 1), rtol=1e-4, atol=1e-7)
@@ -69,7 +62,7 @@ def test_zero_weights_leave_the_hidden_neurons_identical():
 
 def test_zero_weights_and_relu_learn_nothing_but_the_last_bias():
     model = mlp((8, 6), image_shape=SHAPE, activation="relu", initializer=zeros)
-    params, _ = train(model, initialise(model)[0], 20, 1.0)
+    params = trained(model)
     assert not any(layer["w"].any() for layer in params)
     assert [bool(layer["b"].any()) for layer in params] == [False, False, True]
 
