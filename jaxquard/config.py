@@ -27,6 +27,7 @@ Loss = Literal["cross_entropy", "squared_error_softmax", "squared_error_sigmoid"
 Optimizer = Literal["sgd", "momentum", "nesterov", "adam", "adamw", "muon"]
 ScheduleName = Literal["constant", "step", "cosine", "one_cycle"]
 Color = Literal["auto", "grey", "rgb"]
+ClassWeight = Literal["none", "balanced"]
 Views = Literal["none", "mirror", "mirror_and_shift"]
 
 DEFAULT_VALIDATION = 5000
@@ -133,6 +134,9 @@ class Config:
     )
 
     loss: Loss = _objective("cross_entropy", "The loss that training minimises.", first=True)
+    class_weight: ClassWeight = _objective(
+        "none", "Weights of the classes in the loss: balanced is n/(classes·nₖ) for a class of nₖ images.", scope="run"
+    )
     label_smoothing: float = _objective(
         0.0, "Share of each label that is spread over all classes.", low=0, below=1, scope="scalar"
     )

@@ -61,6 +61,7 @@ CHOICES = {
     "loss": ["cross_entropy", "squared_error_softmax", "squared_error_sigmoid", "cross_entropy_sigmoid"],
     "optimizer": ["sgd", "momentum", "nesterov", "adam", "adamw", "muon"],
     "schedule": ["constant", "step", "cosine", "one_cycle"],
+    "class_weight": ["none", "balanced"],
     "tta": ["none", "mirror", "mirror_and_shift"],
     "color": ["auto", "grey", "rgb"],
 }

@@ -236,8 +236,10 @@ def evaluation_tables(found: "Evaluations") -> None:
     when = f", {after(models)}" if run else ""
     print(f"{name} on {found.dataset.name}, {found.split} set, {counted(found[0].n, 'image')}{when}")
     swept = bool(run and run.config.sweep)
-    accuracy, error = (figure(each, percent=True, swept=swept) for each in (found.accuracy, found.calibration_error))
-    print(f"accuracy {accuracy}   loss {figure(found.loss, swept=swept)}   calibration error {error}\n")
+    shares = (found.accuracy, found.balanced_accuracy, found.macro_f1, found.calibration_error)
+    accuracy, balanced, f1, error = (figure(each, percent=True, swept=swept) for each in shares)
+    print(f"accuracy {accuracy}   loss {figure(found.loss, swept=swept)}   calibration error {error}")
+    print(f"balanced accuracy {balanced}   macro-F1 {f1}\n")
     if len(found) > 1:
         _networks_table(found)
         print(f"\nfor classes and mistakes, name one network, such as {models[0].name}")

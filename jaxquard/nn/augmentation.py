@@ -4,6 +4,8 @@ Each function is pure, `(key, x) -> x`, on images (n, h, w, channels) with pixel
 has random numbers of its own.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -73,10 +75,11 @@ def random_erasing(
     return jnp.where(erased, jax.random.bits(keys[4], x.shape, "uint8").astype(x.dtype), x)
 
 
-def mixup(key: jax.Array, x: jax.Array, targets: jax.Array, alpha: float | jax.Array) -> tuple[jax.Array, jax.Array]:
+def mixup(key: jax.Array, x: jax.Array, targets: Any, alpha: float | jax.Array) -> tuple[jax.Array, Any]:
     """λ·(xᵢ, yᵢ) + (1 - λ)·(xᵢ₋₁, yᵢ₋₁), λ ~ Beta(alpha, alpha) (Zhang et al., 2017, arXiv 1710.09412).
 
-    `targets` are distributions (n, classes). The batch is in random order, so the previous image is a random one.
+    `targets` are distributions (n, classes), or a pytree of these and other arrays (n, …) to blend. The batch is in
+    random order, so the previous image is a random one.
     Blended pixels are float32. With alpha = 0, which the sampler does not allow, nothing is blended: the limit of Beta.
     """
     share = jnp.where(alpha > jnp.finfo(jnp.float32).tiny, jax.random.beta(key, alpha, alpha, (len(x),)), 1.0)
@@ -85,4 +88,4 @@ def mixup(key: jax.Array, x: jax.Array, targets: jax.Array, alpha: float | jax.A
         weight, a = share.reshape(-1, *[1] * (a.ndim - 1)), a.astype(share.dtype)
         return weight * a + (1 - weight) * jnp.roll(a, 1, axis=0)
 
-    return blend(x), blend(targets)
+    return blend(x), jax.tree.map(blend, targets)

@@ -22,7 +22,8 @@ Split = Literal["test", "validation", "train"]
 class Evaluations(Sequence[Evaluation]):
     """An Evaluation for each network, in order, with the networks, the data set and the split.
 
-    `accuracy`, `loss` and `calibration_error` have a value for each network, and `.mean` and `.std`.
+    `accuracy`, `balanced_accuracy`, `macro_f1`, `loss` and `calibration_error` have a value for each network, and
+    `.mean` and `.std`.
     """
 
     models: list[TrainedModel]
@@ -44,6 +45,16 @@ class Evaluations(Sequence[Evaluation]):
     def accuracy(self) -> Figure:
         """The share of examples classified correctly."""
         return self._figure("accuracy")
+
+    @property
+    def balanced_accuracy(self) -> Figure:
+        """The mean recall of the classes."""
+        return self._figure("balanced_accuracy")
+
+    @property
+    def macro_f1(self) -> Figure:
+        """The mean F₁ of the classes."""
+        return self._figure("macro_f1")
 
     @property
     def loss(self) -> Figure:

@@ -53,4 +53,12 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
     )
     check_jax()
     device = (jnp.asarray(images), jnp.asarray(labels, jnp.int32))
-    return config, TrainingData(*device, val_images, np.asarray(val_labels), len(dataset.class_names))
+    weights = jnp.asarray(balanced(labels), jnp.float32) if config.class_weight == "balanced" else None
+    data = TrainingData(*device, val_images, np.asarray(val_labels), len(dataset.class_names), weights=weights)
+    return config, data
+
+
+def balanced(labels: np.ndarray) -> np.ndarray:
+    """The weight n/(classes·nₖ) of each label (n,): every class then has the same weight in total."""
+    _, classes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    return (len(labels) / (len(counts) * counts))[classes]

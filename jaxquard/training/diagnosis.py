@@ -16,8 +16,8 @@ from jaxquard.training.task import Task, make_model, make_optimizer, make_schedu
 
 class Diagnosis(NamedTuple):
     """η of the last update; by layer name, the norm of the gradient, the norm of its update with that η, and the share
-    of dead hidden units. The gradient is that of the plain loss on whole images: without penalty, smoothing, teacher
-    and dropout; batch normalisation uses its running statistics.
+    of dead hidden units. The gradient is that of the plain loss on whole images: without penalty, weights, smoothing,
+    teacher and dropout; batch normalisation uses its running statistics.
     """
 
     learning_rate: jax.Array

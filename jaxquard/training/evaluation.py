@@ -110,6 +110,18 @@ class Evaluation:
     probabilities: np.ndarray
     mistakes: np.ndarray
 
+    @property
+    def balanced_accuracy(self) -> float:
+        """The mean recall of the classes that have examples."""
+        return float(np.nanmean(self.recall))
+
+    @property
+    def macro_f1(self) -> float:
+        """The mean of F₁ = 2·precision·recall/(precision + recall) over classes that have examples or predictions."""
+        here = ~(np.isnan(self.precision) & np.isnan(self.recall))
+        precision, recall = (np.nan_to_num(share[here]) for share in (self.precision, self.recall))
+        return float(np.mean(2 * precision * recall / np.maximum(precision + recall, 1e-300)))
+
     def as_dict(self, class_names: tuple[str, ...]) -> dict[str, Any]:
         """Plain data for JSON. A precision without predictions and a recall without examples are null."""
         per_class = [
@@ -119,6 +131,8 @@ class Evaluation:
         return {
             "n": self.n,
             "accuracy": self.accuracy,
+            "balanced_accuracy": self.balanced_accuracy,
+            "macro_f1": self.macro_f1,
             "loss": plain(self.loss),
             "calibration_error": plain(self.calibration_error),
             "confusion": self.confusion.tolist(),

@@ -1,6 +1,7 @@
 """The steps of one network, to be compiled: one batch, and a part of an epoch. They map a TrainState to the next."""
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +36,8 @@ def make_targets(task: Task, hyper: Hyper, labels: jax.Array, teacher: jax.Array
     return targets
 
 
-def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The augmented batch: mirrored, shifted, cut, erased and blended, as the config says."""
+def augment(task: Task, hyper: Hyper, key: jax.Array, x: jax.Array, targets: Any) -> tuple[jax.Array, Any]:
+    """The augmented batch: mirrored, shifted, cut, erased and, with its targets, blended, as the config says."""
     config = task.config
     if not (config.flip or config.shift or config.cutout or {"erasing", "mixup"} & task.active):
         return x, targets
@@ -85,7 +86,8 @@ def train_step(
     model, optimizer = make_model(task.model, ts.hyper.get("dropout")), make_optimizer(task, ts.hyper)
     loss = LOSSES[task.config.loss]
     targets = make_targets(task, ts.hyper, labels, teacher)
-    x, targets = augment(task, ts.hyper, stream(ts.key, AUGMENT, ts.step), grey_levels(images), targets)
+    key = stream(ts.key, AUGMENT, ts.step)
+    x, (targets, weights) = augment(task, ts.hyper, key, grey_levels(images), (targets, weights))
     x = avg_pool(x) if task.half_size else x
 
     def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array, jax.Array]]:

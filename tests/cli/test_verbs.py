@@ -39,8 +39,9 @@ def test_several_networks_begin_with_their_mean(jaxquard, npz, quick):
     assert re.match(
         r"accuracy [\d.]+ ± [\d.]+ %   loss [\d.]+ ± [\d.]+   calibration error [\d.]+ ± [\d.]+ %$", said[1]
     )
-    assert [line.split()[:2] for line in said[4:7]] == [["three@0", "2"], ["three@1", "2"], ["three@2", "2"]]
-    assert len(said) == 9
+    assert re.match(r"balanced accuracy [\d.]+ ± [\d.]+ %   macro-F1 [\d.]+ ± [\d.]+ %$", said[2])
+    assert [line.split()[:2] for line in said[5:8]] == [["three@0", "2"], ["three@1", "2"], ["three@2", "2"]]
+    assert len(said) == 10
     documents = jaxquard("evaluate", "three", "--json").document
     assert [document["model"] for document in documents] == ["three@0", "three@1", "three@2"]
     assert " … " in jaxquard("evaluate", "swept").out.splitlines()[1]  # no mean over a sweep

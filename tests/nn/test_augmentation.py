@@ -85,8 +85,9 @@ def test_erasing_fills_with_noise_of_every_value_alike():
 def test_mixup_blends_pictures_and_targets_alike():
     x = jax.random.randint(KEY, (6, 4, 4, 1), 0, 256).astype(jnp.uint8)
     y = jnp.eye(6)
-    mixed, targets = jax.jit(mixup)(jax.random.key(1), x, y, 0.4)
+    mixed, (targets, weights) = jax.jit(mixup)(jax.random.key(1), x, (y, jnp.arange(6)), 0.4)
     share = np.diag(targets)
+    np.testing.assert_allclose(weights, targets @ jnp.arange(6), rtol=1e-5, atol=1e-6)
     neighbour = np.roll(x, 1, axis=0)
     np.testing.assert_allclose(targets.sum(1), 1, rtol=1e-6)
     np.testing.assert_allclose(np.roll(targets, -1, axis=1)[np.arange(6), np.arange(6) - 2], 1 - share, atol=1e-6)

@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+from sklearn.metrics import (
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    precision_recall_fscore_support,
+)
 
 from jaxquard.calibration import BINS, by_confidence, calibration_error
 from jaxquard.training.evaluation import (
@@ -62,6 +68,8 @@ def test_figures_are_scikit_learns():
     assert (found.n, found.accuracy) == (1001, np.mean(predicted == labels))
     assert found.loss == pytest.approx(log_loss(labels, p), rel=1e-12)
     np.testing.assert_array_equal(found.confusion, confusion_matrix(labels, predicted))
+    assert found.balanced_accuracy == pytest.approx(balanced_accuracy_score(labels, predicted))
+    assert found.macro_f1 == pytest.approx(f1_score(labels, predicted, average="macro"))
     np.testing.assert_allclose(found.precision, precision)
     np.testing.assert_allclose(found.recall, recall)
     np.testing.assert_allclose(found.probabilities, p)
@@ -150,14 +158,18 @@ def test_a_network_that_is_all_nan_is_evaluated_and_becomes_json():
 
 
 def test_a_class_without_examples_or_predictions_is_null_in_json():
-    document = evaluate_logits(np.eye(3)[[0, 0, 1]] * 9, np.array([0, 1, 1])).as_dict(("a", "b", "c"))
+    labels, predicted = np.array([0, 1, 1]), [0, 0, 1]
+    document = evaluate_logits(np.eye(3)[predicted] * 9, labels).as_dict(("a", "b", "c"))
+    assert document["balanced_accuracy"] == balanced_accuracy_score(labels, predicted)
+    assert document["macro_f1"] == pytest.approx(f1_score(labels, predicted, average="macro"))
     assert document["per_class"] == [
         {"class": "a", "precision": 0.5, "recall": 1.0, "n": 1},
         {"class": "b", "precision": 1.0, "recall": 0.5, "n": 2},
         {"class": "c", "precision": None, "recall": None, "n": 0},
     ]
     assert document["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
-    assert list(document) == ["n", "accuracy", "loss", "calibration_error", "confusion", "per_class"]
+    names = "n accuracy balanced_accuracy macro_f1 loss calibration_error confusion per_class"
+    assert list(document) == names.split()
 
 
 def test_views_are_the_image_moved_by_one_pixel_and_mirrored():

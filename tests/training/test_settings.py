@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from sklearn.utils.class_weight import compute_sample_weight
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset, split
@@ -54,6 +55,7 @@ TRAININGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (ADAM, {"beta1": 0.5, "beta2": 0.5, "epsilon": 0.1}),
     (PLAIN | {"weight_decay": 0.1}, {"optimizer": "adamw"}),
     (PLAIN | {"learning_rate": 0.01}, {"optimizer": "muon", "momentum": 0.5, "beta1": 0.5, "weight_decay": 1.0}),
+    (PLAIN, {"class_weight": "balanced"}),
     (PLAIN, {"seeds": 2}),
     (PLAIN | {"validation": 20}, {"sweep": (("learning_rate", (0.1, 0.3)),)}),
 ]
@@ -138,13 +140,15 @@ def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[An
         said = jax.nn.softmax(teachers_logits(len(images)) / config.temperature)
         y = (1 - config.teacher_share) * y + config.teacher_share * said
 
-    def loss(params: Any, x: jax.Array, y: jax.Array, labels: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
+    weight = compute_sample_weight("balanced" if config.class_weight == "balanced" else None, labels)
+
+    def loss(params: Any, x: Any, y: Any, labels: Any, weights: Any) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
         *hidden, last = params
         penalty = sum(jnp.sum(layer["w"] ** 2) for layer in params)
         for layer in hidden:
             x = ACTIVATIONS[config.activation](x @ layer["w"] + layer["b"])
         z = x @ last["w"] + last["b"]
-        value, right = jnp.mean(LOSSES[config.loss](z, y)), jnp.mean(z.argmax(axis=-1) == labels)
+        value, right = jnp.average(LOSSES[config.loss](z, y), weights=weights), jnp.mean(z.argmax(axis=-1) == labels)
         return value + config.l2 / 2 * penalty, (value, right)
 
     optimizer = optimizer_of_oracle(config)
@@ -153,7 +157,7 @@ def trained_by_oracle(config: Config, dataset: Dataset, params: Any) -> tuple[An
         epoch, batch = divmod(number, per_epoch)
         order = epoch_order(jax.random.key(config.seed), epoch, len(images))
         rows = order[batch * config.batch_size :][: config.batch_size]
-        grads, found = jax.grad(loss, has_aux=True)(params, x[rows], y[rows], labels[rows])
+        grads, found = jax.grad(loss, has_aux=True)(params, x[rows], y[rows], labels[rows], weight[rows])
         figures.append(found)
         updates, opt_state = optimizer.update(grads, opt_state, params)
         params = jax.tree.map(lambda p, u, rate=rate: p - rate * u, params, updates)
