@@ -24,8 +24,10 @@ script: $(VENV)/.dev  ## the script, for a few epochs
 
 check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 45 minutes
 	$(PYTEST) -m check
+	$(MAKE) check-windows ARGS="$(WINDOWS_FIRST)"
 	$(MAKE) results-quick
 
+WINDOWS_FIRST := $(addprefix tests/,test_files.py test_systems.py cli/test_help.py $(addprefix runs/test_,checkpoint.py directory.py interrupts.py journal.py lock.py))
 check-windows: $(VENV)/.dev  ## the tests that need no Unix, on an imitation of Windows (tests/windows): < 10 minutes
 	JAXQUARD_TESTS_AS=windows $(PYTEST) -m "not check and not posix" -n 2 $(ARGS)
 

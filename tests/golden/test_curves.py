@@ -35,6 +35,12 @@ def test_the_data_are_the_same_everywhere() -> None:
     assert digest.hexdigest()[:16] == "e6a8881368070310"
 
 
+@pytest.mark.parametrize(("machine", "name"), [("AMD64", "x86_64"), ("arm64", "aarch64"), ("riscv64", "riscv64")])
+def test_a_processor_has_one_name_on_every_system(monkeypatch, machine: str, name: str) -> None:
+    monkeypatch.setattr("platform.machine", lambda: machine)
+    assert curves.here().endswith(f" {name}")
+
+
 CURVE = [2.0, 1.0, 1.5]
 HERE, PLATFORM = "jax 0.12.0 cpu x86_64", "cpu x86_64"
 
