@@ -3,7 +3,6 @@
 import argparse
 import gzip
 import json
-import resource
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -64,6 +63,8 @@ def initial_params(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarra
 
 def peak_rss_mb() -> float:
     """The peak memory of this process in MB (Linux counts in kB)."""
+    import resource  # Windows has none
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

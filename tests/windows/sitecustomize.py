@@ -16,7 +16,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 from collections import Counter
 from types import SimpleNamespace
 
@@ -45,7 +44,6 @@ def imitate() -> None:
     filelock.FileLock._release = releasing(filelock.FileLock._release, os.unlink)  # type: ignore[method-assign]
     for name in ("replace", "rename", "unlink", "rmdir"):
         setattr(os, name, refusing(getattr(os, name)))
-    tempfile._O_TMPFILE_WORKS = False  # type: ignore[attr-defined]
     os.remove, shutil._use_fd_functions = os.unlink, False  # type: ignore[attr-defined]
     builtins.open = io.open = in_text_of_windows(io.open)
     os.open = without_folders(os.open)
