@@ -47,7 +47,8 @@ class Figure {
     this.table = scrolling("The figures");
     this.details = h("details", { ontoggle: () => this.tabulate() }, h("summary", {}, "The figures"), this.table);
     clear(element, h("figure", { class: "chart" }, this.heading, this.note, this.plot, h("figcaption", {}, this.details)));
-    this.lazy = new Lazy(this.plot, () => this.render().catch((error) => this.fail(error)));
+    const work = () => (this.chart.spec ? this.embed() : this.paint());
+    this.lazy = new Lazy(this.plot, () => work().catch((error) => this.fail(error)));
   }
 
   show(chart) {
@@ -64,12 +65,10 @@ class Figure {
     if (this.details.open) clear(this.table, tableOf(this.chart.table));
   }
 
-  async render() {
-    if (this.chart.spec) return this.embed();
+  async paint() {
     if (!this.canvas) clear(this.plot, (this.canvas = h("canvas", { "aria-hidden": "true" })));
     const read = plot(this.canvas, this.plot.clientWidth, this.chart.plot);
     this.canvas.onpointermove = ({ offsetX }) => (this.canvas.title = read(offsetX));
-    return undefined;
   }
 
   async embed() {
@@ -77,16 +76,15 @@ class Figure {
     const grown = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16; // letters are larger on a projector
     const spec = fitted(this.chart.spec, this.plot.clientWidth / grown);
     const key = JSON.stringify([spec, grown]);
-    if (this.drawn && key === this.key) return undefined;
+    if (this.drawn && key === this.key) return;
     const fresh = h("div", { "aria-hidden": "true" }); // drawn outside the page first, so that nothing flickers
     const drawn = await embed(fresh, spec, OPTIONS);
-    if (this.ended) return drawn.finalize();
+    if (this.ended) return void drawn.finalize();
     const svg = fresh.querySelector("svg");
     for (const side of ["width", "height"]) svg.setAttribute(side, grown * Number(svg.getAttribute(side)));
     clear(this.plot, fresh);
     this.drawn?.finalize();
     Object.assign(this, { drawn, key });
-    return undefined;
   }
 
   fail(error) {

@@ -1,6 +1,7 @@
 // The learning curves of a run, from the lines of its journal.
 
 import { SERIES } from "./palette.js";
+import { mean } from "./words.js";
 
 const MOST = 400; // points: a chart of this size cannot show more
 const DASHED = [6, 3];
@@ -21,15 +22,9 @@ const LAYERS = [
  */
 export function curves(lines, groups = [], diverged = []) {
   const stride = Math.max(1, Math.ceil(lines.length / MOST));
+  const epochs = lines.filter((_, i) => (lines.length - 1 - i) % stride === 0);
   const lost = new Map(diverged.map(({ network, step }) => [network, step]));
-  const sound = (figure, step) => {
-    if (Array.isArray(figure)) return figure.map((value, k) => (step > lost.get(k) ? null : value));
-    if (figure === null || typeof figure !== "object") return figure;
-    return Object.fromEntries(Object.entries(figure).map(([name, value]) => [name, sound(value, step)]));
-  };
-  const thinned = lines.filter((_, i) => (lines.length - 1 - i) % stride === 0);
-  const epochs = lost.size ? thinned.map((line) => sound(line, line.step)) : thinned;
-  const members = groups.length ? groups : [{ label: "", networks: null }];
+  const members = (groups.length ? groups : [{ label: "", networks: null }]).map((group) => ({ ...group, lost }));
   const charts = [
     ...MEASURES.map((measure) => learning(epochs, members, ...measure)),
     ...LAYERS.map((layer) => byLayer(epochs, members, ...layer)),
@@ -39,12 +34,14 @@ export function curves(lines, groups = [], diverged = []) {
 
 function learning(epochs, members, name, unit, factor, title) {
   const several = members.length > 1;
-  const series = members.flatMap(({ label, networks }, i) =>
-    SPLITS.map(([split, words], j) => {
-      const points = pointsOf(epochs, (line) => line[`${split}_${name}`], networks, factor);
-      const look = several ? { color: colour(i), dash: j ? DASHED : [] } : { color: colour(j), dash: j ? DASHED : [] };
-      return { name: [label, words].filter(Boolean).join(": "), who: label || words, points, ...look };
-    })).filter(({ points }) => points.length);
+  const series = members.flatMap((member, i) =>
+    SPLITS.map(([split, words], j) => ({
+      name: [member.label, words].filter(Boolean).join(": "),
+      who: member.label || words,
+      points: pointsOf(epochs, (line) => line[`${split}_${name}`], member, factor),
+      color: colour(several ? i : j),
+      dash: j ? DASHED : [],
+    }))).filter(({ points }) => points.length);
   const digits = name === "accuracy" ? (y) => `${y.toFixed(1)} %` : (y) => y.toFixed(3);
   const named = new Set();
   for (const line of series) {
@@ -61,10 +58,10 @@ function byLayer(epochs, members, name, field, unit, factor, title) {
   const log = name !== "dead";
   const several = members.length > 1;
   const shown = several ? members.map((member) => ({ ...member, layer: layers[0] }))
-    : layers.map((layer) => ({ label: `layer ${Number(layer) + 1}`, networks: members[0].networks, layer }));
-  const series = shown.map(({ label, networks, layer }, i) => {
-    const points = pointsOf(epochs, (line) => line[field]?.[layer], networks, factor, log);
-    return { name: label, label, points, color: colour(i) };
+    : layers.map((layer) => ({ ...members[0], label: `layer ${Number(layer) + 1}`, layer }));
+  const series = shown.map((member, i) => {
+    const points = pointsOf(epochs, (line) => line[field]?.[member.layer], member, factor, log);
+    return { name: member.label, label: member.label, points, color: colour(i) };
   });
   const words = several ? title.replace(/each layer|any image/, (found) => FIRST[found]) : title;
   return chart(name, words, unit, series, means(series, several), log);
@@ -74,15 +71,15 @@ const FIRST = { "each layer": "the first layer", "any image": "any image, in the
 const colour = (i) => SERIES[i % SERIES.length];
 
 /** Mean, lowest and highest of a figure over the networks, of finite values only (on a logarithmic axis: positive). */
-function pointsOf(epochs, figure, networks, factor, log) {
-  return epochs.filter((line) => figure(line) !== undefined && figure(line) !== null).map((line) => {
-    const given = networks ? networks.map((k) => figure(line)[k]) : figure(line);
+function pointsOf(epochs, figure, { networks, lost }, factor, log) {
+  const usable = (value) => (log && value <= 0 ? null : value);
+  return epochs.filter(figure).map((line) => {
+    const all = figure(line);
+    const given = (networks ?? [...all.keys()]).map((k) => (line.step > lost.get(k) ? null : all[k]));
     const values = given.filter((value) => typeof value === "number").map((value) => factor * value);
-    if (!values.length) return { x: line.epoch, y: null, low: null, high: null, of: given.length };
-    const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-    const [low, high] = given.length > 1 ? [Math.min(...values), Math.max(...values)] : [null, null];
-    const point = { x: line.epoch, y: mean, low, high, of: given.length };
-    return log && mean <= 0 ? { ...point, y: null, low: null, high: null } : { ...point, low: log && low <= 0 ? null : low };
+    const banded = given.length > 1 && values.length;
+    const [low, high] = banded ? [Math.min(...values), Math.max(...values)] : [null, null];
+    return { x: line.epoch, y: usable(mean(values)), low: usable(low), high: usable(high), of: given.length };
   });
 }
 
