@@ -1,6 +1,7 @@
 """The class `Chart`, a Vega-Lite description with texts and figures, and the functions that write one to a file."""
 
 import html
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,6 +13,7 @@ from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.files import expanded, write_atomically
 from jaxquard.installed import how_to_add
 
+LESS = "{less-than}"  # stands for < until the page is made
 SUFFIXES = (".png", ".svg", ".html")
 
 
@@ -88,7 +90,9 @@ def _render(chart: Chart, suffix: str) -> bytes:
         return vl_convert.vegalite_to_png(chart.spec, scale=2.0, allowed_base_urls=[])
     if suffix == ".svg":
         return _described(vl_convert.vegalite_to_svg(chart.spec, allowed_base_urls=[]), chart).encode()
-    return vl_convert.vegalite_to_html(chart.spec, bundle=True).encode()
+    # the page has the chart in a <script>, which a class called </script> would end
+    page = vl_convert.vegalite_to_html(json.dumps(chart.spec).replace("<", LESS), bundle=True)
+    return page.replace(LESS, r"\u003c").encode()
 
 
 def _described(svg: str, chart: Chart) -> str:

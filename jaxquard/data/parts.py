@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -26,11 +27,13 @@ def assemble(
     notes: Iterable[str] = (),
     *,
     skip_damaged: bool | None = None,
+    **facts: Any,
 ) -> Dataset:
     """The Dataset of the images and labels of each part, read from `path`: of "train", perhaps of "val" and "test".
 
     Labels count the class names; without these, each different label is a class. Without "test", a sixth of each
-    training class becomes it. skip_damaged: of `load`, if the images were made from pictures. Raises DataError.
+    training class becomes it. skip_damaged: of `load`, if the images were made from pictures. facts: more of `build`.
+    Raises DataError.
     """
     if "train" not in parts:
         raise DataError(f"{path}: nothing to train on")
@@ -51,7 +54,8 @@ def assemble(
         arrays |= hold_out_test(arrays["train_images"], arrays["train_labels"], by_class=True)
     called = {role: f"{path}:{role.partition('_')[0]}" for role in arrays}
     name = path.name.split(".")[0] if path.is_file() else path.resolve().name
-    dataset = build(name, arrays, called=called, source=str(path), class_names=class_names, notes=notes, by_class=True)
+    facts |= {"called": called, "source": str(path), "class_names": class_names, "notes": notes}
+    dataset = build(name, arrays, by_class=True, **facts)
     if skip_damaged is None:
         return dataset
     height, width, channels = dataset.image_shape

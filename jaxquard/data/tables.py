@@ -14,6 +14,7 @@ from typing import NamedTuple, TextIO
 
 import numpy as np
 
+from jaxquard.data.arrays import to_levels
 from jaxquard.data.dataset import Dataset
 from jaxquard.data.idx import MAX_BYTES
 from jaxquard.data.parts import assemble
@@ -53,8 +54,9 @@ def load_tables(path: Path, files: Sequence[tuple[str, Path]]) -> Dataset:
             notes.append(f"{file.name} has no labels: not used")
         else:
             raise DataError(f"{file}: no labels; {WANTED}, or a header that names one column label")
-    parts = {part: (np.concatenate(arrays), labels[part]) for part, arrays in images.items()}
-    return assemble(path, parts, notes=notes)
+    every = {part: np.concatenate(arrays) for part, arrays in images.items()}
+    levels, found = to_levels(every, {part: f"{path}:{part}" for part in every}, None, notes) if every else ({}, None)
+    return assemble(path, {part: (levels[part], labels[part]) for part in levels}, notes=notes, value_range=found)
 
 
 def read_table(file: Path) -> tuple[np.ndarray, list[str]]:
@@ -150,16 +152,12 @@ def _numbers(chunk: list[tuple[int, str]], form: Form, file: Path) -> np.ndarray
 
 
 def _images(pixels: np.ndarray, file: Path) -> np.ndarray:
-    """Rows of pixels (n, d) as images (n, side, side, 1 or 3): uint8, or float32 where 1 is white."""
+    """Rows of pixels (n, d) as images (n, side, side, 1 or 3)."""
     d = pixels.shape[1]
     channels = next((c for c in (1, 3) if d and math.isqrt(d // c) ** 2 * c == d), None)
     if not channels:
         raise DataError(f"{file}: {d} pixels in each row are no square image, grey or RGB; {WANTED}")
     if len(pixels) and not 0 <= pixels.min() <= pixels.max() <= 255:
         raise DataError(f"{file}: pixels from {pixels.min():g} to {pixels.max():g}, expected 0 to 255, or 0 to 1")
-    if pixels.dtype == np.float32 and (pixels == np.rint(pixels)).all():
-        pixels = pixels.astype(np.uint8)
-    elif pixels.dtype == np.float32 and pixels.max() > 1:
-        pixels = pixels / np.float32(255)
     side = math.isqrt(d // channels)
     return pixels.reshape(-1, side, side, channels)
