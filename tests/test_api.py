@@ -14,6 +14,7 @@ import jaxquard
 from jaxquard import api
 from jaxquard.config import Config
 from jaxquard.data import Dataset
+from jaxquard.data.pictures import read_picture
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.runs.lock import locked
 from jaxquard.training.evaluation import log_probabilities
@@ -453,3 +454,67 @@ def test_the_public_names_are_listed_and_typed():
     hints = typing.get_type_hints(jaxquard.train)
     assert (hints["observer"], hints["return"]) == (jaxquard.Observer | None, jaxquard.TrainResult)
     assert jaxquard.__version__ == importlib.metadata.version("jaxquard")
+
+
+@pytest.fixture
+def pets(tmp_path, monkeypatch):
+    """A folder of pictures in colour, of several sizes, some transparent, with a test part."""
+    monkeypatch.setenv("JAXQUARD_DATA", str(tmp_path / "cache"))
+    rng = np.random.default_rng(0)
+    for part, count in (("train", 12), ("test", 4)):
+        for kind, colour in (("cat", (200, 60, 30)), ("dog", (20, 90, 220))):
+            (tmp_path / "pets" / part / kind).mkdir(parents=True)
+            for k in range(count):
+                pixels = np.clip(rng.normal(colour, 30, (9 + k % 2, 9, 3)), 0, 255).astype(np.uint8)
+                if k % 3 == 2:
+                    pixels = np.dstack([pixels, rng.integers(0, 256, pixels.shape[:2], np.uint8)])
+                Image.fromarray(pixels).save(tmp_path / "pets" / part / kind / f"{k}.png")
+    return tmp_path / "pets"
+
+
+QUICK = {"hidden": (5,), "batch_size": 8, "epochs": 2, "learning_rate": 0.1}
+
+
+@pytest.mark.parametrize("settings", [{}, {"image_size": "6x12", "color": "grey"}], ids=str)
+def test_a_network_sees_every_picture_as_its_training_saw_it(pets, tmp_path, settings):
+    result = api.train(Config(dataset=str(pets), **QUICK, **settings), runs=tmp_path, name="run")
+    model, dataset = api.load_model(result, runs=tmp_path), jaxquard.load(pets, **settings)
+    assert model.image_shape == ((6, 12, 1) if settings else (10, 9, 3))
+    files = [pets / "train" / kind / f"{k}.png" for kind in ("cat", "dog") for k in range(12)]
+    seen = [read_picture(file, image_shape=model.image_shape, framing=model.framing).image for file in files]
+    np.testing.assert_array_equal(seen, dataset.train_images)
+    found = api.predict(result, files, runs=tmp_path)
+    expected = np.exp(log_probabilities(model.logits(dataset.train_images)))
+    np.testing.assert_array_equal([list(one.probabilities.values()) for one in found], expected)
+    assert not any(one.warnings for one in found)
+    evaluated = api.evaluate(result, runs=tmp_path)
+    assert evaluated.accuracy.mean == result.test_accuracy.mean
+    assert not evaluated.on_other_data
+
+
+def test_what_was_skipped_in_training_is_skipped_later(pets, tmp_path):
+    (pets / "test" / "cat" / "9.png").write_bytes(b"\x89PNG")
+    config = Config(dataset=str(pets), **QUICK)
+    with pytest.raises(DataError, match="--skip-damaged"):
+        api.train(config, runs=tmp_path, name="run")
+    api.train(config, runs=tmp_path, name="run", until=1, skip_damaged=True)
+    assert api.train(resume="run", runs=tmp_path).epochs == 2
+    assert api.evaluate("run", runs=tmp_path)[0].n == 8
+
+
+def test_other_data_are_read_in_the_networks_size_and_colour(pets, tmp_path, npz):
+    result = api.train(Config(dataset=str(npz), **QUICK), runs=tmp_path, name="run")
+    (pets / "train" / "cow").mkdir()
+    for part in ("train", "test"):
+        for k in range(2):
+            Image.fromarray(np.zeros((9, 9), np.uint8)).save(pets / part / "cat" / f"x{k}.png")
+            Image.fromarray(np.zeros((9, 9), np.uint8)).save(pets / "train" / "cow" / f"{k}.png")
+    assert api.evaluate(result, dataset=pets, runs=tmp_path)[0].n == 10
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"), [({"image_size": 9}, "not 9×9: only"), ({"color": "rgb"}, "not rgb: only")]
+)
+def test_settings_of_pictures_are_not_ignored_silently(npz, setting, said):
+    assert [note for note in jaxquard.load(npz, **setting).notes if said in note]
+    assert not jaxquard.load(npz, image_size=6, color="grey").notes

@@ -57,6 +57,11 @@ class Entry:
     first_label: int = 0
 
     @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images: CIFAR's, or MNIST's, which all others have."""
+        return (32, 32, 3) if self.archive else (28, 28, 1)
+
+    @property
     def pinned(self) -> bool:
         """Whether the SHA-256 of every decoded file is known."""
         return all(file.sha256 for file in self.files)

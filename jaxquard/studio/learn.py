@@ -142,7 +142,11 @@ def facts_of(state: Any, dataset: str) -> Facts:
         return DIGITS
     entry = catalogue.find(dataset)
     counts = [file.count for file in entry.files if file.role == "train_images"] if entry else []
-    return Facts((28, 28, 1), len(entry.class_names) if entry else 10, counts[0] if counts else None)
+    return Facts(
+        entry.image_shape if entry else (28, 28, 1),
+        len(entry.class_names) if entry else 10,
+        counts[0] if counts else None,
+    )
 
 
 def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:

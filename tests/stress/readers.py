@@ -14,6 +14,7 @@ import numpy as np
 from common import HOME, Child, train_or_resume
 
 from jaxquard.config import read_toml
+from jaxquard.data import load
 from jaxquard.data.idx import read_idx
 from jaxquard.data.npz import load_npz
 from jaxquard.data.pictures import read_picture
@@ -45,6 +46,10 @@ def prepare() -> dict[str, Reader]:
         "IDX": at(HOME / "images", lambda path: read_idx(path, ndim=3), idx),
         "gzip": at(HOME / "images.gz", lambda path: read_idx(path, ndim=3), gzip.compress(idx, mtime=0)),
         "npz": at(HOME / "small.npz", load_npz, (HOME / "sound.npz").read_bytes()),
+        "CSV": at(
+            HOME / "small.csv", load, b"label,a,b,c,d\n" + b"".join(b"%d,1,2,3,4\n" % (k % 3) for k in range(12))
+        ),
+        "Parquet": at(HOME / "small.parquet", load, rows()),
         "safetensors": Reader((newest / checkpoint.STATE).read_bytes(), read_tensors, "weights"),
         "manifest": at(newest / checkpoint.MANIFEST, lambda path: checkpoint.read_manifest(path.parent)),
         "TOML": at(run.path / "config.toml", read_toml),
@@ -68,6 +73,17 @@ def at(path: Path, read: Callable[[Path], object], sound: bytes | None = None) -
 def read_tensors(data: bytes) -> object:
     """Arrays and metadata of a weights file."""
     return tensors.from_bytes(data, "weights"), tensors.metadata(data)
+
+
+def rows() -> bytes:
+    """Pictures and labels, as the Hugging Face Hub stores them."""
+    import pyarrow
+    from pyarrow import parquet
+
+    cells = [{"bytes": picture("PNG"), "path": "x.png"}] * 12
+    file = io.BytesIO()
+    parquet.write_table(pyarrow.table({"image": cells, "label": list(range(3)) * 4}), file)
+    return file.getvalue()
 
 
 def picture(form: str) -> bytes:
