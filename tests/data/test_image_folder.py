@@ -1,10 +1,13 @@
 """A folder of pictures: classes, parts, files that are left out, links, and mistakes."""
 
+import re
+import subprocess
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from skimage import io
 
 from jaxquard.data import load
 from jaxquard.errors import DataError
@@ -119,3 +122,35 @@ def test_the_size_and_colour_can_be_chosen_and_are_recorded(tmp_path):
     assert dataset.reading == {"image_size": "4x6", "color": "rgb", "skip_damaged": True}
     assert load(tmp_path).reading == {"image_size": "8x8", "color": "grey", "skip_damaged": False}
     assert load(tmp_path, **dataset.reading).sha256 == dataset.sha256
+
+
+def by_pillow(path: Path, image: np.ndarray) -> None:
+    Image.fromarray(image).convert("P").save(path.with_suffix(".gif"))
+
+
+def by_scikit_image(path: Path, image: np.ndarray) -> None:
+    io.imsave(path.with_suffix(".tif"), image, check_contrast=False)
+
+
+def by_imagemagick(path: Path, image: np.ndarray) -> None:
+    pgm = b"P5 %d %d 255\n" % image.shape[::-1] + image.tobytes()
+    options = ["-interlace", "PNG", "-define", "png:bit-depth=16", "-depth", "16"]
+    subprocess.run(["convert", "pgm:-", *options, path.with_suffix(".png")], input=pgm, check=True)
+
+
+@pytest.mark.check
+@pytest.mark.parametrize("write", [by_pillow, by_scikit_image, by_imagemagick])
+def test_folders_made_by_other_programs(write, tmp_path):
+    images = RNG.integers(0, 256, (2, 6, 12, 10), np.uint8)
+    for kind, each in zip("ab", images, strict=True):
+        for part, count in (("train", 4), ("test", 2)):
+            (tmp_path / part / kind).mkdir(parents=True)
+            for k in range(count):
+                write(tmp_path / part / kind / str(k), each[k + 4 * (part == "test")])
+    dataset = load(tmp_path)
+    np.testing.assert_array_equal(dataset.train_images[..., 0], images[:, :4].reshape(8, 12, 10))
+    np.testing.assert_array_equal(dataset.test_images[..., 0], images[:, 4:].reshape(4, 12, 10))
+    (file, *_) = (tmp_path / "train" / "a").iterdir()
+    file.write_bytes(file.read_bytes()[:-40])
+    with pytest.raises(DataError, match=f"^{re.escape(str(file))}: the [A-Z]+ picture is damaged"):
+        load(tmp_path)
