@@ -37,7 +37,7 @@ def _files(path: Path, *suffixes: str) -> Files:
     if os.path.isfile(path):
         return [("train", path)] if path.name.lower().endswith(suffixes) else []
     found: Files = []
-    for file in entries(path):
+    for file in filter(os.path.isfile, entries(path)):
         words = re.split(r"[-_. ]", file.name)
         part = next((part for part in map(part_named, words) if part), None)
         if part and file.name.lower().endswith(suffixes) and not file.name.startswith("."):
