@@ -106,22 +106,20 @@ def test_the_curves_of_a_sweep_have_a_series_for_each_setting_and_only_the_first
 
 
 def test_every_chart_of_a_run_has_a_curve_on_its_canvas_and_figures_at_the_pointer(ask):
-    drawn = ask(
-        """
-        const { SERIES, shade } = modules.palette;
-        const wanted = shade(SERIES[0]).slice(1).match(/../g).map((part) => parseInt(part, 16));
-        return given.flatMap((lines) => modules.curves.curves(lines)).map((chart) => {
-          const canvas = document.createElement("canvas");
-          document.querySelector("main").replaceChildren(canvas);
-          const read = modules.plot.plot(canvas, 480, chart.plot);
-          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
-          let count = 0;
-          for (let i = 0; i < data.length; i += 4) count += wanted.every((value, k) => data[i + k] === value);
-          return [count, read(0), read(480)];
-        });
-        """,
-        given=[journal(epochs, networks) for epochs in (1, 2, 900) for networks in (1, 3)],
-    )
+    body = """
+    const { SERIES, shade } = modules.palette;
+    const wanted = shade(SERIES[0]).slice(1).match(/../g).map((part) => parseInt(part, 16));
+    return given.flatMap((lines) => modules.curves.curves(lines)).map((chart) => {
+      const canvas = document.createElement("canvas");
+      document.querySelector("main").replaceChildren(canvas);
+      const read = modules.plot.plot(canvas, 480, chart.plot);
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      let count = 0;
+      for (let i = 0; i < data.length; i += 4) count += wanted.every((value, k) => data[i + k] === value);
+      return [count, read(0), read(480)];
+    });
+    """
+    drawn = ask(body, given=[journal(epochs, networks) for epochs in (1, 2, 900) for networks in (1, 3)])
     assert len(drawn) == 6 * 4
     assert min(count for count, _, _ in drawn) > 10
     first, last = drawn[8][1:]  # the accuracy of one network over two epochs
@@ -130,126 +128,114 @@ def test_every_chart_of_a_run_has_a_curve_on_its_canvas_and_figures_at_the_point
 
 
 def test_only_the_latest_of_many_requests_is_done(ask):
-    done = ask(
-        """
-        const done = [];
-        let wish = 0;
-        const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-        const lazy = new modules.lazy.Lazy(document.querySelector("main"), async () => {
-          const asked = wish;
-          await rest(50);
-          done.push(asked);
-        });
-        while (wish < 20) {
-          wish += 1;
-          lazy.ask();
-          await rest(10);
-        }
-        await rest(300);
-        lazy.end();
-        return done;
-        """
-    )
+    body = """
+    const done = [];
+    let wish = 0;
+    const rest = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    const lazy = new modules.lazy.Lazy(document.querySelector("main"), async () => {
+      const asked = wish;
+      await rest(50);
+      done.push(asked);
+    });
+    while (wish < 20) {
+      wish += 1;
+      lazy.ask();
+      await rest(10);
+    }
+    await rest(300);
+    lazy.end();
+    return done;
+    """
+    done = ask(body)
     assert 1 < len(done) < 20
     assert done[-1] == 20
 
 
 def test_an_urgent_request_during_the_work_skips_the_pause(ask):
-    done = ask(
-        """
-        const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-        let done = 0;
-        const work = async () => {
-          done += 1;
-          await wait(100);
-        };
-        const lazy = new modules.lazy.Lazy(document.querySelector("main"), work, 40); // a pause of four seconds
-        lazy.ask();
-        while (!done) await wait(10);
-        lazy.ask(true); // during the work
-        for (let n = 0; n < 50 && done < 2; n += 1) await wait(20);
-        lazy.end();
-        return done;
-        """
-    )
-    assert done == 2
+    body = """
+    const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    let done = 0;
+    const work = async () => {
+      done += 1;
+      await wait(100);
+    };
+    const lazy = new modules.lazy.Lazy(document.querySelector("main"), work, 40); // a pause of four seconds
+    lazy.ask();
+    while (!done) await wait(10);
+    lazy.ask(true); // during the work
+    for (let n = 0; n < 50 && done < 2; n += 1) await wait(20);
+    lazy.end();
+    return done;
+    """
+    assert ask(body) == 2
 
 
 def test_work_for_an_invisible_element_waits(ask):
-    done = ask(
-        """
-        const [spacer, element] = [document.createElement("div"), document.createElement("p")];
-        spacer.style.height = "9000px";
-        document.querySelector("main").append(spacer, element);
-        const done = [];
-        const lazy = new modules.lazy.Lazy(element, () => done.push(scrollY > 5000));
-        await new Promise((r) => setTimeout(r, 100));
-        lazy.ask();
-        await new Promise((r) => setTimeout(r, 200));
-        element.scrollIntoView();
-        await new Promise((r) => setTimeout(r, 300));
-        lazy.end();
-        return done;
-        """
-    )
-    assert done == [True]
+    body = """
+    const [spacer, element] = [document.createElement("div"), document.createElement("p")];
+    spacer.style.height = "9000px";
+    document.querySelector("main").append(spacer, element);
+    const done = [];
+    const lazy = new modules.lazy.Lazy(element, () => done.push(scrollY > 5000));
+    await new Promise((r) => setTimeout(r, 100));
+    lazy.ask();
+    await new Promise((r) => setTimeout(r, 200));
+    element.scrollIntoView();
+    await new Promise((r) => setTimeout(r, 300));
+    lazy.end();
+    return done;
+    """
+    assert ask(body) == [True]
 
 
 def test_a_full_server_is_not_reported_as_gone(ask):
-    said = ask(
-        """
-        const refusal = JSON.stringify({ error: "as many pages are open as there can be" });
-        window.fetch = async () => new Response(refusal, { status: 503, headers: { "Retry-After": "60" } });
-        return new Promise((resolve) => {
-          const stream = new modules.stream.Stream("", ({ type, data }) => {
-            stream.close();
-            resolve([type, data.said]);
-          });
-          stream.open();
-        });
-        """
-    )
-    assert said == ["lost", "as many pages are open as there can be"]
+    body = """
+    const refusal = JSON.stringify({ error: "as many pages are open as there can be" });
+    window.fetch = async () => new Response(refusal, { status: 503, headers: { "Retry-After": "60" } });
+    return new Promise((resolve) => {
+      const stream = new modules.stream.Stream("", ({ type, data }) => {
+        stream.close();
+        resolve([type, data.said]);
+      });
+      stream.open();
+    });
+    """
+    assert ask(body) == ["lost", "as many pages are open as there can be"]
 
 
 def test_a_late_chart_of_a_closed_view_is_not_drawn(ask):
     """A late answer to a view that the reader has left."""
-    drawn = ask(
-        """
-        const chart = { name: "x", spec: { title: "T" }, sentence: "S", table: { columns: [], rows: [] } };
-        const place = () => document.querySelector("main").appendChild(document.createElement("div"));
-        const [kept, left, never] = [place(), place(), place()];
-        modules.chart.draw(kept, chart);
-        modules.chart.draw(left, chart);
-        [left, never].forEach(modules.chart.erase);
-        left.replaceChildren();
-        [left, never].forEach((element) => modules.chart.draw(element, chart));
-        return [kept, left, never].map((element) => element.childElementCount);
-        """
-    )
-    assert drawn == [1, 0, 0]
+    body = """
+    const chart = { name: "x", spec: { title: "T" }, sentence: "S", table: { columns: [], rows: [] } };
+    const place = () => document.querySelector("main").appendChild(document.createElement("div"));
+    const [kept, left, never] = [place(), place(), place()];
+    modules.chart.draw(kept, chart);
+    modules.chart.draw(left, chart);
+    [left, never].forEach(modules.chart.erase);
+    left.replaceChildren();
+    [left, never].forEach((element) => modules.chart.draw(element, chart));
+    return [kept, left, never].map((element) => element.childElementCount);
+    """
+    assert ask(body) == [1, 0, 0]
 
 
 def test_a_chart_library_that_failed_is_loaded_again_and_closed_figures_stay_closed(page, ask):
     page.route("**/static/vega.js*", lambda route: route.abort())
-    failed = ask(
-        """
-        window.place = document.createElement("div");
-        document.querySelector("main").replaceChildren(place);
-        console.error = () => {}; // the page reports the error, as it should
-        window.again = () => modules.chart.draw(place, given);
-        again();
-        const details = place.querySelector("details");
-        const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-        while (!place.textContent.includes("could not be drawn")) await wait(20);
-        const first = details.open;
-        details.open = false;
-        await again();
-        return [first, details.open];
-        """,
-        given=charts.of_runs({"run": journal(3, 1)})[0],
-    )
-    assert failed == [True, False]
+    body = """
+    window.place = document.createElement("div");
+    document.querySelector("main").replaceChildren(place);
+    console.error = () => {}; // the page reports the error, as it should
+    window.again = () => modules.chart.draw(place, given);
+    again();
+    const details = place.querySelector("details");
+    const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+    while (!place.textContent.includes("could not be drawn")) await wait(20);
+    const first = details.open;
+    details.open = false;
+    await again();
+    return [first, details.open];
+    """
+    assert ask(body, given=charts.of_runs({"run": journal(3, 1)})[0]) == [True, False]
     page.unroute("**/static/vega.js*")
     page.evaluate("again()")
     expect(page.locator(".plot svg")).to_be_visible()

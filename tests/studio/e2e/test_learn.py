@@ -36,35 +36,29 @@ const leave = await modules.learn.show(root, [], tools);
 
 
 def test_a_pausing_run_stays_shown(ask):
-    shown = ask(
-        TRAIN
-        + """
-        const shown = () => root.querySelector("h2.run").textContent;
-        const before = shown();
-        heard.job({ ...job, status: "pausing" });
-        return [before, shown()];
-        """
-    )
-    assert shown == ["old", "old"]
+    body = """
+    const shown = () => root.querySelector("h2.run").textContent;
+    const before = shown();
+    heard.job({ ...job, status: "pausing" });
+    return [before, shown()];
+    """
+    assert ask(TRAIN + body) == ["old", "old"]
 
 
 def test_an_answer_older_than_an_event_does_not_undo_it(ask):
-    seen = ask(
-        TRAIN
-        + """
-        const { get } = tools.http;
-        let answer;
-        const late = new Promise((resolve) => (answer = resolve));
-        tools.http.get = (path) => (path === "/api/jobs" ? late : get(path));
-        heard.job({ ...job, job: "gone", run: null, status: "queued" });
-        heard.hello();
-        heard.job({ ...job, run: null, status: "stopping" });
-        answer({ jobs: [job, { ...job, job: "next", run: null, command: "next", status: "queued" }] });
-        await settled();
-        return [words(), root.querySelector(".queue").textContent];
-        """
-    )
-    assert seen == [
+    body = """
+    const { get } = tools.http;
+    let answer;
+    const late = new Promise((resolve) => (answer = resolve));
+    tools.http.get = (path) => (path === "/api/jobs" ? late : get(path));
+    heard.job({ ...job, job: "gone", run: null, status: "queued" });
+    heard.hello();
+    heard.job({ ...job, run: null, status: "stopping" });
+    answer({ jobs: [job, { ...job, job: "next", run: null, command: "next", status: "queued" }] });
+    await settled();
+    return [words(), root.querySelector(".queue").textContent];
+    """
+    assert ask(TRAIN + body) == [
         "oldstoppingIt reads the data and compiles the network; then the first epoch starts.",
         "waitingnextTake out",
     ]
@@ -83,132 +77,112 @@ def test_an_answer_older_than_an_event_does_not_undo_it(ask):
     ],
 )
 def test_a_training_without_a_directory_shows_its_state_and_actions(ask, status, said, offered):
-    seen = ask(
-        TRAIN
-        + """
-        const asked = [];
-        posted = async (path) => asked.push(path);
-        heard.job({ ...job, status: "stopped" });
-        root.querySelector("#watched").dispatchEvent(new Event("change"));
-        heard.job({ ...job, run: null, status: given });
-        const buttons = [...root.querySelectorAll(".panel button")];
-        buttons.forEach((button) => (button.focus(), button.click()));
-        heard.job({ ...job, run: null, status: given });
-        return [words(), asked, !buttons.length || document.activeElement === buttons.at(-1)];
-        """,
-        given=status,
-    )
+    body = """
+    const asked = [];
+    posted = async (path) => asked.push(path);
+    heard.job({ ...job, status: "stopped" });
+    root.querySelector("#watched").dispatchEvent(new Event("change"));
+    heard.job({ ...job, run: null, status: given });
+    const buttons = [...root.querySelectorAll(".panel button")];
+    buttons.forEach((button) => (button.focus(), button.click()));
+    heard.job({ ...job, run: null, status: given });
+    return [words(), asked, !buttons.length || document.activeElement === buttons.at(-1)];
+    """
+    seen = ask(TRAIN + body, given=status)
     assert said in seen[0]
     assert seen[1:] == [[f"/api/jobs/old/{what}" for what in offered], True]
 
 
 def test_a_new_training_is_shown_in_its_newest_state(ask):
-    seen = ask(
-        TRAIN
-        + """
-        const mine = { job: "mine", run: null, command: "mine", status: "queued", error: null };
-        heard.job({ ...job, status: "stopped" });
-        posted = async () => mine;
-        begin();
-        await settled();
-        const first = words();
-        const next = { ...mine, job: "next" };
-        posted = async () => (heard.job({ ...next, status: "failed", error: "full" }), next);
-        begin();
-        await settled();
-        return [first, words()];
-        """
-    )
+    body = """
+    const mine = { job: "mine", run: null, command: "mine", status: "queued", error: null };
+    heard.job({ ...job, status: "stopped" });
+    posted = async () => mine;
+    begin();
+    await settled();
+    const first = words();
+    const next = { ...mine, job: "next" };
+    posted = async () => (heard.job({ ...next, status: "failed", error: "full" }), next);
+    begin();
+    await settled();
+    return [first, words()];
+    """
+    seen = ask(TRAIN + body)
     assert seen[0].startswith("minewaitingIt reads the data")
     assert seen[1] == "nextfailedfull"
 
 
 def test_a_double_click_starts_one_training(ask):
-    started = ask(
-        TRAIN
-        + """
-        const started = [];
-        posted = async (path) => (started.push(path), { ...job, job: "mine", run: null });
-        for (const detail of [1, 2]) {
-          const click = new MouseEvent("click", { detail, bubbles: true, cancelable: true });
-          root.querySelector("form button.primary").dispatchEvent(click);
-          await settled();
-        }
-        return started;
-        """
-    )
-    assert started == ["/api/jobs"]
+    body = """
+    const started = [];
+    posted = async (path) => (started.push(path), { ...job, job: "mine", run: null });
+    for (const detail of [1, 2]) {
+      const click = new MouseEvent("click", { detail, bubbles: true, cancelable: true });
+      root.querySelector("form button.primary").dispatchEvent(click);
+      await settled();
+    }
+    return started;
+    """
+    assert ask(TRAIN + body) == ["/api/jobs"]
 
 
 def test_a_refusal_stays_after_the_next_check_and_its_field_has_the_focus(ask):
-    seen = ask(
-        TRAIN
-        + """
-        const refuse = (words, details) => {
-          posted = () => Promise.reject(Object.assign(new Error(words), { details }));
-        };
-        refuse("100 trainings are waiting already", {});
-        begin();
-        await settled();
-        checks[0]("jaxquard train");
-        await settled();
-        const errors = [...root.querySelectorAll(".launch .error")].map((element) => element.textContent);
-        refuse("epochs: must be more", { setting: "epochs" });
-        begin();
-        await settled();
-        return [errors, document.activeElement.id, root.querySelector("#set-epochs-error").textContent];
-        """
-    )
-    assert seen == [["", "100 trainings are waiting already"], "set-epochs", "epochs: must be more"]
+    body = """
+    const refuse = (words, details) => {
+      posted = () => Promise.reject(Object.assign(new Error(words), { details }));
+    };
+    refuse("100 trainings are waiting already", {});
+    begin();
+    await settled();
+    checks[0]("jaxquard train");
+    await settled();
+    const errors = [...root.querySelectorAll(".launch .error")].map((element) => element.textContent);
+    refuse("epochs: must be more", { setting: "epochs" });
+    begin();
+    await settled();
+    return [errors, document.activeElement.id, root.querySelector("#set-epochs-error").textContent];
+    """
+    assert ask(TRAIN + body) == [["", "100 trainings are waiting already"], "set-epochs", "epochs: must be more"]
 
 
 def test_late_events_of_a_closed_view_are_ignored(ask):
-    seen = ask(
-        TRAIN
-        + """
-        const asked = [];
-        const { get } = tools.http;
-        tools.http.get = (path) => (asked.push(path), get(path));
-        heard.hello();
-        posted = async () => ({ job: "mine", run: null, command: "", status: "queued", error: null });
-        begin();
-        leave();
-        root.remove();
-        await settled();
-        return [asked, said, words().includes("mine")];
-        """
-    )
-    assert seen == [["/api/jobs", "/api/runs"], [], False]
+    body = """
+    const asked = [];
+    const { get } = tools.http;
+    tools.http.get = (path) => (asked.push(path), get(path));
+    heard.hello();
+    posted = async () => ({ job: "mine", run: null, command: "", status: "queued", error: null });
+    begin();
+    leave();
+    root.remove();
+    await settled();
+    return [asked, said, words().includes("mine")];
+    """
+    assert ask(TRAIN + body) == [["/api/jobs", "/api/runs"], [], False]
 
 
 def test_a_late_answer_does_not_replace_a_newer_command(ask):
-    command = ask(
-        TRAIN
-        + """
-        root.querySelector(".knobs").dispatchEvent(new Event("input"));
-        while (checks.length < 2) await settled();
-        checks[1]("jaxquard train --epochs 2");
-        await settled();
-        checks[0]("jaxquard train --epochs 1");
-        await settled();
-        return root.querySelector("#command").textContent.trim();
-        """
-    )
-    assert command == "jaxquard train --epochs 2"
+    body = """
+    root.querySelector(".knobs").dispatchEvent(new Event("input"));
+    while (checks.length < 2) await settled();
+    checks[1]("jaxquard train --epochs 2");
+    await settled();
+    checks[0]("jaxquard train --epochs 1");
+    await settled();
+    return root.querySelector("#command").textContent.trim();
+    """
+    assert ask(TRAIN + body) == "jaxquard train --epochs 2"
 
 
 def test_the_page_says_copied_only_after_copying(ask):
-    said = ask(
-        TRAIN
-        + """
-        const copy = [...root.querySelectorAll("button")].find((button) => button.textContent === "Copy");
-        const refuse = async () => { throw new DOMException("no", "NotAllowedError"); };
-        for (const clipboard of [undefined, { writeText: refuse }, { writeText: async () => {} }]) {
-          Object.defineProperty(navigator, "clipboard", { value: clipboard, configurable: true });
-          copy.click();
-          await settled();
-        }
-        return said;
-        """
-    )
-    assert said == ["Selected: press Ctrl-C.", "Selected: press Ctrl-C.", "Copied."]
+    body = """
+    const copy = [...root.querySelectorAll("button")].find((button) => button.textContent === "Copy");
+    const refuse = async () => { throw new DOMException("no", "NotAllowedError"); };
+    for (const clipboard of [undefined, { writeText: refuse }, { writeText: async () => {} }]) {
+      Object.defineProperty(navigator, "clipboard", { value: clipboard, configurable: true });
+      copy.click();
+      await settled();
+    }
+    return said;
+    """
+    assert ask(TRAIN + body) == ["Selected: press Ctrl-C.", "Selected: press Ctrl-C.", "Copied."]

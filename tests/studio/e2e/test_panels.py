@@ -75,34 +75,30 @@ def test_what_the_view_of_a_run_shows(ask, status, job, detail, shown):
 
 
 def test_the_focus_stays_while_there_are_no_buttons_and_a_refusal_is_shown(ask):
-    seen = ask(
-        LIVE
-        + """
-        live.buttons.firstElementChild.focus();
-        live.buttons.firstElementChild.click();
-        await Promise.resolve();
-        const places = [];
-        for (const status of ["pausing", "paused"]) {
-          live.jobIs({ job: "mine", status });
-          places.push(document.activeElement === live.buttons ? "the row" : document.activeElement.textContent);
-        }
-        return [...places, live.fault.textContent, live.fault.getAttribute("role")];
-        """,
-        given={"job": {"job": "mine", "status": "running"}, "detail": {"status": "running"}},
-    )
+    body = """
+    live.buttons.firstElementChild.focus();
+    live.buttons.firstElementChild.click();
+    await Promise.resolve();
+    const places = [];
+    for (const status of ["pausing", "paused"]) {
+      live.jobIs({ job: "mine", status });
+      places.push(document.activeElement === live.buttons ? "the row" : document.activeElement.textContent);
+    }
+    return [...places, live.fault.textContent, live.fault.getAttribute("role")];
+    """
+    seen = ask(LIVE + body, given={"job": {"job": "mine", "status": "running"}, "detail": {"status": "running"}})
     assert seen == ["the row", "Continue", "mine: is not training", "alert"]
 
 
 def test_the_newest_weights_name_their_epoch(ask):
-    text = ask(
-        """
-        const weights = new modules.live.Weights("mine", [{ seed: 0 }], {});
-        const histogram = { edges: [0, 1, 2], start: [1, 2], now: [2, 1], std: { start: 0.25, now: 0.5 } };
-        const first = { sentence: "", images: [], width: 1, height: 1 };
-        weights.show({ epoch: 28, layers: [{ name: "layer 1", shape: [3], histogram }], first_layer: first });
-        return weights.element.textContent;
-        """
-    )
+    body = """
+    const weights = new modules.live.Weights("mine", [{ seed: 0 }], {});
+    const histogram = { edges: [0, 1, 2], start: [1, 2], now: [2, 1], std: { start: 0.25, now: 0.5 } };
+    const first = { sentence: "", images: [], width: 1, height: 1 };
+    weights.show({ epoch: 28, layers: [{ name: "layer 1", shape: [3], histogram }], first_layer: first });
+    return weights.element.textContent;
+    """
+    text = ask(body)
     assert "Line: after epoch 28. Standard deviation: 0.25 at the start, 0.50 after epoch 28." in text
     assert "now" not in text
 
@@ -182,33 +178,27 @@ const buttons = () => [...queue.list.querySelectorAll("button")];
 
 
 def test_the_queue_keeps_buttons_that_may_be_pressed(ask):
-    outcome = ask(
-        QUEUE
-        + """
-        show(["a", "queued"], ["b", "queued"]);
-        const button = buttons()[1];
-        button.focus();
-        show(["a", "queued"], ["b", "queued"]);
-        const same = document.activeElement === button;
-        show(["a", "running"], ["b", "queued"]);
-        return [same, document.activeElement.getAttribute("aria-label")];
-        """
-    )
-    assert outcome == [True, "Take out: b"]
+    body = """
+    show(["a", "queued"], ["b", "queued"]);
+    const button = buttons()[1];
+    button.focus();
+    show(["a", "queued"], ["b", "queued"]);
+    const same = document.activeElement === button;
+    show(["a", "running"], ["b", "queued"]);
+    return [same, document.activeElement.getAttribute("aria-label")];
+    """
+    assert ask(QUEUE + body) == [True, "Take out: b"]
 
 
 def test_jobs_without_a_run_can_be_steered_and_a_refusal_stays_visible(ask):
-    seen = ask(
-        QUEUE
-        + """
-        show(["a", "running"], ["b", "paused"]);
-        buttons().forEach((button) => button.click());
-        await new Promise((resolve) => setTimeout(resolve));
-        show(["a", "stopping"], ["b", "queued"]);
-        return [asked, queue.fault.textContent];
-        """
-    )
-    assert seen == [[["a", "stop"], ["b", "continue"], ["b", "stop"]], "a: is not training"]
+    body = """
+    show(["a", "running"], ["b", "paused"]);
+    buttons().forEach((button) => button.click());
+    await new Promise((resolve) => setTimeout(resolve));
+    show(["a", "stopping"], ["b", "queued"]);
+    return [asked, queue.fault.textContent];
+    """
+    assert ask(QUEUE + body) == [[["a", "stop"], ["b", "continue"], ["b", "stop"]], "a: is not training"]
 
 
 # The Compare view with a sweep and a damaged run; `heard` has the listeners of `events`.
@@ -229,20 +219,18 @@ const open = (address) =>
 
 
 def test_the_table_of_runs(ask):
-    rows = ask(
-        COMPARE
-        + """
-        await open("");
-        const link = () => root.querySelector("tbody a");
-        const first = link();
-        first.focus();
-        heard.runs();
-        await new Promise((resolve) => setTimeout(resolve, 400));
-        const rows = [...root.querySelectorAll("tbody tr")].map((row) => [...row.cells]);
-        const cells = rows.map((row) => row.map((cell) => cell.textContent));
-        return [...cells, link() !== first && document.activeElement === link()];
-        """
-    )
+    body = """
+    await open("");
+    const link = () => root.querySelector("tbody a");
+    const first = link();
+    first.focus();
+    heard.runs();
+    await new Promise((resolve) => setTimeout(resolve, 400));
+    const rows = [...root.querySelectorAll("tbody tr")].map((row) => [...row.cells]);
+    const cells = rows.map((row) => row.map((cell) => cell.textContent));
+    return [...cells, link() !== first && document.activeElement === link()];
+    """
+    rows = ask(COMPARE + body)
     assert rows[0][2:8] == ["finished", "a", "1 of 1", "3", "5", "80.00 % … 90.00 %"]
     assert rows[1][1:8] == ["lost", "damagedline 1 is damaged", *"–––––"]
     assert rows[2] is True
@@ -260,58 +248,52 @@ def test_a_comparison_that_cannot_open_adds_no_listeners(ask):
 
 
 def test_logits_that_are_not_finite_have_no_difference(ask):
-    text = ask(
-        """
-        const layer = { name: "1", shape: [2], units: 2, values: [0, 1], limit: 1, sentence: "" };
-        const unknown = { exp: null, probability: null };
-        const softmax = [{ ...unknown, class: "a", logit: null }, { ...unknown, class: "b", logit: 2 }];
-        const image = { index: 0, label: "a", predicted: null, png: "data:,", saliency: { png: "data:," } };
-        const parts = { ...image, neighbours: [], layers: [layer], softmax, largest: null, sum: null };
-        const root = document.createElement("div");
-        root.append(...modules.inside.journey(parts, { open() {}, neuron() {} }));
-        return [...root.querySelectorAll(".numbers tbody tr")].map((row) => row.cells[2].textContent);
-        """
-    )
-    assert text == ["–", "–"]
+    body = """
+    const layer = { name: "1", shape: [2], units: 2, values: [0, 1], limit: 1, sentence: "" };
+    const unknown = { exp: null, probability: null };
+    const softmax = [{ ...unknown, class: "a", logit: null }, { ...unknown, class: "b", logit: 2 }];
+    const image = { index: 0, label: "a", predicted: null, png: "data:,", saliency: { png: "data:," } };
+    const parts = { ...image, neighbours: [], layers: [layer], softmax, largest: null, sum: null };
+    const root = document.createElement("div");
+    root.append(...modules.inside.journey(parts, { open() {}, neuron() {} }));
+    return [...root.querySelectorAll(".numbers tbody tr")].map((row) => row.cells[2].textContent);
+    """
+    assert ask(body) == ["–", "–"]
 
 
 def test_the_cell_that_was_clicked_is_the_tab_stop(ask):
-    stops = ask(
-        """
-        const confusion = [[1, 2], [3, 4]];
-        const table = modules.mistakes.confusionTable({ confusion, classes: ["a", "b"] }, () => {});
-        document.querySelector("main").append(table);
-        const stops = () => [...table.querySelectorAll("[tabindex='0']")].map((button) => button.textContent);
-        const [first, , , last] = table.querySelectorAll("button");
-        const before = stops();
-        last.focus();
-        const then = stops();
-        last.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
-        return [before, then, stops()];
-        """
-    )
-    assert stops == [["1"], ["4"], ["2"]]
+    body = """
+    const confusion = [[1, 2], [3, 4]];
+    const table = modules.mistakes.confusionTable({ confusion, classes: ["a", "b"] }, () => {});
+    document.querySelector("main").append(table);
+    const stops = () => [...table.querySelectorAll("[tabindex='0']")].map((button) => button.textContent);
+    const [first, , , last] = table.querySelectorAll("button");
+    const before = stops();
+    last.focus();
+    const then = stops();
+    last.dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowUp", bubbles: true }));
+    return [before, then, stops()];
+    """
+    assert ask(body) == [["1"], ["4"], ["2"]]
 
 
 @pytest.mark.parametrize("classes", [2, 26, 100])
 @pytest.mark.parametrize("width", [360, 1280])
 def test_a_confusion_matrix_of_few_or_many_classes(page, ask, classes, width):
     page.set_viewport_size({"width": width, "height": 740})
-    seen = ask(
-        """
-        const name = (k) => `class ${k}, of which the name is long enough to be cut off somewhere`;
-        const classes = Array.from({ length: given }, (_, k) => name(k));
-        const confusion = classes.map((_, i) => classes.map((_, j) => (i + j) % 3));
-        const table = modules.mistakes.confusionTable({ confusion, classes }, () => {});
-        const card = Object.assign(document.createElement("section"), { className: "card" });
-        card.append(table);
-        document.querySelector("main").replaceChildren(card);
-        const [inner, outer] = [table.scrollWidth, table.clientWidth];
-        const page = document.documentElement.scrollWidth - innerWidth;
-        return [inner - outer, page, table.querySelectorAll("button").length];
-        """,
-        given=classes,
-    )
+    body = """
+    const name = (k) => `class ${k}, of which the name is long enough to be cut off somewhere`;
+    const classes = Array.from({ length: given }, (_, k) => name(k));
+    const confusion = classes.map((_, i) => classes.map((_, j) => (i + j) % 3));
+    const table = modules.mistakes.confusionTable({ confusion, classes }, () => {});
+    const card = Object.assign(document.createElement("section"), { className: "card" });
+    card.append(table);
+    document.querySelector("main").replaceChildren(card);
+    const [inner, outer] = [table.scrollWidth, table.clientWidth];
+    const page = document.documentElement.scrollWidth - innerWidth;
+    return [inner - outer, page, table.querySelectorAll("button").length];
+    """
+    seen = ask(body, given=classes)
     assert seen[1:] == [0, classes**2]
     if width == 1280 and classes < 100:
         assert seen[0] <= 0  # every column is visible without scrolling
@@ -335,36 +317,30 @@ const key = (key, more) => {
 
 
 def test_one_pointer_draws(ask):
-    seen = ask(
-        SHEET
-        + """
-        point("pointerdown", 1, { button: 2, buttons: 2 });
-        point("pointerdown", 2, { isPrimary: false });
-        const before = sheet.pen.down;
-        point("pointerdown", 3);
-        const { x } = sheet.pen;
-        point("pointermove", 2, { clientX: 99, isPrimary: false });
-        point("pointermove", 3, { clientX: 99, buttons: 2 });
-        point("lostpointercapture", 2);
-        const during = [sheet.pen.down, sheet.pen.x === x, late.length];
-        point("lostpointercapture", 3);
-        return [before, during, sheet.pen.down, late.length];
-        """
-    )
-    assert seen == [False, [True, True, 0], False, 1]
+    body = """
+    point("pointerdown", 1, { button: 2, buttons: 2 });
+    point("pointerdown", 2, { isPrimary: false });
+    const before = sheet.pen.down;
+    point("pointerdown", 3);
+    const { x } = sheet.pen;
+    point("pointermove", 2, { clientX: 99, isPrimary: false });
+    point("pointermove", 3, { clientX: 99, buttons: 2 });
+    point("lostpointercapture", 2);
+    const during = [sheet.pen.down, sheet.pen.x === x, late.length];
+    point("lostpointercapture", 3);
+    return [before, during, sheet.pen.down, late.length];
+    """
+    assert ask(SHEET + body) == [False, [True, True, 0], False, 1]
 
 
 def test_a_late_drawing_of_an_old_sheet_is_dropped_and_browser_shortcuts_are_ignored(ask):
-    seen = ask(
-        SHEET
-        + """
-        const others = ["altKey", "ctrlKey", "metaKey"].map((held) => key("ArrowLeft", { [held]: true }));
-        key(" ");
-        key("Delete");
-        late[0]("old");
-        key("ArrowLeft");
-        late[1]("new");
-        return [others, drawn];
-        """
-    )
-    assert seen == [[False, False, False], [None, "new"]]
+    body = """
+    const others = ["altKey", "ctrlKey", "metaKey"].map((held) => key("ArrowLeft", { [held]: true }));
+    key(" ");
+    key("Delete");
+    late[0]("old");
+    key("ArrowLeft");
+    late[1]("new");
+    return [others, drawn];
+    """
+    assert ask(SHEET + body) == [[False, False, False], [None, "new"]]
