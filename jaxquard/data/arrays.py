@@ -35,21 +35,16 @@ def from_arrays(
         if len(image_shape) not in (2, 3):
             raise UsageError("image_shape: must be (height, width) or (height, width, channels)")
     given = {"train": (X, y), "test": (X_test, y_test), "val": (None, None) if val is None else tuple(val)}
-    arrays, called, notes = dict[str, np.ndarray](), dict[str, str](), list[str]()
+    arrays, called, notes = dict[str, Any](), dict[str, str](), list[str]()
     for part, *names in PARTS:
         missing = [one is None for one in given[part]]
         if len(missing) != 2 or any(missing) != all(missing) or (part == "train" and any(missing)):
             raise UsageError(f"{part}: give both images and labels, {names[0]} and {names[1]}")
         called |= {f"{part}_images": names[0], f"{part}_labels": names[1]}
         if given[part][0] is not None:
-            arrays[f"{part}_images"] = as_images(given[part][0], names[0], image_shape, notes)
-            arrays[f"{part}_labels"] = as_labels(given[part][1], names[1], notes)
-    for role, values in arrays.items():
-        if len(values) != (n := len(arrays[role.replace("images", "labels")])):
-            raise DataError(f"{called[role]}: {len(values):,} images, but {n:,} labels")
-    images = {role: values for role, values in arrays.items() if role.endswith("images")}
-    levels, found = to_levels(images, called, value_range, notes)
-    labels, names = numbered({role: arrays[role] for role in arrays.keys() - images}, called, class_names)
+            arrays |= {f"{part}_images": given[part][0], f"{part}_labels": given[part][1]}
+    levels, labels, found = decoded(arrays, called, notes, image_shape, value_range)
+    labels, names = numbered(labels, called, class_names)
     if X_test is None:
         held = hold_out_test(levels.pop("train_images"), labels.pop("train_labels"), by_class=True)
         labels |= held
@@ -63,6 +58,23 @@ def from_arrays(
         by_class=True,
         value_range=found,
     )
+
+
+def decoded(
+    arrays: Mapping[str, Any],
+    called: Mapping[str, str],
+    notes: list[str],
+    image_shape: Sequence[int] | None = None,
+    value_range: Sequence[float] | None = None,
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], Range | None]:
+    """Images and labels by role, and the range of the images: see `to_levels` and `as_labels`. Adds to the notes."""
+    images = {k: as_images(v, called[k], image_shape, notes) for k, v in arrays.items() if k.endswith("images")}
+    labels = {k: as_labels(v, called[k], notes) for k, v in arrays.items() if k.endswith("labels")}
+    for role, values in images.items():
+        if len(values) != (n := len(labels[role.replace("images", "labels")])):
+            raise DataError(f"{called[role]}: {len(values):,} images, but {n:,} labels")
+    levels, found = to_levels(images, called, value_range, notes)
+    return levels, labels, found
 
 
 def as_dataset(data: Any, **options: Any) -> Dataset:
@@ -98,7 +110,8 @@ def as_images(values: Any, where: str, image_shape: Sequence[int] | None, notes:
     if array.ndim == 2 and array.size and image_shape is None:
         side = math.isqrt(array.shape[1])
         shape = f"({side}, {side})" if side**2 == array.shape[1] else "(height, width)"
-        raise DataError(f"{where}: rows of {array.shape[1]:,} numbers; say their shape: image_shape={shape}")
+        advice = f"images = rows.reshape(-1, *{shape}) if that is their shape"
+        raise DataError(f"{where}: rows of {array.shape[1]:,} numbers: {advice} (from_arrays: image_shape={shape})")
     if array.ndim == 4 and array.shape[1] in (1, 3) and array.shape[3] not in (1, 3):
         note = "the channels came first, and were moved to the end"
         notes += [] if note in notes else [note]
@@ -155,9 +168,10 @@ def _found_range(images: Mapping[str, np.ndarray], called: Mapping[str, str], lo
             )
     if low >= 0 and (high <= 1 or 128 <= high <= 255):
         return (0, 1) if high <= 1 else BYTES
+    black = min(low, 0)
     raise DataError(
-        f"{next(iter(called.values()))}: values from {low:g} to {high:g}; "
-        f"say which are black and white, such as value_range=({min(low, 0):g}, {high:g})"
+        f"{called[next(iter(images))]}: values from {low:g} to {high:g}; if {black:g} is black and {high:g} white: "
+        f"images = (images - {black:g}) / {high - black:g} (from_arrays: value_range=({black:g}, {high:g}))"
     )
 
 
@@ -257,7 +271,7 @@ def _is_whole(values: np.ndarray) -> bool:
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
-    return values.astype(np.uint8) * np.uint8(255 if values.dtype == bool else 1)
+    return values * np.uint8(255) if values.dtype == bool else values.astype(np.uint8)
 
 
 def _scaled(values: np.ndarray, black: float, white: float) -> np.ndarray:

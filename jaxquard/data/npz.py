@@ -11,6 +11,7 @@ from typing import IO
 
 import numpy as np
 
+from jaxquard.data import arrays as in_memory
 from jaxquard.data import idx
 from jaxquard.data.dataset import NDIM, Dataset, build, hold_out_test, numbered
 from jaxquard.data.oddities import MAX_CLASSES, RENUMBER
@@ -26,21 +27,13 @@ _SPELLINGS = {
     "labels": ("labels", "y", "Y"),
     "val_images": ("val_images", "x_val", "X_val", "x_valid", "X_valid", "valid_images", "validation_images"),
     "val_labels": ("val_labels", "y_val", "Y_val", "y_valid", "Y_valid", "valid_labels", "validation_labels"),
+    "class_names": ("class_names", "label_names", "classes", "names"),
 }
 _VALIDATION = ("val_images", "val_labels")
 _HEADER = re.compile(  # Python 2 wrote long integers with an L
     rb"\{'descr': '(?P<dtype>[|<>][a-zA-Z][0-9]{0,9})', 'fortran_order': (?P<fortran>True|False), "
     rb"'shape': \((?P<shape>(?:[0-9]{1,19}L?,? ?){0,9})\), ?\} *\n"
 )
-_ADVICE = {  # NumPy's kind of a dtype -> its values, and advice for images and for labels
-    "f": (
-        "floating-point numbers",
-        "save np.rint(255 * x).astype(np.uint8) if they are 0 to 1, np.rint(x).astype(np.uint8) if they are 0 to 255",
-        "save y.astype(int), or y.argmax(1) if they are one-hot",
-    ),
-    "U": ("text or objects", "save pixels from 0 to 255", "save np.unique(y, return_inverse=True)[1]"),
-}
-_ADVICE["S"] = _ADVICE["O"] = _ADVICE["U"]
 _DAMAGE = (
     zipfile.BadZipFile,
     NotImplementedError,
@@ -56,25 +49,26 @@ _DAMAGE = (
 def load_npz(path: Path) -> Dataset:
     """Read an .npz with x_train, y_train, x_test and y_test (or similar names), or only with images and labels.
 
-    Images are 0 to 255, `(n, height, width)` or `(n, height, width, channels)`; labels are integers `(n,)` from 0.
+    Images and labels are as for `Dataset.from_arrays`, but integer labels count from 0. `class_names` names them.
     Without a test set, always the same sixth of the images becomes it. x_val and y_val are the validation set.
     Raises DataError.
     """
     arrays, unused = _read(path)
     notes = [f"not used: {', '.join(unused)}"] if unused else []
     called = {role: f"{path}:{role}" for role in _SPELLINGS}
-    arrays = {
-        role: (_pixels if role.endswith("images") else _labels)(values, called[role]) for role, values in arrays.items()
-    }
-    class_names = None
-    if "images" in arrays:
-        if len(arrays["images"]) != len(arrays["labels"]):
-            raise DataError(f"{path}: {len(arrays['labels'])} labels, but {len(arrays['images'])} images")
-        class_names = numbered(
-            arrays["labels"], called["labels"]
-        )  # before the split: the test set may get the largest label
-        arrays = hold_out_test(arrays["images"], arrays["labels"])
-    return build(path.stem, arrays, called=called, source=str(path), class_names=class_names, notes=notes)
+    class_names = arrays.pop("class_names").ravel().tolist() if "class_names" in arrays else None
+    images, labels, value_range = in_memory.decoded(arrays, called, notes)
+    learned = labels["labels" if "labels" in labels else "train_labels"]
+    if learned.dtype.kind == "U":
+        labels, class_names = in_memory.numbered(labels, called, class_names)
+    else:
+        labels = {role: _counted(values, called[role]) for role, values in labels.items()}
+    if "images" in images:
+        if class_names is None:  # before the split: the test set may get the largest label
+            class_names = numbered(labels["labels"], called["labels"])
+        images, labels = {}, hold_out_test(images["images"], labels["labels"])
+    facts = {"source": str(path), "class_names": class_names, "notes": notes, "value_range": value_range}
+    return build(path.stem, images | labels, called=called, **facts)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -111,7 +105,7 @@ def _roles(names: Collection[str], path: Path) -> dict[str, str]:
     roles = {role: name for role, spellings in _SPELLINGS.items() for name in reversed(spellings) if name in names}
     for wanted in ((*NDIM, *_VALIDATION), tuple(NDIM), ("images", "labels")):
         if all(role in roles for role in wanted):
-            return {role: roles[role] for role in wanted}
+            return {role: roles[role] for role in (*wanted, "class_names") if role in roles}
     raise DataError(
         f"{path}: holds {', '.join(names) or 'nothing'};\n"
         "expected x_train, y_train, x_test and y_test, or images and labels"
@@ -119,13 +113,18 @@ def _roles(names: Collection[str], path: Path) -> dict[str, str]:
 
 
 def _array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, where: str) -> np.ndarray:
-    """One member as an array of integers."""
+    """One member as an array of numbers or text."""
     with archive.open(info) as stream:
         dtype, fortran, shape, begin = _header(stream, where)
         declared, there = math.prod(shape) * dtype.itemsize, info.file_size - begin
         if declared != there:
             raise DataError(f"{where}: declares {declared} bytes of values, but holds {there}")
         values = np.frombuffer(stream.read(declared + 1), dtype)  # reading to the end makes zipfile check the CRC
+    if dtype.kind == "U":
+        try:
+            "".join(values.tolist()).encode()
+        except (ValueError, SystemError):  # SystemError: beyond the last character
+            raise DataError(f"{where}: holds text that is not Unicode") from None
     return values.reshape(shape, order="F" if fortran else "C")
 
 
@@ -137,38 +136,22 @@ def _header(stream: IO[bytes], where: str) -> tuple[np.dtype, bool, tuple[int, .
     length = int.from_bytes(stream.read(2 * major), "little")
     found = _HEADER.fullmatch(stream.read(min(length, 1 << 12)))
     if found is None:
-        raise DataError(f"{where}: not an array of integers, or with a header that NumPy would not write")
+        raise DataError(f"{where}: not an array of numbers or text, or with a header that NumPy would not write")
     shape = tuple(int(n.strip().removesuffix(b"L")) for n in found["shape"].split(b",") if n.strip())
-    return _integers(found["dtype"].decode(), where), found["fortran"] == b"True", shape, 8 + 2 * major + length
+    return _dtype(found["dtype"].decode(), where), found["fortran"] == b"True", shape, 8 + 2 * major + length
 
 
-def _integers(dtype: str, where: str) -> np.dtype:
-    """The integer dtype with this name. DataError for another dtype."""
-    if re.fullmatch(r".(?:b1|[iu][1248])", dtype):
-        return np.dtype(dtype)
-    held, images, labels = _ADVICE.get(dtype[1], ("other values", "save pixels from 0 to 255", "save whole numbers"))
-    role = next((role for role, spellings in _SPELLINGS.items() if where.rpartition(":")[2] in spellings), "")
-    raise DataError(f"{where}: not an array of integers but of {held}; {images if 'images' in role else labels}")
+def _dtype(name: str, where: str) -> np.dtype:
+    """The dtype with this name, of numbers or text. DataError for another one, such as objects."""
+    if re.fullmatch(r".(?:b1|[iu][1248]|f[248]|U[1-9][0-9]{0,3})", name):
+        return np.dtype(name)
+    held = {"O": "objects", "S": "bytes", "U": "long text"}.get(name[1], f"values of type {name}")
+    raise DataError(f"{where}: holds {held}; save images as numbers, labels as numbers or text: np.asarray(y.tolist())")
 
 
-def _pixels(values: np.ndarray, where: str) -> np.ndarray:
-    if values.ndim not in (3, 4) or (values.ndim == 4 and values.shape[3] not in (1, 3)) or 0 in values.shape:
-        raise DataError(f"{where}: shape {values.shape}, expected (n, height, width) or (n, height, width, 1 or 3)")
-    if values.dtype == bool:
-        values = values * np.uint8(255)
-    if values.min() < 0 or values.max() > 255:
-        raise DataError(f"{where}: values from {values.min()} to {values.max()}, expected 0 to 255")
-    return np.ascontiguousarray(values, np.uint8)
-
-
-def _labels(values: np.ndarray, where: str) -> np.ndarray:
-    if values.ndim == 2 and values.shape[1] == 1:  # a single column
-        values = values[:, 0]
-    if values.ndim == 2 and len(values) and (values.sum(axis=1) == 1).all():
-        raise DataError(f"{where}: shape {values.shape}, one column per class; save y.argmax(axis=1)")
-    if values.ndim != 1 or len(values) == 0:
-        raise DataError(f"{where}: shape {values.shape}, expected (n,)")
-    if values.min() < 0 or values.max() >= MAX_CLASSES:
+def _counted(labels: np.ndarray, where: str) -> np.ndarray:
+    """Integer labels from 0. DataError for others."""
+    if labels.min(initial=0) < 0 or labels.max(initial=0) >= MAX_CLASSES:
         most = MAX_CLASSES - 1
-        raise DataError(f"{where}: labels from {values.min()} to {values.max()}, expected 0 to {most}; {RENUMBER}")
-    return np.ascontiguousarray(values, np.int32)
+        raise DataError(f"{where}: labels from {labels.min()} to {labels.max()}, expected 0 to {most}; {RENUMBER}")
+    return labels.astype(np.int32)

@@ -15,6 +15,7 @@ from jaxquard.data.npz import load_npz
 from jaxquard.errors import DataError
 
 IMAGES = np.arange(12 * 6, dtype=np.uint8).reshape(12, 2, 3)
+WIDE = np.stack([IMAGES.repeat(2, axis=2)] * 3, axis=1)
 LABELS = np.array([0, 1, 2] * 4)
 FOUR = {"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:2], "y_test": LABELS[:2]}
 
@@ -120,26 +121,29 @@ def test_format_2_of_an_array(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"x_train": IMAGES[:-1]}, "some.npz:train_labels: 12 labels, but 11 images"),
-        ({"y_train": LABELS.astype(float)}, "y_train: not an array of integers but of floating-point numbers; save y."),
-        ({"y_train": np.eye(3)[LABELS]}, "or y.argmax(1) if they are one-hot"),
+        ({"x_train": IMAGES[:-1]}, "some.npz:train_images: 11 images, but 12 labels"),
+        ({"y_train": LABELS / 2}, "some.npz:train_labels: holds fractions; labels are whole numbers or text"),
+        ({"x_train": IMAGES / 255}, "some.npz:train_images: values up to 0.278431, but up to 11 elsewhere; use one"),
+        ({"y_train": np.array(["a", "b"] * 6)}, "some.npz:test_labels: label '0' is no class; the classes are a, b"),
         (
-            {"x_train": IMAGES / 255},
-            "x_train: not an array of integers but of floating-point numbers; save np.rint(255",
+            {"y_train": np.array([{}] * 12, object)},
+            "y_train: holds objects; save images as numbers, labels as numbers or",
         ),
+        ({"y_train": np.array([b"a"] * 12)}, "y_train: holds bytes; save images as numbers"),
         (
-            {"y_train": np.array(["a"] * 12)},
-            "y_train: not an array of integers but of text or objects; save np.unique(y, return",
+            {"x_train": IMAGES.astype(int) * 9},
+            "values from 0 to 639; if 0 is black and 639 white: images = (images - 0) / 639",
         ),
-        ({"y_train": np.array([{}] * 12, object)}, "some.npz:y_train: not an array of integers"),
-        ({"x_train": IMAGES.astype(int) * 9}, "some.npz:train_images: values from 0 to 639, expected 0 to 255"),
         ({"x_train": IMAGES.astype(int) - 1}, "some.npz:train_images: values from -1 to 70"),
-        ({"x_train": IMAGES.astype(int) + 185}, "some.npz:train_images: values from 185 to 256"),
-        ({"x_train": IMAGES.reshape(12, 6)}, "some.npz:train_images: shape (12, 6), expected (n, height, width)"),
+        ({"x_train": IMAGES.astype(int) + 185}, "some.npz:train_images: values from 0 to 256"),
+        (
+            {"x_train": IMAGES.reshape(12, 6)},
+            "some.npz:train_images: rows of 6 numbers: images = rows.reshape(-1, *(he",
+        ),
+        ({"class_names": np.array(["a", "b"])}, "some.npz:train_labels: label 2 at index 2 is out of range: 0 to 1"),
         ({"x_train": np.zeros((12, 2, 3, 4), np.uint8)}, "shape (12, 2, 3, 4), expected"),
         ({"x_train": np.zeros((12, 0, 3), np.uint8)}, "shape (12, 0, 3), expected"),
         ({"y_train": LABELS.reshape(6, 2)}, "some.npz:train_labels: shape (6, 2), expected (n,)"),
-        ({"y_train": np.eye(3, dtype=int)[LABELS]}, "shape (12, 3), one column per class; save y.argmax(axis=1)"),
         ({"y_train": LABELS - 1}, "some.npz:train_labels: labels from -1 to 1"),
         ({"y_train": LABELS + 10**12}, "some.npz:train_labels: labels from 1000000000000"),
         ({"y_test": LABELS[:2] + 7}, "some.npz:test_labels: label 7 at index 0 is out of range: 0 to 2"),
@@ -151,6 +155,27 @@ def test_arrays_that_are_no_data_set(changes: dict[str, np.ndarray], expected: s
     assert expected in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("changes", "names", "note"),
+    [
+        ({"x_train": IMAGES / 71, "x_test": IMAGES[:2] / 71}, "0 1 2", "floats from 0 to 1: 0 is taken for black"),
+        ({"y_train": LABELS.astype(float), "y_test": LABELS[:2].astype(">f8")}, "0 1 2", ""),
+        ({"y_train": np.eye(3, dtype=np.float32)[LABELS]}, "0 1 2", "train_labels is one-hot: its columns"),
+        ({"class_names": np.array(["x", "y", "zebra"])}, "x y zebra", ""),
+        ({"y_train": np.array(["c", "a", "b"])[LABELS], "y_test": np.array(["a", "c"])}, "a b c", ""),
+        ({"x_train": WIDE, "x_test": np.moveaxis(WIDE[:2], 1, -1)}, "0 1 2", "the channels came first"),
+    ],
+)
+def test_what_can_mean_only_one_thing_is_read(changes, names, note, tmp_path: Path) -> None:
+    dataset = load_npz(npz(tmp_path, **FOUR | changes))
+    assert dataset.class_names == tuple(names.split())
+    np.testing.assert_array_equal(
+        [dataset.class_names[k] for k in dataset.train_labels][:3],
+        np.ravel(["c", "a", "b"] if names == "a b c" else names.split()),
+    )
+    assert note in " ".join(dataset.notes)
+
+
 def test_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(
         DataError, match=r"holds a, x_train;\nexpected x_train, y_train, x_test and y_test, or images and"
@@ -158,7 +183,7 @@ def test_unknown_names(tmp_path: Path) -> None:
         load_npz(npz(tmp_path, a=IMAGES, x_train=IMAGES))
     with pytest.raises(DataError, match="no examples"):
         load_npz(npz(tmp_path, images=IMAGES[:1], labels=LABELS[:1]))
-    with pytest.raises(DataError, match="12 labels, but 11 images"):
+    with pytest.raises(DataError, match="11 images, but 12 labels"):
         load_npz(npz(tmp_path, images=IMAGES[:11], labels=LABELS))
 
 
@@ -175,11 +200,14 @@ LIES = {
     ),
     "six gigabytes": (with_header(HEADER.format("<i8", "(1000, 900, 900)")), "declares 6480000000 bytes of values"),
     "overflow": (with_header(HEADER.format("|u1", f"({2**62}, 2, 2)")), "bytes of values, but holds 0"),
-    "bits": (with_header(HEADER.format("|b4", "(1, 1, 1)"), bytes(4)), "not an array of integers"),
-    "an object": (with_header(HEADER.format("|O", "(1, 1, 1)"), b"cos\nsystem"), "not an array of integers"),
-    "an expression": (with_header("__import__('os').abort()\n"), "not an array of integers"),
-    "a deep expression": (with_header("(" * 9000), "not an array of integers"),
-    "an endless header": (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "not an array of integers"),
+    "bits": (with_header(HEADER.format("|b4", "(1, 1, 1)"), bytes(4)), "holds values of type |b4"),
+    "an object": (with_header(HEADER.format("|O", "(1, 1, 1)"), b"cos\nsystem"), "holds objects"),
+    "not Unicode": (with_header(HEADER.format("<U1", "(1,)"), b"\xff" * 4), "holds text that is not Unicode"),
+    "half a letter": (with_header(HEADER.format("<U1", "(1,)"), b"\x00\xd8\0\0"), "holds text that is not Unicode"),
+    "much text": (with_header(HEADER.format("<U99999", "(1,)")), "holds long text"),
+    "an expression": (with_header("__import__('os').abort()\n"), "not an array of numbers or text"),
+    "a deep expression": (with_header("(" * 9000), "not an array of numbers or text"),
+    "an endless header": (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{", "not an array of numbers or text"),
     "half a header": (b"\x93NUMPY\x01", "damaged, or not an .npz file"),
     "format 3": (b"\x93NUMPY\x03\x00" + bytes(9), "not a NumPy array (of format 1 or 2)"),
     "no array": (b"something else", "not a NumPy array"),
