@@ -11,6 +11,7 @@ from jaxquard.lessons.experiment import Arm
 from jaxquard.lessons.verdict import interval
 
 Points = dict[Any, Any]  # x -> values, one for each seed
+LEARNED = 50  # %
 
 
 def curves(
@@ -41,6 +42,13 @@ def dots(title: str, found: Mapping[str, Any], x: str = "held-out accuracy (%)",
         _, low, high = interval(values)
         rows.append({"name": name, "values": list(values), "low": low, "high": high})
     return dot_plot(rows, title=title, x_title=x, interval="Bar: 99 % interval of the mean.", **options)
+
+
+def by_rate(found: Mapping[str, Points], series: str, title: str = "Held-out accuracy by learning rate") -> Chart:
+    """Held-out accuracy in % by learning rate, without rates at which a network stays below LEARNED."""
+    learned = {name: {rate: v for rate, v in points.items() if v.min() > LEARNED} for name, points in found.items()}
+    note = f"Rates at which a network stays below {LEARNED} % are left out."
+    return curves(title, learned, "learning rate η", series=series, log_x=True, note=note)
 
 
 def by_epoch(arm: Arm, curve: str = "accuracy", every: int = 1) -> Points:

@@ -5,14 +5,13 @@ import numpy as np
 from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
-from jaxquard.lessons.figures import curves, dots, spread
+from jaxquard.lessons.figures import by_rate, dots, spread
 from jaxquard.lessons.lesson import About, Finding, Measured
 from jaxquard.lessons.verdict import above, at_an_end, best, tuned
 
 DEPTHS = (1, 2, 3, 5, 8)
 RATES = (0.02, 0.06, 0.2, 0.6)
 PIXELS, CLASSES = 784, 10
-LEARNED = 50.0  # %: the chart, not the comparison, leaves out rates at which some network stays below
 BUDGET = 110_000  # parameters: the original network's number, rounded up
 
 
@@ -59,14 +58,7 @@ def draw(measured: Measured) -> list[Chart]:
     rates = {name(d): dict(zip(RATES, finals(measured, f"depth {d}"), strict=True)) for d in DEPTHS}
     return [
         dots(title, {name(depth): values for depth, values in accuracies(measured).items()}, digits=2),
-        curves(
-            "Held-out accuracy by learning rate: hidden layers × units",
-            {name: {x: v for x, v in found.items() if v.min() > LEARNED} for name, found in rates.items()},
-            "learning rate η",
-            series="network",
-            log_x=True,
-            note=f"Rates at which a network stays below {LEARNED:.0f} % are left out.",
-        ),
+        by_rate(rates, "network", "Held-out accuracy by learning rate: hidden layers × units"),
     ]
 
 

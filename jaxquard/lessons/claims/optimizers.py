@@ -3,7 +3,7 @@
 from jaxquard.charts import Chart
 from jaxquard.config import Config
 from jaxquard.lessons.experiment import Scale, finals, scales
-from jaxquard.lessons.figures import by_epoch, curves, spread
+from jaxquard.lessons.figures import by_epoch, by_rate, curves, spread
 from jaxquard.lessons.lesson import About, Finding, Measured
 from jaxquard.lessons.verdict import above, at_an_end, bracket, tuned
 
@@ -14,7 +14,6 @@ RATES = {
     "adam": (0.0001, 0.0003, 0.001, 0.003, 0.01),
 }
 SPOKEN = {"sgd": "plain SGD", "momentum": "momentum", "adam": "Adam"}
-LEARNED = 50.0  # %: the chart, not the comparison, leaves out rates at which some network stays below
 
 
 def configs(scale: Scale) -> dict[str, Config]:
@@ -43,14 +42,7 @@ def draw(measured: Measured) -> list[Chart]:
     swept = {name: dict(zip(rates, finals(measured, name), strict=True)) for name, rates in RATES.items()}
     best = {name: max(found, key=lambda rate, found=found: found[rate].mean()) for name, found in swept.items()}
     return [
-        curves(
-            "Held-out accuracy by learning rate",
-            {SPOKEN[name]: {x: v for x, v in found.items() if v.min() > LEARNED} for name, found in swept.items()},
-            "learning rate η",
-            series="optimiser",
-            log_x=True,
-            note=f"Rates at which a network stays below {LEARNED:.0f} % are left out.",
-        ),
+        by_rate({SPOKEN[name]: found for name, found in swept.items()}, "optimiser"),
         curves(
             "Held-out accuracy by epoch, each at the rate that ends best",
             {
