@@ -11,9 +11,9 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxquard.api import evaluate, load_model, predict, train
+    from jaxquard.api import evaluate, list_runs, load_model, predict, train
     from jaxquard.config import Config
-    from jaxquard.data import load
+    from jaxquard.data import Dataset, load
     from jaxquard.errors import JaxquardError
     from jaxquard.runs.comparing import compare
     from jaxquard.runs.directory import Run
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Config",
+    "Dataset",
     "Evaluations",
     "JaxquardError",
     "Observer",
@@ -34,6 +35,7 @@ __all__ = [
     "TrainResult",
     "compare",
     "evaluate",
+    "list_runs",
     "load",
     "load_model",
     "predict",
@@ -42,6 +44,7 @@ __all__ = [
 
 _HOMES = {
     "Config": "config",
+    "Dataset": "data",
     "Evaluations": "runs.evaluating",
     "JaxquardError": "errors",
     "Observer": "runs.train",
@@ -50,7 +53,7 @@ _HOMES = {
     "TrainResult": "runs.results",
     "compare": "runs.comparing",
     "load": "data",
-} | dict.fromkeys(("evaluate", "load_model", "predict", "train"), "api")
+} | dict.fromkeys(("evaluate", "list_runs", "load_model", "predict", "train"), "api")
 
 
 def __getattr__(name: str) -> Any:

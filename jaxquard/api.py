@@ -20,6 +20,7 @@ from jaxquard.files import expanded, is_writable
 from jaxquard.runs import directory, evaluating, models, predicting
 from jaxquard.runs import train as runs_train
 from jaxquard.runs.comparing import compare as compare  # re-exported: it needs no JAX
+from jaxquard.runs.directory import Run
 from jaxquard.runs.environment import is_same_data, reading
 from jaxquard.runs.evaluating import Evaluations, Split
 from jaxquard.runs.interrupts import Interrupted, saving_first
@@ -198,6 +199,12 @@ def evaluate(
     if split == "test" and (fault := found.record(name, why)):
         (report or warnings.warn)(f"note: {fault}")
     return found
+
+
+@checked
+def list_runs(*, runs: str | Path | None = None) -> list[Run]:
+    """All runs, newest first. runs: their folder, as for `train`."""
+    return directory.newest_first(directory.runs_directory(runs))
 
 
 @checked

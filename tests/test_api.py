@@ -84,6 +84,9 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
     assert set(labelled[2::3]) == {"three"}
     assert [one.label for one in jaxquard.predict(whole, images=images[:3].tolist())] == labelled[:3]
     assert jaxquard.evaluate(whole, data=Dataset.from_arrays(*arrays)).accuracy == whole.test_accuracy
+    assert whole.model.predict(images).tolist() == labelled
+    np.testing.assert_allclose(whole.model.predict_proba(images)[:, 0], [one.probabilities["one"] for one in predicted])
+    assert [run.id for run in jaxquard.list_runs(runs=tmp_path)] == ["part", "whole"]
     wrong = ((images[::-1], labels), RunError, "was trained on other data"), (images, UsageError, r"data: .*\(X, y\)")
     for data, kind, message in wrong:
         with pytest.raises(kind, match=message):
@@ -92,6 +95,23 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
         jaxquard.predict(whole, images=np.full((1, 6, 6), 255) * [0, 1, 1, 1, 1, 1])
     with pytest.raises(UsageError, match="not both"):
         jaxquard.predict(whole, ["a.png"], images=images)
+
+
+def test_a_result_has_its_model_its_figures_and_its_curve(root, tmp_path):
+    one, two = (jaxquard.train(resume=name, runs=root) for name in ("one", "two"))
+    Image.fromarray(np.arange(36, dtype=np.uint8).reshape(6, 6)).save(tmp_path / "a.png")
+    (found,) = jaxquard.predict("two@all", [tmp_path / "a.png"], runs=root)
+    assert two.model.predict([tmp_path / "a.png"]).tolist() == [found.label]
+    assert two.model.predict_proba([str(tmp_path / "a.png")])[0].tolist() == list(found.probabilities.values())
+    with pytest.raises(DataError, match=r"gone\.png"):
+        two.model.predict([tmp_path / "gone.png"])
+    history = two.history
+    assert (history["network"], history["epoch"]) == ([0, 1, 0, 1], [1, 1, 2, 2])
+    assert history["train_loss"] == [loss for line in two.run.epochs() for loss in line["train_loss"]]
+    assert {len(column) for column in history.values()} == {4}
+    assert one.history["val_accuracy"] == [line["val_accuracy"][0] for line in one.run.epochs()]
+    assert one.plot()._repr_svg_().startswith("<svg")
+    assert "loss" in two.plot("loss").description
 
 
 def test_only_python_can_use_a_run_of_arrays_again(arrays, tmp_path):

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "compilation": {"files", "systems"},
     "charts": {"files", "installed"},
     "training": {"nn", "optim", "data", "config"},
-    "runs": {"training", "nn", "data", "config", "files", "kept", "systems"},
+    "runs": {"charts", "training", "nn", "data", "config", "files", "kept", "systems"},
     "recipes": {"config"},
     "sweeps": {"config"},
     "api": {"data", "config", "files", "recipes", "runs", "training"},

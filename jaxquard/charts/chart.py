@@ -46,6 +46,10 @@ class Chart:
             **self.view,
         }
 
+    def _repr_svg_(self) -> str:
+        """For notebooks."""
+        return _render(self, ".svg").decode()
+
 
 def save(chart: Chart, path: str | Path, *, overwrite: bool = False) -> list[Path]:
     """Write `chart` as PNG, SVG or self-contained HTML, by the path's suffix; with none of these, PNG and SVG.

@@ -124,10 +124,10 @@ def _fail_for(errors: list[str], pictures: int) -> None:
 def list_runs(*, common: Shared = COMMON) -> None:
     """List the runs, newest first."""
     from jaxquard.cli.display import run_table
-    from jaxquard.runs.directory import every, runs_directory
+    from jaxquard.runs.directory import newest_first, runs_directory
 
     where = runs_directory(common.runs)
-    documents = list(map(_listed, sorted(every(where), key=lambda run: (-run.started, run.id))))
+    documents = list(map(_listed, newest_first(where)))
     if common.json:
         print_json(documents)
     else:

@@ -343,6 +343,11 @@ def refuse_part_of_run(name: str, root: Path) -> None:
             raise RunError(f"{name}: part of a run, not a model; name the run instead: {asked}")
 
 
+def newest_first(root: Path) -> list[Run]:
+    """All runs in a directory, newest first."""
+    return sorted(every(root), key=lambda run: (-run.started, run.id))
+
+
 def every(root: Path) -> Iterator[Run]:
     """All runs in a directory, oldest name first."""
     if os.path.isdir(root):  # Path's method raises where access is denied

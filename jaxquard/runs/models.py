@@ -22,7 +22,7 @@ from jaxquard.naming import suggestion
 from jaxquard.nn.model import Params, State
 from jaxquard.runs import checkpoint, directory, environment, tensors
 from jaxquard.runs.directory import ALL, Run
-from jaxquard.training.evaluation import all_logits, average
+from jaxquard.training.evaluation import all_logits, average, log_probabilities
 from jaxquard.training.program import make_logits, make_program, shapes, weight_shapes
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import ModelSpec, Task, make_model, make_spec, make_task
@@ -108,6 +108,22 @@ class TrainedModel:
         if not np.isfinite(logits).all():
             raise RunError(f"{self.name}: diverged: its outputs are not finite")
         return logits
+
+    def predict_proba(self, images: object) -> np.ndarray:
+        """Probabilities (n, classes) of an array of images like those of the training, or of picture files by path.
+
+        Raises DataError for images that do not fit, or a picture that cannot be read; RunError as `answers`.
+        """
+        from jaxquard.runs import predicting  # imports this module
+
+        if predicting.are_paths(images):
+            found = predicting.predict_files(self, images)
+            return np.array([list(one.probabilities.values()) for one in found])
+        return np.exp(log_probabilities(self.answers(self.levels(images))))
+
+    def predict(self, images: object) -> np.ndarray:
+        """The names of the most probable classes, (n,): see `predict_proba`."""
+        return np.array(self.class_names)[self.predict_proba(images).argmax(axis=1)]
 
 
 def spec_of(config: Config, dataset: dict[str, Any]) -> ModelSpec:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeGuard, overload
 
 import numpy as np
 
@@ -130,9 +130,22 @@ def predict(
 
 def predict_images(model: TrainedModel, images: object) -> Predictions:
     """Predict an array of images like those of the training; their numbers are the names of the files."""
-    rows = np.exp(log_probabilities(model.answers(model.levels(images))))
-    found = [Prediction(str(k), **answer(row, model.class_names)) for k, row in enumerate(rows)]
-    return Predictions(model, found, [])
+    rows = enumerate(model.predict_proba(images))
+    return Predictions(model, [Prediction(str(k), **answer(row, model.class_names)) for k, row in rows], [])
+
+
+def are_paths(images: object) -> TypeGuard[Sequence[str | Path]]:
+    """Whether these are paths of pictures, and not an array of images."""
+    return isinstance(images, list | tuple) and len(images) > 0 and all(isinstance(one, str | Path) for one in images)
+
+
+def predict_files(model: TrainedModel, paths: Sequence[str | Path]) -> list[Prediction]:
+    """The predictions of picture files. DataError for one that cannot be read."""
+    found = list(predict(model, find_pictures(paths)[0]))
+    for one in found:
+        if one.error:
+            raise DataError(one.error)
+    return found
 
 
 def _read(model: TrainedModel, file: Path, as_is: bool, background: Any) -> tuple[Prediction, np.ndarray | None]:

@@ -3,12 +3,16 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from jaxquard.errors import RunError
 from jaxquard.runs import journal
 from jaxquard.runs.directory import Run
 from jaxquard.runs.figures import Figure, swept, train_loss
+
+if TYPE_CHECKING:
+    from jaxquard.charts import Chart
+    from jaxquard.runs.models import TrainedModel
 
 
 @dataclass
@@ -40,6 +44,32 @@ class TrainResult:
     diverged: tuple[int, ...] = ()
     tta: dict[str, Any] | None = None
     already_finished: bool = False
+
+    @property
+    def model(self) -> "TrainedModel":
+        """The trained network; the average of several."""
+        from jaxquard.runs import models  # imports JAX
+
+        several = len(self.run.config.networks()) > 1
+        return models.average_of_run(self.run) if several else models.models_of_run(self.run)[0]
+
+    @property
+    def history(self) -> dict[str, list[Any]]:
+        """The figures of each epoch and network as columns of equal length, for `pandas.DataFrame(result.history)`."""
+        lines, networks = self.run.epochs(), range(len(self.run.config.networks()))
+        names = [name for name, found in (lines[0] if lines else {}).items() if not isinstance(found, dict)]
+        columns: dict[str, list[Any]] = {"network": [k for _ in lines for k in networks]}
+        for name in names:
+            each = [line.get(name) for line in lines]
+            columns[name] = [found[k] if isinstance(found, list) else found for found in each for k in networks]
+        return columns
+
+    def plot(self, metric: Literal["accuracy", "loss"] = "accuracy") -> "Chart":
+        """The learning curve, which a notebook shows. JaxquardError if the extra `charts` is not installed."""
+        from jaxquard import charts
+
+        charts.need_renderer()
+        return charts.learning_curves({self.run.id: self.run.epochs()}, metric=metric)
 
     def document(self) -> dict[str, Any]:
         """The document of `train --json`. For one network it has no `seeds`, and `diverged` is true or false."""
