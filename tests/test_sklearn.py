@@ -157,7 +157,8 @@ def test_it_works_in_scikit_learns_tools(tmp_path: Path):
 @pytest.mark.check
 def test_rows_can_be_images():
     images, labels = load_digits(return_X_y=True)
-    network = JaxquardClassifier(model="cnn", widths=(8, 16), blocks=0, image_shape=(8, 8), epochs=5, random_state=0)
+    settings: dict[str, Any] = {"model": "cnn", "widths": (8, 16), "blocks": 0, "image_shape": (8, 8)}
+    network = small(**settings, epochs=10, batch_size=128)
     network.fit(images[:1200].reshape(-1, 8, 8), labels[:1200])
     assert network.score(images[1200:], labels[1200:]) > 0.9
     np.testing.assert_array_equal(network.predict(images.reshape(-1, 8, 8)), network.predict(images))
