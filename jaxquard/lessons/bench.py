@@ -172,7 +172,7 @@ def _diagnose(
     return "BP1" if last else "BP2", slip or UNKNOWN
 
 
-UNKNOWN = "the numbers are not those of the equation, nor of a slip that this bench knows"
+UNKNOWN = "the numbers match neither the equation nor a known mistake"
 FLIPPED = "its sign is flipped"
 NO_SLOPE = "the factor σ′(z) is missing"
 SLOPE_AT_A = "σ′ was taken at a instead of at z"
