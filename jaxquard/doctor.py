@@ -41,12 +41,15 @@ VISUAL_C = "install Microsoft's Visual C++ Redistributable (https://aka.ms/vs/17
 
 @dataclass(frozen=True)
 class Check:
-    """A check and its result. `ok` is None for a warning; `remedy` says what to do, if anything."""
+    """A check and its result. `ok` is None for a warning; `remedy` says what to do, and is None if `ok` is true."""
 
     name: str
     ok: bool | None
     detail: str
     remedy: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "remedy", None if self.ok else self.remedy)
 
 
 def run_checks(data_dir: Path | None, runs: Path) -> list[Check]:
@@ -92,7 +95,7 @@ def check_python() -> Iterator[Check]:
     """The version of Python."""
     found, oldest = ".".join(map(str, sys.version_info[:3])), ".".join(map(str, OLDEST_PYTHON))
     ok = sys.version_info >= OLDEST_PYTHON
-    yield Check("Python", ok, f"{found} at {sys.executable}", None if ok else f"install Python {oldest} or newer")
+    yield Check("Python", ok, f"{found} at {sys.executable}", f"install Python {oldest} or newer")
 
 
 def check_jax() -> Iterator[Check]:
@@ -210,11 +213,9 @@ def check_compilation_cache() -> Iterator[Check]:
         return
     folder = Path(chosen)
     sizes = [file.stat().st_size for file in folder.glob("*") if file.is_file()]
-    kept = f"{len(sizes)} files, {_size(sum(sizes))} in {folder}"
-    if is_writable(folder):
-        yield Check("compiled programs", True, kept)
-    else:
-        yield Check("compiled programs", None, f"{kept}, which cannot be written", "set JAX_COMPILATION_CACHE_DIR")
+    kept, ok = f"{len(sizes)} files, {_size(sum(sizes))} in {folder}", is_writable(folder) or None
+    detail = kept if ok else f"{kept}, which cannot be written"
+    yield Check("compiled programs", ok, detail, "set JAX_COMPILATION_CACHE_DIR")
 
 
 def check_data(data_dir: Path | None = None) -> Iterator[Check]:
@@ -236,11 +237,9 @@ def check_data_folder(data_dir: Path | None = None) -> Iterator[Check]:
     from jaxquard.data.cache import home
 
     folder = home(data_dir)
-    if is_writable(folder):
-        yield Check("data folder", True, f"{folder} can be written")
-    else:
-        remedy = "choose another with --data-dir or JAXQUARD_DATA (data already there can still be read)"
-        yield Check("data folder", None, f"{folder} cannot be written", remedy)
+    ok = is_writable(folder) or None
+    remedy = "choose another with --data-dir or JAXQUARD_DATA (data already there can still be read)"
+    yield Check("data folder", ok, f"{folder} {'can' if ok else 'cannot'} be written", remedy)
 
 
 def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
@@ -262,8 +261,7 @@ def check_disk(data_dir: Path | None, runs: Path) -> Iterator[Check]:
         except OSError as error:  # a drive that is not there
             yield Check(name, False, f"{folder}: {error.strerror}", "choose another folder or drive")
             continue
-        ok = free >= ENOUGH
-        yield Check(name, ok, f"{_size(free)} free at {folder}", None if ok else f"free {_size(ENOUGH)} there")
+        yield Check(name, free >= ENOUGH, f"{_size(free)} free at {folder}", f"free {_size(ENOUGH)} there")
 
 
 def check_memory() -> Iterator[Check]:
@@ -272,9 +270,7 @@ def check_memory() -> Iterator[Check]:
     if free is None:
         yield Check("memory", True, "this system does not report free memory")
     else:
-        ok = free >= ENOUGH
-        remedy = None if ok else f"close programs until {_size(ENOUGH)} are free"
-        yield Check("memory", ok, f"{_size(free)} free", remedy)
+        yield Check("memory", free >= ENOUGH, f"{_size(free)} free", f"close programs until {_size(ENOUGH)} are free")
 
 
 def _available_memory(root: Path = Path("/")) -> int | None:
@@ -300,11 +296,8 @@ def check_extras() -> Iterator[Check]:
     """The optional dependencies."""
     for extra, modules in EXTRAS.items():
         missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        if missing:
-            remedy = f"if you want them: {how_to_add(extra)}"
-            yield Check(f"extra: {extra}", None, f"not installed ({', '.join(missing)})", remedy)
-        else:
-            yield Check(f"extra: {extra}", True, "installed")
+        detail = f"not installed ({', '.join(missing)})" if missing else "installed"
+        yield Check(f"extra: {extra}", not missing or None, detail, f"if you want them: {how_to_add(extra)}")
 
 
 def _size(count: int) -> str:
