@@ -21,7 +21,6 @@ from .configs import COSINE, EVERYTHING, MOMENTUM, PATIENT, PLAIN, SWEPT
 
 TRAINERS = {
     "sgd": PLAIN,
-    "momentum": MOMENTUM,
     "adam": COSINE,
     "everything": EVERYTHING,
     "early stopping": PATIENT.replace(patience=1, learning_rate=0.5),
