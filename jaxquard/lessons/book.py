@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from jaxquard.charts import save
+from jaxquard.files import remove
 from jaxquard.lessons import NAMES, find
 from jaxquard.lessons.page import SAID, chart_paths, markdown
 from jaxquard.lessons.run import Result, definition, run, to_json, with_verdict
@@ -67,7 +68,7 @@ def bind(results: list[Result], folder: Path) -> None:
         (folder / f"{stem}.md").write_text(page, encoding="utf-8")
         written += [folder / f"{stem}.md", *pictures]
     for old in {*folder.glob("*.md"), *folder.glob("*.svg")} - set(written):
-        old.unlink()
+        remove(old)
 
 
 def contents(results: list[Result]) -> str:

@@ -58,7 +58,7 @@ def chart(request) -> charts.Chart:
 @pytest.fixture(scope="module")
 def schema() -> jsonschema.protocols.Validator:
     file = importlib.resources.files("altair") / "vegalite/v6/schema/vega-lite-schema.json"
-    return jsonschema.Draft7Validator(json.loads(file.read_text()))
+    return jsonschema.Draft7Validator(json.loads(file.read_text(encoding="utf-8")))
 
 
 def test_every_chart_has_its_texts_and_figures(chart):
