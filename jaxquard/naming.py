@@ -87,6 +87,11 @@ def natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
     return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part], name
 
 
+def printable(text: str) -> str:
+    """Lines of text with escapes for what does not print: names of files may come from strangers."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def visible(text: str) -> str:
     """Text with escapes for what does not print, such as control characters; joiners stay, for emoji and scripts."""
     return "".join(c if c.isprintable() or c in "\u200c\u200d" else c.encode("unicode_escape").decode() for c in text)

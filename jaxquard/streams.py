@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from jaxquard.naming import printable
+
 
 def make_usable() -> None:
     """Replace a closed stream by the null device, so that no file of ours gets its descriptor. Escape characters that
@@ -36,4 +38,4 @@ def writing_to_stderr() -> Iterator[None]:
 def say(line: str) -> None:
     """One line on stderr."""
     with writing_to_stderr():
-        print(line, file=sys.stderr, flush=True)
+        print(printable(line), file=sys.stderr, flush=True)

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxquard.config import SCALARS, Config
+from jaxquard.naming import printable
 from jaxquard.runs.directory import command
 from jaxquard.runs.figures import Figure
 from jaxquard.streams import say, writing_to_stderr
@@ -56,7 +57,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Seque
     for number, column in enumerate(columns):
         grid.add_column(Text(column), justify="left" if number == 0 or column in words else "right", overflow="fold")
     for row in rows:
-        grid.add_row(*(Text(cell) for cell in row))
+        grid.add_row(*(Text(printable(cell)) for cell in row))
     stdout().print(grid)
 
 
@@ -76,7 +77,7 @@ class LiveLine:
         if sys.stderr.isatty() and (time.monotonic() > self.due or (last and self.begun)):
             self.due, self.begun = time.monotonic() + 0.2, not last
             with writing_to_stderr():
-                print(f"\r  {text}", end="\n" * last, file=sys.stderr, flush=True)
+                print(f"\r  {printable(text)}", end="\n" * last, file=sys.stderr, flush=True)
 
 
 def fetching() -> Callable[[str, int, int | None], None]:
@@ -124,7 +125,7 @@ class TrainingDisplay:
         """A line that stays, above the bar if there is one."""
         if self.bar:
             with writing_to_stderr():
-                self.bar.console.print(text, highlight=False, markup=False)
+                self.bar.console.print(printable(text), highlight=False, markup=False)
         elif not self.quiet:
             say(text)
 

@@ -162,7 +162,7 @@ def _load_path(dataset: str | Path, *options: Any) -> Dataset:
     from jaxquard.data import formats, reading  # imports Pillow and SciPy
 
     path = Path(expanded(dataset))
-    if dataset and os.path.exists(path):  # Path.exists raises without permission
+    if dataset and (os.path.isfile(path) or os.path.isdir(path)):  # Path.is_file raises without permission
         return formats.load_path(path, reading.Options(*options))
     if (
         isinstance(dataset, Path)

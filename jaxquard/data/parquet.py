@@ -11,6 +11,7 @@ from jaxquard.data.parts import assemble
 from jaxquard.data.reading import Options, read_pictures
 from jaxquard.errors import DataError, JaxquardError
 from jaxquard.installed import how_to_add
+from jaxquard.naming import visible
 
 LABELS = ("label", "labels", "fine_label", "class", "target")  # names of the column of labels
 BATCH = 16  # rows in memory before they are counted
@@ -37,6 +38,8 @@ def load_parquet(path: Path, files: Sequence[tuple[str, Path]], options: Options
                 part_of.append(part)
     if any(named != names[0] for named in names):
         raise DataError(f"{path}: the files name different classes; keep those of one data set")
+    if not sources:
+        raise DataError(f"{path}: no rows with a picture and a label")
     images, used, notes = read_pictures(path.name, sources, options)
     notes += [f"{unlabelled:,} rows without a label left out"] if unlabelled else []
     rows = {part: [at for at, k in enumerate(used) if part_of[k] == part] for part in dict.fromkeys(part_of)}
@@ -64,11 +67,11 @@ def _rows(table: Any, file: Path) -> tuple[list[bytes], list[int | str | None], 
     label = next((name for name in LABELS if name in schema.names), None)
     if picture is None or label is None or schema.names.count(label) > 1:
         raise DataError(
-            f"{file}: has the columns {', '.join(schema.names)[:200]};\n"
+            f"{file}: has the columns {visible(', '.join(schema.names)[:200])};\n"
             "expected a column of pictures, such as image: {bytes, path}, and a column named label"
         )
-    groups = [table.metadata.row_group(k) for k in range(table.metadata.num_row_groups)]
-    declared = sum(group.column(k).total_uncompressed_size for group in groups for k in range(group.num_columns))
+    # not the columns' metadata: pyarrow ends the process if they are damaged
+    declared = sum(table.metadata.row_group(k).total_byte_size for k in range(table.metadata.num_row_groups))
     if declared > min(size * MAX_EXPANSION, MAX_BYTES):
         raise DataError(f"{file}: declares {declared} bytes, more than a file of {size} bytes can hold")
     pictures, labels, room = [], [], MAX_BYTES

@@ -57,6 +57,24 @@ def test_names_from_strangers_do_no_harm_in_any_output(table, jaxquard, tmp_path
     jaxquard("predict", "one", "=1+1.png", "--json")
 
 
+def test_names_of_files_from_strangers_are_escaped(jaxquard, tmp_path):
+    for k in range(12):
+        path = tmp_path / "pets" / "ab"[k % 2] / f"\x1b[31m{k}\n.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((4, 4), 20 * k, np.uint8)).save(path)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+    place = ("--data-dir", tmp_path / "cache")
+    said = jaxquard("data", "pets", *place)
+    assert said.code == 3
+    assert "[31m11" in said.err
+    said = jaxquard("data", "pets", "--skip-damaged", *place)
+    assert said.code == 0
+    assert "1 pictures left out" in said.out
+    settings = ["--hidden", "5", "--batch-size", "5", "--epochs", "1", "--name", "one", "--skip-damaged"]
+    assert jaxquard("train", "--dataset", "pets", *settings, *place).code == 0
+    assert jaxquard("predict", "one", "pets/a", "pets/b").code == 3
+
+
 @pytest.mark.check
 def test_names_from_strangers_are_text_in_charts(tmp_path):
     chart = charts.confusion_matrix(np.eye(len(SHOWN), dtype=int), SHOWN)

@@ -91,6 +91,7 @@ def test_mistakes(tmp_path, monkeypatch):
     assert "has the columns image, label" in refused(put(path, cells=LABELS))
     assert "row 1: has no picture" in refused(put(path, [CELLS[0], {"bytes": None, "path": "x.png"}] * 12))
     assert "row 0: has no label that is text" in refused(put(path, labels=[0.5] * 24))
+    assert "no rows with a picture and a label" in refused(put(path, labels=[-1] * 24))
     assert "damaged metadata" in refused(put(path, names=b"{"))
     assert "damaged metadata" in refused(put(path, names=[1, 2]))
     assert "label 2 at index" in refused(put(path, names=["cat", "dog"]))
