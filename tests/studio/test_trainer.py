@@ -212,6 +212,7 @@ def test_a_training_with_a_damaged_run_fails_and_the_queue_continues(root, train
     wait_for("y", "finished")
 
 
+@pytest.mark.posix  # Windows ends a process without asking it
 @pytest.mark.parametrize(("what", "said"), [("full", "disk: cannot write: full"), ("late", AT_ONCE)])
 @pytest.mark.parametrize("then", ["pausing", "stopping"])
 def test_a_training_that_cannot_save_on_request_fails(trainer, order, what, said, then, wait_for, begin):
@@ -321,7 +322,7 @@ def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, 
     wait_for("x", "finished")
 
 
-@pytest.mark.parametrize("stopping", [False, True])
+@pytest.mark.parametrize("stopping", [False, pytest.param(True, marks=pytest.mark.posix)])
 def test_a_training_from_elsewhere_that_dies_is_reported(trainer, elsewhere, stopping, wait_for):
     trainer.tick()
     if stopping:
