@@ -50,7 +50,7 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
     if new := [name for name in names if name not in parts["train"]]:
         raise DataError(f"{folder}: there are no training pictures of the class {new[0]!r}; is its name misspelled?")
     files = [(part, k, path) for part in parts for k, name in enumerate(names) for path in parts[part].get(name, ())]
-    images, used, notes = read_pictures(folder.name, [(str(path), path) for _, _, path in files], options)
+    images, used, notes = read_pictures(str(folder), [(str(path), path) for _, _, path in files], options)
     part_of, labels = np.array([files[k][0] for k in used]), np.array([files[k][1] for k in used], np.int32)
     arrays = {part: (images[part_of == part], labels[part_of == part].tolist()) for part in parts}
     if left:

@@ -40,7 +40,7 @@ def load_parquet(path: Path, files: Sequence[tuple[str, Path]], options: Options
         raise DataError(f"{path}: the files name different classes; keep those of one data set")
     if not sources:
         raise DataError(f"{path}: no rows with a picture and a label")
-    images, used, notes = read_pictures(path.name, sources, options)
+    images, used, notes = read_pictures(str(path), sources, options)
     notes += [f"{unlabelled:,} rows without a label left out"] if unlabelled else []
     rows = {part: [at for at, k in enumerate(used) if part_of[k] == part] for part in dict.fromkeys(part_of)}
     parts = {part: (images[at], [labels[used[k]] for k in at]) for part, at in rows.items()}

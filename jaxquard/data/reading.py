@@ -73,7 +73,7 @@ def read_pictures(name: str, sources: Sequence[Source], options: Options) -> tup
     images, faults = read.images, read.faults
     used = [k for k in range(len(sources)) if k not in faults]
     if not used:
-        raise DataError(f"no picture of {name} can be read; the first: {faults[0]}")
+        raise DataError(f"{name}: no picture can be read; the first: {faults[0]}")
     height, width = images.shape[1:3]
     notes = [f"{len(faults):,} pictures left out; the first: {next(iter(faults.values()))}"] if faults else []
     if read.resized:

@@ -71,9 +71,9 @@ def read_table(file: Path) -> tuple[np.ndarray, list[str]]:
             return _read(lines if form.header else itertools.chain([first], lines), form, file)
     except UnicodeDecodeError:
         raise DataError(f"{file}: not a text in UTF-8; save the table as CSV in UTF-8") from None
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError, zlib.error, csv.Error) as error:
         why = getattr(error, "strerror", None) or error
-        raise DataError(f"{file}: cannot be read, or damaged gzip data ({why})") from None
+        raise DataError(f"{file}: cannot be read, or damaged ({why})") from None
 
 
 def _gzipped(file: Path) -> bool:

@@ -90,7 +90,7 @@ def test_a_damaged_picture_is_named_or_left_out():
     assert used == [0, 2, 3]
     assert notes == ["1 pictures left out; the first: folder/broken.png: the PNG picture is damaged or incomplete; "
                      "download it again"]  # fmt: skip
-    with pytest.raises(DataError, match=r"no picture of set can be read; the first: folder/broken\.png"):
+    with pytest.raises(DataError, match=r"set: no picture can be read; the first: folder/broken\.png"):
         read_pictures("set", some[1:2], Options(skip_damaged=True))
 
 

@@ -107,6 +107,7 @@ HEAD = "label,pixel0,pixel1,pixel2,pixel3\n0,1,2,3,4\n1,1,2,3,4\n"
         ("label\n0\n", "0 pixels in each row"),
         ("kind,a,b,c,d\n0,1,2,3,4\n", "no labels; expected"),
         (HEAD + "2," + "1" * (1 << 22), "line 4: too long"),
+        (HEAD + '2,1,2,3,"' + "4" * (1 << 18) + '"', "field larger than"),
         ("<html>", "are no square image"),
         ("\0\1\2", "."),
         ("=cmd(),1\n", "no examples"),

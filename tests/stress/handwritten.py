@@ -147,6 +147,7 @@ def environment(sound: bytes) -> Iterator[Case]:
         "scaled_from": ...,
         "validation": 0,
         "value_range": None,
+        "reading": None,
     }
     for key in whole["dataset"]:
         if key not in need_not:  # a model file need not say these; most may also be empty
