@@ -17,7 +17,7 @@ from jaxquard.data.arrays import as_dataset, evaluated_on
 from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError
 from jaxquard.files import expanded, is_writable
-from jaxquard.runs import directory, evaluating, models, predicting
+from jaxquard.runs import directory, evaluating, models, notebook, predicting
 from jaxquard.runs import train as runs_train
 from jaxquard.runs.comparing import compare as compare  # re-exported: it needs no JAX
 from jaxquard.runs.directory import Run
@@ -75,6 +75,9 @@ def train(
     began, root = time.perf_counter(), directory.runs_directory(runs)
     run = directory.wanted(root, name, None if resume is None else name_of(resume))
     source: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
+    if observer is None and notebook.is_running():
+        bar = notebook.ProgressBar()
+        observer = Observer(bar.begin, bar.event, warnings.warn)
     observer = observer or Observer()
     if run:
         finished, writable = finished_result(run), is_writable(run.path)

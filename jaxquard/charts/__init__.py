@@ -8,7 +8,7 @@ from jaxquard.charts.card import training_card
 from jaxquard.charts.chart import Chart, data_table, need_renderer, paths_of, save
 from jaxquard.charts.curves import learning_curves
 from jaxquard.charts.dots import dot_plot
-from jaxquard.charts.evaluation import confusion_matrix, reliability, surest_mistakes
+from jaxquard.charts.evaluation import confusion_matrix, reliability, surest_mistakes, verdict
 from jaxquard.charts.lines import lines
 from jaxquard.charts.pictures import montage
 
@@ -26,4 +26,5 @@ __all__ = [
     "save",
     "surest_mistakes",
     "training_card",
+    "verdict",
 ]

@@ -26,10 +26,11 @@ def montage(
     subtitle: str = "",
     description: str = "",
 ) -> Chart:
-    """A grid of images (n, height, width) or (n, height, width, 1), uint8 or floats from 0 to 1, `size` pixels high.
+    """A grid of images (n, height, width) or (n, height, width, 1 or 3), uint8 or floats from 0 to 1.
 
-    `invert`: dark on white (Fashion-MNIST is light on black). `diverging`: signed weights on one scale, blue below
-    zero, white at zero, orange above; the subtitle gives the scale. Raises UsageError for any other shape.
+    `size`: their height in pixels. `invert`: grey images dark on white (Fashion-MNIST is light on black).
+    `diverging`: signed weights on one scale, blue below zero, white at zero, orange above; the subtitle gives the
+    scale. Raises UsageError for any other shape.
     """
     images = _checked(images, labels)
     captions = list(labels) if labels is not None else [""] * len(images)
@@ -37,7 +38,7 @@ def montage(
         pictures, limit = signed(images)
         subtitle = f"{subtitle} {scale_sentence(limit)}".strip()
     else:
-        pictures = grey(images, invert)
+        pictures = grey(images, invert and images.ndim == 3)
     columns = min(columns, len(images))
     view, width = grid(pictures, captions, columns, size)
     kind = "weights, one image for each unit" if diverging else "images"
@@ -55,15 +56,17 @@ def _checked(images: np.ndarray, labels: Sequence[str] | None) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
-    if images.ndim != 3 or 0 in images.shape:
-        raise UsageError(f"a montage needs images of shape (n, height, width), not {images.shape}")
+    if (images.ndim != 3 and images.shape[3:] != (3,)) or 0 in images.shape:
+        raise UsageError(
+            f"a montage needs images of shape (n, height, width) or (n, height, width, 3), not {images.shape}"
+        )
     if labels is not None and len(labels) != len(images):
         raise UsageError(f"a montage of {len(images)} images needs as many labels, not {len(labels)}")
     return images
 
 
 def grey(images: np.ndarray, invert: bool = False) -> np.ndarray:
-    """Grey levels 0–255, (n, h, w) uint8, from uint8 or from floats between 0 and 1."""
+    """Levels 0–255, uint8 in the same shape, from uint8 or from floats between 0 and 1."""
     if images.dtype != np.uint8:
         images = np.round(255 * np.clip(np.nan_to_num(images), 0, 1)).astype(np.uint8)
     return 255 - images if invert else images

@@ -1,5 +1,6 @@
 """`Dataset`: consistent arrays and the names of the classes, from any source; and its split."""
 
+import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +86,13 @@ class Dataset:
     def __repr__(self) -> str:
         size, train, test = _size(self.train_images), len(self.train_images), len(self.test_images)
         return f"<Dataset {self.name}: {train:,} training and {test:,} test images of {size}, {self.classes} classes>"
+
+    def _repr_html_(self) -> str:
+        """For notebooks: samples of each class."""
+        from jaxquard.data.sheet import sheet
+
+        names = tuple(self.class_names)
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{sheet(self.train_images, self.train_labels, names)}"
 
     @property
     def image_shape(self) -> tuple[int, int, int]:

@@ -226,6 +226,12 @@ class Run:
         """All lines, as if the run had never been interrupted."""
         return journal.read(self.journal_file)
 
+    def _repr_html_(self) -> str:
+        """For notebooks: a table, and the learning curve."""
+        from jaxquard.runs.notebook import page
+
+        return page(self, {})
+
     def epochs(self) -> list[Line]:
         """Only the epoch lines."""
         return journal.epochs(self.journal_file)

@@ -1,7 +1,7 @@
 """The result of a training. Needs no JAX, so that a finished run is read quickly."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,7 +31,8 @@ class TrainResult:
 
     All values are for the selected weights, under early stopping those of the best epoch. Test results are None if
     training has not finished. `tta`: `{"name", "accuracy"}` with test-time augmentation.
-    `already_finished`: the run to resume had finished, and nothing was trained.
+    `already_finished`: the run to resume had finished, and nothing was trained. `mistakes`: the images, labels and
+    probabilities of the surest mistakes on the test set, if the training has just ended.
     """
 
     run: Run
@@ -44,6 +45,14 @@ class TrainResult:
     diverged: tuple[int, ...] = ()
     tta: dict[str, Any] | None = None
     already_finished: bool = False
+    mistakes: Any = field(default=None, repr=False, compare=False)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the figures, the learning curve, and the surest mistakes."""
+        from jaxquard.runs.notebook import page
+
+        about = {"parameters": f"{self.parameters:,}", "training loss": self.train_loss}
+        return page(self.run, about | {"seconds of training": f"{self.seconds.train:.1f}"}, self.mistakes)
 
     @property
     def model(self) -> "TrainedModel":

@@ -25,10 +25,20 @@ from jaxquard.runs.lock import check_locks, is_asked_to_stop, locked
 from jaxquard.runs.results import Seconds, TrainResult, evaluated, finished_result
 from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData, prepare
-from jaxquard.training.evaluation import accuracy, all_logits, commonest_confusion, mean_loss, mean_over_views
+from jaxquard.training.evaluation import (
+    accuracy,
+    all_logits,
+    average,
+    commonest_confusion,
+    evaluate_logits,
+    mean_loss,
+    mean_over_views,
+)
 from jaxquard.training.fit import Event, fit, make_run
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
+
+MISTAKES = 10  # of a result
 
 
 @dataclass
@@ -217,7 +227,7 @@ def _finish(
 ) -> TrainResult:
     """Evaluate once on the test set, and add the "finished" line unless every network diverged."""
     began, step, run = time.perf_counter(), int(ts.step[0]), keeper.run
-    test = _evaluation(keeper, data, dataset, ts)
+    test, logits = _evaluation(keeper, data, dataset, ts)
     run.record_evaluation("train", "end of training", split="test", step=step, **test)
     seconds.evaluate += time.perf_counter() - began
     lines, diverged = run.epochs(), sorted(run.diverged())
@@ -226,11 +236,23 @@ def _finish(
         whole = vars(seconds) | {"train": round(training, 6)}
         facts = {"epochs": len(lines), "parameters": parameters, "diverged": diverged, "seconds": whole}
         keeper.note("finished", step, **facts)
-    return evaluated(run, test, parameters, seconds, diverged=tuple(diverged))
+    mistakes = _surest_mistakes(logits, dataset) if len(logits) else None
+    return evaluated(run, test, parameters, seconds, diverged=tuple(diverged), mistakes=mistakes)
 
 
-def _evaluation(keeper: Keeper, data: TrainingData, dataset: Dataset, ts: TrainState) -> dict[str, Any]:
-    """Each network's results on the test set, None for one that diverged, which may be detected only here."""
+def _surest_mistakes(logits: np.ndarray, dataset: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The images, labels and probabilities of the surest mistakes on the test set, of all networks' average."""
+    found = evaluate_logits(average(logits), dataset.test_labels)
+    rows = found.mistakes[:MISTAKES]
+    return dataset.test_images[rows], dataset.test_labels[rows], found.probabilities[rows]
+
+
+def _evaluation(
+    keeper: Keeper, data: TrainingData, dataset: Dataset, ts: TrainState
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Each network's results on the test set, None for one that diverged, which may be detected only here; and the
+    logits of the others.
+    """
     config, labels, last = keeper.run.config, dataset.test_labels, int(ts.step[0]) - 1
     _, program = make_run(config, data)
 
@@ -254,4 +276,4 @@ def _evaluation(keeper: Keeper, data: TrainingData, dataset: Dataset, ts: TrainS
     if config.tta != "none":
         averaged = mean_over_views(all_of, dataset.test_images, config.tta)
         test["tta"] = {"name": config.tta, "accuracy": sound(accuracy(averaged, labels))}
-    return test
+    return test, logits[~is_lost]
