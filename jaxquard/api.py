@@ -9,10 +9,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from jaxquard import data as data_sets
 from jaxquard import recipes
 from jaxquard.arguments import checked, checked_number
 from jaxquard.config import Config
-from jaxquard.data import Dataset, catalogue, load
+from jaxquard.data import Dataset, catalogue
 from jaxquard.data.arrays import as_dataset, evaluated_on
 from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError
@@ -99,7 +100,7 @@ def train(
         config = recipes.find(config).config if isinstance(config, str) else config or Config()
         if data is None:
             source |= {"image_size": config.image_size, "color": config.color, "skip_damaged": skip_damaged}
-            loaded = load(config.dataset, **source)
+            loaded = data_sets.load(config.dataset, **source)
         else:
             loaded, config = as_dataset(data), config.replace(dataset=catalogue.ARRAYS)
         training = partial(runs_train.train, _from_anywhere(config, root), loaded, runs=root, name=name)
@@ -139,7 +140,7 @@ def _load(
     options |= reading(facts)
     options["skip_damaged"] |= skip_damaged
     try:
-        return load(own if given is None else given, **options)
+        return data_sets.load(own if given is None else given, **options)
     except DataError as error:
         if given is not None or catalogue.find(own) or os.path.exists(own):
             raise

@@ -56,20 +56,29 @@ def _checked(images: np.ndarray, labels: Sequence[str] | None) -> np.ndarray:
     images = np.asarray(images)
     if images.ndim == 4 and images.shape[-1] == 1:
         images = images[..., 0]
-    if (images.ndim != 3 and images.shape[3:] != (3,)) or 0 in images.shape:
-        raise UsageError(
-            f"a montage needs images of shape (n, height, width) or (n, height, width, 3), not {images.shape}"
-        )
+    if images.shape[3:] not in ((), (3,)) or images.ndim < 3 or 0 in images.shape:
+        raise UsageError(f"a montage needs images of shape (n, height, width[, 1 or 3]), not {images.shape}")
     if labels is not None and len(labels) != len(images):
         raise UsageError(f"a montage of {len(images)} images needs as many labels, not {len(labels)}")
     return images
 
 
 def grey(images: np.ndarray, invert: bool = False) -> np.ndarray:
-    """Levels 0–255, uint8 in the same shape, from uint8 or from floats between 0 and 1."""
+    """Levels 0–255, uint8, from uint8 or from floats between 0 and 1; `invert` leaves colours as they are."""
     if images.dtype != np.uint8:
         images = np.round(255 * np.clip(np.nan_to_num(images), 0, 1)).astype(np.uint8)
-    return 255 - images if invert else images
+    return 255 - images if invert and images.ndim == 3 else images
+
+
+def samples(
+    images: np.ndarray, labels: np.ndarray, class_names: Sequence[str], *, title: str, classes: int = 16, each: int = 8
+) -> Chart:
+    """The first `each` images of each of the first `classes` classes. `images`: as for `montage`, `labels`: (n,)."""
+    found = [np.flatnonzero(labels == k)[:each] for k in range(len(class_names))]
+    chosen = np.concatenate([rows for rows in found if len(rows)][:classes])
+    captions = [name if len(name) < 13 else f"{name[:11]}…" for name in (class_names[int(k)] for k in labels[chosen])]
+    subtitle = f"The first {each} images of each class."
+    return montage(images[chosen], labels=captions, columns=each, title=title, subtitle=subtitle)
 
 
 def signed(weights: np.ndarray) -> tuple[np.ndarray, float]:

@@ -390,9 +390,10 @@ def dataset_table(facts: dict[str, Any]) -> None:
     shape = "×".join(map(str, facts["image_shape"]))
     rows = [
         ("training images", f"{facts['train']:,}"),
+        *([("validation images", f"{facts['validation']:,}")] if facts["validation"] else []),
         ("test images", f"{facts['test']:,}"),
         ("image", shape),
-        ("classes", ", ".join(facts["classes"])),
+        ("classes", ", ".join(f"{one} ({n:,})" for one, n in zip(facts["classes"], facts["counts"], strict=True))),
         ("source", facts["source"]),
         *(("note", note) for note in facts["notes"]),
     ]

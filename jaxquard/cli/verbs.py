@@ -195,13 +195,19 @@ def data(
     *,
     reading: Annotated[Reading, Parameter(name="*")] = READING,  # type: ignore[valid-type]  # a class made at run time
     skip_damaged: SkipDamaged = False,
+    sheet: Annotated[Path | None, Parameter(help="Draw images of each class: a .png, .svg or .html file.")] = None,
+    overwrite: Annotated[bool, Parameter(negative="", help="Replace the sheet if it exists.")] = False,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
     """List the data sets and where they are, or fetch and check one."""
+    from jaxquard import charts
     from jaxquard.cli.display import dataset_table, status_table
     from jaxquard.data import load, status
 
+    if sheet:
+        charts.need_renderer()
+        charts.paths_of(sheet, overwrite=overwrite)
     if dataset is None:
         found = status(source.data_dir)
         rows = [{k: v if isinstance(v, int) else str(v) for k, v in vars(one).items()} for one in found]
@@ -212,14 +218,21 @@ def data(
     facts = {
         "name": loaded.name,
         "train": len(loaded.train_images),
+        "validation": len(loaded.val_images),
         "test": len(loaded.test_images),
         "image_shape": list(loaded.image_shape),
         "classes": list(loaded.class_names),
+        "counts": loaded.counts,
         "source": loaded.source,
         "notes": list(loaded.notes),
         "sha256": loaded.sha256,
     }
     print_json(facts) if common.json else dataset_table(facts)
+    if sheet:
+        images, labels, title = loaded.train_images, loaded.train_labels, f"Images of {loaded.name}"
+        drawn = charts.samples(images, labels, loaded.class_names, title=title)
+        for path in charts.save(drawn, sheet, overwrite=overwrite):
+            say(f"written: {path}")
 
 
 def studio(

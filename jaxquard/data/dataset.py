@@ -94,6 +94,24 @@ class Dataset:
         names = tuple(self.class_names)
         return f"<p>{html.escape(repr(self)[1:-1])}</p>{sheet(self.train_images, self.train_labels, names)}"
 
+    def summary(self, validation: int = 0) -> str:
+        """The number and size of its images, with `validation` of them for validation, and the classes, in one line."""
+        own = len(self.val_labels)
+        train = len(self.train_labels) - (0 if own else validation)
+        parts = [f"{train:,} images for training", *([f"{validation:,} for validation"] if validation else [])]
+        height, width, channels = self.image_shape
+        size = f"{height}×{width}" + (" in colour" if channels == 3 else "")
+        counts = list(zip(self.class_names, self.counts, strict=True))
+        each = ", ".join(f"{name} ({count:,})" for name, count in counts[:10])
+        more = f" and {self.classes - 10:,} more" if self.classes > 10 else ""
+        test = f"{len(self.test_labels):,} for testing"
+        return f"{', '.join([*parts, test])}, of {size}; {self.classes:,} classes: {each}{more}"
+
+    @property
+    def counts(self) -> list[int]:
+        """The number of training images of each class."""
+        return np.bincount(self.train_labels, minlength=self.classes).tolist()
+
     @property
     def image_shape(self) -> tuple[int, int, int]:
         """(height, width, channels) of every image."""
@@ -140,6 +158,7 @@ def build(
         *notes,
         *oddities.about_classes(arrays["train_labels"], arrays["test_labels"], class_names),
         *oddities.about_pixels(arrays, white),
+        *(() if "train_images" in known else oddities.about_images(arrays)),
     ]
     ready: dict[str, Any] = {role: _frozen(values, white) for role, values in arrays.items()}
     return Dataset(

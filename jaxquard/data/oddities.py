@@ -96,6 +96,17 @@ def about_pixels(arrays: Mapping[str, np.ndarray], white: int) -> Iterator[str]:
         yield f"no pixel is brighter than {peak} of 255: if {peak} is white, scale the images to 0 to 255"
 
 
+def about_images(arrays: Mapping[str, np.ndarray]) -> Iterator[str]:
+    """Notes on images that are in both sets, and on images of a single colour."""
+    train, test = arrays["train_images"], arrays["test_images"]
+    known = {hash(image.tobytes()) for image in train}
+    if copies := sum(hash(image.tobytes()) in known for image in test):
+        yield f"{copies:,} of {len(test):,} test images are training images, too: the test accuracy will be too high"
+    flat = (images.reshape(len(images), -1) for images in (train, test))
+    if plain := sum(int((pixels == pixels[:, :1]).all(axis=1).sum()) for pixels in flat):
+        yield f"{plain:,} of {len(train) + len(test):,} images have a single colour"
+
+
 def whitened(images: np.ndarray, white: int) -> np.ndarray:
     """Images; uint8 ones with values up to `white` are scaled to 0 to 255."""
     return images if white == 255 else np.rint(np.arange(256).clip(max=white) * (255 / white)).astype(np.uint8)[images]

@@ -6,6 +6,8 @@ import io
 
 import numpy as np
 
+from jaxquard.data import oddities
+
 SAMPLES, CLASSES = 10, 30
 
 
@@ -28,8 +30,6 @@ def _strip(images: np.ndarray) -> str:
     """The images side by side, as a PNG in a data URI."""
     from PIL import Image
 
-    if images.dtype != np.uint8:
-        images = np.round(255 * np.clip(images, 0, 1)).astype(np.uint8)
-    pixels, file = np.concatenate(list(images), axis=1), io.BytesIO()
+    pixels, file = np.concatenate(list(oddities.as_bytes(images)), axis=1), io.BytesIO()
     Image.fromarray(pixels if pixels.shape[-1] == 3 else pixels[..., 0]).save(file, "PNG")
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()

@@ -75,6 +75,7 @@ def train(
     began = time.perf_counter()
     where = directory.runs_directory(runs)
     config, data = prepare(config, dataset)
+    observer.warn(f"{dataset.name}: {dataset.summary(len(data.val_labels))}")
     for note in dataset.notes:
         observer.warn(f"note: {dataset.name}: {note}")
     data, taught_by = teacher.ask(config, data, dataset, where, observer.warn, observer.asking)

@@ -21,7 +21,8 @@ from jaxquard.systems import quoted
 def test_train_prints_a_line_for_each_epoch_and_a_table(jaxquard, npz, quick):
     said = jaxquard("train", "--dataset", npz, *quick, "--name", "x")
     assert said.code == 0
-    lines = said.err.splitlines()
+    first, *lines = said.err.splitlines()
+    assert first.startswith("stripes: 120 images for training, 40 for testing, of 6×6; 3 classes: 0 (")
     assert lines[0] == "run x: 203 parameters"
     assert [line[:11] for line in lines[1:]] == ["epoch 1/2  ", "epoch 2/2  "]
     assert all(re.search(r"loss \d\.\d{4}   accuracy +\d+\.\d\d %   \d+\.\d\d s$", line) for line in lines[1:])

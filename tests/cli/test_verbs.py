@@ -217,7 +217,12 @@ def test_data(jaxquard, npz, tmp_path):
     assert {row["name"]: row["state"] for row in said.document}["fashion-mnist"] == "absent"
     facts = jaxquard("data", npz, "--json").document
     assert (facts["train"], facts["test"], facts["image_shape"]) == (120, 40, [6, 6, 1])
-    assert "training images" in jaxquard("data", npz).out
+    assert sum(facts["counts"]) == 120
+    said = jaxquard("data", npz, "--sheet", "sheet.svg")
+    assert "training images" in said.out
+    assert said.err == "written: sheet.svg\n"
+    assert (tmp_path / "sheet.svg").read_text().count("<image") == 24
+    assert jaxquard("data", npz, "--sheet", "sheet.svg").code == 2
 
 
 @pytest.mark.parametrize(

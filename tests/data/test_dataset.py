@@ -53,6 +53,18 @@ def test_arrays_of_another_form_are_refused(changes: dict[str, np.ndarray], mess
         dataclasses.replace(made(), **changes)
 
 
+def test_a_summary_counts_images_and_classes() -> None:
+    counted = "2×3; 3 classes: 0 (2), 1 (2), 2 (3)"
+    assert made().summary() == f"7 images for training, 2 for testing, of {counted}"
+    assert made().summary(3) == f"4 images for training, 3 for validation, 2 for testing, of {counted}"
+    colour = np.zeros((7, 2, 3, 3), np.uint8)
+    names = [f"class {k}" for k in range(12)]
+    own = made(names, train_images=colour, test_images=colour[:2], val_images=colour[:1], val_labels=np.zeros(1, int))
+    start, _, end = own.summary(1).partition("; 12 classes: class 0 (2), class 1 (2), class 2 (3), class 3 (0), ")
+    assert start == "7 images for training, 1 for validation, 2 for testing, of 2×3 in colour"
+    assert end.endswith("class 9 (0) and 2 more")
+
+
 def test_colour_stays_colour() -> None:
     colour = np.zeros((7, 2, 3, 3), np.uint8)
     assert made(train_images=colour, test_images=colour[:2]).image_shape == (2, 3, 3)

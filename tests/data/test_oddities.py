@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxquard.data import idx, load, split
-from jaxquard.data.oddities import MAX_CLASSES, about_classes, check_gaps, check_images
+from jaxquard.data.oddities import MAX_CLASSES, about_classes, about_images, check_gaps, check_images
 from jaxquard.errors import DataError, UsageError
 
 NAMES = [str(k) for k in range(10)]
@@ -58,6 +58,17 @@ def evenly(*labels: int, each: int = 20) -> np.ndarray:
 )
 def test_classes_that_can_hardly_be_learned_or_tested(train, test, notes) -> None:
     assert list(about_classes(train, test, NAMES)) == notes
+
+
+def test_copies_and_images_of_a_single_colour_are_counted() -> None:
+    train = RNG.integers(0, 256, (20, 4, 4, 3), np.uint8)
+    train[3:5] = 9
+    test = np.concatenate([train[5:8], RNG.integers(0, 256, (9, 4, 4, 3), np.uint8)])
+    assert list(about_images({"train_images": train, "test_images": test})) == [
+        "3 of 12 test images are training images, too: the test accuracy will be too high",
+        "2 of 32 images have a single colour",
+    ]
+    assert not list(about_images({"train_images": train[8:], "test_images": test[3:]}))
 
 
 @pytest.mark.parametrize("labels", [[0, 255], [3, 400, 401], [0, MAX_CLASSES], [1, 65_000]])

@@ -240,6 +240,7 @@ def test_notes_on_the_data_come_before_training(small, tmp_path):
     observer = Observer(begin=lambda *_: said.append("begin"), warn=said.append)
     run = train.train(small.replace(epochs=1), load(tmp_path / "dim.npz"), runs=tmp_path, observer=observer).run
     assert [line.partition("; ")[0] for line in said] == [
+        "dim: 133 images for training, 27 for testing, of 6×6",
         "note: dim: 1 of 4 classes without training images: 0",
         "note: dim: pixels from 0 to 1: scaled to 0 to 255, the range of pictures",
         "begin",
