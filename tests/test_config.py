@@ -140,11 +140,6 @@ def test_whole_numbers_may_come_as_floats_but_not_as_fractions(name: str):
         Config(**{name: 1.5})
 
 
-def test_numbers_take_the_type_of_their_setting():
-    config = Config(learning_rate=1, hidden=[3.0, 4])  # type: ignore[arg-type]
-    assert (type(config.learning_rate), config.hidden) == (float, (3, 4))
-
-
 @pytest.mark.parametrize("name", ["dataset", "teacher", "recipe"])
 def test_text_that_is_not_utf8_is_refused(name: str):
     with pytest.raises(UsageError, match=f"^{name}: .* cannot be saved"):

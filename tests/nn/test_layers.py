@@ -5,16 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxquard.nn.initializers import he_normal
-from jaxquard.nn.layers import dropout, init_dense, standardize
+from jaxquard.nn.layers import dropout, standardize
 
 ONES = jnp.ones((1000, 1000))
-
-
-def test_init_dense():
-    params = init_dense(jax.random.key(5), 6, 4, he_normal)
-    np.testing.assert_array_equal(params["w"], he_normal(jax.random.key(5), (6, 4)))
-    np.testing.assert_array_equal(params["b"], np.zeros(4))
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 0.9])

@@ -3,11 +3,10 @@ import itertools
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 import pytest
 from scipy.special import expit, log_expit, log_softmax, softmax
 
-from jaxquard.nn.losses import LOSSES, cross_entropy, learn_from, one_hot, smooth_labels
+from jaxquard.nn.losses import LOSSES, cross_entropy, one_hot
 
 RNG = np.random.default_rng(0)
 LOGITS = RNG.normal(0, 4, (50, 6)).astype(np.float32)
@@ -38,14 +37,6 @@ EXTREMES = np.array(list(itertools.product([-1e4, 0, 1e4], repeat=3)), np.float3
 
 def test_one_hot():
     np.testing.assert_array_equal(one_hot(jnp.array([2, 0]), 3), [[0, 0, 1], [1, 0, 0]])
-
-
-@pytest.mark.parametrize("smoothing", [0.0, 0.1, 1.0])
-def test_smooth_labels_are_optaxs(smoothing: float):
-    targets = one_hot(jnp.asarray(LABELS), 6)
-    smoothed = smooth_labels(targets, smoothing)
-    np.testing.assert_allclose(smoothed, optax.smooth_labels(targets, smoothing), rtol=1e-6)
-    np.testing.assert_allclose(smoothed.sum(-1), 1, rtol=1e-6)
 
 
 @pytest.mark.parametrize("name", LOSSES)
@@ -82,12 +73,3 @@ def test_finite_and_right_at_logits_of_ten_thousand(name: str, label: int):
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_nan_is_not_hidden(name: str):
     assert jnp.isnan(LOSSES[name](jnp.array([[0.0, jnp.nan]]), jnp.array([0]))).all()
-
-
-@pytest.mark.parametrize(("share", "temperature"), [(0.0, 2.0), (1.0, 1.0), (0.7, 4.0)])
-def test_a_teacher_has_its_share_of_the_target(share: float, temperature: float):
-    teacher = RNG.normal(0, 4, LOGITS.shape).astype(np.float32)
-    targets = learn_from(teacher, MIXED, share, temperature)
-    expected = (1 - share) * MIXED + share * softmax(teacher / temperature, -1)
-    np.testing.assert_allclose(targets, expected, rtol=1e-5, atol=1e-7)
-    np.testing.assert_allclose(targets.sum(-1), 1, rtol=1e-5)

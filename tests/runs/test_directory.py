@@ -48,18 +48,6 @@ def test_a_run_directory_has_these_files(trained, stripes):
     assert json.loads((run.path / "environment.json").read_text())["dataset"]["class_names"] == ["0", "1", "2"]
 
 
-def test_a_journal_line_has_these_fields(trained):
-    lines = trained.run.epochs()
-    assert [line["epoch"] for line in lines] == [1, 2, 3]
-    assert [line["step"] for line in lines] == [6, 12, 18]
-    for line in lines:
-        assert {"train_loss", "train_accuracy", "learning_rate", "seconds", "grad_norm", "update_norm"} <= line.keys()
-        assert set(line["grad_norm"]) == {"0", "1"}
-        assert set(line["dead"]) == {"0"}
-    assert trained.run.journal()[-1]["event"] == "finished"
-    assert trained.run.status() == "finished"
-
-
 def test_names_are_single_portable_path_components(tmp_path):
     names = ("../x", "..", ".", "", "/etc", "a/b", "a\\b", ".hidden", "-x", "é", "a b", "x" * 101, "a\0b", "a\n", "a ")
     for name in (*names, "run.", "x.safetensors", "x.SafeTensors", "nul", "CON", "aux.txt", "com1", "LPT9.a.b"):

@@ -114,13 +114,6 @@ def test_a_network_that_diverged_is_left_out_of_the_average(small, stripes, tmp_
         models.load_model("lost@all", tmp_path)
 
 
-def test_one_picture_and_many_give_the_same_logits(trained, stripes):
-    model = models.load_model("whole", trained.run.path.parent)
-    together = model.logits(stripes.test_images)
-    one = np.concatenate([model.logits(stripes.test_images[k : k + 1]) for k in range(5)])
-    np.testing.assert_allclose(one, together[:5], rtol=1e-5, atol=1e-5)
-
-
 @pytest.mark.parametrize("lost", ["step-000000018/manifest.json", "step-000000018"])
 def test_a_run_without_its_last_weights_is_refused_not_loaded_from_older_ones(trained, stripes, tmp_path, lost):
     run = Run(shutil.copytree(trained.run.path, tmp_path / "copy"))

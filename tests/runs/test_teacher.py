@@ -13,7 +13,6 @@ from jaxquard.runs import models, teacher, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupted
 from jaxquard.training.data import prepare
-from jaxquard.training.evaluation import log_probabilities
 
 
 @pytest.fixture
@@ -72,15 +71,6 @@ def test_a_student_with_flipped_images_gets_the_mean_of_both_views(small, stripe
     model, images = models.load_model("teacher", school), np.asarray(data.images)
     both = (model.logits(images) + model.logits(images[:, :, ::-1])) / 2
     np.testing.assert_allclose(taught.teacher, both, rtol=1e-5, atol=1e-5)
-
-
-def test_the_average_of_a_run_can_teach(small, stripes, school):
-    train.train(small.replace(seeds=2), stripes, runs=school, name="both")
-    config, data = prepare(small.replace(teacher="both@all"), stripes)
-    taught, facts = teacher.ask(config, data, stripes, school, lambda line: None)
-    p = [np.exp(log_probabilities(one.logits(stripes.train_images))) for one in models.load_models("both", school)]
-    np.testing.assert_allclose(np.exp(taught.teacher), np.mean(p, axis=0), rtol=1e-5, atol=1e-6)
-    assert facts["teacher"]["name"] == "both@all"
 
 
 def test_a_resumed_student_is_the_run_never_stopped(small, stripes, school, interrupted_at, assert_same_run):

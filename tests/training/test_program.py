@@ -14,7 +14,6 @@ from jaxquard.training import steps
 from jaxquard.training.data import prepare
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.program import make_program, start
-from jaxquard.training.randomness import epoch_order
 from jaxquard.training.task import make_task
 
 from .configs import MOMENTUM
@@ -28,29 +27,10 @@ def prepared(dataset: Any) -> Any:
     return config, data, make_task(config, (8, 8, 1), data.classes, len(data.images))
 
 
-def test_every_network_starts_from_its_own_seed_and_scalars(prepared: Any):
-    config, _, task = prepared
-    swept = config.replace(sweep=(("learning_rate", (0.1, 0.2)),), seeds=2, seed=7)
-    ts = start(make_program(task), task, swept.networks())
-    expected = np.stack([jax.random.key_data(jax.random.key(seed)) for seed in (7, 8, 7, 8)])
-    np.testing.assert_array_equal(jax.random.key_data(ts.key), expected)
-    np.testing.assert_allclose(ts.hyper["learning_rate"], [0.1, 0.1, 0.2, 0.2])
-    assert ts.step.tolist() == [0, 0, 0, 0]
-
-
 def test_double_precision_is_refused(prepared: Any):
     make_program(prepared[2])  # a cached program is refused as well
     with jax.enable_x64(True), pytest.raises(UsageError, match="single precision"):
         make_program(prepared[2])
-
-
-def test_each_network_has_its_own_order(prepared: Any):
-    config, _, task = prepared
-    program = make_program(task)
-    ts = start(program, task, config.networks())
-    orders = program.orders(ts.key, 4)
-    for seed, order in enumerate(orders):
-        np.testing.assert_array_equal(order, epoch_order(jax.random.key(seed), 4, 253))
 
 
 def test_networks_at_once_equal_networks_in_turn(prepared: Any, monkeypatch: pytest.MonkeyPatch):
