@@ -164,7 +164,8 @@ def _diagnose(
     if wrong == {"w"}:
         return "BP4", weight or UNKNOWN
     last = number == len(problem.params) - 1
-    slips = output_slips(activations[-1], problem.y) if last else hidden_slips(problem, activations, number)
+    out = activations[-1]
+    slips = delta_slips(out - problem.y, out) if last else hidden_slips(problem, activations, number)
     shared = {slip: np.vstack([a.T @ slipped, slipped.sum(axis=0)]) / len(a) for slip, slipped in slips.items()}
     slip = _named(np.vstack([grads["w"], grads["b"]]), shared)
     if not slip and bias and weight:
@@ -183,19 +184,18 @@ def _named(found: np.ndarray, slips: dict[str, np.ndarray]) -> str:
     return next((slip for slip, slipped in slips.items() if same(found, slipped)), "")
 
 
-def output_slips(a: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
-    """δᴸ after each of the usual slips in BP1."""
-    right = (a - y) * a * (1 - a)
+def delta_slips(back: np.ndarray, a: np.ndarray) -> dict[str, np.ndarray]:
+    """δ = back ⊙ σ′(z) after each of the usual slips in BP1 and BP2, where a = σ(z)."""
     again = sigmoid(a)
-    return {FLIPPED: -right, NO_SLOPE: a - y, SLOPE_AT_A: (a - y) * again * (1 - again)}
+    return {FLIPPED: -back * a * (1 - a), NO_SLOPE: back, SLOPE_AT_A: back * again * (1 - again)}
 
 
 def hidden_slips(problem: Problem, activations: list[np.ndarray], number: int) -> dict[str, np.ndarray]:
     """δˡ after each of the usual slips in BP2, with the right δˡ⁺¹. Layers of one size permit more of them."""
     above = deltas(problem.params, activations, problem.y)[number + 1]
     w, a = problem.params[number + 1]["w"], activations[number + 1]
-    back, slope, again = above @ w.T, a * (1 - a), sigmoid(a)
-    slips = {FLIPPED: -back * slope, NO_SLOPE: back, SLOPE_AT_A: back * again * (1 - again)}
+    back, slope = above @ w.T, a * (1 - a)
+    slips = delta_slips(back, a)
     if len({size for layer in problem.params for size in layer["w"].shape}) == 1:
         behind, beyond = problem.params[number]["w"], activations[number + 2]
         slips |= {
