@@ -4,11 +4,9 @@ import os
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-
 from jaxquard.data.dataset import Dataset
 from jaxquard.data.decoding import SUFFIXES
-from jaxquard.data.parts import NAMES, assemble, part_named
+from jaxquard.data.parts import assemble, part_named
 from jaxquard.data.reading import Options, read_pictures
 from jaxquard.errors import DataError
 from jaxquard.naming import natural
@@ -17,14 +15,8 @@ OUTSIDE = "pictures outside the class folders"
 
 
 def has_classes(folder: Path) -> bool:
-    """Whether this is a folder with pictures in sub-folders, its own or those of train/."""
-    inside = _folders(folder) if os.path.isdir(folder) else []
-    below = [path for place in inside if part_named(place.name) == "train" for path in _folders(place)]
-    return any(is_picture(file) for path in (*inside, *below) for file in entries(path))
-
-
-def _folders(folder: Path) -> list[Path]:
-    return [path for path in entries(folder) if path.is_dir() and not path.name.startswith(".")]
+    """Whether this is a folder with pictures in class folders."""
+    return os.path.isdir(folder) and any(_classes(place, folder, Counter()) for place in _places(folder).values())
 
 
 def load_image_folder(folder: Path, options: Options) -> Dataset:
@@ -33,45 +25,39 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
     Without test/, a sixth of the pictures of each class becomes the test set. Hidden files are ignored; what else is
     not a picture is counted in the notes. Raises DataError, also for links that lead outside the folder.
     """
-    left = Counter[str]()
-    parts = {part: _classes(place, folder, left) for part, place in _places(folder, left).items()}
-    names = sorted({name for classes in parts.values() for name in classes}, key=natural)
-    if all(map(part_named, names)):  # pictures of all classes in train/
-        several = sum(map(len, parts["train"].values())) + left[OUTSIDE]
-        found = (
-            f"{several:,} pictures, but no class folders"
-            if several
-            else "no data set: no pictures, and no IDX, CSV or Parquet files"
-        )
-        raise DataError(
-            f"{folder}: {found}; put the pictures of each class into a folder of its own,\n"
-            f"such as {folder / 'cat' / '1.png'} and {folder / 'dog' / '1.png'}"
-        )
-    if new := [name for name in names if name not in parts["train"]]:
-        raise DataError(f"{folder}: there are no training pictures of the class {new[0]!r}; is its name misspelled?")
-    files = [(part, k, path) for part in parts for k, name in enumerate(names) for path in parts[part].get(name, ())]
+    left, places = Counter[str](), _places(folder)
+    parts = {part: _classes(place, folder, left) for part, place in places.items()}
+    if all(map(part_named, parts["train"])):  # no classes, or only train/ and test/ with pictures of all classes
+        raise DataError(_what_is_missing(folder, sum(map(len, parts["train"].values())) + left[OUTSIDE]))
+    if places["train"] != folder:
+        left.update(_kind(path) for path in _inside(folder, folder) if path not in places.values())
+    files = [(part, name, path) for part, classes in parts.items() for name in classes for path in classes[name]]
     images, used, notes = read_pictures(str(folder), [(str(path), path) for _, _, path in files], options)
-    part_of, labels = np.array([files[k][0] for k in used]), np.array([files[k][1] for k in used], np.int32)
-    arrays = {part: (images[part_of == part], labels[part_of == part].tolist()) for part in parts}
-    if left:
-        notes.append(f"left out: {', '.join(f'{count:,} {what}' for what, count in left.items())}")
-    return assemble(folder, arrays, names, notes, skip_damaged=options.skip_damaged)
+    notes += [f"left out: {', '.join(f'{what} ({count:,})' for what, count in left.items())}"] if left else []
+    of = {part: [at for at, k in enumerate(used) if files[k][0] == part] for part in parts}
+    arrays = {part: (images[rows], [files[used[at]][1] for at in rows]) for part, rows in of.items()}
+    return assemble(folder, arrays, notes=notes, skip_damaged=options.skip_damaged)
 
 
-def _places(folder: Path, left: Counter[str]) -> dict[str, Path]:
+def _what_is_missing(folder: Path, pictures: int) -> str:
+    found = f"{pictures:,} pictures, but no class folders"
+    return (
+        f"{folder}: {found if pictures else 'no data set: no pictures, and no IDX, CSV or Parquet files'}; "
+        f"put the pictures of each class into a folder of its own,\n"
+        f"such as {folder / 'cat' / '1.png'} and {folder / 'dog' / '1.png'}"
+    )
+
+
+def _places(folder: Path) -> dict[str, Path]:
     """The folder of each part. Without class folders in train/, `folder` itself is the training part."""
-    inside = _inside(folder, folder)
-    places: dict[str, Path] = {}
-    for path in inside:
-        part = part_named(path.name)
-        if part and path.is_dir():
-            if part in places:
-                raise DataError(f"{folder}: has {places[part].name} and {path.name}; keep one of them")
-            places[part] = path
-    if "train" not in places or not any(path.is_dir() for path in _inside(places["train"], folder)):
+    named = [(part_named(path.name), path) for path in _inside(folder, folder) if path.is_dir()]
+    if not any(below.is_dir() for part, path in named if part == "train" for below in _inside(path, folder)):
         return {"train": folder}
-    left.update(_kind(path) for path in inside if path not in places.values())
-    return {part: places[part] for part in NAMES if part in places}
+    places: dict[str, Path] = {}
+    for part, path in named:
+        if part and places.setdefault(part, path) != path:
+            raise DataError(f"{folder}: has {places[part].name} and {path.name}; keep one of them")
+    return places
 
 
 def _classes(place: Path, root: Path, left: Counter[str]) -> dict[str, list[Path]]:

@@ -36,7 +36,7 @@ def assemble(
     Raises DataError.
     """
     if "train" not in parts:
-        raise DataError(f"{path}: nothing to train on")
+        raise DataError(f"{path}: no training images have a label")
     if class_names is None:
         known = set(parts["train"][1])
         if len(known) > MAX_CLASSES:

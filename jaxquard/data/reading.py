@@ -75,7 +75,7 @@ def read_pictures(name: str, sources: Sequence[Source], options: Options) -> tup
     if not used:
         raise DataError(f"{name}: no picture can be read; the first: {faults[0]}")
     height, width = images.shape[1:3]
-    notes = [f"{len(faults):,} pictures left out; the first: {next(iter(faults.values()))}"] if faults else []
+    notes = [f"left out as damaged: {len(faults):,}; the first: {next(iter(faults.values()))}"] if faults else []
     if read.resized:
         notes.append(f"{read.resized:,} of {len(used):,} pictures resized to {height}×{width}, and padded")
     return _in_colour(images[used] if faults else images, options.color), used, notes

@@ -69,7 +69,7 @@ def test_names_of_files_from_strangers_are_escaped(jaxquard, tmp_path):
     assert "[31m11" in said.err
     said = jaxquard("data", "pets", "--skip-damaged", *place)
     assert said.code == 0
-    assert "1 pictures left out" in said.out
+    assert "left out as damaged: 1" in said.out
     settings = ["--hidden", "5", "--batch-size", "5", "--epochs", "1", "--name", "one", "--skip-damaged"]
     assert jaxquard("train", "--dataset", "pets", *settings, *place).code == 0
     assert jaxquard("predict", "one", "pets/a", "pets/b").code == 3

@@ -57,8 +57,8 @@ def test_without_a_test_part_a_sixth_of_each_class_is_held_out(tmp_path):
 
 
 def test_classes_may_be_called_train_and_test(tmp_path):
-    put(tmp_path, *(f"{kind}/{k}.png" for kind in ("train", "test", "bus") for k in range(6)))
-    assert load(tmp_path).class_names == ("bus", "test", "train")
+    put(tmp_path, *(f"{kind}/{k}.png" for kind in ("train", "test", "testing", "bus") for k in range(6)))
+    assert load(tmp_path).class_names == ("bus", "test", "testing", "train")
 
 
 def test_what_is_left_out_is_counted(tmp_path):
@@ -69,7 +69,7 @@ def test_what_is_left_out_is_counted(tmp_path):
         (tmp_path / name).mkdir()
     put(tmp_path, *(f"test/{kind}/{k}.png" for kind in "ab" for k in range(2)))
     (note,) = load(tmp_path).notes
-    assert note == ("left out: 3 other folders, 3 other files, 1 pictures outside the class folders")
+    assert note == ("left out: pictures outside the class folders (1), other folders (3), other files (3)")
 
 
 def test_links_must_stay_inside(tmp_path):
@@ -110,7 +110,7 @@ def test_mistakes_are_explained(tmp_path):
     (flat / "cat" / "2.png").write_text("not a picture")
     assert refused(flat).startswith(f"{flat / 'cat' / '2.png'}: not a picture in a supported format")
     split = put(tmp_path / "split", "train/cat/1.png", "train/dog/1.png", "test/dgo/1.png")
-    assert "no training pictures of the class 'dgo'" in refused(split)
+    assert "no training images have the label 'dgo'; is it misspelled?" in refused(split)
     put(split, "training/cat/1.png")
     assert "has train and training; keep one of them" in refused(split)
 

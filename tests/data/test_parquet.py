@@ -64,6 +64,10 @@ def test_a_folder_with_files_for_each_part(tmp_path):
     np.testing.assert_array_equal(dataset.train_images[..., 0], PIXELS)
     assert (len(dataset.val_labels), dataset.test_labels.tolist()) == (3, [0, 1, 2])
     assert "3 rows without a label left out" in dataset.notes
+    for k in range(2):
+        unlabelled = put(tmp_path / f"train-0000{k}-of-00002.parquet", CELLS[:2], [-1, -1], **options)
+    with pytest.raises(DataError, match="no training images have a label"):
+        load(unlabelled.parent)
     put(tmp_path / "test-00000-of-00001.parquet", **options | {"names": ["cat", "cow", "dog"]})
     with pytest.raises(DataError, match="the files name different classes"):
         load(tmp_path)

@@ -88,7 +88,7 @@ def test_a_damaged_picture_is_named_or_left_out():
     images, used, notes = read_pictures("set", some, Options(skip_damaged=True))
     np.testing.assert_array_equal(images[..., 0], [GREY[0], *GREY[2:4]])
     assert used == [0, 2, 3]
-    assert notes == ["1 pictures left out; the first: folder/broken.png: the PNG picture is damaged or incomplete; "
+    assert notes == ["left out as damaged: 1; the first: folder/broken.png: the PNG picture is damaged or incomplete; "
                      "download it again"]  # fmt: skip
     with pytest.raises(DataError, match=r"set: no picture can be read; the first: folder/broken\.png"):
         read_pictures("set", some[1:2], Options(skip_damaged=True))
