@@ -128,7 +128,7 @@ def _train(
         display.begin(*facts)
 
     with TrainingDisplay(quiet=quiet) as display:
-        observer = Observer(begin, display.event, display.line, lambda: interrupts.asked, display.asking)
+        observer = Observer(begin, display.event, display.line, lambda: interrupts.asked, display.asking, display.line)
         try:
             return api.train(config, observer=observer, **options), None
         except DivergedError as error:

@@ -50,6 +50,7 @@ class Observer:
     warn: Callable[[str], None] = lambda line: None
     should_stop: Callable[[], bool] = lambda: False
     asking: teacher.Asking = lambda name, done, total: None
+    read: Callable[[str], None] = lambda line: None  # gets what the data set holds
 
     def __post_init__(self) -> None:
         for name, function in vars(self).items():
@@ -75,7 +76,7 @@ def train(
     began = time.perf_counter()
     where = directory.runs_directory(runs)
     config, data = prepare(config, dataset)
-    observer.warn(f"{dataset.name}: {dataset.summary(len(data.val_labels))}")
+    observer.read(f"{dataset.name}: {dataset.summary(len(data.val_labels))}")
     for note in dataset.notes:
         observer.warn(f"note: {dataset.name}: {note}")
     data, taught_by = teacher.ask(config, data, dataset, where, observer.warn, observer.asking)

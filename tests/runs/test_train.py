@@ -219,7 +219,7 @@ def test_notes_on_the_data_come_before_training(small, tmp_path):
     images, labels = np.random.default_rng(0).integers(0, 2, (160, 6, 6), np.uint8), 1 + np.arange(160) % 3
     np.savez(tmp_path / "dim.npz", images=images, labels=labels)
     said: list[str] = []
-    observer = Observer(begin=lambda *_: said.append("begin"), warn=said.append)
+    observer = Observer(begin=lambda *_: said.append("begin"), warn=said.append, read=said.append)
     run = train.train(small.replace(epochs=1), load(tmp_path / "dim.npz"), runs=tmp_path, observer=observer).run
     assert [line.partition("; ")[0] for line in said] == [
         "dim: 133 images for training, 27 for testing, of 6×6",
