@@ -144,8 +144,9 @@ def build(
     class_names: default "0" … "k − 1", where k − 1 is the largest label to learn. notes: the first of the notes.
     value_range, by_class: as for `Dataset`. sha256: known hashes of arrays, by role; the others are computed.
     """
-    class_names = None if class_names is None else [_checked_name(name, source) for name in class_names]
-    if class_names is None:
+    if class_names is not None:
+        class_names = _checked_names(class_names, source)
+    else:
         labels = [arrays[role] for role in ("train_labels", "val_labels") if role in arrays]
         class_names = numbered(np.concatenate(labels), called["train_labels"])
     for part in ("train", "test", "val"):
@@ -174,13 +175,16 @@ def build(
     )
 
 
-def _checked_name(name: str, source: str) -> str:
-    """The name of a class, with escapes for what does not print. It may come from a stranger."""
-    if len(name) > MAX_NAME:
-        raise DataError(
-            f"{source}: the name of a class has {len(name):,} characters, but at most {MAX_NAME} are allowed"
-        )
-    return visible(name)
+def _checked_names(names: Sequence[str], source: str) -> list[str]:
+    """The names of the classes, with escapes for what does not print. They may come from a stranger."""
+    shown = [visible(name) for name in names]
+    for name in shown:
+        if not 0 < len(name.strip()) <= MAX_NAME:
+            raise DataError(f"{source}: {name[:60]!r} names a class; a name has 1 to {MAX_NAME} characters")
+    if len(set(shown)) < len(shown):
+        twice = next(name for name in shown if shown.count(name) > 1)
+        raise DataError(f"{source}: two classes are called {twice!r}; give each a name of its own")
+    return shown
 
 
 def numbered(labels: np.ndarray, where: str) -> list[str]:

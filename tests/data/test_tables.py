@@ -110,6 +110,9 @@ HEAD = "label,pixel0,pixel1,pixel2,pixel3\n0,1,2,3,4\n1,1,2,3,4\n"
         (HEAD + '2,1,2,3,"' + "4" * (1 << 18) + '"', "field larger than"),
         ("<html>", "are no square image"),
         ("\0\1\2", "."),
+        (HEAD + ",1,2,3,4\n", "'' names a class; a name has 1 to 255 characters"),
+        (HEAD + "x" * 256 + ",1,2,3,4\n", "names a class; a name has 1 to 255"),
+        (HEAD + "\x01,1,2,3,4\n\\x01,1,2,3,4\n", r"two classes are called '\\\\x01'"),
         ("=cmd(),1\n", "no examples"),
     ],
 )  # fmt: skip
