@@ -317,8 +317,13 @@ class Config:
         return getattr(self, other) in values if values else getattr(self, other) is not None
 
     def in_effect(self) -> dict[str, Any]:
-        """As `to_dict`, but only settings that have an effect and are not None, false, 0 or empty."""
-        return {name: value for name, value in self.to_dict().items() if value and self.matters(name)}
+        """As `to_dict`, but only settings that have an effect and are not None, false, 0, empty, none or auto.
+
+        So a new setting that does nothing by default leaves the hashes of lessons as they are.
+        """
+        off = {name: f.default for name, f in _FIELDS.items() if f.default in ("none", "auto")}
+        values = self.to_dict().items()
+        return {name: value for name, value in values if value and value != off.get(name) and self.matters(name)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Config":

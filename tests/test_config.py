@@ -322,6 +322,8 @@ def test_blank_removes_what_does_not_change_the_program():
         ("momentum", {"optimizer": "adam"}, {"optimizer": "muon"}),
         ("beta2", {"optimizer": "nesterov"}, {"optimizer": "muon"}),
         ("decay_factor", {"schedule": "cosine"}, {"schedule": "step"}),
+        ("color", {}, {"color": "rgb"}),
+        ("validation", {}, {"validation": "auto"}),
     ],
 )
 def test_settings_without_effect_are_not_in_effect(name, without, with_it):
