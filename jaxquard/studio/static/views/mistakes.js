@@ -31,7 +31,7 @@ export async function show(root, [name], { http, go, again }) {
 }
 
 function confusion(model, summary, http) {
-  const { accuracy, said, loss } = summary;
+  const { accuracy, said, loss, balanced_accuracy: balanced, macro_f1: f1 } = summary;
   const images = h("div", { class: "cell-images", tabindex: -1 });
   images.append(h("p", { class: "muted" }, "Choose a cell to see its images."));
   const open = async (truth, predicted, total) => {
@@ -41,6 +41,7 @@ function confusion(model, summary, http) {
   return section(
     "Confusion matrix",
     h("p", {}, `Accuracy: ${percent(accuracy)} of ${said} Mean loss: ${decimal(loss)}.`),
+    h("p", {}, `Balanced accuracy: ${percent(balanced)}. Macro-F1: ${percent(f1)}.`),
     h("p", { class: "muted" }, "Rows: the true class. Columns: the predicted class."),
     h("div", { class: "row top-aligned" }, confusionTable(summary, open), images),
   );
