@@ -87,12 +87,17 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
     assert whole.model.predict(images).tolist() == labelled
     np.testing.assert_allclose(whole.model.predict_proba(images)[:, 0], [one.probabilities["one"] for one in predicted])
     assert [run.id for run in jaxquard.list_runs(runs=tmp_path)] == ["part", "whole"]
+    as_bytes = np.uint8(255 * images)
+    np.testing.assert_allclose(whole.model.predict_proba(as_bytes), whole.model.predict_proba(images), atol=0.05)
+    assert jaxquard.evaluate(whole, data=(as_bytes[:1], labels[:1]))[0].n == 1
     wrong = ((images[::-1], labels), RunError, "was trained on other data"), (images, UsageError, r"data: .*\(X, y\)")
     for data, kind, message in wrong:
         with pytest.raises(kind, match=message):
             jaxquard.train(resume="part", data=data, runs=tmp_path)
-    with pytest.raises(DataError, match="images: values from 0 to 255, outside 0 to 1"):
+    with pytest.raises(DataError, match="images: values from 0 to 255, but 0 is black and 1 is white"):
         jaxquard.predict(whole, images=np.full((1, 6, 6), 255) * [0, 1, 1, 1, 1, 1])
+    with pytest.raises(UsageError, match=r"data: give \(X, y\)"):
+        jaxquard.evaluate(whole, data=5)
     with pytest.raises(UsageError, match="not both"):
         jaxquard.predict(whole, ["a.png"], images=images)
 

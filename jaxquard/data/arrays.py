@@ -91,10 +91,13 @@ def evaluated_on(data: Any, like: Mapping[str, Any], is_known: Callable[[Dataset
 
     All images of an (X, y) are test images, unless `is_known` says that the model was trained on them.
     """
-    if isinstance(data, Dataset):
-        return data
-    found = as_dataset(data, **like) if len(data) != 2 or np.shape(data[1])[:1] > (1,) else None
-    return found if found and (len(data) == 4 or is_known(found)) else from_arrays(*data, *data, **like)
+    if isinstance(data, tuple | list) and len(data) in (2, 4):
+        like = {**like, "value_range": _range_of(_array(data[0], "X"), like["value_range"])}
+        if len(data) == 2:
+            every = from_arrays(*data, *data, **like)
+            parted = as_dataset(data, **like) if len(every.test_labels) > 1 else every
+            return parted if is_known(parted) else every
+    return as_dataset(data, **like)
 
 
 def as_images(values: Any, where: str, image_shape: Sequence[int] | None, notes: list[str]) -> np.ndarray:
@@ -123,7 +126,7 @@ def as_images(values: Any, where: str, image_shape: Sequence[int] | None, notes:
         raise DataError(f"{where}: no images")
     array = array.reshape(*array.shape[:3], -1)
     if image_shape is not None and array.shape[1:] != (*image_shape, 1)[:3]:
-        raise DataError(f"{where}: images of {array.shape[1:]}, but image_shape={tuple(image_shape)}")
+        raise DataError(f"{where}: images of {array.shape[1:]}, not of {tuple(image_shape)}")
     return array
 
 
@@ -143,8 +146,8 @@ def to_levels(
     for role, values in images.items():
         if values.min() < black or values.max() > white:
             raise DataError(
-                f"{called[role]}: values from {values.min():g} to {values.max():g}, outside {black:g} to {white:g}; "
-                f"np.clip(…, {black:g}, {white:g}) cuts them off, or give another value_range"
+                f"{called[role]}: values from {values.min():g} to {values.max():g}, "
+                f"but {black:g} is black and {white:g} is white; scale them to this range"
             )
     if (black, white) == BYTES and whole:
         return {role: _bytes(values) for role, values in images.items()}, BYTES
@@ -156,7 +159,13 @@ def to_levels(
 def levels_for(images: Any, where: str, like: Mapping[str, Any]) -> np.ndarray:
     """Images for a network whose training images had this `image_shape` and `value_range`. DataError for others."""
     array = as_images(images, where, like["image_shape"], [])
-    return to_levels({where: array}, {where: where}, like["value_range"], [])[0][where]
+    return to_levels({where: array}, {where: where}, _range_of(array, like["value_range"]), [])[0][where]
+
+
+def _range_of(array: np.ndarray, value_range: Sequence[float] | None) -> Sequence[float] | None:
+    """The range of images for a network trained with `value_range`: bytes are 0 to 255 where floats are 0 to 1."""
+    is_bytes = array.dtype == np.uint8 and array.max(initial=0) > 1 and tuple(value_range or ()) == (0, 1)
+    return None if is_bytes else value_range
 
 
 def _found_range(images: Mapping[str, np.ndarray], called: Mapping[str, str], low: float, high: float) -> Range:
@@ -250,19 +259,24 @@ def _some(names: Sequence[str]) -> str:
 
 
 def _array(values: Any, where: str) -> np.ndarray:
+    if np.ma.is_masked(values):
+        raise DataError(f"{where}: has masked values; fill them or leave them out")
     try:
         return np.asarray(values)
-    except (
-        TypeError,
-        ValueError,
-        RuntimeError,
-    ) as error:  # such as rows of unequal length, or a tensor with a gradient
+    except (TypeError, ValueError, RuntimeError) as error:  # rows of unequal length, say, or a tensor with a gradient
         raise DataError(f"{where}: not an array ({str(error).splitlines()[0][:200]})") from None
 
 
 def _kind(array: np.ndarray) -> str:
     """What an array holds, in words."""
-    words = {"O": "objects", "U": "text", "S": "bytes", "c": "complex numbers", "M": "dates", "f": "fractions"}
+    words = {
+        "O": "objects",
+        "U": "text",
+        "S": "bytes",
+        "c": "complex numbers",
+        "M": "dates",
+        "f": "fractions or no numbers",
+    }
     return words.get(array.dtype.kind, f"values of type {array.dtype}")
 
 
