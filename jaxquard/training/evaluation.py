@@ -131,9 +131,9 @@ class Evaluation:
         return {
             "n": self.n,
             "accuracy": self.accuracy,
+            "loss": plain(self.loss),
             "balanced_accuracy": self.balanced_accuracy,
             "macro_f1": self.macro_f1,
-            "loss": plain(self.loss),
             "calibration_error": plain(self.calibration_error),
             "confusion": self.confusion.tolist(),
             "per_class": per_class,

@@ -168,7 +168,7 @@ def test_a_class_without_examples_or_predictions_is_null_in_json():
         {"class": "c", "precision": None, "recall": None, "n": 0},
     ]
     assert document["confusion"] == [[1, 0, 0], [1, 1, 0], [0, 0, 0]]
-    names = "n accuracy balanced_accuracy macro_f1 loss calibration_error confusion per_class"
+    names = "n accuracy loss balanced_accuracy macro_f1 calibration_error confusion per_class"
     assert list(document) == names.split()
 
 
