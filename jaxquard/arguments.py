@@ -131,12 +131,10 @@ def checked_number(name: str, kind: type, value: Any, single: bool = False, **bo
 def image_size(value: Any) -> tuple[int, int]:
     """(height, width) from a number for both, from text such as `32` or `24x32`, or from a pair. Raises UsageError."""
     try:
-        if isinstance(value, str):
-            value = [number(word.strip()) for word in re.split("[x×]", value.lower())]
-        sides = value if isinstance(value, list | tuple) else [value]
-        height, width = (
-            checked_number("", int, side, low=1, high=MAX_SIDE) for side in (*sides, *sides)[: max(2, len(sides))]
-        )
+        words = re.split("[x×]", value.lower()) if isinstance(value, str) else ()
+        sides = [number(word.strip()) for word in words] or (value if isinstance(value, list | tuple) else [value])
+        pair = (*sides, *sides)[: max(2, len(sides))]
+        height, width = (checked_number("", int, side, low=1, high=MAX_SIDE) for side in pair)
     except (ValueError, UsageError):
         wanted = f"a number of pixels up to {MAX_SIDE}, or height x width such as 24x32"
         raise UsageError(f"image_size: must be {wanted}, not {shown(value)}") from None

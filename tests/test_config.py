@@ -12,7 +12,7 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jaxquard.arguments import number
+from jaxquard.arguments import number, shown
 from jaxquard.config import NEEDS, SCALARS, Config, read_toml
 from jaxquard.errors import UsageError
 from jaxquard.naming import SYNONYMS
@@ -81,10 +81,12 @@ def test_an_image_size_is_a_side_or_height_and_width(given):
     assert Config(image_size="8x65536").image_size == "8x65536"
 
 
-@pytest.mark.parametrize("given", [0, -1, 65537, "0x5", "axb", "5x", "x", "1x2x3", [], [1, 2, 3], 2.5, {}, True])
+@pytest.mark.parametrize("given", [0, -1, 65537, "0x5", "axb", "5x", "x", "0", "1x2x3", [], [1, 2, 3], 2.5, {}, True])
 def test_an_image_size_that_is_none(given):
     with pytest.raises(
-        UsageError, match=r"image_size: must be a number of pixels up to 65536, or height x width such as"
+        UsageError,
+        match=r"image_size: must be a number of pixels up to 65536, or height x width such as 24x32, not "
+        + re.escape(shown(given)),
     ):
         Config(image_size=given)
 
