@@ -33,6 +33,10 @@ SHIPPED = ("jaxquard", "docs", "mlp_fashion_mnist.py", "README.md", "LICENSE", "
 SHIPPED += ("Makefile", "pyproject.toml", "setup.py", "MANIFEST.in", "requirements.txt")
 QUICK = "--epochs 1 --batch-size 50 --validation 100 --dataset 'made up.npz'"
 FORMS = (  # pattern of a command in the README -> its quick form, with the groups in {}; the first match is used
+    (
+        r"jaxquard train --dataset pets(.*)",
+        "jaxquard train --dataset pets --epochs 1 --batch-size 5 --data-dir cache{}",
+    ),
     (r"jaxquard train(.*?)(?: --epochs \d+)?(?: --validation \d+)?", f"jaxquard train{{}} {QUICK}"),
     (r"jaxquard evaluate RUN", "jaxquard evaluate RUN0"),
     (r"jaxquard predict cnn-small shoe\.jpg", "jaxquard predict cnn-small shoe.jpg"),
@@ -169,9 +173,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     for k in range(10):
         images[labels == k, 2 * k : 2 * k + 6] += 150
     np.savez(installed.here / "made up.npz", images=images, labels=labels)
-    (installed.here / "photos").mkdir()
-    for name in ("shoe.jpg", "photos/1.png"):
-        Image.new("RGB", (300, 200), "white").save(installed.here / name)
+    pets = [f"pets/{kind}/{k}.png" for kind in ("cat", "dog") for k in range(6)]
+    for name in ("shoe.jpg", "photos/1.png", *pets):
+        (installed.here / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.linear_gradient("L").save(installed.here / name)
     return installed
 
 
@@ -192,7 +197,7 @@ def test_all_that_the_readme_shows_works_with_the_wheel_alone(installed: Install
         elif command:
             installed.run(command, at=source if "mlp_fashion_mnist" in command else None)
     assert {path.name for path in installed.here.iterdir()} == {
-        *("made up.npz", "shoe.jpg", "photos", "answers.csv", "runs", "curves.svg", "lessons")
+        *("made up.npz", "shoe.jpg", "photos", "pets", "cache", "answers.csv", "runs", "curves.svg", "lessons")
     }
 
 
