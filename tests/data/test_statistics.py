@@ -13,8 +13,9 @@ from jaxquard.errors import DataError
 @given(arrays(np.uint8, array_shapes(min_dims=3, max_dims=4, max_side=9), elements=st.integers(0, 255)))
 def test_they_are_numpys(images: np.ndarray):
     if images.min() == images.max():
-        with pytest.raises(DataError, match="same value"):
-            pixel_statistics(images)
+        for same in (images, np.float32(images / 255)):
+            with pytest.raises(DataError, match="same value"):
+                pixel_statistics(same)
     else:
         pixels = np.float64(images) / 255
         assert pixel_statistics(images) == pytest.approx((pixels.mean(), pixels.std()), rel=1e-9)

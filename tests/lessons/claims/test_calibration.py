@@ -94,3 +94,5 @@ def test_turning_moves_ink_about_the_middle_and_noise_stays_in_range():
     assert noisy.dtype == np.uint8
     assert noisy.tolist() == calibration.noisy(images, 50).tolist() != images.tolist()
     assert calibration.noisy(images, 0).tolist() == images.tolist()
+    floats, inside = 255 * calibration.noisy(np.float32(images / 255), 50), (noisy > 0) & (noisy < 255)
+    np.testing.assert_allclose(floats[inside], noisy[inside], atol=0.501)
