@@ -69,6 +69,7 @@ def train(
         raise UsageError(
             "dataset: only for `resume`, if the run's data were moved; for a new run, set it in the config"
         )
+    _check_one(data, dataset)
     until, checkpoint_every = (
         None if value is None else checked_number(option, int, value, low=1)
         for option, value in (("until", until), ("checkpoint_every", checkpoint_every))
@@ -147,6 +148,11 @@ def _load(
         raise DataError(f"{error}\nif the data were moved, name their new place with --dataset") from error
 
 
+def _check_one(data: object, dataset: str | Path | None) -> None:
+    if data is not None and dataset is not None:
+        raise UsageError("data: give either data or a dataset, not both")
+
+
 def _place(dataset: str | Path) -> str:
     """The name of a known data set or of arrays, or the absolute path of another one."""
     if dataset == catalogue.ARRAYS:
@@ -191,6 +197,7 @@ def evaluate(
     Raises UsageError for wrong arguments or data that do not fit the model, DataError for data and RunError for a run
     that are missing or damaged.
     """
+    _check_one(data, dataset)
     name = name_of(model)
     networks = models.load_models(name, directory.runs_directory(runs))
     options = {"data_dir": data_dir, "offline": offline, "report": report}

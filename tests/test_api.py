@@ -98,8 +98,13 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
         jaxquard.predict(whole, images=np.full((1, 6, 6), 255) * [0, 1, 1, 1, 1, 1])
     with pytest.raises(UsageError, match=r"data: give \(X, y\)"):
         jaxquard.evaluate(whole, data=5)
-    with pytest.raises(UsageError, match="not both"):
-        jaxquard.predict(whole, ["a.png"], images=images)
+    for both in (
+        lambda: jaxquard.predict(whole, ["a.png"], images=images),
+        lambda: jaxquard.evaluate(whole, data=arrays, dataset="digits"),
+        lambda: jaxquard.train(resume=whole, data=arrays, dataset="digits"),
+    ):
+        with pytest.raises(UsageError, match="not both"):
+            both()
 
 
 def test_a_result_has_its_model_its_figures_and_its_curve(root, tmp_path):
