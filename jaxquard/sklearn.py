@@ -8,6 +8,7 @@ import dataclasses
 import math
 import numbers
 from functools import partial
+from pathlib import Path
 from typing import Any, Self
 
 import jax
@@ -15,9 +16,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxquard.config import MAX_SEED, Config
+from jaxquard.data import Dataset
+from jaxquard.data.catalogue import ARRAYS
 from jaxquard.data.dataset import shuffled_by_class
+from jaxquard.data.idx import sha256
 from jaxquard.errors import DivergedError, JaxquardError, UsageError
 from jaxquard.installed import how_to_add
+from jaxquard.naming import visible
+from jaxquard.runs.train import recorded
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import all_logits, log_probabilities
 from jaxquard.training.fit import fit, make_run
@@ -55,6 +61,7 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
     ------------------
     random_state : int (the seed), RandomState or None (another seed for each fit)
     verbose : bool; prints a line for each epoch
+    runs : folder in which `fit` saves a run directory, or None; its data are the standardised rows, without a test set
     warm_start : bool; `fit` continues from the weights of the last fit
     early_stopping : bool; holds out `validation_fraction` of the rows, by class, stops after `patience` epochs without
         a lower validation loss and keeps the best epoch's weights
@@ -78,6 +85,7 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
     n_features_in_: int
     patience: int
     random_state: Any
+    runs: Any
     schedule: str
     validation_fraction: float
     verbose: bool
@@ -122,6 +130,7 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         warm_start=False,
         random_state=None,
         verbose=False,
+        runs=None,
     ):
         vars(self).update({name: value for name, value in locals().items() if name not in ("self", "__class__")})
 
@@ -253,7 +262,8 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         """Train from the fields `before` of an earlier TrainState, and keep the result."""
         shape, config = self._shape(), self._config(**changes)
         kept, held = np.split(shuffled_by_class(labels), [len(labels) - config.held_out(len(labels))])
-        config = config.replace(batch_size=min(config.batch_size, len(kept)))
+        size = min(config.batch_size, len(kept))
+        config = config.replace(batch_size=size, dataset=ARRAYS, validation=len(held))
         images = self._images(X, shape)
         data = TrainingData(
             images=jnp.asarray(images[kept]),
@@ -268,7 +278,10 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         except UsageError as error:
             raise ValueError(str(error)) from None
         ts = _continued(start(program, task, config.networks()), before)
-        for event in fit(config, data, ts, diagnostics=False):
+        events = fit(config, data, ts, diagnostics=False)
+        if self.runs is not None and "epochs" not in changes:
+            events = recorded(config, self._dataset(data), ts, events, Path(self.runs))
+        for event in events:
             ts = event.state
             if event.kind == "diverged":
                 raise DivergedError(f"diverged: loss not finite in epoch {event.epoch + 1}; {REMEDY}")
@@ -282,6 +295,17 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
             np.array, {name: getattr(ts, name) for name in ("params", "state", "opt_state", "ema")}
         )
         return self
+
+    def _dataset(self, data: TrainingData) -> Dataset:
+        """The standardised rows as a data set without test images."""
+        images, labels = np.asarray(data.images), np.asarray(data.labels)
+        arrays: dict[str, Any] = {"train_images": images, "train_labels": labels}
+        arrays |= {"test_images": images[:0], "test_labels": labels[:0]}
+        if len(data.val_labels):
+            arrays |= {"val_images": data.val_images, "val_labels": data.val_labels}
+        hashes = {role: sha256(values) for role, values in arrays.items()}
+        names = tuple(visible(str(label)) for label in self.classes_)
+        return Dataset(ARRAYS, **arrays, class_names=names, sha256=hashes, source=f"{type(self).__name__}.fit")
 
     def _report(self, record: dict[str, Any]) -> None:
         """Keep an epoch's loss; with `verbose`, print it."""

@@ -35,7 +35,7 @@ ALLOWED: dict[str, set[str]] = {
     "recipes": {"config"},
     "sweeps": {"config"},
     "api": {"data", "config", "files", "recipes", "runs", "training"},
-    "sklearn": {"config", "data", "installed", "training"},
+    "sklearn": {"config", "data", "installed", "runs", "training"},
     "doctor": {"data", "files", "installed", "runs"},
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "systems"}

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jax
 import joblib
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+import jaxquard
 from jaxquard.config import Config
 from jaxquard.errors import DivergedError
 from jaxquard.sklearn import JaxquardClassifier
@@ -44,7 +46,7 @@ def test_the_parameters_are_those_of_the_config():
     wanted = {name for name, field in fields.items() if field.metadata["group"] in groups}
     wanted = wanted - {"teacher", "teacher_share", "temperature", "class_weight"} | {"batch_size", "epochs", "patience"}
     own = {"image_shape", "class_weight", "early_stopping", "validation_fraction", "warm_start", "random_state"}
-    assert set(defaults) == wanted | own | {"verbose"}
+    assert set(defaults) == wanted | own | {"verbose", "runs"}
     different = {name for name in wanted if defaults[name] != fields[name].default}
     assert different == {"optimizer", "learning_rate", "epochs", "patience"}
 
@@ -93,6 +95,21 @@ def test_a_warm_start_and_partial_fit_continue():
     for rows, message in ((NUMBERS, "not among the classes"), (Y, "are not those of the first call")):
         with pytest.raises(ValueError, match=message):
             one.partial_fit(X, rows, classes=None if rows is NUMBERS else ["one"])
+
+
+def test_runs_gets_the_run_of_a_fit(tmp_path: Path):
+    one = small(runs=tmp_path, early_stopping=True, epochs=5).fit(X, Y)
+    assert same(one, small(early_stopping=True, epochs=5).fit(X, Y))
+    (run,) = jaxquard.list_runs(runs=tmp_path)
+    assert (run.status(), len(run.epochs())) == ("finished", 5)
+    model = jaxquard.load_model(run)
+    assert model.class_names == ("one", "three", "two")
+    for found, kept in zip(jax.tree.leaves(model.weights), jax.tree.leaves(one.weights_), strict=True):
+        np.testing.assert_array_equal(found, kept)
+    assert "5 of 5" in run._repr_html_()
+    with pytest.raises(DivergedError):
+        small(runs=tmp_path, optimizer="sgd", learning_rate=1e30).fit(X, Y)
+    assert {run.status() for run in jaxquard.list_runs(runs=tmp_path)} == {"finished", "diverged"}
 
 
 def test_early_stopping_keeps_the_best_epoch(capsys: pytest.CaptureFixture[str]):

@@ -68,8 +68,7 @@ def check_facts(dataset: Any) -> None:
         and isinstance(dataset["sha256"], dict)
         and type(scaled := dataset.get("scaled_from", 255)) is int
         and 0 < scaled < 256
-        and type(own := dataset.get("validation", 0)) is int
-        and 0 <= own < 2**31
+        and all(type(n) is int and 0 <= n < 2**31 for n in (dataset["test"], dataset.get("validation", 0)))
         and isinstance(dataset.get("by_class", False), bool)
         and isinstance(levels := [0, 1] if dataset.get("value_range") is None else dataset["value_range"], list)
         and len(levels) == 2
@@ -83,7 +82,7 @@ def check_facts(dataset: Any) -> None:
         and len(set(names)) == len(names)
         and isinstance(shape, list)
         and len(shape) == 3
-        and all(type(n) is int and 0 < n < 2**31 for n in (*shape, dataset["train"], dataset["test"]))
+        and all(type(n) is int and 0 < n < 2**31 for n in (*shape, dataset["train"]))
     )
     if not sound:
         raise ValueError("invalid facts of the data set")

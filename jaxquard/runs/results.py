@@ -30,7 +30,7 @@ class TrainResult:
     """The result of a training: each Figure has a value for each network; `diverged` lists those that diverged.
 
     All values are for the selected weights, under early stopping those of the best epoch. Test results are None if
-    training has not finished. `tta`: `{"name", "accuracy"}` with test-time augmentation.
+    training has not finished or there are no test images. `tta`: `{"name", "accuracy"}` with test-time augmentation.
     `already_finished`: the run to resume had finished, and nothing was trained. `mistakes`: the images, labels and
     probabilities of the surest mistakes on the test set, if the training has just ended.
     """
@@ -115,8 +115,9 @@ def name_of(model: Named) -> str:
 
 def evaluated(run: Run, test: journal.Line, parameters: int, seconds: Seconds, **more: Any) -> TrainResult:
     """The result of a run that finished training; `test` is its evaluation."""
-    lines = run.epochs()
-    trained, loss, accuracy = (Figure(tuple(each)) for each in (train_loss(run, lines), test["loss"], test["accuracy"]))
+    lines, tested = run.epochs(), run.environment["dataset"]["test"] > 0
+    loss, accuracy = (Figure(tuple(test[name])) if tested else None for name in ("loss", "accuracy"))
+    trained = Figure(tuple(train_loss(run, lines)))
     return TrainResult(run, parameters, len(lines), trained, loss, accuracy, seconds, tta=test.get("tta"), **more)
 
 

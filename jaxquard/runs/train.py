@@ -128,6 +128,22 @@ def resume(
         return _continue(run, data, dataset, ts, observer, seconds, until=until, checkpoint_every=checkpoint_every)
 
 
+def recorded(config: Config, dataset: Dataset, ts: TrainState, events: Iterator[Event], runs: Path) -> Iterator[Event]:
+    """The events of a `fit` from `ts`, written to a new run. The data set has no test images: nothing is evaluated."""
+    check_locks(runs)
+    run = directory.create(runs, None, config, environment.describe(dataset), ts)
+    with locked(run.path), _there(run):
+        keeper, seconds, parameters, event = Keeper(run), Seconds(), count_parameters(ts.params), None
+        for event in events:
+            _clock(seconds, event)
+            keeper.keep(event)
+            yield event
+        if event and event.kind != "diverged":
+            keeper.save(event)
+            facts = {"parameters": parameters, "diverged": [], "seconds": vars(seconds)}
+            keeper.note("finished", event.step, epochs=len(run.epochs()), **facts)
+
+
 @contextlib.contextmanager
 def _there(run: Run) -> Iterator[None]:
     """Turn an error into a RunError if the run was removed meanwhile."""
