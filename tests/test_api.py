@@ -16,6 +16,7 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
+from jaxquard.runs.interrupts import Interrupted
 from jaxquard.runs.lock import locked
 from jaxquard.training.evaluation import log_probabilities
 
@@ -126,6 +127,9 @@ def test_a_result_has_its_model_its_figures_and_its_curve(root, tmp_path):
 
 def test_only_python_can_use_a_run_of_arrays_again(arrays, tmp_path):
     config = Config(hidden=(), batch_size=10, epochs=2)
+    stop = jaxquard.Observer(should_stop=lambda: True)
+    with pytest.raises(Interrupted, match=r"resume with: jaxquard\.train\(resume='.*stopped', data=…\)"):
+        jaxquard.train(config, data=arrays, runs=tmp_path, name="stopped", observer=stop)
     run = jaxquard.train(config, data=arrays, runs=tmp_path, name="part", until=1).run
     for use in (
         lambda: jaxquard.train(resume="part", runs=tmp_path),

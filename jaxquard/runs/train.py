@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxquard.arguments import check
 from jaxquard.config import Config
-from jaxquard.data import Dataset
+from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import DivergedError, JaxquardError, RunError
 from jaxquard.files import sweep
 from jaxquard.nn.model import count_parameters
@@ -195,7 +195,9 @@ def _continue(
         observer.event(event)
         if (observer.should_stop() or is_asked_to_stop(run.path)) and event.kind != "diverged":
             keeper.save(event)
-            again = run.command("train", "--resume", run.id)
+            in_python = f"jaxquard.train(resume={os.path.abspath(run.path)!r}, data=…)"
+            is_arrays = config.dataset == catalogue.ARRAYS
+            again = in_python if is_arrays else run.command("train", "--resume", run.id)
             raise Interrupted(f"interrupted at step {event.step}; resume with: {again}")
     assert event is not None
     lines = run.epochs()
