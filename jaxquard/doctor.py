@@ -31,6 +31,7 @@ WRONG_JAXLIB = {  # release -> its faults
 EXTRAS = {  # extra of pyproject.toml -> its modules
     "charts": ("vl_convert",),
     "heif": ("pillow_heif",),
+    "notebooks": ("ipykernel", "vl_convert"),
     "sklearn": ("sklearn",),
     "studio": ("starlette", "uvicorn"),
 }
