@@ -9,6 +9,8 @@ from jaxquard.arguments import shown
 # Our name, and the names in scikit-learn, Keras, PyTorch and others. Case, - and _ do not matter.
 SYNONYMS = {
     "dataset": "data ds data_name",
+    "image_size": "imgsz img_size input_size resize resolution target_size",
+    "color": "color_mode colour",
     "validation": "val val_size val_split valid validation_split validation_fraction validation_size",
     "flip": "hflip horizontal_flip mirror random_flip",
     "shift": "translate translation random_crop crop_padding",

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from jaxquard import recipes
+from jaxquard.arguments import image_size
 from jaxquard.charts import pictures
 from jaxquard.config import NEEDS, Config, flag
 from jaxquard.data import catalogue
@@ -118,13 +119,23 @@ def datasets(state: Any) -> dict[str, str]:
 
 class Facts(NamedTuple):
     """What is known about a data set before it is read. `train`: the number of training images, if known; `notes`: what
-    is unusual about it; `validation`: the number of its own validation images."""
+    is unusual about it; `validation`: the number of its own validation images; `pictures`: whether its images are made
+    from pictures, so that settings decide their shape."""
 
     image_shape: tuple[int, ...]
     classes: int
     train: int | None
     notes: Sequence[str] = ()
     validation: int = 0
+    pictures: bool = False
+
+    def shape_for(self, config: Config) -> tuple[int, ...]:
+        """The shape of the images for this config, as far as it is known."""
+        if not self.pictures:
+            return self.image_shape
+        *size, channels = self.image_shape
+        size = image_size(config.image_size) if config.image_size else size
+        return (*size, {"auto": channels, "grey": 1, "rgb": 3}[config.color])
 
 
 DIGITS = Facts((8, 8, 1), 10, 1497)  # scikit-learn's 1,797 without the sixth for testing
@@ -137,7 +148,8 @@ def facts_of(state: Any, dataset: str) -> Facts:
             with contextlib.suppress(RunError, HTTPException):  # damaged, or just deleted: try the next run
                 facts = state.reader.find(summary["run"]).run.environment["dataset"]
                 shape, classes = tuple(facts["image_shape"]), len(facts["class_names"])
-                return Facts(shape, classes, facts["train"], facts.get("notes", ()), facts.get("validation", 0))
+                amounts, pictures = facts.get("validation", 0), facts.get("reading") is not None
+                return Facts(shape, classes, facts["train"], facts.get("notes", ()), amounts, pictures)
     if dataset == "digits":
         return DIGITS
     entry = catalogue.find(dataset)
@@ -157,7 +169,7 @@ def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
     facts = facts_of(state, config.dataset)
     if facts.train is not None:
         check_amounts(config, facts.train, facts.validation)
-    return config, parameters(config, facts.image_shape, facts.classes)
+    return config, parameters(config, facts.shape_for(config), facts.classes)
 
 
 def check_amounts(config: Config, train: int, own: int = 0) -> None:

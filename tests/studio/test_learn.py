@@ -25,6 +25,7 @@ from jaxquard.studio.learn import (
     FIELDS,
     MAX_LAYERS,
     UNITS,
+    Facts,
     arguments,
     as_pixels,
     chosen,
@@ -300,3 +301,16 @@ def test_values_that_are_not_finite_are_in_no_bin():
     assert (sum(found["start"]), sum(found["now"]), found["std"]) == (2, 1, {"start": 0.5, "now": 0})
     lost = histogram(np.array([np.nan]), np.array([np.inf]))
     assert (sum(lost["now"]), lost["std"]) == (0, {"start": 0, "now": 0})
+
+
+@pytest.mark.parametrize(
+    ("settings", "pictures", "shape"),
+    [
+        ({"image_size": "4x5", "color": "grey"}, True, (4, 5, 1)),
+        ({"color": "rgb"}, True, (9, 8, 3)),
+        ({}, True, (9, 8, 3)),
+        ({"image_size": "4x5", "color": "grey"}, False, (9, 8, 3)),
+    ],
+)
+def test_settings_decide_the_shape_of_images_made_from_pictures(settings, pictures, shape):
+    assert Facts((9, 8, 3), 2, 10, pictures=pictures).shape_for(Config(**settings)) == shape
