@@ -187,7 +187,7 @@ def _found_range(images: Mapping[str, np.ndarray], called: Mapping[str, str], lo
 def _checked_range(value_range: Sequence[float]) -> Range:
     try:
         black, white = map(float, value_range)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         black, white = 0.0, 0.0
     if not (math.isfinite(black) and math.isfinite(white) and black < white):
         raise UsageError("value_range: must be two numbers, the values of black and of white, such as (0, 1)")

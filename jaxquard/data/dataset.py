@@ -149,8 +149,6 @@ def build(
     else:
         labels = [arrays[role] for role in ("train_labels", "val_labels") if role in arrays]
         class_names = numbered(np.concatenate(labels), called["train_labels"])
-    if len(set(class_names)) < len(class_names):
-        raise DataError(f"{source}: two classes have the same name; give them different ones")
     for part in ("train", "test", "val"):
         if f"{part}_images" in arrays:
             _check_part(part, arrays, called, len(class_names))

@@ -111,7 +111,7 @@ HOLED = np.where(IMAGES == 255, np.nan, IMAGES)
         ((IMAGES.astype(object), LABELS), {}, "X: holds objects, not numbers"),
         ((IMAGES.astype(str), LABELS), {}, "X: holds text, not numbers"),
         ((np.ma.masked_equal(IMAGES, 255), LABELS), {}, "X: has masked values"),
-        ((IMAGES, np.array(["a\n", r"a\n", "b"])[LABELS]), {}, "two classes have the same name"),
+        ((IMAGES, np.array(["a\n", r"a\n", "b"])[LABELS]), {}, "two classes are called"),
         (([[1, 2], [3]], [0, 1]), {}, "X: not an array"),
         ((IMAGES[:5], LABELS), {}, "X: 5 images, but 60 labels"),
         ((IMAGES, LABELS, IMAGES[:5], LABELS), {}, "X_test: 5 images, but 60 labels"),
@@ -140,6 +140,7 @@ HOLED = np.where(IMAGES == 255, np.nan, IMAGES)
         ((IMAGES / 255, LABELS, IMAGES, LABELS), {}, "X: values up to 1, but up to 255 elsewhere; use one range"),
         ((IMAGES, LABELS), {"value_range": (0, 100)}, "X: values from 0 to 255, but 0 is black and 100 is white"),
         ((IMAGES, LABELS), {"value_range": (1, 0)}, "value_range: must be two numbers"),
+        ((IMAGES, LABELS), {"value_range": (0, 10**400)}, "value_range: must be two numbers"),
     ],
 )  # fmt: skip
 def test_anything_else_is_refused_in_one_line(arguments, options, message):
