@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from jaxquard.api import evaluate, list_runs, load_model, predict, train
+    from jaxquard.api import evaluate, export, list_runs, load_model, predict, train
     from jaxquard.config import Config
     from jaxquard.data import Dataset, load
     from jaxquard.errors import JaxquardError
@@ -35,6 +35,7 @@ __all__ = [
     "TrainResult",
     "compare",
     "evaluate",
+    "export",
     "list_runs",
     "load",
     "load_model",
@@ -53,7 +54,7 @@ _HOMES = {
     "TrainResult": "runs.results",
     "compare": "runs.comparing",
     "load": "data",
-} | dict.fromkeys(("evaluate", "list_runs", "load_model", "predict", "train"), "api")
+} | dict.fromkeys(("evaluate", "export", "list_runs", "load_model", "predict", "train"), "api")
 
 
 def __getattr__(name: str) -> Any:

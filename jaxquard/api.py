@@ -1,4 +1,4 @@
-"""The verbs of the command line as functions: train, evaluate, predict, compare. None of them prints."""
+"""The verbs of the command line as functions: train, evaluate, predict, compare, export. None of them prints."""
 
 import dataclasses
 import os
@@ -17,6 +17,8 @@ from jaxquard.data import Dataset, catalogue
 from jaxquard.data.arrays import as_dataset, evaluated_on
 from jaxquard.data.cache import Progress, Report
 from jaxquard.errors import DataError, UsageError
+from jaxquard.exporting import Exported
+from jaxquard.exporting import export as _export
 from jaxquard.files import expanded, is_writable
 from jaxquard.runs import directory, evaluating, models, notebook, predicting
 from jaxquard.runs import train as runs_train
@@ -265,3 +267,24 @@ def predict(
             raise DataError(one.error)
         found.append(one)
     return predicting.Predictions(loaded, found, notes)
+
+
+@checked
+def export(
+    model: Named,
+    *,
+    to: str,
+    out: str | Path | None = None,
+    overwrite: bool = False,
+    runs: str | Path | None = None,
+) -> Exported:
+    """Write a network, or the journal of a run, as a file for other programs.
+
+    model, runs: as for `load_model`; of a journal, a run without @k stands for all of its networks.
+    to: "safetensors", "onnx" or "csv". out: the file (default: named like the model, in the current folder).
+    overwrite: replace the file if it exists.
+    Raises UsageError for an unknown format or a file that is already there, RunError for a network that diverged or
+    a model without a journal, and JaxquardError if an extra is not installed or the file cannot be written. Also
+    raises as `load_model`.
+    """
+    return _export(name_of(model), directory.runs_directory(runs), to, out, overwrite)

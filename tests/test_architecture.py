@@ -34,13 +34,14 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"charts", "training", "nn", "data", "config", "files", "kept", "systems"},
     "recipes": {"config"},
     "sweeps": {"config"},
-    "api": {"data", "config", "files", "recipes", "runs", "training"},
+    "exporting": {"data", "files", "installed", "nn", "runs", "training"},
+    "api": {"data", "config", "exporting", "files", "recipes", "runs", "training"},
     "sklearn": {"config", "data", "installed", "runs", "training"},
     "doctor": {"data", "files", "installed", "runs"},
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "systems"}
     | {"training"},
-    "cli": {"api", "charts", "compilation", "config", "data", "doctor", "files", "lessons", "recipes"}
+    "cli": {"api", "charts", "compilation", "config", "data", "doctor", "exporting", "files", "lessons", "recipes"}
     | {"installed", "runs", "streams", "studio", "sweeps", "systems", "training"},
     "__init__": {"api", "config", "data", "runs"},
     "__main__": {"cli"},

@@ -42,6 +42,7 @@ FORMS = (  # pattern of a command in the README -> its quick form, with the grou
     (r"jaxquard predict cnn-small shoe\.jpg", "jaxquard predict cnn-small shoe.jpg"),
     (r"jaxquard predict RUN photos --csv answers.csv", "jaxquard predict RUN0 photos --csv answers.csv"),
     (r"jaxquard compare RUN RUN --chart (\S+)", "jaxquard compare RUN0 RUN1 --chart {}"),
+    (r"jaxquard export cnn-small --to safetensors", "jaxquard export cnn-small --to safetensors"),
     (r"jaxquard lesson (\S+)", "jaxquard lesson {} --quick --no-predict"),
     (r"jaxquard studio", "jaxquard studio --no-open --port 0 --json"),
     (r"jaxquard doctor", "jaxquard doctor"),
@@ -197,7 +198,8 @@ def test_all_that_the_readme_shows_works_with_the_wheel_alone(installed: Install
         elif command:
             installed.run(command, at=source if "mlp_fashion_mnist" in command else None)
     assert {path.name for path in installed.here.iterdir()} == {
-        *("made up.npz", "shoe.jpg", "photos", "pets", "cache", "answers.csv", "runs", "curves.svg", "lessons")
+        *("made up.npz", "shoe.jpg", "photos", "pets", "cache", "answers.csv", "cnn-small.safetensors", "runs"),
+        *("curves.svg", "lessons"),
     }
 
 

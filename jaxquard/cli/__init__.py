@@ -13,7 +13,7 @@ from cyclopts import App, Parameter
 from jaxquard.cli.lessons import lesson, list_lessons
 from jaxquard.cli.options import from_text
 from jaxquard.cli.training import train
-from jaxquard.cli.verbs import compare, data, doctor, evaluate, list_recipes, list_runs, predict, studio
+from jaxquard.cli.verbs import compare, data, doctor, evaluate, export, list_recipes, list_runs, predict, studio
 from jaxquard.errors import JaxquardError
 from jaxquard.naming import nearest
 from jaxquard.runs.interrupts import SIGNALS, leave
@@ -43,6 +43,7 @@ app.command(evaluate)
 app.command(predict)
 app.command(list_runs, name="runs")
 app.command(compare)
+app.command(export)
 app.command(list_recipes, name="recipes")
 app.command(data)
 app.command(studio)

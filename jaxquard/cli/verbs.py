@@ -21,7 +21,9 @@ from jaxquard.cli.options import (
     print_json,
 )
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
+from jaxquard.exporting import FORMATS
 from jaxquard.installed import how_to_add
+from jaxquard.naming import visible
 from jaxquard.streams import say
 
 if TYPE_CHECKING:
@@ -233,6 +235,28 @@ def data(
         drawn = charts.samples(images, labels, loaded.class_names, title=title)
         for path in charts.save(drawn, sheet, overwrite=overwrite):
             say(f"written: {path}")
+
+
+def export(
+    model: Annotated[str, Parameter(help=MODEL)],
+    /,
+    *,
+    to: Annotated[str, Parameter(help="; ".join(f"{name}: {form.purpose}" for name, form in FORMATS.items()) + ".")],
+    out: Annotated[Path | None, Parameter(help="The file to write (default: named like the model).")] = None,
+    overwrite: Annotated[bool, Parameter(negative="", help="Replace the file if it exists.")] = False,
+    common: Shared = COMMON,
+) -> None:
+    """Write a network, or the journal of a run, as a file for other programs."""
+    compilation.keep_compiled_programs()
+    from jaxquard import api
+
+    found = api.export(model, to=to, out=out, overwrite=overwrite, runs=common.runs)
+    if found.note and not common.quiet:
+        say(f"note: {found.note}")
+    if common.json:
+        print_json(vars(found) | {"file": str(found.file)})
+    else:
+        print(f"written: {visible(str(found.file))}, {found.bytes:,} bytes, SHA-256 {found.sha256}")
 
 
 def studio(

@@ -72,7 +72,7 @@ def _line(path: Path, number: int, text: bytes) -> Line:
             if not isinstance(line.get(name, 0), kind) and (name, "event" in line) != ("seconds", True):
                 raise ValueError(f"{name} is not a number")
         for name in _FIGURES:
-            if not _is_figure(line.get(name)):
+            if not is_figure(line.get(name)):
                 raise ValueError(f"{name} is not a figure")
         _check_views(line.get("tta"))
         _check_confusions(line.get("confusion"))
@@ -89,7 +89,7 @@ def _check_views(tta: Any) -> None:
     """Test-time augmentation: None, or the name of the views and their accuracy."""
     if tta is None:
         return
-    if not (isinstance(tta, dict) and isinstance(tta.get("name"), str) and _is_figure(tta.get("accuracy"))):
+    if not (isinstance(tta, dict) and isinstance(tta.get("name"), str) and is_figure(tta.get("accuracy"))):
         raise ValueError("tta is not a figure over views")
 
 
@@ -101,7 +101,7 @@ def _check_confusions(found: Any) -> None:
             raise ValueError("confusion is not two classes and their counts")
 
 
-def _is_figure(value: Any) -> bool:
+def is_figure(value: Any) -> bool:
     """None, or a list with a number or None (not finite) for each network."""
     return value is None or (
         isinstance(value, list) and all(one is None or isinstance(one, int | float) for one in value)

@@ -238,14 +238,22 @@ def load_model(name: str, root: Path) -> TrainedModel:
     return models[0]
 
 
+def file_content(model: TrainedModel) -> bytes:
+    """A model as one file: its weights, with config, data set facts and list of layers in the metadata.
+
+    `load_file` makes the layers from the config; the list is for other programs.
+    """
+    facts = {"config": model.config.to_dict(), "dataset": model.dataset, "layers": make_model(model.spec).layers}
+    return tensors.to_bytes(model.weights, {"format": FORMAT} | {name: json.dumps(facts[name]) for name in facts})
+
+
 def save_file(model: TrainedModel, path: Path) -> None:
-    """Write a model to one file: its weights, with config and data set facts in the metadata."""
-    facts = {"format": FORMAT, "config": json.dumps(model.config.to_dict()), "dataset": json.dumps(model.dataset)}
-    write_atomically(path, tensors.to_bytes(model.weights, facts))
+    """Write `file_content` to a file."""
+    write_atomically(path, file_content(model))
 
 
 def load_file(path: Path, name: str) -> TrainedModel:
-    """The network in a weights file; RunError if the file is missing, damaged, or of another program."""
+    """The network or average in a weights file; RunError if it is missing, damaged, or of another program."""
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -261,9 +269,12 @@ def load_file(path: Path, name: str) -> TrainedModel:
         spec = spec_of(config, dataset)
         if {path for layer in make_model(spec).layers for path in layer.arrays.values()} != set(arrays):
             raise ValueError("its config and its weights have different layers")
+        networks, most = max(map(len, arrays.values())), len(config.networks())
+        if not 0 < networks <= most:  # fewer: an average has none that diverged
+            raise ValueError(f"it has {networks} networks, its config describes {most}")
     except (KeyError, ValueError, TypeError, AttributeError, UsageError) as error:
         raise RunError(f"{path}: not a model file of this program ({str(error)[:200]})") from error
-    weights = tensors.restore(arrays, weight_shapes(spec, len(config.networks())), str(path))
+    weights = tensors.restore(arrays, weight_shapes(spec, networks), str(path))
     for leaf_name, array in arrays.items():
         if not np.isfinite(array).all():
             raise RunError(f"{path}: {leaf_name} holds values that are not finite")

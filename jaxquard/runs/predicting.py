@@ -72,14 +72,14 @@ class Predictions(Sequence[Prediction]):
         """
         names = self.model.class_names
         writer = csv.writer(text := io.StringIO(), lineterminator="\n")
-        writer.writerow(["file", "label", "probability", *map(_plain, names)])
+        writer.writerow(["file", "label", "probability", *map(plain_cell, names)])
         for one in self.pictures:
             chances = (one.probabilities.get(name) for name in names)
-            writer.writerow([_plain(one.file), _plain(one.label or ""), one.probability, *chances])
+            writer.writerow([plain_cell(one.file), plain_cell(one.label or ""), one.probability, *chances])
         return text.getvalue()
 
 
-def _plain(name: str) -> str:
+def plain_cell(name: str) -> str:
     """A cell of a table that no spreadsheet takes for a formula; numbers such as -1 are none."""
     return f"'{name}" if re.match(r"[=@\t\r]|[+-](?![\d.]+$)", name) else name
 

@@ -4,6 +4,7 @@ safetensors cannot execute code, but its reader is lenient about names and conte
 structure exactly: the same names, shapes and types.
 """
 
+import json
 from typing import Any
 
 import jax
@@ -28,7 +29,13 @@ def to_bytes(tree: Any, metadata: dict[str, str] | None = None) -> bytes:
     arrays = {}
     for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
         arrays[path_name(path)] = np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf, order="C")
-    return safetensors.numpy.save(arrays, metadata)
+    data = safetensors.numpy.save(arrays, metadata)
+    if metadata is None:
+        return data
+    header, end = _header(data), 8 + int.from_bytes(data[:8], "little")
+    text = json.dumps(header | {"__metadata__": metadata}).encode()  # safetensors puts the metadata in any order
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + data[end:]
 
 
 def from_bytes(data: bytes, name: str) -> dict[str, np.ndarray]:

@@ -285,3 +285,15 @@ def test_what_needs_no_jax_does_not_load_it_nor_does_a_refusal(jaxquard, root, n
     jaxquard("train", "--dataset", npz, *quick, "--name", "part", "--until", 1, "--quiet")
     done = subprocess.run([sys.executable, "-c", WITHOUT_JAX, "runs", npz], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_export(jaxquard, root):
+    found = jaxquard("export", "one", "--to", "csv", "--runs", root, "--json").document
+    assert list(found) == ["file", "format", "bytes", "sha256", "note"]
+    assert (found["file"], found["bytes"]) == ("one.csv", Path("one.csv").stat().st_size)
+    said = jaxquard("export", "one", "--to", "csv", "--runs", root, "--overwrite")
+    assert said.out == f"written: one.csv, {found['bytes']:,} bytes, SHA-256 {found['sha256']}\n"
+    for code, *arguments in ((2, "one", "--to", "svc"), (2, "one"), (5, "none", "--to", "csv")):
+        assert jaxquard("export", *arguments, "--runs", root).code == code
+    said = jaxquard("export", "mlp", "--to", "safetensors", "--out", "missing/net.safetensors")
+    assert (said.code, said.err.count("\n")) == (1, 1)

@@ -190,8 +190,6 @@ HOSTILE = {
     "a config with a key twice": lambda m: m | {"config": '{"seed": 1, "seed": 2}'},
     "an unknown setting": lambda m: m | {"config": changed(m["config"], nonsense=1)},
     "a setting out of range": lambda m: m | {"config": changed(m["config"], epochs=0)},
-    "many networks": lambda m: m | {"config": changed(m["config"], seeds=1000)},
-    "a sweep": lambda m: m | {"config": changed(m["config"], sweep={"learning_rate": [0.1, 0.2]}, validation=10)},
     "a hundred thousand layers": lambda m: m | {"config": changed(m["config"], hidden=[1] * 100_000)},
     "other widths": lambda m: m | {"config": changed(m["config"], hidden=[6])},
     "enormous widths": lambda m: m | {"config": changed(m["config"], hidden=[65536])},
@@ -219,6 +217,16 @@ def test_a_file_of_another_format_says_which_is_read(file, tmp_path):
     path.write_bytes(tensors.safetensors.numpy.save(arrays, facts | {"format": "jaxquard-model-1"}))
     with pytest.raises(RunError, match="its format is 'jaxquard-model-1', this program reads 'jaxquard-model-2'"):
         models.load_file(path, "old")
+
+
+@pytest.mark.parametrize("networks", [0, 2])
+def test_a_file_holds_at_least_one_network_and_no_more_than_its_config_describes(file, tmp_path, networks):
+    arrays, facts = file
+    path = tmp_path / "several.safetensors"
+    several = {name: np.repeat(array, networks, axis=0) for name, array in arrays.items()}
+    path.write_bytes(tensors.safetensors.numpy.save(several, facts))
+    with pytest.raises(RunError, match=f"it has {networks} networks, its config describes 1"):
+        models.load_file(path, "several")
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

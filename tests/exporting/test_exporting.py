@@ -1,0 +1,167 @@
+"""Files that are written whole or not at all; tables of journals; the programs of docs/EXPORT.md."""
+
+import csv
+import hashlib
+import json
+import os
+import re
+import runpy
+import shutil
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+import onnx
+import pytest
+
+import jaxquard
+from jaxquard.config import Config
+from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.exporting import FORMATS
+from jaxquard.runs import models
+from jaxquard.runs.models import load_model
+
+from .test_onnx import made
+
+PAGE = (Path(__file__).parents[2] / "docs" / "EXPORT.md").read_text(encoding="utf-8")
+USING_ONNX, CLASSIFY = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+
+
+@pytest.fixture(scope="module")
+def root(stripes, tmp_path_factory):
+    """A folder of runs with `three`, a run of three networks."""
+    root = tmp_path_factory.mktemp("runs")
+    config = Config(hidden=(5,), batch_size=20, epochs=2, seeds=3, validation=20)
+    jaxquard.train(config, data=stripes, runs=root, name="three")
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_a_file_is_written_whole_described_and_never_overwritten_unasked(root, to):
+    found = jaxquard.export("three@1", to=to, runs=root)
+    data = found.file.read_bytes()
+    assert (str(found.file), found.format, found.note) == (f"three@1{FORMATS[to].suffix}", to, None)
+    assert (found.bytes, found.sha256) == (len(data), hashlib.sha256(data).hexdigest())
+    found.file.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="already there; choose another name with --out or add --overwrite"):
+        jaxquard.export("three@1", to=to, runs=root)
+    assert found.file.read_bytes() == b"mine"
+    assert jaxquard.export("three@1", to=to, runs=root, overwrite=True) == found
+    assert found.file.read_bytes() == data
+    assert os.listdir() == [str(found.file)]
+
+
+@pytest.mark.parametrize("name", ["three@2", "three@all"])
+def test_a_safetensors_file_predicts_the_same_bits(root, stripes, name):
+    file = jaxquard.export(name, to="safetensors", runs=root).file
+    loaded, model = load_model(str(file), root), load_model(name, root)
+    assert loaded.networks == model.networks
+    assert loaded.logits(stripes.test_images).tobytes() == model.logits(stripes.test_images).tobytes()
+
+
+def test_an_average_without_a_network_that_diverged_is_read_back(root, stripes, tmp_path):
+    shutil.copytree(root / "three", tmp_path / "three")
+    with open("three/journal.jsonl", "a", encoding="utf-8") as file:
+        file.write('{"event": "diverged", "network": 1, "step": 10}\n')
+    file = jaxquard.export("three@all", to="safetensors", runs=tmp_path).file
+    assert load_model(str(file), tmp_path).networks == 2
+    assert load_model(str(file), tmp_path).logits(stripes.test_images).shape == (40, 3)
+
+
+def test_the_table_of_a_journal_is_the_journal(root):
+    lines = models.load_models("three", root)[0].run.epochs()
+
+    def table(name: str) -> dict[tuple[str, int, str], float]:
+        file = jaxquard.export(name, to="csv", runs=root, overwrite=True).file
+        with open(file, newline="", encoding="utf-8") as text:
+            rows = list(csv.DictReader(text))
+        assert {row["step"] for row in rows} == {"5", "10"}
+        return {(row["network"], int(row["epoch"]), row["figure"]): float(row["value"]) for row in rows}
+
+    expected = {}
+    for line in lines:
+        expected["", line["epoch"], "seconds"] = line["seconds"]
+        for name in line.keys() - {"epoch", "step", "seconds"}:
+            each = line[name] if isinstance(line[name], dict) else {"": line[name]}
+            for layer, values in each.items():
+                figure = f"{name}/{layer}" if layer else name
+                expected |= {(str(k), line["epoch"], figure): value for k, value in enumerate(values)}
+    assert table("three") == table("three@all") == expected
+    assert table("three@1") == {key: value for key, value in expected.items() if key[0] in ("", "1")}
+
+
+@pytest.mark.parametrize("damage", [[1.0], "=1+1", [1, "x", 2], {"0": None}, None])
+def test_a_damaged_journal_is_refused(root, tmp_path, damage):
+    shutil.copytree(root / "three", tmp_path / "three")
+    with open("three/journal.jsonl", "a", encoding="utf-8") as file:
+        file.write(json.dumps({"epoch": 3, "step": 15, "grad_norm": damage}) + "\n")
+    with pytest.raises(RunError, match=r"grad_norm.* of epoch 3 is damaged"):
+        jaxquard.export("three", to="csv", runs=tmp_path)
+    assert os.listdir() == ["three"]
+
+
+def test_what_cannot_be_exported_leaves_nothing(root, monkeypatch):
+    os.mkdir("folder")
+    for fault, error, options in (
+        ("'onx' is none of safetensors, onnx, csv; did you mean onnx", UsageError, {"to": "onx"}),
+        ("three holds 3 networks: name one, three@0 to", RunError, {"to": "onnx"}),
+        ("mlp: not a run, so it has no journal", RunError, {"model": "mlp", "to": "csv"}),
+        ("folder: a folder; give the name of a file, such as folder/three.csv", UsageError, {"out": "folder"}),
+        ("net.onnx: the name of such a file ends in .csv", UsageError, {"out": "net.onnx"}),
+        ("cannot write: No such file", JaxquardError, {"out": "missing/net.csv"}),
+    ):
+        with pytest.raises(error, match=fault):
+            jaxquard.export(**{"model": "three", "to": "csv", "runs": root} | options)
+    monkeypatch.setattr("jaxquard.exporting.find_spec", lambda name: None)
+    with pytest.raises(JaxquardError, match=re.escape('needs an extra: pip install "jaxquard[onnx]"')):
+        jaxquard.export("mlp", to="onnx")
+    assert os.listdir() == ["folder"]
+    assert os.listdir("folder") == []
+
+
+@pytest.mark.parametrize("value", [np.nan, 3e38])
+@pytest.mark.parametrize("to", ["safetensors", "onnx"])
+def test_a_network_that_diverged_is_not_exported(monkeypatch, value, to):
+    model = made(hidden=(5, 5))
+    object.__setattr__(model, "weights", jax.tree.map(lambda leaf: np.full_like(leaf, value), model.weights))
+    monkeypatch.setattr(models, "load_model", lambda name, root: model)
+    with pytest.raises(RunError, match="net: diverged: its"):
+        jaxquard.export("net", to=to)
+    assert os.listdir() == []
+
+
+CASES = {
+    "mlp": None,
+    "cnn-small": None,
+    "several": {"model": "cnn", "widths": (3, 4), "blocks": 1, "stem": 2, "networks": 2, "activation": "sigmoid"},
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_numpy_program_on_the_page_classifies(tmp_path, monkeypatch, capsys, name):
+    model = made(**CASES[name]) if CASES[name] else load_model(name, tmp_path)
+    images = np.random.default_rng(0).integers(0, 256, (3, *model.image_shape), dtype=np.uint8)
+    np.save("images.npy", images)
+    models.save_file(model, Path("net.safetensors"))
+    Path("classify.py").write_text(CLASSIFY, encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["classify.py", "net.safetensors", "images.npy"])
+    runpy.run_path("classify.py")
+    lines = [line.split(" ", 1) for line in capsys.readouterr().out.splitlines()]
+    assert [label for _, label in lines] == model.predict(images).tolist()
+    found = [float(probability) for probability, _ in lines]
+    np.testing.assert_allclose(found, model.predict_proba(images).max(axis=1), atol=1e-5)
+
+
+def test_the_onnx_program_on_the_page_runs(tmp_path, capsys):
+    file = jaxquard.export("cnn-small", to="onnx").file
+    onnx.checker.check_model(onnx.load(file), full_check=True)
+    Path("use.py").write_text(USING_ONNX, encoding="utf-8")
+    runpy.run_path("use.py")
+    blank = load_model("cnn-small", tmp_path).predict(np.zeros((2, 28, 28, 1), np.uint8)).tolist()
+    assert capsys.readouterr().out == f"{blank}\n"
