@@ -10,6 +10,7 @@ from jaxquard.arguments import checked, checked_number, shown
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.oddities import MAX_CLASSES
 from jaxquard.errors import DataError, UsageError
+from jaxquard.naming import visible
 
 Range = tuple[float, float]  # the values of black and white
 BYTES: Range = (0, 255)
@@ -240,18 +241,16 @@ def numbered(
     names = [str(one) for one in known.tolist()] if class_names is None else list(class_names)
     if len(set(names)) < len(names) or not names or not all(isinstance(one, str) for one in names):
         raise UsageError("class_names: must be different texts")
-    by_name = {one: k for k, one in enumerate(names)}
-    every = [(role, one) for role, values in labels.items() for one in np.unique(values).tolist()]
-    if any(str(one) not in by_name for _, one in every) and class_names is not None:
+    by_name = {visible(name): k for k, name in enumerate(names)}
+    parted = {role: np.unique(values, return_inverse=True) for role, values in labels.items()}
+    found = {role: [visible(str(one)) for one in values.tolist()] for role, (values, _) in parted.items()}
+    unknown = [(role, one) for role, names_here in found.items() for one in names_here if one not in by_name]
+    if unknown and class_names is not None:
         by_name |= {str(k): k for k in range(len(names))}
-    for role, one in every:
-        if str(one) not in by_name:
-            raise DataError(f"{called[role]}: label {str(one)[:60]!r} is no class; the classes are {_some(names)}")
-    numbers = {role: np.unique(values, return_inverse=True) for role, values in labels.items()}
-    return {
-        role: np.array([by_name[str(one)] for one in found.tolist()], np.int32)[places]
-        for role, (found, places) in numbers.items()
-    }, names
+    for role, one in unknown:
+        if one not in by_name:
+            raise DataError(f"{called[role]}: label {one[:60]!r} is no class; the classes are {_some(names)}")
+    return {r: np.array([by_name[one] for one in found[r]], np.int32)[parted[r][1]] for r in labels}, names
 
 
 def _some(names: Sequence[str]) -> str:
