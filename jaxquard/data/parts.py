@@ -37,24 +37,25 @@ def assemble(
     """
     if "train" not in parts:
         raise DataError(f"{path}: no training images have a label")
-    if class_names is None:
-        known = set(parts["train"][1])
-        if len(known) > MAX_CLASSES:
-            raise DataError(f"{path}: {len(known):,} different labels, expected at most {MAX_CLASSES:,}")
-        if new := [label for _, labels in parts.values() for label in labels if label not in known]:
-            raise DataError(f"{path}: no training images have the label {str(new[0])[:80]!r}; is it misspelled?")
-        values = sorted(known, key=lambda label: natural(str(label)))
-        index = {value: k for k, value in enumerate(values)}
-        parts = {part: (images, [index[label] for label in labels]) for part, (images, labels) in parts.items()}
-        class_names = [str(value) for value in values]
+    learned = sorted(set(parts["train"][1]), key=lambda label: natural(str(label)))
+    index = {label: k for k, label in enumerate(learned if class_names is None else range(len(class_names)))}
+    if len(index) > MAX_CLASSES:
+        raise DataError(f"{path}: {len(index):,} different labels, expected at most {MAX_CLASSES:,}")
+    if new := [label for _, labels in parts.values() for label in labels if label not in index]:
+        raise DataError(f"{path}: {str(new[0])[:80]!r} is none of the {len(index)} labels to learn; is it misspelled?")
     arrays = {}
     for part, (images, labels) in parts.items():
-        arrays |= {f"{part}_images": images, f"{part}_labels": np.array(labels, np.int64)}
+        arrays |= {f"{part}_images": images, f"{part}_labels": np.array([index[label] for label in labels], np.int32)}
     if "test" not in parts:
         arrays |= hold_out_test(arrays["train_images"], arrays["train_labels"], by_class=True)
     called = {role: f"{path}:{role.partition('_')[0]}" for role in arrays}
     name = path.name.split(".")[0] if path.is_file() else path.resolve().name
-    facts |= {"called": called, "source": str(path), "class_names": class_names, "notes": notes}
+    facts |= {
+        "called": called,
+        "source": str(path),
+        "notes": notes,
+        "class_names": class_names or list(map(str, index)),
+    }
     dataset = build(name, arrays, by_class=True, **facts)
     if skip_damaged is None:
         return dataset

@@ -110,7 +110,7 @@ def test_mistakes_are_explained(tmp_path):
     (flat / "cat" / "2.png").write_text("not a picture")
     assert refused(flat).startswith(f"{flat / 'cat' / '2.png'}: not a picture in a supported format")
     split = put(tmp_path / "split", "train/cat/1.png", "train/dog/1.png", "test/dgo/1.png")
-    assert "no training images have the label 'dgo'; is it misspelled?" in refused(split)
+    assert "'dgo' is none of the 2 labels to learn; is it misspelled?" in refused(split)
     put(split, "training/cat/1.png")
     assert "has train and training; keep one of them" in refused(split)
 

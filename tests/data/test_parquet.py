@@ -98,7 +98,12 @@ def test_mistakes(tmp_path, monkeypatch):
     assert "no rows with a picture and a label" in refused(put(path, labels=[-1] * 24))
     assert "damaged metadata" in refused(put(path, names=b"{"))
     assert "damaged metadata" in refused(put(path, names=[1, 2]))
-    assert "label 2 at index" in refused(put(path, names=["cat", "dog"]))
+    for labels, said in (
+        (LABELS, "'2'"),
+        (np.array([0, 1, 2**64 - 1] * 8, np.uint64), f"'{2**64 - 1}'"),
+        (["cat", "dog"] * 12, "'cat'"),
+    ):
+        assert f"{said} is none of the 2 labels" in refused(put(path, labels=labels, names=["cat", "dog"]))
     assert f"{path}, row 2: the PNG picture is damaged" in refused(
         put(path, [*CELLS[:2], {"bytes": CELLS[0]["bytes"][:-9]}] * 8)
     )
