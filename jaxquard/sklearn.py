@@ -5,7 +5,6 @@ JaxquardClassifier(hidden=(64,), random_state=0).fit(X, y).score(X_test, y_test)
 """
 
 import dataclasses
-import math
 import numbers
 from functools import partial
 from pathlib import Path
@@ -138,7 +137,9 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         """Train on rows X (n, d) with labels y (n,), numbers or text. ValueError for bad input, DivergedError."""
         again = self.warm_start and hasattr(self, "weights_")
         X, y = self._checked(X, y, reset=not again)
-        if again and not np.array_equal(np.unique(y), self.classes_):
+        if not again:
+            vars(self).pop("weights_", None)  # those of other data, if this fit fails
+        elif not np.array_equal(np.unique(y), self.classes_):
             raise ValueError(f"warm_start: the classes must be those of the fit before, {self.classes_}")
         self.classes_ = np.unique(y)
         X, labels, weights = self._weighted(X, y, sample_weight)
@@ -180,6 +181,9 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         """The most probable class of each row, (n,)."""
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "weights_")
 
     def _checked(self, X: Any, *y: Any, reset: bool) -> Any:
         """X as floats (n, d), or X and y. ValueError as of scikit-learn's own estimators."""
@@ -232,10 +236,10 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
             if self.model == "cnn":
                 raise ValueError("model: a cnn needs image_shape, such as (28, 28)")
             return 1, self.n_features_in_, 1
-        shape = (*self.image_shape, 1)[:3]
-        if len(self.image_shape) not in (2, 3) or math.prod(shape) != self.n_features_in_:
+        given = np.atleast_1d(np.asarray(self.image_shape))
+        if given.dtype.kind not in "iu" or len(given) not in (2, 3) or given.prod() != self.n_features_in_:
             raise ValueError(f"image_shape: rows of {self.n_features_in_} numbers are no images of {self.image_shape}")
-        return shape
+        return (*given.tolist(), 1)[:3]
 
     def _seed(self) -> int:
         """`random_state` if it is a number, else one drawn from it."""

@@ -10,7 +10,22 @@ from sklearn.utils.estimator_checks import check_estimator
 from jaxquard.sklearn import JaxquardClassifier
 
 INTRODUCTION = """\
-# scikit-learn's checks of JaxquardClassifier
+# JaxquardClassifier, and scikit-learn's checks of it
+
+```python
+from sklearn.datasets import load_digits
+from sklearn.model_selection import GridSearchCV
+from jaxquard.sklearn import JaxquardClassifier
+
+X, y = load_digits(return_X_y=True)
+search = GridSearchCV(JaxquardClassifier(epochs=20), {{"hidden": [(32,), (128, 64)]}}, n_jobs=2).fit(X, y)
+print(search.best_params_, search.best_score_)
+```
+
+`pip install "jaxquard[sklearn]"` installs scikit-learn, 1.6 or newer. `help(JaxquardClassifier)` describes the
+parameters; those of `jaxquard.Config` have the same names and meaning. Rows are standardised, each feature by itself,
+or all pixels together with `image_shape`. Rows are sorted by their content before the training, so the order in which
+they are given does not matter, and rows with the weight 2 are the same as rows given twice.
 
 These are the checks of `sklearn.utils.estimator_checks.check_estimator` in scikit-learn {version}, with their results.
 None is expected to fail. `make docs-sklearn` writes this page; `make check` runs the checks.

@@ -17,6 +17,7 @@ import sklearn
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, make_blobs
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -127,6 +128,8 @@ def test_early_stopping_keeps_the_best_epoch(capsys: pytest.CaptureFixture[str])
     [
         ({"model": "cnn"}, None, "model: a cnn needs image_shape"),
         ({"image_shape": (5, 5)}, None, "rows of 16 numbers are no images of"),
+        ({"image_shape": 16}, None, "rows of 16 numbers are no images of"),
+        ({"image_shape": "4x4"}, None, "rows of 16 numbers are no images of"),
         ({"model": "cnn", "image_shape": (2, 8)}, None, "widths: 3 stages"),
         ({"learning_rate": -1}, None, "learning_rate"),
         ({"hidden": "wide"}, None, "hidden"),
@@ -146,6 +149,11 @@ def test_numbers_too_large_are_refused_and_divergence_is_an_error():
         small().fit(X * 1e200, Y)
     with pytest.raises(DivergedError, match="smaller learning rate"):
         small(optimizer="sgd", learning_rate=1e30).fit(X, Y)
+    failing = small(epochs=1).fit(X, Y)
+    with pytest.raises(DivergedError):
+        failing.set_params(optimizer="sgd", learning_rate=1e30).fit(X, NUMBERS)
+    with pytest.raises(NotFittedError):
+        failing.predict(X)
 
 
 @pytest.mark.check
