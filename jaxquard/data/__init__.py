@@ -1,4 +1,4 @@
-"""Data sets and pictures as verified uint8 arrays: formats, sources, and the split into training and validation."""
+"""Data sets and pictures as verified arrays: formats, sources, and the split into training and validation."""
 
 from jaxquard.data.dataset import Dataset, split
 from jaxquard.data.loader import Status, load, status

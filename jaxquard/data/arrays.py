@@ -14,6 +14,7 @@ from jaxquard.naming import visible
 
 Range = tuple[float, float]  # the values of black and white
 BYTES: Range = (0, 255)
+_CHUNK = 256
 PARTS = (("train", "X", "y"), ("test", "X_test", "y_test"), ("val", "X_val", "y_val"))
 
 
@@ -280,7 +281,10 @@ def _kind(array: np.ndarray) -> str:
 
 
 def _is_whole(values: np.ndarray) -> bool:
-    return values.dtype.kind in "biu" or bool((values == np.rint(values)).all())
+    if values.dtype.kind in "biu":
+        return True
+    chunks = (values[first : first + _CHUNK] for first in range(0, len(values), _CHUNK))  # the first may decide it
+    return all(bool((chunk == np.rint(chunk)).all()) for chunk in chunks)
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
@@ -288,5 +292,7 @@ def _bytes(values: np.ndarray) -> np.ndarray:
 
 
 def _scaled(values: np.ndarray, black: float, white: float) -> np.ndarray:
+    if (black, white) == (0, 1):
+        return values.astype(np.float32)
     values = values.astype(np.result_type(values.dtype, np.float32), copy=False)
     return ((values - black) / (white - black)).astype(np.float32)
