@@ -122,7 +122,7 @@ def check_images(images: np.ndarray, shape: Sequence[int], name: str) -> None:
     if (kind := getattr(images, "dtype", type(images).__name__)) not in (np.uint8, np.float32):
         mend = "np.float32(images) if white is 1, np.uint8(images) if it is 255"
         raise UsageError(f"{name} takes images as a uint8 array of 0 to 255, or float32 of 0 to 1, not {kind}; {mend}")
-    if kind == np.float32 and not (np.abs(images) < HUGE).all():
+    if kind == np.float32 and not -HUGE < images.min(initial=0) <= images.max(initial=0) < HUGE:
         raise UsageError(f"{name}: images have values that are infinite, too large, or not numbers")
     if tuple(images.shape[1:]) != tuple(shape):
         raise UsageError(f"{name} was trained on images of {tuple(shape)}, not {tuple(images.shape[1:])}")
