@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from jaxquard.arguments import checked_number
 from jaxquard.config import MAX_SEED, Config
 from jaxquard.data import Dataset
 from jaxquard.data.catalogue import ARRAYS
@@ -39,6 +40,7 @@ except ImportError as error:
     raise JaxquardError(f"jaxquard.sklearn needs scikit-learn 1.6 or newer: {how_to_add('sklearn')}") from error
 
 OUTLIER = 1e6  # standard deviations; larger values would overflow float32 in the network
+LEAST = 1e-30  # share of the largest weight; a float32 that is not 0
 REPEATED = 10  # whole sample weights repeat rows unless this makes the data more than so many times larger
 REMEDY = "try a smaller learning rate"
 _SETTINGS = {field.name for field in dataclasses.fields(Config)} - {"class_weight"}
@@ -86,7 +88,7 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
     random_state: Any
     runs: Any
     schedule: str
-    validation_fraction: float
+    validation_fraction: Any
     verbose: bool
     warm_start: bool
 
@@ -189,7 +191,8 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         """X as floats (n, d), or X and y. ValueError as of scikit-learn's own estimators."""
         if self.image_shape is not None and np.ndim(X) > 2:
             X = np.reshape(X, (len(X), -1))
-        checked = validate_data(self, X, *y, reset=reset, dtype=[np.float64, np.float32])
+        dtype = np.float32 if getattr(X, "dtype", None) == np.uint8 else [np.float64, np.float32]
+        checked = validate_data(self, X, *y, reset=reset, dtype=dtype)
         if y:
             check_classification_targets(checked[1])
         return checked
@@ -205,13 +208,14 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True, dtype=np.float64)
         order = np.lexsort((labels, _hashes(X)))
         order = order[weights[order] > 0]
-        if not len(order):
-            raise ValueError("sample_weight: every row has the weight 0")
         if (weights == weights.round()).all() and weights.sum() <= REPEATED * len(weights):
             order, weights = np.repeat(order, weights[order].astype(int)), np.ones(len(weights))
         weights = weights[order] * compute_sample_weight(self.class_weight, y[order])
         order, weights = order[weights > 0], weights[weights > 0]
-        return X[order], labels[order], weights if np.ptp(weights) else None
+        if not len(order):
+            raise ValueError("sample_weight and class_weight: every row has the weight 0")
+        weights = np.maximum(weights / weights.max(), LEAST) if np.ptp(weights) else None
+        return X[order], labels[order], weights
 
     def _measure(self, X: np.ndarray, weights: np.ndarray | None) -> None:
         """Add rows to the mean and standard deviation of each feature, or of all pixels."""
@@ -227,8 +231,8 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
     def _images(self, X: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
         """Rows (n, d) as standardised images, float32 (n, *shape)."""
         with np.errstate(over="ignore"):
-            scaled = self._scaler.transform(X.reshape(-1, self._columns))
-        return np.clip(scaled, -OUTLIER, OUTLIER).astype(np.float32).reshape(len(X), *shape)
+            scaled = np.asarray(self._scaler.transform(X.reshape(-1, self._columns)))
+        return np.clip(scaled, -OUTLIER, OUTLIER, out=scaled).astype(np.float32).reshape(len(X), *shape)
 
     def _shape(self) -> tuple[int, ...]:
         """(height, width, channels) of a row. ValueError if the rows do not have that many numbers."""
@@ -251,13 +255,12 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         """The settings. ValueError for a wrong one."""
         own = {name: value for name, value in self.get_params(deep=False).items() if name in _SETTINGS}
         own |= {"pixel_mean": 0.0, "pixel_std": 1.0, "seed": self._seed(), "validation": 0}
-        if not self.early_stopping:
-            own["patience"] = 0
-        elif not 0 < self.validation_fraction < 1:
-            raise ValueError(f"validation_fraction: must be between 0 and 1, not {self.validation_fraction}")
-        else:
-            own["validation"] = self.validation_fraction
         try:
+            if self.early_stopping:
+                share = checked_number("validation_fraction", float, self.validation_fraction, above=0, below=1)
+                own["validation"] = share
+            else:
+                own["patience"] = 0
             return Config(**own | changes)
         except UsageError as error:
             raise ValueError(str(error)) from None

@@ -70,6 +70,8 @@ def test_weights_of_classes_are_those_of_their_rows():
     one = small(class_weight={"one": 2.5, "two": 1, "three": 1}).fit(X, Y)
     assert same(one, small().fit(X, Y, sample_weight=weights))
     assert not same(one, small().fit(X, Y))
+    tiny = small(batch_size=1, epochs=1).fit(X, Y, sample_weight=np.where(NUMBERS == 0, 1e-60, 1.0))
+    assert np.isfinite(tiny.predict_proba(X)).all()
     without = small().fit(X[NUMBERS > 0], Y[NUMBERS > 0])
     left_out = small(class_weight={"one": 0.0, "two": 0.5, "three": 0.5}).fit(X, Y)
     np.testing.assert_array_equal(left_out.predict(X), without.predict(X))
@@ -134,6 +136,8 @@ def test_early_stopping_keeps_the_best_epoch(capsys: pytest.CaptureFixture[str])
         ({"learning_rate": -1}, None, "learning_rate"),
         ({"hidden": "wide"}, None, "hidden"),
         ({"early_stopping": True, "validation_fraction": 1.5}, None, "validation_fraction"),
+        ({"early_stopping": True, "validation_fraction": "all"}, None, "validation_fraction"),
+        ({"class_weight": {"one": 0, "two": 0, "three": 0}}, None, "weight 0"),
         ({}, np.zeros(60), "weight"),
         ({}, np.where(NUMBERS == 0, 1.0, 0.0), "one class"),
         ({"class_weight": "uneven"}, None, "class_weight"),
