@@ -84,10 +84,9 @@ def _path(name: str, suffix: str, out: str | Path | None, overwrite: bool) -> Pa
 
 
 def _refuse_diverged(model: "TrainedModel") -> None:
-    """RunError for a network whose weights, or answers to a black and a white image, are not finite."""
-    import jax
+    """RunError for a network that diverged, in its training or on a black or a white image."""
     import numpy as np
 
-    if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(model.weights)):
-        raise RunError(f"{model.name}: diverged: its weights are not finite")
+    if (run := model.run) and any(run.network_names()[k : k + 1] == [model.name] for k in run.diverged()):
+        raise RunError(f"{model.name}: diverged, so there is nothing to export")
     model.answers(np.stack([np.full(model.image_shape, level, np.uint8) for level in (0, 255)]))

@@ -69,7 +69,7 @@ def _metadata(model: TrainedModel) -> dict[str, str]:
         "pixel_range": model.dataset.get("value_range") or [0, model.dataset.get("scaled_from", 255)],
         "pixel_mean": model.config.pixel_mean or 0.0,
         "pixel_std": model.config.pixel_std or 1.0,
-        "dataset": visible(model.dataset["name"]),
+        "dataset": model.dataset["name"],
     }
     return {name: json.dumps(value) for name, value in facts.items()}
 

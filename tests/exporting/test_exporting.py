@@ -65,10 +65,14 @@ def test_a_safetensors_file_predicts_the_same_bits(root, stripes, name):
     assert loaded.logits(stripes.test_images).tobytes() == model.logits(stripes.test_images).tobytes()
 
 
-def test_an_average_without_a_network_that_diverged_is_read_back(root, stripes, tmp_path):
+def test_a_network_that_diverged_has_a_journal_alone_and_is_no_part_of_an_average(root, stripes, tmp_path):
     shutil.copytree(root / "three", tmp_path / "three")
     with open("three/journal.jsonl", "a", encoding="utf-8") as file:
         file.write('{"event": "diverged", "network": 1, "step": 10}\n')
+    for to in ("safetensors", "onnx"):
+        with pytest.raises(RunError, match="three@1: diverged, so there is nothing to export"):
+            jaxquard.export("three@1", to=to, runs=tmp_path)
+    assert jaxquard.export("three@1", to="csv", runs=tmp_path).bytes > 100
     file = jaxquard.export("three@all", to="safetensors", runs=tmp_path).file
     assert load_model(str(file), tmp_path).networks == 2
     assert load_model(str(file), tmp_path).logits(stripes.test_images).shape == (40, 3)
@@ -127,11 +131,11 @@ def test_what_cannot_be_exported_leaves_nothing(root, monkeypatch):
 
 @pytest.mark.parametrize("value", [np.nan, 3e38])
 @pytest.mark.parametrize("to", ["safetensors", "onnx"])
-def test_a_network_that_diverged_is_not_exported(monkeypatch, value, to):
+def test_a_network_without_finite_answers_is_not_exported(monkeypatch, value, to):
     model = made(hidden=(5, 5))
     object.__setattr__(model, "weights", jax.tree.map(lambda leaf: np.full_like(leaf, value), model.weights))
     monkeypatch.setattr(models, "load_model", lambda name, root: model)
-    with pytest.raises(RunError, match="net: diverged: its"):
+    with pytest.raises(RunError, match="net: diverged: its outputs are not finite"):
         jaxquard.export("net", to=to)
     assert os.listdir() == []
 
