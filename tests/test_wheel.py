@@ -82,9 +82,9 @@ class Installed:
         pip("--python", str(self.home), "install", "--no-deps", "--no-index", str(wheel), at=home)
         self.link("")
 
-    def link(self, extra: str) -> None:
-        """Link the requirements of the package with this extra, and their requirements."""
-        names, seen = [("jaxquard", extra)], set()
+    def link(self, extra: str, package: str = "jaxquard") -> None:
+        """Link the requirements of a package with this extra, and their requirements."""
+        names, seen = [(package, extra)], set()
         while names:
             name, extra = names.pop()
             seen.add((name, extra))
@@ -213,3 +213,17 @@ def test_the_python_that_the_readme_shows_works_with_the_wheel_alone(installed: 
     assert (installed.here / path).is_dir()
     assert 0 <= float(evaluated[0].split()[0]) <= 1
     assert [line.split()[0] for line in (shoe, photo)] == ["shoe.jpg", "photos/1.png"]
+
+
+def test_a_grid_search_and_a_notebook_work_with_the_wheel_alone(installed: Installed, tmp_path: Path, monkeypatch):
+    installed.link("sklearn")
+    page = (ROOT / "docs" / "SKLEARN.md").read_text(encoding="utf-8")
+    (search,) = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    assert "'hidden': " in installed.run(f"python -c {shlex.quote(search)}")
+    installed.link("notebooks")
+    installed.link("", "nbclient")  # which runs the notebook
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path))
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    notebook = ROOT / "docs" / "notebooks" / "inside.ipynb"
+    code = "import nbclient, nbformat, sys; nbclient.execute(nbformat.read(sys.argv[1], 4))"
+    installed.run(f"python -c {shlex.quote(code)} {shlex.quote(str(notebook))}")
