@@ -32,6 +32,7 @@ EXTRAS = {  # extra of pyproject.toml -> its modules
     "charts": ("vl_convert",),
     "heif": ("pillow_heif",),
     "notebooks": ("ipykernel", "vl_convert"),
+    "onnx": ("onnx",),
     "sklearn": ("sklearn",),
     "studio": ("starlette", "uvicorn"),
 }

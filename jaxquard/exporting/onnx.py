@@ -146,11 +146,11 @@ class _Graph:
             table, (black, white) = np.float32(whitened(np.arange(256, dtype=np.uint8), brightest)), (0, 255)
             a = self._node("Gather", table, self._node("Cast", a, to=TensorProto.INT32))
         elif _pixel_type(self.dataset) != TensorProto.FLOAT:
-            a = self._node("Cast", a, to=TensorProto.FLOAT)
+            a = self._node("Cast", a, to=TensorProto.FLOAT, name="pixels")
         if black:
-            a = self._node("Sub", a, np.float32(black))
-        a = self._node("Mul", a, np.float32(1 / ((white - black) * std)))
-        return self._node("Sub", a, np.float32(mean / std))
+            a = self._node("Sub", a, np.float32(black), name="standardize/black")
+        a = self._node("Mul", a, np.float32(1 / ((white - black) * std)), name="standardize/scale")
+        return self._node("Sub", a, np.float32(mean / std), name="standardize/shift")
 
     def _space_to_depth(self, a: str, block: int) -> str:
         missing = [-n % block for n in self.size]
