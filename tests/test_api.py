@@ -99,6 +99,15 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
         jaxquard.predict(whole, images=np.full((1, 6, 6), 255) * [0, 1, 1, 1, 1, 1])
     with pytest.raises(UsageError, match=r"data: give \(X, y\)"):
         jaxquard.evaluate(whole, data=5)
+    data = Dataset.from_arrays(images * 255.0, np.arange(60) % 2 + 1)
+    counted = jaxquard.train(config, data=data, runs=tmp_path, name="counted")
+    for use, said in (
+        (lambda: jaxquard.evaluate(counted, data=(images * 255.0, np.arange(60) % 3)), "label '0' is no class"),
+        (lambda: jaxquard.evaluate(counted, data=(images, np.arange(60) % 2 + 1)), "trained on 0 to 255"),
+        (lambda: jaxquard.predict(counted, images=images), "trained on 0 to 255"),
+    ):
+        with pytest.raises(DataError, match=said):
+            use()
     for both in (
         lambda: jaxquard.predict(whole, ["a.png"], images=images),
         lambda: jaxquard.evaluate(whole, data=arrays, dataset="digits"),
@@ -106,6 +115,34 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
     ):
         with pytest.raises(UsageError, match="not both"):
             both()
+
+
+@pytest.mark.parametrize(
+    ("trained", "names", "said"),
+    [
+        (["one", "three", "two"], ["two", "one", "three"], None),
+        (["one", "three", "two"], ["two", "one"], None),
+        (["one", "three", "two"], ["0", "1", "2"], None),
+        (["one", "three", "two"], ["one", "three", "four"], "'four' is no class of run; its classes are one, three"),
+        (["0", "1", "2"], ["one", "three", "two"], "'one' is no class"),
+        (["1", "2"], ["0", "1"], "'0' is no class"),
+    ],
+)
+def test_classes_are_matched_by_name(arrays, tmp_path, trained, names, said):
+    images, labels = arrays[0], np.arange(60) % len(trained)
+    data = Dataset.from_arrays(images, labels, images, labels, class_names=trained)
+    result = jaxquard.train(Config(hidden=(5,), batch_size=10, epochs=1), data=data, runs=tmp_path, name="run")
+    if said:
+        labels = np.arange(60) % len(names)
+        with pytest.raises(UsageError, match=said):
+            jaxquard.evaluate(result, data=Dataset.from_arrays(images, labels, images, labels, class_names=names))
+        return
+    called = names if names[0] == "0" else trained
+    rows = np.isin(np.array(called)[labels], names)
+    y = np.array([names.index(called[one]) for one in labels[rows]])
+    found = jaxquard.evaluate(result, data=Dataset.from_arrays(images[rows], y, images[rows], y, class_names=names))
+    right = result.model.predict(images)[rows] == np.array(trained)[labels][rows]
+    assert (found.accuracy.mean, found.dataset.class_names) == (right.mean(), tuple(trained))
 
 
 def test_a_result_has_its_model_its_figures_and_its_curve(root, tmp_path):
@@ -270,7 +307,10 @@ def test_the_average_of_a_run_works_like_any_model(root, tmp_path):
     assert list(found.probabilities.values()) == pytest.approx(p[0].tolist(), rel=1e-5, abs=1e-9)
 
 
-@pytest.mark.parametrize(("classes", "side", "fault"), [(4, 6, "has 4 classes"), (3, 5, "was trained on images of")])
+@pytest.mark.parametrize(
+    ("classes", "side", "fault"),
+    [(4, 6, "'3' is no class of one; its classes are 0, 1, 2"), (3, 5, "was trained on images of")],
+)
 def test_data_that_do_not_fit_the_network_are_refused(root, tmp_path, classes, side, fault):
     images, labels = np.zeros((24, side, side), np.uint8), np.arange(24) % classes
     images[::2] = 9

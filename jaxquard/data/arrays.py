@@ -1,13 +1,16 @@
 """A data set from arrays in memory: NumPy's, or anything that `numpy.asarray` takes. Nothing is guessed silently."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from jaxquard.arguments import checked, checked_number, shown
 from jaxquard.data.dataset import Dataset, build, hold_out_test
+from jaxquard.data.idx import sha256
 from jaxquard.data.oddities import MAX_CLASSES
 from jaxquard.errors import DataError, UsageError
 from jaxquard.naming import visible
@@ -94,7 +97,9 @@ def evaluated_on(data: Any, like: Mapping[str, Any], is_known: Callable[[Dataset
     All images of an (X, y) are test images, unless `is_known` says that the model was trained on them.
     """
     if isinstance(data, tuple | list) and len(data) in (2, 4):
-        like = {**like, "value_range": _range_of(_array(data[0], "X"), like["value_range"])}
+        images = {"X": data[0]} if len(data) == 2 else {"X": data[0], "X_test": data[2]}
+        found = [_range_of(_array(values, where), like["value_range"], where) for where, values in images.items()]
+        like = {**like, "value_range": found[0]}
         if len(data) == 2:
             every = from_arrays(*data, *data, **like)
             parted = as_dataset(data, **like) if len(every.test_labels) > 1 else every
@@ -161,11 +166,18 @@ def to_levels(
 def levels_for(images: Any, where: str, like: Mapping[str, Any]) -> np.ndarray:
     """Images for a network whose training images had this `image_shape` and `value_range`. DataError for others."""
     array = as_images(images, where, like["image_shape"], [])
-    return to_levels({where: array}, {where: where}, _range_of(array, like["value_range"]), [])[0][where]
+    return to_levels({where: array}, {where: where}, _range_of(array, like["value_range"], where), [])[0][where]
 
 
-def _range_of(array: np.ndarray, value_range: Sequence[float] | None) -> Sequence[float] | None:
-    """The range of images for a network trained with `value_range`: bytes are 0 to 255 where floats are 0 to 1."""
+def _range_of(array: np.ndarray, value_range: Sequence[float] | None, where: str) -> Sequence[float] | None:
+    """The range of images for a network trained with `value_range`: bytes are 0 to 255 where floats are 0 to 1.
+
+    DataError for floats up to 1 where it was trained on floats up to 255.
+    """
+    if array.dtype.kind == "f" and tuple(value_range or ()) == BYTES and array.any() and array.max() <= 1:
+        raise DataError(
+            f"{where}: values up to {array.max():g}, but the network was trained on 0 to 255; use its range"
+        )
     is_bytes = array.dtype == np.uint8 and array.max(initial=0) > 1 and tuple(value_range or ()) == (0, 1)
     return None if is_bytes else value_range
 
@@ -242,19 +254,45 @@ def numbered(
     names = [str(one) for one in known.tolist()] if class_names is None else list(class_names)
     if len(set(names)) < len(names) or not names or not all(isinstance(one, str) for one in names):
         raise UsageError("class_names: must be different texts")
-    by_name = {visible(name): k for k, name in enumerate(names)}
     parted = {role: np.unique(values, return_inverse=True) for role, values in labels.items()}
     found = {role: [visible(str(one)) for one in values.tolist()] for role, (values, _) in parted.items()}
-    unknown = [(role, one) for role, names_here in found.items() for one in names_here if one not in by_name]
-    if unknown and class_names is not None:
-        by_name |= {str(k): k for k in range(len(names))}
-    for role, one in unknown:
-        if one not in by_name:
-            raise DataError(f"{called[role]}: label {one[:60]!r} is no class; the classes are {_some(names)}")
-    return {r: np.array([by_name[one] for one in found[r]], np.int32)[parted[r][1]] for r in labels}, names
+    known = class_numbers([one for role in found for one in found[role]], names)
+    for role, values in found.items():
+        if unknown := [one for one in values if one not in known]:
+            raise DataError(f"{called[role]}: label {unknown[0][:60]!r} is no class; the classes are {some(names)}")
+    return {r: np.array([known[one] for one in found[r]], np.int32)[parted[r][1]] for r in labels}, names
 
 
-def _some(names: Sequence[str]) -> str:
+def class_numbers(found: Collection[str], names: Sequence[str]) -> dict[str, int]:
+    """The number of each class by what labels call it: its name or, if none is so `found`, its number.
+
+    Names that are numbers themselves, such as "1" and "2", are only names.
+    """
+    by_name = {visible(name): k for k, name in enumerate(names)}
+    is_named = any(one in by_name for one in found) or any(re.fullmatch(r"[+-]?\d+", name) for name in names)
+    return by_name if is_named else {str(k): k for k in range(len(names))}
+
+
+def matched(dataset: Dataset, names: Sequence[str], owner: str) -> Dataset:
+    """A data set with the classes of `owner`: its labels are changed where its own classes differ from these `names`.
+
+    UsageError if a class with images is none of them.
+    """
+    if tuple(dataset.class_names) == tuple(names):
+        return dataset
+    labels = {role: getattr(dataset, role) for role in ("train_labels", "test_labels", "val_labels")}
+    used = {k: dataset.class_names[k] for k in np.unique(np.concatenate(list(labels.values()))).tolist()}
+    known = class_numbers(used.values(), names)
+    if unknown := [one for one in used.values() if one not in known]:
+        raise UsageError(f"{dataset.name}: {unknown[0]!r} is no class of {owner}; its classes are {some(names)}")
+    numbers = np.zeros(dataset.classes, np.int32)
+    numbers[list(used)] = [known[one] for one in used.values()]
+    changed = {role: numbers[values] for role, values in labels.items()}
+    hashes = dataset.sha256 | {role: sha256(changed[role]) for role in changed if role in dataset.sha256}
+    return replace(dataset, **changed, class_names=tuple(names), sha256=hashes)
+
+
+def some(names: Sequence[str]) -> str:
     return ", ".join(name[:60] for name in names[:10]) + ("" if len(names) <= 10 else f" and {len(names) - 10:,} more")
 
 

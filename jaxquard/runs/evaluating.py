@@ -7,6 +7,7 @@ from typing import Any, Literal, overload
 import numpy as np
 
 from jaxquard.data import Dataset, split
+from jaxquard.data.arrays import matched
 from jaxquard.errors import UsageError
 from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.figures import Figure
@@ -97,10 +98,9 @@ class Evaluations(Sequence[Evaluation]):
 
 
 def evaluate(models: list[TrainedModel], dataset: Dataset, part: Split) -> Evaluations:
-    """Evaluate the networks of one run or file. UsageError if the data do not fit them."""
+    """Evaluate the networks of one run or file. Classes are matched by name. UsageError if the data do not fit them."""
+    dataset = matched(dataset, models[0].class_names, models[0].name)
     images, labels = choose(models[0], dataset, part)
-    if dataset.classes != len(known := models[0].class_names):
-        raise UsageError(f"{dataset.name} has {dataset.classes} classes, {models[0].name} has {len(known)}")
     return Evaluations(models, dataset, part, [evaluate_logits(one.logits(images), labels) for one in models])
 
 
