@@ -56,6 +56,9 @@ SYNONYMS = {
 }
 
 
+MAX_DIGITS = 1000  # of a number in a name; Python refuses much longer ones
+
+
 def letters(name: str) -> str:
     """A name in lower case, without hyphens, underscores and spaces."""
     return re.sub("[-_ ]", "", name).lower()
@@ -86,7 +89,9 @@ def none_of(value: object, known: Sequence[str]) -> str:
 def natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:
     """A key that sorts the numbers in names as numbers: `2.png` before `10.png`."""
     parts = re.split(r"(\d+)", name.casefold())
-    return [(False, int(part), "") if part.isdecimal() else (True, 0, part) for part in parts if part], name
+    return [
+        (False, int(part[:MAX_DIGITS]), "") if part.isdecimal() else (True, 0, part) for part in parts if part
+    ], name
 
 
 def printable(text: str) -> str:

@@ -29,6 +29,7 @@ _SPELLINGS = {
     "val_labels": ("val_labels", "y_val", "Y_val", "y_valid", "Y_valid", "valid_labels", "validation_labels"),
     "class_names": ("class_names", "label_names", "classes", "names"),
 }
+_PARTLESS = {"images": "train_images", "labels": "train_labels"}
 _VALIDATION = ("val_images", "val_labels")
 _HEADER = re.compile(  # Python 2 wrote long integers with an L
     rb"\{'descr': '(?P<dtype>[|<>][a-zA-Z][0-9]{0,9})', 'fortran_order': (?P<fortran>True|False), "
@@ -56,17 +57,20 @@ def load_npz(path: Path) -> Dataset:
     arrays, unused = _read(path)
     notes = [f"not used: {', '.join(unused)}"] if unused else []
     called = {role: f"{path}:{role}" for role in _SPELLINGS}
-    class_names = arrays.pop("class_names").ravel().tolist() if "class_names" in arrays else None
+    if "images" in arrays:  # without parts: to train on, and to test
+        arrays = {_PARTLESS.get(role, role): values for role, values in arrays.items()}
+        called |= {_PARTLESS[role]: called[role] for role in _PARTLESS}
+    class_names = arrays.pop("class_names").ravel().astype(str).tolist() if "class_names" in arrays else None
     images, labels, value_range = in_memory.decoded(arrays, called, notes)
-    learned = labels["labels" if "labels" in labels else "train_labels"]
-    if learned.dtype.kind == "U":
+    if labels["train_labels"].dtype.kind == "U":
         labels, class_names = in_memory.numbered(labels, called, class_names)
     else:
         labels = {role: _counted(values, called[role]) for role, values in labels.items()}
-    if "images" in images:
+    if "test_images" not in images:
         if class_names is None:  # before the split: the test set may get the largest label
-            class_names = numbered(labels["labels"], called["labels"])
-        images, labels = {}, hold_out_test(images["images"], labels["labels"])
+            learned = np.concatenate([labels[role] for role in ("train_labels", "val_labels") if role in labels])
+            class_names = numbered(learned, called["train_labels"])
+        labels |= hold_out_test(images.pop("train_images"), labels.pop("train_labels"))
     facts = {"source": str(path), "class_names": class_names, "notes": notes, "value_range": value_range}
     return build(path.stem, images | labels, called=called, **facts)
 
@@ -79,6 +83,8 @@ def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:
             roles = _roles(members, path)
             arrays = {role: _array(archive, members[name], f"{path}:{name}") for role, name in roles.items()}
             return arrays, [name[:80] for name in members if name not in roles.values()]
+    except PermissionError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror or error})") from None
     except _DAMAGE as error:
         raise DataError(f"{path}: damaged, or not an .npz file ({str(error)[:200]})") from None
 
@@ -103,7 +109,8 @@ def _members(archive: zipfile.ZipFile, path: Path) -> dict[str, zipfile.ZipInfo]
 def _roles(names: Collection[str], path: Path) -> dict[str, str]:
     """The name of the array for each role."""
     roles = {role: name for role, spellings in _SPELLINGS.items() for name in reversed(spellings) if name in names}
-    for wanted in ((*NDIM, *_VALIDATION), tuple(NDIM), ("images", "labels")):
+    train = tuple(NDIM)[:2]
+    for wanted in ((*NDIM, *_VALIDATION), tuple(NDIM), (*train, *_VALIDATION), train, tuple(_PARTLESS)):
         if all(role in roles for role in wanted):
             return {role: roles[role] for role in (*wanted, "class_names") if role in roles}
     raise DataError(

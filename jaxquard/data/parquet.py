@@ -16,7 +16,6 @@ from jaxquard.naming import visible
 LABELS = ("label", "labels", "fine_label", "class", "target")  # names of the column of labels
 BATCH = 16  # rows in memory before they are counted
 PER_ROW = 200  # bytes of memory besides a picture's
-UNLABELLED = (None, -1)  # -1: of a ClassLabel
 
 
 def load_parquet(path: Path, files: Sequence[tuple[str, Path]], options: Options) -> Dataset:
@@ -30,7 +29,7 @@ def load_parquet(path: Path, files: Sequence[tuple[str, Path]], options: Options
         pictures, values, named = _read(file)
         names.append(named)
         for number, (picture, label) in enumerate(zip(pictures, values, strict=True)):
-            if label in UNLABELLED:
+            if label is None or (label == -1 and named):
                 unlabelled += 1
             else:
                 sources.append((f"{file}, row {number}", picture))
@@ -41,7 +40,7 @@ def load_parquet(path: Path, files: Sequence[tuple[str, Path]], options: Options
     if not sources:
         raise DataError(f"{path}: no rows with a picture and a label")
     images, used, notes = read_pictures(str(path), sources, options)
-    notes += [f"{unlabelled:,} rows without a label left out"] if unlabelled else []
+    notes += [f"rows without a label left out: {unlabelled:,}"] if unlabelled else []
     rows = {part: [at for at, k in enumerate(used) if part_of[k] == part] for part in dict.fromkeys(part_of)}
     parts = {part: (images[at], [labels[used[k]] for k in at]) for part, at in rows.items()}
     return assemble(path, parts, names[0], notes, skip_damaged=options.skip_damaged)
@@ -57,6 +56,8 @@ def _read(file: Path) -> tuple[list[bytes], list[int | str | None], list[str] | 
     try:
         with parquet.ParquetFile(file, page_checksum_verification=True) as table:
             return _rows(table, file)
+    except PermissionError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror or error})") from None
     except (pyarrow.ArrowException, OSError, ValueError, MemoryError, OverflowError) as error:
         raise DataError(f"{file}: damaged, or not a Parquet file ({str(error).splitlines()[0][:200]})") from None
 
@@ -65,7 +66,7 @@ def _rows(table: Any, file: Path) -> tuple[list[bytes], list[int | str | None], 
     schema, size = table.schema_arrow, file.stat().st_size
     picture = next((field.name for field in schema if _has_pictures(field.type)), None)
     label = next((name for name in LABELS if name in schema.names), None)
-    if picture is None or label is None or schema.names.count(label) > 1:
+    if picture is None or label is None or any(schema.names.count(one) > 1 for one in (picture, label)):
         raise DataError(
             f"{file}: has the columns {visible(', '.join(schema.names)[:200])};\n"
             "expected a column of pictures, such as image: {bytes, path}, and a column named label"
@@ -74,7 +75,7 @@ def _rows(table: Any, file: Path) -> tuple[list[bytes], list[int | str | None], 
     declared = sum(table.metadata.row_group(k).total_byte_size for k in range(table.metadata.num_row_groups))
     if declared > min(size * MAX_EXPANSION, MAX_BYTES):
         raise DataError(f"{file}: declares {declared} bytes, more than a file of {size} bytes can hold")
-    pictures, labels, room = [], [], MAX_BYTES
+    pictures, labels, room, known = [], [], MAX_BYTES, {}
     for batch in table.iter_batches(BATCH, columns=[picture, label]):
         for cell, value in zip(batch.column(picture).to_pylist(), batch.column(label).to_pylist(), strict=True):
             data = cell.get("bytes") if isinstance(cell, dict) else cell
@@ -84,7 +85,7 @@ def _rows(table: Any, file: Path) -> tuple[list[bytes], list[int | str | None], 
             room -= len(data) + PER_ROW
             if room < 0:
                 raise DataError(f"{file}: more than {MAX_BYTES >> 30} GB of pictures")
-            pictures.append(data)
+            pictures.append(known.setdefault(data, data))  # one copy of equal pictures
             labels.append(value)
     return pictures, labels, _class_names(schema, label, file)
 

@@ -7,6 +7,7 @@ import csv
 import gzip
 import itertools
 import math
+import re
 import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -23,19 +24,23 @@ from jaxquard.errors import DataError
 LABELS = ("label", "labels", "class", "target", "y")  # names of the column of labels
 UNUSED = ("", "id", "index", "unnamed: 0")  # names of columns with a row's number
 MAX_LINE = 1 << 22  # characters
-CHUNK = 1024  # lines
+CHUNK, ROOM = 1024, 1 << 24  # lines, and characters, that are in memory as text
+EXPANSION, FREE = 100, 1 << 28  # characters of a gzipped table: so many for each byte, or so many in all
+BLANK = 1 << 20  # empty lines in a row
+UNLABELLED = ("", "nan")
 WANTED = "expected rows of label,pixel0,pixel1,…"
 
 
 class Form(NamedTuple):
-    """What a table's first line says: the delimiter, whether the line is a header, the number of columns, and which of
-    them have the labels (None: none) and the pixels."""
+    """What a table's first line says: the delimiter, whether the line is a header, the number of columns, which of them
+    have the labels (None: none) and the pixels, and the names of the latter (without a header: none)."""
 
     delimiter: str
     header: bool
     columns: int
     label: int | None
     pixels: list[int]
+    names: list[str]
 
 
 def load_tables(path: Path, files: Sequence[tuple[str, Path]]) -> Dataset:
@@ -44,23 +49,48 @@ def load_tables(path: Path, files: Sequence[tuple[str, Path]]) -> Dataset:
     A row has a label, any text, and the pixels of a square image, grey or in colour (height, width, RGB): numbers from
     0 to 255, or from 0 to 1. Without test labels, a sixth of each class becomes the test set. Raises DataError.
     """
-    images, labels, notes = {}, {}, []
-    for part, file in files:
-        pixels, found = read_table(file)
-        if found:
+    images, labels, notes, first, unlabelled = {}, {}, [], None, 0
+    for part, file in sorted(files, key=lambda one: one[0] != "train"):  # its header gives the order
+        pixels, found, names = read_table(file)
+        kept = [k for k, label in enumerate(found) if label.lower() not in UNLABELLED]
+        if kept:
+            unlabelled += len(found) - len(kept)
+            first = first or (file, pixels.shape[1], names)
+            pixels, found = _in_order(pixels, names, file, *first)[kept], [_whole(found[k]) for k in kept]
             images.setdefault(part, []).append(_images(pixels, file))
             labels.setdefault(part, []).extend(found)
         elif part == "test":  # as in Kaggle's competitions
             notes.append(f"{file.name} has no labels: not used")
         else:
             raise DataError(f"{file}: no labels; {WANTED}, or a header that names one column label")
+    notes += [f"rows without a label left out: {unlabelled:,}"] if unlabelled else []
     every = {part: np.concatenate(arrays) for part, arrays in images.items()}
     levels, found = to_levels(every, {part: f"{path}:{part}" for part in every}, None, notes) if every else ({}, None)
     return assemble(path, {part: (levels[part], labels[part]) for part in levels}, notes=notes, value_range=found)
 
 
-def read_table(file: Path) -> tuple[np.ndarray, list[str]]:
-    """The pixels (n, d), uint8 or float32, and the labels, of which there may be none. Raises DataError."""
+def _whole(label: str) -> str:
+    """A label; whole numbers without leading zeros and fractions: 1 for 1, 01 and 1.0."""
+    number = re.fullmatch(r"(-?)0*([0-9]+?)(\.0*)?", label)
+    return number[1] + number[2] if number else label
+
+
+def _in_order(
+    pixels: np.ndarray, names: list[str], file: Path, first: Path, columns: int, wanted: list[str]
+) -> np.ndarray:
+    """Pixels (n, d) with their columns in the order of those of the `first` file. DataError for other columns."""
+    if pixels.shape[1] != columns:
+        raise DataError(f"{file}: {pixels.shape[1]} pixels in each row, but {columns} in {first.name}")
+    if not names or not wanted or names == wanted:
+        return pixels
+    if sorted(names) != sorted(wanted) or len(set(names)) < columns:
+        raise DataError(f"{file}: the columns of its header are not those of {first.name}; give both the same names")
+    return pixels[:, [names.index(name) for name in wanted]]
+
+
+def read_table(file: Path) -> tuple[np.ndarray, list[str], list[str]]:
+    """The pixels (n, d), uint8 or float32; the labels, and the names of the columns of pixels, of either of which there
+    may be none. Raises DataError."""
     try:
         with gzip.open(file, "rt", encoding="utf-8-sig") if _gzipped(file) else file.open(encoding="utf-8-sig") as text:
             lines = _lines(text, file)
@@ -68,7 +98,8 @@ def read_table(file: Path) -> tuple[np.ndarray, list[str]]:
             if first is None:
                 raise DataError(f"{file}: empty; {WANTED}")
             form = _form(first[1])
-            return _read(lines if form.header else itertools.chain([first], lines), form, file)
+            rows = lines if form.header else itertools.chain([first], lines)
+            return *_read(rows, form, file), form.names
     except UnicodeDecodeError:
         raise DataError(f"{file}: not a text in UTF-8; save the table as CSV in UTF-8") from None
     except (OSError, EOFError, zlib.error, csv.Error) as error:
@@ -83,15 +114,18 @@ def _gzipped(file: Path) -> bool:
 
 def _lines(text: TextIO, file: Path) -> Iterator[tuple[int, str]]:
     """The lines that are not empty, with their numbers."""
-    left = MAX_BYTES
+    left, blank = MAX_BYTES, 0
+    if _gzipped(file):
+        left = min(left, max(FREE, EXPANSION * file.stat().st_size))
     for number in itertools.count(1):
         line = text.readline(MAX_LINE)
         left -= len(line)
-        if len(line) == MAX_LINE or left < 0:
+        blank = 0 if line.strip() else blank + 1
+        if len(line) == MAX_LINE or left < 0 or blank > BLANK:
             raise DataError(f"{file}: line {number}: too long for a row, or the file for a table")
         if not line:
             return
-        if line.strip():
+        if not blank:
             yield number, line
 
 
@@ -103,15 +137,20 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 def _form(line: str) -> Form:
     """The form of a table, from its first line. Without a header, the labels are the first column, or the one column
-    that is no number."""
+    that is no number. A header has a name for the labels, several texts, or counts the columns: 0, 1, 2, …"""
     delimiter = max(",;\t", key=line.count)
     cells = [cell.strip().lower() for cell in _cells(line, delimiter)]
     named = next((k for k, cell in enumerate(cells) if cell in LABELS), None)
     text = [k for k, cell in enumerate(cells) if not _is_number(cell)]
-    header = named is not None or len(text) > 1
-    label = named if header else (text or [0])[0]
-    unused = {label, *(k for k in text if cells[k] in UNUSED)} if header else {label}
-    return Form(delimiter, header, len(cells), label, [k for k in range(len(cells)) if k not in unused])
+    rest = [k for k, cell in enumerate(cells) if k != named and cell not in UNUSED]
+    counted = any([cells[k] for k in rest] == [str(n + start) for n in range(len(rest))] for start in (0, 1))
+    header = (named is not None or len(text) > 1) if set(rest) & set(text) else counted
+    if header:
+        label = rest[0] if named is None and counted else named
+    else:
+        label, rest = (text or [0])[0], range(len(cells))
+    pixels = [k for k in rest if k != label]
+    return Form(delimiter, header, len(cells), label, pixels, [cells[k] for k in pixels] if header else [])
 
 
 def _is_number(cell: str) -> bool:
@@ -123,7 +162,7 @@ def _is_number(cell: str) -> bool:
 
 def _read(lines: Iterator[tuple[int, str]], form: Form, file: Path) -> tuple[np.ndarray, list[str]]:
     parts, labels = [np.zeros((0, len(form.pixels)), np.uint8)], []
-    while chunk := list(itertools.islice(lines, CHUNK)):
+    for chunk in _chunks(lines):
         for number, line in chunk:
             cells = _cells(line, form.delimiter)
             if len(cells) != form.columns:
@@ -132,6 +171,18 @@ def _read(lines: Iterator[tuple[int, str]], form: Form, file: Path) -> tuple[np.
                 labels.append(cells[form.label].strip())
         parts.append(_numbers(chunk, form, file))
     return np.concatenate(parts), labels
+
+
+def _chunks(lines: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    chunk, room = [], ROOM
+    for line in lines:
+        chunk.append(line)
+        room -= len(line[1])
+        if len(chunk) == CHUNK or room < 0:
+            yield chunk
+            chunk, room = [], ROOM
+    if chunk:
+        yield chunk
 
 
 def _numbers(chunk: list[tuple[int, str]], form: Form, file: Path) -> np.ndarray:
@@ -154,7 +205,9 @@ def _numbers(chunk: list[tuple[int, str]], form: Form, file: Path) -> np.ndarray
 def _images(pixels: np.ndarray, file: Path) -> np.ndarray:
     """Rows of pixels (n, d) as images (n, side, side, 1 or 3)."""
     d = pixels.shape[1]
-    channels = next((c for c in (1, 3) if d and math.isqrt(d // c) ** 2 * c == d), None)
+    if not d:
+        raise DataError(f"{file}: one column, or none of pixels; {WANTED}, with a comma, semicolon or tab between")
+    channels = next((c for c in (1, 3) if math.isqrt(d // c) ** 2 * c == d), None)
     if not channels:
         raise DataError(f"{file}: {d} pixels in each row are no square image, grey or RGB; {WANTED}")
     if len(pixels) and not 0 <= pixels.min() <= pixels.max() <= 255:

@@ -163,6 +163,7 @@ def test_arrays_that_are_no_data_set(changes: dict[str, np.ndarray], expected: s
         ({"y_train": np.eye(3, dtype=np.float32)[LABELS]}, "0 1 2", "train_labels is one-hot: its columns"),
         ({"class_names": np.array(["x", "y", "zebra"])}, "x y zebra", ""),
         ({"y_train": np.array(["c", "a", "b"])[LABELS], "y_test": np.array(["a", "c"])}, "a b c", ""),
+        ({"class_names": np.array([5, 6, 7])}, "5 6 7", ""),
         ({"x_train": WIDE, "x_test": np.moveaxis(WIDE[:2], 1, -1)}, "0 1 2", "the channels came first"),
     ],
 )
@@ -174,6 +175,17 @@ def test_what_can_mean_only_one_thing_is_read(changes, names, note, tmp_path: Pa
         np.ravel(["c", "a", "b"] if names == "a b c" else names.split()),
     )
     assert note in " ".join(dataset.notes)
+
+
+@pytest.mark.parametrize(
+    "names", [("images", "labels"), ("x_train", "y_train"), ("X_train", "y_train", "x_val", "y_val")]
+)
+@pytest.mark.parametrize("labels", [LABELS, np.array(["a", "b", "c"])[LABELS]])
+def test_a_sixth_becomes_the_missing_test_part(names, labels, tmp_path: Path) -> None:
+    values = (IMAGES, labels, IMAGES[:3], labels[:3])[: len(names)]
+    dataset = load_npz(npz(tmp_path, **dict(zip(names, values, strict=True))))
+    assert (len(dataset.train_labels), len(dataset.test_labels)) == (10, 2)
+    assert len(dataset.val_labels) == 3 * (len(names) > 2)
 
 
 def test_unknown_names(tmp_path: Path) -> None:

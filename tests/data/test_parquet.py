@@ -48,7 +48,7 @@ def test_a_file_with_named_classes(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("labels", "names"), [(["b", "a", "ä"] * 8, ("a", "b", "ä")), ([7, 30, 100] * 8, ("7", "30", "100"))]
+    ("labels", "names"), [(["b", "a", "ä"] * 8, ("a", "b", "ä")), ([7, -1, 100] * 8, ("7", "100", "-1"))]
 )
 def test_labels_of_text_or_any_integers(labels, names, tmp_path):
     assert load(put(tmp_path / "x.parquet", labels=labels)).class_names == names
@@ -63,7 +63,7 @@ def test_a_folder_with_files_for_each_part(tmp_path):
     dataset = load(tmp_path)
     np.testing.assert_array_equal(dataset.train_images[..., 0], PIXELS)
     assert (len(dataset.val_labels), dataset.test_labels.tolist()) == (3, [0, 1, 2])
-    assert "3 rows without a label left out" in dataset.notes
+    assert "rows without a label left out: 3" in dataset.notes
     for k in range(2):
         unlabelled = put(tmp_path / f"train-0000{k}-of-00002.parquet", CELLS[:2], [-1, -1], **options)
     with pytest.raises(DataError, match="no training images have a label"):
@@ -92,10 +92,13 @@ def test_mistakes(tmp_path, monkeypatch):
         path.write_bytes(data)
         assert refused(path).startswith(f"{path}")
     assert "has the columns image, kind" in refused(put(path, label="kind"))
+    twice = pyarrow.Table.from_arrays([CELLS, CELLS, LABELS], ["image", "image", "label"])
+    parquet.write_table(twice, path)
+    assert "has the columns image, image, label" in refused(path)
     assert "has the columns image, label" in refused(put(path, cells=LABELS))
     assert "row 1: has no picture" in refused(put(path, [CELLS[0], {"bytes": None, "path": "x.png"}] * 12))
     assert "row 0: has no label that is text" in refused(put(path, labels=[0.5] * 24))
-    assert "no rows with a picture and a label" in refused(put(path, labels=[-1] * 24))
+    assert "no rows with a picture and a label" in refused(put(path, labels=[-1] * 24, names=["a"]))
     assert "damaged metadata" in refused(put(path, names=b"{"))
     assert "damaged metadata" in refused(put(path, names=[1, 2]))
     for labels, said in (

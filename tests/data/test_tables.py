@@ -88,6 +88,47 @@ def test_fractions_and_colour(tmp_path):
     assert load(written(tmp_path / "c.csv", PIXELS[:, :12])).image_shape == (2, 2, 3)
 
 
+ROWS = "0,90,2,3,4\n1,50,6,7,8\n0,10,3,3,4\n1,50,7,7,8\n"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0,1,2,3,4\n" + ROWS,
+        ",0,1,2,3,4\n" + "".join(f"{k},{row}\n" for k, row in enumerate(ROWS.split())),
+        "label,1,2,3,4\n" + ROWS,
+        "label,a,b,c,d\n" + ROWS + ",1,2,3,4\nNaN,1,2,3,4\n",
+        ROWS.replace("0,10,", "00,10,").replace("1,50,7", "1.0,50,7"),
+    ],
+)
+def test_the_header_and_the_labels_of_a_table(text, tmp_path):
+    (tmp_path / "a.csv").write_text(text)
+    dataset = load(tmp_path / "a.csv")
+    assert dataset.class_names == ("0", "1")
+    images, labels = everything(dataset)
+    found = {f"{label},{','.join(map(str, image.ravel()))}" for image, label in zip(images, labels, strict=True)}
+    assert found == set(ROWS.split())
+    assert ("rows without a label left out: 2" in dataset.notes) == ("NaN" in text)
+
+
+def test_a_first_row_with_the_label_y_is_no_header(tmp_path):
+    (tmp_path / "a.csv").write_text("y,9,2,3,4\nz,5,6,7,8\n" * 3)
+    assert load(tmp_path / "a.csv").counts == [3, 2]
+
+
+def test_columns_are_matched_by_their_names(tmp_path):
+    (tmp_path / "train.csv").write_text("label,a,b,c,d\n" + ROWS)
+    (tmp_path / "test.csv").write_text("d,c,b,a,label\n40,30,20,10,0\n")
+    assert load(tmp_path).test_images.ravel().tolist() == [10, 20, 30, 40]
+    for text, said in (
+        ("label,a,b,c,e\n0,1,2,3,4\n", "columns of its header"),
+        ("label,a\n0,1\n", "but 4 in train.csv"),
+    ):
+        (tmp_path / "test.csv").write_text(text)
+        with pytest.raises(DataError, match=rf"test\.csv: .*{said}"):
+            load(tmp_path)
+
+
 HEAD = "label,pixel0,pixel1,pixel2,pixel3\n0,1,2,3,4\n1,1,2,3,4\n"
 
 
@@ -104,13 +145,16 @@ HEAD = "label,pixel0,pixel1,pixel2,pixel3\n0,1,2,3,4\n1,1,2,3,4\n"
         (HEAD + "2,1,2,3,256\n", "pixels from 1 to 256, expected 0 to 255"),
         (HEAD + "2,1,2,3,-1\n", "pixels from -1 to 4"),
         ("label,a,b\n0,1,2\n", "2 pixels in each row are no square image"),
-        ("label\n0\n", "0 pixels in each row"),
+        ("label\n0\n", "one column, or none of pixels; expected rows"),
         ("kind,a,b,c,d\n0,1,2,3,4\n", "no labels; expected"),
         (HEAD + "2," + "1" * (1 << 22), "line 4: too long"),
         (HEAD + '2,1,2,3,"' + "4" * (1 << 18) + '"', "field larger than"),
-        ("<html>", "are no square image"),
+        ("<html>", "one column, or none of pixels"),
+        ("1 2 3 4 5\n", "with a comma, semicolon or tab between"),
         ("\0\1\2", "."),
-        (HEAD + ",1,2,3,4\n", "'' names a class; a name has 1 to 255 characters"),
+        (HEAD.replace("\n0", "\n").replace("\n1", "\nnan"), "no labels; expected rows"),
+        (HEAD + "1" * 5000 + ",1,2,3,4\n", "names a class; a name has 1 to 255"),
+        (HEAD + "\n" * (tables.BLANK + 2), "too long for a row, or the file for a table"),
         (HEAD + "x" * 256 + ",1,2,3,4\n", "names a class; a name has 1 to 255"),
         (HEAD + "\x01,1,2,3,4\n\\x01,1,2,3,4\n", r"two classes are called '\\\\x01'"),
         ("=cmd(),1\n", "no examples"),
@@ -134,8 +178,13 @@ def test_files_that_are_no_text(tmp_path):
 
 
 def test_a_bomb_is_refused_early(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "MAX_BYTES", 1 << 20)
+    monkeypatch.setattr(tables, "FREE", 1 << 20)
     path = tmp_path / "bomb.csv.gz"
     path.write_bytes(gzip.compress((HEAD + "0,1,2,3,4\n" * (1 << 18)).encode()))
     with pytest.raises(DataError, match=r"bomb\.csv\.gz: line .*: too long"):
         load(path)
+
+
+def test_few_long_rows_are_in_memory_at_a_time():
+    lines = [(k, "1," * (tables.ROOM // 4)) for k in range(5)]
+    assert [len(chunk) for chunk in tables._chunks(iter(lines))] == [3, 2]
