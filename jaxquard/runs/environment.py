@@ -73,6 +73,7 @@ def check_facts(dataset: Any) -> None:
         and isinstance(levels := [0, 1] if dataset.get("value_range") is None else dataset["value_range"], list)
         and len(levels) == 2
         and all(type(level) in (int, float) for level in levels)
+        and levels[0] < levels[1]
         and ((how := dataset.get("reading")) is None or set(how) == {"image_size", "color", "skip_damaged"})
         and isinstance(notes := dataset.get("notes", []), list)
         and all(isinstance(note, str) for note in notes)

@@ -78,6 +78,15 @@ def test_a_network_that_diverged_has_a_journal_alone_and_is_no_part_of_an_averag
     assert load_model(str(file), tmp_path).logits(stripes.test_images).shape == (40, 3)
 
 
+def test_the_weights_of_an_unfinished_run_come_with_a_note(root, tmp_path):
+    shutil.copytree(root / "three", tmp_path / "three")
+    journal = tmp_path / "three" / "journal.jsonl"
+    journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:1]))
+    for to, form in FORMATS.items():
+        note = jaxquard.export("three@1", to=to, runs=tmp_path).note or ""
+        assert note.startswith("three is unfinished: these are its weights after step 10") is not form.journal
+
+
 def test_the_table_of_a_journal_is_the_journal(root):
     lines = models.load_models("three", root)[0].run.epochs()
 

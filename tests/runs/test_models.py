@@ -198,6 +198,7 @@ HOSTILE = {
     "no classes": lambda m: m | {"dataset": changed(m["dataset"], class_names=[])},
     "more classes": lambda m: m | {"dataset": changed(m["dataset"], class_names=list("abcd"))},
     "enormous images": lambda m: m | {"dataset": changed(m["dataset"], image_shape=[2**30, 2**30, 2**30])},
+    "black that is white": lambda m: m | {"dataset": changed(m["dataset"], value_range=[1, 1])},
     "NaN in the facts": lambda m: m | {"dataset": '{"train": NaN}'},
 }
 
