@@ -256,7 +256,9 @@ def _check_part(part: str, arrays: Mapping[str, np.ndarray], called: Mapping[str
     if len(images) != len(labels):
         raise DataError(f"{file}: {len(labels)} labels, but {len(images)} images in {called[f'{part}_images']}")
     if len(labels) == 0:
-        raise DataError(f"{file}: no examples")
+        raise DataError(
+            f"{file}: no examples; give an image or more for each part, and without a test part two or more"
+        )
     if images.shape[1:] != (train := arrays["train_images"]).shape[1:]:
         raise DataError(f"{called[f'{part}_images']}: images of {_size(images)}, but of {_size(train)} for training")
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))

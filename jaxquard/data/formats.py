@@ -2,7 +2,9 @@
 
 import os
 import re
+import zipfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,11 +12,14 @@ from jaxquard.data.dataset import Dataset
 from jaxquard.data.folder import has_idx, load_folder
 from jaxquard.data.image_folder import entries, has_classes, load_image_folder
 from jaxquard.data.npz import load_npz
+from jaxquard.data.oddities import shortened
 from jaxquard.data.parquet import load_parquet
 from jaxquard.data.parts import part_named
 from jaxquard.data.reading import Options
 from jaxquard.data.tables import load_tables
+from jaxquard.errors import DataError
 
+PICTURES = "a folder of pictures"
 Files = list[tuple[str, Path]]  # each with its part: "train", "val" or "test"
 
 
@@ -28,7 +33,37 @@ class Format(NamedTuple):
 
 def load_path(path: Path, options: Options) -> Dataset:
     """The data set at an existing path. Raises DataError."""
-    return next(one for one in FORMATS if one.fits(path)).load(path, options)
+    chosen = next(one for one in FORMATS if one.fits(path))
+    dataset = chosen.load(path, options)
+    notes = _about_files(path, chosen.name) if path.is_dir() else []
+    return replace(dataset, notes=(*notes, *dataset.notes)) if notes else dataset
+
+
+def _about_files(folder: Path, chosen: str) -> list[str]:
+    """Notes on the tables in a folder: those that are not used, and several for training that are no numbered parts."""
+    notes = []
+    for name, found in (("CSV files", _csv(folder)), ("Parquet files", _parquet(folder))):
+        names = [file.name for part, file in found if part == "train"]
+        if found and name != chosen and chosen != PICTURES:
+            notes.append(f"not used: {shortened(file.name for _, file in found)}")
+        elif name == chosen and len(names) > 1 and not all(re.search("[0-9]", one) for one in names):
+            notes.append(f"training images from {len(names):,} files: {shortened(names)}")
+    return notes
+
+
+def _other_folder(path: Path, options: Options) -> Dataset:
+    """DataError that says where in a folder a data set is; otherwise, what is missing."""
+    for below in entries(path):
+        known = below.suffix == ".npz" or any(one.fits(below) for one in FORMATS[:4])
+        if known and not below.name.startswith("."):
+            raise DataError(f"{path}: no data set for training, but {below.name} can be read: give {below}")
+    return load_image_folder(path, options)
+
+
+def _file(path: Path) -> Dataset:
+    if path.suffix.lower() != ".npz" and os.access(path, os.R_OK) and not zipfile.is_zipfile(path):
+        raise DataError(f"{path}: not a data set; give a folder of pictures, or a .csv, .csv.gz, .parquet or .npz file")
+    return load_npz(path)
 
 
 def _files(path: Path, *suffixes: str) -> Files:
@@ -55,9 +90,9 @@ def _parquet(path: Path) -> Files:
 
 FORMATS = (  # the first that fits is taken
     Format("four IDX files", has_idx, lambda path, _: load_folder(path)),
-    Format("a folder of pictures", has_classes, load_image_folder),
+    Format(PICTURES, has_classes, load_image_folder),
     Format("CSV files", _csv, lambda path, _: load_tables(path, _csv(path))),
     Format("Parquet files", _parquet, lambda path, options: load_parquet(path, _parquet(path), options)),
-    Format("any other folder", os.path.isdir, load_image_folder),  # says what is missing
-    Format("an .npz file", os.path.isfile, lambda path, _: load_npz(path)),
+    Format("any other folder", os.path.isdir, _other_folder),  # says what is missing
+    Format("an .npz file", os.path.isfile, lambda path, _: _file(path)),
 )

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from jaxquard.data.dataset import Dataset
 from jaxquard.data.decoding import SUFFIXES
+from jaxquard.data.oddities import shortened
 from jaxquard.data.parts import assemble, part_named
 from jaxquard.data.reading import Options, read_pictures
 from jaxquard.errors import DataError
-from jaxquard.naming import natural
+from jaxquard.naming import natural, visible
 
 OUTSIDE = "pictures outside the class folders"
 
@@ -29,10 +30,12 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
     parts = {part: _classes(place, folder, left) for part, place in places.items()}
     if all(map(part_named, parts["train"])):  # no classes, or only train/ and test/ with pictures of all classes
         raise DataError(_what_is_missing(folder, sum(map(len, parts["train"].values())) + left[OUTSIDE]))
-    if places["train"] != folder:
-        left.update(_kind(path) for path in _inside(folder, folder) if path not in places.values())
     files = [(part, name, path) for part, classes in parts.items() for name in classes for path in classes[name]]
-    images, used, notes = read_pictures(str(folder), [(str(path), path) for _, _, path in files], options)
+    images, used, notes = read_pictures(str(folder), [(visible(str(path)), path) for _, _, path in files], options)
+    if places["train"] != folder:
+        beside = [path for path in _inside(folder, folder) if path not in places.values()]
+        if names := shortened(path.name for path in beside):
+            notes.append(f"not used, beside {places['train'].name}: {names}")
     notes += [f"left out: {', '.join(f'{what} ({count:,})' for what, count in left.items())}"] if left else []
     of = {part: [at for at, k in enumerate(used) if files[k][0] == part] for part in parts}
     arrays = {part: (images[rows], [files[used[at]][1] for at in rows]) for part, rows in of.items()}
@@ -40,7 +43,7 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
 
 
 def _what_is_missing(folder: Path, pictures: int) -> str:
-    found = f"{pictures:,} pictures, but no class folders"
+    found = f"{pictures:,} picture{'s' if pictures > 1 else ''}, but no class folders"
     return (
         f"{folder}: {found if pictures else 'no data set: no pictures, and no IDX, CSV or Parquet files'}; "
         f"put the pictures of each class into a folder of its own,\n"

@@ -4,11 +4,12 @@ Users rarely look at every label. A class without images, or pixels from 0 to 1,
 and give a useless network.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
 
 from jaxquard.errors import DataError, UsageError
+from jaxquard.naming import visible
 
 MAX_CLASSES = 4096  # the confusion matrix then takes 134 MB
 MANY_EMPTY = 100  # classes without images: if there are more, the labels do not count from 0
@@ -34,21 +35,21 @@ def about_classes(train: np.ndarray, test: np.ndarray, names: Sequence[str]) -> 
     total, present = len(train), np.flatnonzero(learned)
     average = total / len(present)
     if len(present) == 1:
-        yield f"every training image has the label {present[0]}: no network can be trained on them"
+        yield f"every training image is of the class {names[present[0]]}: no network can be trained on them"
     if len(present) < len(names):
         empty = learned == 0
         note = f"{_of(names, empty)} without training images: {_list(names, empty)}"
-        if len(names) - len(present) == present[0]:  # only the first labels are missing
+        if len(names) - len(present) == present[0] and names[0] == "0":  # numbers: only the first labels are missing
             note += f"; labels begin at {present[0]}: subtract {present[0]} if that is a mistake"
         if tested[empty].any():
-            note += f"; all {tested[empty].sum():,} test images of these classes will be classified wrongly"
+            note += f"; test images of these classes will be classified wrongly: {tested[empty].sum():,}"
         yield note
     few = (learned > 0) & (learned < average / 5)
     if few.any():
         counts = [f"{name} ({count:,} of {total:,})" for name, count in zip(names, learned, strict=True)]
         yield f"{_of(names, few)} with few training images: {_list(counts, few)}"
     if average < 2:
-        yield f"{total:,} training images for {len(present):,} classes: hardly more than one for each"
+        yield f"hardly more than one training image for each class: {total:,} for {len(present):,}"
     unseen = (learned > 0) & (tested == 0)
     if unseen.any():
         yield f"{_of(names, unseen)} without test images: {_list(names, unseen)}"
@@ -58,10 +59,14 @@ def _of(names: Sequence[str], chosen: np.ndarray) -> str:
     return f"{chosen.sum():,} of {len(names):,} classes"
 
 
-def _list(words: Sequence[str], chosen: np.ndarray, most: int = 6) -> str:
-    """The chosen words; if there are many, only the first."""
-    found = [word for word, wanted in zip(words, chosen, strict=True) if wanted]
-    return ", ".join(found[:most]) + (f" and {len(found) - most:,} more" if len(found) > most else "")
+def _list(words: Sequence[str], chosen: np.ndarray) -> str:
+    return shortened(word for word, wanted in zip(words, chosen, strict=True) if wanted)
+
+
+def shortened(words: Iterable[str], most: int = 6) -> str:
+    """Words in a line, printable; if there are many, only the first."""
+    found = list(words)
+    return visible(", ".join(found[:most])) + (f" and {len(found) - most:,} more" if len(found) > most else "")
 
 
 def brightest(arrays: Mapping[str, np.ndarray], called: Mapping[str, str]) -> int:

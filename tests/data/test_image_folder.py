@@ -68,8 +68,10 @@ def test_what_is_left_out_is_counted(tmp_path):
     for name in ("train/empty", "extra", ".git"):
         (tmp_path / name).mkdir()
     put(tmp_path, *(f"test/{kind}/{k}.png" for kind in "ab" for k in range(2)))
-    (note,) = load(tmp_path).notes
-    assert note == ("left out: pictures outside the class folders (1), other folders (3), other files (3)")
+    assert load(tmp_path).notes == (
+        "not used, beside train: extra, labels.csv",
+        "left out: pictures outside the class folders (1), other folders (2), other files (2)",
+    )
 
 
 def test_links_must_stay_inside(tmp_path):
@@ -107,6 +109,9 @@ def test_mistakes_are_explained(tmp_path):
     (parts / "train.csv").write_text("id,label\n1,cat\n2,dog\n")
     assert "3 pictures, but no class folders" in refused(parts)
     put(flat, "cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
+    (flat / "cat" / "1\n.png").write_text("not a picture")
+    assert r"1\n.png: not a picture" in refused(flat)
+    (flat / "cat" / "1\n.png").unlink()
     (flat / "cat" / "2.png").write_text("not a picture")
     assert refused(flat).startswith(f"{flat / 'cat' / '2.png'}: not a picture in a supported format")
     split = put(tmp_path / "split", "train/cat/1.png", "train/dog/1.png", "test/dgo/1.png")
