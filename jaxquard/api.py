@@ -255,7 +255,7 @@ def predict(
     """
     if images is not None and len(pictures):
         raise UsageError("predict: give either pictures or images, not both")
-    if images is None and not pictures:
+    if images is None and not len(pictures):
         raise UsageError("predict: no picture given; jaxquard predict MODEL IMAGE…")
     loaded = load_model(model, runs=runs)
     if images is not None:

@@ -25,7 +25,7 @@ R = TypeVar("R")
 def checked(function: Callable[P, R]) -> Callable[P, R]:
     """`function` with a UsageError for an argument that does not fit its annotation.
 
-    Whole numbers are not checked: only the function knows their bounds.
+    Numbers are not checked: only the function knows their bounds.
     """
     signature, hints = inspect.signature(function), typing.get_type_hints(function)
 
@@ -51,8 +51,9 @@ def _fits(value: Any, kind: Any) -> bool:
     if origin is Literal:
         return isinstance(value, str) and value in options
     if origin is Sequence:
-        return isinstance(value, Sequence) and not isinstance(value, str) and all(_fits(v, options[0]) for v in value)
-    if kind is int:
+        is_list = getattr(value, "ndim", None) == 1 or (isinstance(value, Sequence) and not isinstance(value, str))
+        return is_list and all(_fits(v, options[0]) for v in value)
+    if kind in (int, float):
         return True
     if kind is bool:
         return isinstance(plain(value), bool)
@@ -80,7 +81,7 @@ def _described(kind: Any) -> str:
         return f"a list, each {_described(options[0])}"
     if origin is Callable:
         return "a function"
-    words = {bool: "true or false", int: "a whole number", str: "text", Path: "a path"}
+    words = {bool: "true or false", int: "a whole number", str: "text", Path: "a path", float: "a number"}
     return words.get(kind) or f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 

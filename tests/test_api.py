@@ -516,6 +516,7 @@ def test_unambiguous_values_of_other_types_are_accepted(root, npz):
         dataset=npz, epochs=np.int64(3), learning_rate=np.float32(0.5), flip=np.bool_(True), seed=np.array(7)
     )
     assert plain == Config(dataset=str(npz), epochs=3, learning_rate=0.5, flip=True, seed=7)
+    assert Config(hidden=np.array([4])).hidden == (4,)  # type: ignore[arg-type]
     assert [type(value) for value in (plain.epochs, plain.learning_rate, plain.flip)] == [int, float, bool]
 
 
@@ -584,6 +585,8 @@ def test_other_data_are_read_in_the_networks_size_and_colour(pets, tmp_path, npz
         for k in range(2):
             Image.fromarray(np.zeros((9, 9), np.uint8)).save(pets / part / "cat" / f"x{k}.png")
             Image.fromarray(np.zeros((9, 9), np.uint8)).save(pets / "train" / "cow" / f"{k}.png")
+    for folder in list(pets.glob("*/*")):
+        folder.rename(folder.with_name(str(["cat", "cow", "dog"].index(folder.name))))
     assert api.evaluate(result, dataset=pets, runs=tmp_path)[0].n == 10
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxquard.arguments import checked, checked_number, shown
+from jaxquard.arguments import checked, checked_number, plain, shown
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.idx import sha256
 from jaxquard.data.oddities import MAX_CLASSES
@@ -31,7 +31,7 @@ def from_arrays(
     val: tuple | list | None = None,
     image_shape: Sequence[int] | None = None,
     class_names: Sequence[str] | None = None,
-    value_range: Sequence | None = None,
+    value_range: Sequence[float] | None = None,
     name: str = "arrays",
 ) -> Dataset:
     """`Dataset.from_arrays`."""
@@ -114,7 +114,7 @@ def as_images(values: Any, where: str, image_shape: Sequence[int] | None, notes:
         raise DataError(f"{where}: holds {_kind(array)}, not numbers")
     if array.dtype.kind == "f" and not (finite := np.isfinite(array)).all():
         first = np.argwhere(~finite)[0][0]
-        raise DataError(f"{where}: {(~finite).sum():,} values are infinite or not numbers, the first in image {first}")
+        raise DataError(f"{where}: holds infinite values or NaN, the first in image {first}")
     if array.ndim == 2 and image_shape is not None and array.shape[1] == math.prod(image_shape):
         array = array.reshape(-1, *image_shape)
     if array.ndim == 2 and array.size and image_shape is None:
@@ -192,9 +192,10 @@ def _found_range(images: Mapping[str, np.ndarray], called: Mapping[str, str], lo
     if low >= 0 and (high <= 1 or 128 <= high <= 255):
         return (0, 1) if high <= 1 else BYTES
     black = min(low, 0)
+    minus = f"+ {-black:g}" if black < 0 else "- 0"
     raise DataError(
         f"{called[next(iter(images))]}: values from {low:g} to {high:g}; if {black:g} is black and {high:g} white: "
-        f"images = (images - {black:g}) / {high - black:g} (from_arrays: value_range=({black:g}, {high:g}))"
+        f"images = (images {minus}) / {high - black:g} (from_arrays: value_range=({black:g}, {high:g}))"
     )
 
 
@@ -213,8 +214,8 @@ def as_labels(values: Any, where: str, notes: list[str]) -> np.ndarray:
     array = _array(values, where)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if array.dtype.kind == "O" and all(isinstance(one, str) for one in array.flat):
-        array = array.astype(str)
+    if array.dtype.kind in "OT" and all(isinstance(one, str) for one in array.flat):
+        array = array.astype(object).astype(str)
     if (
         array.dtype.kind == "f"
         and np.isfinite(array).all()
@@ -223,7 +224,7 @@ def as_labels(values: Any, where: str, notes: list[str]) -> np.ndarray:
     ):
         array = array.astype(np.int64)
     if array.dtype.kind not in "biuU":
-        raise DataError(f"{where}: holds {_kind(array)}; labels are whole numbers or text")
+        raise DataError(f"{where}: holds {_kind(array)}{_first_wrong(array)}; labels are whole numbers or text")
     if (
         array.ndim == 2
         and array.dtype.kind != "U"
@@ -301,8 +302,10 @@ def _array(values: Any, where: str) -> np.ndarray:
         raise DataError(f"{where}: has masked values; fill them or leave them out")
     try:
         return np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:  # rows of unequal length, say, or a tensor with a gradient
-        raise DataError(f"{where}: not an array ({str(error).splitlines()[0][:200]})") from None
+    except Exception as error:  # any: the object's own. Rows of unequal length, say, or a tensor with a gradient
+        raise DataError(
+            f"{where}: not an array ({' '.join(str(error).split())[:200] or type(error).__name__})"
+        ) from None
 
 
 def _kind(array: np.ndarray) -> str:
@@ -311,11 +314,20 @@ def _kind(array: np.ndarray) -> str:
         "O": "objects",
         "U": "text",
         "S": "bytes",
-        "c": "complex numbers",
+        "c": "complex values",
         "M": "dates",
-        "f": "fractions or no numbers",
+        "f": "fractions, huge numbers or NaN",
     }
     return words.get(array.dtype.kind, f"values of type {array.dtype}")
+
+
+def _first_wrong(array: np.ndarray) -> str:
+    """Where the first label is that is neither a whole number nor text, and what it is."""
+    for k, one in enumerate(map(plain, array.flat if array.ndim else ())):
+        is_whole = isinstance(one, int) or (isinstance(one, float) and one.is_integer() and abs(one) < 2**62)
+        if not (is_whole or isinstance(one, str)):
+            return f", the first at index {k // (array.size // len(array))}: {shown(one)}"
+    return ""
 
 
 def _is_whole(values: np.ndarray) -> bool:

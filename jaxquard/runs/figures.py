@@ -37,8 +37,12 @@ class Figure:
 
     def __str__(self) -> str:
         """`0.8703`, or `0.8703 ± 0.0021` for several networks."""
-        mean, std = self.mean, self.std
-        return "–" if mean is None else f"{mean:.4f}" + (f" ± {std:.4f}" if std is not None else "")
+        return format(self, ".4f")
+
+    def __format__(self, spec: str) -> str:
+        """As `str`, with mean and deviation in the format of a number: `.3f`, or `.1%`."""
+        mean, std, spec = self.mean, self.std, spec or ".4f"
+        return "–" if mean is None else format(mean, spec) + (f" ± {format(std, spec)}" if std is not None else "")
 
     def document(self) -> Any:
         """For JSON: a number for one network, `{"mean", "std", "values"}` for several."""

@@ -21,6 +21,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from jaxquard.config import Config
+from jaxquard.data import catalogue
 from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import directory
 from jaxquard.runs.interrupts import AT_ONCE, INTERRUPTED
@@ -96,6 +97,8 @@ class Trainer:
                 raise RunError(f"{name}: is training or waiting already")
             if sight and status_of(sight) == "finished":
                 raise RunError(f"{name}: has finished; start a new run to train longer")
+            if sight and sight.run.config.dataset == catalogue.ARRAYS:
+                raise catalogue.only_in_python()
             if not sight and not job:
                 raise HTTPException(404, "there is no run of this name")
             epochs = sight.run.epochs() if sight else []

@@ -42,7 +42,8 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
     """
     images, labels, val_images, val_labels = split(dataset, held_out_of(config, dataset))
     if config.batch_size > len(images):
-        raise UsageError(f"batch_size: {config.batch_size} is more than the {len(images)} training images")
+        too_large = f"batch_size: {config.batch_size} is more than the {len(images)} training images"
+        raise UsageError(f"{too_large}; give a smaller one (--batch-size)")
     if (labels == labels[0]).all():
         raise DataError(f"every training image has the label {labels[0]}: there is nothing to learn from")
     mean, std = pixel_statistics(images)

@@ -35,6 +35,7 @@ def test_a_sixth_of_each_class_is_the_test_set_and_always_the_same():
         (IMAGES[..., None], {}),
         (IMAGES.reshape(60, 20), {"image_shape": (4, 5)}),
         (np.asfortranarray(IMAGES), {"image_shape": [4, 5, 1]}),
+        (IMAGES.reshape(60, 20), {"image_shape": np.array([4, 5]), "value_range": np.array([0, 255])}),
         (IMAGES, {"value_range": (0, 255)}),
     ],
 )
@@ -81,7 +82,8 @@ def test_channels_first_and_one_hot_labels_are_read_and_reported():
         (np.array([7, -3, 10])[LABELS], ("-3", "7", "10"), {}),
         (np.array([7.0, 8, 9])[LABELS][:, None], ("7", "8", "9"), {}),
         (LABELS > 0, ("False", "True"), {}),
-        (LABELS, ("x", "y", "z"), {"class_names": ["x", "y", "z"]}),
+        (np.array(["b", "a", "c"], np.dtypes.StringDType())[LABELS], ("a", "b", "c"), {}),
+        (LABELS, ("x", "y", "z"), {"class_names": np.array(["x", "y", "z"])}),
         (np.array(["b", "a", "c"])[LABELS], ("c", "b", "a", "d"), {"class_names": ("c", "b", "a", "d")}),
     ],
 )  # fmt: skip
@@ -100,14 +102,21 @@ def test_validation_images_are_a_part_of_their_own():
     assert (len(dataset.train_labels), len(dataset.test_labels), len(dataset.val_labels)) == (60, 9, 6)
 
 
+class Closed:
+    """An object that is no array."""
+
+    def __array__(self, *args, **options):
+        raise KeyError
+
+
 HOLED = np.where(IMAGES == 255, np.nan, IMAGES)
 
 
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ((HOLED, LABELS), {}, r"^X: \d+ values are infinite or not numbers, the first in image 0"),
-        ((np.full((60, 4, 5), np.inf), LABELS), {}, "X: .* values are infinite or not numbers"),
+        ((HOLED, LABELS), {}, "^X: holds infinite values or NaN, the first in image 0"),
+        ((np.full((60, 4, 5), np.inf), LABELS), {}, "X: holds infinite values or NaN"),
         ((IMAGES.astype(object), LABELS), {}, "X: holds objects, not numbers"),
         ((IMAGES.astype(str), LABELS), {}, "X: holds text, not numbers"),
         ((np.ma.masked_equal(IMAGES, 255), LABELS), {}, "X: has masked values"),
@@ -119,8 +128,11 @@ HOLED = np.where(IMAGES == 255, np.nan, IMAGES)
         ((IMAGES, LABELS * 0), {}, "y: every label is 0: there is nothing to learn"),
         ((IMAGES, LABELS, IMAGES, LABELS + 1), {}, "y_test: label '3' is no class; the classes are 0, 1, 2"),
         ((IMAGES, LABELS, IMAGES, ["a"] * 60), {}, "y_test: label 'a' is no class"),
-        ((IMAGES, LABELS / 2), {}, "y: holds fractions or no numbers; labels are whole"),
-        ((IMAGES, [None] * 60), {}, "y: holds objects"),
+        ((IMAGES, LABELS / 2), {}, "y: holds fractions, .*, the first at index 1: 0.5; labels are whole"),
+        ((IMAGES, [None] * 60), {}, "y: holds objects, the first at index 0: None; labels"),
+        ((IMAGES, np.where(LABELS == 2, np.nan, LABELS)), {}, "the first at index 2: nan"),
+        ((IMAGES, (k for k in LABELS)), {}, "y: holds objects"),
+        ((IMAGES, Closed()), {}, "y: not an array"),
         ((IMAGES, COLOUR), {}, r"y: shape .*, expected \(n,\)"),
         ((IMAGES, np.arange(5000)[:60] * 0 + np.arange(60)), {"class_names": ["a"]}, "y: label '1' is no class"),
         ((IMAGES, LABELS), {"class_names": ["a", "a"]}, "class_names: must be different texts"),
@@ -134,7 +146,7 @@ HOLED = np.where(IMAGES == 255, np.nan, IMAGES)
         ((IMAGES, LABELS), {"image_shape": (4, -5)}, "image_shape: must be at least 1"),
         ((COLOUR[..., :2], LABELS), {}, r"X: shape \(60, 4, 5, 2\), expected"),
         ((IMAGES, LABELS, COLOUR, LABELS), {}, "X_test: images of 4×5×3, but of 4×5×1 for training"),
-        ((IMAGES - 0.5, LABELS), {}, r"X: values from -0.5 to 254.5; .*value_range=\(-0.5, 254.5\)"),
+        ((IMAGES - 0.5, LABELS), {}, r"X: .*\(images \+ 0.5\) / 255 .*value_range=\(-0.5, 254.5\)"),
         ((IMAGES / 50, LABELS), {}, r"X: values from 0 to 5.1; .*value_range=\(0, 5.1\)"),
         ((IMAGES * 256.0, LABELS), {}, r"if 0 is black and 65280 white: images = \(images - 0\) / 65280"),
         ((IMAGES / 255, LABELS, IMAGES, LABELS), {}, "X: values up to 1, but up to 255 elsewhere; use one range"),

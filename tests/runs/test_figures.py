@@ -18,7 +18,7 @@ from jaxquard.runs.figures import Figure, figure_of
 def test_mean_and_std_leave_out_the_networks_that_diverged(values, mean, std, text, document):
     figure = Figure(values)
     assert (figure.mean, figure.std) == (mean, None if std is None else pytest.approx(std, rel=1e-12))
-    assert str(figure) == text
+    assert str(figure) == f"{figure}" == text
     found = figure.document()
     assert found == (document if std is None else document | {"std": figure.std})
 
@@ -26,3 +26,7 @@ def test_mean_and_std_leave_out_the_networks_that_diverged(values, mean, std, te
 def test_no_values_are_no_figure():
     assert figure_of(None) is None
     assert figure_of([0.5]) == Figure((0.5,))
+
+
+def test_a_format_is_that_of_each_number():
+    assert [f"{Figure(values):.1%}" for values in ((0.25,), (0.5, 0.5), (None,))] == ["25.0%", "50.0% ± 0.0%", "–"]

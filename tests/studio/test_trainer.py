@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -198,6 +200,16 @@ def test_a_killed_training_can_continue(trainer, order, wait_for, begin):
     order("finish")
     trainer.resume("x")
     wait_for("x", "finished")
+
+
+def test_a_run_of_arrays_continues_only_in_python(trainer, order, wait_for, begin, root):
+    order("pause")
+    shutil.copytree(root / "part", root / "x")
+    config = root / "x" / "config.toml"
+    config.write_text(re.sub('dataset = ".*"', 'dataset = "arrays"', config.read_text()))
+    for one_epoch in (False, True):
+        with pytest.raises(UsageError, match="arrays in Python"):
+            trainer.resume("x", one_epoch=one_epoch)
 
 
 def test_a_training_with_a_damaged_run_fails_and_the_queue_continues(root, trainer, order, wait_for, begin, wait_until):
