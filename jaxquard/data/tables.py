@@ -25,7 +25,7 @@ LABELS = ("label", "labels", "class", "target", "y")  # names of the column of l
 UNUSED = ("", "id", "index", "unnamed: 0")  # names of columns with a row's number
 MAX_LINE = 1 << 22  # characters
 CHUNK, ROOM = 1024, 1 << 24  # lines, and characters, that are in memory as text
-EXPANSION, FREE = 100, 1 << 28  # characters of a gzipped table: so many for each byte, or so many in all
+EXPANSION, FREE = 200, 1 << 26  # characters of a gzipped table: so many for each byte, or so many in all
 BLANK = 1 << 20  # empty lines in a row
 UNLABELLED = ("", "nan")
 WANTED = "expected rows of label,pixel0,pixel1,…"
@@ -80,7 +80,7 @@ def _in_order(
 ) -> np.ndarray:
     """Pixels (n, d) with their columns in the order of those of the `first` file. DataError for other columns."""
     if pixels.shape[1] != columns:
-        raise DataError(f"{file}: {pixels.shape[1]} pixels in each row, but {columns} in {first.name}")
+        raise DataError(f"{file}: pixels in each row: {pixels.shape[1]}, but {columns} in {first.name}")
     if not names or not wanted or names == wanted:
         return pixels
     if sorted(names) != sorted(wanted) or len(set(names)) < columns:
@@ -114,15 +114,15 @@ def _gzipped(file: Path) -> bool:
 
 def _lines(text: TextIO, file: Path) -> Iterator[tuple[int, str]]:
     """The lines that are not empty, with their numbers."""
-    left, blank = MAX_BYTES, 0
-    if _gzipped(file):
-        left = min(left, max(FREE, EXPANSION * file.stat().st_size))
+    most = min(MAX_BYTES, max(FREE, EXPANSION * file.stat().st_size)) if _gzipped(file) else MAX_BYTES
+    left, blank = most, 0
     for number in itertools.count(1):
         line = text.readline(MAX_LINE)
         left -= len(line)
         blank = 0 if line.strip() else blank + 1
         if len(line) == MAX_LINE or left < 0 or blank > BLANK:
-            raise DataError(f"{file}: line {number}: too long for a row, or the file for a table")
+            advice = "; unpack the file first" if left < 0 and most < MAX_BYTES else ""
+            raise DataError(f"{file}: line {number}: too long for a row, or the file for a table{advice}")
         if not line:
             return
         if not blank:
