@@ -13,7 +13,7 @@ from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.idx import sha256
 from jaxquard.data.oddities import MAX_CLASSES
 from jaxquard.errors import DataError, UsageError
-from jaxquard.naming import visible
+from jaxquard.naming import natural, visible
 
 Range = tuple[float, float]  # the values of black and white
 BYTES: Range = (0, 255)
@@ -252,7 +252,10 @@ def numbered(
         )
     if len(known) == 1 and class_names is None:
         raise DataError(f"{called['train_labels']}: every label is {shown(known[0].item())}: there is nothing to learn")
-    names = [str(one) for one in known.tolist()] if class_names is None else list(class_names)
+    if class_names is None:
+        names = sorted(known.tolist(), key=natural) if known.dtype.kind == "U" else list(map(str, known.tolist()))
+    else:
+        names = list(class_names)
     if len(set(names)) < len(names) or not names or not all(isinstance(one, str) for one in names):
         raise UsageError("class_names: must be different texts")
     parted = {role: np.unique(values, return_inverse=True) for role, values in labels.items()}

@@ -78,7 +78,7 @@ def test_channels_first_and_one_hot_labels_are_read_and_reported():
     ("y", "names", "options"),
     [
         (np.array(["b", "a", "c"])[LABELS], ("a", "b", "c"), {}),
-        ((np.array(["b", "a", "c"])[LABELS]).astype(object), ("a", "b", "c"), {}),
+        ((np.array(["class 10", "B", "class 2"])[LABELS]).astype(object), ("B", "class 2", "class 10"), {}),
         (np.array([7, -3, 10])[LABELS], ("-3", "7", "10"), {}),
         (np.array([7.0, 8, 9])[LABELS][:, None], ("7", "8", "9"), {}),
         (LABELS > 0, ("False", "True"), {}),
