@@ -145,7 +145,7 @@ def build(
     value_range, by_class: as for `Dataset`. sha256: known hashes of arrays, by role; the others are computed.
     """
     if class_names is not None:
-        class_names = _checked_names(class_names, source)
+        class_names = checked_names(class_names, source)
     else:
         labels = [arrays[role] for role in ("train_labels", "val_labels") if role in arrays]
         class_names = numbered(np.concatenate(labels), called["train_labels"])
@@ -175,9 +175,11 @@ def build(
     )
 
 
-def _checked_names(names: Sequence[str], source: str) -> list[str]:
+def checked_names(names: Sequence[str], source: str) -> list[str]:
     """The names of the classes, with escapes for what does not print. They may come from a stranger."""
     shown = [visible(name) for name in names]
+    if not shown:
+        raise DataError(f"{source}: its class names are an empty list; name every class, or leave them out")
     for name in shown:
         if not 0 < len(name.strip()) <= MAX_NAME:
             raise DataError(f"{source}: {name[:60]!r} names a class; a name has 1 to {MAX_NAME} characters")

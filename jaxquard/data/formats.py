@@ -18,6 +18,7 @@ from jaxquard.data.parts import part_named
 from jaxquard.data.reading import Options
 from jaxquard.data.tables import load_tables
 from jaxquard.errors import DataError
+from jaxquard.naming import visible
 
 PICTURES = "a folder of pictures"
 Files = list[tuple[str, Path]]  # each with its part: "train", "val" or "test"
@@ -34,7 +35,10 @@ class Format(NamedTuple):
 def load_path(path: Path, options: Options) -> Dataset:
     """The data set at an existing path. Raises DataError."""
     chosen = next(one for one in FORMATS if one.fits(path))
-    dataset = chosen.load(path, options)
+    try:
+        dataset = chosen.load(path, options)
+    except DataError as error:
+        raise DataError(str(error).replace(str(path), visible(str(path)))) from None
     notes = _about_files(path, chosen.name) if path.is_dir() else []
     return replace(dataset, notes=(*notes, *dataset.notes)) if notes else dataset
 
@@ -56,7 +60,7 @@ def _other_folder(path: Path, options: Options) -> Dataset:
     for below in entries(path):
         known = below.suffix == ".npz" or any(one.fits(below) for one in FORMATS[:4])
         if known and not below.name.startswith("."):
-            raise DataError(f"{path}: no data set for training, but {below.name} can be read: give {below}")
+            raise DataError(f"{path}: no data set for training, but {visible(below.name)} can be read: give {below}")
     return load_image_folder(path, options)
 
 

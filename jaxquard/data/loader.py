@@ -17,6 +17,7 @@ from jaxquard.data.catalogue import Entry
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.errors import DataError, JaxquardError
 from jaxquard.files import expanded
+from jaxquard.naming import visible
 
 
 @checked
@@ -170,7 +171,7 @@ def _load_path(dataset: str | Path, *options: Any) -> Dataset:
         or "/" in dataset
         or os.sep in dataset
     ):
-        raise DataError(f"{str(dataset)[:200]}: no such folder or file, or no permission to read it")
+        raise DataError(f"{visible(str(dataset))[:200]}: no such folder or file, or no permission to read it")
     raise catalogue.unknown(str(dataset))
 
 

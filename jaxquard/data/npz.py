@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxquard.data import arrays as in_memory
 from jaxquard.data import idx
-from jaxquard.data.dataset import NDIM, Dataset, build, hold_out_test, numbered
+from jaxquard.data.dataset import NDIM, Dataset, build, checked_names, hold_out_test, numbered
 from jaxquard.data.oddities import MAX_CLASSES, RENUMBER
 from jaxquard.errors import DataError
 
@@ -60,7 +60,8 @@ def load_npz(path: Path) -> Dataset:
     if "images" in arrays:  # without parts: to train on, and to test
         arrays = {_PARTLESS.get(role, role): values for role, values in arrays.items()}
         called |= {_PARTLESS[role]: called[role] for role in _PARTLESS}
-    class_names = arrays.pop("class_names").ravel().astype(str).tolist() if "class_names" in arrays else None
+    names = arrays.pop("class_names", None)
+    class_names = None if names is None else checked_names(names.ravel().astype(str).tolist(), called["class_names"])
     images, labels, value_range = in_memory.decoded(arrays, called, notes)
     if labels["train_labels"].dtype.kind == "U":
         labels, class_names = in_memory.numbered(labels, called, class_names)
@@ -115,7 +116,7 @@ def _roles(names: Collection[str], path: Path) -> dict[str, str]:
             return {role: roles[role] for role in (*wanted, "class_names") if role in roles}
     raise DataError(
         f"{path}: holds {', '.join(names) or 'nothing'};\n"
-        "expected x_train, y_train, x_test and y_test, or images and labels"
+        "expected x_train and y_train, perhaps x_test and y_test, or images and labels"
     )
 
 

@@ -143,7 +143,8 @@ def _form(line: str) -> Form:
     named = next((k for k, cell in enumerate(cells) if cell in LABELS), None)
     text = [k for k, cell in enumerate(cells) if not _is_number(cell)]
     rest = [k for k, cell in enumerate(cells) if k != named and cell not in UNUSED]
-    counted = any([cells[k] for k in rest] == [str(n + start) for n in range(len(rest))] for start in (0, 1))
+    starts = (0,) if named is None else (0, 1)
+    counted = any([cells[k] for k in rest] == [str(n + start) for n in range(len(rest))] for start in starts)
     header = (named is not None or len(text) > 1) if set(rest) & set(text) else counted
     if header:
         label = rest[0] if named is None and counted else named

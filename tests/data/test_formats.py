@@ -41,10 +41,11 @@ def test_a_data_set_inside_the_folder_is_named(name, tmp_path):
 
 
 def test_files_of_other_formats(tmp_path):
-    for name in ("a.txt", "a.png", "a.gz", "a"):
+    for name in ("a.txt", "a.png", "a.gz", "a", "a\n.txt"):
         (tmp_path / name).write_text("label,a\n")
-        with pytest.raises(DataError, match=r"a \.csv, \.csv\.gz, \.parquet or \.npz file"):
+        with pytest.raises(DataError, match=r"a \.csv, \.csv\.gz, \.parquet or \.npz file") as caught:
             load(tmp_path / name)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

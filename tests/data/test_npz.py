@@ -140,6 +140,8 @@ def test_format_2_of_an_array(tmp_path: Path) -> None:
             {"x_train": IMAGES.reshape(12, 6)},
             "some.npz:train_images: rows of 6 numbers: images = rows.reshape(-1, *(he",
         ),
+        ({"class_names": np.array(["a", "a"])}, "some.npz:class_names: two classes are called 'a'"),
+        ({"class_names": np.array([])}, "class names are an empty list"),
         ({"class_names": np.array(["a", "b"])}, "some.npz:train_labels: label 2 at index 2 is out of range: 0 to 1"),
         ({"x_train": np.zeros((12, 2, 3, 4), np.uint8)}, "shape (12, 2, 3, 4), expected"),
         ({"x_train": np.zeros((12, 0, 3), np.uint8)}, "shape (12, 0, 3), expected"),
@@ -190,7 +192,7 @@ def test_a_sixth_becomes_the_missing_test_part(names, labels, tmp_path: Path) ->
 
 def test_unknown_names(tmp_path: Path) -> None:
     with pytest.raises(
-        DataError, match=r"holds a, x_train;\nexpected x_train, y_train, x_test and y_test, or images and"
+        DataError, match=r"holds a, x_train;\nexpected x_train and y_train, perhaps x_test and y_test, or images and"
     ):
         load_npz(npz(tmp_path, a=IMAGES, x_train=IMAGES))
     with pytest.raises(DataError, match="no examples"):
