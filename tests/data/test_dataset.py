@@ -148,7 +148,7 @@ def test_own_validation_images_are_held_out_and_no_training_images():
         assert kept is dataset.train_images
         assert (len(held), len(held_labels)) == (validation, validation)
     np.testing.assert_array_equal(held, dataset.val_images)
-    with pytest.raises(UsageError, match="of made's own validation images, 0 to 5 can be held out"):
+    with pytest.raises(UsageError, match="of the own validation images of made, 0 to 5 can be held out"):
         split(dataset, 6)
     with pytest.raises(DataError, match="file-of-val_labels: 2 labels, but 5 images in file-of-val_images"):
         made(val_images=images, val_labels=np.zeros(2, int))
@@ -178,7 +178,7 @@ def test_floats_are_kept_as_they_are():
 
 @pytest.mark.parametrize("validation", [-1, 7, 100])
 def test_a_split_must_leave_something_to_train_on(validation: int) -> None:
-    with pytest.raises(UsageError, match=f"validation {validation}: of made's training images, 0 to 6 can be held"):
+    with pytest.raises(UsageError, match=f"validation {validation}: of the training images of made, 0 to 6 can"):
         split(made(), validation)
 
 
