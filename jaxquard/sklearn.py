@@ -6,9 +6,11 @@ JaxquardClassifier(hidden=(64,), random_state=0).fit(X, y).score(X_test, y_test)
 
 import dataclasses
 import numbers
-from functools import partial
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial, wraps
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ParamSpec, Self, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -43,7 +45,27 @@ OUTLIER = 1e6  # standard deviations; larger values would overflow float32 in th
 LEAST = 1e-30  # share of the largest weight; a float32 that is not 0
 REPEATED = 10  # whole sample weights repeat rows unless this makes the data more than so many times larger
 REMEDY = "try a smaller learning rate"
+P = ParamSpec("P")
+R = TypeVar("R")
 _SETTINGS = {field.name for field in dataclasses.fields(Config)} - {"class_weight"}
+
+
+def _all_or_nothing(method: Callable[P, R]) -> Callable[P, R]:
+    """A method that trains; if it fails, the estimator stays as it was."""
+
+    @wraps(method)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        fields = vars(args[0])
+        changing = {name: deepcopy(fields[name]) for name in ("_scaler", "loss_curve_") if name in fields}
+        before = fields | changing
+        try:
+            return method(*args, **kwargs)
+        except BaseException:
+            fields.clear()
+            fields.update(before)
+            raise
+
+    return wrapper
 
 
 class JaxquardClassifier(ClassifierMixin, BaseEstimator):
@@ -135,13 +157,12 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
     ):
         vars(self).update({name: value for name, value in locals().items() if name not in ("self", "__class__")})
 
+    @_all_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train on rows X (n, d) with labels y (n,), numbers or text. ValueError for bad input, DivergedError."""
         again = self.warm_start and hasattr(self, "weights_")
         X, y = self._checked(X, y, reset=not again)
-        if not again:
-            vars(self).pop("weights_", None)  # those of other data, if this fit fails
-        elif not np.array_equal(np.unique(y), self.classes_):
+        if again and not np.array_equal(np.unique(y), self.classes_):
             raise ValueError(f"warm_start: the classes must be those of the fit before, {self.classes_}")
         self.classes_ = np.unique(y)
         X, labels, weights = self._weighted(X, y, sample_weight)
@@ -153,6 +174,7 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         before = {"params": self.weights_[0], "state": self.weights_[1]} if again else {}
         return self._train(X, labels, weights, before)
 
+    @_all_or_nothing
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
         """Train one more epoch, on these rows. The first call needs all `classes`. Errors as `fit`."""
         first = not hasattr(self, "weights_")
@@ -164,8 +186,8 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError("classes must be passed on the first call to partial_fit.")
         X, y = self._checked(X, y, reset=first)
         if first:
-            self.classes_, self._scaler, self.loss_curve_, self._memory = np.unique(classes), StandardScaler(), [], {}
-        elif classes is not None and not np.array_equal(np.unique(classes), self.classes_):
+            self.classes_, self._scaler, self.loss_curve_, self._memory = _unique(classes), StandardScaler(), [], {}
+        elif classes is not None and not np.array_equal(_unique(classes), self.classes_):
             raise ValueError(f"classes: {classes} are not those of the first call, {self.classes_}")
         X, labels, weights = self._weighted(X, y, None)
         self._measure(X, weights)
@@ -190,8 +212,15 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
     def _checked(self, X: Any, *y: Any, reset: bool) -> Any:
         """X as floats (n, d), or X and y. ValueError as of scikit-learn's own estimators."""
         if self.image_shape is not None and np.ndim(X) > 2:
+            shape, given = tuple(np.shape(X)[1:]), tuple(np.ravel(np.asarray(self.image_shape)).tolist())
+            if (*shape, 1)[:3] != (*given, 1)[:3]:
+                raise ValueError(f"X: images of {shape}, not of image_shape={self.image_shape}")
             X = np.reshape(X, (len(X), -1))
         dtype = np.float32 if getattr(X, "dtype", None) == np.uint8 else [np.float64, np.float32]
+        if y and np.asarray(y[0]).dtype.kind == "S":
+            raise ValueError("y: labels are numbers or text, not bytes: y = y.astype(str)")
+        if y and getattr(getattr(y[0], "dtype", None), "kind", "") == "T":
+            y = (y[0].astype(object),)
         checked = validate_data(self, X, *y, reset=reset, dtype=dtype)
         if y:
             check_classification_targets(checked[1])
@@ -210,7 +239,12 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         order = order[weights[order] > 0]
         if (weights == weights.round()).all() and weights.sum() <= REPEATED * len(weights):
             order, weights = np.repeat(order, weights[order].astype(int)), np.ones(len(weights))
-        weights = weights[order] * compute_sample_weight(self.class_weight, y[order])
+        if not (self.class_weight in (None, "balanced") or isinstance(self.class_weight, dict)):
+            raise ValueError("class_weight: must be a dict from class to weight, 'balanced' or None")
+        by_class = compute_sample_weight(self.class_weight, y[order])
+        if not (by_class >= 0).all() or np.isinf(by_class).any():
+            raise ValueError("class_weight: each weight must be a finite number, at least 0")
+        weights = weights[order] * by_class
         order, weights = order[weights > 0], weights[weights > 0]
         if not len(order):
             raise ValueError("sample_weight and class_weight: every row has the weight 0")
@@ -241,7 +275,8 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
                 raise ValueError("model: a cnn needs image_shape, such as (28, 28)")
             return 1, self.n_features_in_, 1
         given = np.atleast_1d(np.asarray(self.image_shape))
-        if given.dtype.kind not in "iu" or len(given) not in (2, 3) or given.prod() != self.n_features_in_:
+        is_shape = given.dtype.kind in "iu" and len(given) in (2, 3) and given.min() > 0
+        if not is_shape or given.prod() != self.n_features_in_:
             raise ValueError(f"image_shape: rows of {self.n_features_in_} numbers are no images of {self.image_shape}")
         return (*given.tolist(), 1)[:3]
 
@@ -336,6 +371,13 @@ def _continued(ts: TrainState, before: dict[str, Any]) -> TrainState:
     if _shapes(old) != _shapes(ts):
         raise ValueError("the network or its optimiser has changed since the last call: use fit without warm_start")
     return old
+
+
+def _unique(classes: Any) -> np.ndarray:
+    try:
+        return np.unique(classes)
+    except (TypeError, ValueError):
+        raise ValueError("classes: must be labels of one kind, numbers or text") from None
 
 
 def _shapes(tree: Any) -> Any:

@@ -17,7 +17,6 @@ import sklearn
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_digits, make_blobs
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -141,6 +140,10 @@ def test_early_stopping_keeps_the_best_epoch(capsys: pytest.CaptureFixture[str])
         ({}, np.zeros(60), "weight"),
         ({}, np.where(NUMBERS == 0, 1.0, 0.0), "one class"),
         ({"class_weight": "uneven"}, None, "class_weight"),
+        ({"class_weight": [1]}, None, "class_weight: must be a dict"),
+        ({"class_weight": {"one": -1}}, None, "class_weight: each weight"),
+        ({"class_weight": {"one": np.nan}}, None, "class_weight: each weight"),
+        ({"image_shape": (-4, -4)}, None, "rows of 16 numbers are no images of"),
     ],
 )
 def test_bad_input_is_a_value_error(settings: dict[str, Any], weights: Any, message: str):
@@ -148,16 +151,35 @@ def test_bad_input_is_a_value_error(settings: dict[str, Any], weights: Any, mess
         small(**settings).fit(X, Y, sample_weight=weights)
 
 
+def test_labels_and_images_of_other_kinds_are_value_errors():
+    for fit, message in (
+        (lambda: small().fit(X, Y.astype("S")), "y: labels are numbers or text, not bytes"),
+        (lambda: small().partial_fit(X, Y, classes=[0, "a", None]), "classes: must be labels of one kind"),
+        (lambda: small(image_shape=(2, 8)).fit(X.reshape(60, 8, 2), Y), r"X: images of \(8, 2\), not of"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            fit()
+    assert same(small().fit(X, Y.astype(np.dtypes.StringDType())), small(hidden=np.array([8])).fit(X, Y))
+
+
 def test_numbers_too_large_are_refused_and_divergence_is_an_error():
     with pytest.raises(ValueError, match="too large"):
         small().fit(X * 1e200, Y)
     with pytest.raises(DivergedError, match="smaller learning rate"):
         small(optimizer="sgd", learning_rate=1e30).fit(X, Y)
-    failing = small(epochs=1).fit(X, Y)
-    with pytest.raises(DivergedError):
-        failing.set_params(optimizer="sgd", learning_rate=1e30).fit(X, NUMBERS)
-    with pytest.raises(NotFittedError):
-        failing.predict(X)
+    failing = small().fit(X, Y)
+    before = vars(failing).keys(), failing.predict_proba(X), list(failing.loss_curve_)
+    failing.set_params(optimizer="sgd", learning_rate=1e30)
+    for again in (
+        lambda: failing.fit(X[:, :9] * 2, NUMBERS),
+        lambda: failing.set_params(warm_start=True).fit(X, Y),
+        lambda: failing.partial_fit(X * 2 + 1, Y),  # with another optimiser than before
+    ):
+        with pytest.raises((DivergedError, ValueError)):
+            again()
+        after = vars(failing).keys(), failing.predict_proba(X), list(failing.loss_curve_)
+        assert failing.classes_.tolist() == ["one", "three", "two"]
+        assert all(map(np.array_equal, map(list, before), map(list, after)))
 
 
 @pytest.mark.check
