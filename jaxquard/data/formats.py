@@ -44,14 +44,15 @@ def load_path(path: Path, options: Options) -> Dataset:
 
 
 def _about_files(folder: Path, chosen: str) -> list[str]:
-    """Notes on the tables in a folder: those that are not used, and several for training that are no numbered parts."""
+    """Notes on the tables in a folder: those that are not used, and several for a part that are no numbered shards."""
     notes = []
     for name, found in (("CSV files", _csv(folder)), ("Parquet files", _parquet(folder))):
-        names = [file.name for part, file in found if part == "train"]
         if found and name != chosen and chosen != PICTURES:
             notes.append(f"not used: {shortened(file.name for _, file in found)}")
-        elif name == chosen and len(names) > 1 and not all(re.search("[0-9]", one) for one in names):
-            notes.append(f"training images from {len(names):,} files: {shortened(names)}")
+        for part in dict.fromkeys(part for part, _ in found) if name == chosen else ():
+            names = [file.name for one, file in found if one == part]
+            if len(names) > 1 and not all(re.search("[0-9]", one) for one in names):
+                notes.append(f"{part}: images from {len(names):,} files: {shortened(names)}")
     return notes
 
 

@@ -51,7 +51,7 @@ def test_files_of_other_formats(tmp_path):
 @pytest.mark.parametrize(
     ("other", "note"),
     [
-        ("mnist_train.csv", "training images from 2 files: mnist_train.csv, train.csv"),
+        ("mnist_train.csv", "train: images from 2 files: mnist_train.csv, train.csv"),
         ("train.parquet", "not used: train.parquet"),
         ("train_2.csv", ""),
     ],
@@ -60,6 +60,20 @@ def test_other_tables_in_the_folder_are_noted(other, note, tmp_path):
     for name in ("train_1.csv" if other == "train_2.csv" else "train.csv", other):
         (tmp_path / name).write_text("label,a\n0,200\n1,100\n")
     assert note in load(tmp_path).notes if note else not [one for one in load(tmp_path).notes if "train_" in one]
+
+
+@pytest.mark.parametrize(
+    ("name", "place"),
+    [("a.npz", "zipfile.ZipFile"), ("a.parquet", "pyarrow.parquet.ParquetFile"), ("a.csv", "gzip.open")],
+)
+def test_a_file_without_permission(name, place, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / name).write_bytes(b"\x1f\x8b")
+    monkeypatch.setattr(place, refuse)
+    with pytest.raises(DataError, match=r"cannot be read.*\(Permission denied\)"):
+        load(tmp_path / name)
 
 
 def test_the_last_formats_take_every_path(tmp_path):

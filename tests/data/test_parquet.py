@@ -79,6 +79,11 @@ def test_a_column_of_bytes_alone(tmp_path):
     assert load(tmp_path / "x.parquet").image_shape == (6, 6, 1)
 
 
+def test_equal_pictures_are_in_memory_once(tmp_path):
+    first, second = reader._read(put(tmp_path / "x.parquet", CELLS[:1] * 2, LABELS[:2]))[0]
+    assert first is second
+
+
 def test_mistakes(tmp_path, monkeypatch):
     def refused(path: Path, kind: type = DataError) -> str:
         with pytest.raises(kind) as caught:
