@@ -28,12 +28,13 @@ def load_parquet(path: Path, files: Sequence[tuple[str, Path]], options: Options
     for part, file in files:
         pictures, values, named = _read(file)
         names.append(named)
+        numbers = {name: k for k, name in enumerate(named or ())}
         for number, (picture, label) in enumerate(zip(pictures, values, strict=True)):
             if label is None or (label == -1 and named):
                 unlabelled += 1
             else:
                 sources.append((f"{file}, row {number}", picture))
-                labels.append(label)
+                labels.append(numbers.get(label, label) if isinstance(label, str) else label)
                 part_of.append(part)
     if any(named != names[0] for named in names):
         raise DataError(f"{path}: the files name different classes; keep those of one data set")

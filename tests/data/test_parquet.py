@@ -41,6 +41,8 @@ def test_a_file_with_named_classes(tmp_path):
     dataset = load(put(tmp_path / "pets.parquet", names=["cat", "dog", "cow"], compression="zstd"))
     assert (dataset.name, dataset.class_names) == ("pets", ("cat", "dog", "cow"))
     assert (len(dataset.train_labels), len(dataset.test_labels)) == (20, 4)
+    text = load(put(tmp_path / "text.parquet", labels=["cat", "dog", "cow"] * 8, names=["cat", "dog", "cow"]))
+    assert text.sha256 == dataset.sha256
     known = {one.tobytes(): label for one, label in zip(PIXELS, LABELS, strict=True)}
     for image, label in zip(dataset.train_images, dataset.train_labels, strict=True):
         assert known[image.tobytes()] == label
@@ -109,7 +111,7 @@ def test_mistakes(tmp_path, monkeypatch):
     for labels, said in (
         (LABELS, "'2'"),
         (np.array([0, 1, 2**64 - 1] * 8, np.uint64), f"'{2**64 - 1}'"),
-        (["cat", "dog"] * 12, "'cat'"),
+        (["cat", "cow"] * 12, "'cow'"),
     ):
         assert f"{said} is none of the 2 labels" in refused(put(path, labels=labels, names=["cat", "dog"]))
     assert f"{path}, row 2: the PNG picture is damaged" in refused(
