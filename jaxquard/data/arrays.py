@@ -214,6 +214,9 @@ def as_labels(values: Any, where: str, notes: list[str]) -> np.ndarray:
     array = _array(values, where)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
+    may_be_mixed = array.dtype.kind == "U" and array.ndim == 1 and isinstance(values, list | tuple)
+    if may_be_mixed and not all(isinstance(one, str) for one in values):
+        raise DataError(f"{where}: holds text beside numbers; labels are whole numbers or text")
     if array.dtype.kind in "OT" and all(isinstance(one, str) for one in array.flat):
         array = array.astype(object).astype(str)
     if (

@@ -133,6 +133,7 @@ HOLED = np.where(IMAGES == 255, np.nan, IMAGES)
         ((IMAGES, np.where(LABELS == 2, np.nan, LABELS)), {}, "the first at index 2: nan"),
         ((IMAGES, (k for k in LABELS)), {}, "y: holds objects"),
         ((IMAGES, Closed()), {}, "y: not an array"),
+        ((IMAGES, [1, "a", "b"] * 20), {}, "y: holds text beside numbers; labels"),
         ((IMAGES, COLOUR), {}, r"y: shape .*, expected \(n,\)"),
         ((IMAGES, np.arange(5000)[:60] * 0 + np.arange(60)), {"class_names": ["a"]}, "y: label '1' is no class"),
         ((IMAGES, LABELS), {"class_names": ["a", "a"]}, "class_names: must be different texts"),
