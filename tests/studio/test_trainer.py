@@ -315,9 +315,11 @@ sys.exit(130)
 def elsewhere(root):
     """A training of `part` from a terminal, or from a studio that was killed."""
     with subprocess.Popen([sys.executable, "-c", HOLD, root / "part"], stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"held\n"
-        yield process
-        process.kill()
+        try:
+            assert process.stdout.readline().strip() == b"held"
+            yield process
+        finally:
+            process.kill()
 
 
 def test_a_training_from_elsewhere_is_a_job_and_the_queue_waits_for_it(trainer, order, elsewhere, wait_for):
