@@ -408,7 +408,7 @@ def _checked(name: str, kind: Any, value: Any) -> Any:
             raise UsageError(f"{name}: {none_of(value, options)}")
         return value
     if get_origin(kind) is tuple:
-        value = value.tolist() if getattr(value, "ndim", 0) == 1 else value  # an array
+        value = getattr(value, "tolist", lambda: value)()  # of an array
         if not isinstance(value, list | tuple):
             raise UsageError(f"{name}: must be a list of whole numbers, not {shown(value)}")
         return tuple(_number(name, int, item) for item in value)
