@@ -84,4 +84,4 @@ def test_an_interrupted_kernel_has_saved_a_checkpoint(run_cells: Callable[..., A
     notebook.cells[1].metadata["tags"] = ["raises-exception"]
     (error,) = [output for output in run_cells(notebook).cells[1].outputs if output.output_type == "error"]
     assert error.ename == "KeyboardInterrupt"
-    assert "--resume stopped" in error.evalue
+    assert "jaxquard.train(resume=" in error.evalue

@@ -144,7 +144,9 @@ def _form(line: str) -> Form:
     text = [k for k, cell in enumerate(cells) if not _is_number(cell)]
     rest = [k for k, cell in enumerate(cells) if k != named and cell not in UNUSED]
     starts = (0,) if named is None else (0, 1)
-    counted = any([cells[k] for k in rest] == [str(n + start) for n in range(len(rest))] for start in starts)
+    counted = bool(rest) and any(
+        [cells[k] for k in rest] == [str(n + start) for n in range(len(rest))] for start in starts
+    )
     header = (named is not None or len(text) > 1) if set(rest) & set(text) else counted
     if header:
         label = rest[0] if named is None and counted else named

@@ -150,6 +150,7 @@ HEAD = "label,pixel0,pixel1,pixel2,pixel3\n0,1,2,3,4\n1,1,2,3,4\n"
         (HEAD + "2," + "1" * (1 << 22), "line 4: too long"),
         (HEAD + '2,1,2,3,"' + "4" * (1 << 18) + '"', "field larger than"),
         ("<html>", "one column, or none of pixels"),
+        ("id\n1\n", "one column, or none of pixels"),
         ("1 2 3 4 5\n", "with a comma, semicolon or tab between"),
         ("\0\1\2", "."),
         (HEAD.replace("\n0", "\n").replace("\n1", "\nnan"), "no labels; expected rows"),

@@ -83,7 +83,7 @@ def mirrors() -> Iterator[str]:
 
 def fetch(folder: Path, address: str, manners: tuple[str, ...], progress: Callable | None = None) -> list[str]:
     """Load the data set in this process, check it, and return the reported lines."""
-    entry = Entry("stress", "Stress", tuple("0123456789"), FILES, tuple(f"{address}/{manner}/" for manner in manners))
+    entry = Entry("stress", "Stress", tuple("0123456789"), FILES, mirrors=tuple(f"{address}/{m}/" for m in manners))
     catalogue.CATALOGUE["stress"] = entry
     sources.https_only = lambda: urllib.request.build_opener(urllib.request.ProxyHandler({}))
     downloading.STALL_SECONDS, downloading._CHUNK = 0.5, 1 << 10
@@ -99,6 +99,8 @@ def fetch(folder: Path, address: str, manners: tuple[str, ...], progress: Callab
 
 def is_whole(folder: Path) -> bool:
     """Whether the data set's folder has its sound files and no others, and no temporary file is left."""
+    if not (folder / "stress").exists():
+        return False
     present = {path.name for path in (folder / "stress").iterdir()}
     sound = all((folder / "stress" / role).read_bytes() == data for role, data in PLAIN.items())
     return present == WHOLE and sound and not any(TEMPORARY.iterdir())
