@@ -74,6 +74,7 @@ def test_what_is_left_out_is_counted(tmp_path):
     )
 
 
+@pytest.mark.posix
 def test_links_must_stay_inside(tmp_path):
     outside = put(tmp_path / "outside", "1.png") / "1.png"
     inside = put(tmp_path / "set", *(f"{kind}/{k}.png" for kind in "ab" for k in range(6)))
