@@ -78,7 +78,7 @@ def main(*names: Literal["digits", "fashion-mnist"]) -> None:
     """Measure these data sets; the results of the others stay."""
     import warnings
 
-    warnings.filterwarnings("ignore", message="Stochastic Optimizer")  # it trained for all epochs, as it was told
+    warnings.filterwarnings("ignore", message="Stochastic Optimizer")  # it trains for every epoch on purpose
     results = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
     for name in names or ("digits",):
         figures = {make.__name__: measure(make, name) for make in (jaxquard, scikit_learn)}

@@ -11,7 +11,7 @@ import numpy as np
 from jaxquard.arguments import checked, checked_number, plain, shown
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.idx import sha256
-from jaxquard.data.oddities import MAX_CLASSES
+from jaxquard.data.oddities import MAX_CLASSES, shortened
 from jaxquard.errors import DataError, UsageError
 from jaxquard.naming import natural, visible
 
@@ -266,7 +266,7 @@ def numbered(
     known = class_numbers([one for role in found for one in found[role]], names)
     for role, values in found.items():
         if unknown := [one for one in values if one not in known]:
-            raise DataError(f"{called[role]}: label {unknown[0][:60]!r} is no class; the classes are {some(names)}")
+            raise DataError(f"{called[role]}: label {unknown[0][:60]!r} is no class; the classes are {_listed(names)}")
     return {r: np.array([known[one] for one in found[r]], np.int32)[parted[r][1]] for r in labels}, names
 
 
@@ -291,7 +291,7 @@ def matched(dataset: Dataset, names: Sequence[str], owner: str) -> Dataset:
     used = {k: dataset.class_names[k] for k in np.unique(np.concatenate(list(labels.values()))).tolist()}
     known = class_numbers(used.values(), names)
     if unknown := [one for one in used.values() if one not in known]:
-        raise UsageError(f"{dataset.name}: {unknown[0]!r} is no class of {owner}; its classes are {some(names)}")
+        raise UsageError(f"{dataset.name}: {unknown[0]!r} is no class of {owner}; its classes are {_listed(names)}")
     numbers = np.zeros(dataset.classes, np.int32)
     numbers[list(used)] = [known[one] for one in used.values()]
     changed = {role: numbers[values] for role, values in labels.items()}
@@ -299,8 +299,8 @@ def matched(dataset: Dataset, names: Sequence[str], owner: str) -> Dataset:
     return replace(dataset, **changed, class_names=tuple(names), sha256=hashes)
 
 
-def some(names: Sequence[str]) -> str:
-    return ", ".join(name[:60] for name in names[:10]) + ("" if len(names) <= 10 else f" and {len(names) - 10:,} more")
+def _listed(names: Sequence[str]) -> str:
+    return shortened((name[:60] for name in names), 10)
 
 
 def _array(values: Any, where: str) -> np.ndarray:

@@ -101,11 +101,10 @@ class Dataset:
         parts = [f"{train:,} images for training", *([f"{validation:,} for validation"] if validation else [])]
         height, width, channels = self.image_shape
         size = f"{height}×{width}" + (" in colour" if channels == 3 else "")
-        counts = list(zip(self.class_names, self.counts, strict=True))
-        each = ", ".join(f"{name} ({count:,})" for name, count in counts[:10])
-        more = f" and {self.classes - 10:,} more" if self.classes > 10 else ""
+        counts = zip(self.class_names, self.counts, strict=True)
+        each = oddities.shortened((f"{name} ({count:,})" for name, count in counts), 10)
         test = f"{len(self.test_labels):,} for testing"
-        return f"{', '.join([*parts, test])}, of {size}; {self.classes:,} classes: {each}{more}"
+        return f"{', '.join([*parts, test])}, of {size}; {self.classes:,} classes: {each}"
 
     @property
     def counts(self) -> list[int]:

@@ -89,8 +89,8 @@ def _in_order(
 
 
 def read_table(file: Path) -> tuple[np.ndarray, list[str], list[str]]:
-    """The pixels (n, d), uint8 or float32; the labels, and the names of the columns of pixels, of either of which there
-    may be none. Raises DataError."""
+    """The pixels (n, d), uint8 or float32; the labels; the names of the columns of pixels. A table may have no labels,
+    and no names. Raises DataError."""
     try:
         with gzip.open(file, "rt", encoding="utf-8-sig") if _gzipped(file) else file.open(encoding="utf-8-sig") as text:
             lines = _lines(text, file)
