@@ -142,7 +142,7 @@ class Shelf:
 
     def take(self, name: str) -> Subject:
         """The model of that id, with its newest checkpoint. HTTPException (404) if there is none."""
-        sight = self._watch.look().get(directory.parted(name)[0])
+        sight = self._watch.find(directory.parted(name)[0])
         known = [line["model"] for line in _lines(sight.run)] if sight else directory.shipped()
         if name not in known:
             raise HTTPException(404, "there is no model of this name; GET /api/models lists all models")

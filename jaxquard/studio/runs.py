@@ -35,10 +35,10 @@ class Reader:
 
     def find(self, name: str) -> Sight:
         """The run of that id. HTTPException (404) if there is none."""
-        sights = self.watch.look()
-        if name not in sights:
+        sight = self.watch.find(name)
+        if sight is None:
             raise HTTPException(404, "there is no run of this name")
-        return sights[name]
+        return sight
 
     def summaries(self) -> list[Summary]:
         """The summary of every run, newest first."""

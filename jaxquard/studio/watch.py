@@ -50,6 +50,10 @@ class Watch:
                 self._look(now, force)
             return self._sights
 
+    def find(self, name: str) -> Sight | None:
+        """The run of that id, also if it was copied here since the last look. None if there is none."""
+        return self.look().get(name) or self.look(force=True).get(name)
+
     def _look(self, now: float, force: bool) -> None:
         changed = modified(self.root)
         if force or changed != self._changed or now - self._went_round >= ROUND:

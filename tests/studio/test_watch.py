@@ -89,6 +89,14 @@ def test_renamed_runs_are_seen(root, tmp_path):
     assert Watch(tmp_path / "none").look() == {}
 
 
+def test_a_run_that_was_copied_slowly_is_found(root):
+    (root / "copy").mkdir()
+    seen = Watch(root)
+    assert seen.find("copy") is None
+    shutil.copytree(root / "slow", root / "copy", dirs_exist_ok=True)  # the folder of runs itself does not change
+    assert seen.find("copy") is not None
+
+
 def test_between_two_rounds_only_training_runs_are_looked_at(root, monkeypatch):
     monkeypatch.setattr(watch, "ROUND", 1e9)
     watcher = Watch(root)
