@@ -273,6 +273,7 @@ def test_evaluate_agrees_with_the_training_and_is_recorded(root):
     assert [line["by"] for line in lines[-3:]] == ["train", "evaluate", "evaluate"]
     assert lines[-1]["why"] == "a second look"
     assert lines[-1]["accuracy"] == [evaluation.accuracy]
+    assert lines[-1]["matrix"] == lines[-3]["matrix"] == [evaluation.confusion.tolist()]
 
 
 def test_evaluations_on_other_splits_are_not_recorded(root):

@@ -9,6 +9,7 @@ import numpy as np
 from jaxquard.data import Dataset, split
 from jaxquard.data.arrays import matched
 from jaxquard.errors import UsageError
+from jaxquard.runs import journal
 from jaxquard.runs.environment import is_same_data
 from jaxquard.runs.figures import Figure
 from jaxquard.runs.models import TrainedModel
@@ -93,6 +94,8 @@ class Evaluations(Sequence[Evaluation]):
         """Record the evaluation in the run. Returns a note if the run is read-only, else an empty string."""
         facts: dict[str, Any] = {"n": self.each[0].n, "accuracy": self.accuracy.values, "loss": self.loss.values}
         facts |= {"model": name, "dataset": self.dataset.name, "split": self.split}
+        if len(self) * len(self.dataset.class_names) ** 2 <= journal.COUNTS:
+            facts["matrix"] = [one.confusion.tolist() for one in self.each]
         run, steps = self.models[0].run, [model.step for model in self.models]
         return run.note_evaluation("evaluate", why, **facts, steps=steps) if run else ""
 

@@ -14,6 +14,7 @@ from jaxquard.files import explained
 from jaxquard.systems import await_other_writers, sync
 
 Line = dict[str, Any]
+COUNTS = 100_000  # in the confusion matrices of an evaluation; more are not recorded
 
 
 def append(path: Path, line: Line, *, new: bool = False) -> None:
@@ -75,7 +76,11 @@ def _line(path: Path, number: int, text: bytes) -> Line:
             if not is_figure(line.get(name)):
                 raise ValueError(f"{name} is not a figure")
         _check_views(line.get("tta"))
-        _check_confusions(line.get("confusion"))
+        for name, check in (("confusion", _check_confusion), ("matrix", _check_matrix)):
+            if not isinstance(found := line.get(name) or [], list):
+                raise ValueError(f"{name} is not a list")
+            for one in found:
+                check(one)
     except ValueError as error:
         raise RunError(f"{path}: line {number} is damaged ({str(error)[:100]})") from error
     return line
@@ -93,12 +98,18 @@ def _check_views(tta: Any) -> None:
         raise ValueError("tta is not a figure over views")
 
 
-def _check_confusions(found: Any) -> None:
-    """None, or for each network None or its most frequent confusion."""
-    for one in found or []:
-        sound = isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("true", "predicted"))
-        if one is not None and not (sound and all(type(one.get(key)) is int for key in ("count", "of"))):
-            raise ValueError("confusion is not two classes and their counts")
+def _check_confusion(one: Any) -> None:
+    """None, or a network's most frequent confusion."""
+    sound = isinstance(one, dict) and all(isinstance(one.get(key), str) for key in ("true", "predicted"))
+    if one is not None and not (sound and all(type(one.get(key)) is int for key in ("count", "of"))):
+        raise ValueError("confusion is not two classes and their counts")
+
+
+def _check_matrix(rows: Any) -> None:
+    """A network's confusion matrix: as many rows as columns, of counts."""
+    sound = isinstance(rows, list) and all(isinstance(row, list) and len(row) == len(rows) for row in rows)
+    if not sound or not all(type(count) is int and count >= 0 for row in rows for count in row):
+        raise ValueError("matrix is not a table of counts")
 
 
 def is_figure(value: Any) -> bool:

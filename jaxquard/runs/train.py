@@ -30,6 +30,7 @@ from jaxquard.training.evaluation import (
     all_logits,
     average,
     commonest_confusion,
+    confusion_matrix,
     evaluate_logits,
     mean_loss,
     mean_over_views,
@@ -293,6 +294,8 @@ def _evaluation(
     kept = np.where(is_lost[:, None, None], np.nan, logits)
     test = {"n": len(labels), "accuracy": sound(accuracy(logits, labels)), "loss": sound(loss)}
     test["confusion"] = [commonest_confusion(one, labels, dataset.class_names) for one in kept]
+    if len(kept) * len(dataset.class_names) ** 2 <= journal.COUNTS:
+        test["matrix"] = [confusion_matrix(one, labels).tolist() for one in kept]
     if config.tta != "none":
         averaged = mean_over_views(all_of, dataset.test_images, config.tta)
         test["tta"] = {"name": config.tta, "accuracy": sound(accuracy(averaged, labels))}

@@ -77,6 +77,16 @@ def average(logits: np.ndarray) -> np.ndarray:
     return np.log(np.maximum(p, np.finfo(p.dtype).tiny))
 
 
+def confusion_matrix(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """How many examples of class i (rows) were taken for class j (columns), from logits (n, classes) and labels (n,).
+
+    An example with a logit that is not finite has no prediction and is left out.
+    """
+    classes, sound = logits.shape[-1], np.isfinite(logits).all(axis=-1)
+    pairs = labels.astype(np.int64) * classes + logits.argmax(axis=-1)
+    return np.bincount(pairs[sound], minlength=classes**2).reshape(classes, classes)
+
+
 def commonest_confusion(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) -> dict[str, Any] | None:
     """The most frequent mistake in logits (n, classes), or None: `{"true", "predicted", "count", "of"}`.
 
@@ -146,10 +156,10 @@ def evaluate_logits(logits: np.ndarray, labels: np.ndarray) -> Evaluation:
     An example with a logit that is not finite has no prediction. It counts as a mistake and is not in `confusion`.
     """
     n, classes = logits.shape
+    confusion = confusion_matrix(logits, labels)
     sound = np.asarray(np.isfinite(logits).all(axis=-1))
     probabilities = np.where(sound[:, None], np.exp(log_probabilities(logits)), 0)
     predicted, confidence = logits.argmax(axis=-1), probabilities.max(axis=-1)
-    confusion = np.bincount((labels * classes + predicted)[sound], minlength=classes**2).reshape(classes, classes)
     with np.errstate(invalid="ignore"):
         precision = confusion.diagonal() / confusion.sum(axis=0)
         recall = confusion.diagonal() / np.bincount(labels, minlength=classes)

@@ -156,9 +156,12 @@ def test_the_most_common_confusion_of_several_networks():
     assert commonest([None, None]) is commonest(None) is None
 
 
-@pytest.mark.parametrize("confusion", ["a", {"true": "a"}, [{"true": 1, "predicted": "b", "count": 1, "of": 1}]])
-def test_an_invalid_confusion_is_damage(get, root, confusion):
+@pytest.mark.parametrize("name", ["confusion", "matrix"])
+@pytest.mark.parametrize(
+    "value", [7, "a", {"true": "a"}, [{"true": 1, "predicted": "b", "count": 1, "of": 1}], [[[1, 2], [3]]], [[[-1]]]]
+)
+def test_an_invalid_confusion_is_damage(get, root, name, value):
     file = root / "slow" / "evaluations.jsonl"
-    file.write_text(json.dumps(json.loads(file.read_text().splitlines()[0]) | {"confusion": confusion}) + "\n")
+    file.write_text(json.dumps(json.loads(file.read_text().splitlines()[0]) | {name: value}) + "\n")
     found = get("/api/runs")["runs"]
     assert next(run["status"] for run in found if run["run"] == "slow") == "damaged"
