@@ -1,0 +1,93 @@
+"""What is known of a network besides its weights: its evaluation on the test set, and its settings."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jaxquard import recipes
+from jaxquard.charts.evaluation import wilson
+from jaxquard.config import Config
+from jaxquard.errors import RunError
+from jaxquard.runs import directory, models
+from jaxquard.runs.directory import ALL
+from jaxquard.runs.journal import Line
+from jaxquard.runs.models import TrainedModel
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A network's evaluation on its test set: n images, accuracy and its 95 % interval (Wilson), loss in nats, and the
+    confusion matrix (rows: true classes), None if it was not recorded.
+    """
+
+    n: int
+    accuracy: float
+    low: float
+    high: float
+    loss: float
+    matrix: list[list[int]] | None
+
+
+def recorded_evaluation(model: TrainedModel) -> Recorded | None:
+    """The recorded evaluation of a model on the test set of its data, or None. RunError if the record is damaged.
+
+    Prefers an evaluation with a confusion matrix, then that of the training, then the newest.
+    """
+    if model.run is None:
+        if recipe := shipped_as(model):
+            found = (recipes.results().get(recipe) or {}).get("first_network")
+            return found and _recorded(found["n"], found["accuracy"], found["loss"], found["confusion"])
+        return None
+    try:
+        lines = [(line, k) for line in model.run.evaluations() if (k := _place(line, model)) is not None]
+        lines.sort(key=lambda one: ("matrix" in one[0], one[0]["by"] == "train"))
+        if not lines:
+            return None
+        line, k = lines[-1]
+        matrix = line["matrix"][k] if "matrix" in line else None
+        if matrix is not None and len(matrix) != len(model.class_names):
+            raise ValueError("a matrix of other classes")
+        return _recorded(line["n"], line["accuracy"][k], line["loss"][k], matrix)
+    except (LookupError, AttributeError, TypeError, ValueError) as error:
+        raise RunError(f"{model.run.evaluations_file}: damaged ({error!r})") from error
+
+
+def _recorded(n: int, accuracy: float, loss: float, matrix: Any) -> Recorded:
+    return Recorded(n, accuracy, *wilson(round(accuracy * n), n), loss, matrix)
+
+
+def _place(line: Line, model: TrainedModel) -> int | None:
+    """The model's place in the figures of an evaluation; None if this is of other weights or other images."""
+    run = model.run
+    if run is None or line.get("split") != "test" or line.get("n") != model.dataset["test"] or not line["n"]:
+        return None
+    names, average = run.network_names(), f"{run.id}@{ALL}"
+    number = None if model.name == average else names.index(model.name)
+    if line.get("by") == "train":
+        return number if run.finished() else None
+    if line.get("by") != "evaluate" or line.get("dataset") != model.dataset["name"]:
+        return None
+    which = directory.parted(line["model"])[2]
+    place = 0 if which == (ALL if number is None else str(number)) else None if which else number
+    return place if place is not None and line["steps"][place] == model.step else None
+
+
+def shipped_as(model: TrainedModel) -> str | None:
+    """The name of the model of the package that these weights are, or None."""
+    recipe = model.config.recipe
+    if model.run or recipe not in directory.shipped():
+        return None
+    own = models.load_model(recipe, Path())
+    return recipe if models.file_content(own) == models.file_content(model) else None
+
+
+def settings(config: Config) -> list[tuple[str, Any, str]]:
+    """The settings that have an effect and differ from the defaults: name, value, and what the setting is."""
+    values, usual = config.to_dict(), Config().to_dict()
+    left_out = ("recipe", "dataset", "pixel_mean", "pixel_std")
+    return [
+        (field.name, values[field.name], field.metadata["help"])
+        for field in dataclasses.fields(Config)
+        if values.get(field.name) != usual.get(field.name) and field.name not in left_out and config.matters(field.name)
+    ]
