@@ -118,8 +118,10 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
         sync_directory(path.parent)
 
 
-def write_directory(path: Path, files: dict[str, bytes]) -> None:
-    """Create the directory `path` with these files in it, by one rename. It must not exist yet; its parent must."""
+def write_directory(path: Path, files: dict[str, bytes], overwrite: bool = False) -> None:
+    """Create the directory `path` with these files in it, by one rename. Its parent must exist; it must not, unless
+    `overwrite`: then it is removed with all that is in it once the new one is written.
+    """
     with explained(path, "write"):
         scratch = temporary(path)
         try:
@@ -130,11 +132,27 @@ def write_directory(path: Path, files: dict[str, bytes]) -> None:
                 write_synced(target, data)
             for folder in {scratch, *(target.parent for target in scratch.rglob("*"))}:
                 sync_directory(folder)
-            patiently(os.rename, scratch, path)
+            if overwrite and os.path.lexists(path):
+                _put_in_place_of(path, scratch)
+            else:
+                patiently(os.rename, scratch, path)
         finally:
             with contextlib.suppress(OSError):
                 remove(scratch)
         sync_directory(path.parent)
+
+
+def _put_in_place_of(path: Path, new: Path) -> None:
+    """Rename the directory `new` to `path`, and remove what was there; after an error, that is there as before."""
+    old = temporary(path)
+    patiently(os.rename, path, old)
+    try:
+        patiently(os.rename, new, path)
+    except BaseException:
+        patiently(os.rename, old, path)
+        raise
+    with contextlib.suppress(OSError):
+        remove(old)
 
 
 def remove(path: Path) -> None:

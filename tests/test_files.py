@@ -1,5 +1,6 @@
 """Atomic writes: the files that a failed write or a killed writer leaves behind."""
 
+import contextlib
 import os
 import stat
 import time
@@ -112,6 +113,23 @@ def test_a_directory_never_replaces_another(tmp_path):
         write_directory(tmp_path / "run", {"a": b"2"})
     assert (tmp_path / "run" / "a").read_bytes() == b"1"
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("failing", [0, 1, 2])
+def test_a_directory_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, failing):
+    write_directory(tmp_path / "out", {"a": b"1", "b/c": b"1"}, overwrite=True)
+    real, calls = os.rename, []
+
+    def rename(*paths: Path) -> None:
+        calls.append(paths)
+        full() if len(calls) == failing else real(*paths)
+
+    monkeypatch.setattr(os, "rename", rename)
+    with pytest.raises(JaxquardError, match="No space left") if failing else contextlib.nullcontext():
+        write_directory(tmp_path / "out", {"a": b"2"}, overwrite=True)
+    files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*")}
+    assert files == ({"a", "b", "b/c"} if failing else {"a"})
+    assert os.listdir(tmp_path) == ["out"]
 
 
 @pytest.mark.posix

@@ -41,8 +41,9 @@ class Archive:
 @dataclass(frozen=True)
 class Entry:
     """A known data set. Its gzip files, or its one `archive`, come from `mirrors` (HTTPS addresses that end before the
-    file's name) or from a Debian package; other programs keep copies in `folders`. `transposed` and `first_label` are
-    for EMNIST, whose images are transposed and whose letters are counted from 1."""
+    file's name) or from a Debian package; other programs keep copies in `folders`. `licence` and `hub` are the Hugging
+    Face Hub's identifiers of its licence and of itself; "" if unknown. `transposed` and `first_label` are for EMNIST,
+    whose images are transposed and whose letters are counted from 1."""
 
     name: str
     title: str
@@ -53,6 +54,8 @@ class Entry:
     folders: tuple[str, ...] = ()
     debian_package: str = ""
     homepage: str = ""
+    licence: str = ""
+    hub: str = ""
     transposed: bool = False
     first_label: int = 0
 
@@ -146,6 +149,7 @@ def _cifar(classes: int, class_names: str, archive: Archive) -> Entry:
         archive=archive,
         mirrors=("https://www.cs.toronto.edu/~kriz/",),
         homepage="https://www.cs.toronto.edu/~kriz/cifar.html",
+        hub=f"uoft-cs/cifar{classes}",
     )
 
 
@@ -182,6 +186,8 @@ _ENTRIES = (
         ),
         debian_package="dataset-fashion-mnist",
         homepage="https://github.com/zalandoresearch/fashion-mnist",
+        licence="mit",
+        hub="zalando-datasets/fashion_mnist",
     ),
     Entry(
         name="mnist",
@@ -203,6 +209,8 @@ _ENTRIES = (
         ),
         folders=("data/MNIST/raw", "~/data/MNIST/raw"),
         homepage="http://yann.lecun.com/exdb/mnist/",
+        licence="cc-by-sa-3.0",
+        hub="ylecun/mnist",
     ),
     Entry(
         name="kmnist",
@@ -220,6 +228,7 @@ _ENTRIES = (
         mirrors=("https://codh.rois.ac.jp/kmnist/dataset/kmnist/",),
         folders=("data/KMNIST/raw", "~/data/KMNIST/raw"),
         homepage="http://codh.rois.ac.jp/kmnist/",
+        licence="cc-by-sa-4.0",
     ),
     _emnist("balanced", 112800, 18800, _MERGED),
     _emnist("bymerge", 697932, 116323, _MERGED),

@@ -1,47 +1,59 @@
 """Writes trained networks, and journals of runs, as files for other programs.
 
-A new format is a module here and a row in FORMATS. The module's function `content` gets a TrainedModel, or for a
-format of journals a list with every network that was named, and returns the bytes of the file.
+A new format is a module here and a row in FORMATS. The module's function `content` gets a TrainedModel, and the options
+of the format by name; for a format of journals it gets a run and the numbers of those of its networks that were named.
+It returns the bytes of the file, or for a folder the bytes of each file by its path.
 """
 
 import hashlib
 import importlib
 import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxquard.errors import JaxquardError, RunError, UsageError
-from jaxquard.files import expanded, write_atomically
+from jaxquard.files import expanded, write_atomically, write_directory
 from jaxquard.installed import how_to_add
-from jaxquard.naming import none_of
+from jaxquard.naming import none_of, visible
 
 if TYPE_CHECKING:
+    from jaxquard.runs.directory import Run
     from jaxquard.runs.models import TrainedModel
 
 
 class Format(NamedTuple):
-    """`suffix`: of its files. `library`: the module that the extra of the format's name installs, if it needs one.
-    `journal`: whether it holds the journal of a run; otherwise it holds a network.
+    """`suffix`: of its files; it begins with - for a folder. `extra`: what to install for it, with `library` in it.
+    `journal`: whether it holds the journal of a run; otherwise it holds a network. `options`: of this format alone.
     """
 
     purpose: str
     suffix: str
+    extra: str = ""
     library: str = ""
     journal: bool = False
+    options: tuple[str, ...] = ()
+
+    @property
+    def folder(self) -> bool:
+        """Whether it is a folder of files."""
+        return self.suffix.startswith("-")
 
 
 FORMATS = {
     "safetensors": Format("the weights, as evaluate and predict read them", ".safetensors"),
-    "onnx": Format("the network and its preprocessing", ".onnx", library="onnx"),
+    "onnx": Format("the network and its preprocessing", ".onnx", "onnx", "onnx"),
     "csv": Format("the journal of a run", ".csv", journal=True),
 }
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written. `note`: on the weights of a run that has not finished."""
+    """What was written. Of a folder: `bytes` of all files, and the SHA-256 of what `sha256sum` prints for them in the
+    order of their paths. `note`: on the weights of a run that has not finished.
+    """
 
     file: Path
     format: str
@@ -50,37 +62,74 @@ class Exported:
     note: str | None = None
 
 
-def export(name: str, root: Path, to: str, out: str | Path | None = None, overwrite: bool = False) -> Exported:
-    """Write the model `name` in the format `to`: see `jaxquard.export`."""
+def export(
+    name: str, root: Path, to: str, out: str | Path | None = None, overwrite: bool = False, **options: Any
+) -> Exported:
+    """Write the model `name` in the format `to`: see `jaxquard.export`. `options`: None or False if not given."""
     if to not in FORMATS:
         raise UsageError(f"to: {none_of(to, list(FORMATS))}")
-    path = _path(name, FORMATS[to].suffix, out, overwrite)
-    if (library := FORMATS[to].library) and find_spec(library) is None:
-        raise JaxquardError(f"this format needs an extra: {how_to_add(to)}")
-    from jaxquard.runs import models
-
+    form, given = FORMATS[to], {option: value for option, value in options.items() if value}
+    for option in given.keys() - form.options:
+        those = [name for name, other in FORMATS.items() if option in other.options]
+        raise UsageError(f"{option}: only for the format {' or '.join(those)}, not for {to}")
+    path = _path(name, form, out, overwrite)
+    if form.library and find_spec(form.library) is None:
+        raise JaxquardError(f"this format needs an extra: {how_to_add(form.extra)}")
     content, note = importlib.import_module(f"{__name__}.{to}").content, None
-    if FORMATS[to].journal:
-        data = content(models.load_models(name, root))
+    if form.journal:
+        data = content(*_with_journal(name, root))
     else:
+        from jaxquard.runs import models  # not needed for a journal
+
         model = models.load_model(name, root)
         _refuse_diverged(model)
-        data, note = content(model), models.unfinished([model])
-    write_atomically(path, data)
-    return Exported(path, to, len(data), hashlib.sha256(data).hexdigest(), note)
+        data, note = content(model, **given), models.unfinished([model])
+    return Exported(path, to, *_written(path, data, overwrite), note)
 
 
-def _path(name: str, suffix: str, out: str | Path | None, overwrite: bool) -> Path:
+def _path(name: str, form: Format, out: str | Path | None, overwrite: bool) -> Path:
     """The file to write: by default named like the model, in the current folder. UsageError if it must not be."""
-    usual = Path(os.path.abspath(expanded(name))).name.removesuffix(".safetensors") + suffix
+    usual = Path(os.path.abspath(expanded(name))).name.removesuffix(".safetensors") + form.suffix
     path = Path(usual if out is None else expanded(out))
-    if os.path.isdir(path):
+    if not form.folder and os.path.isdir(path):
         raise UsageError(f"{path}: a folder; give the name of a file, such as {path / usual}")
-    if path.suffix != suffix:
-        raise UsageError(f"{path}: the name of such a file ends in {suffix}")
+    if not form.folder and path.suffix != form.suffix:
+        raise UsageError(f"{path}: the name of such a file ends in {form.suffix}")
+    if form.folder and os.path.lexists(path) and not os.path.isdir(path):
+        raise UsageError(f"{path}: a file; give the name of a folder, such as {usual}")
     if os.path.lexists(path) and not overwrite:
         raise UsageError(f"{path}: already there; choose another name with --out or add --overwrite")
     return path
+
+
+def _written(path: Path, data: bytes | dict[str, bytes], overwrite: bool) -> tuple[int, str]:
+    """Write a file, or a folder of files. Its size and SHA-256."""
+    if isinstance(data, bytes):
+        write_atomically(path, data)
+        return len(data), hashlib.sha256(data).hexdigest()
+    if other := _other_file(path, data):
+        raise UsageError(f"{path}: holds another file, {visible(str(other))}; choose another name with --out")
+    write_directory(Path(os.path.abspath(path)), data, overwrite)
+    lines = "".join(f"{hashlib.sha256(data[name]).hexdigest()}  {name}\n" for name in sorted(data))
+    return sum(map(len, data.values())), hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _other_file(folder: Path, files: Iterable[str]) -> Path | None:
+    """The path of something in a folder that is none of these files; None if there is nothing."""
+    known = {Path(name) for name in files}
+    known |= {parent for path in known for parent in path.parents}
+    found = (path.relative_to(folder) for path in folder.rglob("*"))
+    return next((path for path in found if path not in known), None)
+
+
+def _with_journal(name: str, root: Path) -> tuple["Run", Sequence[int]]:
+    """The run, and which of its networks were named. RunError for a model that is no run."""
+    from jaxquard.runs import directory
+
+    if expanded(name) in directory.shipped() or name.endswith(".safetensors"):
+        directory.refuse_part_of_run(expanded(name), root)
+        raise RunError(f"{name}: not a run, so it has no journal")
+    return directory.find_networks(name, root)
 
 
 def _refuse_diverged(model: "TrainedModel") -> None:

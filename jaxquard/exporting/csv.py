@@ -6,20 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from jaxquard.errors import RunError
+from jaxquard.runs.directory import Run
 from jaxquard.runs.journal import is_figure
-from jaxquard.runs.models import TrainedModel
 from jaxquard.runs.predicting import plain_cell
 
 COLUMNS = ("network", "epoch", "step", "figure", "value")
 
 
-def content(networks: Sequence[TrainedModel]) -> bytes:
-    """The table of these networks of a run. RunError for a model that is no run, or a damaged journal."""
-    run = networks[0].run
-    if run is None:
-        raise RunError(f"{networks[0].name}: not a run, so it has no journal")
-    names, wanted = run.network_names(), {model.name for model in networks}
-    numbers = [k for k, name in enumerate(names) if name in wanted] or range(len(names))  # RUN@all: every network
+def content(run: Run, networks: Sequence[int]) -> bytes:
+    """The table of these networks of a run. RunError for a damaged journal."""
+    names = run.network_names()
     writer = csv.writer(text := io.StringIO(), lineterminator="\n")
     writer.writerow(COLUMNS)
     for line in run.epochs():
@@ -28,7 +24,7 @@ def content(networks: Sequence[TrainedModel]) -> bytes:
             if not is_figure(values) or len(values or ()) != len(owners):
                 raise RunError(f"{run.journal_file}: {figure} of epoch {line['epoch']} is damaged")
             for k, value in zip(owners, values, strict=True):
-                if k == "" or k in numbers:
+                if k == "" or k in networks:
                     writer.writerow([k, line["epoch"], line.get("step"), plain_cell(figure), value])
     return text.getvalue().encode(errors="surrogateescape")
 

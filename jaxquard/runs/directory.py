@@ -12,7 +12,7 @@ import re
 import time
 import tomllib
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -338,6 +338,32 @@ def find(name: str, root: Path) -> Run:
     if name:
         refuse_part_of_run(name, root)
     raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
+
+
+def find_networks(name: str, root: Path) -> tuple[Run, Sequence[int]]:
+    """The run that is named by RUN, RUN@k or RUN@all, and the numbers of the networks that are meant. Reads no weights.
+
+    RunError if there is no such run or network.
+    """
+    run_name, at, number = parted(expanded(name))
+    if run_name in shipped():
+        raise RunError(f"{name}: {run_name} is a single network; leave out @{number}")
+    try:
+        run = find(run_name, root)
+    except RunError as error:
+        if os.path.exists(root / run_name) or os.path.exists(run_name):
+            raise
+        known = [*shipped(), *(run.id for run in every(root))]
+        raise RunError(
+            f"{run_name}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
+        ) from error
+    networks = range(len(run.config.networks()))
+    if not at or number == ALL:
+        return run, networks
+    if number not in map(str, networks):
+        those = f"networks 0 to {len(networks) - 1}" if len(networks) > 1 else "one network, 0"
+        raise RunError(f"{name}: {run_name} has {those}")
+    return run, [int(number)]
 
 
 def refuse_part_of_run(name: str, root: Path) -> None:

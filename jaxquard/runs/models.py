@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -18,7 +17,6 @@ from jaxquard.data import arrays, oddities
 from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
-from jaxquard.naming import suggestion
 from jaxquard.nn.model import Params, State
 from jaxquard.runs import checkpoint, directory, environment, tensors
 from jaxquard.runs.directory import ALL, Run
@@ -206,25 +204,10 @@ def load_models(name: str, root: Path) -> list[TrainedModel]:
         except RunError:
             directory.refuse_part_of_run(name, root)
             raise
-    run_name, at, number = directory.parted(name)
-    if run_name in directory.shipped():
-        raise RunError(f"{name}: {run_name} is a single network; leave out @{number}")
-    try:
-        run = directory.find(run_name, root)
-        models = [average_of_run(run)] if number == ALL else models_of_run(run)
-    except RunError as error:
-        if os.path.exists(root / run_name) or os.path.exists(run_name):
-            raise
-        known = [*directory.shipped(), *(run.id for run in directory.every(root))]
-        raise RunError(
-            f"{run_name}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
-        ) from error
-    if not at or number == ALL:
-        return models
-    if number not in map(str, range(len(models))):
-        those = f"networks 0 to {len(models) - 1}" if len(models) > 1 else "one network, 0"
-        raise RunError(f"{name}: {run_name} has {those}")
-    return [models[int(number)]]
+    run, numbers = directory.find_networks(name, root)
+    if directory.parted(name)[2] == ALL:
+        return [average_of_run(run)]
+    return [model for k, model in enumerate(models_of_run(run)) if k in numbers]
 
 
 def load_model(name: str, root: Path) -> TrainedModel:

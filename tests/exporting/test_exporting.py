@@ -109,6 +109,18 @@ def test_the_table_of_a_journal_is_the_journal(root):
     assert table("three@1") == {key: value for key, value in expected.items() if key[0] in ("", "1")}
 
 
+def test_a_journal_needs_no_weights(root, tmp_path):
+    shutil.copytree(root / "three", tmp_path / "three")
+    whole = jaxquard.export("three", to="csv", runs=tmp_path, out="whole.csv").sha256
+    for weights in Path("three/checkpoints").rglob("*.safetensors"):
+        weights.write_bytes(b"damaged")
+    with open("three/journal.jsonl", "a", encoding="utf-8") as file:
+        file.writelines(f'{{"event": "diverged", "network": {k}, "step": 10}}\n' for k in range(3))
+    with pytest.raises(RunError):
+        load_model("three@1", tmp_path)
+    assert jaxquard.export("three@all", to="csv", runs=tmp_path).sha256 == whole
+
+
 @pytest.mark.parametrize("damage", [[1.0], "=1+1", [1, "x", 2], {"0": None}, None])
 def test_a_damaged_journal_is_refused(root, tmp_path, damage):
     shutil.copytree(root / "three", tmp_path / "three")
@@ -124,7 +136,9 @@ def test_what_cannot_be_exported_leaves_nothing(root, monkeypatch):
     for fault, error, options in (
         ("'onx' is none of safetensors, onnx, csv; did you mean onnx", UsageError, {"to": "onx"}),
         ("three holds 3 networks: name one, three@0 to", RunError, {"to": "onnx"}),
-        ("mlp: not a run, so it has no journal", RunError, {"model": "mlp", "to": "csv"}),
+        ("three@3: three has networks 0 to 2", RunError, {"model": "three@3"}),
+        ("mlp: not a run, so it has no journal", RunError, {"model": "mlp"}),
+        ("net.safetensors: not a run, so it has no journal", RunError, {"model": "net.safetensors"}),
         ("folder: a folder; give the name of a file, such as folder/three.csv", UsageError, {"out": "folder"}),
         ("net.onnx: the name of such a file ends in .csv", UsageError, {"out": "net.onnx"}),
         ("cannot write: No such file", JaxquardError, {"out": "missing/net.csv"}),
