@@ -6,13 +6,14 @@ import os
 import runpy
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import hypothesis
 import numpy as np
 import pytest
+from playwright.sync_api import Browser, sync_playwright
 
 from jaxquard.data import Dataset, load
 
@@ -39,6 +40,21 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Unset the environment variables of Jaxquard, and rich's for colours."""
     for name in ("JAXQUARD_RUNS", "JAXQUARD_OFFLINE", "JAXQUARD_DEBUG", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Chromium, one for each module: a longer Playwright loop would disturb the loops of other tests."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        pytest.fail("these tests drive a real browser: apt-get install chromium", pytrace=False)
+    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=chromium, args=[*arguments, "--disable-sync", "--no-first-run"]
+        )
+        yield browser
+        browser.close()
 
 
 @pytest.fixture

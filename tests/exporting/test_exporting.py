@@ -22,7 +22,7 @@ from jaxquard.exporting import FORMATS
 from jaxquard.runs import models
 from jaxquard.runs.models import load_model
 
-from .test_onnx import made
+from .networks import made
 
 PAGE = (Path(__file__).parents[2] / "docs" / "EXPORT.md").read_text(encoding="utf-8")
 USING_ONNX, CLASSIFY = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)

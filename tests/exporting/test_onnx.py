@@ -1,48 +1,21 @@
 """onnxruntime computes what JAX computes, from images as they are."""
 
 import json
-from typing import Any
 
-import jax
 import numpy as np
 import onnx
 import onnxruntime
 import pytest
 
-from jaxquard.config import Config
 from jaxquard.data import load
 from jaxquard.exporting.onnx import content
-from jaxquard.nn.activations import ACTIVATIONS
-from jaxquard.nn.architectures import ARCHITECTURES
-from jaxquard.nn.initializers import he_normal
-from jaxquard.nn.sequential import sequential
 from jaxquard.runs.models import TrainedModel, load_model
-from jaxquard.training.task import make_model
 
-from ..nn.test_sequential import OTHER
-
-RNG = np.random.default_rng(0)
+from .networks import CASES, images_for, made, made_of_any_layers
 
 
-def drawn(shape: tuple[int, ...]) -> np.ndarray:
-    """Weights of the usual size; biases, scales, means and variances around 1."""
-    one = RNG.uniform(0.5, 1.5, shape) if len(shape) == 2 else RNG.normal(0, np.prod(shape[1:-1]) ** -0.5, shape)
-    return one.astype(np.float32)
-
-
-def made(networks: int = 1, image_shape: Any = (13, 11, 3), classes: int = 4, facts: Any = None, **settings: Any):
-    """A model with random weights, biases and statistics."""
-    config = Config(pixel_mean=0.4, pixel_std=0.3, **settings)
-    names = [f"class {k}" for k in range(classes)]
-    dataset = {"name": "made up", "class_names": names, "image_shape": list(image_shape)} | (facts or {})
-    model = TrainedModel("net", config, dataset, None, None)
-    shapes = jax.eval_shape(make_model(model.spec).init, jax.random.key(0))
-    weights = jax.tree.map(lambda leaf: drawn((networks, *leaf.shape)), shapes)
-    return TrainedModel("net", config, dataset, weights, None)
-
-
-def assert_same(model: TrainedModel, images: np.ndarray, given: np.ndarray | None = None) -> onnx.ModelProto:
-    """The graph is sound, and gives the model's probabilities. `given`: the images as its input."""
+def assert_same(model: TrainedModel, images: np.ndarray) -> onnx.ModelProto:
+    """The graph is sound, and gives the model's probabilities."""
     data = content(model)
     graph = onnx.load_from_string(data)
     onnx.checker.check_model(graph, full_check=True)
@@ -50,47 +23,22 @@ def assert_same(model: TrainedModel, images: np.ndarray, given: np.ndarray | Non
     session = onnxruntime.InferenceSession(data)
     expected = model.predict_proba(images)
     for few in (slice(None), slice(1)):
-        (found,) = session.run(None, {"images": (images if given is None else given)[few]})
+        (found,) = session.run(None, {"images": images[few]})
         np.testing.assert_allclose(found, expected[few], rtol=0, atol=1e-5)
     assert content(model) == data
     return graph
 
 
-CASES = [
-    *({"model": "mlp", "hidden": (20, 9), "activation": activation} for activation in ACTIVATIONS),
-    {"model": "mlp", "hidden": (7, 5), "batch_norm": True, "classes": 2, "image_shape": (1, 5, 1)},
-    {"model": "mlp", "hidden": (), "dropout": 0.5, "networks": 3},
-    {"model": "cnn", "widths": (3, 4), "blocks": 0, "image_shape": (28, 28, 1), "classes": 1000},
-    {"model": "cnn", "widths": (5, 4), "blocks": 1, "activation": "gelu", "dropout": 0.5},
-    {"model": "cnn", "widths": (3, 4, 6), "blocks": 2, "stem": 2, "networks": 2},
-    {"model": "cnn", "widths": (4,), "blocks": 0, "stem": 3, "image_shape": (7, 5, 1), "activation": "leaky_relu"},
-]
-
-
 @pytest.mark.parametrize("case", CASES, ids=lambda case: " ".join(map(str, case.values())))
 def test_onnxruntime_agrees_with_jax(case):
     model = made(**case)
-    assert_same(model, RNG.integers(0, 256, (256, *model.image_shape), dtype=np.uint8))
+    assert_same(model, images_for(model, 256))
 
 
 def test_any_order_of_layers_is_exported(monkeypatch):
-    plan = [(kind, {"shape": (20, 6)} if about.get("shape") == (5, 6) else about) for kind, about in OTHER]
-    monkeypatch.setitem(ARCHITECTURES, "mlp", lambda **_: sequential(plan, he_normal))
-    model = made(image_shape=(23, 25, 3), classes=3)  # 2×2 pixels are flattened
-    graph = assert_same(model, RNG.integers(0, 256, (256, 23, 25, 3), dtype=np.uint8))
+    model = made_of_any_layers(monkeypatch)
+    graph = assert_same(model, images_for(model, 256))
     assert sum(node.op_type == "BatchNormalization" for node in graph.graph.node) == 1  # its input is also a shortcut
-
-
-@pytest.mark.parametrize("value_range", [[0, 1], [-1, 1], [0, 255]])
-def test_a_network_of_floats_takes_floats_in_their_range(value_range):
-    black, white = value_range
-    model = made(facts={"value_range": value_range}, hidden=(9,))
-    assert_same(model, images := RNG.uniform(black, white, (256, 13, 11, 3)).astype(np.float32), images)
-
-
-def test_small_bytes_are_scaled_as_in_the_training():
-    model = made(facts={"scaled_from": 16}, hidden=(9,))
-    assert_same(model, RNG.integers(0, 17, (256, 13, 11, 3), dtype=np.uint8))
 
 
 def test_the_graph_describes_itself():

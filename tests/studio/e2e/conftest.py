@@ -17,31 +17,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from jaxquard.errors import RunError
 from jaxquard.runs.lock import refuse_if_in_use
 from jaxquard.studio.server import STATIC
 
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-ARGUMENTS += ["--disable-sync", "--no-first-run"]
 PATIENCE = 30_000  # ms; the longest wait for a condition: a busy machine compiles for seconds
 SIDE = 16
 VERBS = "import json, sys; from jaxquard.cli import main; [main([*map(str, verb)]) for verb in json.loads(sys.argv[1])]"
 
 expect.set_options(timeout=PATIENCE)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Chromium, one for each module: a longer Playwright loop would disturb the loops of other tests."""
-    chromium = shutil.which("chromium")
-    if chromium is None:
-        pytest.fail("these tests drive a real browser: apt-get install chromium", pytrace=False)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
