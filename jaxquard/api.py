@@ -278,11 +278,12 @@ def export(
     overwrite: bool = False,
     runs: str | Path | None = None,
 ) -> Exported:
-    """Write a network, or the journal of a run, as a file for other programs.
+    """Write a network, or the journal of a run, for other programs.
 
     model, runs: as for `load_model`; of a journal, a run without @k stands for all of its networks.
     to: the format, a name in `exporting.FORMATS` such as "onnx".
-    out: the file (default: named like the model, in the current folder). overwrite: replace it if it exists.
+    out: the file or folder (default: named like the model, in the current folder). overwrite: replace it if it exists;
+    a folder, only if it holds no other file.
     Raises UsageError for an unknown format or a file that is already there, RunError for a network that diverged or
     a model without a journal, and JaxquardError if an extra is not installed or the file cannot be written. Also
     raises as `load_model`.

@@ -242,11 +242,13 @@ def export(
     /,
     *,
     to: Annotated[str, Parameter(help="; ".join(f"{name}: {form.purpose}" for name, form in FORMATS.items()) + ".")],
-    out: Annotated[Path | None, Parameter(help="The file to write (default: named like the model).")] = None,
-    overwrite: Annotated[bool, Parameter(negative="", help="Replace the file if it exists.")] = False,
+    out: Annotated[Path | None, Parameter(help="The file or folder to write (default: named like the model).")] = None,
+    overwrite: Annotated[
+        bool, Parameter(negative="", help="Replace it if it exists; a folder, only if it holds no other file.")
+    ] = False,
     common: Shared = COMMON,
 ) -> None:
-    """Write a network, or the journal of a run, as a file for other programs."""
+    """Write a network, or the journal of a run, for other programs."""
     compilation.keep_compiled_programs()
     from jaxquard import api
 

@@ -46,6 +46,7 @@ FORMATS = {
     "safetensors": Format("the weights, as evaluate and predict read them", ".safetensors"),
     "onnx": Format("the network and its preprocessing", ".onnx", "onnx", "onnx"),
     "csv": Format("the journal of a run", ".csv", journal=True),
+    "tensorboard": Format("the journal of a run, for TensorBoard", "-tensorboard", "tensorboard", "tensorboardX", True),
 }
 
 

@@ -15,22 +15,29 @@ COLUMNS = ("network", "epoch", "step", "figure", "value")
 
 def content(run: Run, networks: Sequence[int]) -> bytes:
     """The table of these networks of a run. RunError for a damaged journal."""
-    names = run.network_names()
     writer = csv.writer(text := io.StringIO(), lineterminator="\n")
     writer.writerow(COLUMNS)
     for line in run.epochs():
-        for figure, values in _figures(line):
-            owners = [""] if figure == "seconds" else range(len(names))
-            if not is_figure(values) or len(values or ()) != len(owners):
-                raise RunError(f"{run.journal_file}: {figure} of epoch {line['epoch']} is damaged")
-            for k, value in zip(owners, values, strict=True):
+        for figure, values in figures(run, line):
+            for k, value in values.items():
                 if k == "" or k in networks:
                     writer.writerow([k, line["epoch"], line.get("step"), plain_cell(figure), value])
     return text.getvalue().encode(errors="surrogateescape")
 
 
+def figures(run: Run, line: dict[str, Any]) -> Iterator[tuple[str, dict[int | str, float | None]]]:
+    """Each figure of an epoch, with its value for each network, or for all networks together: "". RunError if one is
+    damaged. The name of a figure of layer k is `grad_norm/k`.
+    """
+    everyone = range(len(run.network_names()))
+    for figure, values in _figures(line):
+        owners = [""] if figure == "seconds" else everyone
+        if not is_figure(values) or len(values or ()) != len(owners):
+            raise RunError(f"{run.journal_file}: {figure} of epoch {line['epoch']} is damaged")
+        yield figure, dict(zip(owners, values, strict=True))
+
+
 def _figures(line: dict[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Each figure of an epoch with its values, one for each network; of layer k as `grad_norm/k`."""
     for name, value in line.items():
         if name == "seconds":  # of all networks together
             yield name, [value]

@@ -42,19 +42,44 @@ def _here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
+def contents(path: Path) -> dict[str, bytes]:
+    """The bytes of a file, or of all files of a folder, by path."""
+    files = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]
+    return {str(file.relative_to(path).as_posix()): file.read_bytes() for file in files}
+
+
 @pytest.mark.parametrize("to", FORMATS)
-def test_a_file_is_written_whole_described_and_never_overwritten_unasked(root, to):
+def test_it_is_written_whole_described_and_never_overwritten_unasked(root, to):
     found = jaxquard.export("three@1", to=to, runs=root)
-    data = found.file.read_bytes()
+    files = contents(found.file)
     assert (str(found.file), found.format, found.note) == (f"three@1{FORMATS[to].suffix}", to, None)
-    assert (found.bytes, found.sha256) == (len(data), hashlib.sha256(data).hexdigest())
-    found.file.write_bytes(b"mine")
+    assert found.bytes == sum(map(len, files.values()))
+    hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
+    listed = "".join(f"{one}  {name}\n" for name, one in hashes.items())  # as sha256sum prints them
+    assert found.sha256 == hashes.get(".", hashlib.sha256(listed.encode()).hexdigest())
+    first = found.file / next(iter(files))
+    first.write_bytes(b"mine")
     with pytest.raises(UsageError, match="already there; choose another name with --out or add --overwrite"):
         jaxquard.export("three@1", to=to, runs=root)
-    assert found.file.read_bytes() == b"mine"
+    assert first.read_bytes() == b"mine"
     assert jaxquard.export("three@1", to=to, runs=root, overwrite=True) == found
-    assert found.file.read_bytes() == data
+    assert contents(found.file) == files
     assert os.listdir() == [str(found.file)]
+
+
+@pytest.mark.parametrize("to", [to for to, form in FORMATS.items() if form.folder])
+def test_a_folder_with_other_files_is_never_replaced(root, to):
+    folder = jaxquard.export("three@1", to=to, runs=root).file
+    (folder / "mine" / "deep").mkdir(parents=True)
+    before = contents(folder)
+    with pytest.raises(UsageError, match=f"three@1-{to}: holds another file, mine; choose another name with --out"):
+        jaxquard.export("three@1", to=to, runs=root, overwrite=True)
+    with pytest.raises(UsageError, match=r"net.csv: a folder; give the name of a file, such as "):
+        jaxquard.export("three@1", to="csv", runs=root, out=folder.rename("net.csv"))
+    assert contents(Path("net.csv")) == before
+    Path("file").touch()
+    with pytest.raises(UsageError, match=f"file: a file; give the name of a folder, such as three@1-{to}"):
+        jaxquard.export("three@1", to=to, runs=root, out="file", overwrite=True)
 
 
 @pytest.mark.parametrize("name", ["three@2", "three@all"])
@@ -134,7 +159,7 @@ def test_a_damaged_journal_is_refused(root, tmp_path, damage):
 def test_what_cannot_be_exported_leaves_nothing(root, monkeypatch):
     os.mkdir("folder")
     for fault, error, options in (
-        ("'onx' is none of safetensors, onnx, csv; did you mean onnx", UsageError, {"to": "onx"}),
+        ("'onx' is none of safetensors, onnx, .*; did you mean onnx", UsageError, {"to": "onx"}),
         ("three holds 3 networks: name one, three@0 to", RunError, {"to": "onnx"}),
         ("three@3: three has networks 0 to 2", RunError, {"model": "three@3"}),
         ("mlp: not a run, so it has no journal", RunError, {"model": "mlp"}),
