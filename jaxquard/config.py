@@ -18,7 +18,7 @@ from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
 from jaxquard.arguments import checked_number, image_size, plain, shown
 from jaxquard.errors import UsageError
 from jaxquard.files import expanded
-from jaxquard.naming import none_of, suggestion
+from jaxquard.naming import counted, none_of, suggestion
 
 Architecture = Literal["mlp", "cnn"]
 Activation = Literal["relu", "leaky_relu", "sigmoid", "tanh", "gelu", "identity"]
@@ -224,7 +224,9 @@ class Config:
         if self.warmup and self.schedule == "one_cycle":
             raise UsageError("warmup: must be 0 with the one_cycle schedule, which has its own warm-up")
         if self.warmup >= self.epochs and self.warmup:
-            raise UsageError(f"warmup: must be shorter than the {self.epochs} epochs of training, not {self.warmup:g}")
+            raise UsageError(
+                f"warmup: must be shorter than the {counted(self.epochs, 'epoch')} of training, not {self.warmup:g}"
+            )
         if self.patience and self.half_size_share and self.matters("half_size_share"):
             raise UsageError(
                 "half_size_share: must be 0 with early stopping, which evaluates on full-size images; "

@@ -22,6 +22,7 @@ import numpy as np
 from jaxquard.errors import JaxquardError
 from jaxquard.files import existing, is_writable
 from jaxquard.installed import how_to_add, how_to_renew_jax, plugins
+from jaxquard.naming import counted
 
 OLDEST_PYTHON = (3, 11)
 WRONG_JAXLIB = {  # release -> its faults
@@ -215,7 +216,7 @@ def check_compilation_cache() -> Iterator[Check]:
         return
     folder = Path(chosen)
     sizes = [file.stat().st_size for file in folder.glob("*") if file.is_file()]
-    kept, ok = f"{len(sizes)} files, {_size(sum(sizes))} in {folder}", is_writable(folder) or None
+    kept, ok = f"{counted(len(sizes), 'file')}, {_size(sum(sizes))} in {folder}", is_writable(folder) or None
     detail = kept if ok else f"{kept}, which cannot be written"
     yield Check("compiled programs", ok, detail, "set JAX_COMPILATION_CACHE_DIR")
 

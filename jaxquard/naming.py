@@ -82,8 +82,13 @@ def suggestion(name: object, known: Iterable[str]) -> str:
 
 
 def none_of(value: object, known: Sequence[str]) -> str:
-    """`'rleu' is none of relu, tanh; did you mean relu?`"""
-    return f"{shown(value)} is none of {', '.join(known)}{suggestion(value, known)}"
+    """`'rleu' is not one of: relu, tanh; did you mean relu?`"""
+    return f"{shown(value)} is not one of: {', '.join(known)}{suggestion(value, known)}"
+
+
+def counted(number: int, noun: str) -> str:
+    """`1 epoch`, `1,000 epochs`, `2 classes`."""
+    return f"{number:,} {noun}{'' if number == 1 else 'es' if noun.endswith('s') else 's'}"
 
 
 def natural(name: str) -> tuple[list[tuple[bool, int, str]], str]:

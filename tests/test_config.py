@@ -112,10 +112,10 @@ def test_an_error_names_setting_fault_and_bounds():
         ({"hidden": 5}, "hidden: must be a list of whole numbers, not 5"),
         ({"flip": 1}, "flip: must be true or false, not 1"),
         ({"dataset": 3}, "dataset: must be text, not 3"),
-        ({"model": "cn"}, "model: 'cn' is none of mlp, cnn; did you mean cnn?"),
+        ({"model": "cn"}, "model: 'cn' is not one of: mlp, cnn; did you mean cnn?"),
         (
             {"optimizer": "adamx"},
-            "optimizer: 'adamx' is none of sgd, momentum, nesterov, adam, adamw, muon; did you mean",
+            "optimizer: 'adamx' is not one of: sgd, momentum, nesterov, adam, adamw, muon; did you mean",
         ),
     ]:
         with pytest.raises(UsageError) as caught:
@@ -153,7 +153,7 @@ def test_choices(name: str):
     for value in CHOICES[name]:
         assert getattr(Config(**{name: value}, weight_decay=0.1), name) == value
     for value in ["", "MLP", "nothing", 3, None, ["mlp"], 10**5000, "x" * 10**4, "a\nb"]:
-        with pytest.raises(UsageError, match=f"^{name}: .* is none of {', '.join(CHOICES[name])}") as caught:
+        with pytest.raises(UsageError, match=f"^{name}: .* is not one of: {', '.join(CHOICES[name])}") as caught:
             Config(**{name: value})
         assert "\n" not in str(caught.value)
         assert len(str(caught.value)) < 250

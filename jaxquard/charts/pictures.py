@@ -10,6 +10,7 @@ import numpy as np
 from jaxquard.charts import theme
 from jaxquard.charts.chart import Chart
 from jaxquard.errors import UsageError
+from jaxquard.naming import counted
 
 NEGATIVE, POSITIVE = (0, 89, 160), (213, 94, 0)  # negative is darker, so that print in black keeps the sign
 
@@ -42,7 +43,7 @@ def montage(
     columns = min(columns, len(images))
     view, width = grid(pictures, captions, columns, size)
     kind = "weights, one image for each unit" if diverging else "images"
-    subtitle = subtitle or f"{len(images)} images of {images.shape[1]}×{images.shape[2]} pixels."
+    subtitle = subtitle or f"{counted(len(images), 'image')} of {images.shape[1]}×{images.shape[2]} pixels."
     all_captions = "; ".join(c.replace("\n", " ") for c in captions if c)
     description = description or f"A grid of {len(images)} {kind}" + (f": {all_captions}." if all_captions else ".")
     table: list[dict[str, object]] = [
@@ -59,7 +60,7 @@ def _checked(images: np.ndarray, labels: Sequence[str] | None) -> np.ndarray:
     if images.shape[3:] not in ((), (3,)) or images.ndim < 3 or 0 in images.shape:
         raise UsageError(f"a montage needs images of shape (n, height, width[, 1 or 3]), not {images.shape}")
     if labels is not None and len(labels) != len(images):
-        raise UsageError(f"a montage of {len(images)} images needs as many labels, not {len(labels)}")
+        raise UsageError(f"a montage of {counted(len(images), 'image')} needs as many labels, not {len(labels)}")
     return images
 
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxquard.config import SCALARS, Config
-from jaxquard.naming import printable
+from jaxquard.naming import counted, printable, visible
 from jaxquard.runs.directory import command
 from jaxquard.runs.figures import Figure
 from jaxquard.streams import say, writing_to_stderr
@@ -44,11 +44,6 @@ def figure(value: Any, *, percent: bool = False, swept: bool = False) -> str:
     ends = [min(sound), max(sound)] if swept and len(sound) > 1 else [value.mean, value.std]
     words = [f"{100 * end:.2f}" if percent else f"{end:.4f}" for end in ends if end is not None]
     return (" … " if swept else " ± ").join(words) + (" %" if percent else "")
-
-
-def counted(number: int, noun: str) -> str:
-    """`1 epoch`, `1,000 epochs`."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, words: Sequence[str] = ()) -> None:
@@ -292,7 +287,9 @@ def prediction_table(found: "Predictions") -> None:
     rows = []
     for one in found:
         most_probable = sorted(one.probabilities.items(), key=lambda item: -item[1])[:3]
-        rows += [(one.file, *(f"{label} {100 * p:.1f} %" for label, p in most_probable))] if most_probable else []
+        rows += (
+            [(visible(one.file), *(f"{label} {100 * p:.1f} %" for label, p in most_probable))] if most_probable else []
+        )
     if rows:
         table(("picture", "prediction", *["then"] * (len(rows[0]) - 2)), rows)
 
@@ -306,7 +303,7 @@ def prediction_notes(found: "Predictions") -> None:
         for line in [*one.notes, *(f"warning: {warning}" for warning in one.warnings)]:
             about.setdefault(line, []).append(one.file)
     for line, (first, *others) in about.items():
-        say(f"{first}{f' and {len(others):,} more' if others else ''}: {line}")
+        say(f"{visible(first)}{f' and {len(others):,} more' if others else ''}: {line}")
 
 
 def run_table(documents: Sequence[dict[str, Any]], where: Path) -> None:

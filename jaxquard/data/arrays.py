@@ -13,7 +13,7 @@ from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.idx import sha256
 from jaxquard.data.oddities import MAX_CLASSES, shortened
 from jaxquard.errors import DataError, UsageError
-from jaxquard.naming import natural, visible
+from jaxquard.naming import counted, natural, visible
 
 Range = tuple[float, float]  # the values of black and white
 BYTES: Range = (0, 255)
@@ -51,7 +51,7 @@ def from_arrays(
     levels, labels, found = decoded(arrays, called, notes, image_shape, value_range)
     labels, names = numbered(labels, called, class_names)
     if X_test is None:
-        held = hold_out_test(levels.pop("train_images"), labels.pop("train_labels"), by_class=True)
+        held = hold_out_test(levels.pop("train_images"), labels.pop("train_labels"))
         labels |= held
     return build(
         name,
@@ -77,7 +77,7 @@ def decoded(
     labels = {k: as_labels(v, called[k], notes) for k, v in arrays.items() if k.endswith("labels")}
     for role, values in images.items():
         if len(values) != (n := len(labels[role.replace("images", "labels")])):
-            raise DataError(f"{called[role]}: {len(values):,} images, but {n:,} labels")
+            raise DataError(f"{called[role]}: {counted(len(values), 'image')}, but {counted(n, 'label')}")
     levels, found = to_levels(images, called, value_range, notes)
     return levels, labels, found
 

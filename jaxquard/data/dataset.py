@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxquard.data import idx, oddities
 from jaxquard.errors import DataError, UsageError
-from jaxquard.naming import visible
+from jaxquard.naming import counted, visible
 
 NDIM = {"train_images": 3, "train_labels": 1, "test_images": 3, "test_labels": 1}  # by role, in an IDX file
 MAX_NAME = 255  # characters of a class's name
@@ -46,7 +46,10 @@ class Dataset:
     reading: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """UsageError if an array does not have the form above."""
+        """Escape what does not print in the names. UsageError if an array does not have the form above."""
+        for name in ("name", "source"):
+            object.__setattr__(self, name, visible(getattr(self, name)))
+        object.__setattr__(self, "class_names", tuple(visible(str(name)) for name in self.class_names))
         for part in ("train", "test", "val"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             oddities.check_images(images, np.shape(images)[1:], "a Dataset")
@@ -84,27 +87,27 @@ class Dataset:
         return from_arrays(X, y, X_test, y_test, **given, name=name)
 
     def __repr__(self) -> str:
-        size, train, test = _size(self.train_images), len(self.train_images), len(self.test_images)
-        return f"<Dataset {self.name}: {train:,} training and {test:,} test images of {size}, {self.classes} classes>"
+        train, test = len(self.train_images), counted(len(self.test_images), "test image")
+        size, classes = _size(self.train_images), counted(self.classes, "class")
+        return f"<Dataset {self.name}: {train:,} training and {test} of {size}, {classes}>"
 
     def _repr_html_(self) -> str:
         """For notebooks: samples of each class."""
         from jaxquard.data.sheet import sheet
 
-        names = tuple(self.class_names)
-        return f"<p>{html.escape(repr(self)[1:-1])}</p>{sheet(self.train_images, self.train_labels, names)}"
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{sheet(self.train_images, self.train_labels, self.class_names)}"
 
     def summary(self, validation: int = 0) -> str:
         """The number and size of its images, with `validation` of them for validation, and the classes, in one line."""
         own = len(self.val_labels)
         train = len(self.train_labels) - (0 if own else validation)
-        parts = [f"{train:,} images for training", *([f"{validation:,} for validation"] if validation else [])]
+        parts = [f"{counted(train, 'image')} for training", *([f"{validation:,} for validation"] if validation else [])]
         height, width, channels = self.image_shape
         size = f"{height}×{width}" + (" in colour" if channels == 3 else "")
         counts = zip(self.class_names, self.counts, strict=True)
         each = oddities.shortened((f"{name} ({count:,})" for name, count in counts), 10)
         test = f"{len(self.test_labels):,} for testing"
-        return f"{', '.join([*parts, test])}, of {size}; {self.classes:,} classes: {each}"
+        return f"{', '.join([*parts, test])}, of {size}; {counted(self.classes, 'class')}: {each}"
 
     @property
     def counts(self) -> list[int]:
@@ -244,8 +247,8 @@ def shuffled_by_class(labels: np.ndarray) -> np.ndarray:
     return order[np.argsort(place[order], kind="stable")]
 
 
-def hold_out_test(images: np.ndarray, labels: np.ndarray, *, by_class: bool = False) -> dict[str, np.ndarray]:
-    """Split one set into training and test arrays, by role. The last sixth of the fixed shuffle is the test set."""
+def hold_out_test(images: np.ndarray, labels: np.ndarray, *, by_class: bool = True) -> dict[str, np.ndarray]:
+    """Split one set into training and test arrays, by role. The last sixth of a fixed shuffle is the test set."""
     tested, order = -(-len(labels) // 6), shuffled_by_class(labels) if by_class else shuffled(len(labels))
     kept, held = np.split(order, [len(labels) - tested])
     return dict(zip(NDIM, (images[kept], labels[kept], images[held], labels[held]), strict=True))
@@ -255,7 +258,8 @@ def _check_part(part: str, arrays: Mapping[str, np.ndarray], called: Mapping[str
     images, labels = arrays[f"{part}_images"], arrays[f"{part}_labels"]
     file = called[f"{part}_labels"]
     if len(images) != len(labels):
-        raise DataError(f"{file}: {len(labels)} labels, but {len(images)} images in {called[f'{part}_images']}")
+        found, needed = counted(len(labels), "label"), counted(len(images), "image")
+        raise DataError(f"{file}: {found}, but {needed} in {called[f'{part}_images']}")
     if len(labels) == 0:
         raise DataError(
             f"{file}: no examples; give an image or more for each part, and without a test part two or more"

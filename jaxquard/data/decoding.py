@@ -22,6 +22,7 @@ from PIL import ExifTags, Image, ImageFile
 
 from jaxquard.errors import DataError
 from jaxquard.installed import how_to_add
+from jaxquard.naming import visible
 
 MAX_BYTES = 512 * 2**20  # of a file
 MAX_MEMORY = 1_000_000_000  # bytes, while decoding
@@ -92,7 +93,7 @@ def size(source: Path | bytes, *, name: str | None = None) -> tuple[int, int]:
 
 def _opened(source: Path | bytes, name: str | None, use: Callable[[ImageFile.ImageFile, str, str], T]) -> T:
     """The result of `use`, which gets the opened picture, its format and its name. Raises DataError."""
-    name = name or (str(source) if isinstance(source, Path) else "the picture")
+    name = visible(name or (str(source) if isinstance(source, Path) else "the picture"))
     data = source if isinstance(source, bytes) else read_file(source, name)
     kind = _kind(data, name)
     decoder = _decoder(kind, name)

@@ -21,6 +21,7 @@ from jaxquard.errors import DataError
 from jaxquard.naming import visible
 
 PICTURES = "a folder of pictures"
+SHARD = "[0-9]+(-of-[0-9]+)?(?:-[0-9a-f]{16})?"  # as in train-00000-of-00002-0123456789abcdef.parquet
 Files = list[tuple[str, Path]]  # each with its part: "train", "val" or "test"
 
 
@@ -34,26 +35,28 @@ class Format(NamedTuple):
 
 def load_path(path: Path, options: Options) -> Dataset:
     """The data set at an existing path. Raises DataError."""
-    chosen = next(one for one in FORMATS if one.fits(path))
     try:
+        chosen = next(one for one in FORMATS if one.fits(path))
         dataset = chosen.load(path, options)
     except DataError as error:
-        raise DataError(str(error).replace(str(path), visible(str(path)))) from None
+        raise DataError(_printable(str(error), path)) from None
     notes = _about_files(path, chosen.name) if path.is_dir() else []
     return replace(dataset, notes=(*notes, *dataset.notes)) if notes else dataset
 
 
+def _printable(message: str, path: Path) -> str:
+    """A message with escapes for what does not print in the names of `path` and of the files in it."""
+    names = {*path.parts, *(below.name for below in path.rglob("*"))}
+    for name in sorted((name for name in names if name != visible(name)), key=len, reverse=True):
+        message = message.replace(name, visible(name))
+    return message
+
+
 def _about_files(folder: Path, chosen: str) -> list[str]:
-    """Notes on the tables in a folder: those that are not used, and several for a part that are no numbered shards."""
-    notes = []
-    for name, found in (("CSV files", _csv(folder)), ("Parquet files", _parquet(folder))):
-        if found and name != chosen and chosen != PICTURES:
-            notes.append(f"not used: {shortened(file.name for _, file in found)}")
-        for part in dict.fromkeys(part for part, _ in found) if name == chosen else ():
-            names = [file.name for one, file in found if one == part]
-            if len(names) > 1 and not all(re.search("[0-9]", one) for one in names):
-                notes.append(f"{part}: images from {len(names):,} files: {shortened(names)}")
-    return notes
+    """Notes on the tables in a folder that are not used."""
+    tables = {"CSV files": _csv(folder), "Parquet files": _parquet(folder)}
+    left = [files for name, files in tables.items() if files and chosen not in (name, PICTURES)]
+    return [f"not used: {shortened(file.name for _, file in files)}" for files in left]
 
 
 def _other_folder(path: Path, options: Options) -> Dataset:
@@ -85,6 +88,16 @@ def _files(path: Path, *suffixes: str) -> Files:
     return found if any(part == "train" for part, _ in found) else []
 
 
+def _shards(files: Files) -> Files:
+    """The files. DataError if a part has two with names that differ in more than numbers: these are no shards."""
+    firsts: dict[str, Path] = {}
+    for part, file in files:
+        names = [re.sub(SHARD, r"#\1", one.name) for one in (firsts.setdefault(part, file), file)]
+        if names[0] != names[1]:
+            raise DataError(f"{file.parent}: has {firsts[part].name} and {file.name}; keep one of them")
+    return files
+
+
 def _csv(path: Path) -> Files:
     return _files(path, ".csv", ".csv.gz")
 
@@ -96,8 +109,8 @@ def _parquet(path: Path) -> Files:
 FORMATS = (  # the first that fits is taken
     Format("four IDX files", has_idx, lambda path, _: load_folder(path)),
     Format(PICTURES, has_classes, load_image_folder),
-    Format("CSV files", _csv, lambda path, _: load_tables(path, _csv(path))),
-    Format("Parquet files", _parquet, lambda path, options: load_parquet(path, _parquet(path), options)),
+    Format("CSV files", _csv, lambda path, _: load_tables(path, _shards(_csv(path)))),
+    Format("Parquet files", _parquet, lambda path, options: load_parquet(path, _shards(_parquet(path)), options)),
     Format("any other folder", os.path.isdir, _other_folder),  # says what is missing
     Format("an .npz file", os.path.isfile, lambda path, _: _file(path)),
 )

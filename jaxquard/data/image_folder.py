@@ -10,7 +10,7 @@ from jaxquard.data.oddities import shortened
 from jaxquard.data.parts import assemble, part_named
 from jaxquard.data.reading import Options, read_pictures
 from jaxquard.errors import DataError
-from jaxquard.naming import natural, visible
+from jaxquard.naming import counted, natural, visible
 
 OUTSIDE = "pictures outside the class folders"
 
@@ -43,7 +43,7 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
 
 
 def _what_is_missing(folder: Path, pictures: int) -> str:
-    found = f"{pictures:,} picture{'s' if pictures > 1 else ''}, but no class folders"
+    found = f"{counted(pictures, 'picture')}, but no class folders"
     return (
         f"{folder}: {found if pictures else 'no data set: no pictures, and no IDX, CSV or Parquet files'}; "
         f"put the pictures of each class into a folder of its own,\n"

@@ -184,7 +184,7 @@ def _load_digits(entry: Entry) -> Dataset:
     digits: Any = load_digits()  # its type annotation includes pandas
     labels = digits.target
     pixels = np.rint(digits.data.reshape(-1, 8, 8) * (255 / 16)).astype(np.uint8)
-    arrays = hold_out_test(pixels, labels)
+    arrays = hold_out_test(pixels, labels, by_class=False)
     return build(
         entry.name,
         arrays,

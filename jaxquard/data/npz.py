@@ -51,7 +51,7 @@ def load_npz(path: Path) -> Dataset:
     """Read an .npz with x_train, y_train, x_test and y_test (or similar names), or only with images and labels.
 
     Images and labels are as for `Dataset.from_arrays`, but integer labels count from 0. `class_names` names them.
-    Without a test set, always the same sixth of the images becomes it. x_val and y_val are the validation set.
+    Without a test set, always the same sixth of each class becomes it. x_val and y_val are the validation set.
     Raises DataError.
     """
     arrays, unused = _read(path)
@@ -67,13 +67,13 @@ def load_npz(path: Path) -> Dataset:
         labels, class_names = in_memory.numbered(labels, called, class_names)
     else:
         labels = {role: _counted(values, called[role]) for role, values in labels.items()}
-    if "test_images" not in images:
+    if by_class := "test_images" not in images:
         if class_names is None:  # before the split: the test set may get the largest label
             learned = np.concatenate([labels[role] for role in ("train_labels", "val_labels") if role in labels])
             class_names = numbered(learned, called["train_labels"])
         labels |= hold_out_test(images.pop("train_images"), labels.pop("train_labels"))
-    facts = {"source": str(path), "class_names": class_names, "notes": notes, "value_range": value_range}
-    return build(path.stem, images | labels, called=called, **facts)
+    facts = {"class_names": class_names, "notes": notes, "value_range": value_range, "by_class": by_class}
+    return build(path.stem, images | labels, called=called, source=str(path), **facts)
 
 
 def _read(path: Path) -> tuple[dict[str, np.ndarray], list[str]]:

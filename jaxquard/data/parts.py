@@ -47,7 +47,7 @@ def assemble(
     for part, (images, labels) in parts.items():
         arrays |= {f"{part}_images": images, f"{part}_labels": np.array([index[label] for label in labels], np.int32)}
     if "test" not in parts:
-        arrays |= hold_out_test(arrays["train_images"], arrays["train_labels"], by_class=True)
+        arrays |= hold_out_test(arrays["train_images"], arrays["train_labels"])
     called = {role: f"{path}:{role.partition('_')[0]}" for role in arrays}
     name = path.name.split(".")[0] if path.is_file() else path.resolve().name
     facts |= {

@@ -20,6 +20,7 @@ from jaxquard.data.dataset import Dataset
 from jaxquard.data.idx import MAX_BYTES
 from jaxquard.data.parts import assemble
 from jaxquard.errors import DataError
+from jaxquard.naming import counted, visible
 
 LABELS = ("label", "labels", "class", "target", "y")  # names of the column of labels
 UNUSED = ("", "id", "index", "unnamed: 0")  # names of columns with a row's number
@@ -60,7 +61,7 @@ def load_tables(path: Path, files: Sequence[tuple[str, Path]]) -> Dataset:
             images.setdefault(part, []).append(_images(pixels, file))
             labels.setdefault(part, []).extend(found)
         elif part == "test":  # as in Kaggle's competitions
-            notes.append(f"{file.name} has no labels: not used")
+            notes.append(f"{visible(file.name)} has no labels: not used")
         else:
             raise DataError(f"{file}: no labels; {WANTED}, or a header that names one column label")
     notes += [f"rows without a label left out: {unlabelled:,}"] if unlabelled else []
@@ -169,7 +170,9 @@ def _read(lines: Iterator[tuple[int, str]], form: Form, file: Path) -> tuple[np.
         for number, line in chunk:
             cells = _cells(line, form.delimiter)
             if len(cells) != form.columns:
-                raise DataError(f"{file}: line {number}: {len(cells)} columns, but {form.columns} in the first line")
+                raise DataError(
+                    f"{file}: line {number}: {counted(len(cells), 'column')}, but {form.columns} in the first line"
+                )
             if form.label is not None:
                 labels.append(cells[form.label].strip())
         parts.append(_numbers(chunk, form, file))

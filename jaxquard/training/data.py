@@ -10,6 +10,7 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DataError, UsageError
+from jaxquard.naming import counted
 from jaxquard.training.device import check_jax
 
 
@@ -42,7 +43,7 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
     """
     images, labels, val_images, val_labels = split(dataset, held_out_of(config, dataset))
     if config.batch_size > len(images):
-        too_large = f"batch_size: {config.batch_size} is more than the {len(images)} training images"
+        too_large = f"batch_size: {config.batch_size} is more than the {counted(len(images), 'training image')}"
         raise UsageError(f"{too_large}; give a smaller one (--batch-size)")
     if (labels == labels[0]).all():
         raise DataError(f"every training image has the label {labels[0]}: there is nothing to learn from")

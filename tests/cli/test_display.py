@@ -2,7 +2,8 @@
 
 import pytest
 
-from jaxquard.cli.display import counted, figure
+from jaxquard.cli.display import figure
+from jaxquard.naming import counted
 from jaxquard.runs.figures import Figure
 
 
@@ -24,3 +25,4 @@ def test_a_figure_is_a_number_a_mean_with_its_deviation_or_a_range(value, option
 
 def test_one_has_no_plural():
     assert [counted(n, "epoch") for n in (0, 1, 2000)] == ["0 epochs", "1 epoch", "2,000 epochs"]
+    assert [counted(n, "class") for n in (1, 2)] == ["1 class", "2 classes"]

@@ -39,7 +39,7 @@ MISTAKES = [
     (2, "validation: must be a whole number of images, a share", "train --validation 1.5"),
     (
         2,
-        "--activation: 'RELU' is none of relu, leaky_relu, sigmoid, tanh, gelu, identity; did you mean relu?\n",
+        "--activation: 'RELU' is not one of: relu, leaky_relu, sigmoid, tanh, gelu, identity; did you mean relu?\n",
         "train --activation RELU",
     ),
     (2, "layers as 128-64", "train --sweep hidden=12.7"),
@@ -56,8 +56,12 @@ MISTAKES = [
     (2, "already there", "predict one PICTURE --csv PICTURE --runs ROOT"),
     (1, "no/p.csv: cannot write", "predict one PICTURE --csv no/p.csv --quiet --runs ROOT"),
     (2, "two runs or more", "compare one --runs ROOT"),
-    (2, "--split: 'moon' is none of test, validation, train\n", "evaluate one --split moon --runs ROOT"),
-    (2, "--background: 'White' is none of auto, light, dark\n", "predict one PICTURE --background White --runs ROOT"),
+    (2, "--split: 'moon' is not one of: test, validation, train\n", "evaluate one --split moon --runs ROOT"),
+    (
+        2,
+        "--background: 'White' is not one of: auto, light, dark\n",
+        "predict one PICTURE --background White --runs ROOT",
+    ),
     (2, "already there", "compare one one --chart PICTURE --runs ROOT"),
     (2, "held out no validation", "evaluate one --split validation --runs ROOT"),
     (3, "no such folder", "train --dataset none/at/all"),

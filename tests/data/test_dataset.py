@@ -162,7 +162,7 @@ def test_every_part_of_a_shuffle_by_class_has_nearly_the_same_share_of_each_clas
         shares = np.bincount(labels[part], minlength=8)[[3, 0, 1]] / len(part)
         np.testing.assert_allclose(shares, np.array([600, 60, 12]) / 673, atol=1.5 / len(part))
     assert 7 not in labels[order[-112:]]  # the only image of a class is for training
-    np.testing.assert_array_equal(hold_out_test(labels, labels, by_class=True)["test_labels"], labels[order[-113:]])
+    np.testing.assert_array_equal(hold_out_test(labels, labels)["test_labels"], labels[order[-113:]])
     dataset = dataclasses.replace(made(), train_labels=np.array([0, 1, 2] * 2 + [2]), by_class=True)
     assert sorted(split(dataset, 3)[3]) == [0, 1, 2]
 

@@ -8,6 +8,7 @@ from jaxquard.data import load, npz, parquet, tables
 from jaxquard.data.catalogue import CATALOGUE
 from jaxquard.data.formats import FORMATS
 from jaxquard.errors import DataError
+from jaxquard.naming import visible
 
 PAGE = (Path(__file__).parents[2] / "docs" / "DATA.md").read_text(encoding="utf-8")
 
@@ -49,17 +50,43 @@ def test_files_of_other_formats(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("other", "note"),
+    ("names", "refusal"),
     [
-        ("mnist_train.csv", "train: images from 2 files: mnist_train.csv, train.csv"),
-        ("train.parquet", "not used: train.parquet"),
-        ("train_2.csv", ""),
+        ("train_1.csv train_2.csv", ""),
+        ("train-0-of-2-0123456789abcdef.csv train-1-of-2-fedcba9876543210.csv test.csv", ""),
+        ("train-0-of-1.csv train-0-of-2.csv", "has train-0-of-1.csv and train-0-of-2.csv; keep one of them"),
+        ("mnist_train.csv train.csv", "has mnist_train.csv and train.csv; keep one of them"),
+        ("train.csv train.csv.gz", "has train.csv and train.csv.gz; keep one of them"),
+        ("train.csv val.csv valid_2.csv", "has val.csv and valid_2.csv; keep one of them"),
+        ("train.parquet train_2.parquet", "has train.parquet and train_2.parquet; keep one of them"),
     ],
 )
-def test_other_tables_in_the_folder_are_noted(other, note, tmp_path):
-    for name in ("train_1.csv" if other == "train_2.csv" else "train.csv", other):
+def test_several_tables_for_a_part_are_shards_or_refused(names, refusal, tmp_path):
+    for name in names.split():
         (tmp_path / name).write_text("label,a\n0,200\n1,100\n")
-    assert note in load(tmp_path).notes if note else not [one for one in load(tmp_path).notes if "train_" in one]
+    if refusal:
+        with pytest.raises(DataError, match=f"^{tmp_path}: {refusal}$"):
+            load(tmp_path)
+    else:
+        assert sum(load(tmp_path).counts) == (4 if "test.csv" in names else 3)
+
+
+def test_tables_of_another_format_are_noted(tmp_path):
+    for name in ("train.csv", "train.parquet"):
+        (tmp_path / name).write_text("label,a\n0,200\n1,100\n")
+    assert "not used: train.parquet" in load(tmp_path).notes
+
+
+@pytest.mark.parametrize("name", ["train-\n\x1b.csv", "train-\n.parquet", "a\n.npz", "a\n/1.png"])
+def test_names_of_files_are_escaped_in_messages(name, tmp_path):
+    folder = tmp_path / "data\nset"
+    (folder / name).parent.mkdir(parents=True)
+    (folder / name).write_text("?")
+    with pytest.raises(DataError) as caught:
+        load(folder)
+    assert str(caught.value).startswith(visible(str(folder)))
+    assert visible(name.split("/")[0]) in str(caught.value)
+    assert all(line.isprintable() for line in str(caught.value).splitlines())
 
 
 @pytest.mark.parametrize(

@@ -159,7 +159,7 @@ def test_a_damaged_journal_is_refused(root, tmp_path, damage):
 def test_what_cannot_be_exported_leaves_nothing(root, monkeypatch):
     os.mkdir("folder")
     for fault, error, options in (
-        ("'onx' is none of safetensors, onnx, .*; did you mean onnx", UsageError, {"to": "onx"}),
+        ("'onx' is not one of: safetensors, onnx, .*; did you mean onnx", UsageError, {"to": "onx"}),
         ("three holds 3 networks: name one, three@0 to", RunError, {"to": "onnx"}),
         ("three@3: three has networks 0 to 2", RunError, {"model": "three@3"}),
         ("mlp: not a run, so it has no journal", RunError, {"model": "mlp"}),

@@ -92,5 +92,5 @@ def test_its_invalid_settings_are_reported(registered, stripes, tmp_path, post, 
 
 def test_a_model_that_is_not_registered_is_refused(made, root, monkeypatch):
     monkeypatch.undo()
-    with pytest.raises(RunError, match="model: 'bottleneck' is none of mlp, cnn"):
+    with pytest.raises(RunError, match="model: 'bottleneck' is not one of: mlp, cnn"):
         models.load_model("third", root)
