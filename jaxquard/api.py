@@ -81,7 +81,7 @@ def train(
     source: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
     if observer is None and notebook.is_running():
         bar = notebook.ProgressBar()
-        observer = Observer(bar.begin, bar.event, warnings.warn)
+        observer = Observer(bar.begin, bar.event, print)
     observer = observer or Observer()
     if run:
         finished, writable = finished_result(run), is_writable(run.path)

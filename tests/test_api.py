@@ -99,6 +99,12 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
         jaxquard.predict(whole, images=np.full((1, 6, 6), 255) * [0, 1, 1, 1, 1, 1])
     with pytest.raises(UsageError, match=r"data: give \(X, y\)"):
         jaxquard.evaluate(whole, data=5)
+    data = dataclasses.replace(
+        Dataset.from_arrays(*arrays), test_images=images[:0, ..., None], test_labels=np.arange(0)
+    )
+    for verb in (lambda: jaxquard.train(config, data=data, runs=tmp_path), lambda: jaxquard.evaluate(whole, data=data)):
+        with pytest.raises(UsageError, match="arrays: has no test images"):
+            verb()
     data = Dataset.from_arrays(images * 255.0, np.arange(60) % 2 + 1)
     counted = jaxquard.train(config, data=data, runs=tmp_path, name="counted")
     for use, said in (

@@ -10,7 +10,7 @@ from jaxquard.charts.curves import learning_curves
 from jaxquard.charts.dots import dot_plot
 from jaxquard.charts.evaluation import confusion_matrix, reliability, surest_mistakes, verdict
 from jaxquard.charts.lines import lines
-from jaxquard.charts.pictures import montage, samples
+from jaxquard.charts.pictures import montage
 
 __all__ = [
     "Chart",
@@ -23,7 +23,6 @@ __all__ = [
     "need_renderer",
     "paths_of",
     "reliability",
-    "samples",
     "save",
     "surest_mistakes",
     "training_card",

@@ -51,8 +51,8 @@ class Chart:
         return _render(self, ".svg").decode()
 
 
-def save(chart: Chart, path: str | Path, *, overwrite: bool = False) -> list[Path]:
-    """Write `chart` as PNG, SVG or self-contained HTML, by the path's suffix; with none of these, PNG and SVG.
+def save(chart: Chart | str, path: str | Path, *, overwrite: bool = False) -> list[Path]:
+    """Write `chart`, or an SVG, as PNG, SVG or self-contained HTML, by the path's suffix; without one, PNG and SVG.
 
     Returns the paths written; no file is ever half-written. Raises UsageError if a file exists (unless `overwrite`),
     JaxquardError if the extra is not installed or a file cannot be written.
@@ -86,10 +86,13 @@ def need_renderer() -> None:
         raise JaxquardError(f"charts need the extra that draws them: {how_to_add('charts')}")
 
 
-def _render(chart: Chart, suffix: str) -> bytes:
+def _render(chart: Chart | str, suffix: str) -> bytes:
     need_renderer()
     import vl_convert
 
+    if isinstance(chart, str):
+        head = '<!doctype html><meta charset="utf-8">' if suffix == ".html" else ""
+        return vl_convert.svg_to_png(chart, scale=2.0) if suffix == ".png" else f"{head}{chart}".encode()
     if suffix == ".png":
         return vl_convert.vegalite_to_png(chart.spec, scale=2.0, allowed_base_urls=[])
     if suffix == ".svg":

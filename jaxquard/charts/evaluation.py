@@ -186,9 +186,7 @@ def surest_mistakes(
 def worst_of(images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, count: int) -> np.ndarray:
     """The indices of the `count` most confident mistakes, the most confident first."""
     if not len(images) == len(labels) == len(probabilities):
-        raise UsageError(
-            f"images: {len(images)}, labels: {len(labels)}, rows of probabilities: {len(probabilities)}: give as many"
-        )
+        raise UsageError(f"{len(images)} images, {len(labels)} labels, {len(probabilities)} rows of probabilities")
     confidence = probabilities.max(axis=1)
     mistakes = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return mistakes[np.argsort(-confidence[mistakes], kind="stable")][:count]

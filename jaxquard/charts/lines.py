@@ -101,7 +101,8 @@ def _domain(values: Sequence[float | None], log: bool) -> list[float]:
         return [low / air, high * air]
     flat = high - low <= 1e-9 * max(abs(low), abs(high))
     air = abs(high) * 0.1 or 1.0 if flat else 0.05 * (high - low)
-    return [low - air if low < 0 or low > air else 0.0, high + air]
+    top = high if flat and high == 100 else high + air  # no accuracy is above 100 %
+    return [low - air if low < 0 or low > air else 0.0, top]
 
 
 def _gap(domain: list[float], height: int, log: bool) -> float:

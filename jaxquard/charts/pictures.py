@@ -71,17 +71,6 @@ def grey(images: np.ndarray, invert: bool = False) -> np.ndarray:
     return 255 - images if invert and images.ndim == 3 else images
 
 
-def samples(
-    images: np.ndarray, labels: np.ndarray, class_names: Sequence[str], *, title: str, classes: int = 16, each: int = 8
-) -> Chart:
-    """The first `each` images of each of the first `classes` classes. `images`: as for `montage`, `labels`: (n,)."""
-    found = [np.flatnonzero(labels == k)[:each] for k in range(len(class_names))]
-    chosen = np.concatenate([rows for rows in found if len(rows)][:classes])
-    captions = [name if len(name) < 13 else f"{name[:11]}…" for name in (class_names[int(k)] for k in labels[chosen])]
-    subtitle = f"The first {each} images of each class."
-    return montage(images[chosen], labels=captions, columns=each, title=title, subtitle=subtitle)
-
-
 def signed(weights: np.ndarray) -> tuple[np.ndarray, float]:
     """Colours (n, h, w, 3) uint8 for signed values, and the value with full colour (99.5th percentile)."""
     weights = np.nan_to_num(np.asarray(weights, np.float64), posinf=0.0, neginf=0.0)

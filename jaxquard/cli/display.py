@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from jaxquard.config import SCALARS, Config
+from jaxquard.data.catalogue import ARRAYS
 from jaxquard.naming import counted, printable, visible
 from jaxquard.runs.directory import command
 from jaxquard.runs.figures import Figure
@@ -183,10 +184,15 @@ def training_table(result: "TrainResult", total_seconds: float, *, best: str = "
     """The result of a training and the next command, with the options `where` the data are. For a sweep, `best` is its
     best network; its ranking has the results.
     """
-    seconds, run = result.seconds, result.run.id
-    selected = best if best.startswith(f"{run}@") else run
-    following = ("train", "--resume", run) if result.test_loss is None else ("evaluate", selected)
-    data = "data and teacher" if result.run.config.teacher else "data"
+    seconds, run = result.seconds, result.run
+    selected = best if best.startswith(f"{run.id}@") else run.id
+    if not run.finished():
+        following = run.command("train", "--resume", run.id, *where)
+    elif run.config.dataset == ARRAYS:
+        following = f"jaxquard.evaluate({os.path.abspath(run.path)!r}, data=(X, y))"
+    else:
+        following = run.command("evaluate", selected, *where)
+    data = "data and teacher" if run.config.teacher else "data"
     parts = f"{seconds.train:.1f} training, {seconds.compile:.1f} compiling, {seconds.data:.1f} {data}"
     figures = [
         ("training loss", figure(result.train_loss)),
@@ -196,13 +202,13 @@ def training_table(result: "TrainResult", total_seconds: float, *, best: str = "
     if result.tta:
         figures.append((f"…{result.tta['name']}", figure(result.tta["accuracy"], percent=True)))
     rows = [
-        *([] if result.run.config.sweep else figures),
+        *([] if run.config.sweep else figures),
         ("seconds", f"{total_seconds:.1f} ({parts})"),
-        ("kept in", str(result.run.path)),
-        ("next", result.run.command(*following, *where)),
+        ("kept in", str(run.path)),
+        ("next", following),
     ]
     if result.already_finished:
-        print(f"{run} had already finished: nothing was trained; these are its results")
+        print(f"{run.id} had already finished: nothing was trained; these are its results")
     for name, value in rows:
         print(f"{name:15}{value}")
 

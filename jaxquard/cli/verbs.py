@@ -231,9 +231,7 @@ def data(
     }
     print_json(facts) if common.json else dataset_table(facts)
     if sheet:
-        images, labels, title = loaded.train_images, loaded.train_labels, f"Images of {loaded.name}"
-        drawn = charts.samples(images, labels, loaded.class_names, title=title)
-        for path in charts.save(drawn, sheet, overwrite=overwrite):
+        for path in charts.save(loaded.sheet(), sheet, overwrite=overwrite):
             say(f"written: {path}")
 
 

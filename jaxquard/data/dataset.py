@@ -92,10 +92,14 @@ class Dataset:
         return f"<Dataset {self.name}: {train:,} training and {test} of {size}, {classes}>"
 
     def _repr_html_(self) -> str:
-        """For notebooks: samples of each class."""
-        from jaxquard.data.sheet import sheet
+        """For notebooks."""
+        return f"<p>{html.escape(repr(self)[1:-1])}</p>{self.sheet()}"
 
-        return f"<p>{html.escape(repr(self)[1:-1])}</p>{sheet(self.train_images, self.train_labels, self.class_names)}"
+    def sheet(self) -> str:
+        """The first training images of each class, as an SVG."""
+        from jaxquard.data.sheet import sheet  # imports Pillow
+
+        return sheet(self.train_images, self.train_labels, self.class_names)
 
     def summary(self, validation: int = 0) -> str:
         """The number and size of its images, with `validation` of them for validation, and the classes, in one line."""

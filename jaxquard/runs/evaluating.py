@@ -110,6 +110,8 @@ def evaluate(models: list[TrainedModel], dataset: Dataset, part: Split) -> Evalu
 def choose(model: TrainedModel, dataset: Dataset, part: Split) -> tuple[np.ndarray, np.ndarray]:
     """The images and labels of one split, as in the model's own training."""
     if part == "test":
+        if not len(dataset.test_labels):
+            raise UsageError(f"{dataset.name}: has no test images; evaluate another split, or other data")
         return dataset.test_images, dataset.test_labels
     images, labels, val_images, val_labels = split(dataset, held_out_of(model.config, dataset))
     if part == "train":

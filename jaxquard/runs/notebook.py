@@ -43,6 +43,8 @@ class ProgressBar:
             names = {"train_loss": "loss", "val_loss": "validation loss", "val_accuracy": "validation accuracy"}
             means = {said: _mean(event.record[name]) for name, said in names.items() if name in event.record}
             self.figures = "".join(f" · {said} {mean:.4f}" for said, mean in means.items())
+        elif event.kind == "stopped":
+            self.steps, self.figures = event.step, f"{self.figures} · stopped early"
         self.output.update(self._shown(event.epoch, event.step), raw=True)
 
     def _shown(self, epoch: int, step: int) -> dict[str, str]:
@@ -64,7 +66,7 @@ def page(run: Run, figures: Mapping[str, object], mistakes: Mistakes | None = No
     config, lines = run.config, run.epochs()
     about = {
         "run": run.id,
-        "data": config.dataset,
+        "data": run.environment["dataset"]["name"],
         "status": run.status(),
         "epochs": f"{len(lines)} of {config.epochs}",
     }

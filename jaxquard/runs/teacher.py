@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 from jaxquard import kept
 from jaxquard.config import Config
 from jaxquard.data import Dataset
+from jaxquard.data.arrays import class_numbers
+from jaxquard.data.oddities import shortened
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import cache_folder
 from jaxquard.runs import environment, tensors
@@ -45,8 +47,12 @@ def ask(
         raise UsageError(
             f"teacher: {config.teacher} has {len(model.class_names)} classes, the data set has {data.classes}"
         )
-    if model.class_names != dataset.class_names:
-        warn(f"{config.teacher} has other class names: {', '.join(model.class_names)}; classes are matched by position")
+    columns = _matched(model.class_names, dataset.class_names)
+    names = shortened(model.class_names, 10)
+    if columns is None:
+        raise UsageError(f"teacher: {config.teacher} has other classes than {dataset.name}: {names}")
+    if set(model.class_names) != set(dataset.class_names):
+        warn(f"the classes of {config.teacher} are matched by number: {names}")
     learned, kept = (
         one.trained_on(len(dataset.train_labels), len(dataset.val_labels)) for one in (model.config, config)
     )
@@ -54,9 +60,19 @@ def ask(
         warn(f"{config.teacher} was trained on images that are held out here: the validation accuracy will be too high")
     if note := unfinished([model]):
         warn(f"teacher: {note}")
-    logits = _answers(model, config, np.asarray(data.images), asking)
+    logits = _answers(model, config, np.asarray(data.images), asking)[:, columns]
     facts = {"name": config.teacher, "sha256": fingerprint(model)}
     return data._replace(teacher=jnp.asarray(logits)), {"teacher": facts}
+
+
+def _matched(theirs: Sequence[str], own: Sequence[str]) -> list[int] | None:
+    """The teacher's class for each class of the data set: that of its name, or of its number if one of the two has
+    numbers for names. None for other classes."""
+    for found, names in ((own, theirs), (theirs, own)):
+        known = class_numbers(found, names)
+        if all(name in known for name in found):
+            return [known[name] for name in found]
+    return None
 
 
 def _answers(model: TrainedModel, config: Config, images: np.ndarray, asking: Asking) -> np.ndarray:

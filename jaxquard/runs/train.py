@@ -13,7 +13,7 @@ import numpy as np
 from jaxquard.arguments import check
 from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
-from jaxquard.errors import DivergedError, JaxquardError, RunError
+from jaxquard.errors import DivergedError, JaxquardError, RunError, UsageError
 from jaxquard.files import sweep
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory, environment, journal, teacher, tensors
@@ -71,8 +71,11 @@ def train(
 ) -> TrainResult:
     """Train a new run to the end (or to the end of epoch `until`), and at the end evaluate it once on the test set.
 
-    Raises DivergedError if every network diverged, Interrupted if the observer asked to stop.
+    Raises UsageError without test images, DivergedError if every network diverged, Interrupted if the observer asked to
+    stop.
     """
+    if not len(dataset.test_labels):
+        raise UsageError(f"{dataset.name}: has no test images; Dataset.from_arrays holds out a sixth for testing")
     observer, seconds = observer or Observer(), seconds or Seconds()
     began = time.perf_counter()
     where = directory.runs_directory(runs)

@@ -38,8 +38,10 @@ def table(tmp_path_factory):
 
 def test_names_from_strangers_do_no_harm_in_any_output(table, jaxquard, tmp_path):
     """The fixture `jaxquard` refuses control characters in any output."""
-    said = jaxquard("data", table)
+    said = jaxquard("data", table, "--sheet", "sheet.svg")
     assert said.code == 0, said.err
+    words = "".join(ElementTree.parse("sheet.svg").getroot().itertext())
+    assert [name for name in SHOWN if f"{name}: 5 images" not in words] == ["x" * 255]  # cut off
     known = jaxquard("data", table, "--json").document["classes"]
     assert sorted(known) == sorted(SHOWN)
     for command in (f"train --dataset {table} --hidden 5 --batch-size 10 --epochs 2 --name one", "evaluate one"):

@@ -12,9 +12,11 @@ from jaxquard import api
 from jaxquard.cli import training
 from jaxquard.cli.display import TrainingDisplay
 from jaxquard.cli.options import Source, where_data_are
+from jaxquard.config import Config
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import Interrupts
+from jaxquard.sklearn import JaxquardClassifier
 from jaxquard.systems import quoted
 
 
@@ -84,6 +86,19 @@ def test_a_sweep_of_scalars_is_one_run_and_ends_in_a_ranking(jaxquard, npz, quic
     (line, _) = re.findall(r"^[xy] .*", jaxquard("runs").out, re.MULTILINE)
     assert "±" not in line
     assert " … " in line
+
+
+@pytest.mark.parametrize("tested", [True, False])
+def test_a_finished_run_of_arrays_is_evaluated_in_python(jaxquard, stripes, tmp_path, tested):
+    settings = {"hidden": (4,), "epochs": 1, "batch_size": 20}
+    if tested:
+        api.train(Config(**settings), data=stripes)
+    else:
+        rows = stripes.train_images.reshape(len(stripes.train_images), -1)
+        JaxquardClassifier(**settings, runs="runs").fit(rows, stripes.train_labels)
+    (run,) = api.list_runs()
+    said = jaxquard("train", "--resume", run.id)
+    assert f"next           jaxquard.evaluate({str(run.path.resolve())!r}, data=(X, y))\n" in said.out
 
 
 def test_a_sweep_over_a_single_value_is_one_network(jaxquard, npz, quick):

@@ -218,10 +218,12 @@ def test_data(jaxquard, npz, tmp_path):
     facts = jaxquard("data", npz, "--json").document
     assert (facts["train"], facts["test"], facts["image_shape"]) == (120, 40, [6, 6, 1])
     assert sum(facts["counts"]) == 120
-    said = jaxquard("data", npz, "--sheet", "sheet.svg")
-    assert "training images" in said.out
-    assert said.err == "written: sheet.svg\n"
-    assert (tmp_path / "sheet.svg").read_text().count("<image") == 24
+    for name, begin in {"sheet.svg": b"<svg", "sheet.html": b"<!doctype html>", "sheet.png": b"\x89PNG"}.items():
+        said = jaxquard("data", npz, "--sheet", name)
+        assert "training images" in said.out
+        assert said.err == f"written: {name}\n"
+        assert (tmp_path / name).read_bytes().startswith(begin)
+    assert (tmp_path / "sheet.svg").read_text().count("<image") == 3
     assert jaxquard("data", npz, "--sheet", "sheet.svg").code == 2
 
 

@@ -36,6 +36,16 @@ def test_a_dataset_has_its_documented_form() -> None:
 
 def test_the_repr_of_a_dataset_is_one_line() -> None:
     assert repr(made()) == "<Dataset made: 7 training and 2 test images of 2×3×1, 3 classes>"
+    one = dataclasses.replace(made(), test_images=made().test_images[:1], test_labels=made().test_labels[:1], name="\n")
+    assert repr(one) == r"<Dataset \n: 7 training and 1 test image of 2×3×1, 3 classes>"
+
+
+def test_names_are_escaped() -> None:
+    images, labels = np.zeros((6, 2, 3), np.uint8), ["a\x07", "b"] * 3
+    one = Dataset.from_arrays(images, labels, name="\x1b[31m\n")
+    assert (one.name, one.class_names) == ("\\x1b[31m\\n", ("a\\x07", "b"))
+    other = dataclasses.replace(one, name="\x07", source="\n", class_names=["\t", "b"])
+    assert (other.name, other.source, other.class_names) == ("\\x07", "\\n", ("\\t", "b"))
 
 
 @pytest.mark.parametrize(

@@ -188,6 +188,14 @@ def test_a_sixth_becomes_the_missing_test_part(names, labels, tmp_path: Path) ->
     dataset = load_npz(npz(tmp_path, **dict(zip(names, values, strict=True))))
     assert (len(dataset.train_labels), len(dataset.test_labels)) == (10, 2)
     assert len(dataset.val_labels) == 3 * (len(names) > 2)
+    assert dataset.by_class
+    assert not load_npz(npz(tmp_path, **FOUR)).by_class
+
+
+def test_the_test_part_has_a_sixth_of_each_class(tmp_path: Path) -> None:
+    labels = np.repeat([0, 1, 2], [24, 12, 6])
+    dataset = load_npz(npz(tmp_path, images=np.zeros((42, 2, 2), np.uint8), labels=labels))
+    assert np.bincount(dataset.test_labels).tolist() == [4, 2, 1]
 
 
 def test_unknown_names(tmp_path: Path) -> None:

@@ -62,6 +62,19 @@ def test_a_training_in_a_kernel_shows_one_bar_and_a_page_without_scripts(stripes
     assert sheet.count("data:image/png") == 3
 
 
+def test_the_bar_of_a_training_that_stops_early_is_full(monkeypatch):
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=lambda *_, **__: output))
+    shown: list[dict[str, str]] = []
+    output = SimpleNamespace(update=lambda data, raw: shown.append(data))
+    bar = notebook.ProgressBar()
+    run: Any = SimpleNamespace(id="one", config=jaxquard.Config(epochs=9))
+    bar.begin(run, 10, 0, 90)
+    event: Any = SimpleNamespace(kind="stopped", epoch=4, step=40, record=None)
+    bar.event(event)
+    assert shown[-1]["text/plain"] == "one · epoch 4 of 9 · stopped early"
+    assert 'value="40" max="40"' in shown[-1]["text/html"]
+
+
 def test_without_the_extra_a_line_says_how_to_install_it(stripes: Dataset, tmp_path, monkeypatch):
     result = jaxquard.train(jaxquard.Config(hidden=(4,), epochs=1, batch_size=20), data=stripes, runs=tmp_path)
     monkeypatch.setattr("jaxquard.charts.chart.find_spec", lambda name: None)

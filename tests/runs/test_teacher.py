@@ -42,17 +42,34 @@ def test_the_teacher_gives_its_logits_for_each_training_image(small, stripes, sc
     assert said == ["teacher was trained on images that are held out here: the validation accuracy will be too high"]
 
 
-def test_warnings_compare_the_arrays_and_the_class_names(small, stripes, school):
-    config, data = prepare(small.replace(teacher="teacher", validation=20, dataset="by another name"), stripes)
-    said: list[str] = []
-    teacher.ask(config, data, dataclasses.replace(stripes, class_names=("0", "2", "1")), school, said.append)
-    assert said == [
-        "teacher has other class names: 0, 1, 2; classes are matched by position",
-        "teacher was trained on images that are held out here: the validation accuracy will be too high",
-    ]
-    said.clear()
-    teacher.ask(config, data, dataclasses.replace(stripes, sha256={"x": "other"}), school, said.append)
-    assert said == []
+@pytest.mark.parametrize(
+    ("theirs", "own", "columns"),
+    [
+        ("cat dog emu", "cat dog emu", [0, 1, 2]),
+        ("cat dog emu", "emu cat dog", [2, 0, 1]),
+        ("1 2 3", "3 1 2", [2, 0, 1]),
+        ("0 1 2", "cat dog emu", [0, 1, 2]),
+        ("cat dog emu", "0 1 2", [0, 1, 2]),
+        ("0 1 2", "1 2 3", None),
+        ("cat dog emu", "cat dog fox", None),
+        ("cat dog 2", "0 1 2", None),
+        ("1 2 3", "cat dog emu", None),
+    ],
+)
+def test_classes_are_matched_by_name_or_by_number(small, stripes, school, theirs, own, columns):
+    named = dataclasses.replace(stripes, class_names=theirs.split(), sha256={"x": "other"})
+    train.train(small, named, runs=school, name="named")
+    config, data = prepare(small.replace(teacher="named"), stripes)
+    pupil, said = dataclasses.replace(stripes, class_names=own.split()), list[str]()
+    if columns is None:
+        with pytest.raises(UsageError, match=f"teacher: named has other classes than .*: {', '.join(theirs.split())}$"):
+            teacher.ask(config, data, pupil, school, said.append)
+        return
+    taught, _ = teacher.ask(config, data, pupil, school, said.append)
+    logits = models.load_model("named", school).logits(np.asarray(data.images))
+    np.testing.assert_allclose(taught.teacher, logits[:, columns], rtol=1e-5, atol=1e-6)
+    by_number = [f"the classes of named are matched by number: {', '.join(theirs.split())}"]
+    assert said == (by_number if sorted(theirs) != sorted(own) else [])
 
 
 def test_a_teacher_that_has_not_finished_is_reported(small, stripes, school):
