@@ -99,9 +99,8 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
         jaxquard.predict(whole, images=np.full((1, 6, 6), 255) * [0, 1, 1, 1, 1, 1])
     with pytest.raises(UsageError, match=r"data: give \(X, y\)"):
         jaxquard.evaluate(whole, data=5)
-    data = dataclasses.replace(
-        Dataset.from_arrays(*arrays), test_images=images[:0, ..., None], test_labels=np.arange(0)
-    )
+    nothing: dict[str, np.ndarray] = {"test_images": np.zeros((0, 6, 6, 1), np.uint8), "test_labels": np.arange(0)}
+    data = dataclasses.replace(Dataset.from_arrays(*arrays), **nothing)
     for verb in (lambda: jaxquard.train(config, data=data, runs=tmp_path), lambda: jaxquard.evaluate(whole, data=data)):
         with pytest.raises(UsageError, match="arrays: has no test images"):
             verb()
