@@ -276,6 +276,7 @@ def export(
     to: str,
     out: str | Path | None = None,
     overwrite: bool = False,
+    licence: str | None = None,
     runs: str | Path | None = None,
 ) -> Exported:
     """Write a network, or the journal of a run, for other programs.
@@ -283,9 +284,9 @@ def export(
     model, runs: as for `load_model`; of a journal, a run without @k stands for all of its networks.
     to: the format, a name in `exporting.FORMATS` such as "onnx".
     out: the file or folder (default: named like the model, in the current folder). overwrite: replace it if it exists;
-    a folder, only if it holds no other file.
+    a folder, only if it holds no other file. licence: of the training data, for "huggingface" (default: as known).
     Raises UsageError for an unknown format or a file that is already there, RunError for a network that diverged or
     a model without a journal, and JaxquardError if an extra is not installed or the file cannot be written. Also
     raises as `load_model`.
     """
-    return _export(name_of(model), directory.runs_directory(runs), to, out, overwrite)
+    return _export(name_of(model), directory.runs_directory(runs), to, out, overwrite, licence=licence)

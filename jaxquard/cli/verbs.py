@@ -244,13 +244,16 @@ def export(
     overwrite: Annotated[
         bool, Parameter(negative="", help="Replace it if it exists; a folder, only if it holds no other file.")
     ] = False,
+    licence: Annotated[
+        str | None, Parameter(help="Of the training data, for huggingface, such as cc-by-4.0 (default: as known).")
+    ] = None,
     common: Shared = COMMON,
 ) -> None:
     """Write a network, or the journal of a run, for other programs."""
     compilation.keep_compiled_programs()
     from jaxquard import api
 
-    found = api.export(model, to=to, out=out, overwrite=overwrite, runs=common.runs)
+    found = api.export(model, to=to, out=out, overwrite=overwrite, licence=licence, runs=common.runs)
     if found.note and not common.quiet:
         say(f"note: {found.note}")
     if common.json:

@@ -2,7 +2,8 @@
 
 A new format is a module here and a row in FORMATS. The module's function `content` gets a TrainedModel, and the options
 of the format by name; for a format of journals it gets a run and the numbers of those of its networks that were named.
-It returns the bytes of the file, or for a folder the bytes of each file by its path.
+It returns the bytes of the file, or for a folder the bytes of each file by its path. The function `note`, if there is
+one, gets the model and returns what the user should know.
 """
 
 import hashlib
@@ -45,6 +46,9 @@ class Format(NamedTuple):
 FORMATS = {
     "safetensors": Format("the weights, as evaluate and predict read them", ".safetensors"),
     "onnx": Format("the network and its preprocessing", ".onnx", "onnx", "onnx"),
+    "huggingface": Format(
+        "a folder for the Hugging Face Hub, with a model card", "-huggingface", "onnx", "onnx", options=("licence",)
+    ),
     "csv": Format("the journal of a run", ".csv", journal=True),
     "tensorboard": Format("the journal of a run, for TensorBoard", "-tensorboard", "tensorboard", "tensorboardX", True),
 }
@@ -53,7 +57,7 @@ FORMATS = {
 @dataclass(frozen=True)
 class Exported:
     """What was written. Of a folder: `bytes` of all files, and the SHA-256 of what `sha256sum` prints for them in the
-    order of their paths. `note`: on the weights of a run that has not finished.
+    order of their paths. `note`: such as that the run of these weights has not finished.
     """
 
     file: Path
@@ -69,23 +73,27 @@ def export(
     """Write the model `name` in the format `to`: see `jaxquard.export`. `options`: None or False if not given."""
     if to not in FORMATS:
         raise UsageError(f"to: {none_of(to, list(FORMATS))}")
-    form, given = FORMATS[to], {option: value for option, value in options.items() if value}
+    form, given = (
+        FORMATS[to],
+        {name: value for name, value in options.items() if value is not None and value is not False},
+    )
     for option in given.keys() - form.options:
         those = [name for name, other in FORMATS.items() if option in other.options]
         raise UsageError(f"{option}: only for the format {' or '.join(those)}, not for {to}")
     path = _path(name, form, out, overwrite)
     if form.library and find_spec(form.library) is None:
         raise JaxquardError(f"this format needs an extra: {how_to_add(form.extra)}")
-    content, note = importlib.import_module(f"{__name__}.{to}").content, None
+    module, notes = importlib.import_module(f"{__name__}.{to}"), []
     if form.journal:
-        data = content(*_with_journal(name, root))
+        data = module.content(*_with_journal(name, root))
     else:
         from jaxquard.runs import models  # not needed for a journal
 
         model = models.load_model(name, root)
         _refuse_diverged(model)
-        data, note = content(model, **given), models.unfinished([model])
-    return Exported(path, to, *_written(path, data, overwrite), note)
+        data = module.content(model, **given)
+        notes = [models.unfinished([model]), getattr(module, "note", lambda _: None)(model)]
+    return Exported(path, to, *_written(path, data, overwrite), "; ".join(filter(None, notes)) or None)
 
 
 def _path(name: str, form: Format, out: str | Path | None, overwrite: bool) -> Path:

@@ -8,6 +8,7 @@ from typing import Any
 from jaxquard import recipes
 from jaxquard.charts.evaluation import wilson
 from jaxquard.config import Config
+from jaxquard.data import catalogue
 from jaxquard.errors import RunError
 from jaxquard.runs import directory, models
 from jaxquard.runs.directory import ALL
@@ -18,7 +19,7 @@ from jaxquard.runs.models import TrainedModel
 @dataclass(frozen=True)
 class Recorded:
     """A network's evaluation on its test set: n images, accuracy and its 95 % interval (Wilson), loss in nats, and the
-    confusion matrix (rows: true classes), None if it was not recorded.
+    confusion matrix (rows: true classes) and the expected calibration error, None if they were not recorded.
     """
 
     n: int
@@ -27,34 +28,37 @@ class Recorded:
     high: float
     loss: float
     matrix: list[list[int]] | None
+    calibration_error: float | None
 
 
 def recorded_evaluation(model: TrainedModel) -> Recorded | None:
     """The recorded evaluation of a model on the test set of its data, or None. RunError if the record is damaged.
 
-    Prefers an evaluation with a confusion matrix, then that of the training, then the newest.
+    Prefers an evaluation with a confusion matrix, with a calibration error, that of the training, the newest.
     """
     if model.run is None:
         if recipe := shipped_as(model):
             found = (recipes.results().get(recipe) or {}).get("first_network")
-            return found and _recorded(found["n"], found["accuracy"], found["loss"], found["confusion"])
+            figures = ("n", "accuracy", "loss", "confusion", "calibration_error")
+            return found and _recorded(*(found[name] for name in figures))
         return None
     try:
         lines = [(line, k) for line in model.run.evaluations() if (k := _place(line, model)) is not None]
-        lines.sort(key=lambda one: ("matrix" in one[0], one[0]["by"] == "train"))
+        lines.sort(key=lambda one: ("matrix" in one[0], "calibration_error" in one[0], one[0]["by"] == "train"))
         if not lines:
             return None
         line, k = lines[-1]
         matrix = line["matrix"][k] if "matrix" in line else None
         if matrix is not None and len(matrix) != len(model.class_names):
             raise ValueError("a matrix of other classes")
-        return _recorded(line["n"], line["accuracy"][k], line["loss"][k], matrix)
+        error = line["calibration_error"][k] if "calibration_error" in line else None
+        return _recorded(line["n"], line["accuracy"][k], line["loss"][k], matrix, error)
     except (LookupError, AttributeError, TypeError, ValueError) as error:
         raise RunError(f"{model.run.evaluations_file}: damaged ({error!r})") from error
 
 
-def _recorded(n: int, accuracy: float, loss: float, matrix: Any) -> Recorded:
-    return Recorded(n, accuracy, *wilson(round(accuracy * n), n), loss, matrix)
+def _recorded(n: int, accuracy: float, loss: float, matrix: Any, error: float | None) -> Recorded:
+    return Recorded(n, accuracy, *wilson(round(accuracy * n), n), loss, matrix, error)
 
 
 def _place(line: Line, model: TrainedModel) -> int | None:
@@ -80,6 +84,18 @@ def shipped_as(model: TrainedModel) -> str | None:
         return None
     own = models.load_model(recipe, Path())
     return recipe if models.file_content(own) == models.file_content(model) else None
+
+
+def known_data(model: TrainedModel) -> catalogue.Entry | None:
+    """The known data set that a model was trained on, or None."""
+    known = catalogue.find(model.config.dataset)
+    return known if known and known.name == model.dataset["name"] else None
+
+
+def licence(model: TrainedModel) -> str:
+    """The licence of the data that a model was trained on, as the Hugging Face Hub calls it, or "unknown"."""
+    known = known_data(model)
+    return (known and known.licence) or "unknown"
 
 
 def settings(config: Config) -> list[tuple[str, Any, str]]:

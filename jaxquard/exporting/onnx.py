@@ -52,7 +52,7 @@ def content(model: TrainedModel) -> bytes:
         producer_name="jaxquard",
         producer_version=version("jaxquard"),
     )
-    helper.set_model_props(whole, _metadata(model))
+    helper.set_model_props(whole, {name: json.dumps(value) for name, value in described(model).items()})
     return whole.SerializeToString()
 
 
@@ -61,9 +61,9 @@ def _pixel_type(dataset: dict[str, Any]) -> int:
     return TensorProto.UINT8 if dataset.get("value_range") is None else TensorProto.FLOAT
 
 
-def _metadata(model: TrainedModel) -> dict[str, str]:
-    """Facts as JSON: `pixel_mean` and `pixel_std` are of pixels with 0 for black and 1 for white."""
-    facts = {
+def described(model: TrainedModel) -> dict[str, Any]:
+    """The classes and the pixels: `pixel_mean` and `pixel_std` are of pixels with 0 for black and 1 for white."""
+    return {
         "class_names": model.class_names,
         "image_shape": model.image_shape,
         "pixel_range": model.dataset.get("value_range") or [0, model.dataset.get("scaled_from", 255)],
@@ -71,7 +71,6 @@ def _metadata(model: TrainedModel) -> dict[str, str]:
         "pixel_std": model.config.pixel_std or 1.0,
         "dataset": model.dataset["name"],
     }
-    return {name: json.dumps(value) for name, value in facts.items()}
 
 
 class _Graph:

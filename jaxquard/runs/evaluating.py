@@ -93,6 +93,7 @@ class Evaluations(Sequence[Evaluation]):
     def record(self, name: str, why: str) -> str:
         """Record the evaluation in the run. Returns a note if the run is read-only, else an empty string."""
         facts: dict[str, Any] = {"n": self.each[0].n, "accuracy": self.accuracy.values, "loss": self.loss.values}
+        facts |= {"calibration_error": self.calibration_error.values}
         facts |= {"model": name, "dataset": self.dataset.name, "split": self.split}
         if len(self) * len(self.dataset.class_names) ** 2 <= journal.COUNTS:
             facts["matrix"] = [one.confusion.tolist() for one in self.each]

@@ -87,7 +87,7 @@ def _line(path: Path, number: int, text: bytes) -> Line:
 
 
 _NUMBERS = {"step": int, "epoch": int, "network": int, "seconds": (int, float)}  # in an event, seconds is an object
-_FIGURES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "accuracy", "loss")
+_FIGURES = ("train_loss", "train_accuracy", "val_loss", "val_accuracy", "accuracy", "loss", "calibration_error")
 
 
 def _check_views(tta: Any) -> None:

@@ -16,7 +16,6 @@ import onnx
 import pytest
 
 import jaxquard
-from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.exporting import FORMATS
 from jaxquard.runs import models
@@ -26,15 +25,6 @@ from .networks import made
 
 PAGE = (Path(__file__).parents[2] / "docs" / "EXPORT.md").read_text(encoding="utf-8")
 USING_ONNX, CLASSIFY = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
-
-
-@pytest.fixture(scope="module")
-def root(stripes, tmp_path_factory):
-    """A folder of runs with `three`, a run of three networks."""
-    root = tmp_path_factory.mktemp("runs")
-    config = Config(hidden=(5,), batch_size=20, epochs=2, seeds=3, validation=20)
-    jaxquard.train(config, data=stripes, runs=root, name="three")
-    return root
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +42,7 @@ def contents(path: Path) -> dict[str, bytes]:
 def test_it_is_written_whole_described_and_never_overwritten_unasked(root, to):
     found = jaxquard.export("three@1", to=to, runs=root)
     files = contents(found.file)
-    assert (str(found.file), found.format, found.note) == (f"three@1{FORMATS[to].suffix}", to, None)
+    assert (str(found.file), found.format) == (f"three@1{FORMATS[to].suffix}", to)
     assert found.bytes == sum(map(len, files.values()))
     hashes = {name: hashlib.sha256(data).hexdigest() for name, data in files.items()}
     listed = "".join(f"{one}  {name}\n" for name, one in hashes.items())  # as sha256sum prints them

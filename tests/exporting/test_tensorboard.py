@@ -8,28 +8,26 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 import jaxquard
-from jaxquard.config import Config
 from jaxquard.errors import RunError
 from jaxquard.runs.directory import Run
 
 HPARAMS = ("_hparams_/session_start_info", "_hparams_/experiment")
 
 
-@pytest.fixture(scope="module")
-def run(stripes, tmp_path_factory):
-    config = Config(hidden=(5, 4), batch_size=20, epochs=2, seeds=2, validation=20)
-    return jaxquard.train(config, data=stripes, runs=tmp_path_factory.mktemp("runs"), name="two").run
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
 
 
 def exported(run: Run, k: int) -> EventAccumulator:
     """What TensorBoard reads of network k."""
     folder = jaxquard.export(run.path, to="tensorboard", overwrite=True).file
-    assert [path.name for path in sorted(folder.iterdir())] == ["two@0", "two@1"]
-    return EventAccumulator(str(folder / f"two@{k}")).Reload()
+    assert sorted(path.name for path in folder.iterdir()) == ["three@0", "three@1", "three@2"]
+    return EventAccumulator(str(folder / f"three@{k}")).Reload()
 
 
-def test_scalars_and_settings_are_those_of_the_run(run, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_scalars_and_settings_are_those_of_the_run(root):
+    run = Run(root / "three")
     found = exported(run, 1)
     lines, (tested,) = run.epochs(), run.evaluations()
     assert {"val_loss", "grad_norm/0", "grad_norm/2", "dead/1", "seconds"} < set(found.Tags()["scalars"])
@@ -50,14 +48,12 @@ def test_scalars_and_settings_are_those_of_the_run(run, tmp_path, monkeypatch):
     assert {info.name.tag for info in about[HPARAMS[1]].experiment.metric_infos} == set(found.Tags()["scalars"])
 
 
-def test_the_journal_of_a_diverged_network_is_exported_and_a_damaged_one_is_refused(run, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    shutil.copytree(run.path, tmp_path / "two")
-    copied = Run(tmp_path / "two")
+def test_the_journal_of_a_diverged_network_is_exported_and_a_damaged_one_is_refused(root):
+    copied = Run(shutil.copytree(root / "three", "three"))
     text = copied.journal_file.read_text(encoding="utf-8")
     loss = copied.epochs()[-1]["train_loss"]
     copied.journal_file.write_text(text.replace(str(loss[1]), "null"), encoding="utf-8")
     assert math.isnan(exported(copied, 1).Scalars("train_loss")[-1].value)
     copied.evaluations_file.write_text('{"by": "train", "accuracy": [0.5], "loss": [0.5]}\n', encoding="utf-8")
-    with pytest.raises(RunError, match=r"two.evaluations\.jsonl: has no figures of network 1"):
+    with pytest.raises(RunError, match=r"three.evaluations\.jsonl: has no figures of network 1"):
         jaxquard.export(copied.path, to="tensorboard", overwrite=True)
