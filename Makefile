@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-pictures results results-quick lessons stress golden docs-cli docs-sklearn clean
+.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-export bench-pictures results results-quick lessons stress golden docs-cli docs-sklearn clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -76,6 +76,9 @@ bench-full: bench  ## and the growth curves
 
 bench-studio: $(VENV)/.dev chromium  ## what the studio costs; the machine must be quiet
 	$(BIN)/python -m benchmarks.studio
+
+bench-export: $(VENV)-bench/.installed  ## times and sizes of exports, and PyTorch's answers; writes into docs/EXPORT.md
+	$(VENV)-bench/bin/python -m benchmarks.export $(ARGS)
 
 bench-pictures: $(VENV)/.dev  ## how well pictures are recognised; writes docs/PICTURES.md
 	$(BIN)/python -m benchmarks.pictures $(ARGS)

@@ -1,6 +1,7 @@
 """Files that are written whole or not at all; tables of journals; the programs of docs/EXPORT.md."""
 
 import csv
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,7 @@ import runpy
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -24,7 +26,7 @@ from jaxquard.runs.models import load_model
 from .networks import made
 
 PAGE = (Path(__file__).parents[2] / "docs" / "EXPORT.md").read_text(encoding="utf-8")
-USING_ONNX, CLASSIFY = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+USING_ONNX, CLASSIFY, _ = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 
 
 @pytest.fixture(autouse=True)
@@ -146,24 +148,48 @@ def test_a_damaged_journal_is_refused(root, tmp_path, damage):
     assert os.listdir() == ["three"]
 
 
-def test_what_cannot_be_exported_leaves_nothing(root, monkeypatch):
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize("to", FORMATS)
+def test_what_cannot_be_exported_is_explained_in_a_line_and_leaves_nothing(root, monkeypatch, to):
+    form, name = FORMATS[to], "three" if FORMATS[to].journal else "three@1"
+    shutil.copytree(root / "three", "damaged")
+    for file in Path("damaged").rglob("journal.jsonl" if form.journal else "checkpoints/*/*.safetensors"):
+        file.write_bytes(b"damaged\n")
     os.mkdir("folder")
-    for fault, error, options in (
-        ("'onx' is not one of: safetensors, onnx, .*; did you mean onnx", UsageError, {"to": "onx"}),
-        ("three holds 3 networks: name one, three@0 to", RunError, {"to": "onnx"}),
-        ("three@3: three has networks 0 to 2", RunError, {"model": "three@3"}),
-        ("mlp: not a run, so it has no journal", RunError, {"model": "mlp"}),
-        ("net.safetensors: not a run, so it has no journal", RunError, {"model": "net.safetensors"}),
-        ("folder: a folder; give the name of a file, such as folder/three.csv", UsageError, {"out": "folder"}),
-        ("net.onnx: the name of such a file ends in .csv", UsageError, {"out": "net.onnx"}),
-        ("cannot write: No such file", JaxquardError, {"out": "missing/net.csv"}),
-    ):
-        with pytest.raises(error, match=fault):
-            jaxquard.export(**{"model": "three", "to": "csv", "runs": root} | options)
+    Path("file").touch()
+    faults: list[tuple[int, str, dict[str, Any]]] = [
+        (2, f"to: '{to[:-1]}' is not one of: .*; did you mean {to}\\?", {"to": to[:-1]}),
+        (2, "folder: a folder; give" if not form.folder else "folder: already there", {"out": "folder"}),
+        (
+            2,
+            f"file: a file; give the name of a folder, such as {name}-" if form.folder else "such a file ends in",
+            {"out": "file"},
+        ),
+        (5, "thre: no such run in .*; did you mean three", {"model": "thre"}),
+        (5, "three@3: three has networks 0 to 2", {"model": "three@3"}),
+        (5, "damaged", {"model": name.replace("three", "damaged"), "runs": "."}),
+        (1, "cannot write: No such file", {"out": f"missing/net{form.suffix}"}),
+    ]
+    if form.journal:
+        faults.append((5, "mlp: not a run, so it has no journal", {"model": "mlp"}))
+        faults.append((5, "net.safetensors: not a run, so it has no journal", {"model": "net.safetensors"}))
+    else:
+        faults.append((5, "three holds 3 networks: name one, three@0 to", {"model": "three"}))
+    for code, fault, options in faults:
+        with pytest.raises(JaxquardError, match=fault) as found:
+            jaxquard.export(**{"model": name, "to": to, "runs": root} | options)
+        assert (found.value.exit_code, str(found.value).count("\n")) == (code, 0)
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(JaxquardError, match="cannot write: No space left on device"):
+        jaxquard.export(name, to=to, runs=root)
     monkeypatch.setattr("jaxquard.exporting.find_spec", lambda name: None)
-    with pytest.raises(JaxquardError, match=re.escape('needs an extra: pip install "jaxquard[onnx]"')):
-        jaxquard.export("mlp", to="onnx")
-    assert os.listdir() == ["folder"]
+    if form.library:
+        with pytest.raises(JaxquardError, match=re.escape(f'needs an extra: pip install "jaxquard[{form.extra}]"')):
+            jaxquard.export(name, to=to, runs=root)
+    assert sorted(os.listdir()) == ["damaged", "file", "folder"]
     assert os.listdir("folder") == []
 
 
