@@ -398,6 +398,7 @@ def dataset_table(facts: dict[str, Any]) -> None:
         ("image", shape),
         ("classes", ", ".join(f"{one} ({n:,})" for one, n in zip(facts["classes"], facts["counts"], strict=True))),
         ("source", facts["source"]),
+        *([("licence", facts["licence"])] if facts["licence"] else []),
         *(("note", note) for note in facts["notes"]),
     ]
     table((facts["name"], ""), rows, words=("",))

@@ -205,7 +205,7 @@ def data(
     """List the data sets and where they are, or fetch and check one."""
     from jaxquard import charts
     from jaxquard.cli.display import dataset_table, status_table
-    from jaxquard.data import load, status
+    from jaxquard.data import catalogue, load, status
 
     if sheet:
         charts.need_renderer()
@@ -216,9 +216,10 @@ def data(
         print_json(rows) if common.json else status_table(found)
         return
     options = {name: value for name, value in vars(reading).items() if value is not None} | data_options(source, common)
-    loaded = load(dataset, skip_damaged=skip_damaged, **options)
+    loaded, known = load(dataset, skip_damaged=skip_damaged, **options), catalogue.find(dataset)
     facts = {
         "name": loaded.name,
+        "licence": known and (known.licence.upper() or "none stated by its authors"),
         "train": len(loaded.train_images),
         "validation": len(loaded.val_images),
         "test": len(loaded.test_images),

@@ -42,8 +42,9 @@ class Archive:
 class Entry:
     """A known data set. Its gzip files, or its one `archive`, come from `mirrors` (HTTPS addresses that end before the
     file's name) or from a Debian package; other programs keep copies in `folders`. `licence` and `hub` are the Hugging
-    Face Hub's identifiers of its licence and of itself; "" if unknown. `transposed` and `first_label` are for EMNIST,
-    whose images are transposed and whose letters are counted from 1."""
+    Face Hub's identifiers of its licence and of itself; "" if there is none. The sources of licences are in
+    docs/DATA.md. `transposed` and `first_label` are for EMNIST, whose images are transposed and whose letters are
+    counted from 1."""
 
     name: str
     title: str
@@ -265,7 +266,7 @@ _ENTRIES = (
             labels=2,
         ),
     ),
-    Entry(name="digits", title="Digits, 8×8 (scikit-learn's)", class_names=_DIGITS),
+    Entry(name="digits", title="Digits, 8×8 (scikit-learn's)", class_names=_DIGITS, licence="cc-by-4.0"),
 )
 
 CATALOGUE = {entry.name: entry for entry in _ENTRIES}

@@ -218,6 +218,8 @@ def test_data(jaxquard, npz, tmp_path):
     facts = jaxquard("data", npz, "--json").document
     assert (facts["train"], facts["test"], facts["image_shape"]) == (120, 40, [6, 6, 1])
     assert sum(facts["counts"]) == 120
+    assert facts["licence"] is None
+    assert re.search("^licence +CC-BY-4.0 *$", jaxquard("data", "digits").out, re.MULTILINE)
     for name, begin in {"sheet.svg": b"<svg", "sheet.html": b"<!doctype html>", "sheet.png": b"\x89PNG"}.items():
         said = jaxquard("data", npz, "--sheet", name)
         assert "training images" in said.out

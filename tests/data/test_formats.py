@@ -18,6 +18,14 @@ def test_every_name_is_on_the_page():
     assert [name for name in names - {"labels"} if f"`{name}`" not in PAGE] == []
 
 
+@pytest.mark.parametrize("entry", CATALOGUE.values(), ids=lambda entry: entry.name)
+def test_the_licence_of_a_known_data_set_is_on_the_page_with_its_source(entry):
+    (row,) = (line for line in PAGE.splitlines() if line.startswith("| `") and f"`{entry.name}`" in line)
+    licence = row.split("|")[4]
+    assert licence.strip().startswith(f"[{entry.licence.upper()}](" if entry.licence else "none stated")
+    assert "](http" in licence
+
+
 @pytest.mark.parametrize(
     "names", [(), ("x.txt",), ("train.txt", "train"), ("train_2.csv/", "a/b/c/d.png"), (".csv", ".train.csv")]
 )
