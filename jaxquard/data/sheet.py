@@ -19,15 +19,15 @@ def sheet(images: np.ndarray, labels: np.ndarray, class_names: tuple[str, ...]) 
 
     images: (n, height, width, channels), uint8 or floats with 1 for white.
     """
-    scale, drawn, y = SIDE / max(images.shape[1:3]), [], GAP
+    _, high, wide, _ = images.shape
+    scale, drawn, y = SIDE / max(high, wide + 1), [], GAP
     for k, name in enumerate(class_names[:CLASSES]):
         own = np.flatnonzero(labels == k)
         short = name if len(name) <= LONGEST else f"{name[:LONGEST]}…"
         drawn.append(_text(f"{short}: {counted(len(own), 'image')}", y))
         if len(shown := images[own[:SAMPLES]]):
-            height, width = scale * shown.shape[1], scale * (shown.shape[2] + 1) * len(shown)
-            drawn.append(_image(_strip(shown), y + LINE, width, height))
-            y += round(height)
+            drawn.append(_image(_strip(shown), y + LINE, scale * (wide + 1) * len(shown), scale * high))
+            y += round(scale * high)
         y += LINE + GAP
     if len(class_names) > CLASSES:
         drawn.append(_text(f"… and {len(class_names) - CLASSES:,} more", y))

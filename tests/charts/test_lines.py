@@ -43,6 +43,11 @@ def test_the_axis_holds_the_band():
     assert [(p["low"], p["high"]) for p in drawn(chart, "area")] == [(4, 6), (3, 7)]
 
 
+def test_an_accuracy_of_100_percent_has_no_axis_above_it():
+    chart = lines([{"x": x, "y": 100.0} for x in (1, 2)], "x", "y", title="T", subtitle="S")
+    assert chart.view["encoding"]["y"]["scale"]["domain"] == [90, 100]
+
+
 def test_the_description_has_ends_and_peak():
     rows = [{"x": x, "y": y, "who": "net"} for x, y in ((0, 1.0), (1, 5.0), (2, 3.0))]
     chart = lines(rows, "x", "y", series="who", x_title="step", title="T", subtitle="S")
