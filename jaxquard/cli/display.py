@@ -210,7 +210,7 @@ def training_table(result: "TrainResult", total_seconds: float, *, best: str = "
     if result.already_finished:
         print(f"{run.id} had already finished: nothing was trained; these are its results")
     for name, value in rows:
-        print(f"{name:15}{value}")
+        print(f"{name:15}{visible(value)}")
 
 
 def ranking_table(rows: Sequence[dict[str, Any]], verdict: str) -> None:

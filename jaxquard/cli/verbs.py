@@ -23,7 +23,7 @@ from jaxquard.cli.options import (
 from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.exporting import FORMATS
 from jaxquard.installed import how_to_add
-from jaxquard.naming import visible
+from jaxquard.naming import printable, visible
 from jaxquard.streams import say
 
 if TYPE_CHECKING:
@@ -105,9 +105,9 @@ def predict(
     if common.json:
         print_json(found.to_dicts())
     elif to_stdout:
-        print(found.to_csv(), end="")
+        print(printable(found.to_csv()), end="")
     elif csv:
-        print(f"written: {csv}")
+        print(f"written: {visible(str(csv))}")
     else:
         prediction_table(found)
     _fail_for([one.error for one in found if one.error], len(found))

@@ -75,6 +75,9 @@ def test_names_of_files_from_strangers_are_escaped(jaxquard, tmp_path):
     settings = ["--hidden", "5", "--batch-size", "5", "--epochs", "1", "--name", "one", "--skip-damaged"]
     assert jaxquard("train", "--dataset", "pets", *settings, *place).code == 0
     assert jaxquard("predict", "one", "pets/a", "pets/b").code == 3
+    said = jaxquard("predict", "one", "pets/a")
+    assert r"pets/a/\x1b[31m0\n.png" in said.out
+    assert jaxquard("predict", "one", "pets/a", "--csv", "-").code == 0
 
 
 @pytest.mark.check
