@@ -14,7 +14,7 @@ import table
 
 MEASURES = (
     *("resume", "kills", "damage", "cost", "signals", "contenders", "disk"),
-    *("handwritten", "hostile", "downloads", "golden", "ordinary"),
+    *("handwritten", "hostile", "downloads", "golden", "estimator", "ordinary"),
 )
 
 

@@ -43,6 +43,10 @@ def loses_a_leaf(restore: Any) -> Any:
     return restored
 
 
+def without_fit(script: str) -> str:
+    return f"from jaxquard.sklearn import JaxquardClassifier as C; C.fit = lambda self, X, y: self\n{script}"
+
+
 def leaves_a_part(write: Any) -> Any:
     from jaxquard import files
 
@@ -181,6 +185,7 @@ CONTROLS = {
         put("jaxquard.training.task.make_schedule", lambda make: lambda *a: lambda step: 1.1 * make(*a)(step)),
         lambda: measured("golden"),
     ),
+    "JaxquardClassifier passes": Control(put("estimator.SCRIPT", without_fit), lambda: measured("estimator")),
     "If JAX, the processor": Control(
         put("jaxquard.runs.environment.differences", lambda _: lambda then, now: []),
         lambda: passes("tests/runs/test_train.py::bits_may_differ"),
