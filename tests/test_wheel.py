@@ -26,6 +26,7 @@ from packaging.requirements import Requirement
 from PIL import Image
 
 from jaxquard.data import load
+from jaxquard.exporting import FORMATS
 
 pytestmark = pytest.mark.check
 ROOT = Path(__file__).parents[1]
@@ -227,3 +228,15 @@ def test_a_grid_search_and_a_notebook_work_with_the_wheel_alone(installed: Insta
     notebook = ROOT / "docs" / "notebooks" / "inside.ipynb"
     code = "import nbclient, nbformat, sys; nbclient.execute(nbformat.read(sys.argv[1], 4))"
     installed.run(f"python -c {shlex.quote(code)} {shlex.quote(str(notebook))}")
+
+
+def test_every_export_works_with_the_wheel_alone(installed: Installed, tmp_path: Path) -> None:
+    installed.run(f"jaxquard train --name run --runs {tmp_path} {QUICK}")
+    missing = {form.extra for form in FORMATS.values()} - {""}
+    for to, form in FORMATS.items():
+        command = f"jaxquard export run --to {to} --runs {tmp_path} --out {tmp_path / 'out'}{form.suffix} --json"
+        if form.extra in missing:
+            assert f'pip install "jaxquard[{form.extra}]"' in installed.run(command, code=1)
+            installed.link(form.extra)
+            missing.remove(form.extra)
+        assert json.loads(installed.run(command))["bytes"] > 100

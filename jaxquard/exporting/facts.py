@@ -58,7 +58,7 @@ def recorded_evaluation(model: TrainedModel) -> Recorded | None:
 
 
 def _recorded(n: int, accuracy: float, loss: float, matrix: Any, error: float | None) -> Recorded:
-    return Recorded(n, accuracy, *wilson(round(accuracy * n), n), loss, matrix, error)
+    return Recorded(n, accuracy, *wilson(round(accuracy * n), n), float(loss), matrix, error)
 
 
 def _place(line: Line, model: TrainedModel) -> int | None:

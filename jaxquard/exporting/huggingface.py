@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from jaxquard.charts.evaluation import wilson
+from jaxquard.data.oddities import shortened
 from jaxquard.errors import UsageError
 from jaxquard.exporting import facts, onnx, safetensors
 from jaxquard.exporting.facts import Recorded
@@ -20,6 +21,7 @@ from jaxquard.naming import visible
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs.environment import trained_on
 from jaxquard.runs.models import FORMAT, TrainedModel
+from jaxquard.training.task import make_model
 
 WORST = 5  # classes in the card
 PROGRAMS = ("Jaxquard", "JAX", "Python")
@@ -110,11 +112,11 @@ def _header(model: TrainedModel, licence: str, found: Recorded | None) -> dict[s
 
 def _what_it_is(model: TrainedModel) -> str:
     """The network, its images and its classes."""
-    kind = f"{'convolutional' if model.config.model == 'cnn' else 'fully connected'} neural network"
+    kind = f"{'convolutional' if make_model(model.spec).convolutional else 'fully connected'} neural network"
     parameters = f"{count_parameters(model.weights[0]) // model.networks:,} parameters"
     one = f"A {kind} with {parameters}"
     what = one if model.networks == 1 else f"The average of {model.networks} {kind}s with {parameters} each"
-    classes = ", ".join(map(_escaped, model.class_names))
+    classes = shortened(map(_escaped, model.class_names), 50)
     return (
         f"{what}, trained with Jaxquard. It takes images ({_images(model)}) and gives the probability of each of "
         f"{len(model.class_names)} classes: {classes}."

@@ -47,7 +47,15 @@ def test_an_evaluation_of_other_weights_or_images_is_not_taken(root, monkeypatch
 
 
 @pytest.mark.parametrize(
-    "damage", [{"accuracy": []}, {"loss": None}, {"matrix": []}, {"matrix": [[[1]], [[1]]]}, {"accuracy": ["a", "b"]}]
+    "damage",
+    [
+        {"accuracy": []},
+        {"loss": None},
+        {"loss": [None, None]},
+        {"matrix": []},
+        {"matrix": [[[1]], [[1]]]},
+        {"accuracy": ["a", "b"]},
+    ],
 )
 def test_a_damaged_record_is_refused(root, monkeypatch, damage):
     model = load_model("two@1", root)
