@@ -31,6 +31,7 @@ from jaxquard.runs.models import TrainedModel
 from jaxquard.runs.predicting import Predictions
 from jaxquard.runs.results import Named, Seconds, TrainResult, finished_result, name_of
 from jaxquard.runs.train import Observer
+from jaxquard.training.processes import ALONE, Processes
 
 
 @checked
@@ -50,6 +51,7 @@ def train(
     observer: Observer | None = None,
     report: Report | None = None,
     progress: Progress | None = None,
+    processes: Processes = ALONE,
 ) -> TrainResult:
     """Train a new run, or continue one, and evaluate it once on the test set.
 
@@ -61,6 +63,7 @@ def train(
     runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: of the new run (default: generated).
     until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after this many steps.
     skip_damaged, data_dir, offline, report, progress: as for `load`. observer: called during the training; may stop it.
+    processes: those of `jaxquard launch`, of which this is the first.
     Raises UsageError for wrong arguments, DataError for data that are missing or damaged, DivergedError if no network
     has a finite loss, and RunError for a run that is missing, in use, already there or damaged.
     Ctrl-C saves a checkpoint, then raises KeyboardInterrupt with the command that resumes; a second one stops at once.
@@ -87,6 +90,7 @@ def train(
         finished, writable = finished_result(run), is_writable(run.path)
         if finished and not writable:
             observer.warn(f"{run.path} is read-only: nothing was locked or changed")
+        processes.exchange({} if finished else {"config": run.config.to_dict(), "data": run.environment["dataset"]})
         if finished and dataset is None and data is None:
             return finished
         if data is None:
@@ -101,14 +105,43 @@ def train(
         training = partial(runs_train.resume, run, loaded)
     else:
         config = recipes.find(config).config if isinstance(config, str) else config or Config()
+        processes.exchange({"config": None})
         if data is None:
-            source |= {"image_size": config.image_size, "color": config.color, "skip_damaged": skip_damaged}
-            loaded = data_sets.load(config.dataset, **source)
+            loaded = _load_for(config, skip_damaged, **source)
         else:
             loaded, config = as_dataset(data), config.replace(dataset=catalogue.ARRAYS)
         training = partial(runs_train.train, _from_anywhere(config, root), loaded, runs=root, name=name)
     seconds = Seconds(data=time.perf_counter() - began)
-    return _saving_first(partial(training, until=until, checkpoint_every=checkpoint_every, seconds=seconds), observer)
+    training = partial(training, until=until, checkpoint_every=checkpoint_every, seconds=seconds, processes=processes)
+    return _saving_first(training, observer)
+
+
+def follow(
+    config: Config | None,
+    processes: Processes,
+    *,
+    runs: str | Path | None = None,
+    until: int | None = None,
+    checkpoint_every: int | None = None,
+    dataset: str | Path | None = None,
+    skip_damaged: bool = False,
+    observer: Observer | None = None,
+    **source: Any,
+) -> None:
+    """Train beside the first of several processes, which calls `train`; write nothing. Arguments as for `train`.
+
+    To resume a run, `config` is None: it comes from the first process.
+    """
+    root, (plan, *_) = directory.runs_directory(runs), processes.exchange(None)
+    if not plan:  # the run to resume has finished
+        return
+    if config is None:
+        config = Config.from_dict(plan["config"])
+        loaded = _load(dataset, config.dataset, plan["data"], skip_damaged, **source)
+    else:
+        loaded = _load_for(config, skip_damaged, **source)
+    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
+    runs_train.follow(_from_anywhere(config, root), loaded, processes, runs=root, observer=observer, **limits)
 
 
 def _saving_first(training: Callable[..., TrainResult], observer: Observer) -> TrainResult:
@@ -131,6 +164,12 @@ def _saving_first(training: Callable[..., TrainResult], observer: Observer) -> T
     if interrupts.asked:
         raise KeyboardInterrupt(f"interrupted after {result.run.id} had finished")
     return result
+
+
+def _load_for(config: Config, skip_damaged: bool, **options: Any) -> Dataset:
+    """The data set of a new run."""
+    options |= {"image_size": config.image_size, "color": config.color, "skip_damaged": skip_damaged}
+    return data_sets.load(config.dataset, **options)
 
 
 def _load(

@@ -36,12 +36,25 @@ ALLOWED: dict[str, set[str]] = {
     "sweeps": {"config"},
     "exporting": {"charts", "config", "data", "files", "installed", "nn", "recipes", "runs", "training"},
     "api": {"data", "config", "exporting", "files", "recipes", "runs", "training"},
+    "distributed": {"runs", "streams", "systems", "training"},
     "sklearn": {"config", "data", "installed", "runs", "training"},
     "doctor": {"data", "files", "installed", "runs"},
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "systems"}
     | {"training"},
-    "cli": {"api", "charts", "compilation", "config", "data", "doctor", "exporting", "files", "lessons", "recipes"}
+    "cli": {
+        "api",
+        "charts",
+        "compilation",
+        "config",
+        "data",
+        "distributed",
+        "doctor",
+        "exporting",
+        "files",
+        "lessons",
+        "recipes",
+    }
     | {"installed", "runs", "streams", "studio", "sweeps", "systems", "training"},
     "__init__": {"api", "config", "data", "runs"},
     "__main__": {"cli"},

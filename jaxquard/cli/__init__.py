@@ -10,11 +10,12 @@ import sys
 import cyclopts
 from cyclopts import App, Parameter
 
+from jaxquard import distributed
 from jaxquard.cli.lessons import lesson, list_lessons
 from jaxquard.cli.options import from_text
-from jaxquard.cli.training import train
+from jaxquard.cli.training import launch, train
 from jaxquard.cli.verbs import compare, data, doctor, evaluate, export, list_recipes, list_runs, predict, studio
-from jaxquard.errors import JaxquardError
+from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.naming import nearest
 from jaxquard.runs.interrupts import SIGNALS, leave
 from jaxquard.streams import make_usable, say, silence
@@ -39,6 +40,7 @@ app = App(
     result_action="return_value",
 )
 app.command(train)
+app.command(launch)
 app.command(evaluate)
 app.command(predict)
 app.command(list_runs, name="runs")
@@ -59,25 +61,39 @@ def main(arguments: list[str] | None = None) -> None:
         del os.environ["COLUMNS"]  # a width of 0 means unknown
     for number in SIGNALS:
         signal.signal(number, leave)
+    code, line = _outcome(arguments)
+    if line:
+        say(f"jaxquard: {line}")
+    if distributed.member:
+        distributed.member.leave(code, line)
+    if code:
+        sys.exit(code)
+
+
+def _outcome(arguments: list[str] | None) -> tuple[int, str]:
+    """Run a verb: its exit code, and the line for an error."""
     try:
         app(arguments, exit_on_error=False, print_error=False)
         sys.stdout.flush()
     except cyclopts.UnknownOptionError as error:
-        _fail(_unknown_option(error), 2)
+        return UsageError.exit_code, _unknown_option(error)
     except cyclopts.CycloptsError as error:
-        _fail(str(error), 2)
+        return UsageError.exit_code, str(error)
     except JaxquardError as error:
-        _fail(str(error), error.exit_code)
+        return error.exit_code, str(error)
     except BrokenPipeError:  # the reader of the output has gone
         silence(sys.stdout)
-        sys.exit(1)
+        return 1, ""
     except OSError as error:
-        _fail(f"{error.filename or 'system'}: {error.strerror or error}", 1)
+        return 1, f"{error.filename or 'system'}: {error.strerror or error}"
     except Exception as error:
         if os.environ.get("JAXQUARD_DEBUG"):
             raise
         line = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
-        _fail(f"{line} (jaxquard doctor may find the cause; JAXQUARD_DEBUG=1 shows the traceback)", 1)
+        if distributed.member:  # perhaps because another rank has died
+            distributed.member.leave(1, line, said=False)
+        return 1, f"{line} (jaxquard doctor may find the cause; JAXQUARD_DEBUG=1 shows the traceback)"
+    return 0, ""
 
 
 def _unknown_option(error: cyclopts.UnknownOptionError) -> str:
@@ -87,8 +103,3 @@ def _unknown_option(error: cyclopts.UnknownOptionError) -> str:
     options = {name.removeprefix("--").replace("-", "_"): name for name in names if name.startswith("--")}
     meant = nearest(given.lstrip("-").replace("-", "_"), options)
     return f"unknown option {given}" + (f"; did you mean {options[meant]}?" if meant else "")
-
-
-def _fail(message: str, code: int) -> None:
-    say(f"jaxquard: {message}")
-    sys.exit(code)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
-from jaxquard import compilation, recipes, sweeps
+from jaxquard import compilation, distributed, recipes, sweeps
 from jaxquard.cli.options import (
     COMMON,
     SETTINGS,
@@ -25,15 +25,18 @@ from jaxquard.cli.options import (
     where_data_are,
 )
 from jaxquard.config import SCALARS, Config, flag, read_toml, why_no_effect
+from jaxquard.distributed.places import place
 from jaxquard.errors import DivergedError, JaxquardError, UsageError
 from jaxquard.runs.interrupts import Interrupted, Interrupts, interruptible
 from jaxquard.streams import say
 from jaxquard.systems import quoted
 
 if TYPE_CHECKING:
+    from jaxquard.distributed.member import Member
     from jaxquard.runs.results import TrainResult
 
 STARTED = time.time()
+SEVERAL = "Several processes"
 
 
 def train(
@@ -52,12 +55,20 @@ def train(
     until: Annotated[int | None, Parameter(help="Stop after this epoch; resume later.")] = None,
     checkpoint_every: Annotated[int | None, Parameter(help="Also save a checkpoint every so many steps.")] = None,
     skip_damaged: SkipDamaged = False,
+    coordinator: Annotated[
+        str | None, Parameter(group=SEVERAL, help="HOST:PORT of rank 0, the first process (default: the cluster's).")
+    ] = None,
+    process_id: Annotated[int | None, Parameter(group=SEVERAL, help="This process's rank, from 0.")] = None,
+    processes: Annotated[int | None, Parameter(group=SEVERAL, help="How many processes train this run.")] = None,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
     """Train a network and evaluate it once on the test set."""
     from jaxquard.runs.directory import runs_directory, wanted
 
+    if restarted := os.environ.get("JAXQUARD_RESTARTED"):  # by `jaxquard launch`
+        recipe = config = name = None
+        settings, sweep, resume = SETTINGS, (), restarted
     given = {key: value for key, value in vars(settings).items() if value is not None}
     moved = given.pop("dataset", None) if resume is not None else None
     if resume is not None and (given or sweep or recipe or config or name):
@@ -66,10 +77,18 @@ def train(
     configs = _configs(recipe, config, given, swept, quiet=common.quiet) if resume is None else [None]
     if name is not None and len(configs) > 1:
         raise UsageError(f"--name: this sweep makes {len(configs)} runs, each with its own name; leave out --name")
-    wanted(runs_directory(common.runs), name, resume)  # errors come before JAX is loaded
+    member = _joined(coordinator, process_id, processes)
+    if len(configs) > 1 and member:
+        raise UsageError(f"--sweep: this sweep makes {len(configs)} runs; several processes train one run")
+    if not member or member.first:
+        wanted(runs_directory(common.runs), name, resume)  # errors come before JAX is loaded
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until, "dataset": moved}
     options |= {"checkpoint_every": checkpoint_every, "skip_damaged": skip_damaged} | data_options(source, common)
     where = where_data_are(source)
+    if member:
+        options["processes"] = member
+    if member and not member.first:
+        return _follow(configs[0], options, member)
     ended, started, failure = _train_each(configs, options, where, common.quiet)
     if failure and started < len(configs) > 1:
         words = {"recipe": recipe, "config": config, **given, "until": until, "checkpoint_every": checkpoint_every}
@@ -82,6 +101,20 @@ def train(
         raise error
 
 
+def launch(
+    *command: Annotated[str, Parameter(help="After --, a command that trains: train …", allow_leading_hyphen=True)],
+    processes: Annotated[int, Parameter(help="How many processes train the run.")],
+    devices_per_process: Annotated[
+        int | None, Parameter(help="Devices of each: threads of a CPU, or its own GPUs (default: as JAX chooses).")
+    ] = None,
+    restarts: Annotated[int, Parameter(help="How often to resume if a process dies or is stuck.")] = 0,
+) -> None:
+    """Train a run by several processes on this machine; watch them, and end them together."""
+    from jaxquard.distributed.launching import launch
+
+    launch(command, processes=processes, devices_per_process=devices_per_process, restarts=restarts)
+
+
 @dataclass(frozen=True)
 class Ended:
     """The result of a training, the seconds it took, and the error if every network diverged."""
@@ -89,6 +122,36 @@ class Ended:
     result: "TrainResult"
     seconds: float
     diverged: DivergedError | None
+
+
+def _joined(coordinator: str | None, process_id: int | None, processes: int | None) -> "Member | None":
+    """This process as one of several, once all have come; None if it trains alone. A signal ends all of them."""
+    found = place(coordinator, process_id, processes)
+    if found is None:
+        return None
+    from jaxquard.distributed.member import Member
+
+    compilation.keep_compiled_programs()
+    with interruptible() as interrupts:
+        distributed.member = member = Member(found)
+        member.watch(interrupts)
+        member.connect_jax()
+    return member
+
+
+def _follow(config: Config | None, options: dict[str, Any], member: "Member") -> None:
+    """Train beside the first process, which shows the progress and the end."""
+    from jaxquard import api
+    from jaxquard.runs.train import Observer
+
+    del options["resume"], options["name"]
+    options |= {"report": None, "progress": None}
+    with interruptible() as interrupts:
+        member.watch(interrupts)
+        try:
+            api.follow(config, observer=Observer(should_stop=lambda: interrupts.asked), **options)
+        except (DivergedError, Interrupted) as error:
+            member.leave(error.exit_code, str(error))
 
 
 def _train_each(
@@ -99,6 +162,8 @@ def _train_each(
     before = 0.0
     for config in configs:
         with interruptible() as interrupts:
+            if distributed.member:
+                distributed.member.watch(interrupts)
             try:
                 result, diverged = _train(config, options, where, quiet, interrupts)
             except JaxquardError as error:
@@ -125,6 +190,8 @@ def _train(
 
     def begin(*facts: Any) -> None:
         interrupts.training, interrupts.stop_file = True, stop_file(facts[0].path)
+        if distributed.member:
+            distributed.member.begin(facts[0].path)
         display.begin(*facts)
 
     with TrainingDisplay(quiet=quiet) as display:

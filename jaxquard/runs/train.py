@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from jaxquard.arguments import check
+from jaxquard.arguments import check, shown
 from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
-from jaxquard.errors import DivergedError, JaxquardError, RunError, UsageError
+from jaxquard.errors import DataError, DivergedError, JaxquardError, RunError, UsageError
 from jaxquard.files import sweep
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import checkpoint, directory, environment, journal, teacher, tensors
@@ -36,10 +36,13 @@ from jaxquard.training.evaluation import (
     mean_over_views,
 )
 from jaxquard.training.fit import Event, fit, make_run
+from jaxquard.training.processes import ALONE, Processes
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
 
 MISTAKES = 10  # of a result
+# facts of environment.json that must be the same in all processes of a training
+COMPARED = ("jaxquard", "jax", "jaxlib", "xla_flags", "partitionable_random_bits", "matmul_precision")
 
 
 @dataclass
@@ -68,6 +71,7 @@ def train(
     checkpoint_every: int | None = None,
     observer: Observer | None = None,
     seconds: Seconds | None = None,
+    processes: Processes = ALONE,
 ) -> TrainResult:
     """Train a new run to the end (or to the end of epoch `until`), and at the end evaluate it once on the test set.
 
@@ -84,6 +88,8 @@ def train(
     for note in dataset.notes:
         observer.warn(f"note: {dataset.name}: {note}")
     data, taught_by = teacher.ask(config, data, dataset, where, observer.warn, observer.asking)
+    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
+    _compare(processes, config, dataset, taught_by | limits)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
@@ -92,7 +98,7 @@ def train(
     run = directory.create(where, name, config, environment.describe(dataset) | taught_by, ts)
     seconds.compile += time.perf_counter() - began
     with locked(run.path), _there(run):
-        return _continue(run, data, dataset, ts, observer, seconds, until=until, checkpoint_every=checkpoint_every)
+        return _continue(run, data, dataset, ts, observer, seconds, processes, **limits)
 
 
 def resume(
@@ -103,6 +109,7 @@ def resume(
     checkpoint_every: int | None = None,
     observer: Observer | None = None,
     seconds: Seconds | None = None,
+    processes: Processes = ALONE,
 ) -> TrainResult:
     """Continue a run from its newest sound checkpoint. A finished run is not changed and its result is returned, unless
     its newest checkpoint is damaged: then the lost part is trained again.
@@ -119,6 +126,8 @@ def resume(
         config, data = prepare(run.config, dataset)
         data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn, observer.asking)
         teacher.check_same(run, taught_by)
+        limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
+        _compare(processes, config, dataset, taught_by | limits)
         ts = _restored(run, config, data, observer)
         seconds.data += time.perf_counter() - began
         changed = environment.differences(run.environment, environment.machine())
@@ -129,7 +138,55 @@ def resume(
         checkpoint.drop_newer(
             run.checkpoints, step
         )  # after the line: until then the run counts as finished and needs them
-        return _continue(run, data, dataset, ts, observer, seconds, until=until, checkpoint_every=checkpoint_every)
+        return _continue(run, data, dataset, ts, observer, seconds, processes, **limits)
+
+
+def follow(
+    config: Config,
+    dataset: Dataset,
+    processes: Processes,
+    *,
+    runs: Path,
+    until: int | None = None,
+    checkpoint_every: int | None = None,
+    observer: Observer | None = None,
+) -> None:
+    """Train beside the first of several processes: make its steps, but write and evaluate nothing. Raises as `train`.
+
+    The state comes from the first process, so a run to resume need not be readable here.
+    """
+    observer = observer or Observer()
+    config, data = prepare(config, dataset)
+    data, taught_by = teacher.ask(config, data, dataset, runs, observer.warn, observer.asking)
+    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
+    _compare(processes, config, dataset, taught_by | limits)
+    task, program = make_run(config, data)
+    like, name = shapes(program, task, config.networks()), "the first process's state"
+    ts = tensors.restore(tensors.from_bytes(processes.share(b""), name), like, name)
+    for event in _until_lost(fit(config, data, ts, processes=processes, **limits)):
+        if processes.asked_to_stop(observer.should_stop()) and event.kind != "diverged":
+            raise Interrupted(f"interrupted at step {event.step}")
+        if event.kind == "diverged" and event.state.lost.all():
+            raise DivergedError("diverged")
+
+
+def _compare(processes: Processes, config: Config, dataset: Dataset, others: dict[str, Any]) -> None:
+    """UsageError or DataError unless all processes have the same settings, versions and data.
+
+    The data and the teacher may be in different places.
+    """
+    if processes.count == 1:
+        return
+    settings = {name: value for name, value in config.to_dict().items() if name not in ("dataset", "teacher")}
+    versions = {name: value for name, value in environment.machine().items() if name in COMPARED}
+    data = {"data": [dict(dataset.sha256), dataset.scaled_from, dataset.by_class]}
+    first, *rest = processes.exchange(settings | others | versions | data)
+    for number, own in enumerate(rest, 1):
+        for name in (name for name in first | own if first.get(name) != own.get(name)):
+            if name == "data":
+                raise DataError(f"{dataset.name}: rank {number} has other data than rank 0; all ranks need the same")
+            values = f"{shown(own.get(name))}, rank 0 has {shown(first.get(name))}"
+            raise UsageError(f"{name}: rank {number} has {values}; all ranks need the same command and versions")
 
 
 def recorded(config: Config, dataset: Dataset, ts: TrainState, events: Iterator[Event], runs: Path) -> Iterator[Event]:
@@ -181,6 +238,7 @@ def _continue(
     ts: TrainState,
     observer: Observer,
     seconds: Seconds,
+    processes: Processes,
     **limits: Any,
 ) -> TrainResult:
     """Train from `ts`, with the lock held: write each epoch to the journal, save, and evaluate at the end.
@@ -193,11 +251,14 @@ def _continue(
     observer.begin(run, parameters, int(ts.step[0]), config.epochs * per_epoch)
     keeper = Keeper(run, checkpoint.seconds_into_epoch(run.checkpoints))
     event = None
-    for event in _until_lost(fit(config, data, ts, **limits)):
+    if processes.count > 1:
+        processes.share(tensors.to_bytes(ts))
+    for event in _until_lost(fit(config, data, ts, processes=processes, **limits)):
         _clock(seconds, event)
         keeper.keep(event)
         observer.event(event)
-        if (observer.should_stop() or is_asked_to_stop(run.path)) and event.kind != "diverged":
+        asked = observer.should_stop() or is_asked_to_stop(run.path)
+        if processes.asked_to_stop(asked) and event.kind != "diverged":
             keeper.save(event)
             in_python = f"jaxquard.train(resume={os.path.abspath(run.path)!r}, data=…)"
             is_arrays = config.dataset == catalogue.ARRAYS

@@ -18,6 +18,7 @@ from jaxquard.errors import UsageError
 from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
+from jaxquard.training.processes import ALONE, Processes
 from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Task, check, make_model, make_task, phases, task_of_epoch
@@ -61,6 +62,7 @@ def fit(
     until: int | None = None,
     checkpoint_every: int | None = None,
     diagnostics: bool = True,
+    processes: Processes = ALONE,
 ) -> Iterator[Event]:
     """Train from `train_state` (None: from the start) to the end of the config's epochs, or of epoch `until`.
 
@@ -69,11 +71,12 @@ def fit(
     """
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: the data have no logits of the teacher; jaxquard.runs.teacher.ask adds them")
-    stepper = _Stepper(config, data, checkpoint_every)
+    stepper = _Stepper(config, data, checkpoint_every, processes)
     task, program = stepper.task, stepper.program
     ts = start(program, task, config.networks()) if train_state is None else train_state
     first_epoch = int(ts.step[0]) // task.steps_per_epoch
     last_epoch = config.epochs if until is None else min(until, config.epochs)
+    processes.report("compiling", int(ts.step[0]))
     ts, seconds = stepper.compile(ts, first_epoch, last_epoch)
     yield Event("compiled", ts, first_epoch, int(ts.step[0]), seconds)
 
@@ -97,11 +100,11 @@ def fit(
 class _Stepper:
     """Runs the steps of an epoch, with an event about every heartbeat."""
 
-    def __init__(self, config: Config, data: TrainingData, checkpoint_every: int | None) -> None:
-        self.config, self.data, self.checkpoint_every = config, data, checkpoint_every
+    def __init__(self, config: Config, data: TrainingData, checkpoint_every: int | None, processes: Processes) -> None:
+        self.config, self.data, self.checkpoint_every, self.processes = config, data, checkpoint_every, processes
         self.task, self.program = make_run(config, data)
         slow = len(config.networks()) > 1 or make_model(self.task.model).convolutional
-        self.heartbeat = LONG if slow else HEARTBEAT
+        self.heartbeat = LONG if slow and processes.count == 1 else HEARTBEAT
         self.stepping, self.chunk = self.program, 1
 
     def program_of(self, epoch: int) -> Program:
@@ -130,6 +133,9 @@ class _Stepper:
         if (needed := self.program_of(epoch)) is not self.stepping:
             self.stepping, self.chunk = needed, 1  # one step first, to measure its time
         while True:
+            self.chunk = self.processes.agree(self.chunk)
+            if self.processes.stopping:
+                yield Event("progress", ts, epoch, step, 0.0)
             stop = self._next_stop(step, end)
             rest = (data.images, data.labels, step - first, stop - first, data.teacher, data.weights)
             turns = self.stepping.turns(ts, order, *rest)
@@ -140,6 +146,7 @@ class _Stepper:
                 yield Event("diverged", ts, epoch, stop, seconds, record)
                 seconds = 0.0
             step = stop
+            self.processes.report("saving" if step < end else "ending an epoch", step)
             if step == end or (record and ts.lost.all()):
                 return ts, seconds
             yield Event("checkpoint" if self.is_asked(step) else "progress", ts, epoch, step, seconds)
