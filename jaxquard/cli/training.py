@@ -131,10 +131,10 @@ def _joined(coordinator: str | None, process_id: int | None, processes: int | No
         return None
     from jaxquard.distributed.member import Member
 
-    compilation.keep_compiled_programs()
     with interruptible() as interrupts:
         distributed.member = member = Member(found)
         member.watch(interrupts)
+        compilation.keep_compiled_programs()
         member.connect_jax()
     return member
 

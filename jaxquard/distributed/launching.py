@@ -165,15 +165,14 @@ class _Launch:
 
     def _stop(self, codes: list[int | None]) -> Verdict:
         """Let all ranks save a checkpoint and end."""
-        end = time.monotonic() + STOPPING
+        end = time.monotonic() + (STOPPING if self.hub.run else 0)  # without a run there is nothing to save
         self.hub.stop()
         while None in codes and self.asked < 2 and time.monotonic() < end:
             self.hub.poll(LOOK)
             codes = [child.poll() for child in self.children]
         rank = self.hub.ranks.get(0)
-        said = rank and rank.word and rank.word.code == INTERRUPTED
-        line = "" if said else AT_ONCE if None in codes else "interrupted"
-        return Verdict(INTERRUPTED, line)
+        said = codes[0] == INTERRUPTED or (rank and rank.word and rank.word.code == INTERRUPTED)
+        return Verdict(INTERRUPTED, "" if said else AT_ONCE if self.hub.run else "interrupted")
 
     def _end(self) -> None:
         """Nothing is left running."""
