@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jaxquard.api import evaluate, export, list_runs, load_model, predict, train
     from jaxquard.config import Config
     from jaxquard.data import Dataset, load
+    from jaxquard.distributed.launching import launch
     from jaxquard.errors import JaxquardError
     from jaxquard.runs.comparing import compare
     from jaxquard.runs.directory import Run
@@ -36,6 +37,7 @@ __all__ = [
     "compare",
     "evaluate",
     "export",
+    "launch",
     "list_runs",
     "load",
     "load_model",
@@ -53,6 +55,7 @@ _HOMES = {
     "Run": "runs.directory",
     "TrainResult": "runs.results",
     "compare": "runs.comparing",
+    "launch": "distributed.launching",
     "load": "data",
 } | dict.fromkeys(("evaluate", "export", "list_runs", "load_model", "predict", "train"), "api")
 

@@ -56,7 +56,7 @@ ALLOWED: dict[str, set[str]] = {
         "recipes",
     }
     | {"installed", "runs", "streams", "studio", "sweeps", "systems", "training"},
-    "__init__": {"api", "config", "data", "runs"},
+    "__init__": {"api", "config", "data", "distributed", "runs"},
     "__main__": {"cli"},
 }
 

@@ -108,11 +108,14 @@ def launch(
         int | None, Parameter(help="Devices of each: threads of a CPU, or its own GPUs (default: as JAX chooses).")
     ] = None,
     restarts: Annotated[int, Parameter(help="How often to resume if a process dies or is stuck.")] = 0,
+    common: Shared = COMMON,
 ) -> None:
     """Train a run by several processes on this machine; watch them, and end them together."""
     from jaxquard.distributed.launching import launch
 
-    launch(command, processes=processes, devices_per_process=devices_per_process, restarts=restarts)
+    passed_on = [f"--{name}" for name in ("json", "quiet") if getattr(common, name)]
+    passed_on += ["--runs", str(common.runs)] if common.runs else []
+    launch([*command, *passed_on], processes=processes, devices_per_process=devices_per_process, restarts=restarts)
 
 
 @dataclass(frozen=True)
