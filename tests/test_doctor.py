@@ -285,7 +285,7 @@ def test_where_compiled_programs_are_kept(tmp_path):
 
     (tmp_path / "program").write_bytes(bytes(3_000_000))
     assert "every start compiles" in kept(None).detail
-    assert f"1 files, 3 MB in {tmp_path}" in kept(str(tmp_path)).detail
+    assert f"1 file, 3 MB in {tmp_path}" in kept(str(tmp_path)).detail
     assert kept(str(tmp_path / "program" / "x")).ok is None
 
 
