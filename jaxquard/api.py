@@ -316,7 +316,11 @@ def export(
     out: str | Path | None = None,
     overwrite: bool = False,
     licence: str | None = None,
+    with_images: bool = False,
     runs: str | Path | None = None,
+    data_dir: str | Path | None = None,
+    offline: bool | None = None,
+    report: Report | None = None,
 ) -> Exported:
     """Write a network, or the journal of a run, for other programs.
 
@@ -324,8 +328,12 @@ def export(
     to: the format, a name in `exporting.FORMATS` such as "onnx".
     out: the file or folder (default: named like the model, in the current folder). overwrite: replace it if it exists;
     a folder, only if it holds no other file. licence: of the training data, for "huggingface" (default: as known).
+    with_images: put images of the test set in, for "html"; data_dir, offline, report: as for `load`.
     Raises UsageError for an unknown format or a file that is already there, RunError for a network that diverged or
     a model without a journal, and JaxquardError if an extra is not installed or the file cannot be written. Also
     raises as `load_model`.
     """
-    return _export(name_of(model), directory.runs_directory(runs), to, out, overwrite, licence=licence)
+    source: dict[str, Any] = {"runs": runs, "data_dir": data_dir, "offline": offline, "report": report}
+    look = partial(evaluate, model, why="export --to html --with-images", **source) if with_images else None
+    options = {"licence": licence, "with_images": look}
+    return _export(name_of(model), directory.runs_directory(runs), to, out, overwrite, **options)

@@ -199,8 +199,8 @@ def test_all_that_the_readme_shows_works_with_the_wheel_alone(installed: Install
         elif command:
             installed.run(command, at=source if "mlp_fashion_mnist" in command else None)
     assert {path.name for path in installed.here.iterdir()} == {
-        *("made up.npz", "shoe.jpg", "photos", "pets", "cache", "answers.csv", "cnn-small.safetensors", "runs"),
-        *("curves.svg", "lessons"),
+        *("made up.npz", "shoe.jpg", "photos", "pets", "cache", "answers.csv", "runs"),
+        *("cnn-small.safetensors", "cnn-small.html", "curves.svg", "lessons"),
     }
 
 

@@ -248,13 +248,18 @@ def export(
     licence: Annotated[
         str | None, Parameter(help="Of the training data, for huggingface, such as cc-by-4.0 (default: as known).")
     ] = None,
+    with_images: Annotated[bool, Parameter(negative="", help="Put images of the test set in, for html.")] = False,
+    source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
     """Write a network, or the journal of a run, for other programs."""
     compilation.keep_compiled_programs()
     from jaxquard import api
 
-    found = api.export(model, to=to, out=out, overwrite=overwrite, licence=licence, runs=common.runs)
+    given: dict[str, Any] = {"licence": licence, "with_images": with_images, "runs": common.runs}
+    options = data_options(source, common)
+    options.pop("progress")
+    found = api.export(model, to=to, out=out, overwrite=overwrite, **given, **options)
     if found.note and not common.quiet:
         say(f"note: {found.note}")
     if common.json:

@@ -49,6 +49,7 @@ FORMATS = {
     "huggingface": Format(
         "a folder for the Hugging Face Hub, with a model card", "-huggingface", "onnx", "onnx", options=("licence",)
     ),
+    "html": Format("a page to try the network and look inside it", ".html", options=("with_images",)),
     "csv": Format("the journal of a run", ".csv", journal=True),
     "tensorboard": Format("the journal of a run, for TensorBoard", "-tensorboard", "tensorboard", "tensorboardX", True),
 }
@@ -92,7 +93,7 @@ def export(
         model = models.load_model(name, root)
         _refuse_diverged(model)
         data = module.content(model, **given)
-        notes = [models.unfinished([model]), getattr(module, "note", lambda _: None)(model)]
+        notes = [models.unfinished([model]), getattr(module, "note", lambda *_, **__: None)(model, **given)]
     return Exported(path, to, *_written(path, data, overwrite), "; ".join(filter(None, notes)) or None)
 
 

@@ -1,6 +1,7 @@
-"""What is known of a network besides its weights: its evaluation on the test set, and its settings."""
+"""What is known of a network besides its weights: its evaluation on the test set, its settings, in words what it is."""
 
 import dataclasses
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ from jaxquard.charts.evaluation import wilson
 from jaxquard.config import Config
 from jaxquard.data import catalogue
 from jaxquard.errors import RunError
+from jaxquard.naming import visible
+from jaxquard.nn.model import count_parameters
 from jaxquard.runs import directory, models
 from jaxquard.runs.directory import ALL
 from jaxquard.runs.journal import Line
 from jaxquard.runs.models import TrainedModel
+from jaxquard.training.task import make_model
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,36 @@ def shipped_as(model: TrainedModel) -> str | None:
     return recipe if models.file_content(own) == models.file_content(model) else None
 
 
+def _in_words(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(_in_words(name, one) for one in value) or "none"
+    if isinstance(value, dict):
+        return "; ".join(f"{key}: {_in_words(key, one)}" for key, one in value.items())
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return last_part(value) if name == "teacher" else str(value)
+
+
+def last_part(path: str) -> str:
+    """The name of a file or folder without its place, which would tell others about this machine."""
+    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+
+
+def network(model: TrainedModel) -> str:
+    """`A convolutional neural network with 96,994 parameters`."""
+    kind = f"{'convolutional' if make_model(model.spec).convolutional else 'fully connected'} neural network"
+    parameters = f"{count_parameters(model.weights[0]) // model.networks:,} parameters"
+    if model.networks > 1:
+        return f"The average of {model.networks} {kind}s with {parameters} each"
+    return f"A {kind} with {parameters}"
+
+
+def data_title(model: TrainedModel) -> str:
+    """The name of the data that a model was trained on."""
+    known = known_data(model)
+    return known.title if known else visible(model.dataset["name"])
+
+
 def known_data(model: TrainedModel) -> catalogue.Entry | None:
     """The known data set that a model was trained on, or None."""
     known = catalogue.find(model.config.dataset)
@@ -98,12 +132,12 @@ def licence(model: TrainedModel) -> str:
     return (known and known.licence) or "unknown"
 
 
-def settings(config: Config) -> list[tuple[str, Any, str]]:
-    """The settings that have an effect and differ from the defaults: name, value, and what the setting is."""
+def settings(config: Config) -> list[tuple[str, str, str]]:
+    """The settings that have an effect and differ from the defaults: name, value in words, and what the setting is."""
     values, usual = config.to_dict(), Config().to_dict()
     left_out = ("recipe", "dataset", "pixel_mean", "pixel_std")
     return [
-        (field.name, values[field.name], field.metadata["help"])
+        (field.name, _in_words(field.name, values.get(field.name)), field.metadata["help"])
         for field in dataclasses.fields(Config)
         if values.get(field.name) != usual.get(field.name) and field.name not in left_out and config.matters(field.name)
     ]

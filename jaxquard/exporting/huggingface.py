@@ -18,10 +18,8 @@ from jaxquard.errors import UsageError
 from jaxquard.exporting import facts, onnx, safetensors
 from jaxquard.exporting.facts import Recorded
 from jaxquard.naming import visible
-from jaxquard.nn.model import count_parameters
 from jaxquard.runs.environment import trained_on
 from jaxquard.runs.models import FORMAT, TrainedModel
-from jaxquard.training.task import make_model
 
 WORST = 5  # classes in the card
 PROGRAMS = ("Jaxquard", "JAX", "Python")
@@ -48,7 +46,7 @@ def content(model: TrainedModel, licence: str | None = None) -> dict[str, bytes]
     }
 
 
-def note(model: TrainedModel) -> str:
+def note(model: TrainedModel, licence: str | None = None) -> str:
     """A note on what the weights file says of this machine; "" if there is nothing."""
     paths = [path for path in (model.config.dataset, model.config.teacher) if path and Path(path).name != path]
     return f"model.safetensors contains {' and '.join(map(visible, paths))}" if paths else ""
@@ -101,7 +99,7 @@ def _header(model: TrainedModel, licence: str, found: Recorded | None) -> dict[s
         name = f"accuracy on {found.n:,} images; 95 % interval {interval} (Wilson)"
         dataset = {
             "type": (known and known.hub) or visible(model.dataset["name"]),
-            "name": _title(model),
+            "name": facts.data_title(model),
             "split": "test",
         }
         metrics = [{"type": "accuracy", "value": round(found.accuracy, 6), "name": name}]
@@ -112,14 +110,10 @@ def _header(model: TrainedModel, licence: str, found: Recorded | None) -> dict[s
 
 def _what_it_is(model: TrainedModel) -> str:
     """The network, its images and its classes."""
-    kind = f"{'convolutional' if make_model(model.spec).convolutional else 'fully connected'} neural network"
-    parameters = f"{count_parameters(model.weights[0]) // model.networks:,} parameters"
-    one = f"A {kind} with {parameters}"
-    what = one if model.networks == 1 else f"The average of {model.networks} {kind}s with {parameters} each"
     classes = shortened(map(_escaped, model.class_names), 50)
     return (
-        f"{what}, trained with Jaxquard. It takes images ({_images(model)}) and gives the probability of each of "
-        f"{len(model.class_names)} classes: {classes}."
+        f"{facts.network(model)}, trained with Jaxquard. It takes images ({_images(model)}) and gives the probability "
+        f"of each of {len(model.class_names)} classes: {classes}."
     )
 
 
@@ -162,8 +156,8 @@ def _results(model: TrainedModel, found: Recorded | None) -> str:
         return "No evaluation of this network on test images was recorded, so its accuracy is not known."
     looks = len(model.run.evaluations()) if model.run else 1
     said = [
-        f"Of the {found.n:,} test images of {_escaped(_title(model))}, {_percent(found.accuracy)} are classified",
-        f"correctly (95 % interval: {_percent(found.low)} to {_percent(found.high)}, Wilson).",
+        f"Of the {found.n:,} test images of {_escaped(facts.data_title(model))}, {_percent(found.accuracy)} are",
+        f"classified correctly (95 % interval: {_percent(found.low)} to {_percent(found.high)}, Wilson).",
         f"The mean loss is {found.loss:.4f} nats.",
         f"The run has {looks} evaluations on test images." if looks > 1 else "",
     ]
@@ -205,7 +199,7 @@ def _training(model: TrainedModel) -> str:
     config, data = model.config, model.dataset
     seeds = [one.seed for one in config.networks()]
     said = [
-        f"Data: {_title(model)}, {trained_on(config, data):,} of {data['train']:,} training images",
+        f"Data: {facts.data_title(model)}, {trained_on(config, data):,} of {data['train']:,} training images",
         f"Seed: {seeds[0]}" if len(seeds) == 1 else f"Seeds: {min(seeds)} to {max(seeds)}",
     ]
     if model.run:
@@ -215,7 +209,7 @@ def _training(model: TrainedModel) -> str:
         said.append(f"Started on {day:%Y-%m-%d} with {versions}, on {model.run.environment.get('processor', '?')}")
     lines = [f"- {_escaped(one)}." for one in said]
     if rows := [
-        [f"`{name}`", _value(name, value), help] for name, value, help in facts.settings(config) if "seed" not in name
+        [f"`{name}`", _escaped(value), help] for name, value, help in facts.settings(config) if "seed" not in name
     ]:
         lines += ["", "Settings that differ from the defaults:", "", *_table(("setting", "value", "meaning"), rows)]
     if hashes := [[_escaped(str(name)), _escaped(str(value))] for name, value in data["sha256"].items()]:
@@ -223,24 +217,10 @@ def _training(model: TrainedModel) -> str:
     return "\n".join(lines)
 
 
-def _value(name: str, value: Any) -> str:
-    """A setting's value in a table; of a path only the name, because a card goes to others."""
-    if name == "teacher":
-        value = Path(value).name
-    values = value if isinstance(value, list) else [value]
-    return _escaped(", ".join(str(one).lower() if isinstance(one, bool) else str(one) for one in values))
-
-
 def _licences(model: TrainedModel, licence: str) -> str:
     if licence == "unknown":
-        return f"No licence was given for the training data, {_escaped(_title(model))}."
-    return f"{_escaped(licence)}, the licence of the training data, {_escaped(_title(model))}."
-
-
-def _title(model: TrainedModel) -> str:
-    """The name of the training data."""
-    known = facts.known_data(model)
-    return known.title if known else visible(model.dataset["name"])
+        return f"No licence was given for the training data, {_escaped(facts.data_title(model))}."
+    return f"{_escaped(licence)}, the licence of the training data, {_escaped(facts.data_title(model))}."
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

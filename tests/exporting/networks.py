@@ -41,7 +41,8 @@ def made(networks: int = 1, image_shape: Any = (13, 11, 3), classes: int = 4, fa
     """A model with random weights, biases and statistics."""
     config = Config(pixel_mean=0.4, pixel_std=0.3, **settings)
     names = [f"class {k}" for k in range(classes)]
-    dataset = {"name": "made up", "class_names": names, "image_shape": list(image_shape)} | (facts or {})
+    dataset = {"name": "made up", "class_names": names, "image_shape": list(image_shape), "train": 30, "test": 10}
+    dataset |= {"sha256": {}} | (facts or {})
     model = TrainedModel("net", config, dataset, None, None)
     shapes = jax.eval_shape(make_model(model.spec).init, jax.random.key(0))
     weights = jax.tree.map(lambda leaf: drawn((networks, *leaf.shape)), shapes)

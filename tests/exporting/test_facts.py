@@ -77,7 +77,13 @@ def test_a_model_of_the_package_has_the_recipes_figures_under_any_name(tmp_path,
 
 
 def test_settings_that_matter_and_differ_from_the_defaults():
-    found = settings(Config(hidden=(), learning_rate=0.1, beta1=0.5, flip=True, dataset="mnist", pixel_mean=0.1))
-    assert [(name, value) for name, value, _ in found] == [("flip", True), ("hidden", []), ("learning_rate", 0.1)]
+    config = Config(hidden=(), learning_rate=0.1, beta1=0.5, flip=True, dataset="mnist", teacher="/home/ann/cnn@1")
+    found = settings(config)
+    assert {name: value for name, value, _ in found} == {
+        "flip": "true",
+        "hidden": "none",
+        "teacher": "cnn@1",
+        "learning_rate": "0.1",
+    }
     assert found[0][2] == "Mirror half of the training images."
     assert settings(Config()) == []
