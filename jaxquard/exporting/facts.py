@@ -116,8 +116,8 @@ def network(model: TrainedModel) -> str:
 
 def data_title(model: TrainedModel) -> str:
     """The name of the data that a model was trained on."""
-    known = known_data(model)
-    return known.title if known else visible(model.dataset["name"])
+    known, own = known_data(model), model.dataset["name"]
+    return known.title if known else "unnamed arrays" if own == catalogue.ARRAYS else visible(own)
 
 
 def known_data(model: TrainedModel) -> catalogue.Entry | None:

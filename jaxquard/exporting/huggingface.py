@@ -197,10 +197,10 @@ def _worst_classes(counts: np.ndarray, names: list[str]) -> Iterator[list[str]]:
 def _training(model: TrainedModel) -> str:
     """The data, the seeds, the versions and the settings."""
     config, data = model.config, model.dataset
-    seeds = [one.seed for one in config.networks()]
+    seeds = sorted({one.seed for one in config.networks()})
     said = [
         f"Data: {facts.data_title(model)}, {trained_on(config, data):,} of {data['train']:,} training images",
-        f"Seed: {seeds[0]}" if len(seeds) == 1 else f"Seeds: {min(seeds)} to {max(seeds)}",
+        f"Seed: {seeds[0]}" if len(seeds) == 1 else f"Seeds: {seeds[0]} to {seeds[-1]}",
     ]
     if model.run:
         said.append(f"Updates: {model.step:,}, in {model.epoch} passes over the training images")

@@ -89,12 +89,17 @@ def test_names_of_strangers_stay_text():
         "train": 1,
         "test": 0,
     }
-    model = replace(model, name="<b>*net*</b>", dataset=facts, config=model.config.replace(dataset="mnist"))
+    config = model.config.replace(dataset="mnist", sweep=(("l2", (0, 0.1)),), validation=None, teacher="/home/me/a|b")
+    model = replace(model, name="<b>*net*</b>", dataset=facts, config=config)
     files = huggingface.content(model)
     card = read(files["README.md"].decode())
     assert card.data.to_dict().keys() == {"license", "library_name", "pipeline_tag", "tags"}
     assert shown(card)[0] == "<b>*net*</b>"
     assert ", ".join(HOSTILE) in shown(card)[1]
+    assert "l2: 0.0, 0.1" in shown(card)
+    assert "a|b" in shown(card)
+    assert "Seed: 0." in shown(card)
+    assert "/home" not in card.text
     assert json.loads(files["config.json"])["class_names"] == HOSTILE
 
 
