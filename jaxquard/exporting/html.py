@@ -196,11 +196,12 @@ def _training(model: TrainedModel) -> list[tuple[str, str]]:
         parts = f"{held_out:,} held out, {parts}"
     rows = [("Data", f"{facts.data_title(model)}: {learned:,} images to learn from, {parts}")]
     rows.append(("Epochs", str(config.epochs if model.epoch is None else model.epoch)))
-    rows.append(("Seed", ", ".join(str(one.seed) for one in config.networks())))
+    rows.append(("Seed", ", ".join(str(seed) for seed in dict.fromkeys(one.seed for one in config.networks()))))
     if run:
         made, seconds = run.environment, sum(line.get("seconds", 0.0) for line in run.epochs())
         programs = [f"{title} {made.get(title.lower())}" for title in ("Jaxquard", "JAX", "Python")]
-        rows.append(("Trained", f"{datetime.fromtimestamp(run.started):%d %B %Y}, in {seconds:,.1f} seconds"))
+        day = datetime.fromtimestamp(run.started)
+        rows.append(("Trained", f"{day.day} {day:%B %Y}, in {seconds:,.1f} seconds"))
         rows.append(("On", f"{made.get('processor')}; {', '.join(programs)}"))
     return rows
 

@@ -503,7 +503,7 @@ function quality(network, { tested, test_note: note }) {
   ];
   const { words, drawn } = matrix ? confusion(network.classes, matrix) : {};
   section("quality", h("div", { class: "beside" }, h("div", {}, said, words && h("p", {}, words),
-    typeof error === "number" && h("p", {}, `On average, its confidence differs from its accuracy by ${percent(error)}.`), note && h("p", { class: "muted" }, note)), drawn));
+    typeof error === "number" && h("p", {}, `On average, its confidence differs from its accuracy by ${(100 * error).toFixed(1)} points.`), note && h("p", { class: "muted" }, note)), drawn));
 }
 
 function confusion(classes, matrix) {
