@@ -64,8 +64,8 @@ def main(arguments: list[str] | None = None) -> None:
     code, line = _outcome(arguments)
     if line:
         say(f"jaxquard: {line}")
-    if distributed.member:
-        distributed.member.leave(code, line)
+    if distributed.joined:
+        distributed.joined.leave(code, line)
     if code:
         sys.exit(code)
 
@@ -90,8 +90,8 @@ def _outcome(arguments: list[str] | None) -> tuple[int, str]:
         if os.environ.get("JAXQUARD_DEBUG"):
             raise
         line = ": ".join([type(error).__name__, *str(error).strip().splitlines()[:1]])[:300]
-        if distributed.member:  # perhaps because another rank has died
-            distributed.member.leave(1, line, said=False)
+        if distributed.joined:  # perhaps because another rank has died
+            distributed.joined.leave(1, line, said=False)
         return 1, f"{line} (jaxquard doctor may find the cause; JAXQUARD_DEBUG=1 shows the traceback)"
     return 0, ""
 

@@ -135,7 +135,7 @@ def _joined(coordinator: str | None, process_id: int | None, processes: int | No
     from jaxquard.distributed.member import Member
 
     with interruptible() as interrupts:
-        distributed.member = member = Member(found)
+        distributed.joined = member = Member(found)
         member.watch(interrupts)
         compilation.keep_compiled_programs()
         member.connect_jax()
@@ -165,8 +165,8 @@ def _train_each(
     before = 0.0
     for config in configs:
         with interruptible() as interrupts:
-            if distributed.member:
-                distributed.member.watch(interrupts)
+            if distributed.joined:
+                distributed.joined.watch(interrupts)
             try:
                 result, diverged = _train(config, options, where, quiet, interrupts)
             except JaxquardError as error:
@@ -193,8 +193,8 @@ def _train(
 
     def begin(*facts: Any) -> None:
         interrupts.training, interrupts.stop_file = True, stop_file(facts[0].path)
-        if distributed.member:
-            distributed.member.begin(facts[0].path)
+        if distributed.joined:
+            distributed.joined.begin(facts[0].path)
         display.begin(*facts)
 
     with TrainingDisplay(quiet=quiet) as display:

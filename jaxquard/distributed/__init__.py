@@ -6,4 +6,4 @@ does, at which step, how many steps come next, whether to stop. The hub runs in 
 
 from typing import Any
 
-member: Any = None  # this process, once it has joined others: a `jaxquard.distributed.member.Member`
+joined: Any = None  # this process, once it has joined others: a `jaxquard.distributed.member.Member`

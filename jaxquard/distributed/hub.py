@@ -4,7 +4,7 @@ import selectors
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from jaxquard.distributed.wire import PING, Limits, Wire
 from jaxquard.errors import UsageError
@@ -32,6 +32,7 @@ class Rank:
     since: float
     doing: str = "loading"
     step: int = 0
+    longest: dict[str, float] = field(default_factory=dict)  # the most seconds for what it did
     value: list[Any] = field(default_factory=list)
     word: Verdict | None = None  # its own reason for ending; code 0 at the end of the training
     ended: float | None = None  # when it said so, or its connection closed
@@ -55,7 +56,6 @@ class Hub:
         self.listener, self.count, self.limits = listener, count, limits
         self.ranks: dict[int, Rank] = {}
         self.run = ""  # the path of the run, when there is one
-        self.longest: dict[str, float] = {}  # the most seconds that a rank took for what it did
         self.stopping, self.refused = False, None
         self.began = self.polled = self.pinged = time.monotonic()
         self.selector = selectors.DefaultSelector()
@@ -88,6 +88,12 @@ class Hub:
         if not self.stopping:
             self.stopping = True
             self.tell(stop=True)
+
+    def close(self) -> None:
+        """Close all connections."""
+        for key in list(self.selector.get_map().values()):
+            cast(socket.socket, key.fileobj).close()
+        self.selector.close()
 
     def _accept(self) -> None:
         wire = Wire(self.listener.accept()[0])
@@ -139,7 +145,7 @@ class Hub:
     def _hear(self, rank: Rank, message: dict[str, Any], now: float) -> None:
         rank.heard = now
         if "doing" in message or "value" in message:
-            self.longest[rank.doing] = max(now - rank.since, self.longest.get(rank.doing, 0.0))
+            rank.longest[rank.doing] = max(now - rank.since, rank.longest.get(rank.doing, 0.0))
             rank.since, rank.doing = now, str(message.get("doing", ""))
             rank.step = int(message.get("step", rank.step))
         if "value" in message:
@@ -185,15 +191,17 @@ class Hub:
         """The rank without a sign of life for too long; else those that do one thing for too long."""
         here = [rank for rank in self.ranks.values() if not rank.ended]
         dumb = [rank for rank in here if now - rank.heard > self.limits.silent * (1 if rank.step else 2)]
-        stuck = dumb or [rank for rank in here if rank.doing and now - rank.since > self._limit(rank.doing)]
+        stuck = dumb or [rank for rank in here if rank.doing and now - rank.since > self._limit(rank)]
         if not stuck:
             return None
         seconds = max(now - (rank.heard if dumb else rank.since) for rank in stuck)
         names = ", ".join(rank.name for rank in stuck)
         return Verdict(1, f"{names}: silent for {seconds:.0f} s {stuck[0].place}", stuck[0].number)
 
-    def _limit(self, doing: str) -> float:
-        return self.limits.silent + self.longest[doing] if doing in self.longest else self.limits.compile
+    def _limit(self, rank: Rank) -> float:
+        """The seconds that what it does may take."""
+        longest = rank.longest.get(rank.doing)
+        return self.limits.compile if longest is None else self.limits.silent + longest
 
 
 def free_address(near: socket.socket) -> tuple[str, int]:

@@ -55,7 +55,9 @@ def launch(
     Raises UsageError for wrong arguments, and Ended, with the exit code of the command, if the training fails.
     """
     count = checked_number("processes", int, processes, low=1, high=1 << 10)
-    devices = devices_per_process and checked_number("devices_per_process", int, devices_per_process, low=1, high=1024)
+    devices = devices_per_process
+    if devices is not None:
+        devices = checked_number("devices_per_process", int, devices, low=1, high=1 << 10)
     left = checked_number("restarts", int, restarts, low=0)
     if not command or command[0] != "train":
         raise UsageError("launch: needs a command that trains: jaxquard launch --processes 2 -- train …")
@@ -183,6 +185,7 @@ class _Launch:
             child.wait()
         for file in self.errors:
             file.close()
+        self.hub.close()
 
 
 def environment(variables: Mapping[str, str]) -> dict[str, str]:

@@ -180,7 +180,7 @@ def _compare(processes: Processes, config: Config, dataset: Dataset, others: dic
     settings = {name: value for name, value in config.to_dict().items() if name not in ("dataset", "teacher")}
     versions = {name: value for name, value in environment.machine().items() if name in COMPARED}
     data = {"data": [dict(dataset.sha256), dataset.scaled_from, dataset.by_class]}
-    first, *rest = processes.exchange(settings | others | versions | data)
+    first, *rest = processes.exchange(data | settings | others | versions)
     for number, own in enumerate(rest, 1):
         for name in (name for name in first | own if first.get(name) != own.get(name)):
             if name == "data":
