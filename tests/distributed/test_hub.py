@@ -171,6 +171,7 @@ def test_what_a_rank_did_before_may_take_its_longest_time_and_a_little_more(meet
             meeting.until(lambda: {one.heard for one in meeting.hub.ranks.values()} == {now[0]})
         verdict = meeting.hub.verdict()
         rank[1].send(**message)
+        meeting.until(lambda: meeting.hub.ranks[1].doing == message.get("doing", "training"))
         return verdict
 
     assert at(40, doing="training", step=0) is None
