@@ -1,6 +1,7 @@
 """The hub and connections to it, without JAX and in one process."""
 
 import socket
+import time
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -31,7 +32,8 @@ class Meeting:
 
     def until(self, done: Callable[[], object], also: Callable[[], None] = lambda: None):
         """Poll until `done()` is true, and return it."""
-        for _ in range(3000):
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
             self.hub.poll(0.01)
             also()
             if found := done():
