@@ -34,8 +34,10 @@ EXTRAS = {  # extra of pyproject.toml -> its modules
     "heif": ("pillow_heif",),
     "notebooks": ("ipykernel", "vl_convert"),
     "onnx": ("onnx",),
+    "parquet": ("pyarrow",),
     "sklearn": ("sklearn",),
     "studio": ("starlette", "uvicorn"),
+    "tensorboard": ("tensorboardX",),
 }
 REPEATS = 200  # of one sum: enough to detect a fault in one call of fifty, within half a second
 ENOUGH = 10**9  # bytes, of memory and of disk

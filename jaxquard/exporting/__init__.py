@@ -74,10 +74,8 @@ def export(
     """Write the model `name` in the format `to`: see `jaxquard.export`. `options`: None or False if not given."""
     if to not in FORMATS:
         raise UsageError(f"to: {none_of(to, list(FORMATS))}")
-    form, given = (
-        FORMATS[to],
-        {name: value for name, value in options.items() if value is not None and value is not False},
-    )
+    form = FORMATS[to]
+    given = {option: value for option, value in options.items() if value is not None and value is not False}
     for option in given.keys() - form.options:
         those = [name for name, other in FORMATS.items() if option in other.options]
         raise UsageError(f"{option}: only for the format {' or '.join(those)}, not for {to}")

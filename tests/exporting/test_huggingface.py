@@ -81,7 +81,7 @@ def test_the_card_of_a_run_says_how_it_was_trained_and_what_was_evaluated(root, 
 
 
 def test_names_of_strangers_stay_text():
-    model = made(classes=len(HOSTILE), hidden=(3,))
+    model = made(classes=len(HOSTILE), model="cnn", widths=(3,))
     facts = model.dataset | {
         "class_names": HOSTILE,
         "name": HOSTILE[0],
