@@ -42,7 +42,9 @@ def test_scalars_and_settings_are_those_of_the_run(root):
         assert [event.step for event in events] == [line["step"] for line in lines][-len(expected) :]
     times = [event.wall_time for event in found.Scalars("val_loss")]
     assert times == pytest.approx([run.started + sum(line["seconds"] for line in lines[:n]) for n in (1, 2)])
-    about = {tag: HParamsPluginData.FromString(found.SummaryMetadata(tag).plugin_data.content) for tag in HPARAMS}
+    contents = {tag: found.SummaryMetadata(tag).plugin_data.content for tag in HPARAMS}
+    about = {tag: HParamsPluginData.FromString(content) for tag, content in contents.items()}
+    assert contents == {tag: one.SerializeToString(deterministic=True) for tag, one in about.items()}  # the same bytes
     settings = about[HPARAMS[0]].session_start_info.hparams
     assert (settings["hidden"].string_value, settings["seed"].number_value) == ("5 4", 1)
     assert {info.name.tag for info in about[HPARAMS[1]].experiment.metric_infos} == set(found.Tags()["scalars"])
