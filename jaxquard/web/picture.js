@@ -169,17 +169,16 @@ function look(grey) {
     first.map((k) => Math.max(0, Math.floor((k - edge) * scale))),
     last.map((k, axis) => Math.min(grey.shape[axis], Math.floor((k + edge) * scale))),
   ];
-  const closely = find(grey, corners, found.isLight);
+  const closely = find(grey, corners);
   return closely.mask.includes(1) ? closely : found;
 }
 
-function find(grey, corners, known) {
+function find(grey, corners) {
   const { shape, values } = reduced(grey, corners);
   const { paper, mask } = separated(shape, values);
   const left = Float32Array.from(values, (level, k) => level - paper[k]);
   const pixels = [...mask.keys()].filter((k) => mask[k]);
-  const colour = pixels.length ? chosen(left, mask).reduce((a, b) => a + b) : 127.5 - quantile(paper, 0.5);
-  const isLight = known ?? colour < 0;
+  const isLight = pixels.length ? chosen(left, mask).reduce((a, b) => a + b) < 0 : quantile(paper, 0.5) > 127.5;
   const difference = left.map((value, k) => {
     const share = isLight ? -value / Math.max(1, paper[k]) : value / Math.max(1, 255 - paper[k]);
     return Math.min(1, Math.max(0, share));

@@ -53,7 +53,7 @@ def made_of_any_layers(monkeypatch: pytest.MonkeyPatch) -> TrainedModel:
     """A model whose layers are in an order that no architecture has."""
     plan = [(kind, {"shape": (20, 6)} if about.get("shape") == (5, 6) else about) for kind, about in OTHER]
     monkeypatch.setitem(ARCHITECTURES, "mlp", lambda **_: sequential(plan, he_normal))
-    return made(image_shape=(23, 25, 3), classes=3)  # 2×2 pixels are flattened
+    return made(image_shape=(24, 25, 3), classes=3)  # 2×2 pixels are flattened
 
 
 def images_for(model: TrainedModel, n: int) -> np.ndarray:

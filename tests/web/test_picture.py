@@ -43,6 +43,13 @@ def thin_lines() -> np.ndarray:
     return page
 
 
+def with_speck() -> np.ndarray:
+    """A drawing and a speck: uint8 (H, W)."""
+    page = drawing()
+    page[30:35, 250:255] = 20
+    return page
+
+
 def cut_out(ink: int) -> np.ndarray:
     """Ink without paper, with a soft edge: uint8 (H, W, 4)."""
     rgba = np.zeros((120, 160, 4), np.uint8)
@@ -62,6 +69,7 @@ def in_colour(paper: tuple[int, int, int]) -> np.ndarray:
 PICTURES = {
     **{f"{ink} on {paper}": drawing(ink=ink, paper=paper) for ink, paper in ((20, 255), (240, 0), (20, 180))},
     "thin": thin_lines(),
+    "speck": with_speck(),
     "small": np.pad(drawing()[40:160, 110:180], ((200, 100), (300, 200)), constant_values=255),
     "light cut out": cut_out(230),
     "dark cut out": cut_out(40),
@@ -107,6 +115,13 @@ def test_photographs_become_images_of_the_same_classes(ask, tmp_path):
     expected = np.stack([read_picture(one, framing=model.framing).image for one in taken])
     assert np.median(np.abs(np.subtract(found, expected, dtype=int)).max(axis=(1, 2, 3))) <= 3
     np.testing.assert_array_equal(model.predict(found), model.predict(expected))
+
+
+def test_a_line_across_the_paper_is_no_object(ask):
+    page, lined = drawing(), drawing()
+    lined[60:68, :120] = lined[60:68, 140:] = 190
+    plain, found = prepared(ask, made(image_shape=(28, 24, 1), hidden=()), [saved(page), saved(lined)]).astype(int)
+    assert np.abs(plain - found).max() < 50  # the line beside the object is grey
 
 
 def test_images_that_are_no_pictures_are_refused(ask):
