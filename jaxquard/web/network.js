@@ -247,7 +247,9 @@ function parsed(bytes) {
   const names = layers.flatMap(([, arrays]) => Object.values(arrays));
   const data = bytes.slice(8 + length);
   const arrays = names.map((name) => [name, float32(data, named(places, name, "array"), name)]);
-  const networks = Array.from({ length: arrays[0][1].shape[0] }, (_, k) =>
+  const count = arrays[0][1].shape[0];
+  check(count > 0 && arrays.every(([, { shape }]) => shape[0] === count), "its arrays differ in the number of networks");
+  const networks = Array.from({ length: count }, (_, k) =>
     Object.fromEntries(arrays.map(([name, array]) => [name, part(array, k)])),
   );
   const listed = layers.map(([kind, arrays, attributes]) => ({ kind, arrays, attributes }));

@@ -121,6 +121,11 @@ def test_a_damaged_file_is_refused_in_one_sentence(ask):
         (changed("dataset", ('"class_names"', '"names"')), "its contents do not fit together"),
         (changed("dataset", ('"class 3"', '"class 3", "class 4"')), "it has 5 classes, but 4 outputs"),
         (with_array("0/0/w", fine[:, :-1]), "the weights of a dense layer have another shape"),
+        (with_array("0/0/w", fine[:0]), "its arrays differ in the number of networks"),
+        (
+            save({name: array[:0] for name, array in arrays.items()}, facts),
+            "its arrays differ in the number of networks",
+        ),
         (with_array("0/0/w", fine.astype(np.float64)), "its array 0/0/w is incomplete"),
         (with_array("0/0/w", fine * np.inf), "its array 0/0/w has values that are not finite"),
         (with_array("0/1/w", np.full_like(arrays["0/1/w"], 3e38)), "its outputs are not finite"),
