@@ -43,7 +43,7 @@ FORMS = (  # pattern of a command in the README -> its quick form, with the grou
     (r"jaxquard predict cnn-small shoe\.jpg", "jaxquard predict cnn-small shoe.jpg"),
     (r"jaxquard predict RUN photos --csv answers.csv", "jaxquard predict RUN0 photos --csv answers.csv"),
     (r"jaxquard compare RUN RUN --chart (\S+)", "jaxquard compare RUN0 RUN1 --chart {}"),
-    (r"jaxquard export cnn-small --to safetensors", "jaxquard export cnn-small --to safetensors"),
+    (r"jaxquard export cnn-small --to (\S+)", "jaxquard export cnn-small --to {}"),
     (r"jaxquard lesson (\S+)", "jaxquard lesson {} --quick --no-predict"),
     (r"jaxquard studio", "jaxquard studio --no-open --port 0 --json"),
     (r"jaxquard doctor", "jaxquard doctor"),

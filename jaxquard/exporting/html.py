@@ -30,15 +30,15 @@ from jaxquard.runs.environment import trained_on
 from jaxquard.runs.evaluating import Evaluations
 from jaxquard.runs.models import TrainedModel, file_content
 
-MODULES = ("network", "picture", "page")  # the script, in order: a module may import those before it
+WEB, PAGE = ("dom", "network", "picture", "sheet"), ("words", "layers", "figures", "page")  # modules, in order
 SAMPLES, MISTAKES = 20, 10  # images of the test set in a page, at most
 
 
 def content(model: TrainedModel, with_images: Callable[[], Evaluations] | None = None) -> bytes:
     """The page. with_images: evaluates the model on its test set, of which the page then has images."""
     page, web = resources.files("jaxquard.exporting") / "page", resources.files("jaxquard") / "web"
-    folders = {name: page if name == "page" else web for name in MODULES}
-    program = bundle({name: (folder / f"{name}.js").read_text(encoding="utf-8") for name, folder in folders.items()})
+    files = {name: web / f"{name}.js" for name in WEB} | {name: page / f"{name}.js" for name in PAGE}
+    program = bundle({name: file.read_text(encoding="utf-8") for name, file in files.items()})
     style = (page / "page.css").read_text(encoding="utf-8")
     weights = file_content(_without_paths(model))
     samples = _samples(with_images()) if with_images else None  # first: it is recorded
@@ -66,9 +66,10 @@ def _images_of(model: TrainedModel) -> str:
 
 
 def bundle(modules: dict[str, str]) -> str:
-    """ES modules as one classic script: each a function that returns its exports. ValueError for what it cannot do.
+    """ES modules by name as one classic script, since a page from the disk cannot import modules.
 
-    A page opened from a file cannot import modules. An import must have one line and the form of IMPORT.
+    Each becomes a function that returns its exports. A module may import those before it, by lines like IMPORT.
+    ValueError for any other import or export.
     """
     done: list[str] = []
     for name, text in modules.items():
@@ -90,7 +91,7 @@ def bundle(modules: dict[str, str]) -> str:
     return program
 
 
-IMPORT = re.compile(r'import \{ ([\w, ]+) \} from "\./(\w+)\.js";')
+IMPORT = re.compile(r'import \{ ([\w, ]+) \} from "[./]+(?:web/)?(\w+)\.js";')
 EXPORT = re.compile(r"export (?:async )?(?:function|const|class) (\w+)")
 
 

@@ -37,7 +37,7 @@ from jaxquard.studio.watch import Watch
 
 MODULES = (learn, inside, mistakes, draw, compare, lessons, events, models, runs, trainer)
 
-STATIC = Path(__file__).parent / "static"
+STATIC, WEB = Path(__file__).parent / "static", Path(__file__).parents[1] / "web"
 TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 VEGA = "export { vegaEmbed };"
 UNKNOWN = {404: "there is nothing at this address", 405: "this address does not accept this method"}
@@ -47,6 +47,11 @@ def static_files(root: Path = STATIC) -> dict[str, bytes]:
     """The content of every file under `root` by its name. The server sends no other files."""
     paths = [path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in TYPES]
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
+
+
+def _of_other_pages() -> dict[str, bytes]:
+    """The modules that the studio shares with exported pages."""
+    return {f"web/{name}": content for name, content in static_files(WEB).items()}
 
 
 def static(request: Request) -> Response:
@@ -108,7 +113,7 @@ def create_app(studio: Studio) -> Starlette:
     )
     app.router.redirect_slashes = False
     state = app.state
-    state.studio, state.files, state.listening = studio, static_files(), 0
+    state.studio, state.files, state.listening = studio, static_files() | _of_other_pages(), 0
     state.limiter, state.watch = anyio.CapacityLimiter(1), Watch(studio.runs)
     state.reader, state.trainer = Reader(state.watch), Trainer(studio, state.watch)
     state.shelf = models.Shelf(state.watch, data_dir=studio.data_dir, offline=studio.offline)

@@ -1,21 +1,8 @@
-// Elements without a framework. Text always becomes a text node; only lessons.js parses HTML, which the server makes.
+// Elements of the studio's pages. Only lessons.js parses HTML, which the server makes.
 
-/**
- * An element. Attributes: a function is a listener (`onclick: f`); true sets an attribute, false or null leaves it out;
- * `value` and `checked` are set as properties. Children: nodes, text, numbers, lists; null is skipped.
- */
-export function h(tag, attributes = {}, ...children) {
-  const element = document.createElement(tag);
-  element.append(...nodes(children));
-  for (const [name, value] of Object.entries(attributes ?? {})) set(element, name, value);
-  return element;
-}
+import { clear, h } from "../web/dom.js";
 
-/** `element` with these children and no others. */
-export function clear(element, ...children) {
-  element.replaceChildren(...nodes(children));
-  return element;
-}
+export { clear, h, scrolling } from "../web/dom.js";
 
 /** A control with its label, and elements beneath them. */
 export function labelled(words, control, ...beneath) {
@@ -35,22 +22,6 @@ export function select(attributes, options) {
 /** A place for an error message, empty or with its text. */
 export function fault(...words) {
   return h("p", { class: "error", role: "alert" }, words);
-}
-
-/** A box for wide content, which can be scrolled by keyboard, too. */
-export function scrolling(name, ...children) {
-  return h("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": name }, children);
-}
-
-function nodes(children) {
-  return children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false);
-}
-
-function set(element, name, value) {
-  if (typeof value === "function") element.addEventListener(name.slice(2), value);
-  else if (name === "value" || name === "checked") element[name] = value;
-  else if (value === true) element.setAttribute(name, "");
-  else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
 }
 
 /** Do `work`; show its error in `place` until the next attempt. */
