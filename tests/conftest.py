@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import hypothesis
 import numpy as np
@@ -16,6 +17,7 @@ import pytest
 from playwright.sync_api import Browser, sync_playwright
 
 from jaxquard.data import Dataset, load
+from jaxquard.runs.directory import Run
 
 # hypothesis stores constants of the code in ./.hypothesis, even without a database. Workers inherit this folder; the
 # process that made it removes it.
@@ -99,3 +101,33 @@ def clothes() -> Dataset:
 
     names = tuple(str(k) for k in range(10))
     return Dataset("clothes", *draw(2_000), *draw(10), class_names=names, sha256={}, source="made up")
+
+
+def kept(run: Run) -> dict[str, Any]:
+    """Everything that a run wrote, except times: the newest checkpoint, snapshots, lines, evaluations."""
+    from jaxquard.runs import checkpoint
+
+    lines = [line for line in run.journal() if line.get("event") != "resumed"]
+    arrays, faults = checkpoint.newest(run.checkpoints)
+    assert faults == []
+    return {
+        "state": {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()},
+        "snapshots": {file.name: file.read_bytes() for file in run.snapshots.iterdir()},
+        "journal": [{key: value for key, value in line.items() if key not in ("time", "seconds")} for line in lines],
+        "tests": [(line["step"], line["accuracy"], line["loss"]) for line in run.evaluations()],
+        "config": (run.path / "config.toml").read_bytes(),
+        "files": sorted(path.name for path in run.path.iterdir()),
+    }
+
+
+@pytest.fixture(scope="session")
+def assert_same_run() -> Callable[[Run, Run], None]:
+    """Assert that two runs wrote the same, bit for bit."""
+
+    def same(one: Run, other: Run) -> None:
+        a, b = kept(one), kept(other)
+        assert a.keys() == b.keys()
+        for key in a:
+            assert a[key] == b[key], key
+
+    return same

@@ -1,4 +1,4 @@
-"""A small training in a run directory, and the comparison of two runs."""
+"""A small training in a run directory."""
 
 import math
 from collections.abc import Callable
@@ -9,13 +9,10 @@ import pytest
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset
-from jaxquard.runs import checkpoint, keeper, train
-from jaxquard.runs.directory import Run
+from jaxquard.runs import keeper, train
 from jaxquard.runs.results import TrainResult
 from jaxquard.runs.train import Observer
 from jaxquard.training.fit import Event
-
-TIMES = {"time", "seconds"}
 
 
 @pytest.fixture(scope="session")
@@ -36,34 +33,6 @@ def stop_at(step: int) -> Observer:
     """An observer that asks to stop at the first event from this step on."""
     seen: list[Event] = []
     return Observer(event=seen.append, should_stop=lambda: seen[-1].step >= step)
-
-
-def kept(run: Run) -> dict[str, Any]:
-    """Everything that a run wrote, except times: the newest checkpoint, snapshots, lines, evaluations."""
-    lines = [line for line in run.journal() if line.get("event") != "resumed"]
-    arrays, faults = checkpoint.newest(run.checkpoints)
-    assert faults == []
-    return {
-        "state": {name: (array.dtype, array.shape, array.tobytes()) for name, array in arrays.items()},
-        "snapshots": {file.name: file.read_bytes() for file in run.snapshots.iterdir()},
-        "journal": [{key: value for key, value in line.items() if key not in TIMES} for line in lines],
-        "tests": [(line["step"], line["accuracy"], line["loss"]) for line in run.evaluations()],
-        "config": (run.path / "config.toml").read_bytes(),
-        "files": sorted(path.name for path in run.path.iterdir()),
-    }
-
-
-@pytest.fixture(scope="session")
-def assert_same_run() -> Callable[[Run, Run], None]:
-    """Assert that two runs wrote the same, bit for bit."""
-
-    def same(one: Run, other: Run) -> None:
-        a, b = kept(one), kept(other)
-        assert a.keys() == b.keys()
-        for key in a:
-            assert a[key] == b[key], key
-
-    return same
 
 
 @pytest.fixture
