@@ -58,7 +58,7 @@ function table(classes, matrix) {
   const row = (counts, i) =>
     h("tr", {}, h("th", { scope: "row", title: classes[i] }, classes[i]), counts.map((n, j) => cell(n, i, j)));
   return h("table", { class: "confusion" },
-    h("caption", {}, "A row for each true class, a column for each answer. What it got right is bold."),
+    h("caption", {}, h("span", {}, "A row for each true class, a column for each answer. What it got right is bold.")),
     h("thead", {}, h("tr", {}, h("td", { class: "none" }), classes.map(head))),
     h("tbody", {}, matrix.map(row)));
 }
@@ -72,7 +72,7 @@ export function learning({ curves, curve_note: note }) {
   return [
     h("div", { class: "charts" },
       accuracy && chart("Accuracy, %", accuracy, percent, (share) => short(100 * share)),
-      loss && chart("Loss, cross-entropy", loss, short, short)),
+      loss && chart("Loss, cross-entropy", loss, (value) => value.toPrecision(3), short)),
     h("details", {}, h("summary", {}, "The figures of each epoch"), curveTable(curves)),
   ];
 }

@@ -105,9 +105,8 @@ function tryIt(network, ask, facts) {
     if (question) solve({ question, done });
     else forget();
   };
-  const [rubber, ink] = [h("input", { type: "radio", name: "tool" }), h("input", { type: "color", value: "#1f2328" })];
-  const pencil = () => (rubber.checked ? { width: 36, colour: "white" } : { width: 21, colour: ink.value });
-  const sheet = new Sheet(pencil, (canvas, done) => {
+  const tools = toolbar(network.shape[2] === 3, () => sheet.clear(), (file) => take(file));
+  const sheet = new Sheet(tools.pencil, (canvas, done) => {
     const picture = canvas && sheet.picture;
     put(picture && { picture }, done);
   });
@@ -126,15 +125,6 @@ function tryIt(network, ask, facts) {
   dark.addEventListener("change", () => wanted && put(wanted, false));
   forget();
 
-  const onchange = ({ target: { files } }) => files.length && take(files[0]);
-  const tools = h("div", { class: "tools" },
-    h("fieldset", { class: "choice" }, h("legend", { class: "visually-hidden" }, "Tool"),
-      h("label", {}, h("input", { type: "radio", name: "tool", checked: true }), "Pen"),
-      h("label", {}, rubber, "Eraser")),
-    network.shape[2] === 3 && h("label", {}, h("span", { class: "visually-hidden" }, "Colour of the pen"), ink),
-    h("button", { type: "button", onclick: () => sheet.clear() }, "Clear"),
-    h("label", { class: "button primary" },
-      h("input", { type: "file", accept: "image/*", onchange }), "Choose a picture"));
   const help = h("p", { class: "help small muted", id: "sheet-help" },
     "You can also drop a picture anywhere, or paste one. ", KEYS);
   const choose = (pixels, canvas) => {
@@ -142,9 +132,29 @@ function tryIt(network, ask, facts) {
     put({ pixels }, true);
   };
   section("try",
-    h("div", { class: "bench" }, h("div", { class: "desk" }, sheet.element, tools, fault), said.element, help),
+    h("div", { class: "bench" }, h("div", { class: "desk" }, sheet.element, tools.element, fault), said.element, help),
     facts.samples && samples(facts.samples, network, choose));
   section("layers", layers.elements);
+}
+
+/** Controls of the sheet, and `pencil()`, the width and colour that they set. `take(file)` gets a chosen picture. */
+function toolbar(inColour, clearSheet, take) {
+  const rubber = h("input", { type: "radio", name: "tool" });
+  const ink = h("input", { type: "color", value: "#1f2328" });
+  const pencil = () => (rubber.checked ? { width: 36, colour: "white" } : { width: 21, colour: ink.value });
+  const onchange = ({ target }) => {
+    if (target.files.length) take(target.files[0]);
+    target.value = ""; // so that the same file can be chosen again
+  };
+  const element = h("div", { class: "tools" },
+    h("fieldset", { class: "choice" }, h("legend", { class: "visually-hidden" }, "Tool"),
+      h("label", {}, h("input", { type: "radio", name: "tool", checked: true }), "Pen"),
+      h("label", {}, rubber, "Eraser")),
+    inColour && h("label", {}, h("span", { class: "visually-hidden" }, "Colour of the pen"), ink),
+    h("button", { type: "button", onclick: clearSheet }, "Clear"),
+    h("label", { class: "button primary" },
+      h("input", { type: "file", accept: "image/*", onchange }), "Choose a picture"));
+  return { element, pencil };
 }
 
 /** The answer in words and bars. `show` returns the classes, `{name, p}`, the most probable first. */
