@@ -200,10 +200,11 @@ def _training(model: TrainedModel) -> list[tuple[str, str]]:
     rows.append(("Seed", ", ".join(str(seed) for seed in dict.fromkeys(one.seed for one in config.networks()))))
     if run:
         made, seconds = run.environment, sum(line.get("seconds", 0.0) for line in run.epochs())
-        programs = [f"{title} {made.get(title.lower())}" for title in ("Jaxquard", "JAX", "Python")]
-        day = datetime.fromtimestamp(run.started)
-        rows.append(("Trained", f"{day.day} {day:%B %Y}, in {seconds:,.1f} seconds"))
-        rows.append(("On", f"{made.get('processor')}; {', '.join(programs)}"))
+        day, networks = datetime.fromtimestamp(run.started), len(run.network_names())
+        together = f", {networks} networks together" if networks > 1 else ""
+        rows.append(("Trained", f"{day.day} {day:%B %Y}, in {seconds:,.1f} seconds{together}"))
+        names = {"processor": "", "jaxquard": "Jaxquard ", "jax": "JAX ", "python": "Python "}
+        rows.append(("With", ", ".join(f"{said}{made[name]}" for name, said in names.items() if name in made)))
     return rows
 
 

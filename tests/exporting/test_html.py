@@ -214,6 +214,7 @@ def test_a_drawing_is_recognised_and_the_page_is_accessible(open_page, shoot, re
     page = open_page(model)
     draw(page)
     assert said(page) == "Trouser"
+    assert page.locator("#hint").count() == 0
     pixels = page.locator(".eye").evaluate("eye => [...eye.getContext('2d').getImageData(0, 0, 28, 28).data]")
     seen = np.reshape(pixels, (1, 28, 28, 4))[..., :1].astype(np.uint8)
     np.testing.assert_allclose(probabilities(page), 100 * model.predict_proba(seen)[0], atol=0.051)
@@ -257,6 +258,13 @@ def test_pictures_are_uploaded_pasted_and_dropped(open_page, shoot, tmp_path):
     with page.expect_download() as download:
         page.get_by_role("link", name="Download its weights").click()
     assert download.value.suggested_filename == "cnn-small.safetensors"
+
+
+@pytest.mark.check
+@pytest.mark.parametrize("open_page", [{"java_script_enabled": False}], indirect=True)
+def test_without_scripts_the_page_says_so(open_page):
+    page = open_page(made(hidden=()))
+    expect(page.get_by_text("The network does not start here.")).to_be_visible()
 
 
 @pytest.mark.check

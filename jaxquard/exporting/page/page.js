@@ -35,16 +35,21 @@ function serve() {
 /** A function from a question to a promise of the answer. From the first slow answer on, a worker computes it. */
 function asking(network, bytes) {
   let worker = null;
+  let limit = SLOW;
   const begin = () => {
     const program = new Blob([document.getElementById("program").textContent], { type: "text/javascript" });
-    worker = new Worker(URL.createObjectURL(program));
-    worker.postMessage({ bytes });
+    try {
+      worker = new Worker(URL.createObjectURL(program));
+      worker.postMessage({ bytes });
+    } catch {
+      limit = Infinity; // this browser allows no worker here
+    }
   };
   return async (question) => {
     if (!worker) {
       const began = performance.now();
       const answer = look(network, question);
-      if (performance.now() - began > SLOW) begin();
+      if (performance.now() - began > limit) begin();
       return answer;
     }
     const answer = await new Promise((done, fail) => {
@@ -271,6 +276,7 @@ function start() {
   else document.getElementById("weights-drawn").remove();
   section("training", training(facts));
   foot(bytes, facts);
+  document.getElementById("hint").remove();
 }
 
 if (globalThis.document) start();
