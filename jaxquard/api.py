@@ -43,6 +43,7 @@ def train(
     name: str | None = None,
     until: int | None = None,
     checkpoint_every: int | None = None,
+    devices: int | Literal["all"] | None = None,
     data: object = None,
     dataset: str | Path | None = None,
     skip_damaged: bool = False,
@@ -62,6 +63,8 @@ def train(
     dataset: the data of the run `resume`, if they were moved.
     runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: of the new run (default: generated).
     until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after this many steps.
+    devices: how many of the devices that JAX shows, or "all" (default: one CPU, or all accelerators of use). Several
+    networks are spread over them first; one network needs the setting `shards`.
     skip_damaged, data_dir, offline, report, progress: as for `load`. observer: called during the training; may stop it.
     processes: those of `jaxquard launch`, of which this is the first.
     Raises UsageError for wrong arguments, DataError for data that are missing or damaged, DivergedError if no network
@@ -79,6 +82,8 @@ def train(
         None if value is None else checked_number(option, int, value, low=1)
         for option, value in (("until", until), ("checkpoint_every", checkpoint_every))
     )
+    if devices is not None and devices != "all":
+        devices = checked_number("devices", int, devices, low=1)
     began, root = time.perf_counter(), directory.runs_directory(runs)
     run = directory.wanted(root, name, None if resume is None else name_of(resume))
     source: dict[str, Any] = {"data_dir": data_dir, "offline": offline, "report": report, "progress": progress}
@@ -112,8 +117,8 @@ def train(
             loaded, config = as_dataset(data), config.replace(dataset=catalogue.ARRAYS)
         training = partial(runs_train.train, _from_anywhere(config, root), loaded, runs=root, name=name)
     seconds = Seconds(data=time.perf_counter() - began)
-    training = partial(training, until=until, checkpoint_every=checkpoint_every, seconds=seconds, processes=processes)
-    return _saving_first(training, observer)
+    how: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every, "devices": devices}
+    return _saving_first(partial(training, **how, seconds=seconds, processes=processes), observer)
 
 
 def follow(
@@ -123,6 +128,7 @@ def follow(
     runs: str | Path | None = None,
     until: int | None = None,
     checkpoint_every: int | None = None,
+    devices: int | Literal["all"] | None = None,
     dataset: str | Path | None = None,
     skip_damaged: bool = False,
     observer: Observer | None = None,
@@ -140,7 +146,7 @@ def follow(
         loaded = _load(dataset, config.dataset, plan["data"], skip_damaged, **source)
     else:
         loaded = _load_for(config, skip_damaged, **source)
-    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
+    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every, "devices": devices}
     runs_train.follow(_from_anywhere(config, root), loaded, processes, runs=root, observer=observer, **limits)
 
 

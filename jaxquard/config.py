@@ -195,6 +195,7 @@ class Config:
     )
 
     batch_size: int = _run(128, "Images per update.", low=1, high=2**31 - 1, first=True)
+    shards: int = _run(1, "Equal parts of a batch, a power of two, which several devices can share.", low=1, high=4096)
     epochs: int = _run(20, "Passes over the training images.", low=1, high=10**6, scope="run", first=True)
     patience: int = _run(
         0, "Stop after this many epochs without a better validation loss (0: never).", low=0, high=10**6
@@ -221,6 +222,10 @@ class Config:
                 "optimizer: adamw without weight_decay is adam; give a weight_decay, such as 0.01, "
                 "or, to compare with 0, sweep it under adam"
             )
+        if self.shards & (self.shards - 1):
+            raise UsageError(f"shards: must be a power of two, not {self.shards}")
+        if self.batch_size % self.shards:
+            raise UsageError(f"shards: {self.shards} do not divide a batch of {self.batch_size} (batch_size) evenly")
         if self.warmup and self.schedule == "one_cycle":
             raise UsageError("warmup: must be 0 with the one_cycle schedule, which has its own warm-up")
         if self.warmup >= self.epochs and self.warmup:
@@ -323,7 +328,7 @@ class Config:
 
         So a new setting that does nothing by default leaves the hashes of lessons as they are.
         """
-        off = {name: f.default for name, f in _FIELDS.items() if f.default in ("none", "auto")}
+        off = {name: f.default for name, f in _FIELDS.items() if name == "shards" or f.default in ("none", "auto")}
         values = self.to_dict().items()
         return {name: value for name, value in values if value and value != off.get(name) and self.matters(name)}
 

@@ -49,6 +49,7 @@ BOUNDS: dict[str, tuple[list[Any], list[Any]]] = {
     "decay_factor": ([1e-6, 2], [0, -1]),
     "ema": ([0, 0.9999], [-0.1, 1]),
     "batch_size": ([1, 2**31 - 1], [0, -1, 2**31]),
+    "shards": ([1, 128], [0, 3, 256, 8192]),
     "epochs": ([1, 10**6], [0, -3, 10**6 + 1]),
     "patience": ([0, 10**6], [-1]),
     "seed": ([0, 2**31 - 1], [-1, 2**31]),
@@ -66,7 +67,19 @@ CHOICES = {
     "color": ["auto", "grey", "rgb"],
 }
 SIMPLE = {"recipe", "dataset", "image_size", "flip", "batch_norm", "teacher", "sweep"}
-WHOLE = ["validation", "shift", "cutout", "blocks", "stem", "batch_size", "epochs", "patience", "seed", "seeds"]
+WHOLE = [
+    "validation",
+    "shift",
+    "cutout",
+    "blocks",
+    "stem",
+    "batch_size",
+    "shards",
+    "epochs",
+    "patience",
+    "seed",
+    "seeds",
+]
 NUMBERS = sorted(BOUNDS.keys() - {"hidden", "widths"})
 
 

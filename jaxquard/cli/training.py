@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from cyclopts import Parameter
 
@@ -54,6 +54,10 @@ def train(
     ] = None,
     until: Annotated[int | None, Parameter(help="Stop after this epoch; resume later.")] = None,
     checkpoint_every: Annotated[int | None, Parameter(help="Also save a checkpoint every so many steps.")] = None,
+    devices: Annotated[
+        int | Literal["all"] | None,
+        Parameter(help="Use this many devices, or all (default: one CPU, or all accelerators of use)."),
+    ] = None,
     skip_damaged: SkipDamaged = False,
     coordinator: Annotated[
         str | None, Parameter(group=SEVERAL, help="HOST:PORT of rank 0, the first process (default: the cluster's).")
@@ -83,7 +87,8 @@ def train(
     if not member or member.first:
         wanted(runs_directory(common.runs), name, resume)  # errors come before JAX is loaded
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until, "dataset": moved}
-    options |= {"checkpoint_every": checkpoint_every, "skip_damaged": skip_damaged} | data_options(source, common)
+    options |= {"checkpoint_every": checkpoint_every, "devices": devices, "skip_damaged": skip_damaged}
+    options |= data_options(source, common)
     where = where_data_are(source)
     if member:
         options["processes"] = member
@@ -92,7 +97,7 @@ def train(
     ended, started, failure = _train_each(configs, options, where, common.quiet)
     if failure and started < len(configs) > 1:
         words = {"recipe": recipe, "config": config, **given, "until": until, "checkpoint_every": checkpoint_every}
-        words |= {"skip_damaged": skip_damaged or None}
+        words |= {"devices": devices, "skip_damaged": skip_damaged or None}
         flags = [word for name, value in words.items() if value is not None for word in flag(name, value)]
         failure.args = (f"{failure}\n{_not_started([*flags, *where], swept, started, common.runs)}",)
     if ended:

@@ -12,6 +12,7 @@ from jaxquard.naming import visible
 
 if TYPE_CHECKING:
     from jaxquard.data import Dataset
+    from jaxquard.training.device import Groups
 
 
 VECTOR = ("avx2", "avx512f", "avx512_bf16", "amx_tile", "asimd", "sve", "sve2", "bf16")
@@ -121,4 +122,12 @@ def differences(then: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """The changes that may change bits, as phrases such as "jaxlib 0.10.1 → 0.12.0"."""
     names = ("jax", "jaxlib", "processor", "threads", "devices")
     names += ("partitionable_random_bits", "matmul_precision", "xla_flags")
+    then, now = (facts | {"devices": sorted(set(facts.get("devices") or []))} for facts in (then, now))  # not how many
     return [f"{name} {then.get(name)} → {now.get(name)}" for name in names if then.get(name) != now.get(name)]
+
+
+def used_devices(groups: "Groups") -> dict[str, int]:
+    """How many devices a training uses, and of how many processes. Its bits do not depend on them."""
+    import jax
+
+    return {"used_devices": sum(map(len, groups)) or 1, "processes": jax.process_count()}

@@ -25,6 +25,7 @@ from jaxquard.runs.lock import check_locks, is_asked_to_stop, locked
 from jaxquard.runs.results import Seconds, TrainResult, evaluated, finished_result
 from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData, prepare
+from jaxquard.training.device import Asked, share
 from jaxquard.training.evaluation import (
     accuracy,
     all_logits,
@@ -69,14 +70,15 @@ def train(
     name: str | None = None,
     until: int | None = None,
     checkpoint_every: int | None = None,
+    devices: Asked = None,
     observer: Observer | None = None,
     seconds: Seconds | None = None,
     processes: Processes = ALONE,
 ) -> TrainResult:
     """Train a new run to the end (or to the end of epoch `until`), and at the end evaluate it once on the test set.
 
-    Raises UsageError without test images, DivergedError if every network diverged, Interrupted if the observer asked to
-    stop.
+    `devices`: as for `device.share`. Raises UsageError without test images, DivergedError if every network diverged,
+    Interrupted if the observer asked to stop.
     """
     if not len(dataset.test_labels):
         raise UsageError(f"{dataset.name}: has no test images; Dataset.from_arrays holds out a sixth for testing")
@@ -89,13 +91,15 @@ def train(
         observer.warn(f"note: {dataset.name}: {note}")
     data, taught_by = teacher.ask(config, data, dataset, where, observer.warn, observer.asking)
     limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
-    _compare(processes, config, dataset, taught_by | limits)
+    _compare(processes, config, dataset, taught_by | limits | {"devices": devices})
+    limits["groups"] = groups = share(devices, len(config.networks()), config.shards)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
     ts = start(program, task, config.networks())
     check_locks(where)
-    run = directory.create(where, name, config, environment.describe(dataset) | taught_by, ts)
+    facts = environment.describe(dataset) | taught_by | environment.used_devices(groups)
+    run = directory.create(where, name, config, facts, ts)
     seconds.compile += time.perf_counter() - began
     with locked(run.path), _there(run):
         return _continue(run, data, dataset, ts, observer, seconds, processes, **limits)
@@ -107,6 +111,7 @@ def resume(
     *,
     until: int | None = None,
     checkpoint_every: int | None = None,
+    devices: Asked = None,
     observer: Observer | None = None,
     seconds: Seconds | None = None,
     processes: Processes = ALONE,
@@ -127,14 +132,16 @@ def resume(
         data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn, observer.asking)
         teacher.check_same(run, taught_by)
         limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
-        _compare(processes, config, dataset, taught_by | limits)
+        _compare(processes, config, dataset, taught_by | limits | {"devices": devices})
+        limits["groups"] = groups = share(devices, len(config.networks()), config.shards)
         ts = _restored(run, config, data, observer)
         seconds.data += time.perf_counter() - began
         changed = environment.differences(run.environment, environment.machine())
         for difference in changed:
             observer.warn(f"bits may differ from an uninterrupted run: {difference}")
         step = int(ts.step[0])
-        journal.append(run.journal_file, {"event": "resumed", "step": step, "time": time.time(), "changed": changed})
+        line = {"event": "resumed", "step": step, "time": time.time(), "changed": changed}
+        journal.append(run.journal_file, line | environment.used_devices(groups))
         checkpoint.drop_newer(
             run.checkpoints, step
         )  # after the line: until then the run counts as finished and needs them
@@ -149,6 +156,7 @@ def follow(
     runs: Path,
     until: int | None = None,
     checkpoint_every: int | None = None,
+    devices: Asked = None,
     observer: Observer | None = None,
 ) -> None:
     """Train beside the first of several processes: make its steps, but write and evaluate nothing. Raises as `train`.
@@ -159,7 +167,8 @@ def follow(
     config, data = prepare(config, dataset)
     data, taught_by = teacher.ask(config, data, dataset, runs, observer.warn, observer.asking)
     limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
-    _compare(processes, config, dataset, taught_by | limits)
+    _compare(processes, config, dataset, taught_by | limits | {"devices": devices})
+    limits["groups"] = share(devices, len(config.networks()), config.shards)
     task, program = make_run(config, data)
     like, name = shapes(program, task, config.networks()), "the first process's state"
     ts = tensors.restore(tensors.from_bytes(processes.share(b""), name), like, name)
@@ -243,7 +252,7 @@ def _continue(
 ) -> TrainResult:
     """Train from `ts`, with the lock held: write each epoch to the journal, save, and evaluate at the end.
 
-    `limits`: `until` and `checkpoint_every`, as for `fit`.
+    `limits`: `until`, `checkpoint_every` and `groups`, as for `fit`.
     """
     config = run.config
     networks, per_epoch = len(config.networks()), len(data.images) // config.batch_size

@@ -4,6 +4,7 @@ It prints nothing and writes nothing, and its whole memory is the TrainState in 
 stops.
 """
 
+import itertools
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from jaxquard.config import Config
 from jaxquard.errors import UsageError
 from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData
+from jaxquard.training.device import Groups, on_devices
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
 from jaxquard.training.processes import ALONE, Processes
 from jaxquard.training.program import Program, make_program, start
@@ -47,11 +49,11 @@ class Event:
     record: dict[str, Any] | None = None
 
 
-def make_run(config: Config, data: TrainingData) -> tuple[Task, Program]:
+def make_run(config: Config, data: TrainingData, groups: Groups = ()) -> tuple[Task, Program]:
     """The task of a resolved config and its compiled program. UsageError if the images are too small."""
     task = make_task(config, data.images.shape[1:], data.classes, len(data.images))
     check(task.model, config)
-    return task, make_program(task)
+    return task, make_program(task, groups)
 
 
 def fit(
@@ -62,16 +64,18 @@ def fit(
     until: int | None = None,
     checkpoint_every: int | None = None,
     diagnostics: bool = True,
+    groups: Groups = (),
     processes: Processes = ALONE,
 ) -> Iterator[Event]:
     """Train from `train_state` (None: from the start) to the end of the config's epochs, or of epoch `until`.
 
     The config must be resolved (`prepare`). The buffers of `train_state` are reused. A training that stops anywhere and
-    continues ends with the same bits as one that does not stop. UsageError if the teacher's logits are missing.
+    continues ends with the same bits as one that does not stop. `groups`: the devices, from `device.share` (default:
+    one). UsageError if the teacher's logits are missing.
     """
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: the data have no logits of the teacher; jaxquard.runs.teacher.ask adds them")
-    stepper = _Stepper(config, data, checkpoint_every, processes)
+    stepper = _Stepper(config, data, checkpoint_every, groups, processes)
     task, program = stepper.task, stepper.program
     ts = start(program, task, config.networks()) if train_state is None else train_state
     first_epoch = int(ts.step[0]) // task.steps_per_epoch
@@ -100,16 +104,26 @@ def fit(
 class _Stepper:
     """Runs the steps of an epoch, with an event about every heartbeat."""
 
-    def __init__(self, config: Config, data: TrainingData, checkpoint_every: int | None, processes: Processes) -> None:
-        self.config, self.data, self.checkpoint_every, self.processes = config, data, checkpoint_every, processes
-        self.task, self.program = make_run(config, data)
+    def __init__(
+        self,
+        config: Config,
+        data: TrainingData,
+        checkpoint_every: int | None,
+        groups: Groups,
+        processes: Processes,
+    ) -> None:
+        self.config, self.checkpoint_every, self.groups, self.processes = config, checkpoint_every, groups, processes
+        self.task, self.program = make_run(config, data, groups)
+        self.data = (data.images, data.labels, data.teacher, data.weights)
+        if groups:
+            self.data = on_devices(tuple(itertools.chain(*groups)), self.data)
         slow = len(config.networks()) > 1 or make_model(self.task.model).convolutional
         self.heartbeat = LONG if slow and processes.count == 1 else HEARTBEAT
         self.stepping, self.chunk = self.program, 1
 
     def program_of(self, epoch: int) -> Program:
         """The program of an epoch's steps."""
-        return make_program(task_of_epoch(self.task, self.config, epoch))
+        return make_program(task_of_epoch(self.task, self.config, epoch), self.groups)
 
     def is_asked(self, step: int) -> bool:
         """Whether `checkpoint_every` names this step."""
@@ -117,17 +131,17 @@ class _Stepper:
 
     def compile(self, ts: TrainState, epoch: int, last_epoch: int) -> tuple[TrainState, float]:
         """Compile all programs of the epochs to come. Returns the same state, and the seconds."""
-        began, data = time.perf_counter(), self.data
+        began, (images, labels, *of_some) = time.perf_counter(), self.data
         here, order = int(ts.step[0]) % self.task.steps_per_epoch, self.program.orders(ts.key, 0)
         to_come = {self.program_of(at) for at in (epoch, *phases(self.config)) if epoch <= at < last_epoch}
         for needed in to_come or {self.program_of(epoch)}:
-            ts = needed.run(ts, order, data.images, data.labels, here, here, data.teacher, data.weights)
+            ts = needed.run(ts, order, images, labels, here, here, *of_some)
         jax.block_until_ready(ts)
         return ts, time.perf_counter() - began
 
     def run(self, ts: TrainState, epoch: int) -> Generator[Event, None, tuple[TrainState, float]]:
         """Run the rest of an epoch, or until the last network is lost. Returns state and seconds not yet reported."""
-        data, per_epoch = self.data, self.task.steps_per_epoch
+        (images, labels, *of_some), per_epoch = self.data, self.task.steps_per_epoch
         step, first, end = int(ts.step[0]), epoch * per_epoch, (epoch + 1) * per_epoch
         order = self.program.orders(ts.key, epoch)
         if (needed := self.program_of(epoch)) is not self.stepping:
@@ -137,8 +151,7 @@ class _Stepper:
             if self.processes.stopping:
                 yield Event("progress", ts, epoch, step, 0.0)
             stop = self._next_stop(step, end)
-            rest = (data.images, data.labels, step - first, stop - first, data.teacher, data.weights)
-            turns = self.stepping.turns(ts, order, *rest)
+            turns = self.stepping.turns(ts, order, images, labels, step - first, stop - first, *of_some)
             ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), self.heartbeat)
             seconds, self.chunk = sum(took), _chunk(self.heartbeat, stop - step, took)
             record = _newly_lost(ts, step)

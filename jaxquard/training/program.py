@@ -3,7 +3,7 @@
 All functions here take stacked TrainStates: each leaf has a leading axis of networks, even for one network. One network
 runs the functions of `steps` as they are. On an accelerator, `vmap` runs several networks at once. On a CPU they take
 turns in the program of one network, so that each has the processor's caches to itself; a map inside the program would
-be a tenth slower.
+be a tenth slower. Several groups of devices run different networks at the same time.
 """
 
 import functools
@@ -17,7 +17,7 @@ from jaxquard.config import Config
 from jaxquard.nn.layers import grey_levels
 from jaxquard.nn.model import Params, State
 from jaxquard.training import diagnosis, steps
-from jaxquard.training.device import check_jax
+from jaxquard.training.device import Groups, check_jax, run_on
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Hyper, ModelSpec, Task, make_hyper, make_model
@@ -42,16 +42,23 @@ class Program(NamedTuple):
     logits: Callable[[Params, State, jax.Array], jax.Array]
 
 
-def make_program(task: Task) -> Program:
-    """Every function of a training, compiled at its first call. Errors as `check_jax`."""
+def make_program(task: Task, groups: Groups = ()) -> Program:
+    """Every function of a training, compiled at its first call. Errors as `check_jax`.
+
+    `groups`: the devices of the steps, see `device.share` (default: one device). All else runs on the default device.
+    """
     check_jax()
-    return _program(task)
+    return _program(task, groups)
 
 
 @functools.lru_cache(maxsize=128)
-def _program(task: Task) -> Program:
-    run = jax.jit(over_networks(functools.partial(steps.run_steps, task), 2), donate_argnums=0)
-    turns = functools.partial(_one_after_the_other if jax.default_backend() == "cpu" else _at_once, run)
+def _program(task: Task, groups: Groups = ()) -> Program:
+    run_steps = over_networks(functools.partial(steps.run_steps, task), 2)
+    if task.config.shards == 1 and len(groups) < 2:
+        runs = (jax.jit(run_steps, donate_argnums=0),)
+    else:
+        runs = tuple(run_on(devices, run_steps) for devices in groups or ((jax.local_devices()[0],),))
+    turns = functools.partial(_turns, runs, one_by_one=jax.default_backend() == "cpu")
     return Program(
         init=jax.jit(over_networks(functools.partial(steps.init_state, task), 2), compiler_options=FOR_ONE_USE),
         orders=jax.jit(over_networks(lambda key, epoch: epoch_order(key, epoch, task.examples))),
@@ -93,41 +100,39 @@ def over_networks(function: Callable[..., Any], stacked: int = 1) -> Callable[..
     return mapped
 
 
-def _at_once(run: Callable[..., TrainState], *arguments: Any) -> Iterator[TrainState | None]:
-    yield jax.block_until_ready(run(*arguments))
-
-
 def _to_the_end(turns: Callable[..., Iterator[TrainState | None]], *arguments: Any) -> TrainState:
     *_, trained = turns(*arguments)
     assert trained is not None
     return trained
 
 
-def _one_after_the_other(
-    run: Callable[..., TrainState], ts: TrainState, orders: jax.Array, *rest: Any
+def _turns(
+    runs: tuple[Callable[..., TrainState], ...], ts: TrainState, orders: jax.Array, *rest: Any, one_by_one: bool
 ) -> Iterator[TrainState | None]:
-    """Run each network by the program of one: copy its state out and, after the last turn, back."""
-    if len(orders) == 1:
-        yield from _at_once(run, ts, orders, *rest)
+    """Run the networks in parts, one for each of `runs` at a time: copy each part's state out and, at last, back."""
+    networks, size = len(orders), 1 if one_by_one else -(-len(orders) // len(runs))
+    if networks == size:
+        yield jax.block_until_ready(runs[0](ts, orders, *rest))
         return
-    trained = list[TrainState]()
-    for k in range(len(orders)):
+    trained, firsts = list[TrainState](), list(range(0, networks, size))
+    while len(trained) < len(firsts):
         if trained:
             yield None
-        trained.append(jax.block_until_ready(run(*_take((ts, orders), k), *rest)))
-    for k, one in enumerate(trained):
-        ts = _put(ts, k, one)
+        parts = [_take((ts, orders), k, min(size, networks - k)) for k in firsts[len(trained) :][: len(runs)]]
+        trained += jax.block_until_ready([run(*part, *rest) for run, part in zip(runs, parts, strict=False)])
+    for k, part in zip(firsts, trained, strict=True):
+        ts = _put(ts, k, part)
     yield ts
 
 
-@jax.jit
-def _take(stacked: Any, k: int) -> Any:
-    return jax.tree.map(lambda leaf: leaf[k][None], stacked)
+@functools.partial(jax.jit, static_argnums=2)
+def _take(stacked: Any, k: int, size: int) -> Any:
+    return jax.tree.map(lambda leaf: jax.lax.dynamic_slice_in_dim(leaf, k, size), stacked)
 
 
 @functools.partial(jax.jit, donate_argnums=0)
-def _put(stacked: TrainState, k: int, one: TrainState) -> TrainState:
-    return jax.tree.map(lambda all, own: all.at[k].set(own[0]), stacked, one)
+def _put(stacked: TrainState, k: int, part: TrainState) -> TrainState:
+    return jax.tree.map(lambda all, own: jax.lax.dynamic_update_slice_in_dim(all, own, k, 0), stacked, part)
 
 
 def start(program: Program, task: Task, networks: list[Config]) -> TrainState:

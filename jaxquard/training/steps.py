@@ -1,7 +1,7 @@
 """The steps of one network, to be compiled: one batch, and a part of an epoch. They map a TrainState to the next."""
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from jaxquard.nn.model import Params, State
 from jaxquard.nn.pooling import avg_pool
 from jaxquard.optim.transforms import Tree, apply_updates, is_matrix
 from jaxquard.training.randomness import AUGMENT, DROPOUT, IMPLEMENTATION, INIT, stream
+from jaxquard.training.shards import sum_over_shards, take_shard, without_division
 from jaxquard.training.state import Totals, TrainState
 from jaxquard.training.stopping import Stopping
 from jaxquard.training.task import Hyper, Task, make_model, make_optimizer
@@ -73,6 +74,18 @@ def init_state(task: Task, seed: jax.Array, hyper: Hyper) -> TrainState:
     )
 
 
+class Learned(NamedTuple):
+    """What a step learns from a batch, or from a shard of it: ∇L, the new model state, L without its penalty, how many
+    answers are right, and the sum of the weights (1 without weights).
+    """
+
+    grads: Params
+    state: State
+    loss: jax.Array
+    correct: jax.Array
+    weight: jax.Array
+
+
 def train_step(
     task: Task,
     ts: TrainState,
@@ -83,31 +96,68 @@ def train_step(
 ) -> TrainState:
     """One update θ ← θ - η∇L on one batch: images (batch, h, w, c), uint8 or floats with 1 for white, labels (batch,),
     teacher's logits or None. L is the mean loss, weighted by `weights` (batch,) if there are any."""
-    model, optimizer = make_model(task.model, ts.hyper.get("dropout")), make_optimizer(task, ts.hyper)
-    loss = LOSSES[task.config.loss]
+    batch = (images, labels, teacher, weights)
+    update = make_optimizer(task, ts.hyper).update
+    if task.config.shards == 1:
+        learned = learn(task, ts, *batch)
+    else:
+        learned, update = learn_in_shards(task, ts, batch), without_division(update)
+    updates, opt_state = update(learned.grads, ts.opt_state, ts.params)
+    params = apply_updates(ts.params, updates)
+    return ts._replace(
+        params=params,
+        state=learned.state,
+        opt_state=opt_state,
+        ema=average(ts, params, learned.state),
+        step=ts.step + 1,
+        totals=add_to_totals(ts, learned, len(labels)),
+    )
+
+
+def learn(
+    task: Task,
+    ts: TrainState,
+    images: jax.Array,
+    labels: jax.Array,
+    teacher: jax.Array | None = None,
+    weights: jax.Array | None = None,
+    shard: jax.Array | None = None,
+) -> Learned:
+    """The forward and backward pass of a batch, or of a shard of it. Each shard has random numbers of its own."""
+    model, loss = make_model(task.model, ts.hyper.get("dropout")), LOSSES[task.config.loss]
     targets = make_targets(task, ts.hyper, labels, teacher)
-    key = stream(ts.key, AUGMENT, ts.step)
-    x, (targets, weights) = augment(task, ts.hyper, key, grey_levels(images), (targets, weights))
+    keys = (stream(ts.key, use, ts.step) for use in (AUGMENT, DROPOUT))
+    augmenting, dropping = keys if shard is None else (jax.random.fold_in(key, shard) for key in keys)
+    x, (targets, weights) = augment(task, ts.hyper, augmenting, grey_levels(images), (targets, weights))
     x = avg_pool(x) if task.half_size else x
 
     def loss_fn(params: Params) -> tuple[jax.Array, tuple[State, jax.Array, jax.Array]]:
-        key = stream(ts.key, DROPOUT, ts.step)
-        logits, state = model.apply(params, ts.state, x, key=key, train=True)
+        logits, state = model.apply(params, ts.state, x, key=dropping, train=True)
         value = jnp.average(loss(logits, targets), weights=weights)
         penalty = l2_penalty(params, ts.hyper["l2"]) if "l2" in ts.hyper else 0.0
         return value + penalty, (state, logits, value)
 
     (_, (state, logits, value)), grads = jax.value_and_grad(loss_fn, has_aux=True)(ts.params)
-    updates, opt_state = optimizer.update(grads, ts.opt_state, ts.params)
-    params = apply_updates(ts.params, updates)
-    return ts._replace(
-        params=params,
-        state=state,
-        opt_state=opt_state,
-        ema=average(ts, params, state),
-        step=ts.step + 1,
-        totals=add_to_totals(ts, value, logits, labels),
-    )
+    correct = jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32)
+    return Learned(grads, state, value, correct, jnp.float32(1) if weights is None else jnp.sum(weights))
+
+
+def learn_in_shards(task: Task, ts: TrainState, batch: tuple[Any, ...]) -> Learned:
+    """As `learn`, but the batch is in shards, and the result is the mean over the shards. Batch normalisation takes
+    each shard's own mean and variance (Hoffer et al., 2017, arXiv 1705.08741).
+    """
+    shards = task.config.shards
+
+    def of_shard(shard: jax.Array) -> Learned:
+        one = learn(task, ts, *jax.tree.map(lambda values: take_shard(values, shard, shards), batch), shard=shard)
+        grads = jax.tree.map(lambda g: one.weight * g, one.grads)
+        return one._replace(grads=grads, loss=one.weight * one.loss, correct=one.correct.astype(jnp.float32))
+
+    total = sum_over_shards(without_division(of_shard), shards, ts.step)
+    scale = 1 / total.weight
+    grads = jax.tree.map(lambda g: scale * g, total.grads)
+    state = jax.tree.map(lambda s: s / shards, total.state)
+    return Learned(grads, state, scale * total.loss, total.correct.astype(jnp.int32), total.weight)
 
 
 def average(ts: TrainState, params: Params, state: State) -> Tree:
@@ -122,13 +172,13 @@ def average(ts: TrainState, params: Params, state: State) -> Tree:
     return jax.tree.map(lambda old, new: decay * old + (1 - decay) * new, ts.ema, (params, state))
 
 
-def add_to_totals(ts: TrainState, loss: jax.Array, logits: jax.Array, labels: jax.Array) -> Totals:
+def add_to_totals(ts: TrainState, learned: Learned, batch: int) -> Totals:
     """The epoch's sums after one more batch."""
-    totals, batch = ts.totals, labels.shape[0]
-    first_bad = (totals.bad_step < 0) & ~jnp.isfinite(loss)
+    totals = ts.totals
+    first_bad = (totals.bad_step < 0) & ~jnp.isfinite(learned.loss)
     return Totals(
-        loss=totals.loss + loss * batch,
-        correct=totals.correct + jnp.sum(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.int32),
+        loss=totals.loss + learned.loss * batch,
+        correct=totals.correct + learned.correct,
         examples=totals.examples + batch,
         bad_step=jnp.where(first_bad, ts.step, totals.bad_step),
     )

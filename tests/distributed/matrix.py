@@ -35,7 +35,7 @@ def main(data: str, runs: Path, halves: Path, names: list[str]) -> None:
     def train(config: Config | None, **options: object) -> None:
         if member and not member.first:
             options = {name: value for name, value in options.items() if name not in ("resume", "name")}
-            api.follow(config, member, runs=runs, **options)
+            api.follow(config, member, devices="all", runs=runs, **options)
         else:
             api.train(config, processes=member or ALONE, devices="all", runs=runs, **options)
 

@@ -62,7 +62,13 @@ def test_differences_are_those_that_may_change_bits(monkeypatch):
 def test_each_difference_is_reported_by_itself(name):
     then = environment.machine()
     assert then[name]
-    assert environment.differences(then, then | {name: "other"}) == [f"{name} {then[name]} → other"]
+    other = ["other"] if name == "devices" else "other"
+    assert environment.differences(then, then | {name: other}) == [f"{name} {then[name]} → {other}"]
+
+
+def test_the_number_of_devices_changes_no_bit():
+    then = environment.machine()
+    assert environment.differences(then, then | {"devices": 8 * then["devices"]}) == []
 
 
 @pytest.mark.parametrize(

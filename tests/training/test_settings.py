@@ -284,6 +284,7 @@ ELSEWHERE = {
     "unaugmented_share": ("training/test_phases.py", "test_the_last_epochs_are_of_images_as_they_are"),
     "half_size_share": ("training/test_phases.py", "test_the_first_epochs_are_of_images_of_half_the_size"),
     "teacher": ("runs/test_teacher.py", "test_the_teacher_gives_its_logits"),
+    "shards": ("training/test_shards.py", "test_shards_learn_what_the_whole_batch_does"),
     "patience": ("training/test_fit.py", "test_early_stopping_waits_its_patience"),
     "tta": ("runs/test_train.py", "test_the_accuracy_with_augmentation_is_that_of_the_mean_over_views"),
 }
