@@ -1,4 +1,4 @@
-"""What is known of a network besides its weights: its evaluation on the test set, its settings, in words what it is."""
+"""What is known of a network besides its weights: what it is, its evaluation on the test set, and its settings."""
 
 import dataclasses
 import re

@@ -302,8 +302,8 @@ def test_a_confusion_matrix_of_few_or_many_classes(page, ask, classes, width):
 # A sheet whose drawings arrive when a function in `late` is called.
 SHEET = """
 const drawn = [], late = [];
-const sheet = new modules.draw.Sheet((blob) => drawn.push(blob));
-document.querySelector("main").append(sheet.element);
+const { sheet, element } = modules.draw.drawing((blob) => drawn.push(blob));
+document.querySelector("main").append(element);
 sheet.canvas.setPointerCapture = () => {};
 sheet.canvas.toBlob = (done) => late.push(done);
 const point = (type, pointerId, more) =>

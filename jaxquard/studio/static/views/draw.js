@@ -38,7 +38,7 @@ export async function show(root, [name], { http, announce }) {
   root.append(
     h("div", { class: "row" }, choice(0), choice(1, { label: "Beside it", none: "no other model" })),
     h("div", { class: "grid" },
-      h("section", { class: "card" }, h("h2", {}, "Draw a picture"), drawing(drawn), upload(ask),
+      h("section", { class: "card" }, h("h2", {}, "Draw a picture"), drawing(drawn).element, upload(ask),
         ways((name, value) => (seeing.set(name, value), ask.again()))),
       said),
   );
@@ -140,9 +140,11 @@ function probabilities(predictions, title) {
       h("tbody", {}, [...classes].map(row))));
 }
 
-/** A sheet and its tools. `ondrawn(blob)` is called with the drawing, a PNG, after every stroke; with null for a new
- * sheet. */
-function drawing(ondrawn) {
+/**
+ * A sheet, and `element`, the sheet with its tools. `ondrawn(blob)` is called with the drawing, a PNG, after every
+ * stroke; with null for a new sheet.
+ */
+export function drawing(ondrawn) {
   let sheets = 0;
   const width = h("input", { type: "range", min: 4, max: 80, value: 24 });
   const rub = h("input", { type: "checkbox" });
@@ -155,11 +157,12 @@ function drawing(ondrawn) {
     const now = sheets;
     if (done) canvas.toBlob((blob) => now === sheets && ondrawn(blob)); // not the drawing of an older sheet
   });
-  return h("div", { class: "stack" },
+  const element = h("div", { class: "stack" },
     sheet.element,
     h("p", { id: "sheet-help", class: "muted" }, KEYS),
     h("div", { class: "row" },
       field("Width of the pen", width),
       h("label", { class: "option" }, rub, "rub out"),
       h("button", { type: "button", class: "small", onclick: () => sheet.clear() }, "New sheet")));
+  return { sheet, element };
 }
