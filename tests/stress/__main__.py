@@ -13,7 +13,7 @@ import common
 import table
 
 MEASURES = (
-    *("resume", "kills", "damage", "cost", "signals", "contenders", "disk"),
+    *("resume", "kills", "damage", "cost", "signals", "ranks", "contenders", "disk"),
     *("handwritten", "hostile", "downloads", "golden", "estimator", "ordinary"),
 )
 

@@ -92,6 +92,12 @@ def one_digest(_: Any) -> Any:
     return SimpleNamespace(sha256=lambda data: SimpleNamespace(hexdigest=lambda: "0" * 64))
 
 
+def names_another_rank() -> None:
+    from jaxquard.distributed.hub import Rank
+
+    setattr(Rank, "name", property(lambda rank: f"rank {1 - rank.number} on {rank.host}"))  # noqa: B010
+
+
 def measured(name: str, *, short: bool = True) -> bool:
     return all(row.holds for row in importlib.import_module(name).measure(short=short))
 
@@ -155,6 +161,13 @@ CONTROLS = {
     "A damaged checkpoint": Control(put("jaxquard.runs.checkpoint.hashlib", one_digest), lambda: measured("damage")),
     "A checkpoint every 10 s": Control(put("jaxquard.runs.checkpoint.write", slow), cost_of_one),
     "SIGINT and SIGTERM": Control(RESTORE, signals_of_one),
+    "The number of processes": Control(
+        lambda: importlib.import_module("ranks").FAULT.append("--fault"),
+        lambda: importlib.import_module("ranks").matrix(True).holds,
+    ),
+    "A rank that is killed": Control(
+        names_another_rank, lambda: importlib.import_module("ranks").signals(True).holds
+    ),
     "A second training": Control(
         put("jaxquard.runs.lock.write_atomically", another_holder), lambda: measured("contenders")
     ),

@@ -14,7 +14,7 @@ HERE, ROOT = Path(__file__).parent, Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 
 
-MEASURES = ("kills", "damage", "cost", "signals", "contenders", "disk", "handwritten", "hostile", "downloads")
+MEASURES = ("kills", "damage", "cost", "signals", "ranks", "contenders", "disk", "handwritten", "hostile", "downloads")
 
 
 @pytest.mark.check
