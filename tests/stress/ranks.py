@@ -108,7 +108,7 @@ def start(root: Path, name: str) -> tuple[list[subprocess.Popen], "object"]:
 
     class Recorded(subprocess.Popen):
         def __init__(self, *arguments, **options) -> None:
-            super().__init__(*arguments, **options)
+            super().__init__(*arguments, **options | {"stdout": subprocess.DEVNULL})
             children.append(self)
 
     launching.subprocess = Namespace(subprocess, Popen=Recorded)
