@@ -14,7 +14,7 @@ from typing import Any
 import hypothesis
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from jaxquard.data import Dataset, load
 from jaxquard.runs.directory import Run
@@ -50,6 +50,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.fail("these tests drive a real browser: apt-get install chromium", pytrace=False)
+    expect.set_options(timeout=30_000)  # ms; a busy machine takes seconds
     arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

@@ -27,8 +27,6 @@ PATIENCE = 30_000  # ms; the longest wait for a condition: a busy machine compil
 SIDE = 16
 VERBS = "import json, sys; from jaxquard.cli import main; [main([*map(str, verb)]) for verb in json.loads(sys.argv[1])]"
 
-expect.set_options(timeout=PATIENCE)
-
 
 @pytest.fixture(scope="session")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
