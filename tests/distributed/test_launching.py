@@ -8,11 +8,11 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 
 from jaxquard import Config, launch, train
-from jaxquard.distributed import launching
 from jaxquard.distributed.launching import Ended, environment
 from jaxquard.errors import UsageError
 from jaxquard.runs.directory import Run
@@ -36,23 +36,21 @@ def _patient_and_quick(tmp_path, monkeypatch, tmp_path_factory):
 def children(monkeypatch):
     """The processes that the launcher has started."""
     started: list[subprocess.Popen] = []
-    start = launching.subprocess.Popen
 
-    class Recorded(start):
+    class Recorded(subprocess.Popen):
         def __init__(self, *arguments, **options):
             super().__init__(*arguments, **options)
             started.append(self)
 
-        def __class_getitem__(cls, _):
-            return cls
-
-    monkeypatch.setattr(launching.subprocess, "Popen", Recorded)
+    changed = SimpleNamespace(**vars(subprocess) | {"Popen": Recorded})
+    monkeypatch.setattr("jaxquard.distributed.launching.subprocess", changed)
     yield started
     for child in started:
         assert child.returncode is not None
         with contextlib.suppress(OSError):
-            os.killpg(child.pid, 0)
-            raise AssertionError("a process is left")
+            if hasattr(os, "killpg"):
+                os.killpg(child.pid, 0)
+                raise AssertionError("a process is left")
 
 
 def start(npz, **options):

@@ -13,8 +13,9 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 from common import HOME, Child, Row, kept, made_up_data
 
@@ -102,7 +103,7 @@ def signals(short: bool) -> Row:
     return Row(promise, figure, "all; 5 s, 12 s, 3 s", right == exact == hits and in_time)
 
 
-def start(root: Path, name: str) -> tuple[list[subprocess.Popen], "object"]:
+def start(root: Path, name: str) -> tuple[list[subprocess.Popen], Future]:
     """The processes of a training, a list that fills, and its future."""
     children: list[subprocess.Popen] = []
 
@@ -111,23 +112,12 @@ def start(root: Path, name: str) -> tuple[list[subprocess.Popen], "object"]:
             super().__init__(*arguments, **options | {"stdout": subprocess.DEVNULL})
             children.append(self)
 
-    launching.subprocess = Namespace(subprocess, Popen=Recorded)
+    vars(launching)["subprocess"] = SimpleNamespace(**vars(subprocess) | {"Popen": Recorded})
     command = ["train", "--dataset", str(made_up_data()), *SETTINGS.split(), "--name", name, "--runs", str(root)]
     pool = ThreadPoolExecutor(1)
     future = pool.submit(launching.launch, [*command, "--quiet"], processes=2, devices_per_process=2)
     pool.shutdown(wait=False)
     return children, future
-
-
-class Namespace:
-    """A module with some names replaced."""
-
-    def __init__(self, module: object, **replaced: object) -> None:
-        self.module = module
-        vars(self).update(replaced)
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self.module, name)
 
 
 def hit(root: Path, name: str, rank: int, what: signal.Signals, after: float) -> tuple[float, Exception | None]:
