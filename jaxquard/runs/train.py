@@ -274,6 +274,7 @@ def _continue(
             again = in_python if is_arrays else run.command("train", "--resume", run.id)
             raise Interrupted(f"interrupted at step {event.step}; resume with: {again}")
     assert event is not None
+    processes.report("evaluating", event.step)
     lines = run.epochs()
     unfinished = TrainResult(run, parameters, len(lines), Figure(tuple(train_loss(run, lines))), None, None, seconds)
     if event.kind != "diverged":
