@@ -44,6 +44,7 @@ def train(
     until: int | None = None,
     checkpoint_every: int | None = None,
     devices: int | Literal["all"] | None = None,
+    data_on: Literal["host", "device"] | None = None,
     data: object = None,
     dataset: str | Path | None = None,
     skip_damaged: bool = False,
@@ -65,6 +66,7 @@ def train(
     until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after this many steps.
     devices: how many of the devices that JAX shows, or "all" (default: one CPU, or all accelerators of use). Several
     networks are spread over them first; one network needs the setting `shards`.
+    data_on: where the images stay, "device" (the default, if they fit into half of its memory) or "host" (main memory).
     skip_damaged, data_dir, offline, report, progress: as for `load`. observer: called during the training; may stop it.
     processes: those of `jaxquard launch`, of which this is the first.
     Raises UsageError for wrong arguments, DataError for data that are missing or damaged, DivergedError if no network
@@ -117,7 +119,7 @@ def train(
             loaded, config = as_dataset(data), config.replace(dataset=catalogue.ARRAYS)
         training = partial(runs_train.train, _from_anywhere(config, root), loaded, runs=root, name=name)
     seconds = Seconds(data=time.perf_counter() - began)
-    how: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every, "devices": devices}
+    how: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every, "devices": devices, "data_on": data_on}
     return _saving_first(partial(training, **how, seconds=seconds, processes=processes), observer)
 
 
@@ -129,6 +131,7 @@ def follow(
     until: int | None = None,
     checkpoint_every: int | None = None,
     devices: int | Literal["all"] | None = None,
+    data_on: Literal["host", "device"] | None = None,
     dataset: str | Path | None = None,
     skip_damaged: bool = False,
     observer: Observer | None = None,
@@ -146,7 +149,12 @@ def follow(
         loaded = _load(dataset, config.dataset, plan["data"], skip_damaged, **source)
     else:
         loaded = _load_for(config, skip_damaged, **source)
-    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every, "devices": devices}
+    limits: dict[str, Any] = {
+        "until": until,
+        "checkpoint_every": checkpoint_every,
+        "devices": devices,
+        "data_on": data_on,
+    }
     runs_train.follow(_from_anywhere(config, root), loaded, processes, runs=root, observer=observer, **limits)
 
 

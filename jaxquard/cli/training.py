@@ -58,6 +58,10 @@ def train(
         int | Literal["all"] | None,
         Parameter(help="Use this many devices, or all (default: one CPU, or all accelerators of use)."),
     ] = None,
+    data_on: Annotated[
+        Literal["host", "device"] | None,
+        Parameter(help="Keep the images in main memory, or on the device (default: there, if half of it holds them)."),
+    ] = None,
     skip_damaged: SkipDamaged = False,
     coordinator: Annotated[
         str | None, Parameter(group=SEVERAL, help="HOST:PORT of rank 0, the first process (default: the cluster's).")
@@ -87,8 +91,8 @@ def train(
     if not member or member.first:
         wanted(runs_directory(common.runs), name, resume)  # errors come before JAX is loaded
     options = {"resume": resume, "runs": common.runs, "name": name, "until": until, "dataset": moved}
-    options |= {"checkpoint_every": checkpoint_every, "devices": devices, "skip_damaged": skip_damaged}
-    options |= data_options(source, common)
+    options |= {"checkpoint_every": checkpoint_every, "devices": devices, "data_on": data_on}
+    options |= {"skip_damaged": skip_damaged} | data_options(source, common)
     where = where_data_are(source)
     if member:
         options["processes"] = member
@@ -97,7 +101,7 @@ def train(
     ended, started, failure = _train_each(configs, options, where, common.quiet)
     if failure and started < len(configs) > 1:
         words = {"recipe": recipe, "config": config, **given, "until": until, "checkpoint_every": checkpoint_every}
-        words |= {"devices": devices, "skip_damaged": skip_damaged or None}
+        words |= {"devices": devices, "data_on": data_on, "skip_damaged": skip_damaged or None}
         flags = [word for name, value in words.items() if value is not None for word in flag(name, value)]
         failure.args = (f"{failure}\n{_not_started([*flags, *where], swept, started, common.runs)}",)
     if ended:

@@ -24,7 +24,7 @@ from jaxquard.runs.keeper import Keeper, worth_keeping
 from jaxquard.runs.lock import check_locks, is_asked_to_stop, locked
 from jaxquard.runs.results import Seconds, TrainResult, evaluated, finished_result
 from jaxquard.strict_json import plain
-from jaxquard.training.data import TrainingData, prepare
+from jaxquard.training.data import Place, TrainingData, prepare
 from jaxquard.training.device import Asked, share
 from jaxquard.training.evaluation import (
     accuracy,
@@ -71,21 +71,22 @@ def train(
     until: int | None = None,
     checkpoint_every: int | None = None,
     devices: Asked = None,
+    data_on: Place | None = None,
     observer: Observer | None = None,
     seconds: Seconds | None = None,
     processes: Processes = ALONE,
 ) -> TrainResult:
     """Train a new run to the end (or to the end of epoch `until`), and at the end evaluate it once on the test set.
 
-    `devices`: as for `device.share`. Raises UsageError without test images, DivergedError if every network diverged,
-    Interrupted if the observer asked to stop.
+    `devices`: as for `device.share`. `data_on`: as for `prepare`. Raises UsageError without test images, DivergedError
+    if every network diverged, Interrupted if the observer asked to stop.
     """
     if not len(dataset.test_labels):
         raise UsageError(f"{dataset.name}: has no test images; Dataset.from_arrays holds out a sixth for testing")
     observer, seconds = observer or Observer(), seconds or Seconds()
     began = time.perf_counter()
     where = directory.runs_directory(runs)
-    config, data = prepare(config, dataset)
+    config, data = prepare(config, dataset, data_on)
     observer.read(f"{dataset.name}: {dataset.summary(len(data.val_labels))}")
     for note in dataset.notes:
         observer.warn(f"note: {dataset.name}: {note}")
@@ -112,6 +113,7 @@ def resume(
     until: int | None = None,
     checkpoint_every: int | None = None,
     devices: Asked = None,
+    data_on: Place | None = None,
     observer: Observer | None = None,
     seconds: Seconds | None = None,
     processes: Processes = ALONE,
@@ -128,7 +130,7 @@ def resume(
         run.check_config_is_its_own()
         check_same_data(run, dataset)
         began = time.perf_counter()
-        config, data = prepare(run.config, dataset)
+        config, data = prepare(run.config, dataset, data_on)
         data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn, observer.asking)
         teacher.check_same(run, taught_by)
         limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
@@ -157,6 +159,7 @@ def follow(
     until: int | None = None,
     checkpoint_every: int | None = None,
     devices: Asked = None,
+    data_on: Place | None = None,
     observer: Observer | None = None,
 ) -> None:
     """Train beside the first of several processes: make its steps, but write and evaluate nothing. Raises as `train`.
@@ -164,7 +167,7 @@ def follow(
     The state comes from the first process, so a run to resume need not be readable here.
     """
     observer = observer or Observer()
-    config, data = prepare(config, dataset)
+    config, data = prepare(config, dataset, data_on)
     data, taught_by = teacher.ask(config, data, dataset, runs, observer.warn, observer.asking)
     limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
     _compare(processes, config, dataset, taught_by | limits | {"devices": devices})

@@ -1,6 +1,6 @@
 """Prepares a data set for training: splits off the validation images, measures pixels, moves arrays to the device."""
 
-from typing import NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +11,20 @@ from jaxquard.data import Dataset, split
 from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DataError, UsageError
 from jaxquard.naming import counted
-from jaxquard.training.device import check_jax
+from jaxquard.training.device import check_jax, memory
+
+Place = Literal["host", "device"]
 
 
 class TrainingData(NamedTuple):
     """images (n, height, width, channels) and labels (n,) int32 on the device; validation arrays in main memory.
 
-    Images are uint8, or float32 with 1 for white.
+    Images are uint8, or float32 with 1 for white. They may be a NumPy array: then `fit` moves parts to the device.
     `teacher` is the teacher's logits for the training images, (n, classes) float32, or None. `weights` (n,) float32 are
     the training images' weights in the loss, or None.
     """
 
-    images: jax.Array
+    images: Any
     labels: jax.Array
     val_images: np.ndarray
     val_labels: np.ndarray
@@ -36,9 +38,10 @@ def held_out_of(config: Config, dataset: Dataset) -> int:
     return config.held_out(len(dataset.train_labels), len(dataset.val_labels))
 
 
-def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
+def prepare(config: Config, dataset: Dataset, data_on: Place | None = None) -> tuple[Config, TrainingData]:
     """The resolved config (with the number of held-out images and pixel statistics) and the data to train on.
 
+    `data_on`: where the images stay in the training (default: on the device, if they fit into half of its memory).
     UsageError if a batch is larger than the training set, DataError if all training labels are the same.
     """
     images, labels, val_images, val_labels = split(dataset, held_out_of(config, dataset))
@@ -54,7 +57,8 @@ def prepare(config: Config, dataset: Dataset) -> tuple[Config, TrainingData]:
         pixel_std=std if config.pixel_std is None else config.pixel_std,
     )
     check_jax()
-    device = (jnp.asarray(images), jnp.asarray(labels, jnp.int32))
+    data_on = data_on or ("device" if images.nbytes <= memory() / 2 else "host")
+    device = (np.asarray(images) if data_on == "host" else jnp.asarray(images), jnp.asarray(labels, jnp.int32))
     weights = jnp.asarray(balanced(labels), jnp.float32) if config.class_weight == "balanced" else None
     data = TrainingData(*device, val_images, np.asarray(val_labels), len(dataset.class_names), weights=weights)
     return config, data

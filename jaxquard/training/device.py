@@ -4,6 +4,7 @@ Only the training steps run on several devices. Each call copies the state to th
 nothing else knows how many devices there are.
 """
 
+import math
 import os
 from collections.abc import Callable
 from typing import Any, Literal
@@ -42,6 +43,11 @@ def check_jax() -> None:
             if value:
                 remedy = f"unset {name}, which asks for {value!r}, or install JAX for it"
         raise JaxquardError(f"JAX finds no device to compute on: {remedy}") from error
+
+
+def memory() -> float:
+    """The bytes of the default device's memory; infinite if JAX does not limit it, as on a CPU."""
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit", math.inf)
 
 
 def share(asked: Asked, networks: int, shards: int) -> Groups:

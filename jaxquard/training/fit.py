@@ -4,6 +4,7 @@ It prints nothing and writes nothing, and its whole memory is the TrainState in 
 stops.
 """
 
+import functools
 import itertools
 import time
 from collections.abc import Generator, Iterator
@@ -20,6 +21,7 @@ from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData
 from jaxquard.training.device import Groups, on_devices
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
+from jaxquard.training.feeding import InParts, Whole
 from jaxquard.training.processes import ALONE, Processes
 from jaxquard.training.program import Program, make_program, start
 from jaxquard.training.state import TrainState
@@ -114,12 +116,18 @@ class _Stepper:
     ) -> None:
         self.config, self.checkpoint_every, self.groups, self.processes = config, checkpoint_every, groups, processes
         self.task, self.program = make_run(config, data, groups)
-        self.data = (data.images, data.labels, data.teacher, data.weights)
-        if groups:
-            self.data = on_devices(tuple(itertools.chain(*groups)), self.data)
-        slow = len(config.networks()) > 1 or make_model(self.task.model).convolutional
+        networks, arrays = len(config.networks()), (data.images, data.labels, data.teacher, data.weights)
+        place = functools.partial(on_devices, tuple(itertools.chain(*groups))) if groups else jax.device_put
+        if isinstance(data.images, np.ndarray):
+            self.feed = InParts(jax.tree.map(np.asarray, arrays), self._orders, self.task, networks, place)
+        else:
+            self.feed = Whole(place(arrays) if groups else arrays, self._orders)
+        slow = networks > 1 or make_model(self.task.model).convolutional
         self.heartbeat = LONG if slow and processes.count == 1 else HEARTBEAT
         self.stepping, self.chunk = self.program, 1
+
+    def _orders(self, epoch: int) -> jax.Array:
+        return self.program.orders(self.keys, epoch)
 
     def program_of(self, epoch: int) -> Program:
         """The program of an epoch's steps."""
@@ -131,27 +139,27 @@ class _Stepper:
 
     def compile(self, ts: TrainState, epoch: int, last_epoch: int) -> tuple[TrainState, float]:
         """Compile all programs of the epochs to come. Returns the same state, and the seconds."""
-        began, (images, labels, *of_some) = time.perf_counter(), self.data
-        here, order = int(ts.step[0]) % self.task.steps_per_epoch, self.program.orders(ts.key, 0)
+        began, here, self.keys = time.perf_counter(), int(ts.step[0]) % self.task.steps_per_epoch, jnp.copy(ts.key)
+        orders, (images, labels, *of_some), _ = self.feed.at(epoch, here)
         to_come = {self.program_of(at) for at in (epoch, *phases(self.config)) if epoch <= at < last_epoch}
         for needed in to_come or {self.program_of(epoch)}:
-            ts = needed.run(ts, order, images, labels, here, here, *of_some)
+            ts = needed.run(ts, orders, images, labels, here, here, *of_some)
         jax.block_until_ready(ts)
         return ts, time.perf_counter() - began
 
     def run(self, ts: TrainState, epoch: int) -> Generator[Event, None, tuple[TrainState, float]]:
         """Run the rest of an epoch, or until the last network is lost. Returns state and seconds not yet reported."""
-        (images, labels, *of_some), per_epoch = self.data, self.task.steps_per_epoch
+        per_epoch = self.task.steps_per_epoch
         step, first, end = int(ts.step[0]), epoch * per_epoch, (epoch + 1) * per_epoch
-        order = self.program.orders(ts.key, epoch)
         if (needed := self.program_of(epoch)) is not self.stepping:
             self.stepping, self.chunk = needed, 1  # one step first, to measure its time
         while True:
             self.chunk = self.processes.agree(self.chunk)
             if self.processes.stopping:
                 yield Event("progress", ts, epoch, step, 0.0)
-            stop = self._next_stop(step, end)
-            turns = self.stepping.turns(ts, order, images, labels, step - first, stop - first, *of_some)
+            orders, (images, labels, *of_some), last = self.feed.at(epoch, step - first)
+            stop = self._next_stop(step, min(end, first + last))
+            turns = self.stepping.turns(ts, orders, images, labels, step - first, stop - first, *of_some)
             ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), self.heartbeat)
             seconds, self.chunk = sum(took), _chunk(self.heartbeat, stop - step, took)
             record = _newly_lost(ts, step)

@@ -1,0 +1,63 @@
+"""Gives the steps their examples: data on the device as they are, data in main memory in parts.
+
+While the device makes the steps of one part, a thread gathers the examples of the next in the epoch's order.
+"""
+
+import functools
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxquard.training.task import Task
+
+PART = 32 << 20  # bytes of images in a part, unless a single step has more
+
+
+class Part(NamedTuple):
+    """`arrays` hold the examples of all steps before `end` (of the epoch) from this part's first on. `orders`
+    (networks, examples) has their positions in the arrays where an epoch's order has the numbers of the examples.
+    """
+
+    orders: Any
+    arrays: Any
+    end: int
+
+
+class Whole:
+    """Data on the device: an epoch is one part."""
+
+    def __init__(self, arrays: Any, orders: Callable[[int], jax.Array]) -> None:
+        self.arrays, self.orders = arrays, functools.lru_cache(maxsize=1)(orders)
+
+    def at(self, epoch: int, step: int) -> Part:
+        """The part with this step of an epoch."""
+        return Part(self.orders(epoch), self.arrays, 1 << 31)
+
+
+class InParts:
+    """Data in main memory: `arrays` of NumPy or None, the images first. `place` puts a tree of arrays on the device."""
+
+    def __init__(self, arrays: Any, orders: Callable[[int], jax.Array], task: Task, networks: int, place: Any) -> None:
+        self.arrays, self.networks, self.place = arrays, networks, place
+        self.batch, self.steps = task.config.batch_size, task.steps_per_epoch
+        self.size = min(self.steps, max(1, PART // (networks * self.batch * arrays[0][0].nbytes)))
+        self.orders = functools.lru_cache(maxsize=2)(lambda epoch: np.asarray(orders(epoch)))
+        self.thread, self.gathered = ThreadPoolExecutor(1, "feeding"), dict[tuple[int, int], Future[Part]]()
+
+    def at(self, epoch: int, step: int) -> Part:
+        """The part with this step of an epoch. The thread then gathers the next part."""
+        first = step // self.size * self.size
+        following = (epoch, first + self.size) if first + self.size < self.steps else (epoch + 1, 0)
+        parts = ((epoch, first), following)
+        self.gathered = {part: self.gathered.get(part) or self.thread.submit(self._gather, *part) for part in parts}
+        return self.gathered[epoch, first].result()
+
+    def _gather(self, epoch: int, first: int) -> Part:
+        order, begin, length = self.orders(epoch), first * self.batch, self.size * self.batch
+        rows = order.take(range(begin, begin + length), axis=1, mode="clip").ravel()  # the last part may be shorter
+        positions = np.arange(order.shape[1]) - begin + length * np.arange(self.networks)[:, None]
+        arrays = jax.tree.map(lambda values: values[rows], self.arrays)
+        return Part(*self.place((positions.astype(np.int32), arrays)), min(first + self.size, self.steps))
