@@ -26,7 +26,8 @@ FILE = "events.out.tfevents.jaxquard"
 
 
 def content(run: Run, networks: Sequence[int]) -> dict[str, bytes]:
-    """An event file for each of these networks, in a folder of its name. RunError for a damaged journal."""
+    """An event file for each of these networks, in a folder of its name. RunError for a damaged journal or config."""
+    run.check_config_is_its_own()
     names, configs = run.network_names(), run.config.networks()
     return {f"{names[k]}/{FILE}": _event_file(run, k, configs[k]) for k in networks}
 

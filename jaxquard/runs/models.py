@@ -151,8 +151,9 @@ def _model(name: str, config: Config, run: Run, ts: TrainState, task: Task, netw
 
 
 def _newest_state(run: Run) -> tuple[TrainState, Task]:
-    """The state in a run's newest checkpoint. RunError if that is damaged."""
+    """The state in a run's newest checkpoint. RunError if that is damaged, or the run's config has changed."""
     config, facts = run.config, run.environment["dataset"]
+    run.check_config_is_its_own()
     examples = environment.trained_on(config, facts)
     task = make_task(config, facts["image_shape"], len(facts["class_names"]), examples)
     if not task.steps_per_epoch:

@@ -126,6 +126,14 @@ def test_a_run_without_its_last_weights_is_refused_not_loaded_from_older_ones(tr
     assert again.logits(stripes.test_images).tobytes() == sound.logits(stripes.test_images).tobytes()
 
 
+def test_a_run_whose_config_was_cut_is_refused(trained, tmp_path):
+    run = Run(shutil.copytree(trained.run.path, tmp_path / "cut"))
+    file = run.path / "config.toml"
+    file.write_text("".join(file.read_text().splitlines(keepends=True)[:-1]))  # the rest is valid, with a default
+    with pytest.raises(RunError, match="changed or cut"):
+        models.models_of_run(run)
+
+
 def test_a_model_has_the_step_and_epoch_of_its_weights(trained, several, stripes, small, tmp_path):
     finished = models.load_models("whole", trained.run.path.parent)
     assert (finished[0].step, finished[0].epoch, models.unfinished(finished)) == (18, 3, None)
