@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-export bench-pictures results results-quick lessons stress golden docs-cli docs-sklearn clean
+.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-export bench-pictures bench-scaling results results-quick lessons stress golden docs-cli docs-sklearn clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -79,6 +79,9 @@ bench-studio: $(VENV)/.dev chromium  ## what the studio costs; the machine must 
 
 bench-export: $(VENV)-bench/.installed  ## times and sizes of exports, and PyTorch's answers; writes into docs/EXPORT.md
 	$(VENV)-bench/bin/python -m benchmarks.export $(ARGS)
+
+bench-scaling: $(VENV)/.dev  ## what shards, several devices and data in main memory cost; the machine must be quiet
+	$(BIN)/python -m benchmarks.scaling $(ARGS)
 
 bench-pictures: $(VENV)/.dev  ## how well pictures are recognised; writes docs/PICTURES.md
 	$(BIN)/python -m benchmarks.pictures $(ARGS)
