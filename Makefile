@@ -23,7 +23,7 @@ script: $(VENV)/.dev  ## the script, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
 check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 45 minutes
-	$(PYTEST) -m check
+	$(PYTEST) -m check -n 2 --dist loadfile --no-loadscope-reorder
 	$(MAKE) check-windows ARGS="$(WINDOWS_FIRST)"
 	$(MAKE) results-quick
 

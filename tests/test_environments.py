@@ -36,7 +36,7 @@ convolutions = base.replace(
     tta="mirror",
 )
 try:
-    for config in {"plain": [base], "all": [everything, convolutions]}[settings[0]]:
+    for config in {"plain": [base], "all": [base, everything, convolutions]}[settings[0]]:
         result = jaxquard.train(config, until=1)
         jaxquard.train(resume=result.run)
         found, *_ = jaxquard.evaluate(result)
@@ -84,21 +84,16 @@ def called(npz, tmp_path):
     return lambda much, name, value: call(["-c", PROGRAM, npz, tmp_path / "a.png", much], name, value), call
 
 
-QUICK = ("JAX_DEBUG_INFS", "PYTHONOPTIMIZE", "PYTHONWARNINGS")
-
-
 @pytest.mark.parametrize(
-    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.check) for name in WORKS]
+    ("much", "name"),
+    [
+        *(("plain", name) for name in ("JAX_DEBUG_INFS", "PYTHONOPTIMIZE", "PYTHONWARNINGS")),
+        *(pytest.param("all", name, marks=pytest.mark.check) for name in WORKS if name != "JAX_DISABLE_JIT"),
+        pytest.param("plain", "JAX_DISABLE_JIT", marks=pytest.mark.check),  # slow
+    ],
 )
-def test_works_without_a_word(called, name):
-    done = called[0]("plain", name, WORKS[name])
-    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
-
-
-@pytest.mark.check
-@pytest.mark.parametrize("name", sorted(set(WORKS) - {"JAX_DISABLE_JIT"}))
-def test_every_part_works_without_a_word(called, name):
-    done = called[0]("all", name, WORKS[name])
+def test_works_without_a_word(called, much, name):
+    done = called[0](much, name, WORKS[name])
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
