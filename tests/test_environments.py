@@ -70,13 +70,18 @@ REFUSED = {
 
 
 @pytest.fixture
-def called(npz, tmp_path):
-    """`called(how much, setting, value)`: the program with that environment variable, in an empty folder."""
+def called(npz, tmp_path, tmp_path_factory):
+    """`called(how much, setting, value)`: the program with that environment variable, in an empty folder.
+
+    Settings that make the same programs share what is compiled.
+    """
+    programs = {"JAX_COMPILATION_CACHE_DIR": str(tmp_path_factory.getbasetemp() / "programs")}
+    programs["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     with np.load(npz) as arrays:
         Image.fromarray(arrays["x_test"][0]).save(tmp_path / "a.png")
 
     def call(command, name, value):
-        environment = os.environ | {name.strip(): value}
+        environment = os.environ | programs | {name.strip(): value}
         return subprocess.run(
             [sys.executable, *command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
         )
