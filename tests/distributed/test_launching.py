@@ -165,11 +165,14 @@ def test_no_process_outlives_a_launcher_that_is_hit(npz, tmp_path, number):
     assert ("interrupted at step" in err) == (number == signal.SIGTERM)
 
 
-def test_errors_of_a_rank_are_said_once_with_their_exit_code(tmp_path, children, capfd):
+@pytest.mark.parametrize(
+    ("more", "code", "words"), [(["--nothing"], 2, "unknown option"), (["--dataset", "nothing.npz"], 3, "nothing.npz")]
+)
+def test_errors_of_all_ranks_are_said_once_with_their_exit_code(children, capfd, more, code, words):
     with pytest.raises(Ended) as error:
-        launch(["train", "--dataset", str(tmp_path / "nothing.npz")], processes=2)
-    assert error.value.exit_code == 3
-    assert (str(error.value) + capfd.readouterr().err).count("nothing.npz") == 1
+        launch(["train", *more], processes=2)
+    assert error.value.exit_code == code
+    assert (str(error.value) + capfd.readouterr().err).count(words) == 1
 
 
 @pytest.mark.parametrize(
