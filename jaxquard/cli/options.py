@@ -26,6 +26,8 @@ def from_text(kind: Any, tokens: Any) -> Any:
     """
     choices = next((get_args(one) for one in (kind, *get_args(kind)) if get_origin(one) is Literal), ())
     for token in tokens if choices else ():
+        if int in get_args(kind) and token.value not in choices:
+            return cyclopts.convert(int, tokens, converter=_from_word)
         if token.value not in choices:
             raise cyclopts.CoercionError(msg=none_of(token.value, choices), token=token)
     return cyclopts.convert(kind, tokens, converter=_from_word)
