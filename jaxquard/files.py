@@ -1,12 +1,14 @@
 """Atomic writes: readers always see the old file or the new one, even if the writer was killed.
 
-Temporary name → write → fsync → rename → fsync of the directory. The name of a temporary file marks it, so that a
-later process can remove what a killed one left.
+Temporary name → write → fsync → rename → fsync of the directory. Signals wait until then. The name of a temporary file
+marks it, so that a later process can remove what a killed one left.
 """
 
 import contextlib
 import errno
+import glob
 import os
+import shutil
 import tempfile
 import time
 import uuid
@@ -16,10 +18,11 @@ from pathlib import Path
 import platformdirs
 
 from jaxquard.errors import JaxquardError, UsageError
-from jaxquard.systems import patiently, sync
+from jaxquard.systems import patiently, signals_deferred, sync
 
 TEMPORARY = ".tmp-"
 STALE = 3600.0  # seconds after which no process can still be writing a file
+KEPT = 50  # characters of a name in a temporary one: a name has at most 255 bytes
 READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
@@ -84,7 +87,7 @@ def existing(folder: Path) -> Path:
 
 def temporary(path: Path) -> Path:
     """A unique temporary name in the same folder."""
-    return path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}-{path.name}")
+    return path.with_name(f"{TEMPORARY}{uuid.uuid4().hex}-{path.name[:KEPT]}")
 
 
 def sync_directory(path: Path) -> None:
@@ -106,18 +109,22 @@ def write_synced(path: Path, *parts: bytes | memoryview) -> None:
         sync(file)
 
 
+@signals_deferred()
 def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
-    """Write the parts to `path`, which is replaced at once or not at all."""
+    """Write the parts to `path`, which is replaced at once or not at all. A file that is replaced keeps its mode."""
     with explained(path, "write"):
         scratch = temporary(path)
         try:
             write_synced(scratch, *parts)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copymode(path, scratch)
             patiently(os.replace, scratch, path)
         finally:
             patiently(scratch.unlink, True)
         sync_directory(path.parent)
 
 
+@signals_deferred()
 def write_directory(path: Path, files: dict[str, bytes], overwrite: bool = False) -> None:
     """Create the directory `path` with these files in it, by one rename. Its parent must exist; it must not, unless
     `overwrite`: then it is removed with all that is in it once the new one is written.
@@ -165,11 +172,14 @@ def remove(path: Path) -> None:
         patiently(path.rmdir)
 
 
-def sweep(directory: Path, older_than: float = STALE) -> None:
-    """Remove old temporary files of killed processes. Only a caller that has locked the directory may set `older_than`
-    to less.
+def sweep(directory: Path, older_than: float = STALE, name: str | None = None) -> None:
+    """Remove old temporary files of killed processes: all, or those for the file or folder `name`. Only a caller that
+    has locked the directory may set `older_than` to less.
     """
-    for leftover in directory.glob(f"{TEMPORARY}{'[0-9a-f]' * 32}-*"):  # other programs' files begin with .tmp-, too
+    ending = "*" if name is None else glob.escape(name[:KEPT])
+    for leftover in directory.glob(
+        f"{TEMPORARY}{'[0-9a-f]' * 32}-{ending}"
+    ):  # other programs' files begin with .tmp-, too
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime < older_than:
                 continue

@@ -1,4 +1,4 @@
-"""Differences between operating systems: open files, syncing, locks, quoting, processors."""
+"""Differences between operating systems: signals, open files, syncing, locks, quoting, processors."""
 
 import contextlib
 import functools
@@ -6,10 +6,12 @@ import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, TypeVar
 
@@ -19,6 +21,12 @@ WINDOWS = sys.platform == "win32"
 PAUSES = (0.01, 0.05, 0.1, 0.2, 0.4, 0.8)  # seconds
 NEW_GROUP = 0x200 if WINDOWS else 0  # for Popen: Ctrl-C in the parent's terminal does not reach the child
 SAFE = re.compile(r"[\w./\\:=+-][\w./\\:=+@-]*", re.ASCII)  # needs no quotes in cmd.exe and PowerShell
+NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGBREAK: Ctrl-Break on Windows, which has no SIGHUP
+SIGNALS = tuple(
+    number
+    for number in (getattr(signal, name, None) for name in NAMES)
+    if number and (number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN)  # ignored under nohup
+)
 LOCKED_BYTE = 1 << 40  # beyond the end of any file: on Windows, locked bytes cannot be read
 
 
@@ -32,6 +40,26 @@ def patiently(action: Callable[..., Result], *arguments: Any) -> Result:
         except PermissionError:
             time.sleep(pause)
     return action(*arguments)
+
+
+@contextlib.contextmanager
+def signals_deferred() -> Iterator[None]:
+    """Delay SIGNALS until the body has ended. Outside the main thread nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    usual = {number: signal.signal(number, lambda number, _: came.append(number)) for number in SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+        for number in came:
+            if callable(handler := usual[signal.Signals(number)]):
+                handler(number, None)  # not raise_signal: a wakeup descriptor would get the signal twice
+            elif handler is signal.SIG_DFL:
+                signal.raise_signal(number)
 
 
 def sync(file: IO[bytes]) -> None:

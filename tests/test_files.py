@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import signal
 import stat
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -130,6 +132,32 @@ def test_a_directory_is_replaced_whole_or_not_at_all(tmp_path, monkeypatch, fail
     files = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*")}
     assert files == ({"a", "b", "b/c"} if failing else {"a"})
     assert os.listdir(tmp_path) == ["out"]
+
+
+@pytest.mark.parametrize("handler", ["ours", signal.default_int_handler])
+@pytest.mark.parametrize("name", ["fsync", "rename", "replace", "unlink"])
+def test_a_signal_waits_until_all_is_written(tmp_path, monkeypatch, name, handler):
+    long = tmp_path / ("é" * 120)
+    real, came = getattr(os, name), []
+    usual = signal.signal(
+        signal.SIGINT, (lambda *_: came.append(os.listdir(tmp_path))) if handler == "ours" else handler
+    )
+
+    def interrupted(*args: Any, **options: Any) -> None:
+        signal.raise_signal(signal.SIGINT)
+        real(*args, **options)
+
+    monkeypatch.setattr(os, name, interrupted)
+    for write in (
+        lambda: write_directory(long, {"a": b"1"}, overwrite=True),
+        lambda: write_atomically(long / "a", b"2"),
+    ):
+        with contextlib.nullcontext() if handler == "ours" else contextlib.suppress(KeyboardInterrupt):
+            write()
+    monkeypatch.undo()
+    signal.signal(signal.SIGINT, usual)
+    assert (os.listdir(tmp_path), os.listdir(long), (long / "a").read_bytes()) == ([long.name], ["a"], b"2")
+    assert all(seen == [long.name] for seen in came)
 
 
 @pytest.mark.posix

@@ -85,7 +85,8 @@ def _outcome(arguments: list[str] | None) -> tuple[int, str]:
         silence(sys.stdout)
         return 1, ""
     except OSError as error:
-        return 1, f"{error.filename or 'system'}: {error.strerror or error}"
+        place = "the current folder" if isinstance(error, FileNotFoundError) else "system"  # os.getcwd names no file
+        return 1, f"{error.filename or place}: {error.strerror or error}"
     except Exception as error:
         if os.environ.get("JAXQUARD_DEBUG"):
             raise

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jaxquard.errors import JaxquardError, RunError, UsageError
-from jaxquard.files import expanded, write_atomically, write_directory
+from jaxquard.files import expanded, sweep, write_atomically, write_directory
 from jaxquard.installed import how_to_add
 from jaxquard.naming import none_of, visible
 
@@ -101,23 +101,40 @@ def _path(name: str, form: Format, out: str | Path | None, overwrite: bool) -> P
     path = Path(usual if out is None else expanded(out))
     if not form.folder and os.path.isdir(path):
         raise UsageError(f"{path}: a folder; give the name of a file, such as {path / usual}")
-    if not form.folder and path.suffix != form.suffix:
+    if not form.folder and not path.name.endswith(form.suffix):
         raise UsageError(f"{path}: the name of such a file ends in {form.suffix}")
     if form.folder and os.path.lexists(path) and not os.path.isdir(path):
         raise UsageError(f"{path}: a file; give the name of a folder, such as {usual}")
+    _refuse_taken(path, overwrite)
+    if not os.path.lexists(path.parent):
+        raise JaxquardError(f"{path.parent}: no such folder; make it first")
+    return path
+
+
+def _refuse_taken(path: Path, overwrite: bool) -> None:
+    """UsageError if something is there, unless it may be replaced."""
     if os.path.lexists(path) and not overwrite:
         raise UsageError(f"{path}: already there; choose another name with --out or add --overwrite")
-    return path
+    if os.path.ismount(path) or Path.cwd().is_relative_to(path.resolve()):
+        raise UsageError(f"{path}: the current folder, one around it, or a mount point; choose another name with --out")
+    if os.path.exists(path) and not os.access(path, os.W_OK):
+        raise JaxquardError(f"{path}: read-only; choose another name with --out")
 
 
 def _written(path: Path, data: bytes | dict[str, bytes], overwrite: bool) -> tuple[int, str]:
     """Write a file, or a folder of files. Its size and SHA-256."""
     if isinstance(data, bytes):
         write_atomically(path, data)
+        sweep(path.parent, name=path.name)
         return len(data), hashlib.sha256(data).hexdigest()
     if other := _other_file(path, data):
         raise UsageError(f"{path}: holds another file, {visible(str(other))}; choose another name with --out")
-    write_directory(Path(os.path.abspath(path)), data, overwrite)
+    try:
+        write_directory(Path(os.path.abspath(path)), data, overwrite)
+    except JaxquardError:
+        _refuse_taken(path, overwrite)  # if another process was faster
+        raise
+    sweep(path.parent, name=path.name)  # not before: this may be all that is left of a folder
     lines = "".join(f"{hashlib.sha256(data[name]).hexdigest()}  {name}\n" for name in sorted(data))
     return sum(map(len, data.values())), hashlib.sha256(lines.encode()).hexdigest()
 

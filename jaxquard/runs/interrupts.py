@@ -21,17 +21,12 @@ from pathlib import Path
 
 from jaxquard import systems
 from jaxquard.errors import JaxquardError
+from jaxquard.systems import SIGNALS
 
 PATIENCE = 1.75  # seconds
 LOOK = 0.2  # seconds between two checks for the stop file
 INTERRUPTED = 130  # the exit code
 AT_ONCE = "stopped at once, without saving another checkpoint"
-NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")  # SIGBREAK: Ctrl-Break on Windows, which has no SIGHUP
-SIGNALS = tuple(
-    number
-    for number in (getattr(signal, name, None) for name in NAMES)
-    if number and (number.name != "SIGHUP" or signal.getsignal(number) is not signal.SIG_IGN)  # ignored under nohup
-)
 
 
 class Interrupted(JaxquardError):

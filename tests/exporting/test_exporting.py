@@ -8,6 +8,7 @@ import os
 import re
 import runpy
 import shutil
+import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ import pytest
 import jaxquard
 from jaxquard.errors import JaxquardError, RunError, UsageError
 from jaxquard.exporting import FORMATS
+from jaxquard.files import temporary
 from jaxquard.runs import models
 from jaxquard.runs.models import load_model
 
@@ -72,6 +74,23 @@ def test_a_folder_with_other_files_is_never_replaced(root, to):
     Path("file").touch()
     with pytest.raises(UsageError, match=f"file: a file; give the name of a folder, such as three@1-{to}"):
         jaxquard.export("three@1", to=to, runs=root, out="file", overwrite=True)
+    for around in (".", ".."):
+        with pytest.raises(UsageError, match="the current folder, one around it, or a mount point; choose another"):
+            jaxquard.export("three@1", to=to, runs=root, out=around, overwrite=True)
+
+
+def test_a_file_that_is_replaced_keeps_its_mode_unless_it_is_read_only(root, monkeypatch):
+    file = jaxquard.export("three@1", to="csv", runs=root).file
+    file.chmod(0o640)
+    leftover = temporary(file)
+    leftover.touch()
+    os.utime(leftover, (0, 0))
+    jaxquard.export("three@1", to="csv", runs=root, overwrite=True)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+    monkeypatch.setattr(os, "access", lambda *_: False)  # for root, os.access is always true
+    with pytest.raises(JaxquardError, match=r"three@1\.csv: read-only; choose another name with --out"):
+        jaxquard.export("three@1", to="csv", runs=root, overwrite=True)
+    assert os.listdir() == [str(file)]
 
 
 @pytest.mark.parametrize("name", ["three@2", "three@all"])
@@ -171,7 +190,7 @@ def test_what_cannot_be_exported_is_explained_in_a_line_and_leaves_nothing(root,
         (5, "thre: no such run in .*; did you mean three", {"model": "thre"}),
         (5, "three@3: three has networks 0 to 2", {"model": "three@3"}),
         (5, "damaged", {"model": name.replace("three", "damaged"), "runs": "."}),
-        (1, "cannot write: No such file", {"out": f"missing/net{form.suffix}"}),
+        (1, "missing: no such folder; make it first", {"out": f"missing/net{form.suffix}"}),
     ]
     if form.journal:
         faults.append((5, "mlp: not a run, so it has no journal", {"model": "mlp"}))
