@@ -40,12 +40,12 @@ class Member(Processes):
     # what the training calls
 
     def agree(self, steps: int) -> int:
-        """The first process's number of steps; sets `stopping` if any process was asked to stop."""
+        """The smallest number of steps that a process proposes; sets `stopping` if any process was asked to stop."""
         self.training = True
         values = self.exchange([steps, self.asked or self.is_asked()])
         self.stopping = any(asked for _, asked in values)
         self.wire.send(doing="training", step=self.step)
-        return values[0][0]
+        return min(proposed for proposed, _ in values)
 
     def asked_to_stop(self, asked: bool) -> bool:
         """Whether all processes have agreed to stop at this step. If this one was `asked` to, they soon will."""

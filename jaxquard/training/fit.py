@@ -154,11 +154,10 @@ class _Stepper:
         if (needed := self.program_of(epoch)) is not self.stepping:
             self.stepping, self.chunk = needed, 1  # one step first, to measure its time
         while True:
-            self.chunk = self.processes.agree(self.chunk)
+            orders, (images, labels, *of_some), last = self.feed.at(epoch, step - first)
+            stop = step + self.processes.agree(self._next_stop(step, min(end, first + last)) - step)
             if self.processes.stopping:
                 yield Event("progress", ts, epoch, step, 0.0)
-            orders, (images, labels, *of_some), last = self.feed.at(epoch, step - first)
-            stop = self._next_stop(step, min(end, first + last))
             turns = self.stepping.turns(ts, orders, images, labels, step - first, stop - first, *of_some)
             ts, took = yield from _take_turns(turns, Event("turn", ts, epoch, step, 0.0), self.heartbeat)
             seconds, self.chunk = sum(took), _chunk(self.heartbeat, stop - step, took)

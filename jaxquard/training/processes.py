@@ -13,7 +13,7 @@ class Processes:
     first, count, stopping = True, 1, False
 
     def agree(self, steps: int) -> int:
-        """The number of steps to run now, the same in all processes. Sets `stopping`."""
+        """The number of steps to run now: the smallest that a process proposes. Sets `stopping`."""
         return steps
 
     def asked_to_stop(self, asked: bool) -> bool:
