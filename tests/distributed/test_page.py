@@ -38,4 +38,4 @@ def test_the_commands_of_the_page_work(npz, tmp_path, monkeypatch):
             started = [start(line, npz) for line in block.splitlines()]  # together
         said = [process.communicate(timeout=300)[1] for process in started]
         assert [process.returncode for process in started] == [0] * len(started), said
-    assert len(list((tmp_path / "runs").iterdir())) == 4
+    assert len(list((tmp_path / "runs").iterdir())) == 5

@@ -32,7 +32,7 @@ def test_the_bits_do_not_depend_on_the_devices(names: str):
     "changes",
     [
         {"shards": 8},
-        {"shards": 2, "optimizer": "adam", "learning_rate": 0.01, "label_smoothing": 0.1},
+        {"shards": 2, "optimizer": "nesterov", "ema": 0.9, "label_smoothing": 0.1},
         {"shards": 4, "l2": 0.01, "class_weight": "balanced", "optimizer": "momentum"},
     ],
     ids=str,
