@@ -166,7 +166,7 @@ CONTROLS = {
         lambda: importlib.import_module("ranks").matrix(True).holds,
     ),
     "A rank that is killed": Control(
-        names_another_rank, lambda: importlib.import_module("ranks").signals(True).holds
+        names_another_rank, lambda: importlib.import_module("ranks").signals(2).holds
     ),
     "A second training": Control(
         put("jaxquard.runs.lock.write_atomically", another_holder), lambda: measured("contenders")
