@@ -31,8 +31,9 @@ def spread(strength: np.ndarray) -> float:
 
 def surface(picture: np.ndarray) -> tuple[np.ndarray, float]:
     """The background of (h, w, c) as a quadratic surface, and its noise."""
-    step = max(1, -(-max(picture.shape) // FITTED))
-    small = picture[::step, ::step]
+    step = -(-max(picture.shape) // FITTED)
+    rows, columns = (max(1, min(step, n // 3)) for n in picture.shape[:2])  # 3 points fix a parabola
+    small = picture[::rows, ::columns]
     flat, terms = small.reshape(-1, picture.shape[-1]), _terms(small.shape)
     k = max(1, min(small.shape[:2]) // 24)
     inner = np.zeros(small.shape[:2], bool)

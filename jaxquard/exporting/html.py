@@ -28,7 +28,7 @@ from jaxquard.naming import visible
 from jaxquard.runs.directory import Run
 from jaxquard.runs.environment import trained_on
 from jaxquard.runs.evaluating import Evaluations
-from jaxquard.runs.models import TrainedModel, file_content
+from jaxquard.runs.models import TrainedModel, file_content, unfinished
 
 WEB, PAGE = ("dom", "network", "picture", "sheet"), ("words", "layers", "figures", "page")  # modules, in order
 SAMPLES, MISTAKES = 20, 10  # images of the test set in a page, at most
@@ -132,6 +132,7 @@ def _facts(model: TrainedModel, tested: Recorded | None, weights: bytes) -> dict
         "test_note": "" if tested and tested.matrix else _test_note(model, tested),
         "curves": curves or None,
         "curve_note": "" if curves else _curve_note(model),
+        "unfinished": unfinished([model]),
         "training": _training(model),
         "hashes": [
             *((str(name).replace("_", " "), str(value)) for name, value in model.dataset["sha256"].items()),
@@ -196,13 +197,15 @@ def _training(model: TrainedModel) -> list[tuple[str, str]]:
     if held_out := data["train"] - learned or data.get("validation", 0):
         parts = f"{held_out:,} held out, {parts}"
     rows = [("Data", f"{facts.data_title(model)}: {learned:,} images to learn from, {parts}")]
-    rows.append(("Epochs", str(config.epochs if model.epoch is None else model.epoch)))
+    of = f" of {config.epochs}" if unfinished([model]) else ""
+    rows.append(("Epochs", f"{config.epochs if model.epoch is None else model.epoch}{of}"))
     rows.append(("Seed", ", ".join(str(seed) for seed in dict.fromkeys(one.seed for one in config.networks()))))
     if run:
         made, seconds = run.environment, sum(line.get("seconds", 0.0) for line in run.epochs())
         day, networks = datetime.fromtimestamp(run.started), len(run.network_names())
         together = f", {networks} networks together" if networks > 1 else ""
-        rows.append(("Trained", f"{day.day} {day:%B %Y}, in {seconds:,.1f} seconds{together}"))
+        took = f"in {seconds:,.1f} seconds" if seconds >= 0.05 else "in less than 0.1 seconds"
+        rows.append(("Trained", f"{day.day} {day:%B %Y}{f', {took}' if seconds else ''}{together}"))
         names = {"processor": "", "jaxquard": "Jaxquard ", "jax": "JAX ", "python": "Python "}
         rows.append(("With", ", ".join(f"{said}{made[name]}" for name, said in names.items() if name in made)))
     return rows

@@ -30,12 +30,18 @@ export function prepare({ data, width, height }, network) {
   if (opaque && height === h && width === w) {
     image = inChannels(picture, channels);
     if (image.values.every((level) => level <= framing.white)) return Uint8Array.from(image.values);
-  } else if (framing.as_read || !framing.stands_out) {
+  } else if (!searches(network)) {
     image = inChannels(framing.stands_out ? padded(picture, h, w) : cropped(picture, h, w), channels);
   } else {
     image = framed(picture, network.shape, framing);
   }
   return Uint8Array.from(Uint8ClampedArray.from(image.values, (level) => (level * framing.white) / 255));
+}
+
+/** Whether `prepare` searches for an object in pictures for this network; else it uses the whole picture. */
+export function searches({ dataset }) {
+  const framing = { ...USUAL, ...dataset.framing };
+  return !framing.as_read && framing.stands_out;
 }
 
 /** RGBA as RGB, and whether nothing is transparent. Transparent parts become white; beside light colours, black. */
@@ -210,13 +216,14 @@ function separated(shape, values) {
 
 /** The background as a quadratic surface, fitted first to the border, then to all that is near it; and its noise. */
 function surface([height, width], values) {
-  const step = Math.ceil(Math.max(height, width) / FITTED);
-  const [h, w] = [Math.ceil(height / step), Math.ceil(width / step)];
+  const most = Math.ceil(Math.max(height, width) / FITTED);
+  const steps = [height, width].map((n) => Math.max(1, Math.min(most, Math.floor(n / 3)))); // 3 points fix a parabola
+  const [h, w] = [Math.ceil(height / steps[0]), Math.ceil(width / steps[1])];
   const wide = Math.max(1, Math.floor(Math.min(h, w) / 24));
   const points = Array.from({ length: h * w }, (_, k) => {
     const [y, x] = [Math.floor(k / w), k % w];
     const border = Math.min(y, x, h - 1 - y, w - 1 - x) < wide;
-    return { terms: terms(k, h, w), level: values[step * (y * width + x)], border };
+    return { terms: terms(k, h, w), level: values[steps[0] * y * width + steps[1] * x], border };
   });
   let used = points.filter(({ border }) => border);
   let coefficients = [quantile(Float32Array.from(used, ({ level }) => level), 0.5), 0, 0, 0, 0, 0];

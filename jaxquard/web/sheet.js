@@ -26,7 +26,6 @@ export class Sheet {
     this.element = h("div", { class: "sheet" }, this.canvas, this.cursor);
     this.listen();
     this.wipe();
-    this.put(false);
   }
 
   listen() {
@@ -52,7 +51,9 @@ export class Sheet {
     this.canvas.addEventListener("keydown", (event) => this.key(event));
   }
 
+  /** Makes the sheet white and lifts the pen. */
   wipe() {
+    this.put(false);
     this.context.fillStyle = "white";
     this.context.fillRect(0, 0, SIDE, SIDE);
   }

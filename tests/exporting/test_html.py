@@ -100,10 +100,22 @@ def test_a_page_says_what_is_not_known(root, tmp_path):
     bare = facts(html.content(load_model(str(file), root)))
     assert (bare["tested"], bare["curves"]) == (None, None)
     assert "comes from a file" in bare["curve_note"]
+    assert bare["unfinished"] is None
+
+
+def test_a_page_says_that_the_training_is_unfinished(root, tmp_path):
     shutil.copytree(root / "two", tmp_path / "new")
-    for name in ("journal.jsonl", "evaluations.jsonl"):
-        (tmp_path / "new" / name).write_bytes(b"")
-    assert "no finished epoch" in facts(html.content(load_model("new@0", tmp_path)))["curve_note"]
+    journal = tmp_path / "new" / "journal.jsonl"
+    line = json.loads(journal.read_text().splitlines()[0])
+    for lines, took in ((json.dumps(line | {"seconds": 0.04}) + "\n", ", in less than 0.1 seconds,"), ("", "")):
+        journal.write_text(lines)
+        found = facts(html.content(load_model("new@0", tmp_path)))
+        assert found["unfinished"].startswith("new is unfinished: these are its weights after step 15, epoch 3 of 3")
+        training = dict(found["training"])
+        assert training["Epochs"] == "3 of 3"
+        assert (took or " 2 networks together") in training["Trained"]
+        assert ("seconds" in training["Trained"]) == bool(took)
+    assert "no finished epoch" in found["curve_note"]
 
 
 def test_images_are_put_in_if_asked_for_and_the_look_is_recorded(root, stripes, tmp_path, monkeypatch):
@@ -231,13 +243,11 @@ def test_pictures_are_uploaded_pasted_and_dropped(open_page, shoot, tmp_path):
         pen.rectangle(box, "#303848")
     picture.save(tmp_path / "trouser.jpg", quality=90)
     expected = jaxquard.predict("cnn-small", [tmp_path / "trouser.jpg"])[0].label
-    page.get_by_label("Choose a picture").set_input_files(tmp_path / "trouser.jpg")
+    chooser = page.get_by_label("Choose a picture")
+    chooser.set_input_files(tmp_path / "trouser.jpg")
     expect(page.get_by_role("status")).to_contain_text(f"{expected}")
+    expect(chooser).to_have_value("")  # so that the same file can be chosen again
     shoot(page, "page-upload")
-    page.emulate_media(media="print")
-    expect(page.locator(".tools")).to_be_hidden()
-    shoot(page, "page-print")
-    page.emulate_media(media="screen")
     file = list((tmp_path / "trouser.jpg").read_bytes())
     for event, key in (("ClipboardEvent('paste'", "clipboardData"), ("DragEvent('drop'", "dataTransfer")):
         page.get_by_role("button", name="Clear").click()
@@ -245,14 +255,15 @@ def test_pictures_are_uploaded_pasted_and_dropped(open_page, shoot, tmp_path):
         page.evaluate(
             f"""bytes => {{
                 const data = new DataTransfer();
+                data.items.add(new File(["no picture"], "a.txt", {{ type: "text/plain" }}));
                 data.items.add(new File([new Uint8Array(bytes)], "a.jpg", {{ type: "image/jpeg" }}));
                 document.body.dispatchEvent(new {event}, {{ {key}: data, bubbles: true, cancelable: true }}));
             }}""",
             file,
         )
         expect(page.get_by_role("status")).to_contain_text(f"{expected}")
-    page.get_by_label("Choose a picture").set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
-    expect(page.get_by_role("alert")).to_contain_text("cannot read this file as a picture")
+    chooser.set_input_files({"name": "a.png", "mimeType": "image/png", "buffer": b"no"})
+    expect(page.get_by_role("alert")).to_contain_text("cannot read a.png as a picture, so the sheet is as before")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download its weights").click()
     assert download.value.suggested_filename == "cnn-small.safetensors"
@@ -263,6 +274,7 @@ def test_pictures_are_uploaded_pasted_and_dropped(open_page, shoot, tmp_path):
 def test_without_scripts_the_page_says_so(open_page):
     page = open_page(made(hidden=()))
     expect(page.get_by_text("The network does not start here.")).to_be_visible()
+    expect(page.locator("h2:visible")).to_have_count(0)
 
 
 @pytest.mark.check
@@ -275,10 +287,57 @@ def test_a_slow_network_computes_in_a_worker(open_page, monkeypatch, tmp_path):
     assert len(page.workers) == 1
 
 
+HELD = """() => {
+    const [decode, ask] = [createImageBitmap, Worker.prototype.postMessage];
+    window.held = [];
+    createImageBitmap = async (file) => {
+        if (file.name === "slow.png") await new Promise((done) => held.push(done));
+        return decode(file);
+    };
+    Worker.prototype.postMessage = function (...given) { held.push(() => ask.apply(this, given)); };
+}"""
+
+
+@pytest.mark.check
+def test_only_the_answer_for_the_newest_picture_is_shown(open_page, monkeypatch, tmp_path):
+    bundle = html.bundle
+    monkeypatch.setattr(html, "bundle", lambda modules: bundle(modules).replace("const SLOW = 50", "const SLOW = -1"))
+    page = open_page(load_model("mlp", tmp_path))
+    draw_trouser(page)
+    page.evaluate(HELD)
+    chooser, thread = page.get_by_label("Choose a picture"), page.locator(".thread")
+    clear = page.get_by_role("button", name="Clear").click
+
+    def choose(name: str, level: int, held: int) -> None:
+        Image.new("L", (28, 28), level).save(tmp_path / name)
+        chooser.set_input_files(tmp_path / name)
+        page.wait_for_function(f"() => held.length === {held}")
+
+    def go_on(k: int) -> None:
+        page.evaluate("async (k) => { held[k](); await new Promise((done) => setTimeout(done, 100)); }", k)
+
+    choose("slow.png", 255, 1)  # is decoded after the next
+    choose("quick.png", 0, 2)
+    clear()
+    go_on(1)  # answered after Clear
+    expect(thread).to_be_hidden()
+    choose("quick.png", 0, 3)
+    go_on(2)
+    expect(thread).to_be_visible()
+    answer = said(page)
+    go_on(0)
+    assert page.evaluate("() => held.length") == 3
+    assert said(page) == answer
+    choose("slow.png", 255, 4)
+    clear()
+    go_on(3)
+    expect(thread).to_be_hidden()
+
+
 CASES = {
     "hostile": made(classes=5, facts={"name": HOSTILE[0], "class_names": list(HOSTILE)}),
-    "colour": made(model="cnn", widths=(3, 4), blocks=1, stem=2),
-    "many classes": made(classes=300, image_shape=(9, 7, 1), hidden=(600,)),
+    "colour": made(model="cnn", widths=(3, 4), blocks=1, stem=2, facts={"framing": {"stands_out": False}}),
+    "many classes": made(classes=300, image_shape=(9, 7, 1), hidden=(600,), activation="gelu"),
     "average of floats": made(3, facts={"value_range": [-1, 1]}, hidden=()),
 }
 
@@ -289,25 +348,36 @@ def test_every_kind_of_network_has_a_page(open_page, model, shoot, request):
     page = open_page(model)
     sheet = page.get_by_label("Sheet to draw on")
     sheet.focus()
-    for key in [*["Shift+ArrowUp"] * 3, "Space", *["Shift+ArrowDown"] * 6, "Space"]:
+    for key in [*["Shift+ArrowUp"] * 3, "Space", *["Shift+ArrowDown"] * 6]:
         sheet.press(key)
     expect(page.get_by_role("status")).not_to_be_empty()
     names = page.locator(".bars .name").all_text_contents()
     assert set(names) <= set(model.class_names)
     assert len(names) == min(12, len(model.class_names))
     assert page.locator("#weights-drawn canvas").count() > 2
+    assert page.get_by_text("hard shadows").count() == model.framing.stands_out
+    assert page.get_by_text("of them almost zero").count() == (model.config.activation == "gelu")
     shoot(page, f"page-{request.node.callspec.id.replace(' ', '-')}")
     sheet.press("Delete")
+    sheet.press("ArrowUp")  # the pen is lifted
     expect(page.locator(".thread")).to_be_hidden()
 
 
 @pytest.mark.check
 def test_a_run_with_images(open_page, root, stripes, shoot, tmp_path):
     found = jaxquard.export("two@all", to="html", out=tmp_path / "two.html", runs=root, with_images=True)
-    page = open_page(found.file.read_bytes())
+    page = open_page(found.file.read_bytes().replace(b'"unfinished": null', b'"unfinished": "two is unfinished"'))
+    expect(page.locator("#training h2 + .warning")).to_have_text("two is unfinished")
     page.locator(".samples button").first.click()
     probability = load_model("two@all", root).predict_proba(stripes.test_images[:1]).max()
     expect(page.locator(".verdict")).to_contain_text(f"{100 * probability:.1f}\u00a0% sure")
     expect(page.locator(".charts path.band")).to_have_count(4)
     expect(page.locator(".confusion tbody tr")).to_have_count(3)
+    expect(page.locator("#quality")).to_contain_text(
+        re.compile(r"Most often it takes \w+ for \w+ \(\d+ of \d+ images\)")
+    )
     shoot(page, "page-run")
+    page.emulate_media(media="print")
+    for hidden in (".tools", ".shelf"):
+        expect(page.locator(hidden)).to_be_hidden()
+    shoot(page, "page-print")

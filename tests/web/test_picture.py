@@ -79,6 +79,7 @@ PICTURES = {
     "red and blue on white": in_colour((255, 255, 255)),
     "red and blue on black": in_colour((0, 0, 0)),
     "one pixel": np.full((1, 1), 70, np.uint8),
+    "long and plain": np.full((5, 400), 100, np.uint8),
     "a line": np.full((1, 300), 70, np.uint8),
     "tiny": RNG.integers(0, 256, (3, 2), dtype=np.uint8),
     "of the network's size": RNG.integers(0, 256, (28, 24), dtype=np.uint8),

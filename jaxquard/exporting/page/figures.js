@@ -26,12 +26,11 @@ export function quality(classes, { tested, test_note: note }) {
 
 const sum = (row) => row.reduce((a, b) => a + b, 0);
 
-/** The mistakes as sentences, the most frequent first. */
+/** The mistakes, the most frequent first: n of `all` images of one class were taken for another. */
 function mistakes(classes, matrix) {
-  const found = matrix.flatMap((row, i) => row.map((n, j) => ({ i, j, n }))).filter(({ i, j, n }) => i !== j && n);
-  found.sort((a, b) => b.n - a.n);
-  const words = ({ i, j, n }) => `${classes[i]}, taken for ${classes[j]} (${count(n)} of ${count(sum(matrix[i]))})`;
-  return found.slice(0, LISTED).map(words);
+  const one = (row, i) => row.map((n, j) => ({ i, j, n, of: classes[i], as: classes[j], all: sum(row) }));
+  const found = matrix.flatMap(one).filter(({ i, j, n }) => i !== j && n);
+  return found.sort((a, b) => b.n - a.n).slice(0, LISTED);
 }
 
 function weakness(classes, matrix) {
@@ -39,11 +38,14 @@ function weakness(classes, matrix) {
   if (!commonest) return "It made no mistake.";
   const recall = matrix.map((row, i) => ({ name: classes[i], share: sum(row) ? row[i] / sum(row) : 1 }));
   const { name, share } = recall.reduce((worst, one) => (one.share < worst.share ? one : worst));
-  return `Its weakest class is ${name}: ${percent(share)} right. Most often it confuses ${commonest}.`;
+  const { of, as, n, all } = commonest;
+  const often = `Most often it takes ${of} for ${as} (${count(n)} of ${count(all)} ${all === 1 ? "image" : "images"}).`;
+  return `Its weakest class is ${name}: ${percent(share)} right. ${often}`;
 }
 
 function confusions(classes, matrix) {
-  const rows = mistakes(classes, matrix).map((words) => h("tr", {}, h("td", {}, words)));
+  const words = ({ of, as, n, all }) => `${of}, taken for ${as} (${count(n)} of ${count(all)})`;
+  const rows = mistakes(classes, matrix).map((one) => h("tr", {}, h("td", {}, words(one))));
   return h("table", {}, h("caption", {}, "Its most frequent confusions"), h("tbody", {}, rows));
 }
 
@@ -182,12 +184,13 @@ function curveTable({ accuracy = {}, loss = {} }) {
 
 // --- how it was trained
 
-/** The data, the settings and the hashes. */
-export function training({ training: rows, settings, hashes }) {
+/** The data, the settings and the hashes; first, whether the training is unfinished. */
+export function training({ unfinished, training: rows, settings, hashes }) {
   const listed = (pairs) =>
     h("dl", { class: "facts" }, pairs.map(([term, ...words]) => [h("dt", {}, term), h("dd", {}, words)]));
   const explained = ([name, value, help]) => [name, h("strong", {}, value), " ", h("span", { class: "muted" }, help)];
   return [
+    unfinished && h("p", { class: "warning" }, unfinished),
     listed(rows),
     settings.length > 0 && h("h3", {}, "The settings that differ from Jaxquard's defaults"),
     settings.length > 0 && listed(settings.map(explained)),

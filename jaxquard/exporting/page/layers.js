@@ -127,7 +127,7 @@ function stage({ words: [first, ...rest], last }, number) {
   const show = (outputs) => {
     const output = outputs[last];
     const isSpatial = output.shape.length === 3;
-    said.textContent = inWords(output);
+    said.textContent = inWords(output, rest.includes(WORDS.activation({ function: "gelu" })));
     drawn.className = isSpatial ? "tiles" : "cells";
     drawn.setAttribute("aria-label", `${title}. ${said.textContent}`);
     drawn.replaceChildren(...(isSpatial ? tiles(output, drawn.children) : cells(output)));
@@ -135,14 +135,16 @@ function stage({ words: [first, ...rest], last }, number) {
   return { element, show };
 }
 
-function inWords({ shape, values }) {
+/** `nearly`: the activation is nearly zero where ReLU is zero. */
+function inWords({ shape, values }, nearly) {
   const firstOf = (shown, all) => (all > shown ? `; the first ${shown} are shown` : "");
   if (shape.length === 3) {
     const [height, width, channels] = shape;
     return `${channels} channels of ${height}\u00a0×\u00a0${width}${firstOf(CHANNELS, channels)}`;
   }
-  const off = values.filter((value) => value === 0).length;
-  return `${count(values.length)} numbers${off ? `, ${off} of them zero` : ""}${firstOf(UNITS, values.length)}`;
+  const off = values.filter((value) => Math.abs(value) <= (nearly ? 0.001 : 0)).length;
+  const zeros = off ? `, ${count(off)} of them ${nearly ? "almost zero" : "zero"}` : "";
+  return `${count(values.length)} numbers${zeros}${firstOf(UNITS, values.length)}`;
 }
 
 // --- the weights of the first layer

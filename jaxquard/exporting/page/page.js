@@ -3,7 +3,7 @@
 
 import { append, clear, h } from "../../web/dom.js";
 import { read, run } from "../../web/network.js";
-import { prepare } from "../../web/picture.js";
+import { prepare, searches } from "../../web/picture.js";
 import { KEYS, Sheet } from "../../web/sheet.js";
 import { learning, quality, training } from "./figures.js";
 import { dark, firstWeights, layerByLayer, paintImage } from "./layers.js";
@@ -87,51 +87,63 @@ function tryIt(network, ask, facts) {
   const said = answerPanel(network.classes);
   const fault = h("p", { class: "warning", role: "alert" });
   let wanted = null; // the question whose answer is shown; null: none
+  let drawing = {}; // another object for each picture, which strokes only change
+  let coming = null; // the file that is being read, null as soon as something else was put on the sheet
   const forget = () => {
     said.clear();
     layers.clear();
     document.body.classList.remove("answered");
   };
-  const solve = latest(async ({ question, done }) => {
+  const solve = latest(async ({ question, done, of }) => {
     try {
       const answer = await ask(question);
-      if (!wanted) return;
+      if (of !== drawing) return;
       layers.show(answer, said.show(answer.probabilities, done));
       document.body.classList.add("answered");
     } catch (error) {
-      if (wanted) forget();
+      if (of !== drawing) return;
+      forget();
       if (done) fault.textContent = error.message;
     }
   });
-  const put = (question, done) => {
+  const put = (question, done, isStroke = false) => {
+    if (!isStroke || !question) drawing = {};
     wanted = question;
+    coming = null;
     fault.textContent = "";
     invitation.hidden = wanted !== null;
-    if (question) solve({ question, done });
+    if (question) solve({ question, done, of: drawing });
     else forget();
   };
   const tools = toolbar(network.shape[2] === 3, () => sheet.clear(), (file) => take(file));
   const sheet = new Sheet(tools.pencil, (canvas, done) => {
     const picture = canvas && sheet.picture;
-    put(picture && { picture }, done);
+    put(picture && { picture }, done, true);
   });
   const invitation = h("span", { class: "invitation", "aria-hidden": "true" }, "Draw here");
   append(sheet.element, invitation);
   const take = async (file) => {
-    try {
-      const { canvas, picture } = await decoded(file);
-      sheet.show(canvas, true);
-      put({ picture }, true);
-    } catch (error) {
-      fault.textContent = error.message;
+    coming = file;
+    fault.textContent = "";
+    const found = await decoded(file).catch(() => null);
+    if (coming !== file) return;
+    if (found) {
+      sheet.show(found.canvas, true);
+      put({ picture: found.picture }, true);
+    } else {
+      fault.textContent = `This browser cannot read ${file.name} as a picture, so the sheet is as before. `
+        + "PNG, JPEG and WebP always work.";
     }
   };
   listen(take);
-  dark.addEventListener("change", () => wanted && put(wanted, false));
+  dark.addEventListener("change", () => wanted && solve({ question: wanted, done: false, of: drawing }));
   forget();
 
   const help = h("p", { class: "help small muted", id: "sheet-help" },
-    "You can also drop a picture anywhere, or paste one. ", KEYS);
+    "You can also drop a picture anywhere, or paste one. ",
+    searches(network) && h("span", {}, "Drawings and evenly lit pictures work; hard shadows confuse the page, but not ",
+      h("code", {}, "jaxquard predict"), ". "),
+    KEYS);
   const choose = (pixels, canvas) => {
     sheet.show(canvas, false);
     put({ pixels }, true);
@@ -203,11 +215,9 @@ function bar() {
   return { element, show };
 }
 
-/** The ImageData of a picture file, and a canvas with it. */
+/** The ImageData of a picture file, and a canvas with it. Rejects a file that the browser cannot read. */
 async function decoded(file) {
-  const bitmap = await createImageBitmap(file).catch(() => {
-    throw new Error("This browser cannot read this file as a picture. PNG, JPEG and WebP always work.");
-  });
+  const bitmap = await createImageBitmap(file);
   const scale = Math.min(1, Math.sqrt(PIXELS / (bitmap.width * bitmap.height)));
   const [width, height] = [bitmap.width, bitmap.height].map((n) => Math.max(1, Math.round(n * scale)));
   const canvas = h("canvas", { width, height });
@@ -217,10 +227,11 @@ async function decoded(file) {
   return { canvas, picture: context.getImageData(0, 0, width, height) };
 }
 
-/** Pictures that are dropped or pasted anywhere go to `take`. */
+/** Pictures that are dropped or pasted anywhere go to `take`; of several files, the first picture. */
 function listen(take) {
+  const takeOne = (files) => files.length && take([...files].find(({ type }) => type.startsWith("image/")) ?? files[0]);
   const mark = (on) => document.body.classList.toggle("dropping", on);
-  document.addEventListener("paste", ({ clipboardData: { files } }) => files.length && take(files[0]));
+  document.addEventListener("paste", ({ clipboardData: { files } }) => takeOne(files));
   document.addEventListener("dragover", (event) => {
     event.preventDefault(); // allows a drop, and keeps the browser from opening the file
     mark(true);
@@ -229,7 +240,7 @@ function listen(take) {
   document.addEventListener("drop", (event) => {
     event.preventDefault();
     mark(false);
-    if (event.dataTransfer.files.length) take(event.dataTransfer.files[0]);
+    takeOne(event.dataTransfer.files);
   });
 }
 
