@@ -277,16 +277,6 @@ def test_without_scripts_the_page_says_so(open_page):
     expect(page.locator("h2:visible")).to_have_count(0)
 
 
-@pytest.mark.check
-def test_a_slow_network_computes_in_a_worker(open_page, monkeypatch, tmp_path):
-    bundle = html.bundle
-    monkeypatch.setattr(html, "bundle", lambda modules: bundle(modules).replace("const SLOW = 50", "const SLOW = -1"))
-    page = open_page(load_model("mlp", tmp_path))
-    draw_trouser(page)
-    assert said(page) == "Trouser"
-    assert len(page.workers) == 1
-
-
 HELD = """() => {
     const [decode, ask] = [createImageBitmap, Worker.prototype.postMessage];
     window.held = [];
@@ -299,11 +289,13 @@ HELD = """() => {
 
 
 @pytest.mark.check
-def test_only_the_answer_for_the_newest_picture_is_shown(open_page, monkeypatch, tmp_path):
+def test_a_slow_network_computes_in_a_worker_and_only_the_newest_answer_is_shown(open_page, monkeypatch, tmp_path):
     bundle = html.bundle
     monkeypatch.setattr(html, "bundle", lambda modules: bundle(modules).replace("const SLOW = 50", "const SLOW = -1"))
     page = open_page(load_model("mlp", tmp_path))
     draw_trouser(page)
+    assert said(page) == "Trouser"
+    assert len(page.workers) == 1
     page.evaluate(HELD)
     chooser, thread = page.get_by_label("Choose a picture"), page.locator(".thread")
     clear = page.get_by_role("button", name="Clear").click
@@ -373,6 +365,7 @@ def test_a_run_with_images(open_page, root, stripes, shoot, tmp_path):
     expect(page.locator(".verdict")).to_contain_text(f"{100 * probability:.1f}\u00a0% sure")
     expect(page.locator(".charts path.band")).to_have_count(4)
     expect(page.locator(".confusion tbody tr")).to_have_count(3)
+    assert page.locator(".confusion caption").evaluate("caption => caption.clientWidth") > 350  # a small table's, too
     expect(page.locator("#quality")).to_contain_text(
         re.compile(r"Most often it takes \w+ for \w+ \(\d+ of \d+ images\)")
     )

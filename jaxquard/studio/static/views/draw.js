@@ -86,7 +86,8 @@ function asking(answer) {
 
 function upload(ask) {
   const onchange = ({ target: { files } }) => files.length && ask(files[0]);
-  const file = h("input", { type: "file", accept: FORMATS, onchange });
+  const onclick = ({ target }) => (target.value = ""); // so that the same file can be chosen again
+  const file = h("input", { type: "file", accept: FORMATS, onclick, onchange });
   const help = h("span", { class: "help" },
     "PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF or HEIC, of any size. You can also drop one anywhere here, or paste it.");
   return [h("h2", {}, "Or take a picture you have"), h("label", { class: "field" }, "Picture", file, help)];
