@@ -40,6 +40,8 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 def check(name: str, value: Any, kind: Any) -> None:
     """UsageError unless `value` is of this kind, such as `str | Path | None`."""
+    if isinstance(value, str | Path) and _fits(type(value)("x"), kind) and not _is_encodable(str(value)):
+        raise UsageError(f"{name}: must be at most 4,096 characters that a path can have, not {shown(value)}")
     if not _fits(value, kind):
         raise UsageError(f"{name}: must be {_described(kind)}, not {shown(value)}")
 

@@ -9,6 +9,7 @@ import sys
 
 import cyclopts
 from cyclopts import App, Parameter
+from cyclopts.exceptions import UnusedCliTokensError
 
 from jaxquard import distributed
 from jaxquard.cli.lessons import lesson, list_lessons
@@ -77,6 +78,12 @@ def _outcome(arguments: list[str] | None) -> tuple[int, str]:
         sys.stdout.flush()
     except cyclopts.UnknownOptionError as error:
         return UsageError.exit_code, _unknown_option(error)
+    except cyclopts.MissingArgumentError as error:
+        name = error.keyword or (error.argument.name if error.argument else "")
+        verb = " ".join(["jaxquard", *(error.command_chain or ()), "--help"])
+        return UsageError.exit_code, f"{name} is missing, or its value; see {verb}"
+    except UnusedCliTokensError as error:
+        return UsageError.exit_code, f"not expected: {' '.join(error.unused_tokens or ())}"
     except cyclopts.CycloptsError as error:
         return UsageError.exit_code, str(error)
     except JaxquardError as error:

@@ -1,5 +1,6 @@
 """The formats of data sets that are given by their path. A new one is a reader in a file of its own, and a row here."""
 
+import itertools
 import os
 import re
 import zipfile
@@ -22,6 +23,7 @@ from jaxquard.naming import visible
 
 PICTURES = "a folder of pictures"
 SHARD = "[0-9]+(-of-[0-9]+)?(?:-[0-9a-f]{16})?"  # as in train-00000-of-00002-0123456789abcdef.parquet
+COUNTED = re.compile("([0-9]+)-of-([0-9]+)(?:-[0-9a-f]{16})?")
 Files = list[tuple[str, Path]]  # each with its part: "train", "val" or "test"
 
 
@@ -88,13 +90,22 @@ def _files(path: Path, *suffixes: str) -> Files:
     return found if any(part == "train" for part, _ in found) else []
 
 
-def _shards(files: Files) -> Files:
-    """The files. DataError if a part has two with names that differ in more than numbers: these are no shards."""
+def _shards(path: Path, files: Files) -> Files:
+    """The files. DataError if a part has two with names that differ in more than numbers: these are no shards; or if a
+    folder has only some of the shards that a name counts, such as train-00000-of-00002.
+    """
     firsts: dict[str, Path] = {}
     for part, file in files:
         names = [re.sub(SHARD, r"#\1", one.name) for one in (firsts.setdefault(part, file), file)]
         if names[0] != names[1]:
-            raise DataError(f"{file.parent}: has {firsts[part].name} and {file.name}; keep one of them")
+            raise DataError(f"{path}: has {firsts[part].name} and {file.name}; keep one of them")
+    for part, first in firsts.items():
+        found = [COUNTED.search(file.name) for one, file in files if one == part]
+        numbers = {int(one[1]) for one in found if one}
+        if path.is_dir() and found[0] and len(numbers) < (total := int(found[0][2])):
+            missing = next(k for k in itertools.count(total in numbers) if k not in numbers)  # from 0 or from 1
+            name = COUNTED.sub(f"{missing:0{len(found[0][1])}}-of-{found[0][2]}", first.name)
+            raise DataError(f"{path}: {name} is missing")
     return files
 
 
@@ -109,8 +120,8 @@ def _parquet(path: Path) -> Files:
 FORMATS = (  # the first that fits is taken
     Format("four IDX files", has_idx, lambda path, _: load_folder(path)),
     Format(PICTURES, has_classes, load_image_folder),
-    Format("CSV files", _csv, lambda path, _: load_tables(path, _shards(_csv(path)))),
-    Format("Parquet files", _parquet, lambda path, options: load_parquet(path, _shards(_parquet(path)), options)),
+    Format("CSV files", _csv, lambda path, _: load_tables(path, _shards(path, _csv(path)))),
+    Format("Parquet files", _parquet, lambda path, options: load_parquet(path, _shards(path, _parquet(path)), options)),
     Format("any other folder", os.path.isdir, _other_folder),  # says what is missing
     Format("an .npz file", os.path.isfile, lambda path, _: _file(path)),
 )

@@ -9,13 +9,13 @@ one, gets the model and returns what the user should know.
 import hashlib
 import importlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jaxquard.errors import JaxquardError, RunError, UsageError
+from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.files import expanded, sweep, write_atomically, write_directory
 from jaxquard.installed import how_to_add
 from jaxquard.naming import none_of, visible
@@ -84,15 +84,34 @@ def export(
         raise JaxquardError(f"this format needs an extra: {how_to_add(form.extra)}")
     module, notes = importlib.import_module(f"{__name__}.{to}"), []
     if form.journal:
-        data = module.content(*_with_journal(name, root))
+        run, networks = _with_journal(name, root)
+        data, came = module.content(run, networks), len(run.epochs())
+        if why := run.shortfall():
+            notes = [f"{why}: its journal has {came} of {run.config.epochs} epochs"]
+        if not came:
+            raise RunError(f"{run.journal_file}: has no epochs")
     else:
         from jaxquard.runs import models  # not needed for a journal
 
         model = models.load_model(name, root)
         _refuse_diverged(model)
+        if look := given.get("with_images"):
+            given["with_images"] = lambda: _images(look, model)
         data = module.content(model, **given)
         notes = [models.unfinished([model]), getattr(module, "note", lambda *_, **__: None)(model, **given)]
     return Exported(path, to, *_written(path, data, overwrite), "; ".join(filter(None, notes)) or None)
+
+
+def _images(look: Callable[[], Any], model: "TrainedModel") -> Any:
+    """What `look` returns. Its errors say how to give other data, but an export takes those of the training only."""
+    from jaxquard.data.catalogue import ARRAYS  # needs NumPy
+
+    try:
+        return look()
+    except (DataError, UsageError) as error:
+        why = error.__cause__ if isinstance(error.__cause__, DataError) else error
+        why = "these were arrays in Python" if model.config.dataset == ARRAYS else why
+        raise type(error)(f"--with-images needs the data of the training: {why}") from error
 
 
 def _path(name: str, form: Format, out: str | Path | None, overwrite: bool) -> Path:
@@ -154,6 +173,9 @@ def _with_journal(name: str, root: Path) -> tuple["Run", Sequence[int]]:
     if expanded(name) in directory.shipped() or name.endswith(".safetensors"):
         directory.refuse_part_of_run(expanded(name), root)
         raise RunError(f"{name}: not a run, so it has no journal")
+    run_name, _, number = directory.parted(name)
+    if number == directory.ALL:
+        raise UsageError(f"{name}: an average has no journal; name the run, {run_name}")
     return directory.find_networks(name, root)
 
 

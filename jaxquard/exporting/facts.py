@@ -58,7 +58,9 @@ def recorded_evaluation(model: TrainedModel) -> Recorded | None:
         error = line["calibration_error"][k] if "calibration_error" in line else None
         return _recorded(line["n"], line["accuracy"][k], line["loss"][k], matrix, error)
     except (LookupError, AttributeError, TypeError, ValueError) as error:
-        raise RunError(f"{model.run.evaluations_file}: damaged ({error!r})") from error
+        raise RunError(
+            f"{model.run.evaluations_file}: damaged (figures of an evaluation are missing or wrong)"
+        ) from error
 
 
 def _recorded(n: int, accuracy: float, loss: float, matrix: Any, error: float | None) -> Recorded:

@@ -17,9 +17,9 @@ from jaxquard.data.oddities import shortened
 from jaxquard.errors import UsageError
 from jaxquard.exporting import facts, onnx, safetensors
 from jaxquard.exporting.facts import Recorded
-from jaxquard.naming import visible
+from jaxquard.naming import counted, visible
 from jaxquard.runs.environment import trained_on
-from jaxquard.runs.models import FORMAT, TrainedModel
+from jaxquard.runs.models import FORMAT, TrainedModel, unfinished
 
 WORST = 5  # classes in the card
 PROGRAMS = ("Jaxquard", "JAX", "Python")
@@ -37,7 +37,9 @@ def content(model: TrainedModel, licence: str | None = None) -> dict[str, bytes]
     """The files. licence: an identifier; default: that of the data, or unknown. UsageError if it is none."""
     licence = (facts.licence(model) if licence is None else licence).lower()
     if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,59}", licence):
-        raise UsageError("licence: must be an identifier of letters, digits, '.' and '-', such as mit or cc-by-4.0")
+        raise UsageError(
+            "licence: must be an identifier of at most 60 letters, digits, '.' and '-', such as mit or cc-by-4.0"
+        )
     return {
         "README.md": _card(model, licence).encode(),
         "config.json": (json.dumps(_config(model), indent=2) + "\n").encode(),
@@ -111,9 +113,10 @@ def _header(model: TrainedModel, licence: str, found: Recorded | None) -> dict[s
 def _what_it_is(model: TrainedModel) -> str:
     """The network, its images and its classes."""
     classes = shortened(map(_escaped, model.class_names), 50)
+    lacks = f"\n\nNote: {_escaped(note)}." if (note := unfinished([model])) else ""
     return (
         f"{facts.network(model)}, trained with Jaxquard. It takes images ({_images(model)}) and gives the probability "
-        f"of each of {len(model.class_names)} classes: {classes}."
+        f"of each of {len(model.class_names)} classes: {classes}.{lacks}"
     )
 
 
@@ -203,7 +206,7 @@ def _training(model: TrainedModel) -> str:
         f"Seed: {seeds[0]}" if len(seeds) == 1 else f"Seeds: {seeds[0]} to {seeds[-1]}",
     ]
     if model.run:
-        said.append(f"Updates: {model.step:,}, in {model.epoch} passes over the training images")
+        said.append(f"Updates: {model.step:,}, in {counted(model.epoch or 0, 'pass')} over the training images")
         versions = ", ".join(f"{name} {model.run.environment.get(name.lower(), '?')}" for name in PROGRAMS)
         day = datetime.fromtimestamp(model.run.started).astimezone()
         said.append(f"Started on {day:%Y-%m-%d} with {versions}, on {model.run.environment.get('processor', '?')}")
@@ -233,5 +236,5 @@ def _percent(share: float) -> str:
 
 
 def _escaped(text: str) -> str:
-    """Text from strangers in Markdown: it is shown as it is."""
-    return re.sub(r"([\\`*_\[\]<>|~&$#!])", r"\\\1", visible(text))
+    """Text from strangers in Markdown: it is shown as it is. GitHub's dialect links bare addresses, too."""
+    return re.sub(r"(?i)([\\`*_\[\]<>|~&$#!]|:(?=//)|(?<=www)\.)", r"\\\1", visible(text))

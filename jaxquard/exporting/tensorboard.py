@@ -51,8 +51,8 @@ def _tested(run: Run, k: int) -> dict[str, float | None]:
     """The figures of network k on the test set at the end of the training; {} if there are none."""
     test = own_evaluation(run.evaluations())
     try:
-        return {f"test_{name}": test[name][k] for name in ("accuracy", "loss") if test.get(name)}
-    except IndexError:
+        return {f"test_{name}": test[name][k] for name in ("accuracy", "loss")} if test else {}
+    except (LookupError, TypeError):
         raise RunError(f"{run.evaluations_file}: has no figures of network {k}") from None
 
 

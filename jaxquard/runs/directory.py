@@ -276,6 +276,11 @@ class Run:
         networks = len(self.config.networks())
         return [self.id] if networks == 1 else [f"{self.id}@{k}" for k in range(networks)]
 
+    def shortfall(self) -> str | None:
+        """`RUN is unfinished` or `RUN diverged`; None if it has finished."""
+        status = self.status()
+        return None if status == "finished" else f"{self.id} {'is ' * (status == 'unfinished')}{status}"
+
     def status(self) -> str:
         """`finished`, `diverged` (every network) or `unfinished`."""
         if self.finished():
@@ -337,7 +342,7 @@ def find(name: str, root: Path) -> Run:
             return Run(path)
     if name:
         refuse_part_of_run(name, root)
-    raise RunError(f"{name}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
+    raise RunError(f"{name or repr(name)}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
 
 
 def find_networks(name: str, root: Path) -> tuple[Run, Sequence[int]]:
@@ -351,11 +356,11 @@ def find_networks(name: str, root: Path) -> tuple[Run, Sequence[int]]:
     try:
         run = find(run_name, root)
     except RunError as error:
-        if os.path.exists(root / run_name) or os.path.exists(run_name):
+        if run_name and (os.path.exists(root / run_name) or os.path.exists(run_name)):
             raise
         known = [*shipped(), *(run.id for run in every(root))]
         raise RunError(
-            f"{run_name}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
+            f"{run_name or repr(name)}: no such run in {root}, nor a model of that name{suggestion(name, known)}"
         ) from error
     networks = range(len(run.config.networks()))
     if not at or number == ALL:

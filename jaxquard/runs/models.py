@@ -17,6 +17,7 @@ from jaxquard.data import arrays, oddities
 from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
+from jaxquard.naming import counted
 from jaxquard.nn.model import Params, State
 from jaxquard.runs import checkpoint, directory, environment, tensors
 from jaxquard.runs.directory import ALL, Run
@@ -175,14 +176,24 @@ def _steps(ts: TrainState, task: Task) -> list[int]:
 
 
 def unfinished(models: Sequence[TrainedModel]) -> str | None:
-    """A note on which weights these are if their run has not finished, else None."""
-    run = models[0].run
-    if run is None or run.status() == "finished":
+    """A note on what these models lack: which weights they are if their run has not finished, and which networks an
+    average leaves out. None if they lack nothing.
+    """
+    run, said = models[0].run, [one for one in map(_left_out, models) if one]
+    if run and (why := run.shortfall()):
+        came = len(run.epochs())
+        further = f", but it reached epoch {came}" if any(came != model.epoch for model in models) else ""
+        said.append(f"{why}: these are its weights {after(models)} of {run.config.epochs}{further}")
+    return "; ".join(said) or None
+
+
+def _left_out(model: TrainedModel) -> str | None:
+    """A note on the networks that an average leaves out, or None."""
+    if (n := len(model.config.networks()) - model.networks) < 1:
         return None
-    why = "diverged" if run.status() == "diverged" else "is unfinished"
-    came = len(run.epochs())
-    further = f", but it reached epoch {came}" if any(came != model.epoch for model in models) else ""
-    return f"{run.id} {why}: these are its weights {after(models)} of {run.config.epochs}{further}"
+    names = model.run.network_names() if model.run else []
+    those = [names[k] for k in sorted(model.run.diverged())] if model.run else [counted(n, "network")]
+    return f"{model.name} is an average without {', '.join(those)}, which diverged"
 
 
 def after(models: Sequence[TrainedModel]) -> str:
@@ -215,6 +226,7 @@ def load_model(name: str, root: Path) -> TrainedModel:
     """One model. RunError for a run of several networks without @k or @all."""
     models = load_models(name, root)
     if len(models) > 1:
+        name = name.rstrip("/")
         raise RunError(
             f"{name} holds {len(models)} networks: name one, {name}@0 to {name}@{len(models) - 1}, "
             f"or their average, {name}@{ALL}"

@@ -299,5 +299,7 @@ def test_export(jaxquard, root):
     assert said.out == f"written: one.csv, {found['bytes']:,} bytes, SHA-256 {found['sha256']}\n"
     for code, *arguments in ((2, "one", "--to", "svc"), (2, "one"), (5, "none", "--to", "csv")):
         assert jaxquard("export", *arguments, "--runs", root).code == code
+    assert jaxquard("export", "one").err == "jaxquard: --to is missing, or its value; see jaxquard export --help\n"
+    assert jaxquard("export", "one", "two", "--to", "csv").err == "jaxquard: not expected: two\n"
     said = jaxquard("export", "mlp", "--to", "safetensors", "--out", "missing/net.safetensors")
     assert (said.code, said.err.count("\n")) == (1, 1)

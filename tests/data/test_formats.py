@@ -63,6 +63,9 @@ def test_files_of_other_formats(tmp_path):
         ("train_1.csv train_2.csv", ""),
         ("train-0-of-2-0123456789abcdef.csv train-1-of-2-fedcba9876543210.csv test.csv", ""),
         ("train-0-of-1.csv train-0-of-2.csv", "has train-0-of-1.csv and train-0-of-2.csv; keep one of them"),
+        ("train-1-of-2.csv train-2-of-2.csv", ""),
+        ("train-02-of-03-0123456789abcdef.csv train-00-of-03.csv", "train-01-of-03.csv is missing"),
+        ("train.csv test-00001-of-00009.parquet test-1-of-2.csv", "test-0-of-2.csv is missing"),
         ("mnist_train.csv train.csv", "has mnist_train.csv and train.csv; keep one of them"),
         ("train.csv train.csv.gz", "has train.csv and train.csv.gz; keep one of them"),
         ("train.csv val.csv valid_2.csv", "has val.csv and valid_2.csv; keep one of them"),
@@ -77,6 +80,7 @@ def test_several_tables_for_a_part_are_shards_or_refused(names, refusal, tmp_pat
             load(tmp_path)
     else:
         assert sum(load(tmp_path).counts) == (4 if "test.csv" in names else 3)
+        assert sum(load(tmp_path / names.split()[0]).counts) == 1
 
 
 def test_tables_of_another_format_are_noted(tmp_path):

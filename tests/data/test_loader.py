@@ -170,7 +170,7 @@ def test_an_unknown_name_is_wrong_usage(name: str, tiny) -> None:
 
 @pytest.mark.parametrize("name", ["nothing\0", "x" * 5000, "./" + "x" * 5000])
 def test_an_impossible_path_is_wrong_usage(name: str, tiny) -> None:
-    with pytest.raises(UsageError, match="dataset: must be text or a path, not '"):
+    with pytest.raises(UsageError, match="dataset: must be at most 4,096 characters that a path can have, not '"):
         load(name)
 
 

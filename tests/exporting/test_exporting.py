@@ -20,7 +20,7 @@ import pytest
 
 import jaxquard
 from jaxquard.errors import JaxquardError, RunError, UsageError
-from jaxquard.exporting import FORMATS
+from jaxquard.exporting import FORMATS, huggingface
 from jaxquard.files import temporary
 from jaxquard.runs import models
 from jaxquard.runs.models import load_model
@@ -109,7 +109,11 @@ def test_a_network_that_diverged_has_a_journal_alone_and_is_no_part_of_an_averag
         with pytest.raises(RunError, match="three@1: diverged, so there is nothing to export"):
             jaxquard.export("three@1", to=to, runs=tmp_path)
     assert jaxquard.export("three@1", to="csv", runs=tmp_path).bytes > 100
-    file = jaxquard.export("three@all", to="safetensors", runs=tmp_path).file
+    found = jaxquard.export("three@all", to="safetensors", runs=tmp_path)
+    file, note = found.file, "three@all is an average without three@1, which diverged"
+    assert (found.note or "").startswith(note)
+    assert models.unfinished(models.load_models(str(file), tmp_path)) == note.replace("three@1", "1 network")
+    assert f"Note: {note}" in huggingface.content(load_model("three@all", tmp_path))["README.md"].decode()
     assert load_model(str(file), tmp_path).networks == 2
     assert load_model(str(file), tmp_path).logits(stripes.test_images).shape == (40, 3)
 
@@ -120,7 +124,16 @@ def test_the_weights_of_an_unfinished_run_come_with_a_note(root, tmp_path):
     journal.write_bytes(b"".join(journal.read_bytes().splitlines(keepends=True)[:1]))
     for to, form in FORMATS.items():
         note = jaxquard.export("three@1", to=to, runs=tmp_path).note or ""
-        assert note.startswith("three is unfinished: these are its weights after step 10") is not form.journal
+        what = "its journal has 1 of 2 epochs" if form.journal else "these are its weights after step 10"
+        assert note.startswith(f"three is unfinished: {what}")
+    card = Path("three@1-huggingface", "README.md").read_text(encoding="utf-8")
+    assert "Note: three is unfinished: these are its weights after step 10, epoch 2 of 2" in card
+    journal.write_bytes(b"")
+    for to in ("csv", "tensorboard"):
+        with pytest.raises(RunError, match=r"journal\.jsonl: has no epochs$"):
+            jaxquard.export("three", to=to, runs=tmp_path)
+        with pytest.raises(UsageError, match=r"three@all: an average has no journal; name the run, three$"):
+            jaxquard.export("three@all", to=to, runs=tmp_path)
 
 
 def test_the_table_of_a_journal_is_the_journal(root):
@@ -141,7 +154,7 @@ def test_the_table_of_a_journal_is_the_journal(root):
             for layer, values in each.items():
                 figure = f"{name}/{layer}" if layer else name
                 expected |= {(str(k), line["epoch"], figure): value for k, value in enumerate(values)}
-    assert table("three") == table("three@all") == expected
+    assert table("three") == expected
     assert table("three@1") == {key: value for key, value in expected.items() if key[0] in ("", "1")}
 
 
@@ -154,7 +167,7 @@ def test_a_journal_needs_no_weights(root, tmp_path):
         file.writelines(f'{{"event": "diverged", "network": {k}, "step": 10}}\n' for k in range(3))
     with pytest.raises(RunError):
         load_model("three@1", tmp_path)
-    assert jaxquard.export("three@all", to="csv", runs=tmp_path).sha256 == whole
+    assert jaxquard.export("three", to="csv", runs=tmp_path).sha256 == whole
 
 
 @pytest.mark.parametrize("damage", [[1.0], "=1+1", [1, "x", 2], {"0": None}, None])
@@ -188,6 +201,8 @@ def test_what_cannot_be_exported_is_explained_in_a_line_and_leaves_nothing(root,
             {"out": "file"},
         ),
         (5, "thre: no such run in .*; did you mean three", {"model": "thre"}),
+        (5, "'@0': no such run in ", {"model": "@0"}),
+        (2, "model: must be at most 4,096 characters that a path can have", {"model": "x" * 5000}),
         (5, "three@3: three has networks 0 to 2", {"model": "three@3"}),
         (5, "damaged", {"model": name.replace("three", "damaged"), "runs": "."}),
         (1, "missing: no such folder; make it first", {"out": f"missing/net{form.suffix}"}),
@@ -196,7 +211,7 @@ def test_what_cannot_be_exported_is_explained_in_a_line_and_leaves_nothing(root,
         faults.append((5, "mlp: not a run, so it has no journal", {"model": "mlp"}))
         faults.append((5, "net.safetensors: not a run, so it has no journal", {"model": "net.safetensors"}))
     else:
-        faults.append((5, "three holds 3 networks: name one, three@0 to", {"model": "three"}))
+        faults.append((5, "holds 3 networks: name one, .*three@0 to", {"model": f"{root / 'three'}/"}))
     for code, fault, options in faults:
         with pytest.raises(JaxquardError, match=fault) as found:
             jaxquard.export(**{"model": name, "to": to, "runs": root} | options)

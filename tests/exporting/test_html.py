@@ -135,6 +135,16 @@ def test_images_are_put_in_if_asked_for_and_the_look_is_recorded(root, stripes, 
     monkeypatch.setattr(api, "_load", lambda *_, **__: replace(stripes, sha256={}))
     with pytest.raises(DataError, match="trained on other data than stripes now holds"):
         jaxquard.export("two@0", to="html", out=tmp_path / "b.html", runs=tmp_path, with_images=True)
+    monkeypatch.undo()
+    config = jaxquard.Config(hidden=(5,), batch_size=20, epochs=1)
+    run = jaxquard.train(config, data=stripes, runs=tmp_path, name="one").run
+    for place, fault in {
+        "arrays": "these were arrays in Python$",
+        "/gone": "/gone: no such folder or file, .*$",
+    }.items():
+        run.record_place(place)
+        with pytest.raises((DataError, UsageError), match=f"^--with-images needs the data of the training: {fault}"):
+            jaxquard.export("one", to="html", out=tmp_path / "b.html", runs=tmp_path, with_images=True)
     assert not (tmp_path / "b.html").exists()
 
 

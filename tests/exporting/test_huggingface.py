@@ -18,7 +18,19 @@ from jaxquard.runs.models import load_model
 
 from .test_onnx import made
 
-HOSTILE = ["<script>alert(1)</script>", "](javascript:alert(1))", "a|b", "---", "`b`", "\\", "'\"", "🎽 é", "null: [1"]
+HOSTILE = [
+    "<script>alert(1)</script>",
+    "](javascript:alert(1))",
+    "a|b",
+    "---",
+    "`b`",
+    "\\",
+    "'\"",
+    "🎽 é",
+    "null: [1",
+    "http://a.bc",
+    "www.a.bc",
+]
 
 
 @pytest.fixture(autouse=True)
@@ -100,12 +112,13 @@ def test_names_of_strangers_stay_text():
     assert "a|b" in shown(card)
     assert "Seed: 0." in shown(card)
     assert "/home" not in card.text
+    assert not any(start in card.text for start in ("http:/", "www."))  # GitHub would make links of them
     assert json.loads(files["config.json"])["class_names"] == HOSTILE
 
 
 def test_a_licence_is_an_identifier_and_of_this_format_alone():
     for options in ({"licence": ""}, {"licence": "the MIT licence"}, {"licence": "mit\nx: 1"}):
-        with pytest.raises(UsageError, match="licence: must be an identifier of letters, digits, "):
+        with pytest.raises(UsageError, match="licence: must be an identifier of at most 60 letters, digits, "):
             jaxquard.export("mlp", to="huggingface", **options)
     with pytest.raises(UsageError, match="licence: only for the format huggingface, not for onnx"):
         jaxquard.export("mlp", to="onnx", licence="mit")
