@@ -361,8 +361,8 @@ def test_every_kind_of_network_has_a_page(open_page, model, shoot, request):
     assert page.get_by_text("of them almost zero").count() == (model.config.activation == "gelu")
     shoot(page, f"page-{request.node.callspec.id.replace(' ', '-')}")
     sheet.press("Delete")
-    sheet.press("ArrowUp")  # the pen is lifted
     expect(page.locator(".thread")).to_be_hidden()
+    assert page.locator(".cursor.down").count() == 0  # the pen is lifted
 
 
 @pytest.mark.check
