@@ -62,7 +62,7 @@ def test_it_is_written_whole_described_and_never_overwritten_unasked(root, to):
 
 
 @pytest.mark.parametrize("to", [to for to, form in FORMATS.items() if form.folder])
-def test_a_folder_with_other_files_is_never_replaced(root, to):
+def test_a_folder_with_other_files_is_never_replaced(root, monkeypatch, to):
     folder = jaxquard.export("three@1", to=to, runs=root).file
     (folder / "mine" / "deep").mkdir(parents=True)
     before = contents(folder)
@@ -74,6 +74,9 @@ def test_a_folder_with_other_files_is_never_replaced(root, to):
     Path("file").touch()
     with pytest.raises(UsageError, match=f"file: a file; give the name of a folder, such as three@1-{to}"):
         jaxquard.export("three@1", to=to, runs=root, out="file", overwrite=True)
+    monkeypatch.setattr("jaxquard.exporting._other_file", lambda *_: shutil.copytree("net.csv", "late") and None)
+    with pytest.raises(UsageError, match="late: already there; choose another name"):  # another process was faster
+        jaxquard.export("three@1", to=to, runs=root, out="late")
     for around in (".", ".."):
         with pytest.raises(UsageError, match="the current folder, one around it, or a mount point; choose another"):
             jaxquard.export("three@1", to=to, runs=root, out=around, overwrite=True)
@@ -256,6 +259,9 @@ def test_the_numpy_program_on_the_page_classifies(tmp_path, monkeypatch, capsys,
     runpy.run_path("classify.py")
     lines = [line.split(" ", 1) for line in capsys.readouterr().out.splitlines()]
     assert [label for _, label in lines] == model.predict(images).tolist()
+    np.save("images.npy", images[:, 1:])
+    with pytest.raises(SystemExit, match=r"^expected images of \["):
+        runpy.run_path("classify.py")
     found = [float(probability) for probability, _ in lines]
     np.testing.assert_allclose(found, model.predict_proba(images).max(axis=1), atol=1e-5)
 

@@ -56,6 +56,11 @@ def test_the_journal_of_a_diverged_network_is_exported_and_a_damaged_one_is_refu
     loss = copied.epochs()[-1]["train_loss"]
     copied.journal_file.write_text(text.replace(str(loss[1]), "null"), encoding="utf-8")
     assert math.isnan(exported(copied, 1).Scalars("train_loss")[-1].value)
-    copied.evaluations_file.write_text('{"by": "train", "accuracy": [0.5], "loss": [0.5]}\n', encoding="utf-8")
-    with pytest.raises(RunError, match=r"three.evaluations\.jsonl: has no figures of network 1"):
-        jaxquard.export(copied.path, to="tensorboard", overwrite=True)
+    for damaged in (
+        '"accuracy": [0.5], "loss": [0.5]',
+        '"accuracy": [0.5, 0.5, 0.5]',
+        '"accuracy": null, "loss": [0, 0, 0]',
+    ):
+        copied.evaluations_file.write_text(f'{{"by": "train", {damaged}}}\n', encoding="utf-8")
+        with pytest.raises(RunError, match=r"three.evaluations\.jsonl: has no figures of network [01]"):
+            jaxquard.export(copied.path, to="tensorboard", overwrite=True)
