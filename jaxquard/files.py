@@ -116,7 +116,7 @@ def write_atomically(path: Path, *parts: bytes | memoryview) -> None:
         scratch = temporary(path)
         try:
             write_synced(scratch, *parts)
-            with contextlib.suppress(FileNotFoundError):
+            with contextlib.suppress(OSError):  # no such file, or a file system without modes
                 shutil.copymode(path, scratch)
             patiently(os.replace, scratch, path)
         finally:

@@ -388,6 +388,7 @@ def configs(draw: st.DrawFn) -> Config:
     settings |= {name: draw(st.sampled_from(CHOICES[name])) for name in CHOICES if draw(st.booleans())}
     settings |= {name: draw(st.lists(st.integers(1, 65536), max_size=4)) for name in ("hidden", "widths")}
     settings |= {"dataset": draw(TEXT), "flip": draw(st.booleans()), "recipe": draw(st.none() | TEXT)}
+    settings["shards"] = math.gcd(settings.get("batch_size", 128), 2 ** draw(st.integers(0, 7)))
     if settings.get("patience"):
         settings["half_size_share"] = 0.0
     swept = draw(st.lists(st.sampled_from(["l2", "ema", "learning_rate"]), unique=True))
