@@ -59,5 +59,6 @@ class InParts:
         order, begin, length = self.orders(epoch), first * self.batch, self.size * self.batch
         rows = order.take(range(begin, begin + length), axis=1, mode="clip").ravel()  # the last part may be shorter
         positions = np.arange(order.shape[1]) - begin + length * np.arange(self.networks)[:, None]
-        arrays = jax.tree.map(lambda values: values[rows], self.arrays)
-        return Part(*self.place((positions.astype(np.int32), arrays)), min(first + self.size, self.steps))
+        examples = jax.tree.map(lambda values: values[rows], self.arrays)
+        orders, arrays = self.place((positions.astype(np.int32), examples))
+        return Part(orders, arrays, min(first + self.size, self.steps))

@@ -79,8 +79,8 @@ def test_programs_are_compiled_before_the_first_step(
     config = SMALL.replace(epochs=4, shift=1, half_size_share=shares[0], unaugmented_share=shares[1])
     asked = list[bool]()
 
-    def noted(task: Any) -> Any:
-        program = make_program(task)
+    def noted(task: Any, groups: Any) -> Any:
+        program = make_program(task, groups)
         return program._replace(
             run=lambda *rest: (asked.append(False), warm.add(task), program.run(*rest))[-1],
             turns=lambda *rest: (asked.append(True), used.add(task), program.turns(*rest))[-1],
