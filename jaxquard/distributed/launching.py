@@ -129,7 +129,7 @@ class _Launch:
             codes = [child.poll() for child in self.children]
             if not any(codes) and None not in codes:
                 return None
-            if self.asked or INTERRUPTIONS & {code for code in codes if code}:
+            if self.asked or self.hub.stopping or INTERRUPTIONS & {code for code in codes if code}:
                 return self._stop(codes)
             if verdict := self._early(codes) or self.hub.verdict():
                 return self._explained(verdict)
@@ -172,7 +172,7 @@ class _Launch:
 
     def _stop(self, codes: list[int | None]) -> Verdict:
         """Let all ranks save a checkpoint and end."""
-        end = time.monotonic() + (STOPPING if self.hub.run else 0)  # without a run there is nothing to save
+        end = time.monotonic() + (STOPPING if self.hub.run else REAPING)  # without a run there is nothing to save
         self.hub.stop()
         while None in codes and self.asked < 2 and time.monotonic() < end:
             self.hub.poll(LOOK)

@@ -118,8 +118,8 @@ class Member(Processes):
 
     def watch(self, interrupts: Interrupts) -> None:
         """From now on, a signal asks all processes to stop."""
-        interrupts.training = True
-        self.is_asked = lambda: interrupts.asked
+        interrupts.training, earlier = True, self.is_asked()
+        self.is_asked = lambda: earlier or interrupts.asked
 
     def _exit(self, code: int, line: str = "") -> None:
         with contextlib.suppress(OSError, ValueError):
@@ -176,7 +176,7 @@ class Member(Processes):
         if "stop" in message:
             self.asked = True
             if not self.training:
-                self._exit(INTERRUPTED, "interrupted" * (self.first and not self.launched))
+                self._exit(INTERRUPTED, "interrupted" * self.first)
         if "end" in message:
             if self.first:
                 self.alone.wait(PING)

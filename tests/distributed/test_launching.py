@@ -116,12 +116,13 @@ def test_a_rank_that_is_hit_is_named_and_the_run_resumes_to_the_same_bits(
 @pytest.mark.check
 @pytest.mark.posix
 @pytest.mark.parametrize(
-    ("rank", "number"), [(1, getattr(signal, "SIGKILL", None)), (0, signal.SIGTERM)], ids=["KILL", "TERM"]
+    ("rank", "number", "after"),
+    [(1, getattr(signal, "SIGKILL", None), 0.3), *((0, signal.SIGTERM, after) for after in (0.3, 0.9, 2.0))],
 )
-def test_a_rank_that_is_hit_at_its_start_is_named(npz, children, capfd, rank, number):
+def test_a_rank_that_is_hit_at_its_start_is_named(npz, children, capfd, rank, number, after):
     ended = start(npz)
     until(lambda: len(children) == 2)
-    time.sleep(0.3)
+    time.sleep(after)
     children[rank].send_signal(number)
     error = ended()
     if number == signal.SIGTERM:
