@@ -134,7 +134,8 @@ def test_a_name_that_differs_only_by_case_is_taken(monkeypatch, tmp_path):
 
 def test_windows_has_ctrl_break_and_no_hangup():
     code = "import signal; vars(signal).pop('SIGHUP', None); signal.SIGBREAK = signal.SIGABRT\n"
-    code += "from jaxquard.runs.interrupts import SIGNALS; print([number.name for number in SIGNALS])"
+    code += "import importlib; from jaxquard import systems; importlib.reload(systems)\n"
+    code += "print([number.name for number in systems.SIGNALS])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['SIGINT', 'SIGTERM', 'SIGABRT']"
 
