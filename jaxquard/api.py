@@ -68,7 +68,7 @@ def train(
     networks are spread over them first; one network needs the setting `shards`.
     data_on: where the images stay, "device" (the default, if they fit into half of its memory) or "host" (main memory).
     skip_damaged, data_dir, offline, report, progress: as for `load`. observer: called during the training; may stop it.
-    processes: those of `jaxquard launch`, of which this is the first.
+    processes: all processes of this training, for `jaxquard launch`; this one must be the first.
     Raises UsageError for wrong arguments, DataError for data that are missing or damaged, DivergedError if no network
     has a finite loss, and RunError for a run that is missing, in use, already there or damaged.
     Ctrl-C saves a checkpoint, then raises KeyboardInterrupt with the command that resumes; a second one stops at once.

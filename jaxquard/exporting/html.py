@@ -35,7 +35,7 @@ SAMPLES, MISTAKES = 20, 10  # images of the test set in a page, at most
 
 
 def content(model: TrainedModel, with_images: Callable[[], Evaluations] | None = None) -> bytes:
-    """The page. with_images: evaluates the model on its test set, of which the page then has images."""
+    """The page. with_images: evaluates the model on its test set; the page then shows some of these images."""
     page, web = resources.files("jaxquard.exporting") / "page", resources.files("jaxquard") / "web"
     files = {name: web / f"{name}.js" for name in WEB} | {name: page / f"{name}.js" for name in PAGE}
     program = bundle({name: file.read_text(encoding="utf-8") for name, file in files.items()})

@@ -91,15 +91,13 @@ def train(
     for note in dataset.notes:
         observer.warn(f"note: {dataset.name}: {note}")
     data, taught_by = teacher.ask(config, data, dataset, where, observer.warn, observer.asking)
-    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
-    _compare(processes, config, dataset, taught_by | limits | {"devices": devices})
-    limits["groups"] = groups = share(devices, len(config.networks()), config.shards)
+    limits = _limits(processes, config, dataset, taught_by, devices, until, checkpoint_every)
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
     ts = start(program, task, config.networks())
     check_locks(where)
-    facts = environment.describe(dataset) | taught_by | environment.used_devices(groups)
+    facts = environment.describe(dataset) | taught_by | environment.used_devices(limits["groups"])
     run = directory.create(where, name, config, facts, ts)
     seconds.compile += time.perf_counter() - began
     with locked(run.path), _there(run):
@@ -133,9 +131,7 @@ def resume(
         config, data = prepare(run.config, dataset, data_on)
         data, taught_by = teacher.ask(config, data, dataset, run.path.parent, observer.warn, observer.asking)
         teacher.check_same(run, taught_by)
-        limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
-        _compare(processes, config, dataset, taught_by | limits | {"devices": devices})
-        limits["groups"] = groups = share(devices, len(config.networks()), config.shards)
+        limits = _limits(processes, config, dataset, taught_by, devices, until, checkpoint_every)
         ts = _restored(run, config, data, observer)
         seconds.data += time.perf_counter() - began
         changed = environment.differences(run.environment, environment.machine())
@@ -143,7 +139,7 @@ def resume(
             observer.warn(f"bits may differ from an uninterrupted run: {difference}")
         step = int(ts.step[0])
         line = {"event": "resumed", "step": step, "time": time.time(), "changed": changed}
-        journal.append(run.journal_file, line | environment.used_devices(groups))
+        journal.append(run.journal_file, line | environment.used_devices(limits["groups"]))
         checkpoint.drop_newer(
             run.checkpoints, step
         )  # after the line: until then the run counts as finished and needs them
@@ -169,9 +165,7 @@ def follow(
     observer = observer or Observer()
     config, data = prepare(config, dataset, data_on)
     data, taught_by = teacher.ask(config, data, dataset, runs, observer.warn, observer.asking)
-    limits: dict[str, Any] = {"until": until, "checkpoint_every": checkpoint_every}
-    _compare(processes, config, dataset, taught_by | limits | {"devices": devices})
-    limits["groups"] = share(devices, len(config.networks()), config.shards)
+    limits = _limits(processes, config, dataset, taught_by, devices, until, checkpoint_every)
     task, program = make_run(config, data)
     like, name = shapes(program, task, config.networks()), "the first process's state"
     ts = tensors.restore(tensors.from_bytes(processes.share(b""), name), like, name)
@@ -180,6 +174,21 @@ def follow(
             raise Interrupted(f"interrupted at step {event.step}")
         if event.kind == "diverged" and event.state.lost.all():
             raise DivergedError("diverged")
+
+
+def _limits(
+    processes: Processes,
+    config: Config,
+    dataset: Dataset,
+    taught_by: dict[str, Any],
+    devices: Asked,
+    until: int | None,
+    checkpoint_every: int | None,
+) -> dict[str, Any]:
+    """`until`, `checkpoint_every` and `groups` for `fit`. Raises as `_compare` and `device.share`."""
+    limits = {"until": until, "checkpoint_every": checkpoint_every}
+    _compare(processes, config, dataset, taught_by | limits | {"devices": devices})
+    return limits | {"groups": share(devices, len(config.networks()), config.shards)}
 
 
 def _compare(processes: Processes, config: Config, dataset: Dataset, others: dict[str, Any]) -> None:
