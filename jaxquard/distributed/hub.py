@@ -130,17 +130,17 @@ class Hub:
             if len(self.ranks) == self.count:
                 self._welcome()
             return rank
-        self.refused = Verdict(UsageError.exit_code, f"{fault}; each needs its own id, and all the same count")
-        wire.send(end=self.refused.code, line=self.refused.line)
+        refusal = Verdict(UsageError.exit_code, f"{fault}; each needs its own id, and all the same count")
+        if len(self.ranks) < self.count:
+            self.refused = refusal
+        wire.send(end=refusal.code, line=refusal.line)
         return None
 
     def _welcome(self) -> None:
-        """Nobody else is expected."""
+        """Tell all ranks that they are complete. Whoever comes later is refused, and the training continues."""
         host, port = free_address(self.listener)
         hosts = [self.ranks[number].host for number in range(self.count)]
         self.tell(welcome=hosts, jax=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-        self.selector.unregister(self.listener)
-        self.listener.close()
 
     def _hear(self, rank: Rank, message: dict[str, Any], now: float) -> None:
         rank.heard = now

@@ -75,8 +75,10 @@ def test_all_ranks_are_told_when_the_last_has_come_and_exchange_values(meet):
     zero.send(value="a")
     assert meeting.received(one, "values") == meeting.received(zero, "values") == {"values": ["a", {"b": [1]}]}
     assert meeting.hub.verdict() is None
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(meeting.address)
+    late = meeting.received(meeting.come(1), "end")
+    assert late["end"] == 2
+    assert "two processes have the id 1" in late["line"]
+    assert meeting.hub.verdict() is None
 
 
 @pytest.mark.parametrize(("rank", "count"), [(0, 2), (1, 3), (2, 2), (-1, 2)])
