@@ -14,7 +14,6 @@ import runpy
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -115,12 +114,7 @@ def section(found: dict[str, Any]) -> str:
         f"The probabilities of the program for PyTorch below differ from those of JAX by at most {most:.6f}, on up to "
         f"{images:,} images of each model."
     )
-    return "\n\n".join([about, table(["format", *(f"`{name}`" for name in names)], rows), torch])
-
-
-def table(heads: list[str], rows: Iterable[list[str]]) -> str:
-    """A table in Markdown."""
-    return "\n".join(map(report.line, [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]))
+    return "\n\n".join([about, report.table(["format", *(f"`{name}`" for name in names)], rows), torch])
 
 
 def cell(one: dict[str, Any] | None) -> str:

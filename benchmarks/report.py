@@ -1,6 +1,6 @@
 """Makes the Markdown tables and the chart from the figures in `summary.json`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +33,11 @@ def _relative(goal: Summary) -> bool:
 def line(cells: Sequence[str]) -> str:
     """One line of a Markdown table."""
     return f"| {' | '.join(cells)} |"
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table whose first column has words, and the others figures."""
+    return "\n".join(map(line, [heads, ["---", *["--:"] * (len(heads) - 1)], *rows]))
 
 
 def verdicts(rows: Sequence[Summary]) -> str:

@@ -1,11 +1,13 @@
 """What shards, several devices and data in main memory cost: `python -m benchmarks.scaling [PART…]`.
 
-The parts are accuracy, cost, devices and host (default: all). Each writes its figures to results/scaling.json.
+The parts are accuracy, cost, devices and host (default: all). Each writes its figures to results/scaling.json, and the
+tables into docs/SCALING.md.
 `devices` runs on 8 CPU devices that share this machine's cores: it shows what an exchange costs, not the speed of 8
 devices.
 """
 
 import dataclasses
+import datetime
 import json
 import os
 import resource
@@ -20,17 +22,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks import report
+from benchmarks.arena import machine
 from benchmarks.bench import RESULTS, warn_if_busy
+from benchmarks.process import ROOT
 from jaxquard import data, recipes
 from jaxquard.config import Config
 from jaxquard.data import Dataset
+from jaxquard.files import write_atomically
 from jaxquard.training.data import prepare
 from jaxquard.training.device import Groups, run_on, share
 from jaxquard.training.fit import fit, make_run
 from jaxquard.training.program import start
 from jaxquard.training.shards import AXIS
 
-FILE = RESULTS / "scaling.json"
+FILE, PAGE = RESULTS / "scaling.json", ROOT / "docs" / "SCALING.md"
 ORIGINAL, CNN = Config(batch_size=128), recipes.find("cnn-small").config.replace(recipe=None)
 IMAGES, SEEDS, ROUNDS = 6000, 3, 7
 LINK, DELAY = 25e9, 20e-6  # bytes/s and seconds of one message between machines, assumed by the projection
@@ -142,16 +148,57 @@ def host() -> dict[str, Any]:
     return found
 
 
+PLACES = {"device": "on the device", "host": "in main memory"}
 PARTS = {"accuracy": accuracy, "cost": cost, "devices": devices, "host": host}
 
 
+def section(found: dict[str, Any]) -> str:
+    """The tables and sentences of the page."""
+    cost, spread, host = found["cost"], found["devices"], found["host"]
+    costs = [[name, *(f"{ms:.3g} ms, {ms / of['1 shards']:.2f} ×" for ms in of.values())] for name, of in cost.items()]
+    kinds = {
+        "strong": "strong scaling: 1,024 images in a batch, 8 shards",
+        "weak": "weak scaling: 128 images for each device, a shard each",
+        "4 networks": "4 networks spread over the devices, batches of 128",
+    }
+    scaling = [
+        [text, *(f"{spread[kind][n]:.3g} ms" if n in spread[kind] else "–" for n in spread["strong"])]
+        for kind, text in kinds.items()
+    ]
+    exchange, projection = spread["exchange"], spread["projection, not a measurement"]
+    per_image = " and ".join(f"{host[place]['µs']} µs with the data {where}" for place, where in PLACES.items())
+    grown = max(host[place]["MiB grown after the first epoch"] for place in PLACES)
+    where = found["machine"]
+    return "\n\n".join(
+        [
+            f"Measured by `make bench-scaling` on {found['date']}: {where['processor']}, {where['cores']} cores, jax "
+            f"{where['versions']['jax']}. Medians of {ROUNDS} interleaved rounds.",
+            "A step on one device, by the number of shards:",
+            report.table(["network", *(of.replace("1 shards", "1 shard") for of in cost["original"])], costs),
+            "A step of the original network on CPU devices that share this machine's cores. "
+            "It shows what an exchange costs, not how fast 8 devices are:",
+            report.table(["a step", *(n.replace("1 devices", "1 device") for n in spread["strong"])], scaling),
+            f"In each step, each device sends {exchange['bytes of each device']:,} bytes (gradient, loss and number "
+            f"of right answers); among 8 such devices that takes {exchange['ms']:.1f} ms.",
+            f"A projection, not a measurement, of the first row: {projection['formula']}, with a delay of "
+            f"{1e6 * projection['delay']:.0f} µs and a link of {projection['link'] / 1e9:.0f} GB/s, gives "
+            f"{projection['8 devices, ms']:.2f} ms on 8 devices and {projection['16 devices, ms']:.2f} ms on 16 "
+            "that are as fast as this machine.",
+            f"An image of 600,000, made up, costs {per_image}. Memory grows by {grown} MiB after the first epoch.",
+        ]
+    )
+
+
 def main(names: list[str]) -> None:
+    """Measure some parts, save the figures as JSON, and write the tables into the page."""
     warn_if_busy()
+    found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
     for name in names or PARTS:
-        found = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
-        found[name] = PARTS[name]()
-        FILE.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        found |= {name: PARTS[name](), "date": f"{datetime.date.today()}", "machine": machine(("jax",))}
+        write_atomically(FILE, (json.dumps(found, indent=1, ensure_ascii=False) + "\n").encode())
         print(name, json.dumps(found[name]))
+    page = report.replace_section(PAGE.read_text(encoding="utf-8"), "scaling", section(found))
+    write_atomically(PAGE, page.encode())
 
 
 if __name__ == "__main__":

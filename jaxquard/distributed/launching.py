@@ -22,7 +22,7 @@ from jaxquard.streams import say
 from jaxquard.systems import NEW_GROUP, WINDOWS, quoted
 
 LOOK = 0.1  # seconds between two looks at the processes
-STOPPING = 2.5  # seconds in which they save a checkpoint
+STOPPING = 2.0  # seconds in which they save a checkpoint; until a rank reports its signal, up to 0.6 s have passed
 REAPING = 1.0  # seconds in which a process ends after its connection
 INTERRUPTIONS = {INTERRUPTED, *(-int(number) for number in SIGNALS)}  # exit codes
 PASSED = re.compile(  # the variables that a training may need; no other reaches it
