@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-export bench-pictures bench-scaling results results-quick lessons stress golden docs-cli docs-sklearn clean
+.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-export bench-pictures bench-scaling speedrun results results-quick lessons stress golden docs-cli docs-sklearn clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -84,6 +84,9 @@ bench-export: $(VENV)-bench/.installed  ## times and sizes of exports, and PyTor
 
 bench-scaling: $(VENV)/.dev  ## what shards, several devices and data in main memory cost; the machine must be quiet
 	$(BIN)/python -m benchmarks.scaling $(ARGS)
+
+speedrun: $(VENV)/.dev  ## seconds to three accuracies, < 60 minutes; writes docs/SPEEDRUN.md; the machine must be quiet
+	$(BIN)/python -m benchmarks.speedrun $(ARGS)
 
 bench-pictures: $(VENV)/.dev  ## how well pictures are recognised; writes docs/PICTURES.md
 	$(BIN)/python -m benchmarks.pictures $(ARGS)
