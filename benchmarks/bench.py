@@ -8,13 +8,16 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 from benchmarks import report
-from benchmarks.arena import Arena, machine, write_raw_files
-from benchmarks.process import ROOT
+from benchmarks.arena import Arena, machine, versions, write_raw_files
+from benchmarks.process import ROOT, interleave
+from benchmarks.rows import Row
 
-MEASURES = ("original", "accuracy", "cnn", "several", "prediction", "help")
+MEASURES = ("original", "accuracy", "cnn", "lenet", "several", "prediction", "help")
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "PERFORMANCE.md"
 
@@ -39,6 +42,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", action="append", choices=MEASURES, metavar="NAME", help=", ".join(MEASURES))
     parser.add_argument("--resume", action="store_true", help="keep the measures that already have a result")
+    parser.add_argument("--newest", metavar="PYTHON", help="also measure ours with this interpreter, and its JAX")
     parser.add_argument("--rounds", type=int, default=5, help="repetitions of everything")
     parser.add_argument(
         "--epochs", type=int, default=20, help="of the original training; fewer only to try the harness"
@@ -62,19 +66,37 @@ def measure_all(names: list[str], options: argparse.Namespace) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="jaxquard-bench-") as scratch:
         arena = Arena(Path(scratch), options.rounds, options.epochs)
         write_raw_files(arena.data)
+        newest = arena.with_python(options.newest) if options.newest else None
+        where = machine() | ({"newest": versions(newest)} if newest else {})
         for name in names:
             began = time.perf_counter()
             print(name, file=sys.stderr)
             try:
-                rows = importlib.import_module(f"benchmarks.measures.{name}").measure(arena)
+                rows = measure(importlib.import_module(f"benchmarks.measures.{name}"), arena, newest)
             except Exception as error:  # the other measures still run
                 print(f"  failed: {error}", file=sys.stderr)
                 failed.append(name)
                 continue
-            date, where = datetime.date.today().isoformat(), machine()
+            date = datetime.date.today().isoformat()
             write(path(options.results, name), [row.summary(where, date) for row in rows])
             print(f"  {time.perf_counter() - began:.0f} s", file=sys.stderr)
     return failed
+
+
+def measure(module: ModuleType, arena: Arena, newest: Arena | None) -> list[Row]:
+    """The rows of a module of `benchmarks.measures`; with `newest`, each has also our figure there.
+
+    `contestants(arena)` of the module run in turns, and `rows(outcomes)` makes the rows of them. Those named in `ONCE`,
+    the peers and the floor, do not run in `newest`.
+    """
+    contestants = module.contestants(arena)
+    again = {name: one for name, one in module.contestants(newest).items() if name not in module.ONCE} if newest else {}
+    outcomes = interleave(contestants | {f"{name}, newest": one for name, one in again.items()}, arena.rounds)
+    rows = module.rows(outcomes)
+    if not newest:
+        return rows
+    others = module.rows(outcomes | {name: outcomes[f"{name}, newest"] for name in again})
+    return [replace(row, newest=other) for row, other in zip(rows, others, strict=True)]
 
 
 def publish(rows: list[report.Summary], results: Path) -> None:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,21 +42,28 @@ def environment(cache: Path) -> dict[str, str]:
     return kept | {name: str(folder) for name, folder in caches.items()}
 
 
-def run(command: Sequence[str | Path], cache: Path) -> Outcome:
-    """Run `python *command` in the repository's root. Raises ChildFailed with the end of its stderr."""
+def run(
+    command: Sequence[str | Path], cache: Path, python: str | Path = sys.executable, limit: float = 3600.0
+) -> Outcome:
+    """Run `python *command` in the repository's root, at most `limit` seconds. Raises ChildFailed with the end of its
+    stderr."""
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile("w+", encoding="utf-8") as out, tempfile.TemporaryFile("w+", encoding="utf-8") as err:
         began = time.perf_counter()
-        argv = [sys.executable, *map(str, command)]
+        argv = [str(python), *map(str, command)]
         child = subprocess.Popen(argv, stdout=out, stderr=err, cwd=ROOT, env=environment(cache))
+        stopper = threading.Timer(limit, child.kill)
+        stopper.start()
         _, status, usage = os.wait4(child.pid, 0)  # unlike Popen.wait, it returns the peak memory
+        stopper.cancel()
         seconds = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         err.seek(0)
         if child.returncode:
             said = "".join(err.readlines()[-5:])
-            raise ChildFailed(f"{' '.join(map(str, command))} ended with {child.returncode}:\n{said}")
+            how = f"ended with {child.returncode}" if seconds < limit else f"was stopped after {limit:g} s"
+            raise ChildFailed(f"{' '.join(map(str, command))} {how}:\n{said}")
         return Outcome(seconds, usage.ru_maxrss / 1024, _last_json(out.read()))
 
 

@@ -41,14 +41,25 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def verdicts(rows: Sequence[Summary]) -> str:
-    """The table of goals: one line per measure."""
-    lines = [line(["measure", "unit", "Jaxquard", "best peer", "goal", "holds"]), line(["---"] * 6)]
+    """The table of goals: one line per measure. If it was also measured with the newest JAX, two more columns."""
+    newest = _newest(rows)
+    head = ["measure", "unit", "Jaxquard", "best peer", "goal", "holds"]
+    head += [f"jax {newest['jax']}", "holds"] if newest else []
+    lines = [line(head), line(["---"] * len(head))]
     for row in rows:
         best = row["best_peer"]
         peer = f"{best}: {spread(row['peers'][best])}" if best else "–"
         cells = [row["measure"], row["unit"], spread(row["ours"]), peer, goals(row), VERDICTS[row["holds"]]]
+        if newest:
+            again = row.get("newest")
+            cells += [spread(again["ours"]), VERDICTS[again["holds"]]] if again else ["–", "–"]
         lines.append(line(cells))
     return "\n".join(lines)
+
+
+def _newest(rows: Sequence[Summary]) -> dict[str, str] | None:
+    """The versions of the newest Python and its JAX, if there are figures of them."""
+    return next((row["machine"]["newest"] for row in rows if row.get("newest")), None)
 
 
 def everyone(rows: Sequence[Summary]) -> str:
@@ -65,11 +76,17 @@ def everyone(rows: Sequence[Summary]) -> str:
 
 def section(rows: Sequence[Summary]) -> str:
     """Both tables, below a description of the machine."""
+    return "\n\n".join([heading(rows), verdicts(rows), everyone(rows)])
+
+
+def heading(rows: Sequence[Summary]) -> str:
+    """The date, the machine and the versions of a measurement."""
     machine, dates = rows[0]["machine"], sorted({row["date"] for row in rows})
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
     where = f"{machine['processor']}, {machine['cores']} cores, {machine['system']}, Python {machine['python']}"
-    heading = f"Measured on {' and '.join(dates)}: {where}; {versions}. Medians, with the least and the greatest."
-    return "\n\n".join([heading, verdicts(rows), everyone(rows)])
+    newest = _newest(rows)
+    also = f" Also with Python {newest['python']} and jax {newest['jax']}." if newest else ""
+    return f"Measured on {' and '.join(dates)}: {where}; {versions}.{also} Medians, with the least and the greatest."
 
 
 def markers(name: str) -> tuple[str, str]:

@@ -37,7 +37,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. Without bounds, it has no verdict."""
+    """One line of the table. Without bounds, it has no verdict. `newest`: the same with the newest Python and JAX."""
 
     measure: str
     unit: str
@@ -45,6 +45,7 @@ class Row:
     peers: Mapping[str, Spread] = dataclasses.field(default_factory=dict)
     bounds: tuple[Bound, ...] = ()
     more_is_better: bool = False
+    newest: "Row | None" = None
 
     @property
     def best_peer(self) -> str | None:
@@ -72,6 +73,7 @@ class Row:
             "goal": [{**dataclasses.asdict(bound), "holds": self.keeps(bound)} for bound in self.bounds],
             "more_is_better": self.more_is_better,
             "holds": self.holds,
+            "newest": self.newest and {"ours": dataclasses.asdict(self.newest.ours), "holds": self.newest.holds},
             "machine": dict(machine),
             "date": date,
         }

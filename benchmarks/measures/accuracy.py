@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from benchmarks.arena import Arena
 from benchmarks.measures.prediction import COMMAND
-from benchmarks.process import Outcome, interleave, run
+from benchmarks.process import Contestant, Outcome
 from benchmarks.rows import Bound, Row, Spread
 
 
@@ -21,29 +21,35 @@ class Target(NamedTuple):
 TARGETS = (Target(0.859, "quick", cold=3.5, warm=2.5), Target(0.8887, "quick-8887", cold=8.0, warm=8.0))
 
 
+ONCE = ()
+
+
 class NotReached(Exception):
     """The recipe's mean accuracy is below its target, so its time is meaningless."""
 
 
-def measure(arena: Arena) -> list[Row]:
-    """Train with another seed in every round. The mean accuracy must reach the target."""
-    contestants = {
+def contestants(arena: Arena) -> dict[str, Contestant]:
+    """Each target, cold and warm, with another seed in every round."""
+    return {
         f"{target.accuracy:.2%}, {state}": lambda k, target=target: train(arena, target, k)
         for target in TARGETS
         for state in ("nothing cached", "caches warm")
     }
-    outcomes = interleave(contestants, arena.rounds)
-    return [row for target in TARGETS for row in rows(target, outcomes)]
 
 
-def train(arena: Arena, target: Target, k: int) -> Outcome:
-    """Train in the folder of round k. The second training there uses the caches of the first."""
+def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
+    """The rows of all targets. The mean accuracies must reach them. Raises NotReached."""
+    return [row for target in TARGETS for row in rows_of(target, outcomes)]
+
+
+def train(arena: Arena, target: Target, k: int, *more: str) -> Outcome:
+    """Train in the folder of round k, with `more` options. The second training there uses the caches of the first."""
     folder = arena.fresh(target.recipe, k)
     options = ("--recipe", target.recipe, "--seed", str(k), "--data-dir", folder / "data", "--runs", folder / "runs")
-    return run((COMMAND, "train", *options, "--offline", "--quiet", "--json"), folder / "cache")
+    return arena.run((COMMAND, "train", *options, "--offline", "--quiet", "--json", *more), folder / "cache")
 
 
-def rows(target: Target, outcomes: dict[str, list[Outcome]]) -> list[Row]:
+def rows_of(target: Target, outcomes: dict[str, list[Outcome]]) -> list[Row]:
     """The rows of a target: seconds from a cold and a warm start. Raises NotReached."""
     found = []
     for state, limit in (("nothing cached", target.cold), ("caches warm", target.warm)):

@@ -4,20 +4,25 @@ import json
 import statistics
 
 from benchmarks.arena import Arena
-from benchmarks.process import Outcome, interleave
+from benchmarks.process import Contestant, Outcome
 from benchmarks.rows import Bound, Row, Spread
 
 STEPS = 24
 CONFIG = {"model": "cnn", "widths": [32, 64, 128], "blocks": 0, "batch_size": 256, "epochs": 1}
 PEERS = {"PyTorch eager": (), "torch.compile": ("--compile",)}
+ONCE = tuple(PEERS)
 
 
-def measure(arena: Arena) -> list[Row]:
-    """Images per second."""
+def contestants(arena: Arena) -> dict[str, Contestant]:
+    """Our training and PyTorch's."""
     options = ("--data", arena.data, "--steps", str(STEPS))
     ours = arena.program("-m", "benchmarks.ours.fit", *options, "--config", json.dumps(CONFIG))
     peers = {name: arena.program("-m", "benchmarks.peers.torch_cnn", *options, *how) for name, how in PEERS.items()}
-    outcomes = interleave({"ours": ours, **peers}, arena.rounds)
+    return {"ours": ours, **peers}
+
+
+def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
+    """Images per second."""
     rates = {name: images_per_second(outcomes[name]) for name in PEERS}
     bound = Bound("≥ PyTorch's best of eager and compiled", max(rate.median for rate in rates.values()))
     return [

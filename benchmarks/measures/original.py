@@ -1,12 +1,12 @@
 """The original training by all systems: an epoch, the whole script, its memory, and the distance from the limit."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 from benchmarks.arena import Arena
 from benchmarks.peers.common import BATCH, SIZES
-from benchmarks.process import Contestant, Outcome, interleave, run
+from benchmarks.process import Contestant, Outcome
 from benchmarks.rows import Bound, Row, Spread, ahead_of_each
 
 PEERS = {
@@ -21,6 +21,7 @@ PEERS = {
 }
 PYTORCH = ("PyTorch eager", "torch.compile", "PyTorch DataLoader")
 OTHER_JAX = ("Keras (JAX)", "Flax NNX", "Equinox")
+ONCE = (*PEERS, "floor")
 LOSS_TOLERANCE = 0.05  # of ours: two seeds of one program differ by up to 3 % after two epochs
 
 Outcomes = dict[str, list[Outcome]]
@@ -34,13 +35,6 @@ def gflop_an_epoch(examples: int = 60_000, batch: int = BATCH, sizes: Sequence[i
     """10⁹ operations of an epoch's matrix products: z and ∂L/∂W in each layer, ∂L/∂a in all but the first."""
     products = [2 * n * m for n, m in pairwise(sizes)]
     return (3 * sum(products) - products[0]) * (examples // batch * batch) / 1e9
-
-
-def measure(arena: Arena) -> list[Row]:
-    """Run all systems in turns. Each process gives figures for several rows."""
-    outcomes = interleave(contestants(arena), arena.rounds)
-    check_same_work(outcomes)
-    return [*epoch_rows(outcomes), *floor_rows(outcomes), *script_rows(outcomes), memory_row(outcomes)]
 
 
 def contestants(arena: Arena) -> dict[str, Contestant]:
@@ -60,16 +54,22 @@ def contestants(arena: Arena) -> dict[str, Contestant]:
     }
 
 
+def rows(outcomes: Outcomes) -> list[Row]:
+    """Each process gives figures for several rows. Raises DifferentWork."""
+    check_same_work(outcomes)
+    return [*epoch_rows(outcomes), *floor_rows(outcomes), *script_rows(outcomes), memory_row(outcomes)]
+
+
 def run_script(arena: Arena, k: int) -> Outcome:
     """The README's first command, in a folder for round k."""
     folder = arena.fresh("original", k)
     command = ("mlp_fashion_mnist.py", "--data-dir", folder / "data", "--offline", "--epochs", str(arena.epochs))
-    return run(command, folder / "cache")
+    return arena.run(command, folder / "cache")
 
 
-def check_same_work(outcomes: Outcomes) -> None:
+def check_same_work(outcomes: Outcomes, peers: Iterable[str] = PEERS) -> None:
     """Raises DifferentWork if a peer's last training loss differs from ours by more than LOSS_TOLERANCE."""
-    losses = {name: outcomes[name][0].report["train_loss"][-1] for name in ("ours", *PEERS)}
+    losses = {name: outcomes[name][0].report["train_loss"][-1] for name in ("ours", *peers)}
     for name, loss in losses.items():
         if abs(loss / losses["ours"] - 1) > LOSS_TOLERANCE:
             raise DifferentWork(f"{name} ends with a training loss of {loss:.4f}, ours with {losses['ours']:.4f}")

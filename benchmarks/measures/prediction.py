@@ -5,22 +5,23 @@ from pathlib import Path
 
 from benchmarks.arena import FILES, Arena
 from benchmarks.peers.common import read_idx
-from benchmarks.process import interleave, run
+from benchmarks.process import Contestant, Outcome
 from benchmarks.rows import Row, Spread
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "jaxquard"
 RATES = {"one by one": "one_by_one", "in batches of 256": "in_batches"}
+ONCE = ("torch first", "torch rates")
 
 
-def measure(arena: Arena) -> list[Row]:
-    """Seconds to the first answer, and answers per second after it."""
+def contestants(arena: Arena) -> dict[str, Contestant]:
+    """Our predictions with a model trained here, and PyTorch's."""
     runs, picture = arena.scratch / "runs", arena.scratch / "picture.png"
     draw_first_test_image(arena, picture)
     train = ("train", "--epochs", "1", "--name", "model", "--runs", runs, "--data-dir", arena.scratch / "home")
     arena.offer_raw_files(arena.scratch / "home")
-    run((COMMAND, *train, "--offline", "--quiet"), arena.scratch / "cache")
+    arena.run((COMMAND, *train, "--offline", "--quiet"))
     torch = ("-m", "benchmarks.peers.torch_predict", "--weights", arena.scratch / "weights.pt", "--picture", picture)
-    contestants = {
+    return {
         "first": arena.program(COMMAND, "predict", "model", picture, "--runs", runs),
         "torch first": arena.program(*torch),
         "rates": arena.program(
@@ -28,7 +29,10 @@ def measure(arena: Arena) -> list[Row]:
         ),
         "torch rates": arena.program(*torch, "--rates"),
     }
-    outcomes = interleave(contestants, arena.rounds)
+
+
+def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
+    """Seconds to the first answer, and answers per second after it."""
     seconds = {name: Spread.of(outcome.seconds for outcome in outcomes[name]) for name in ("first", "torch first")}
     start = Row("`predict` one picture, from process start", "s", seconds["first"], {"PyTorch": seconds["torch first"]})
     rates = [

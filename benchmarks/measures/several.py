@@ -4,7 +4,7 @@ import json
 
 from benchmarks.arena import Arena
 from benchmarks.measures.original import best_gflops, epoch_seconds, gflop_an_epoch
-from benchmarks.process import interleave
+from benchmarks.process import Contestant, Outcome
 from benchmarks.rows import Bound, Row
 
 NETWORKS = 8
@@ -15,16 +15,21 @@ CONFIGS = {
     "seeds": {"seeds": NETWORKS},
     "learning rates": {"sweep": {"learning_rate": LEARNING_RATES}},
 }
+ONCE = ("floor",)
 
 
-def measure(arena: Arena) -> list[Row]:
-    """Seconds for an epoch of all eight networks."""
+def contestants(arena: Arena) -> dict[str, Contestant]:
+    """One network, and eight of both kinds."""
     shared = {"epochs": min(3, arena.epochs), "validation": HELD_OUT}
-    contestants = {
+    ours = {
         name: arena.program("-m", "benchmarks.ours.fit", "--data", arena.data, "--config", json.dumps(shared | changed))
         for name, changed in CONFIGS.items()
     }
-    outcomes = interleave({**contestants, "floor": arena.program("-m", "benchmarks.floor")}, arena.rounds)
+    return {**ours, "floor": arena.program("-m", "benchmarks.floor")}
+
+
+def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
+    """Seconds for an epoch of all eight networks."""
     alone = epoch_seconds(outcomes["one"]).times(NETWORKS)
     floor = NETWORKS * gflop_an_epoch(60_000 - HELD_OUT) / best_gflops(outcomes)
     bounds = (

@@ -16,6 +16,7 @@ from benchmarks.peers import STARTED
 
 SIZES = (784, 128, 64, 10)
 BATCH = 128
+LENET_BATCH = 32
 LEARNING_RATE = 0.01
 SEED = 0
 

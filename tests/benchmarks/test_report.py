@@ -38,6 +38,18 @@ def test_a_line_names_the_figure_the_best_peer_the_goal_and_the_verdict():
     )
 
 
+def test_figures_of_the_newest_jax_stand_in_columns_of_their_own(monkeypatch):
+    monkeypatch.setitem(MACHINE, "newest", {"python": "3.14", "jax": "0.12.0"})
+    bounds = (Bound("≤ 0.3 s", 0.3),)
+    newest = Row("an epoch", "s", Spread(0.4, 0.4, 0.4, 5), bounds=bounds)
+    rows = [summary(bounds=bounds, newest=newest), summary(measure="only once")]
+    head, _, first, second = report.verdicts(rows).splitlines()
+    assert head.endswith("| holds | jax 0.12.0 | holds |")
+    assert first.endswith("| yes | 0.4 (0.4–0.4) | **no** |")
+    assert second.endswith("| – | – | – |")
+    assert "Also with Python 3.14 and jax 0.12.0." in report.section(rows)
+
+
 @pytest.mark.parametrize(("bounds", "verdict"), [((Bound("≤ 0.2 s", 0.2),), "**no**"), ((), "–")])
 def test_a_goal_missed_and_a_row_that_only_reports(bounds, verdict):
     assert report.verdicts([summary(bounds=bounds)]).endswith(f"| {verdict} |")

@@ -1,0 +1,62 @@
+"""PyTorch's LeNet-5 with Adam; `--compile` compiles gather, forward and loss as one function."""
+
+import torch
+from torch import nn
+
+from benchmarks.peers import common
+
+
+def lenet() -> nn.Sequential:
+    """The network, with weights of Glorot's variance."""
+    convolutions = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
+    units = [nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
+    model = nn.Sequential(*convolutions, nn.Flatten(), *units)
+    for layer in model:
+        if hasattr(layer, "weight"):
+            nn.init.xavier_normal_(layer.weight)
+            nn.init.zeros_(layer.bias)
+    return model
+
+
+def prepare(data: common.Data, compiled: bool) -> common.Peer:
+    """The training loop of PyTorch's tutorials, without its DataLoader."""
+    torch.manual_seed(common.SEED)
+    x, y = torch.from_numpy(data.x_train).view(-1, 1, 28, 28), torch.from_numpy(data.y_train)
+    model, loss_fn = lenet(), nn.CrossEntropyLoss()
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-4, fused=True)
+
+    def loss_of(batch: torch.Tensor) -> torch.Tensor:
+        return loss_fn(model(x[batch]), y[batch])
+
+    loss_of = torch.compile(loss_of) if compiled else loss_of
+
+    def train_epoch() -> float:
+        batches = torch.randperm(len(x)).split(common.LENET_BATCH)[: len(x) // common.LENET_BATCH]
+        total = torch.zeros(())
+        for batch in batches:
+            loss = loss_of(batch)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            total += loss.detach()
+        return total.item() / len(batches)
+
+    def evaluate() -> float:
+        with torch.inference_mode():
+            logits = model(torch.from_numpy(data.x_test).view(-1, 1, 28, 28))
+        return (logits.argmax(1) == torch.from_numpy(data.y_test)).float().mean().item()
+
+    return common.Peer(train_epoch, evaluate)
+
+
+def main() -> None:
+    """As every peer's `main`, with an option to compile."""
+    parser = common.parser()
+    parser.add_argument("--compile", action="store_true")
+    options = parser.parse_args()
+    peer = prepare(common.load(options.data), options.compile)
+    common.report("torch.compile" if options.compile else "PyTorch eager", ["torch"], peer, options.epochs)
+
+
+if __name__ == "__main__":
+    main()
