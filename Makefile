@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-full bench-studio bench-export bench-pictures bench-scaling speedrun results results-quick lessons stress golden docs-cli docs-sklearn clean
+.PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-accelerator bench-full bench-studio bench-export bench-pictures bench-scaling speedrun results results-quick lessons stress golden docs-cli docs-sklearn clean
 
 run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
@@ -40,10 +40,13 @@ NEWEST := $(shell for v in 3.14 3.13 3.12; do \
 	p=$$(command -v python$$v) && "$$p" -c 'import ensurepip, venv' 2>/dev/null && echo "$$p" && break; \
 	ls -d $(HOME)/.pyenv/versions/$$v.*/bin/python 2>/dev/null | tail -1 | grep . && break; done)
 
-check-newest: pyproject.toml
-ifneq ($(NEWEST),)
+$(VENV)-newest/.dev: pyproject.toml
 	test -x $(VENV)-newest/bin/python || $(NEWEST) -m venv $(VENV)-newest
 	$(VENV)-newest/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+check-newest: $(if $(NEWEST),$(VENV)-newest/.dev)
+ifneq ($(NEWEST),)
 	$(VENV)-newest/bin/python -m pytest -m "not check" -n 2
 else
 	@echo "check-newest: no newer Python on this machine than that of $(VENV)"
@@ -70,8 +73,11 @@ $(VENV)/.dev: pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
 
-bench: $(VENV)-bench/.installed  ## side by side with eight peers, < 25 minutes; the machine must be quiet
-	$(VENV)-bench/bin/python -m benchmarks $(ARGS)
+bench: $(VENV)-bench/.installed $(if $(NEWEST),$(VENV)-newest/.dev)  ## side by side with eight peers, and on the newest Python: < 35 minutes; the machine must be quiet
+	$(VENV)-bench/bin/python -m benchmarks $(if $(NEWEST),--newest $(VENV)-newest/bin/python) $(ARGS)
+
+bench-accelerator: $(VENV)-cuda/.installed  ## on a GPU of NVIDIA, < 10 minutes; writes into docs/PERFORMANCE.md
+	$(VENV)-cuda/bin/python -m benchmarks.accelerator $(addprefix --pytorch ,$(wildcard $(VENV)-bench/bin/python)) $(ARGS)
 
 bench-full: bench  ## and the growth curves
 	$(VENV)-bench/bin/python -m benchmarks.growth
@@ -91,9 +97,9 @@ speedrun: $(VENV)/.dev  ## seconds to three accuracies, < 60 minutes; writes doc
 bench-pictures: $(VENV)/.dev  ## how well pictures are recognised; writes docs/PICTURES.md
 	$(BIN)/python -m benchmarks.pictures $(ARGS)
 
-$(VENV)-bench/.installed: pyproject.toml
-	test -x $(VENV)-bench/bin/python || $(PYTHON) -m venv $(VENV)-bench
-	$(VENV)-bench/bin/python -m pip install --quiet --editable '.[bench]'
+$(VENV)-bench/.installed $(VENV)-cuda/.installed: $(VENV)-%/.installed: pyproject.toml
+	test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	$(@D)/bin/python -m pip install --quiet --editable '.[$*]'
 	touch $@
 
 results: $(VENV)/.dev  ## every recipe over its seeds (hours; resumable), then the tables and charts
@@ -119,4 +125,4 @@ docs-sklearn: $(VENV)/.dev  ## docs/SKLEARN.md, the results of scikit-learn's ow
 	$(BIN)/python tests/sklearn_page.py > docs/SKLEARN.md
 
 clean:
-	rm -rf $(VENV) $(VENV)-newest $(VENV)-bench build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-newest $(VENV)-bench $(VENV)-cuda build dist *.egg-info .pytest_cache .ruff_cache .hypothesis

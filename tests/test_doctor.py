@@ -113,7 +113,7 @@ def test_a_plugin_of_another_version_than_jax_needs(monkeypatch, plugin, release
 def test_the_wrong_releases_and_the_extras_are_those_of_pyproject():
     requirement = only(text for text in PYPROJECT["dependencies"] if text.startswith("jaxlib"))
     assert set(re.findall(r"!=([\d.]+)", requirement)) == set(doctor.WRONG_JAXLIB)
-    assert set(doctor.EXTRAS) == set(PYPROJECT["optional-dependencies"]) - {"bench", "dev"}
+    assert set(doctor.EXTRAS) == set(PYPROJECT["optional-dependencies"]) - {"bench", "cuda", "dev"}
 
 
 def test_double_precision_is_no_wrong_answer():

@@ -42,11 +42,11 @@ def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
     return [row for target in TARGETS for row in rows_of(target, outcomes)]
 
 
-def train(arena: Arena, target: Target, k: int, *more: str) -> Outcome:
-    """Train in the folder of round k, with `more` options. The second training there uses the caches of the first."""
+def train(arena: Arena, target: Target, k: int) -> Outcome:
+    """Train in the folder of round k. The second training there uses the caches of the first."""
     folder = arena.fresh(target.recipe, k)
     options = ("--recipe", target.recipe, "--seed", str(k), "--data-dir", folder / "data", "--runs", folder / "runs")
-    return arena.run((COMMAND, "train", *options, "--offline", "--quiet", "--json", *more), folder / "cache")
+    return arena.run((COMMAND, "train", *options, "--offline", "--quiet", "--json"), folder / "cache")
 
 
 def rows_of(target: Target, outcomes: dict[str, list[Outcome]]) -> list[Row]:

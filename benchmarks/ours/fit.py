@@ -3,15 +3,20 @@
 import argparse
 import json
 from pathlib import Path
+from typing import Any
 
+import jax
+
+from benchmarks.peers import common
 from jaxquard.config import Config
 from jaxquard.data import load
 from jaxquard.training.data import prepare
 from jaxquard.training.fit import fit
 
 
-def measure(config: Config, folder: Path, steps: int | None) -> dict[str, list]:
-    """Seconds and mean loss of each epoch, and images per second between two events, all without compilation."""
+def measure(config: Config, folder: Path, steps: int | None) -> dict[str, Any]:
+    """Seconds and mean loss of each epoch, and images per second between two events, all without compilation; and the
+    peak of the device's memory."""
     config, data = prepare(config, load(folder))
     seconds, epoch_seconds, train_loss, images_per_second = 0.0, [], [], []
     step = 0
@@ -26,7 +31,13 @@ def measure(config: Config, folder: Path, steps: int | None) -> dict[str, list]:
             seconds = 0.0
         if steps and step >= steps:
             break
-    return {"epoch_seconds": epoch_seconds, "train_loss": train_loss, "images_per_second": images_per_second}
+    memory = jax.local_devices()[0].memory_stats() or {}  # a CPU has none: there it is that of the process
+    return {
+        "epoch_seconds": epoch_seconds,
+        "train_loss": train_loss,
+        "images_per_second": images_per_second,
+        "device_mb": memory["peak_bytes_in_use"] / 2**20 if memory else common.peak_rss_mb(),
+    }
 
 
 def main() -> None:

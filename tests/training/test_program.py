@@ -19,6 +19,7 @@ from jaxquard.training.task import make_task
 from .configs import MOMENTUM
 
 CONFIG = MOMENTUM.replace(seeds=3)
+CNN = {"model": "cnn", "widths": (2, 3), "blocks": 0, "optimizer": "muon", "flip": True, "shift": 1, "ema": 0.9}
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +34,16 @@ def test_double_precision_is_refused(prepared: Any):
         make_program(prepared[2])
 
 
-def test_networks_at_once_equal_networks_in_turn(prepared: Any, monkeypatch: pytest.MonkeyPatch):
-    """`vmap`, as on an accelerator, against one network after the other, as on a CPU."""
-    config, data, task = prepared
+@pytest.mark.parametrize("changes", [{}, CNN], ids=["mlp", "cnn"])
+def test_networks_at_once_equal_networks_in_turn(dataset: Any, monkeypatch: pytest.MonkeyPatch, changes: Any):
+    """`vmap` and autodiff of convolutions, as on an accelerator, against turns and our own gradients, as on a CPU."""
+
+    def choose(*arguments: Any, default: Any, **_: Any) -> Any:
+        chosen.append(default)
+        return default(*arguments)
+
+    config, data = prepare(CONFIG.replace(**changes), dataset)
+    task, chosen = make_task(config, (8, 8, 1), data.classes, len(data.images)), []
     one_by_one = make_program(task)
     monkeypatch.setattr(programs.jax, "default_backend", lambda: "gpu")
     side_by_side = programs._program.__wrapped__(task)
@@ -45,7 +53,38 @@ def test_networks_at_once_equal_networks_in_turn(prepared: Any, monkeypatch: pyt
         *pauses, ts = program.turns(ts, one_by_one.orders(ts.key, 0), data.images, data.labels, 0, 5)
         assert pauses == ([None] * 2 if program is one_by_one else [])
         found.append((ts.params, ts.totals))
+        monkeypatch.setattr(jax.lax, "platform_dependent", choose)
+    assert bool(chosen) == bool(changes)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5), *found)
+
+
+@pytest.mark.parametrize("changes", [{}, CNN], ids=["mlp", "cnn"])
+def test_every_function_of_a_program_has_a_form_for_cuda(monkeypatch: pytest.MonkeyPatch, changes: Any):
+    """It shows that JAX can lower all operations, not what they cost there."""
+    config = CONFIG.replace(**changes)
+    task = make_task(config, (8, 8, 1), 4, 100)
+    monkeypatch.setattr(programs.jax, "default_backend", lambda: "gpu")
+    program = programs._program.__wrapped__(task)
+    ts = programs.shapes(program, task, config.networks())
+    images, labels = jax.ShapeDtypeStruct((100, 8, 8, 1), "uint8"), jax.ShapeDtypeStruct((100,), "int32")
+    orders, losses = jax.eval_shape(program.orders, ts.key, 0), jax.ShapeDtypeStruct((3,), "float32")
+    calls = {
+        jax.jit(programs.over_networks(functools.partial(steps.run_steps, task), 2)): (
+            ts,
+            orders,
+            images,
+            labels,
+            0,
+            2,
+        ),
+        program.init: programs._beginning(task, config.networks()),
+        program.orders: (ts.key, 0),
+        program.end_epoch: (ts, losses, 1, 2),
+        program.diagnose: (ts, images, labels),
+        program.logits: (*ts.current, images),
+    }
+    for function, arguments in calls.items():
+        assert function.trace(*arguments).lower(lowering_platforms=("cuda",)).as_text()
 
 
 def test_between_turns_the_state_does_not_change(prepared: Any):
