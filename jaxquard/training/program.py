@@ -23,6 +23,7 @@ from jaxquard.training.state import TrainState
 from jaxquard.training.task import Hyper, ModelSpec, Task, make_hyper, make_model
 
 # Random numbers for every layer make a large program that runs once. Compiling it without optimisation saves seconds.
+# XLA has this option for CPUs and for GPUs.
 FOR_ONE_USE: Any = {"xla_backend_optimization_level": 0}
 
 
