@@ -135,16 +135,14 @@ class _Launch:
                 return self._explained(verdict)
 
     def _early(self, codes: list[int | None]) -> Verdict | None:
-        """A process that ended before it connected. If by an error, then probably all of them; rank 0 has said it."""
+        """A process that ended before it connected. If by an error, then probably all of them, and rank 0 says it."""
         early = [(number, code) for number, code in enumerate(codes) if code and number not in self.hub.ranks]
         if not early:
             return None
         number, code = early[0]
-        if code > 0:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                if (first := self.children[0].wait(REAPING)) > 0:
-                    return Verdict(first, "")
-        return Verdict(1, f"rank {number} on {socket.gethostname()}: closed", number)
+        if code > 0 and 0 not in self.hub.ranks:
+            return Verdict(codes[0], "") if codes[0] else None  # rank 0 soon ends or connects
+        return Verdict(max(code, 1), f"rank {number} on {socket.gethostname()}: closed", number)
 
     def _explained(self, verdict: Verdict) -> Verdict:
         """The verdict with the exit code of the rank's process, if it has ended without a word."""

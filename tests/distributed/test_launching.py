@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from jaxquard import Config, launch, train
-from jaxquard.distributed.launching import Ended, environment
+from jaxquard.distributed.launching import Ended, _Launch, environment
 from jaxquard.errors import UsageError
 from jaxquard.runs.directory import Run
 from jaxquard.runs.interrupts import INTERRUPTED
@@ -174,6 +174,15 @@ def test_errors_of_all_ranks_are_said_once_with_their_exit_code(children, capfd,
         launch(["train", *more], processes=2)
     assert error.value.exit_code == code
     assert (str(error.value) + capfd.readouterr().err).count(words) == 1
+
+
+def test_the_launcher_waits_for_what_rank_0_says_of_an_error():
+    launch = _Launch([], 2, None, "")
+    launch.hub = SimpleNamespace(ranks={})
+    assert launch._early([None, 2]) is None
+    assert launch._early([2, 2]) == (2, "", None)
+    launch.hub.ranks[0] = "connected"
+    assert launch._early([None, 3])[::2] == (3, 1)
 
 
 @pytest.mark.parametrize(
