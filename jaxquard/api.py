@@ -144,6 +144,8 @@ def follow(
     root, (plan, *_) = directory.runs_directory(runs), processes.exchange(None)
     if not plan:  # the run to resume has finished
         return
+    if config is None and plan["config"] is None:
+        raise UsageError("resume: rank 0 begins a new run; all ranks need the same command")
     if config is None:
         config = Config.from_dict(plan["config"])
         loaded = _load(dataset, config.dataset, plan["data"], skip_damaged, **source)

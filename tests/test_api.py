@@ -19,6 +19,7 @@ from jaxquard.errors import DataError, JaxquardError, RunError, UsageError
 from jaxquard.runs.interrupts import Interrupted
 from jaxquard.runs.lock import locked
 from jaxquard.training.evaluation import log_probabilities
+from jaxquard.training.processes import Processes
 
 
 class BytesPath:
@@ -602,3 +603,10 @@ def test_other_data_are_read_in_the_networks_size_and_colour(pets, tmp_path, npz
 def test_settings_of_pictures_are_not_ignored_silently(npz, setting, said):
     assert [note for note in jaxquard.load(npz, **setting).notes if said in note]
     assert not jaxquard.load(npz, image_size=6, color="grey").notes
+
+
+def test_a_rank_cannot_resume_if_rank_0_begins_a_run():
+    processes = Processes()
+    processes.exchange = lambda value: [{"config": None}, value]
+    with pytest.raises(UsageError, match="resume: rank 0 begins a new run"):
+        api.follow(None, processes)

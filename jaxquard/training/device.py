@@ -58,8 +58,11 @@ def share(asked: Asked, networks: int, shards: int) -> Groups:
     Networks are spread over groups first. Several processes form one group. UsageError if a device would be idle.
     """
     check_jax()
-    processes, mine = jax.process_count(), len(jax.local_devices())
-    alone = processes == 1
+    processes = jax.process_count()
+    counts = [len(jax.local_devices(process_index=process)) for process in range(processes)]
+    alone, mine = processes == 1, min(counts)
+    if not isinstance(asked, int) and mine < max(counts):
+        raise UsageError(f"devices: some processes have {mine}, others {max(counts)}; give --devices {mine}")
     if isinstance(asked, int) and asked > mine:
         here = f"devices: JAX shows {mine} here, not {asked}"
         raise UsageError(f"{here} (JAX_NUM_CPU_DEVICES={asked} makes as many of a CPU)" if _is_cpu() else here)
