@@ -12,7 +12,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Literal
 from jax.flatten_util import ravel_pytree
 
 AXIS = "shards"
@@ -53,7 +52,7 @@ def without_division(function: Function) -> Function:
 def _evaluate(jaxpr: Any, consts: list[Any], *arguments: Any) -> list[Any]:
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
     for line in jaxpr.eqns:
-        inputs = [each.val if isinstance(each, Literal) else values[each] for each in line.invars]
+        inputs = [each.val if hasattr(each, "val") else values[each] for each in line.invars]
         if line.primitive is jax.lax.div_p and jnp.issubdtype(line.outvars[0].aval.dtype, jnp.floating):
             results = jax.lax.mul(inputs[0], 1 / inputs[1])
         elif line.primitive.name in ("jit", "pjit"):
@@ -61,7 +60,7 @@ def _evaluate(jaxpr: Any, consts: list[Any], *arguments: Any) -> list[Any]:
         else:
             results = line.primitive.bind(*inputs, **line.primitive.get_bind_params(line.params))
         values |= zip(line.outvars, results if isinstance(results, list | tuple) else [results], strict=True)
-    return [each.val if isinstance(each, Literal) else values[each] for each in jaxpr.outvars]
+    return [each.val if hasattr(each, "val") else values[each] for each in jaxpr.outvars]
 
 
 def _tree_sum(rows: jax.Array) -> jax.Array:
