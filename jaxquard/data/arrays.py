@@ -140,10 +140,11 @@ def as_images(values: Any, where: str, image_shape: Sequence[int] | None, notes:
 def to_levels(
     images: Mapping[str, np.ndarray], called: Mapping[str, str], value_range: Sequence[float] | None, notes: list[str]
 ) -> tuple[dict[str, np.ndarray], Range | None]:
-    """Copies of images by role: uint8 from 0 to 255, or float32 with 1 for white; and the range that they came from.
+    """Images by role as uint8 from 0 to 255, or float32 with 1 for white; and the range that they came from.
 
-    Whole numbers from 0 to 255 become uint8. Floats are 0 to 1 or 0 to 255, whichever their largest value shows, or
-    `value_range` says what is black and white. DataError for anything else.
+    They are copies, unless they are bytes in a file that is mapped into memory to be read only. Whole numbers from 0 to
+    255 become uint8. Floats are 0 to 1 or 0 to 255, whichever their largest value shows, or `value_range` says what is
+    black and white. DataError for anything else.
     """
     whole = all(_is_whole(values) for values in images.values())
     low, high = min(float(a.min()) for a in images.values()), max(float(a.max()) for a in images.values())
@@ -344,7 +345,14 @@ def _is_whole(values: np.ndarray) -> bool:
 
 
 def _bytes(values: np.ndarray) -> np.ndarray:
-    return values * np.uint8(255) if values.dtype == bool else values.astype(np.uint8)
+    return values * np.uint8(255) if values.dtype == bool else values.astype(np.uint8, copy=not _is_in_file(values))
+
+
+def _is_in_file(values: Any) -> bool:
+    """Whether an array is a part of a file that `numpy.load` or `numpy.memmap` has mapped with the mode "r"."""
+    while isinstance(values, np.ndarray) and not isinstance(values, np.memmap):
+        values = values.base
+    return isinstance(values, np.memmap) and values.mode == "r"
 
 
 def _scaled(values: np.ndarray, black: float, white: float) -> np.ndarray:
