@@ -53,8 +53,11 @@ TRAININGS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     (PLAIN | STEP, {"loss": "cross_entropy_sigmoid", "activation": "gelu", "decay_every": 0.5, "decay_factor": 0.1}),
     (PLAIN | {"optimizer": "momentum"}, {"momentum": 0.5, "activation": "identity"}),
     (ADAM, {"beta1": 0.5, "beta2": 0.5, "epsilon": 0.1}),
-    (PLAIN | {"weight_decay": 0.1}, {"optimizer": "adamw"}),
-    (PLAIN | {"learning_rate": 0.01}, {"optimizer": "muon", "momentum": 0.5, "beta1": 0.5, "weight_decay": 1.0}),
+    (PLAIN | {"weight_decay": 0.1, "shards": 4}, {"optimizer": "adamw"}),
+    (
+        PLAIN | {"learning_rate": 0.01, "shards": 4},
+        {"optimizer": "muon", "momentum": 0.5, "beta1": 0.5, "weight_decay": 1.0},
+    ),
     (PLAIN, {"class_weight": "balanced"}),
     (PLAIN, {"seeds": 2}),
     (PLAIN | {"validation": 20}, {"sweep": (("learning_rate", (0.1, 0.3)),)}),

@@ -34,11 +34,15 @@ def test_the_bits_do_not_depend_on_the_devices(names: str):
         {"shards": 8},
         {"shards": 2, "optimizer": "nesterov", "ema": 0.9, "label_smoothing": 0.1},
         {"shards": 4, "l2": 0.01, "class_weight": "balanced", "optimizer": "momentum"},
+        {"shards": 8, "optimizer": "adam", "epsilon": 1e-3, "learning_rate": 0.01},
+        {"shards": 8, "optimizer": "adamw", "epsilon": 1e-3, "learning_rate": 0.01, "weight_decay": 0.1},
+        {"shards": 8, "optimizer": "muon", "epsilon": 1e-3, "learning_rate": 0.01, "weight_decay": 0.1},
     ],
     ids=str,
 )
 def test_shards_learn_what_the_whole_batch_does(train: Any, changes: dict[str, Any]):
-    config = Config(hidden=(6, 5), batch_size=48, epochs=2, learning_rate=0.1, validation=50, **changes)
+    common = {"hidden": (6, 5), "batch_size": 48, "epochs": 2, "learning_rate": 0.1, "validation": 50}
+    config = Config(**common | changes)
     whole, parts = train(config.replace(shards=1)), train(config)
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5),
@@ -60,12 +64,13 @@ def test_each_shard_has_random_numbers_of_its_own(train: Any, changes: dict[str,
     assert len(set(map(tuple, losses))) == 3
 
 
-def shared(monkeypatch: pytest.MonkeyPatch, backend: str, here: int, asked: Any, networks: int, shards: int) -> Any:
-    """How many devices each group has, if JAX shows `here` devices."""
+def shared(monkeypatch: pytest.MonkeyPatch, backend: str, here: Any, asked: Any, networks: int, shards: int) -> Any:
+    """How many devices each group has, if JAX shows `here` devices, or so many in each process."""
+    counts = here if isinstance(here, list) else [here]
     fake = SimpleNamespace(
         default_backend=lambda: backend,
-        process_count=lambda: 1,
-        local_devices=lambda process_index=0: list(range(here)),
+        process_count=lambda: len(counts),
+        local_devices=lambda process_index: list(range(counts[process_index])),
     )
     monkeypatch.setattr(device, "jax", fake)
     monkeypatch.setattr(device, "check_jax", lambda: None)
@@ -100,6 +105,8 @@ def test_networks_are_spread_first(monkeypatch, backend, here, asked, networks, 
         (8, 8, 1, 1, "devices: 8 cannot evenly share a batch of 1 shard; give --shards 8"),
         (8, "all", 1, 4, "devices: 8 cannot evenly share a batch of 4 shards; give --shards 8"),
         (8, 3, 1, 8, "devices: 3 cannot evenly share a batch of 8 shards; take a power of two, with as many --shards"),
+        ([2, 1], "all", 1, 8, "devices: some processes have 1, others 2; give --devices 1"),
+        ([2, 1], 2, 1, 8, "devices: JAX shows 1 here, not 2 (JAX_NUM_CPU_DEVICES=2 makes as many of a CPU)"),
         (8, 8, 4, 1, "devices: 8 cannot evenly share 4 networks with batches of 1 shard; give --shards 8"),
     ],
 )

@@ -12,8 +12,8 @@ import numpy as np
 
 from jaxquard.config import Config
 from jaxquard.data import Dataset
-from jaxquard.training import program, shards
-from jaxquard.training.data import prepare
+from jaxquard.training import feeding, program, shards
+from jaxquard.training.data import Place, prepare
 from jaxquard.training.device import share
 from jaxquard.training.fit import fit
 
@@ -24,7 +24,7 @@ CASES = {
     "networks": BASE.replace(optimizer="adam", mixup=0.2, seeds=2, shards=4),
     "alone": BASE.replace(optimizer="momentum", dropout=0.1, seeds=3, shards=1),
 }
-WAYS = {  # the devices of each epoch
+WAYS = {  # the devices before and after a stop; the second training of each has its data in main memory
     "mlp": ((1, 1), (4, 1)),
     "cnn": ((1, 1), (2, 8)),
     "networks": ((1, 1), (8, 1)),
@@ -39,15 +39,18 @@ def dataset() -> Dataset:
     return Dataset("made-up", images[:222], labels[:222], images[222:], labels[222:], tuple("abcd"), {}, "made up")
 
 
-def trained(config: Config, first: int, then: int) -> str:
-    """The digest of a training's states and records: epoch 1 on `first` devices, resumed on `then`."""
-    config, data = prepare(config, dataset())
+def trained(config: Config, first: int, then: int, place: Place) -> str:
+    """The digest of a training's state and records: four of its six steps on `first` devices, resumed on `then`."""
+    config, data = prepare(config, dataset(), place)
     digest, state = hashlib.sha256(), None
-    for until, devices in ((1, first), (2, then)):
-        for event in fit(config, data, state, until=until, groups=share(devices, config.seeds, config.shards)):
+    for devices in (first, then):
+        groups = share(devices, config.seeds, config.shards)
+        for event in fit(config, data, state, checkpoint_every=4, groups=groups):
             state = event.state
             if event.kind == "epoch":
                 digest.update(json.dumps(event.record).encode())
+            if event.kind == "checkpoint":
+                break
     assert state is not None
     for leaf in jax.tree.leaves(state._replace(key=jax.random.key_data(state.key))):
         digest.update(np.asarray(leaf).tobytes())
@@ -55,10 +58,15 @@ def trained(config: Config, first: int, then: int) -> str:
 
 
 def digests(names: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = {name: [trained(CASES[name], *way) for way in WAYS[name]] for name in names}
+    feeding.PART = 2 * 64 * 8 * 8  # two steps of one network
+    places: tuple[Place, Place] = ("device", "host")
+    found: dict[str, Any] = {
+        name: [trained(CASES[name], *way, place) for way, place in zip(WAYS[name], places, strict=True)]
+        for name in names
+    }
     shards._tree_sum = lambda rows: functools.reduce(operator.add, rows)  # now the order depends on the devices
     program._program.cache_clear()
-    found["other order"] = [trained(CASES["mlp"], devices, devices) for devices in (1, 2)]
+    found["other order"] = [trained(CASES["mlp"], devices, devices, "device") for devices in (1, 2)]
     return found
 
 
