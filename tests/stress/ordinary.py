@@ -49,6 +49,31 @@ PROMISES = (
         "tests/test_doctor.py",
         "",
     ),
+    (
+        "Of several processes, one that never comes, dies, is silent or does not go on is named in one line",
+        "tests/distributed/test_hub.py tests/distributed/test_member.py",
+        "is_named or gives_up or says_why or longest_time",
+    ),
+    (
+        "Several processes end together: none outlives another that was hit, nor its launcher",
+        "tests/distributed/test_launching.py",
+        "is_hit or stops_all_ranks",
+    ),
+    (
+        "With `--restarts`, the processes of a run that lost one start again and end with the same bits",
+        "tests/distributed/test_launching.py",
+        "with_restarts",
+    ),
+    (
+        "Two processes with one id, and other settings or data than those of rank 0, are refused on every rank",
+        "tests/distributed/test_hub.py tests/distributed/test_member.py",
+        "refused",
+    ),
+    (
+        "Images in main memory give the same bits as those on the device, also if resumed within an epoch",
+        "tests/training/test_feeding.py tests/training/test_shards.py",
+        "bits",
+    ),
 )
 
 

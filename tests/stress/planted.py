@@ -98,6 +98,25 @@ def names_another_rank() -> None:
     setattr(Rank, "name", property(lambda rank: f"rank {1 - rank.number} on {rank.host}"))  # noqa: B010
 
 
+def always_patient() -> None:
+    from jaxquard.distributed.hub import Hub
+
+    setattr(Hub, "_limit", lambda hub, rank: hub.limits.compile)  # noqa: B010
+
+
+def ends_no_process() -> None:
+    from jaxquard.distributed.launching import _Launch
+
+    setattr(_Launch, "_end", lambda launch: launch.hub.close())  # noqa: B010
+
+
+def gathers_the_first_epoch() -> None:
+    from jaxquard.training.feeding import InParts
+
+    gather = InParts._gather
+    setattr(InParts, "_gather", lambda feed, epoch, first: gather(feed, 0, first))  # noqa: B010
+
+
 def measured(name: str, *, short: bool = True) -> bool:
     return all(row.holds for row in importlib.import_module(name).measure(short=short))
 
@@ -233,6 +252,23 @@ CONTROLS = {
     "`doctor` reports": Control(
         put("jaxquard.doctor._difference", lambda _: lambda *answers: ""),
         lambda: passes("tests/test_doctor.py::wrong_answer_is_named"),
+    ),
+    "Of several processes": Control(
+        always_patient, lambda: passes("tests/distributed/test_hub.py::longest_time")
+    ),
+    "Several processes end together": Control(
+        ends_no_process, lambda: passes("tests/distributed/test_launching.py::resumes_to_the_same_bits and KILL")
+    ),
+    "With `--restarts`": Control(
+        put("jaxquard.distributed.launching._Launch", lambda real: lambda *start: real(*start[:3], "")),
+        lambda: passes("tests/distributed/test_launching.py::with_restarts"),
+    ),
+    "Two processes with one id": Control(
+        put("jaxquard.distributed.hub.UsageError", lambda error: error.__base__),
+        lambda: passes("tests/distributed/test_hub.py::refused"),
+    ),
+    "Images in main memory": Control(
+        gathers_the_first_epoch, lambda: passes("tests/training/test_feeding.py::bits_are_those and steps")
     ),
 }  # fmt: skip
 
