@@ -23,12 +23,12 @@ script: $(VENV)/.dev  ## the script, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
 check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 35 minutes
-	$(PYTEST) -m check -n 2 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(ALONE))
-	$(PYTEST) -m check $(ALONE)
+	$(PYTEST) -m check -n 2 --dist loadfile --no-loadscope-reorder -k "not ($(ALONE))"
+	$(PYTEST) -m check -k "$(ALONE)"
 	$(MAKE) check-windows ARGS="$(WINDOWS_FIRST)"
 	$(MAKE) results-quick
 
-ALONE := tests/distributed tests/stress  # they start several processes, and some of their waits are limited
+ALONE := distributed or solo  # they start several processes, and some of their waits are limited
 WINDOWS_FIRST := $(addprefix tests/,test_files.py test_systems.py cli/test_help.py $(addprefix runs/test_,checkpoint.py directory.py interrupts.py journal.py lock.py))
 check-windows: $(VENV)/.dev  ## the tests that need no Unix, on an imitation of Windows (tests/windows): < 10 minutes
 	JAXQUARD_TESTS_AS=windows $(PYTEST) -m "not check and not posix" -n 2 $(ARGS)
