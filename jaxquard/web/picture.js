@@ -1,6 +1,6 @@
 // Turns a picture into an image like those that a network was trained on: finds the object in it, and puts it on a
 // plain background as in the training images. It is a translation of jaxquard/data/pictures.py, segmentation.py and
-// background.py, which give the reasons. It searches in grey, and it takes a hard shadow on the paper for an object.
+// background.py, which give the reasons. It searches in grey.
 //
 // A picture is {shape: [height, width, channels], values}. Its bytes are a Uint8ClampedArray, which rounds numbers.
 // Masks and other planes are the values alone.
@@ -11,6 +11,9 @@ const USUAL = { background: "dark", fill: 1, centre: "box", stands_out: true, fu
 const EDGE = 256; // pixels of the longer edge in which the object is searched for
 const CLOSE = 80; // pixels: a smaller object is searched for again at a higher resolution
 const FITTED = 64; // pixels of the longer edge that the background is fitted to
+const UNEVEN = 0.08; // share of the border that is neither background nor noise
+const WIDE = 9; // pixels of a border in which lines do not count
+const DARKEST_SHADOW = 0.4; // of the paper in the light
 const FILTERS = {
   box: { reach: 0.5, weight: (x) => (x > -0.5 && x <= 0.5 ? 1 : 0) },
   bicubic: { reach: 2, weight: (x) => cubic(Math.abs(x)) },
@@ -87,7 +90,7 @@ function borderColour({ shape: [height, width], values }) {
   const pixels = [];
   for (let x = 0; x < width; x++) pixels.push(x, (height - 1) * width + x);
   for (let y = 0; y < height; y++) pixels.push(y * width, (y + 1) * width - 1);
-  return [0, 1, 2].map((c) => Math.floor(quantile(Float32Array.from(pixels, (k) => values[3 * k + c]), 0.5)));
+  return [0, 1, 2].map((c) => Math.floor(median(pixels.map((k) => values[3 * k + c]))));
 }
 
 /** The middle of a picture that has the proportions of the frame, resized. */
@@ -184,7 +187,7 @@ function find(grey, corners) {
   const { paper, mask } = separated(shape, values);
   const left = Float32Array.from(values, (level, k) => level - paper[k]);
   const pixels = [...mask.keys()].filter((k) => mask[k]);
-  const isLight = pixels.length ? chosen(left, mask).reduce((a, b) => a + b) < 0 : quantile(paper, 0.5) > 127.5;
+  const isLight = pixels.length ? chosen(left, mask).reduce((a, b) => a + b) < 0 : median(paper) > 127.5;
   const difference = left.map((value, k) => {
     const share = isLight ? -value / Math.max(1, paper[k]) : value / Math.max(1, 255 - paper[k]);
     return Math.min(1, Math.max(0, share));
@@ -204,7 +207,7 @@ function reduced(picture, corners) {
 /** The background of grey levels, and the object's mask. A median filter first removes lines of one or two pixels. */
 function separated(shape, values) {
   const plain = medianFiltered(shape, values, Math.min(2, Math.floor(Math.min(shape[0], shape[1]) / 48)));
-  const { paper, noise } = surface(shape, plain);
+  const { paper, noise } = background(shape, plain);
   const away = (levels) => Float32Array.from(levels, (level, k) => Math.abs(level - paper[k]));
   const mask = standOut(shape, away(plain), noise);
   const strength = away(values);
@@ -212,6 +215,102 @@ function separated(shape, values) {
   const mass = (object) => strength.reduce((sum, value, k) => sum + value * object[k], 0);
   const isThin = (!touches(shape, thin) && mass(thin) > 2 * mass(mask)) || !mask.includes(1);
   return { paper, mask: isThin ? thin : mask };
+}
+
+/** The background, and its noise: a smooth surface, or several parts, some of them in a shadow. */
+function background(shape, values) {
+  const { paper, noise } = surface(shape, values);
+  const strength = Float32Array.from(values, (level, k) => Math.abs(level - paper[k]));
+  return { paper: uneven(shape, strength, noise) ? shadowed(shape, values, paper) : paper, noise };
+}
+
+/** Whether many places of the border are neither background nor noise: shadows, or the object itself. */
+function uneven([height, width], strength, noise) {
+  const band = [...Array(Math.min(WIDE, height, width)).keys()];
+  const side = (n, place) => Array.from({ length: n }, (_, k) => median(band.map((i) => strength[place(k, i)])));
+  const border = [
+    ...side(width, (x, i) => i * width + x),
+    ...side(width, (x, i) => (height - 1 - i) * width + x),
+    ...side(height, (y, i) => y * width + i),
+    ...side(height, (y, i) => (y + 1) * width - 1 - i),
+  ];
+  const mean = filtered([height, width], strength, [1 / 3, 1 / 3, 1 / 3]);
+  const fine = spread(strength.map((value, k) => Math.abs(value - mean[k])));
+  const limit = Math.max(10, 4 * Math.min(fine, noise));
+  const reach = WIDE >> 1;
+  const high = border.filter((_, k) => median(border.slice(Math.max(0, k - reach), k + reach + 1)) > limit);
+  return high.length > UNEVEN * border.length;
+}
+
+/** The background if shadows with hard edges divide it: smooth parts that reach the border; elsewhere, the nearest. */
+function shadowed(shape, values, otherwise) {
+  const steep = steepness(shape, values);
+  const most = Math.min(12, Math.max(3, 4 * median(steep)));
+  const parts = partsOf(shape, steep.map((value) => most - value), 0);
+  const lengths = parts.map((pixels) => pixels.filter((k) => onBorder(shape, k)).length);
+  const long = parts.filter((_, j) => lengths[j] > 0.04 * lengths.reduce((a, b) => a + b));
+  const levels = long.map((pixels) => median(pixels.map((k) => values[k])));
+  const papers = long.filter((_, j) => levels[j] > DARKEST_SHADOW * Math.max(...levels));
+  const paper = papers.flat();
+  if (paper.length < 0.3 * values.length) return otherwise;
+  const smooth = new Float32Array(values.length);
+  for (const pixels of papers) {
+    const part = new Float32Array(values.length);
+    pixels.forEach((k) => (part[k] = 1));
+    const [weight, level] = [part, part.map((one, k) => one * values[k])].map((plane) => filtered(shape, plane, bell(3)));
+    pixels.forEach((k) => (smooth[k] = level[k] / weight[k]));
+  }
+  const nearest = nearestOf(shape, paper, shadowSide(shape, values, paper));
+  return smooth.map((_, k) => smooth[nearest[k]] ?? otherwise[k]);
+}
+
+/** Whether each pixel lies in the shadow, if its edge is straight; else false everywhere. By logistic regression. */
+function shadowSide([height, width], values, paper) {
+  const levels = paper.map((k) => values[k]);
+  const middle = (quantile(levels, 0.02) + quantile(levels, 0.98)) / 2;
+  const place = (k) => terms(k, height, width).slice(0, 3);
+  const every = Math.max(1, Math.floor(paper.length / 2000));
+  const points = paper.filter((_, j) => j % every === 0).map((k) => ({ terms: place(k), dark: values[k] < middle }));
+  let weights = [0, 0, 0];
+  const isIn = (terms) => dot(terms, weights) > 0;
+  for (let round = 0; round < 20; round++) { // Newton's method, as weighted least squares
+    weights = fitted(points.map(({ terms, dark }) => {
+      const z = Math.min(30, Math.max(-30, dot(terms, weights)));
+      const chance = 1 / (1 + Math.exp(-z));
+      const root = Math.sqrt(chance * (1 - chance));
+      return { terms: terms.map((term) => root * term), level: root * z + (dark - chance) / root };
+    }));
+  }
+  const divided = points.filter(({ terms, dark }) => isIn(terms) === dark).length > 0.99 * points.length;
+  return Array.from(values, (_, k) => divided && isIn(place(k)));
+}
+
+/** For each pixel the nearest of some `pixels`, among those on its own side. */
+function nearestOf(shape, pixels, side) {
+  const nearest = new Int32Array(side.length).fill(-1);
+  pixels.forEach((k) => (nearest[k] = k));
+  const reached = [...pixels];
+  for (const k of reached) {
+    for (const next of around(shape, k)) {
+      if (nearest[next] >= 0 || side[next] !== side[k]) continue;
+      nearest[next] = nearest[k];
+      reached.push(next);
+    }
+  }
+  return nearest;
+}
+
+/** How steeply grey levels rise or fall at each pixel, smoothed over about a pixel. */
+function steepness(shape, values) {
+  const slope = bell(1).map((weight, k, { length }) => weight * (k - (length >> 1)));
+  const [down, across] = [filtered(shape, values, slope, bell(1)), filtered(shape, values, bell(1), slope)];
+  return down.map((value, k) => Math.hypot(value, across[k]));
+}
+
+/** A Gaussian with this standard deviation in pixels; its sum is 1. */
+function bell(sigma) {
+  const weights = Array.from({ length: 8 * sigma + 1 }, (_, k) => Math.exp(-((k / sigma - 4) ** 2) / 2));
+  return weights.map((weight) => weight / weights.reduce((a, b) => a + b));
 }
 
 /** The background as a quadratic surface, fitted first to the border, then to all that is near it; and its noise. */
@@ -226,7 +325,7 @@ function surface([height, width], values) {
     return { terms: terms(k, h, w), level: values[steps[0] * y * width + steps[1] * x], border };
   });
   let used = points.filter(({ border }) => border);
-  let coefficients = [quantile(Float32Array.from(used, ({ level }) => level), 0.5), 0, 0, 0, 0, 0];
+  let coefficients = [median(used.map(({ level }) => level)), 0, 0, 0, 0, 0];
   const away = ({ terms, level }) => Math.abs(level - dot(terms, coefficients));
   const noise = () => spread(Float32Array.from(used, away));
   for (let round = 0; round < 6; round++) {
@@ -269,7 +368,7 @@ function dot(a, b) {
 
 /** The standard deviation of noise, from the median of differences from the background; at least 1.5 grey levels. */
 function spread(strength) {
-  return Math.max(1.5, 1.4826 * quantile(strength, 0.5));
+  return Math.max(1.5, 1.4826 * median(strength));
 }
 
 /** The pixels far enough above the noise. While they reach the border, as lines on paper do, the threshold rises. */
@@ -304,7 +403,7 @@ function heavyParts(shape, values, low, high) {
 }
 
 /** The connected parts above a limit, each a list of pixels; corners connect. */
-function partsOf([, width], values, limit) {
+function partsOf(shape, values, limit) {
   const left = Uint8Array.from(values, (value) => value > limit);
   const parts = [];
   left.forEach((_, first) => {
@@ -312,17 +411,24 @@ function partsOf([, width], values, limit) {
     const pixels = [first];
     left[first] = 0;
     for (const k of pixels) {
-      const x = k % width;
-      for (let row = k - x - width; row <= k - x + width; row += width) {
-        for (let j = Math.max(0, x - 1); j <= Math.min(width - 1, x + 1); j++) {
-          if (left[row + j]) pixels.push(row + j);
-          left[row + j] = 0;
-        }
+      for (const next of around(shape, k)) {
+        if (left[next]) pixels.push(next);
+        left[next] = 0;
       }
     }
     parts.push(pixels);
   });
   return parts;
+}
+
+/** The pixel k and its neighbours, with those at its corners. */
+function around([height, width], k) {
+  const [y, x] = [Math.floor(k / width), k % width];
+  const found = [];
+  for (let row = Math.max(0, y - 1); row <= Math.min(height - 1, y + 1); row++) {
+    for (let j = Math.max(0, x - 1); j <= Math.min(width - 1, x + 1); j++) found.push(row * width + j);
+  }
+  return found;
 }
 
 /** The values in a mask. */
@@ -342,16 +448,17 @@ function boxAround(pixels, width) {
 }
 
 /** Whether a mask reaches the border of the picture. */
-function touches([height, width], mask) {
-  return mask.some((value, k) => {
-    const [y, x] = [Math.floor(k / width), k % width];
-    return value && Math.min(y, x, height - 1 - y, width - 1 - x) === 0;
-  });
+function touches(shape, mask) {
+  return mask.some((value, k) => value && onBorder(shape, k));
+}
+
+function onBorder([height, width], k) {
+  const [y, x] = [Math.floor(k / width), k % width];
+  return Math.min(y, x, height - 1 - y, width - 1 - x) === 0;
 }
 
 /** Each pixel becomes the median of a square that reaches so many pixels to each side; the border is mirrored. */
 function medianFiltered([height, width], values, reach) {
-  const mirrored = (k, n) => (k < 0 ? -1 - k : k >= n ? 2 * n - 1 - k : k);
   const square = new Uint8Array((1 + 2 * reach) ** 2);
   return values.map((_, k) => {
     let count = 0;
@@ -363,10 +470,30 @@ function medianFiltered([height, width], values, reach) {
   });
 }
 
+/** A place beyond the ends of an axis with n places, mirrored at the ends. */
+function mirrored(k, n) {
+  const place = ((k % (2 * n)) + 2 * n) % (2 * n);
+  return Math.min(place, 2 * n - 1 - place);
+}
+
+/** Each pixel becomes a sum of those near it, with weights for the rows and the columns; the border is mirrored. */
+function filtered([height, width], values, down, across = down) {
+  const along = (plane, weights, n, step) => plane.map((_, k) => {
+    const at = Math.floor(k / step) % n;
+    const first = at - (weights.length >> 1);
+    return weights.reduce((sum, weight, i) => sum + weight * plane[k + (mirrored(first + i, n) - at) * step], 0);
+  });
+  return along(along(Float32Array.from(values), down, height, width), across, width, 1);
+}
+
+function median(values) {
+  return quantile(values, 0.5);
+}
+
 /** The value below which this share of the values lies, interpolated; 0 without values. */
 function quantile(values, share) {
   if (!values.length) return 0;
-  const sorted = values.slice().sort();
+  const sorted = Float32Array.from(values).sort();
   const at = share * (sorted.length - 1);
   const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
   return low + (high - low) * (at % 1);

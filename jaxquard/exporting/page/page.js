@@ -141,8 +141,7 @@ function tryIt(network, ask, facts) {
 
   const help = h("p", { class: "help small muted", id: "sheet-help" },
     "You can also drop a picture anywhere, or paste one. ",
-    searches(network) && h("span", {}, "Drawings and evenly lit pictures work; hard shadows confuse the page, but not ",
-      h("code", {}, "jaxquard predict"), ". "),
+    searches(network) && "It looks for one object, drawn or photographed, on plain paper. ",
     KEYS);
   const choose = (pixels, canvas) => {
     sheet.show(canvas, false);
