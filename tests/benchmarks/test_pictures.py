@@ -23,4 +23,6 @@ def test_photographs_are_recognised_nearly_as_well_as_the_images_themselves():
         assert one["clean, warned of"] <= 0.1
         assert min(one["hopeless, warned of"].values()) >= 0.7
         one["cells"] = {kind: cell * 3 for kind, cell in one["cells"].items()}
+        one["page"] = dict.fromkeys(["clean", *one["cells"]], (1.0, 1.0, 1.0))
+    found["images on the page"] = 20
     assert "| squared | " in page(found)
