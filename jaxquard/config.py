@@ -340,16 +340,20 @@ class Config:
         return cls(**values)
 
 
+def option(name: str) -> str:
+    """The option of the command line for a setting: `--batch-size`."""
+    return f"--{name.replace('_', '-')}"
+
+
 def flag(name: str, value: Any) -> list[str]:
     """A setting as options of the command line: `--hidden 128 64`, `--flip`, `--no-flip`."""
-    dashed = name.replace("_", "-")
     if value is False or value == ():
-        return [f"--no-{dashed}"]
+        return [option(f"no-{name}")]
     if value is True:
-        return [f"--{dashed}"]
+        return [option(name)]
     if value is None:
-        return [f"--{dashed}", "none"]
-    return [f"--{dashed}", *map(str, value if isinstance(value, tuple | list) else [value])]
+        return [option(name), "none"]
+    return [option(name), *map(str, value if isinstance(value, tuple | list) else [value])]
 
 
 def why_no_effect(name: str) -> str:

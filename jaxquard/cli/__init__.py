@@ -4,11 +4,13 @@ Modules that need JAX are imported where they are used, so that `--help` is fast
 """
 
 import os
+import re
 import signal
 import sys
+from collections.abc import Iterable
 
 import cyclopts
-from cyclopts import App, Parameter
+from cyclopts import App, Argument, Parameter
 from cyclopts.exceptions import UnusedCliTokensError
 
 from jaxquard import distributed
@@ -86,6 +88,8 @@ def _outcome(arguments: list[str] | None) -> tuple[int, str]:
         return UsageError.exit_code, f"not expected: {' '.join(error.unused_tokens or ())}"
     except cyclopts.CycloptsError as error:
         return UsageError.exit_code, str(error)
+    except UsageError as error:
+        return error.exit_code, _with_options(str(error), sys.argv[1:] if arguments is None else arguments)
     except JaxquardError as error:
         return error.exit_code, str(error)
     except BrokenPipeError:  # the reader of the output has gone
@@ -107,7 +111,24 @@ def _outcome(arguments: list[str] | None) -> tuple[int, str]:
 def _unknown_option(error: cyclopts.UnknownOptionError) -> str:
     """The error for an unknown option, with the option that was probably meant."""
     given = (error.token.keyword or error.token.value).partition("=")[0]
-    names = (name for argument in error.argument_collection for name in argument.names)
-    options = {name.removeprefix("--").replace("-", "_"): name for name in names if name.startswith("--")}
+    options = _options(error.argument_collection)
     meant = nearest(given.lstrip("-").replace("-", "_"), options)
     return f"unknown option {given}" + (f"; did you mean {options[meant]}?" if meant else "")
+
+
+def _with_options(message: str, words: list[str]) -> str:
+    """A message that begins with a setting, with its option instead: --batch-size for batch_size. A setting that was
+    given with --sweep keeps its name.
+    """
+    options = _options(app.parse_commands(words)[1][-1].assemble_argument_collection())
+    setting, _, said = message.partition(":")
+    if setting not in options or any(word.startswith(f"{setting}=") for word in words):
+        return message
+    others = re.compile(r"(?<![\w'/-])[a-z0-9]+(_[a-z0-9]+)+(?![\w'/=])")
+    return f"{options[setting]}:{others.sub(lambda found: options.get(found[0], found[0]), said)}"
+
+
+def _options(arguments: Iterable[Argument]) -> dict[str, str]:
+    """The options of a verb by the names of their settings."""
+    names = (name for argument in arguments for name in argument.names)
+    return {name.removeprefix("--").replace("-", "_"): name for name in names if name.startswith("--")}

@@ -24,7 +24,7 @@ from jaxquard.cli.options import (
     print_json,
     where_data_are,
 )
-from jaxquard.config import SCALARS, Config, flag, read_toml, why_no_effect
+from jaxquard.config import SCALARS, Config, flag, option, read_toml, why_no_effect
 from jaxquard.distributed.places import place
 from jaxquard.errors import DivergedError, JaxquardError, UsageError
 from jaxquard.runs.interrupts import Interrupted, Interrupts, interruptible
@@ -280,10 +280,11 @@ def _notes(base: Config, given: dict[str, Any], configs: list[Config]) -> Iterat
     """Notes on given settings without effect, and on pixel statistics that are measured again."""
     for setting in given:
         if not any(config.matters(setting) for config in configs):
-            yield f"{setting} has no effect here: {why_no_effect(setting)}"
+            yield f"{option(setting)} has no effect here: {why_no_effect(setting)}"
     for setting in ("pixel_mean", "pixel_std"):
         if getattr(base, setting) is not None and all(getattr(config, setting) is None for config in configs):
-            yield f"{setting} is measured again, because the training images differ; to keep the old value, give it"
+            again = "is measured again, because the training images differ; to keep the old value, give"
+            yield f"{setting} {again} {option(setting)}"
 
 
 def _since_start() -> float:

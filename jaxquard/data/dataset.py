@@ -231,7 +231,9 @@ def split_rows(dataset: Dataset, validation: int) -> tuple[np.ndarray, np.ndarra
     most = own or len(labels) - 1
     if not 0 <= validation <= most:
         of = "own validation" if own else "training"
-        raise UsageError(f"validation {validation}: of the {of} images of {dataset.name}, 0 to {most} can be held out")
+        raise UsageError(
+            f"validation: of the {of} images of {dataset.name}, 0 to {most} can be held out, not {validation}"
+        )
     order = shuffled_by_class(labels) if dataset.by_class else shuffled(len(labels))
     kept, held = np.split(order, [len(labels) - validation])
     return kept, held

@@ -47,7 +47,7 @@ def prepare(config: Config, dataset: Dataset, data_on: Place | None = None) -> t
     images, labels, val_images, val_labels = split(dataset, held_out_of(config, dataset))
     if config.batch_size > len(images):
         too_large = f"batch_size: {config.batch_size} is more than the {counted(len(images), 'training image')}"
-        raise UsageError(f"{too_large}; give a smaller one (--batch-size)")
+        raise UsageError(f"{too_large}; give a smaller one")
     if (labels == labels[0]).all():
         raise DataError(f"every training image has the label {labels[0]}: there is nothing to learn from")
     mean, std = pixel_statistics(images)

@@ -168,8 +168,8 @@ def test_a_setting_without_effect_gives_a_note(jaxquard, npz, quick):
     said = jaxquard("train", "--dataset", npz, *quick, "--momentum", 0.5, "--stem", 2)
     notes = [line for line in said.err.splitlines() if line.startswith("note: ")]
     assert notes == [
-        "note: stem has no effect here: it needs model to be cnn",
-        "note: momentum has no effect here: it needs optimizer to be momentum or nesterov or muon",
+        "note: --stem has no effect here: it needs model to be cnn",
+        "note: --momentum has no effect here: it needs optimizer to be momentum or nesterov or muon",
     ]
     assert "note: " not in jaxquard("train", "--dataset", npz, *quick, "--optimizer", "momentum").err
 
