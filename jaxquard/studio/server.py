@@ -50,7 +50,7 @@ def static_files(root: Path = STATIC) -> dict[str, bytes]:
 
 
 def _of_other_pages() -> dict[str, bytes]:
-    """The modules that the studio shares with exported pages."""
+    """The files that the studio shares with exported pages."""
     return {f"web/{name}": content for name, content in static_files(WEB).items()}
 
 
