@@ -9,8 +9,9 @@ one, gets the model and returns what the user should know.
 import hashlib
 import importlib
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,6 +22,7 @@ from jaxquard.installed import how_to_add
 from jaxquard.naming import none_of, visible
 
 if TYPE_CHECKING:
+    from jaxquard.config import Config
     from jaxquard.runs.directory import Run
     from jaxquard.runs.models import TrainedModel
 
@@ -97,9 +99,21 @@ def export(
         _refuse_diverged(model)
         if look := given.get("with_images"):
             given["with_images"] = lambda: _images(look, model)
-        data = module.content(model, **given)
+        data = module.content(_for_others(model), **given)
         notes = [models.unfinished([model]), getattr(module, "note", lambda *_, **__: None)(model, **given)]
     return Exported(path, to, *_written(path, data, overwrite), "; ".join(filter(None, notes)) or None)
+
+
+def _for_others(model: "TrainedModel") -> "TrainedModel":
+    """The model without paths, which would tell others about this machine. The notes on its data may have some."""
+    facts = {name: value for name, value in model.dataset.items() if name != "notes"}
+    return replace(model, config=without_places(model.config), dataset=facts)
+
+
+def without_places(config: "Config") -> "Config":
+    """The config with ./NAME for the paths of its data and its teacher."""
+    parts = {name: re.split(r"[\\/]+(?=.)", getattr(config, name) or "") for name in ("dataset", "teacher")}
+    return config.replace(**{name: f"./{place[-1]}" for name, place in parts.items() if len(place) > 1})
 
 
 def _images(look: Callable[[], Any], model: "TrainedModel") -> Any:

@@ -1,13 +1,12 @@
 """What is known of a network besides its weights: what it is, its evaluation on the test set, and its settings."""
 
 import dataclasses
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jaxquard import recipes
-from jaxquard.charts.evaluation import wilson
+from jaxquard.calibration import wilson
 from jaxquard.config import Config
 from jaxquard.data import catalogue
 from jaxquard.errors import RunError
@@ -92,19 +91,14 @@ def shipped_as(model: TrainedModel) -> str | None:
     return recipe if models.file_content(own) == models.file_content(model) else None
 
 
-def _in_words(name: str, value: Any) -> str:
+def _in_words(value: Any) -> str:
     if isinstance(value, list):
-        return ", ".join(_in_words(name, one) for one in value) or "none"
+        return ", ".join(map(_in_words, value)) or "none"
     if isinstance(value, dict):
-        return "; ".join(f"{key}: {_in_words(key, one)}" for key, one in value.items())
+        return "; ".join(f"{key}: {_in_words(one)}" for key, one in value.items())
     if isinstance(value, bool):
         return "true" if value else "false"
-    return last_part(value) if name == "teacher" else str(value)
-
-
-def last_part(path: str) -> str:
-    """The name of a file or folder without its place, which would tell others about this machine."""
-    return re.split(r"[\\/]", path.rstrip("\\/"))[-1]
+    return str(value)
 
 
 def network(model: TrainedModel) -> str:
@@ -139,7 +133,7 @@ def settings(config: Config) -> list[tuple[str, str, str]]:
     values, usual = config.to_dict(), Config().to_dict()
     left_out = ("recipe", "dataset", "pixel_mean", "pixel_std")
     return [
-        (field.name, _in_words(field.name, values.get(field.name)), field.metadata["help"])
+        (field.name, _in_words(values.get(field.name)), field.metadata["help"])
         for field in dataclasses.fields(Config)
         if values.get(field.name) != usual.get(field.name) and field.name not in left_out and config.matters(field.name)
     ]

@@ -11,7 +11,6 @@ import json
 import math
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from importlib import resources
 from string import Template
@@ -39,8 +38,8 @@ def content(model: TrainedModel, with_images: Callable[[], Evaluations] | None =
     page, web = resources.files("jaxquard.exporting") / "page", resources.files("jaxquard") / "web"
     files = {name: web / f"{name}.js" for name in WEB} | {name: page / f"{name}.js" for name in PAGE}
     program = bundle({name: file.read_text(encoding="utf-8") for name, file in files.items()})
-    style = (page / "page.css").read_text(encoding="utf-8")
-    weights = file_content(_without_paths(model))
+    style = "".join(file.read_text(encoding="utf-8") for file in (web / "colours.css", page / "page.css"))
+    weights = file_content(model)
     samples = _samples(with_images()) if with_images else None  # first: it is recorded
     tested = facts.recorded_evaluation(model)
     about = _facts(model, tested, weights) | {"samples": samples, "licence": samples and _images_of(model)}
@@ -105,13 +104,6 @@ def _policy(style: str, program: str) -> str:
     )
 
 
-def _without_paths(model: TrainedModel) -> TrainedModel:
-    """The model with the names, not the places, of its data and its teacher: a page goes to others."""
-    config = model.config
-    names = {name: facts.last_part(getattr(config, name) or "") or None for name in ("dataset", "teacher")}
-    return replace(model, config=config.replace(**names))
-
-
 def _lead(model: TrainedModel, tested: Recorded | None) -> str:
     """What the network is, in two sentences."""
     height, width, channels = model.image_shape
@@ -132,7 +124,7 @@ def _facts(model: TrainedModel, tested: Recorded | None, weights: bytes) -> dict
         "test_note": "" if tested and tested.matrix else _test_note(model, tested),
         "curves": curves or None,
         "curve_note": "" if curves else _curve_note(model),
-        "unfinished": unfinished([model]),
+        "lacks": unfinished([model]),
         "training": _training(model),
         "hashes": [
             *((str(name).replace("_", " "), str(value)) for name, value in model.dataset["sha256"].items()),
@@ -197,8 +189,7 @@ def _training(model: TrainedModel) -> list[tuple[str, str]]:
     if held_out := data["train"] - learned or data.get("validation", 0):
         parts = f"{held_out:,} held out, {parts}"
     rows = [("Data", f"{facts.data_title(model)}: {learned:,} images to learn from, {parts}")]
-    of = f" of {config.epochs}" if unfinished([model]) else ""
-    rows.append(("Epochs", f"{config.epochs if model.epoch is None else model.epoch}{of}"))
+    rows.append(("Epochs", _epochs(model)))
     rows.append(("Seed", ", ".join(str(seed) for seed in dict.fromkeys(one.seed for one in config.networks()))))
     if run:
         made, seconds = run.environment, sum(line.get("seconds", 0.0) for line in run.epochs())
@@ -209,6 +200,13 @@ def _training(model: TrainedModel) -> list[tuple[str, str]]:
         names = {"processor": "", "jaxquard": "Jaxquard ", "jax": "JAX ", "python": "Python "}
         rows.append(("With", ", ".join(f"{said}{made[name]}" for name, said in names.items() if name in made)))
     return rows
+
+
+def _epochs(model: TrainedModel) -> str:
+    """How many epochs its weights have seen. A weights file does not say whether the training was finished."""
+    if model.run is None:
+        return f"{'' if facts.shipped_as(model) else 'at most '}{model.config.epochs}"
+    return f"{model.epoch} of {model.config.epochs}" if model.run.shortfall() else f"{model.epoch}"
 
 
 def _samples(found: Evaluations) -> list[dict[str, Any]]:

@@ -7,12 +7,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from jaxquard.charts.evaluation import wilson
+from jaxquard.calibration import wilson
 from jaxquard.data.oddities import shortened
 from jaxquard.errors import UsageError
 from jaxquard.exporting import facts, onnx, safetensors
@@ -46,12 +45,6 @@ def content(model: TrainedModel, licence: str | None = None) -> dict[str, bytes]
         "model.onnx": onnx.content(model),
         "model.safetensors": safetensors.content(model),
     }
-
-
-def note(model: TrainedModel, licence: str | None = None) -> str:
-    """A note on what the weights file says of this machine; "" if there is nothing."""
-    paths = [path for path in (model.config.dataset, model.config.teacher) if path and Path(path).name != path]
-    return f"model.safetensors contains {' and '.join(map(visible, paths))}" if paths else ""
 
 
 def _config(model: TrainedModel) -> dict[str, Any]:

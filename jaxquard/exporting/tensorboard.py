@@ -17,6 +17,7 @@ from tensorboardX.summary import hparams
 
 from jaxquard.config import Config
 from jaxquard.errors import RunError
+from jaxquard.exporting import without_places
 from jaxquard.exporting.csv import figures
 from jaxquard.naming import visible
 from jaxquard.runs.directory import Run
@@ -28,7 +29,7 @@ FILE = "events.out.tfevents.jaxquard"
 def content(run: Run, networks: Sequence[int]) -> dict[str, bytes]:
     """An event file for each of these networks, in a folder of its name. RunError for a damaged journal or config."""
     run.check_config_is_its_own()
-    names, configs = run.network_names(), run.config.networks()
+    names, configs = run.network_names(), without_places(run.config).networks()
     return {f"{names[k]}/{FILE}": _event_file(run, k, configs[k]) for k in networks}
 
 

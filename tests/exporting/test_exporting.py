@@ -1,5 +1,6 @@
 """Files that are written whole or not at all; tables of journals; the programs of docs/EXPORT.md."""
 
+import base64
 import csv
 import errno
 import hashlib
@@ -19,8 +20,9 @@ import onnx
 import pytest
 
 import jaxquard
+from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, RunError, UsageError
-from jaxquard.exporting import FORMATS, huggingface
+from jaxquard.exporting import FORMATS, huggingface, without_places
 from jaxquard.files import temporary
 from jaxquard.runs import models
 from jaxquard.runs.models import load_model
@@ -102,6 +104,31 @@ def test_a_safetensors_file_predicts_the_same_bits(root, stripes, name):
     loaded, model = load_model(str(file), root), load_model(name, root)
     assert loaded.networks == model.networks
     assert loaded.logits(stripes.test_images).tobytes() == model.logits(stripes.test_images).tobytes()
+
+
+def test_no_file_says_where_the_data_and_the_teacher_are(root, npz, tmp_path, monkeypatch):
+    home = tmp_path / "anns-home"
+    home.mkdir()
+    shutil.copy(npz, home / "mnist.npz")
+    jaxquard.export("three@1", to="safetensors", runs=root, out=home / "old.safetensors")
+    settings = {"dataset": str(home / "mnist.npz"), "teacher": str(home / "old.safetensors"), "batch_size": 20}
+    run = jaxquard.train(Config(hidden=(3,), epochs=1, **settings), runs=tmp_path, name="new").run
+    facts = json.loads((run.path / "environment.json").read_text())
+    facts["dataset"]["notes"] = [f"left out as damaged: 1; the first: {home}/1.png"]
+    (run.path / "environment.json").write_text(json.dumps(facts))
+    for to in FORMATS:
+        for data in contents(jaxquard.export("new", to=to, runs=tmp_path).file).values():
+            weights = re.findall(rb'id="weights">(.*?)<', data)
+            assert b"anns-home" not in b"".join([data, *map(base64.b64decode, weights)]), to
+    config = load_model("new.safetensors", tmp_path).config
+    assert (config.dataset, config.teacher) == ("./mnist.npz", "./old.safetensors")
+    monkeypatch.chdir(home)
+    assert not jaxquard.evaluate(tmp_path / "new.safetensors").on_other_data
+
+
+@pytest.mark.parametrize(("path", "name"), [("C:\\ann\\mnist", "./mnist"), ("/a/b/", "./b/"), ("mnist", "mnist")])
+def test_a_path_becomes_a_path_in_the_current_folder(path, name):
+    assert without_places(Config(dataset=path)).dataset == name
 
 
 def test_a_network_that_diverged_has_a_journal_alone_and_is_no_part_of_an_average(root, stripes, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import jaxquard
-from jaxquard.charts.evaluation import wilson
+from jaxquard.calibration import wilson
 from jaxquard.config import Config
 from jaxquard.errors import RunError
 from jaxquard.exporting.facts import recorded_evaluation, settings, shipped_as
@@ -77,7 +77,7 @@ def test_a_model_of_the_package_has_the_recipes_figures_under_any_name(tmp_path,
 
 
 def test_settings_that_matter_and_differ_from_the_defaults():
-    config = Config(hidden=(), learning_rate=0.1, beta1=0.5, flip=True, dataset="mnist", teacher="/home/ann/cnn@1")
+    config = Config(hidden=(), learning_rate=0.1, beta1=0.5, flip=True, dataset="mnist", teacher="cnn@1")
     found = settings(config)
     assert {name: value for name, value, _ in found} == {
         "flip": "true",

@@ -184,13 +184,13 @@ function curveTable({ accuracy = {}, loss = {} }) {
 
 // --- how it was trained
 
-/** The data, the settings and the hashes; first, whether the training is unfinished. */
-export function training({ unfinished, training: rows, settings, hashes }) {
+/** The data, the settings and the hashes; first, what the network lacks: the rest of its training, say. */
+export function training({ lacks, training: rows, settings, hashes }) {
   const listed = (pairs) =>
     h("dl", { class: "facts" }, pairs.map(([term, ...words]) => [h("dt", {}, term), h("dd", {}, words)]));
   const explained = ([name, value, help]) => [name, h("strong", {}, value), " ", h("span", { class: "muted" }, help)];
   return [
-    unfinished && h("p", { class: "warning" }, unfinished),
+    lacks && h("p", { class: "warning" }, lacks),
     listed(rows),
     settings.length > 0 && h("h3", {}, "The settings that differ from Jaxquard's defaults"),
     settings.length > 0 && listed(settings.map(explained)),
