@@ -250,7 +250,7 @@ def evaluate(
     split: "test", "validation" (the images held out in its training) or "train". An evaluation on the test set is
     recorded in the run, with the reason `why`.
     runs: the folder of all runs. data_dir, offline, report: as for `load`. `report` also gets a note if the run is
-    read-only (without `report`: a Python warning).
+    read-only (without `report`: it is printed in a notebook, and a Python warning elsewhere).
     Raises UsageError for wrong arguments or data that do not fit the model, DataError for data and RunError for a run
     that are missing or damaged.
     """
@@ -265,7 +265,7 @@ def evaluate(
         loaded = evaluated_on(data, {"class_names": own.class_names} | own.like, partial(is_same_data, own.dataset))
     found = evaluating.evaluate(networks, loaded, split)
     if split == "test" and (fault := found.record(name, why)):
-        (report or warnings.warn)(f"note: {fault}")
+        (report or (print if notebook.is_running() else warnings.warn))(f"note: {fault}")
     return found
 
 

@@ -1,5 +1,8 @@
-"""Bins of confidence and the expected calibration error (Guo et al., 2017, arXiv 1706.04599)."""
+"""How far shares can be trusted: bins of confidence, the expected calibration error (Guo et al., 2017, arXiv
+1706.04599), and the interval of a share.
+"""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,3 +29,11 @@ def calibration_error(found: Mapping[str, Any]) -> np.ndarray:
     """Expected calibration error (eq. 3), (...): the mean gap between confidence and accuracy, weighted by `count`."""
     count, confidence, right = (np.asarray(found[name]) for name in ("count", "confidence", "right"))
     return np.abs(right - confidence).sum(axis=-1) / count.sum(axis=-1)
+
+
+def wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
+    """The Wilson score interval of a proportion (Wilson 1927), 95 % by default. (scipy.stats is slow to import.)"""
+    p, scale = successes / n, 1 + z * z / n
+    middle = (p + z * z / (2 * n)) / scale
+    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
+    return max(0.0, middle - half), min(1.0, middle + half)

@@ -177,9 +177,8 @@ def sweep(directory: Path, older_than: float = STALE, name: str | None = None) -
     has locked the directory may set `older_than` to less.
     """
     ending = "*" if name is None else glob.escape(name[:KEPT])
-    for leftover in directory.glob(
-        f"{TEMPORARY}{'[0-9a-f]' * 32}-{ending}"
-    ):  # other programs' files begin with .tmp-, too
+    ours = f"{TEMPORARY}{'[0-9a-f]' * 32}-{ending}"  # other programs' files begin with .tmp-, too
+    for leftover in directory.glob(ours):
         with contextlib.suppress(OSError):
             if time.time() - leftover.stat().st_mtime < older_than:
                 continue

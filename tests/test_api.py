@@ -212,13 +212,16 @@ def test_moved_data_are_accepted_if_they_are_the_same(npz, tmp_path):
     assert "moved" not in str(raised.value).partition("data.npz")[2]
 
 
-def test_an_evaluation_that_cannot_be_recorded_is_reported(root, monkeypatch):
+def test_an_evaluation_that_cannot_be_recorded_is_reported(root, monkeypatch, capsys):
     monkeypatch.setattr("jaxquard.runs.directory.Run.note_evaluation", lambda *_, **__: "not recorded")
     reports = []
     api.evaluate("one", runs=root, report=reports.append)
     assert reports == ["note: not recorded"]
     with pytest.warns(UserWarning, match="not recorded"):
         api.evaluate("one", runs=root)
+    monkeypatch.setattr("jaxquard.runs.notebook.is_running", lambda: True)
+    api.evaluate("one", runs=root)
+    assert capsys.readouterr().out == "note: not recorded\n"
 
 
 def test_a_tilde_is_the_home_folder_in_every_path(root, npz, tmp_path, monkeypatch):

@@ -34,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     "runs": {"charts", "training", "nn", "data", "config", "files", "kept", "systems"},
     "recipes": {"config"},
     "sweeps": {"config"},
-    "exporting": {"charts", "config", "data", "files", "installed", "nn", "recipes", "runs", "training"},
+    "exporting": {"config", "data", "files", "installed", "nn", "recipes", "runs", "training"},
     "api": {"data", "config", "exporting", "files", "recipes", "runs", "training"},
     "distributed": {"runs", "streams", "systems", "training"},
     "sklearn": {"config", "data", "installed", "runs", "training"},

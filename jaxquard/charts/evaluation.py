@@ -1,12 +1,11 @@
 """The evaluation of a network: which classes it confuses, its confidence, and its most confident mistakes."""
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from jaxquard.calibration import by_confidence
+from jaxquard.calibration import by_confidence, wilson
 from jaxquard.charts import theme
 from jaxquard.charts.chart import Chart
 from jaxquard.charts.pictures import montage
@@ -120,14 +119,6 @@ def _bins(confidences: np.ndarray, correct: np.ndarray, bins: int) -> list[dict[
             edges = {"from": b / bins, "to": (b + 1) / bins}
             rows.append({"n": int(n)} | {k: 100 * float(v) for k, v in (figures | edges).items()})
     return rows
-
-
-def wilson(successes: int, n: int, z: float = 1.959964) -> tuple[float, float]:
-    """The Wilson score interval of a proportion (Wilson 1927), 95 % by default."""
-    p, scale = successes / n, 1 + z * z / n
-    middle = (p + z * z / (2 * n)) / scale
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / scale
-    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def _diagram(rows: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import functools
 import itertools
 import math
 import os
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -25,7 +25,7 @@ from jaxquard.errors import RunError, UsageError
 from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 from jaxquard.studio.security import read_json
-from jaxquard.studio.watch import Sight
+from jaxquard.studio.watch import Sight, Watch
 
 if TYPE_CHECKING:
     from jaxquard.nn.model import Model
@@ -164,7 +164,7 @@ def facts_of(state: Any, dataset: str) -> Facts:
 def checked(state: Any, document: Mapping[str, Any]) -> tuple[Config, int]:
     """The config of a request, and its number of parameters. Raises UsageError."""
     config = chosen(document, datasets(state))
-    if config.teacher is not None and not is_known(config.teacher, state.watch.look()):
+    if config.teacher is not None and not is_known(config.teacher, state.watch):
         raise UsageError("teacher: must be a run that is here or a shipped model")
     facts = facts_of(state, config.dataset)
     if facts.train is not None:
@@ -182,11 +182,11 @@ def check_amounts(config: Config, train: int, own: int = 0) -> None:
         raise UsageError(f"batch_size: {config.batch_size:,} is more than the {left:,} images left")
 
 
-def is_known(model: str, runs: Container[str]) -> bool:
+def is_known(model: str, watch: Watch) -> bool:
     """Whether this names a run, one network of a run (RUN@k), their average (RUN@all) or a shipped model."""
     run, at, number = directory.parted(model)
     network = number == directory.ALL or (number.isascii() and number.isdecimal())
-    return model in directory.shipped() or (run in runs and (not at or network))
+    return model in directory.shipped() or ((not at or network) and watch.find(run) is not None)
 
 
 def info(request: Request) -> JSONResponse:

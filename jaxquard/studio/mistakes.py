@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from starlette.requests import Request
 
+from jaxquard.calibration import wilson
 from jaxquard.charts import Chart, lines, reliability
-from jaxquard.charts.evaluation import wilson
 from jaxquard.data.dataset import shuffled
 from jaxquard.errors import UsageError
 from jaxquard.lessons.distortions import ANGLES, NOISES, noisy, turned

@@ -18,6 +18,8 @@ from jaxquard.training.state import Totals, TrainState
 from jaxquard.training.stopping import Stopping
 from jaxquard.training.task import Hyper, Task, make_model, make_optimizer
 
+Batch = tuple[jax.Array, jax.Array, jax.Array | None, jax.Array | None]  # images, labels, teacher's logits, weights
+
 
 def l2_penalty(params: Params, rate: jax.Array) -> jax.Array:
     """½·rate·Σw² over the weights: Nielsen's L2 regularisation with rate = λ/n (chapter 3, eq. 85)."""
@@ -99,7 +101,7 @@ def train_step(
     batch = (images, labels, teacher, weights)
     update = make_optimizer(task, ts.hyper).update
     if task.config.shards == 1:
-        learned = learn(task, ts, *batch)
+        learned = learn(task, ts, batch)
     else:
         learned, update = learn_in_shards(task, ts, batch), without_division(update)
     updates, opt_state = update(learned.grads, ts.opt_state, ts.params)
@@ -114,16 +116,9 @@ def train_step(
     )
 
 
-def learn(
-    task: Task,
-    ts: TrainState,
-    images: jax.Array,
-    labels: jax.Array,
-    teacher: jax.Array | None = None,
-    weights: jax.Array | None = None,
-    shard: jax.Array | None = None,
-) -> Learned:
+def learn(task: Task, ts: TrainState, batch: Batch, shard: jax.Array | None = None) -> Learned:
     """The forward and backward pass of a batch, or of a shard of it. Each shard has random numbers of its own."""
+    images, labels, teacher, weights = batch
     model, loss = make_model(task.model, ts.hyper.get("dropout")), LOSSES[task.config.loss]
     targets = make_targets(task, ts.hyper, labels, teacher)
     keys = (stream(ts.key, use, ts.step) for use in (AUGMENT, DROPOUT))
@@ -142,14 +137,14 @@ def learn(
     return Learned(grads, state, value, correct, jnp.float32(1) if weights is None else jnp.sum(weights))
 
 
-def learn_in_shards(task: Task, ts: TrainState, batch: tuple[Any, ...]) -> Learned:
+def learn_in_shards(task: Task, ts: TrainState, batch: Batch) -> Learned:
     """As `learn`, but the batch is in shards, and the result is the mean over the shards. Batch normalisation takes
     each shard's own mean and variance (Hoffer et al., 2017, arXiv 1705.08741).
     """
     shards = task.config.shards
 
     def of_shard(shard: jax.Array) -> Learned:
-        one = learn(task, ts, *jax.tree.map(lambda values: take_shard(values, shard, shards), batch), shard=shard)
+        one = learn(task, ts, jax.tree.map(lambda values: take_shard(values, shard, shards), batch), shard)
         grads = jax.tree.map(lambda g: one.weight * g, one.grads)
         return one._replace(grads=grads, loss=one.weight * one.loss, correct=one.correct.astype(jnp.float32))
 

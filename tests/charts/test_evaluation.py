@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from jaxquard.calibration import wilson
 from jaxquard.charts import confusion_matrix, reliability, surest_mistakes
-from jaxquard.charts.evaluation import verdict, wilson
+from jaxquard.charts.evaluation import verdict
 
 
 def test_confusion_rows_are_true_classes_and_shares_are_of_the_row():

@@ -95,7 +95,7 @@ def one_digest(_: Any) -> Any:
 def names_another_rank() -> None:
     from jaxquard.distributed.hub import Rank
 
-    setattr(Rank, "name", property(lambda rank: f"rank {1 - rank.number} on {rank.host}"))  # noqa: B010
+    Rank.name = property(lambda rank: f"rank {1 - rank.number} on {rank.host}")
 
 
 def always_patient() -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -32,10 +33,12 @@ from jaxquard.studio.learn import (
     described,
     first_layer,
     histogram,
+    is_known,
     parameters,
     pixel_block,
     snapshot,
 )
+from jaxquard.studio.watch import Watch
 
 KNOWN = {"fashion-mnist": "Fashion-MNIST"}
 CONFIGS = [
@@ -210,6 +213,14 @@ def test_a_teacher_is_a_run_that_is_here(post, teacher, status):
     if status == 422:
         assert answer.json["setting"] == "teacher"
         assert teacher not in answer.json["error"]
+
+
+def test_a_teacher_may_be_a_run_that_was_copied_here_just_now(root):
+    (root / "copy").mkdir()
+    watch = Watch(root)
+    assert not is_known("copy@1", watch)
+    shutil.copytree(root / "slow", root / "copy", dirs_exist_ok=True)
+    assert is_known("copy@1", watch)
 
 
 @pytest.mark.parametrize("blank", [None, "", "none"])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.charts.evaluation import wilson
+from jaxquard.calibration import wilson
 from jaxquard.config import Config
 from jaxquard.data import split
 from jaxquard.data.dataset import shuffled

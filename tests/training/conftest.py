@@ -94,7 +94,7 @@ def cache_sizes() -> Callable[[Program], list[int]]:
     """How often each function of a Program was compiled. The first is the steps, which `turns` and `run` call."""
 
     def sizes(program: Program) -> list[int]:
-        ((steps,),) = program.turns.args  # type: ignore[attr-defined]
+        ((steps,),) = program.turns.args
         return [f._cache_size() for f in (steps, *program) if not isinstance(f, functools.partial)]
 
     return sizes
