@@ -5,11 +5,12 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from benchmarks.peers import common
 from jaxquard.data import load
 from jaxquard.data.statistics import pixel_statistics
-from jaxquard.nn.initializers import glorot_normal
+from jaxquard.nn.initializers import scaled_normal
 from jaxquard.nn.losses import cross_entropy
 from jaxquard.nn.sequential import Plan, sequential
 from jaxquard.optim.optimizers import optimizer
@@ -20,12 +21,11 @@ RELU, POOL = ("activation", {"function": "relu"}), ("max_pool", {"window": 2})
 
 def plan(mean: float, std: float) -> Plan:
     """28×28 pixels to 12×12 with 6 channels, 4×4 with 16, then 120, 84 and 10 units."""
-    convolutions, units = [(5, 5, 1, 6), (5, 5, 6, 16)], [(256, 120), (120, 84), (84, 10)]
     layers: Plan = [("standardize", {"mean": mean, "std": std})]
-    for shape in convolutions:
+    for shape in common.LENET_SHAPES[:2]:
         layers += [("conv2d", {"shape": shape, "stride": 1, "padding": "VALID"}), RELU, POOL]
     layers.append(("flatten", {}))
-    for shape in units:
+    for shape in common.LENET_SHAPES[2:]:
         layers += [("dense", {"shape": shape}), RELU]
     return layers[:-1]
 
@@ -34,13 +34,13 @@ def prepare(folder: Path) -> common.Peer:
     """The images stay uint8 and are standardised inside the step."""
     data = load(folder)
     images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
-    model, adam = sequential(plan(*pixel_statistics(data.train_images)), glorot_normal), optimizer("adam", 3e-4)
-    key = jax.random.key(common.SEED)
-    params, state = model.init(key)
-    opt_state, steps = adam.init(params), len(labels) // common.LENET_BATCH
+    model, adam = sequential(plan(*pixel_statistics(data.train_images)), scaled_normal), optimizer("adam", 3e-4)
+    start = common.initial_params(np.random.default_rng(common.SEED), common.LENET_SHAPES)
+    params = [{"w": jnp.asarray(w), "b": jnp.asarray(b)} for w, b in start]
+    key, opt_state, steps = jax.random.key(common.SEED), adam.init(params), len(labels) // common.LENET_BATCH
 
     def loss_fn(params, x, y):
-        return jnp.mean(cross_entropy(model.apply(params, state, x)[0], y))
+        return jnp.mean(cross_entropy(model.apply(params, {}, x)[0], y))
 
     @partial(jax.jit, donate_argnums=(0, 1))
     def run_epoch(params, opt_state, key, images, labels):
@@ -62,7 +62,7 @@ def prepare(folder: Path) -> common.Peer:
         return float(total) / steps
 
     def evaluate() -> float:
-        logits, _ = model.apply(params, state, jnp.asarray(data.test_images))
+        logits, _ = model.apply(params, {}, jnp.asarray(data.test_images))
         return float(jnp.mean(logits.argmax(1) == data.test_labels))
 
     return common.Peer(train_epoch, evaluate)

@@ -4,7 +4,7 @@ import argparse
 import gzip
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import pairwise
@@ -17,6 +17,7 @@ from benchmarks.peers import STARTED
 SIZES = (784, 128, 64, 10)
 BATCH = 128
 LENET_BATCH = 32
+LENET_SHAPES = ((5, 5, 1, 6), (5, 5, 6, 16), (256, 120), (120, 84), (84, 10))  # (…, in, out)
 LEARNING_RATE = 0.01
 SEED = 0
 
@@ -54,11 +55,16 @@ def load(folder: Path) -> Data:
     return Data((train - mean) / std, labels[0], (test - mean) / std, labels[1])
 
 
-def initial_params(rng: np.random.Generator) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(weights, biases) of each layer, weights (n_in, n_out) ~ N(0, 1/n_in): the same for all peers that accept it."""
+def initial_params(
+    rng: np.random.Generator, shapes: Iterable[tuple[int, ...]] = tuple(pairwise(SIZES))
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(weights, biases) of each layer, weights (…, n_out) ~ N(0, 1/n_in): the same for all peers that accept it."""
     return [
-        (rng.standard_normal((n, m), np.float32) / np.float32(np.sqrt(n)), np.zeros(m, np.float32))
-        for n, m in pairwise(SIZES)
+        (
+            rng.standard_normal(shape, np.float32) / np.float32(np.sqrt(np.prod(shape[:-1]))),
+            np.zeros(shape[-1], np.float32),
+        )
+        for shape in shapes
     ]
 
 

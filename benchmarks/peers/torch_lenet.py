@@ -1,5 +1,6 @@
 """PyTorch's LeNet-5 with Adam; `--compile` compiles gather, forward and loss as one function."""
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -7,14 +8,18 @@ from benchmarks.peers import common
 
 
 def lenet() -> nn.Sequential:
-    """The network, with weights of Glorot's variance."""
+    """The network, with the start that ours has. Its maps have the channels first, so the first layer's rows after them
+    are in another order."""
     convolutions = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
     units = [nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
     model = nn.Sequential(*convolutions, nn.Flatten(), *units)
-    for layer in model:
-        if hasattr(layer, "weight"):
-            nn.init.xavier_normal_(layer.weight)
-            nn.init.zeros_(layer.bias)
+    params = common.initial_params(np.random.default_rng(common.SEED), common.LENET_SHAPES)
+    weights = [w.transpose(3, 2, 0, 1) if w.ndim == 4 else w.T for w, _ in params]
+    weights[2] = weights[2].reshape(120, 4, 4, 16).transpose(0, 3, 1, 2).reshape(120, 256)
+    with torch.no_grad():
+        for layer, w in zip((layer for layer in model if hasattr(layer, "weight")), weights, strict=True):
+            layer.weight.copy_(torch.from_numpy(w))
+            layer.bias.zero_()
     return model
 
 
