@@ -140,10 +140,12 @@ def measure(contestants: dict[str, Contestant], rounds: int) -> tuple[dict[str, 
                 continue
             print(f"  round {k + 1} of {rounds}: {name}", file=sys.stderr)
             try:
-                outcomes[name].append(contestant(k))
+                outcome = contestant(k)
             except ChildFailed as error:
                 print(f"  failed: {error}", file=sys.stderr)
                 failed.add(name)
+            else:
+                outcomes[name].append(outcome)
         if (time.monotonic() - began) * (k + 2) / (k + 1) > ENOUGH:
             break
     return dict(outcomes), len(failed)

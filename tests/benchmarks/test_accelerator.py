@@ -3,8 +3,9 @@
 import pytest
 
 from benchmarks import report
-from benchmarks.accelerator import CNN, main, section
+from benchmarks.accelerator import CNN, main, measure, section
 from benchmarks.bench import PAGE, RESULTS, read
+from benchmarks.process import ChildFailed, Outcome
 
 
 @pytest.mark.check
@@ -17,6 +18,16 @@ def test_the_trial_measures_everything_on_a_cpu(tmp_path, capfd):
     assert all(row["ours"]["median"] > 0 for row in rows.values())
     assert rows["One epoch of all of 2 original MLPs, batch 128"]["best_peer"] == "one after another"
     assert f"| {CNN}: peak memory | MB | " in capfd.readouterr().out
+
+
+def test_a_contestant_that_fails_takes_no_further_part(capsys):
+    def fails(k: int) -> Outcome:
+        raise ChildFailed("out of memory")
+
+    outcomes, failures = measure({"a": lambda k: Outcome(float(k), 1.0, {}), "b": fails}, 2)
+    assert {name: len(ran) for name, ran in outcomes.items()} == {"a": 2}
+    assert failures == 1
+    assert capsys.readouterr().err.count("out of memory") == 1
 
 
 def test_without_an_accelerator_only_the_trial_runs(tmp_path, capfd):

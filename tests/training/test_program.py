@@ -61,7 +61,7 @@ def test_networks_at_once_equal_networks_in_turn(dataset: Any, monkeypatch: pyte
 @pytest.mark.parametrize("changes", [{}, CNN], ids=["mlp", "cnn"])
 def test_every_function_of_a_program_has_a_form_for_cuda(monkeypatch: pytest.MonkeyPatch, changes: Any):
     """It shows that JAX can lower all operations, not what they cost there."""
-    config = CONFIG.replace(**changes)
+    config = CONFIG.replace(**changes, patience=2)
     task = make_task(config, (8, 8, 1), 4, 100)
     monkeypatch.setattr(programs.jax, "default_backend", lambda: "gpu")
     program = programs._program.__wrapped__(task)
