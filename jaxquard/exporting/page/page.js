@@ -141,7 +141,7 @@ function tryIt(network, ask, facts) {
 
   const help = h("p", { class: "help small muted", id: "sheet-help" },
     "You can also drop a picture anywhere, or paste one. ",
-    searches(network) && "It looks for one object, drawn or photographed, on plain paper. ",
+    searches(network) && "The page looks for one object, drawn or photographed, on plain paper. ",
     KEYS);
   const choose = (pixels, canvas) => {
     sheet.show(canvas, false);
