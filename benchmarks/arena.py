@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.process import Contestant, Outcome, run
-from jaxquard.systems import processor
+from jaxquard.systems import cores, processor
 
 FILES = {
     "train_images": "train-images-idx3-ubyte.gz",
@@ -93,7 +93,7 @@ def machine(libraries: Iterable[str] = LIBRARIES) -> dict[str, Any]:
     """The machine of the measurement: processor, cores, system, and the versions of Python and the libraries."""
     return {
         "processor": processor()[0],
-        "cores": len(os.sched_getaffinity(0)),
+        "cores": cores(),
         "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "versions": {library: version(library) for library in libraries},

@@ -31,7 +31,7 @@ from jaxquard.config import Config
 from jaxquard.data import Dataset
 from jaxquard.files import write_atomically
 from jaxquard.training.data import prepare
-from jaxquard.training.device import Groups, run_on, share
+from jaxquard.training.device import Groups, Run, share
 from jaxquard.training.fit import fit, make_run
 from jaxquard.training.program import start
 from jaxquard.training.shards import AXIS
@@ -105,7 +105,7 @@ def _devices() -> dict[str, Any]:
     strong = ORIGINAL.replace(batch_size=1024, shards=8)
     weak = {n: ORIGINAL.replace(batch_size=128 * n, shards=n) for n in numbers}
     alone = ORIGINAL.replace(seeds=4)
-    gather = run_on(tuple(jax.devices()), lambda x, n: jax.lax.fori_loop(0, n, _exchanged, x))
+    gather = Run(lambda x, n: jax.lax.fori_loop(0, n, _exchanged, x), tuple(jax.devices()))
 
     def exchange() -> float:
         began = time.perf_counter()

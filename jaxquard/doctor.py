@@ -23,6 +23,7 @@ from jaxquard.errors import JaxquardError
 from jaxquard.files import existing, is_writable
 from jaxquard.installed import how_to_add, how_to_renew_jax, plugins
 from jaxquard.naming import counted
+from jaxquard.systems import cores
 
 OLDEST_PYTHON = (3, 11)
 WRONG_JAXLIB = {  # release -> its faults
@@ -124,7 +125,7 @@ def check_devices() -> Iterator[Check]:
     import jax
 
     devices = jax.devices()
-    found = f"{len(devices)} x {devices[0].device_kind} ({jax.default_backend()}), {os.cpu_count()} processor cores"
+    found = f"{len(devices)} x {devices[0].device_kind} ({jax.default_backend()}), {cores()} processor cores"
     unseen = _accelerator() if jax.default_backend() == "cpu" else None
     if unseen is None:
         yield Check("devices", True, found)

@@ -100,6 +100,11 @@ def _in_double_quotes(word: str) -> str:
     return written if written.startswith('"') else f'"{written}"'
 
 
+def cores() -> int:
+    """The processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @functools.cache
 def processor() -> tuple[str, list[str]]:
     """The processor's name and, on Linux, its features."""

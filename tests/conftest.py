@@ -61,10 +61,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def every_turn_takes(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """`every_turn_takes(seconds)`: every measurement of `fit` gives this time."""
+def every_turn_takes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """`every_turn_takes(seconds)`: every measurement of `fit` gives this time. `cores` networks run at once."""
 
-    def clock(seconds: float) -> None:
+    def clock(seconds: float, cores: int = 1) -> None:
+        monkeypatch.setattr("jaxquard.training.program.cores", lambda: cores)
         counter = itertools.count(0.0, seconds)
         monkeypatch.setattr("jaxquard.training.fit.time", SimpleNamespace(perf_counter=counter.__next__))
 

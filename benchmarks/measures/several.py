@@ -34,7 +34,7 @@ def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
     floor = NETWORKS * gflop_an_epoch(60_000 - HELD_OUT) / best_gflops(outcomes)
     bounds = (
         Bound("never slower than one after another", alone.median),
-        Bound("≤ 1.6 × the floor of its arithmetic", 1.6 * floor),
+        Bound("≤ 1.25 × the floor of its arithmetic", 1.25 * floor),
     )
     return [
         Row(

@@ -104,7 +104,7 @@ def machine() -> dict[str, Any]:
         "numpy": version("numpy"),
         "platform": platform.platform(),
         "processor": processor(),
-        "threads": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "threads": systems.cores(),
         "devices": [str(device.device_kind) for device in jax.devices()],
         "partitionable_random_bits": settings.jax_threefry_partitionable,
         "matmul_precision": settings.jax_default_matmul_precision,

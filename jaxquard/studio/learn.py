@@ -26,6 +26,7 @@ from jaxquard.runs import directory
 from jaxquard.runs.directory import Run
 from jaxquard.studio.security import read_json
 from jaxquard.studio.watch import Sight, Watch
+from jaxquard.systems import cores
 
 if TYPE_CHECKING:
     from jaxquard.nn.model import Model
@@ -201,7 +202,7 @@ def info(request: Request) -> JSONResponse:
             ],
             "recipes": [recipe(name) for name in recipes.names()],
             "settings": [described(name) for name in FIELDS],
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": cores(),
         }
     )
 

@@ -88,15 +88,34 @@ def _groups(used: int, groups: int) -> Groups:
     return tuple(tuple(first[k * size : (k + 1) * size]) for k in range(groups))
 
 
-def run_on(devices: Group, run_steps: Callable[..., Any]) -> Callable[..., Any]:
-    """`run_steps` compiled for these devices. Every argument is copied to each, and the result is on the default one.
+class Run:
+    """`run_steps`, compiled at its first call for these devices, or without any for the default device.
 
-    Copies that are already there are used, and those of the first argument are given up.
+    Every argument is copied to each device, and the result is on the default one. Copies that are already there are
+    used, and those of the first argument are given up.
     """
-    mesh, everywhere = Mesh(np.array(devices), AXIS), PartitionSpec()
-    mapped = jax.shard_map(run_steps, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
-    compiled = jax.jit(mapped, donate_argnums=0)
-    return lambda *arguments: off_devices(compiled(*on_devices(devices, arguments)))
+
+    def __init__(self, run_steps: Callable[..., Any], devices: Group = ()) -> None:
+        if devices:
+            mesh, everywhere = Mesh(np.array(devices), AXIS), PartitionSpec()
+            run_steps = jax.shard_map(run_steps, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
+        self.devices, self.jitted, self.compiled = devices, jax.jit(run_steps, donate_argnums=0), dict[Any, Any]()
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._off(self.jitted(*self._on(arguments)))
+
+    def for_threads(self, *arguments: Any) -> Callable[..., Any]:
+        """The same for arguments of these shapes. It is compiled here, because JAX's settings may be this thread's."""
+        traced = self.jitted.trace(*self._on(arguments))
+        if traced.jaxpr not in self.compiled:
+            self.compiled[traced.jaxpr] = traced.lower().compile()
+        return lambda *arguments: self._off(self.compiled[traced.jaxpr](*self._on(arguments)))
+
+    def _on(self, arguments: Any) -> Any:
+        return on_devices(self.devices, arguments) if self.devices else arguments
+
+    def _off(self, result: Any) -> Any:
+        return off_devices(result) if self.devices else result
 
 
 def on_devices(devices: Group, tree: Any) -> Any:

@@ -37,10 +37,10 @@ DIAGNOSED = 256  # training images for gradient norms and dead units
 class Event:
     """A point in a training. `state` is valid until the next event, when its buffers are reused.
 
-    `compiled`: ready to step. `progress`: still stepping. `turn`: one of several networks has made its steps; `step`
-    and `state` are those before. `checkpoint`: a step that `checkpoint_every` names. `epoch`: an epoch ended, `record`
-    is its journal line. `diverged`: a loss was not finite, `record` has the networks and steps. `stopped`: early
-    stopping. `seconds`: the time of the steps since the last event.
+    `compiled`: ready to step. `progress`: still stepping. `turn`: some of several networks have made their steps;
+    `step` and `state` are those before. `checkpoint`: a step that `checkpoint_every` names. `epoch`: an epoch ended,
+    `record` is its journal line. `diverged`: a loss was not finite, `record` has the networks and steps. `stopped`:
+    early stopping. `seconds`: the time of the steps since the last event.
     """
 
     kind: Literal["compiled", "progress", "turn", "checkpoint", "epoch", "diverged", "stopped"]
@@ -188,7 +188,7 @@ def _newly_lost(ts: TrainState, since: int) -> dict[str, Any] | None:
 def _take_turns(
     turns: Iterator[TrainState | None], between: Event, heartbeat: float
 ) -> Generator[Event, None, tuple[TrainState, list[float]]]:
-    """The state after all networks' turns, and the seconds of each. Yields `between` about once a heartbeat."""
+    """The state after all turns, and the seconds of each. Yields `between` about once a heartbeat."""
     after, took, silent = between.state, list[float](), 0.0
     began = time.perf_counter()
     for done in turns:
@@ -204,10 +204,10 @@ def _take_turns(
 
 
 def _chunk(heartbeat: float, steps: int, took: list[float]) -> int:
-    """The number of steps to run next; `took` has the seconds of each network's turn of the last `steps`.
+    """The number of steps to run next; `took` has the seconds of each turn of the last `steps`.
 
     As many as all networks together make in `heartbeat` seconds. If that is less than AT_A_TURN, up to AT_A_TURN, as
-    far as the slowest network alone makes them in that time.
+    far as the slowest turn makes them in that time.
     """
     together, alone = (int(heartbeat * steps / seconds) for seconds in (sum(took), max(took)))
     return max(1, together, min(alone, AT_A_TURN))

@@ -1,13 +1,15 @@
 """The steps, compiled once for each task. Runs of the same task share the program.
 
 All functions here take stacked TrainStates: each leaf has a leading axis of networks, even for one network. One network
-runs the functions of `steps` as they are. On an accelerator, `vmap` runs several networks at once. On a CPU they take
-turns in the program of one network, so that each has the processor's caches to itself; a map inside the program would
-be a tenth slower. Several groups of devices run different networks at the same time.
+runs the functions of `steps` as they are. On an accelerator, `vmap` runs several networks at once. On a CPU, several
+threads run the program of one network, each with a network of its own: as many threads as the process may use cores.
+One core has no second thread, so there the networks take turns. Several groups of devices run different networks at the
+same time, too.
 """
 
 import functools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
@@ -16,8 +18,9 @@ import jax.numpy as jnp
 from jaxquard.config import Config
 from jaxquard.nn.layers import grey_levels
 from jaxquard.nn.model import Params, State
+from jaxquard.systems import cores
 from jaxquard.training import diagnosis, steps
-from jaxquard.training.device import Groups, check_jax, run_on
+from jaxquard.training.device import Groups, Run, check_jax
 from jaxquard.training.randomness import epoch_order
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Hyper, ModelSpec, Task, make_hyper, make_model
@@ -30,8 +33,9 @@ FOR_ONE_USE: Any = {"xla_backend_optimization_level": 0}
 class Program(NamedTuple):
     """Compiled functions of stacked TrainStates. Shapes are those of `steps` after a leading axis of networks.
 
-    `turns` does the same as `run`, but yields None after each network except the last, then the new state. Until then
-    the old state is unchanged, so stopping between two turns loses only the steps of this call.
+    `turns` does the same as `run`, but yields None after each turn except the last, then the new state. A turn is that
+    of all networks that run at once. Until the last turn has ended the old state is unchanged, so stopping between two
+    turns loses only the steps of this call.
     """
 
     init: Callable[[jax.Array, Any], TrainState]
@@ -54,12 +58,12 @@ def make_program(task: Task, groups: Groups = ()) -> Program:
 
 @functools.lru_cache(maxsize=128)
 def _program(task: Task, groups: Groups = ()) -> Program:
-    run_steps = over_networks(functools.partial(steps.run_steps, task), 2)
+    run_steps, on_cpu = over_networks(functools.partial(steps.run_steps, task), 2), jax.default_backend() == "cpu"
     if task.config.shards == 1 and len(groups) < 2:
-        runs = (jax.jit(run_steps, donate_argnums=0),)
+        runs = (Run(run_steps),)
     else:
-        runs = tuple(run_on(devices, run_steps) for devices in groups or ((jax.local_devices()[0],),))
-    turns = functools.partial(_turns, runs, one_by_one=jax.default_backend() == "cpu")
+        runs = tuple(Run(run_steps, devices) for devices in groups or ((jax.local_devices()[0],),))
+    turns = functools.partial(_turns, runs, one_by_one=on_cpu, in_threads=on_cpu and not groups)
     return Program(
         init=jax.jit(over_networks(functools.partial(steps.init_state, task), 2), compiler_options=FOR_ONE_USE),
         orders=jax.jit(over_networks(lambda key, epoch: epoch_order(key, epoch, task.examples))),
@@ -108,19 +112,27 @@ def _to_the_end(turns: Callable[..., Iterator[TrainState | None]], *arguments: A
 
 
 def _turns(
-    runs: tuple[Callable[..., TrainState], ...], ts: TrainState, orders: jax.Array, *rest: Any, one_by_one: bool
+    runs: tuple[Run, ...], ts: TrainState, orders: jax.Array, *rest: Any, one_by_one: bool, in_threads: bool
 ) -> Iterator[TrainState | None]:
-    """Run the networks in parts, one for each of `runs` at a time: copy each part's state out and, at last, back."""
+    """Run the networks in parts, one for each of `runs` at a time: copy each part's state out and, at last, back.
+
+    Each part has a thread, because what a single thread starts on a device runs in order. `in_threads`: the only one of
+    `runs` runs as many parts at a time as there are cores.
+    """
+    runs *= cores() if in_threads else 1
     networks, size = len(orders), 1 if one_by_one else -(-len(orders) // len(runs))
     if networks == size:
         yield jax.block_until_ready(runs[0](ts, orders, *rest))
         return
+    compiled = functools.cache(lambda run, size: run.for_threads(*_take((ts, orders), 0, size), *rest))
     trained, firsts = list[TrainState](), list(range(0, networks, size))
-    while len(trained) < len(firsts):
-        if trained:
-            yield None
-        parts = [_take((ts, orders), k, min(size, networks - k)) for k in firsts[len(trained) :][: len(runs)]]
-        trained += jax.block_until_ready([run(*part, *rest) for run, part in zip(runs, parts, strict=False)])
+    with ThreadPoolExecutor(len(runs)) as threads:  # also after an error or Ctrl-C, it waits until every call has ended
+        while len(trained) < len(firsts):
+            if trained:
+                yield None
+            parts = [_take((ts, orders), k, min(size, networks - k)) for k in firsts[len(trained) :][: len(runs)]]
+            calls = [(compiled(run, len(part[1])), part) for run, part in zip(runs, parts, strict=False)]
+            trained += threads.map(lambda call: jax.block_until_ready(call[0](*call[1], *rest)), calls)
     for k, part in zip(firsts, trained, strict=True):
         ts = _put(ts, k, part)
     yield ts

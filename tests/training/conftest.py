@@ -91,11 +91,12 @@ def train(dataset: Dataset) -> Callable[..., Trained]:
 
 @pytest.fixture(scope="session")
 def cache_sizes() -> Callable[[Program], list[int]]:
-    """How often each function of a Program was compiled. The first is the steps, which `turns` and `run` call."""
+    """How often each function of a Program was compiled. The first is the steps in threads."""
 
     def sizes(program: Program) -> list[int]:
         ((steps,),) = program.turns.args
-        return [f._cache_size() for f in (steps, *program) if not isinstance(f, functools.partial)]
+        others = [f._cache_size() for f in program if not isinstance(f, functools.partial)]
+        return [len(steps.compiled), steps.jitted._cache_size(), *others]
 
     return sizes
 

@@ -133,13 +133,14 @@ def test_a_turn_has_as_many_steps_as_the_heartbeat_allows():
     assert _chunk(1.5, 1, [2.0, 2.0]) == 1
 
 
+@pytest.mark.parametrize(("cores", "pauses"), [(1, 2), (2, 1)])
 def test_stopped_between_two_networks_turns_is_never_stopped(
-    train: Callable, assert_same_bits: Callable, every_turn_takes: Callable
+    train: Callable, assert_same_bits: Callable, every_turn_takes: Callable, cores: int, pauses: int
 ):
     """The steps of the interrupted call are lost: its state is the one before them."""
     config = MOMENTUM.replace(seeds=3)
     whole = train(config)
-    every_turn_takes(1.0)
+    every_turn_takes(1.0, cores)
     trained = train(config)
     assert_same_bits(trained.state, whole.state)
     of_step = dict[int, TrainState]()
@@ -147,7 +148,7 @@ def test_stopped_between_two_networks_turns_is_never_stopped(
         assert state.step.tolist() == [event.step] * 3
         assert_same_bits(state, of_step.setdefault(event.step, state))
     turns = [state for event, state in zip(trained.events, trained.states, strict=True) if event.kind == "turn"]
-    assert len(turns) == 2 * 10
+    assert len(turns) == pauses * 10
     for state in (turns[0], turns[7], turns[-1]):
         assert_same_bits(train(config, state).state, whole.state)
 
@@ -320,7 +321,7 @@ def test_a_sweep_and_several_seeds_share_one_program(dataset, cache_sizes: Calla
     _, program = make_run(config, data)
     list(fit(config, data))
     sizes = cache_sizes(program)
-    assert sizes[0] == 1  # on a CPU the networks take turns in the program of one
+    assert sizes[0] == 1  # on a CPU each network is trained by the program of one
     other = config.replace(sweep=(), seeds=3, seed=5, epochs=1)
     list(fit(other, data))
     assert make_run(other, data)[1] is program

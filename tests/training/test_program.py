@@ -1,6 +1,11 @@
 """One program for all runs of a task; several networks map the program of one."""
 
 import functools
+import itertools
+import signal
+import threading
+import time
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -12,6 +17,7 @@ from jaxquard.errors import UsageError
 from jaxquard.training import program as programs
 from jaxquard.training import steps
 from jaxquard.training.data import prepare
+from jaxquard.training.device import Run
 from jaxquard.training.evaluation import all_logits
 from jaxquard.training.program import make_program, start
 from jaxquard.training.task import make_task
@@ -20,6 +26,17 @@ from .configs import MOMENTUM
 
 CONFIG = MOMENTUM.replace(seeds=3)
 CNN = {"model": "cnn", "widths": (2, 3), "blocks": 0, "optimizer": "muon", "flip": True, "shift": 1, "ema": 0.9}
+
+
+@pytest.fixture(autouse=True)
+def cores(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """`cores(count)`: so many networks run at once; one without this call."""
+
+    def give(count: int) -> None:
+        monkeypatch.setattr(programs, "cores", lambda: count)
+
+    give(1)
+    return give
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +104,86 @@ def test_every_function_of_a_program_has_a_form_for_cuda(monkeypatch: pytest.Mon
         assert function.trace(*arguments).lower(lowering_platforms=("cuda",)).as_text()
 
 
+@pytest.mark.parametrize("changes", [{}, CNN, {"shards": 2}], ids=["mlp", "cnn", "shards"])
+def test_networks_in_threads_have_the_bits_of_networks_in_turn(
+    dataset: Any, cores: Callable, assert_same_bits: Callable, changes: Any
+):
+    config, data = prepare(CONFIG.replace(**changes), dataset)
+    task, found = make_task(config, (8, 8, 1), data.classes, len(data.images)), []
+    program = make_program(task)
+    for count in (1, 2, 3, 8):
+        cores(count)
+        ts = start(program, task, config.networks())
+        *pauses, ts = program.turns(ts, program.orders(ts.key, 0), data.images, data.labels, 0, 5)
+        assert len(pauses) == (2 if count == 1 else 1 if count == 2 else 0)
+        found.append(ts)
+    for other in found[1:]:
+        assert_same_bits(other, found[0])
+    first, second, third = np.asarray(found[0].totals.loss)
+    assert first != second != third != first  # so the test would notice if networks were exchanged
+
+
+@pytest.fixture
+def watched(prepared: Any, cores: Callable, monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Any]]:
+    """`watched(during)`: the turns of three networks, two at a time; the n-th calls `during(n)` first."""
+
+    def turns(during: Callable[[int], None]) -> list[Any]:
+        config, data, task = prepared
+        plain, numbers, program = Run.for_threads, itertools.count(1), make_program(task)
+
+        def for_threads(*arguments: Any) -> Callable[..., Any]:
+            run = plain(*arguments)
+            return lambda *arguments: (during(next(numbers)), run(*arguments))[1]
+
+        monkeypatch.setattr(Run, "for_threads", for_threads)
+        cores(2)
+        ts = start(program, task, config.networks())
+        return list(program.turns(ts, program.orders(ts.key, 0), data.images, data.labels, 0, 5))
+
+    return turns
+
+
+def test_as_many_networks_run_at_once_as_there_are_cores(watched: Callable):
+    both = threading.Barrier(2, timeout=60)
+    pause, trained = watched(lambda number: both.wait() if number < 3 else None)
+    assert pause is None
+    assert trained.step.tolist() == [5, 5, 5]
+
+
+def test_an_error_in_a_thread_is_raised_once_after_all_threads_have_ended(watched: Callable):
+    ended, before = [], threading.active_count()
+
+    def fails(number: int) -> None:
+        time.sleep(0.2 * (number - 1))
+        ended.append(number)
+        raise MemoryError(f"network {number}")
+
+    with pytest.raises(MemoryError, match="network 1"):
+        watched(fails)
+    assert ended == [1, 2]
+    assert threading.active_count() == before
+
+
+@pytest.mark.posix
+def test_ctrl_c_waits_for_the_threads(watched: Callable):
+    ended, main = [], threading.main_thread().ident
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def interrupts(number: int) -> None:
+        time.sleep(0.2)  # until both threads have started
+        if number == 1:
+            signal.pthread_kill(main, signal.SIGINT)
+        time.sleep(0.2)
+        ended.append(number)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            watched(interrupts)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+    assert sorted(ended) == [1, 2]
+
+
 def test_between_turns_the_state_does_not_change(prepared: Any):
     config, data, task = prepared
     program = make_program(task)
@@ -114,8 +211,9 @@ def test_logits_are_those_of_numpy(prepared: Any, count: int):
     np.testing.assert_allclose(logits, x, atol=1e-5)
 
 
-def test_thread_local_settings_apply_to_several_networks(prepared: Any):
+def test_thread_local_settings_apply_to_several_networks(prepared: Any, cores: Callable):
     """Dropout depends on this setting; each of three networks equals the same network alone."""
+    cores(2)
     _, data, task = prepared
     with jax.threefry_partitionable(False):
         program, networks, found = make_program(task), prepared[0].networks(), []
