@@ -25,7 +25,6 @@ from jaxquard.data.framing import AS_READ
 from jaxquard.data.idx import MAX_BYTES
 from jaxquard.data.pictures import grey, read_picture
 from jaxquard.errors import DataError
-from jaxquard.systems import cores
 
 T = TypeVar("T")
 Color = Literal["auto", "grey", "rgb"]
@@ -87,7 +86,7 @@ def _each(name: str, sources: Sequence[Source], use: Callable[[int, str, bytes],
     first DataError is raised; with it, it takes the place of the result."""
     chunks = [range(first, min(first + CHUNK, len(sources))) for first in range(0, len(sources), CHUNK)]
     results, done, total = [], 0, sum(map(_length, sources))
-    with ThreadPoolExecutor(cores()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for chunk in pool.map(lambda chunk: [_attempt(use, k, *sources[k]) for k in chunk], chunks):
                 for result, length in chunk:
