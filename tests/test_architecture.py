@@ -30,7 +30,7 @@ ALLOWED: dict[str, set[str]] = {
     "config": {"files"},
     "compilation": {"files", "systems"},
     "charts": {"files", "installed"},
-    "training": {"nn", "optim", "data", "config"},
+    "training": {"nn", "optim", "data", "config", "systems"},
     "runs": {"charts", "training", "nn", "data", "config", "files", "kept", "systems"},
     "recipes": {"config"},
     "sweeps": {"config"},
@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "api": {"data", "config", "exporting", "files", "recipes", "runs", "training"},
     "distributed": {"runs", "streams", "systems", "training"},
     "sklearn": {"config", "data", "installed", "runs", "training"},
-    "doctor": {"data", "files", "installed", "runs"},
+    "doctor": {"data", "files", "installed", "runs", "systems"},
     "lessons": {"charts", "config", "data", "files", "nn", "runs", "training"},
     "studio": {"api", "charts", "config", "data", "installed", "lessons", "nn", "recipes", "runs", "systems"}
     | {"training"},
