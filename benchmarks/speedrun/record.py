@@ -1,6 +1,6 @@
 """One run: trains a network on Fashion-MNIST from its raw files, and prints its test accuracy.
 
-    python -m benchmarks.speedrun.record 94.0 --seed 0
+    python -m benchmarks.speedrun.record 94.0 --seed 0 --data FOLDER
 
 Everything that was chosen for a track is in this file; docs/SPEEDRUN.md has the rules. Layers, losses and optimisers
 are the package's. Orders and initial weights come from NumPy, so that nothing is compiled for them.
@@ -23,60 +23,43 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxquard.nn.activations import gelu
-from jaxquard.nn.augmentation import random_flip, random_shift
+from jaxquard.nn.augmentation import random_flip
 from jaxquard.nn.convolution import conv2d
 from jaxquard.nn.initializers import he_normal
 from jaxquard.nn.layers import standardize
 from jaxquard.nn.losses import cross_entropy, one_hot, smooth_labels
 from jaxquard.nn.mlp import mlp
 from jaxquard.nn.model import Model
-from jaxquard.nn.pooling import avg_pool
 from jaxquard.nn.sequential import EPSILON, Plan, sequential
 from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.transforms import GradientTransformation, apply_updates, is_matrix
 
-SIDE, CLASSES, MEAN, STD = 28, 10, 0.2860, 0.3530  # mean and standard deviation of all training pixels, 1 being white
+CLASSES, MEAN, STD = 10, 0.2860, 0.3530  # mean and standard deviation of all training pixels, 1 being white
 HELD_OUT = 5000
 RISE = 0.3  # the share of the steps in which the learning rate rises
 WHITE = 16  # channels of the whitening layer
 PARTS = 10  # the test images are classified in as many parts
 
 
-class Phase(NamedTuple):
-    """Some epochs: the size of their batches, and what their images are.
-
-    pool: each square of this side becomes a pixel. flip, shift: mirrored by chance, and moved by up to so many pixels.
-    """
-
-    epochs: int
-    batch: int = 128
-    pool: int = 1
-    flip: bool = False
-    shift: int = 0
-
-
 class Track(NamedTuple):
     """The accuracy to reach, the seconds that are the goal (None: no goal), and all that was chosen to get there.
 
-    `network` makes the model of images of some side. `optimizer`: arguments of `optim.optimizer`; the rate is the peak
-    of one cycle. white: images first pass a whitening layer.
+    `optimizer`: arguments of `optim.optimizer`; the rate is the peak of one cycle. white: images first pass a whitening
+    layer. flip: they are mirrored by chance.
     """
 
     accuracy: float
     seconds: float | None
-    network: Callable[[int], Model]
+    network: Model
     optimizer: dict[str, Any]
-    phases: tuple[Phase, ...]
+    epochs: int
+    batch: int = 128
     smoothing: float = 0.0
     white: bool = False
+    flip: bool = False
 
 
-def dense_network(hidden: tuple[int, ...], side: int) -> Model:
-    """Fully connected layers with ReLU."""
-    return mlp(hidden, image_shape=(side, side, 1), mean=MEAN, std=STD)
-
-
-def residual_network(widths: tuple[int, ...], side: int) -> Model:
+def residual_network(widths: tuple[int, ...]) -> Model:
     """Convolutions of whitened images. For each width: one, pooled before it is normalised, and a residual one.
 
     The order of layers is that of airbench94 (Jordan, 2024, arXiv 2404.00498). Pooling first makes normalisation and
@@ -84,41 +67,44 @@ def residual_network(widths: tuple[int, ...], side: int) -> Model:
     """
     plan: Plan = []
 
-    def convolution(n_in: int, n_out: int, *between: tuple[str, dict[str, Any]]) -> None:
+    def convolution(n_in: int, n_out: int, *following: tuple[str, dict[str, Any]]) -> None:
         plan.append(("conv2d", {"shape": (3, 3, n_in, n_out), "stride": 1, "padding": "SAME"}))
-        plan.extend(between)
+        plan.extend(following)
 
-    norm, gelu = ("batch_norm", {"epsilon": EPSILON}), ("activation", {"function": "gelu"})
+    norm, sigma = ("batch_norm", {"epsilon": EPSILON}), ("activation", {"function": "gelu"})
     for n_in, n_out in pairwise((WHITE, *widths)):
-        convolution(n_in, n_out, ("max_pool", {"window": 2}), norm, gelu)
-        convolution(n_out, n_out, norm, ("add", {"layer": len(plan) - 1}), gelu)
+        convolution(n_in, n_out, ("max_pool", {"window": 2}), norm, sigma)
+        convolution(n_out, n_out, norm, ("add", {"layer": len(plan) - 1}), sigma)
     return sequential([*plan, ("global_avg_pool", {}), ("dense", {"shape": (widths[-1], CLASSES)})], he_normal)
 
 
+ORIGINAL = mlp((128, 64), mean=MEAN, std=STD)
 TRACKS = {
     "85.9": Track(
         accuracy=0.859,
         seconds=None,
-        network=partial(dense_network, (128, 64)),
+        network=ORIGINAL,
         optimizer={"name": "nesterov", "learning_rate": 0.1},
-        phases=(Phase(epochs=1),),
+        epochs=1,
     ),
     "88.87": Track(
         accuracy=0.8887,
         seconds=None,
-        network=partial(dense_network, (128, 64)),
+        network=ORIGINAL,
         optimizer={"name": "nesterov", "learning_rate": 0.2},
-        phases=(Phase(epochs=9, batch=256),),
+        epochs=9,
+        batch=256,
         smoothing=0.1,
     ),
     "94.0": Track(
         accuracy=0.94,
         seconds=300.0,
-        network=partial(residual_network, (32, 64, 128)),
-        optimizer={"name": "muon", "learning_rate": 0.012, "momentum": 0.95, "weight_decay": 0.05},
-        phases=(Phase(epochs=4, pool=2, flip=True), Phase(epochs=3, flip=True)),
+        network=residual_network((32, 64, 128)),
+        optimizer={"name": "muon", "learning_rate": 0.025, "momentum": 0.95, "weight_decay": 0.05},
+        epochs=5,
         smoothing=0.1,
         white=True,
+        flip=True,
     ),
 }
 
@@ -141,7 +127,7 @@ def read(folder: Path, held_out: bool) -> Data:
     def part(name: str) -> tuple[np.ndarray, np.ndarray]:
         images = np.fromfile(folder / f"{name}-images-idx3-ubyte", np.uint8, offset=16)
         labels = np.fromfile(folder / f"{name}-labels-idx1-ubyte", np.uint8, offset=8)
-        return images.reshape(-1, SIDE, SIDE, 1), labels.astype(np.int32)
+        return images.reshape(-1, 28, 28, 1), labels.astype(np.int32)
 
     images, labels = part("train")
     if held_out:
@@ -185,41 +171,35 @@ def cycle(peak: float, total: int) -> np.ndarray:
     return np.interp(np.arange(total) / total, [0, RISE, 1], [0.04 * peak, peak, 0]).astype(np.float32)
 
 
-def make_turns(rng: np.random.Generator, phase: Phase, examples: int, rates: np.ndarray) -> tuple[np.ndarray, ...]:
-    """What the steps of an epoch get: the rows of their examples (steps, batch), a random seed each, a learning rate
-    each: the first of `rates`."""
-    steps = examples // phase.batch
-    order = rng.permutation(examples)[: steps * phase.batch].astype(np.int32).reshape(steps, phase.batch)
-    return order, rng.integers(2**32, size=steps, dtype=np.uint32), rates[:steps]
+def make_turns(rng: np.random.Generator, batch: int, examples: int, rates: np.ndarray) -> tuple[np.ndarray, ...]:
+    """What the steps of an epoch get: the rows of their examples (steps, batch), a random seed each, their `rates`."""
+    order = rng.permutation(examples)[: len(rates) * batch].astype(np.int32)
+    return order.reshape(-1, batch), rng.integers(2**32, size=len(rates), dtype=np.uint32), rates
 
 
-def make_features(phase: Phase, filters: np.ndarray | None) -> Callable[[jax.Array], jax.Array]:
-    """A function of images (n, 28, 28, 1) -> what the network gets: pooled, whitened by `filters`."""
-
-    def features(x: jax.Array) -> jax.Array:
-        x = avg_pool(x, phase.pool) if phase.pool > 1 else x
-        return x if filters is None else gelu(conv2d({"w": jnp.asarray(filters)}, standardize(x, MEAN, STD)))
-
-    return features
+def make_features(filters: np.ndarray | None) -> Callable[[jax.Array], jax.Array]:
+    """A function of images (n, 28, 28, 1) -> what the network gets: the images, or these whitened by `filters`."""
+    if filters is None:
+        return lambda x: x
+    return lambda x: gelu(conv2d({"w": jnp.asarray(filters)}, standardize(x, MEAN, STD)))
 
 
-def make_epoch(track: Track, phase: Phase, filters: np.ndarray | None) -> Callable[..., Any]:
+def make_optimizer(track: Track, rate: Any) -> GradientTransformation:
+    """The track's optimiser at this learning rate; decay applies to weights only."""
+    return optimizer(**track.optimizer | {"learning_rate": rate, "decayed": is_matrix})
+
+
+def make_epoch(track: Track, filters: np.ndarray | None) -> Callable[..., Any]:
     """A function (training, images, labels, orders, seeds, rates) -> (training, mean loss). All images are given."""
-    model, features = track.network(SIDE // phase.pool), make_features(phase, filters)
-
-    def augment(x: jax.Array, seed: jax.Array) -> jax.Array:
-        flip, shift = jax.random.split(jax.random.key(seed))
-        x = random_flip(flip, x) if phase.flip else x
-        return random_shift(shift, x, phase.shift) if phase.shift else x
+    features = make_features(filters)
 
     def step(images: jax.Array, labels: jax.Array, training: Training, turn: Any) -> tuple[Training, jax.Array]:
         (params, state, opt_state), (rows, seed, rate) = training, turn
-        x = augment(images[rows], seed) if phase.flip or phase.shift else images[rows]
+        x = features(random_flip(jax.random.key(seed), images[rows]) if track.flip else images[rows])
         targets = smooth_labels(one_hot(labels[rows], CLASSES), track.smoothing) if track.smoothing else labels[rows]
-        x = features(x)
 
         def loss_fn(params: Any) -> tuple[jax.Array, Any]:
-            logits, new_state = model.apply(params, state, x, train=True)
+            logits, new_state = track.network.apply(params, state, x, train=True)
             return jnp.mean(cross_entropy(logits, targets)), new_state
 
         (loss, state), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
@@ -233,35 +213,25 @@ def make_epoch(track: Track, phase: Phase, filters: np.ndarray | None) -> Callab
     return epoch
 
 
-def make_optimizer(track: Track, rate: Any) -> GradientTransformation:
-    """The track's optimiser at this learning rate; decay applies to weights only."""
-    return optimizer(**track.optimizer | {"learning_rate": rate, "decayed": is_matrix})
-
-
 def make_predict(track: Track, filters: np.ndarray | None) -> Callable[..., Any]:
     """A function (params, state, images (parts, n, 28, 28, 1)) -> classes (parts, n): one forward pass an image."""
-    phase = track.phases[-1]
-    model, features = track.network(SIDE // phase.pool), make_features(phase, filters)
+    features = make_features(filters)
 
     def predict(params: Any, state: Any, images: jax.Array) -> jax.Array:
-        return jax.lax.map(lambda x: jnp.argmax(model.apply(params, state, features(x))[0], axis=-1), images)
+        return jax.lax.map(lambda x: jnp.argmax(track.network.apply(params, state, features(x))[0], axis=-1), images)
 
     return predict
 
 
-def compile_all(track: Track, training: Training, data: Data) -> list[Compiled]:
-    """The epoch of each phase and, last, the predictions, compiled side by side."""
+def compile_both(track: Track, training: Training, data: Data, turns: tuple[np.ndarray, ...]) -> list[Compiled]:
+    """An epoch and the predictions, compiled side by side."""
     filters = whitening(data.images) if track.white else None
-
-    def epoch(phase: Phase) -> Compiled:
-        turns = make_turns(np.random.default_rng(), phase, len(data.labels), cycle(0, len(data.labels)))
-        return jax.jit(make_epoch(track, phase, filters)).lower(training, data.images, data.labels, *turns).compile()
-
-    def predictions() -> Compiled:
-        return jax.jit(make_predict(track, filters)).lower(*training[:2], in_parts(data.test_images)).compile()
-
+    epoch, predict = jax.jit(make_epoch(track, filters)), jax.jit(make_predict(track, filters))
     with ThreadPoolExecutor() as pool:
-        jobs = [*(pool.submit(epoch, phase) for phase in track.phases), pool.submit(predictions)]
+        jobs = [
+            pool.submit(lambda: epoch.lower(training, data.images, data.labels, *turns).compile()),
+            pool.submit(lambda: predict.lower(*training[:2], in_parts(data.test_images)).compile()),
+        ]
     return [job.result() for job in jobs]
 
 
@@ -273,19 +243,16 @@ def in_parts(images: np.ndarray) -> np.ndarray:
 def run(track: Track, seed: int, data: Data) -> float:
     """Train a network and return its test accuracy."""
     rng, examples = np.random.default_rng(seed), len(data.labels)
-    steps = [examples // phase.batch for phase in track.phases for _ in range(phase.epochs)]
-    rates = np.split(cycle(track.optimizer["learning_rate"], sum(steps)), np.cumsum(steps)[:-1])
-    params, state = initialize(rng, track.network(SIDE // track.phases[0].pool))
-    opt_state = jax.tree.map(
-        lambda leaf: np.zeros(leaf.shape, leaf.dtype), jax.eval_shape(make_optimizer(track, 0.0).init, params)
-    )
-    training = (params, state, opt_state)
-    *epochs, predict = compile_all(track, training, data)
+    params, state = initialize(rng, track.network)
+    shapes = jax.eval_shape(make_optimizer(track, 0.0).init, params)
+    training = (params, state, jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), shapes))
+    rates = cycle(track.optimizer["learning_rate"], track.epochs * (examples // track.batch))
+    turns = [make_turns(rng, track.batch, examples, some) for some in np.split(rates, track.epochs)]
+    epoch, predict = compile_both(track, training, data, turns[0])
     images, labels = jax.device_put((data.images, data.labels))
-    for phase, epoch in zip(track.phases, epochs, strict=True):
-        for _ in range(phase.epochs):
-            training, loss = epoch(training, images, labels, *make_turns(rng, phase, examples, rates.pop(0)))
-            print(f"{SIDE // phase.pool} pixels wide: loss {loss:.4f}", file=sys.stderr)
+    for number, each in enumerate(turns):
+        training, loss = epoch(training, images, labels, *each)
+        print(f"epoch {number + 1}: loss {loss:.4f}", file=sys.stderr)
     classes = predict(*training[:2], in_parts(data.test_images))
     return float(np.mean(np.ravel(classes) == data.test_labels))
 
