@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 import cyclopts
 
+from jaxquard import compilation
 from jaxquard.cli.options import from_text
 from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, UsageError
@@ -16,6 +17,7 @@ from jaxquard.errors import JaxquardError, UsageError
 
 def run_script(main: Callable[..., None]) -> NoReturn:
     """Call `main` with the options of this process and exit. Arguments named like settings are checked as settings."""
+    compilation.keep_compiled_programs()
     from jaxquard.training.device import check_jax
 
     @functools.wraps(main)

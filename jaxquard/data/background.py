@@ -6,7 +6,7 @@ edges. Then the smooth parts that reach the border are the background, and every
 """
 
 import numpy as np
-from scipy import ndimage
+import scipy  # scipy.ndimage is imported when first used; it takes 0.1 s
 
 FITTED = 64  # pixels of the longer edge that the surface is fitted to
 ROUNDS = 6
@@ -62,8 +62,8 @@ def uneven(left: np.ndarray, noise: float) -> bool:
         strength.T[:WIDE],
         strength.T[-WIDE:],
     )  # wide, so that thin lines vanish
-    border = ndimage.median_filter(np.concatenate([np.median(band, axis=0) for band in bands]), WIDE)
-    fine = spread(np.abs(strength - ndimage.uniform_filter(strength, 3)))
+    border = scipy.ndimage.median_filter(np.concatenate([np.median(band, axis=0) for band in bands]), WIDE)
+    fine = spread(np.abs(strength - scipy.ndimage.uniform_filter(strength, 3)))
     return float(np.mean(border > max(STANDS_OUT, 4 * min(fine, noise)))) > UNEVEN
 
 
@@ -73,21 +73,22 @@ def shadowed(picture: np.ndarray, otherwise: np.ndarray) -> np.ndarray:
     Returns `otherwise` if these cover too little of the picture.
     """
     grey = picture.max(axis=-1)
-    steep = ndimage.gaussian_gradient_magnitude(grey, 1.0)
+    steep = scipy.ndimage.gaussian_gradient_magnitude(grey, 1.0)
     parts = parts_of(steep < np.clip(4 * np.median(steep), 3, 12))
     border = np.bincount(np.concatenate([parts[[0, -1]].ravel(), parts[:, [0, -1]].ravel()]), minlength=parts.max() + 1)
     border[0] = 0
     long = np.flatnonzero(border > 0.04 * border.sum())
-    levels = ndimage.median(grey, parts, long)
+    levels = scipy.ndimage.median(grey, parts, long)
     paper = np.isin(parts, long[levels > DARKEST_SHADOW * np.max(levels, initial=0)])
     if paper.mean() < LEAST_PAPER:
         return otherwise
     smooth = np.zeros_like(picture)
     for number in np.unique(parts[paper]):
         part = (parts == number) & paper
-        weight = ndimage.gaussian_filter(part.astype(np.float32), 3)
+        weight = scipy.ndimage.gaussian_filter(part.astype(np.float32), 3)
         for c in range(picture.shape[-1]):
-            smooth[part, c] = (ndimage.gaussian_filter(picture[..., c] * part, 3) / np.maximum(weight, 1e-6))[part]
+            sums = scipy.ndimage.gaussian_filter(picture[..., c] * part, 3)
+            smooth[part, c] = (sums / np.maximum(weight, 1e-6))[part]
     return smooth[_nearest(paper, grey)]
 
 
@@ -110,7 +111,7 @@ def _nearest(paper: np.ndarray, grey: np.ndarray) -> tuple[np.ndarray, ...]:
     found = np.zeros((2, *paper.shape), int)
     for here in (side, ~side):
         if here.any():
-            near = ndimage.distance_transform_edt(~(paper & here), return_distances=False, return_indices=True)
+            near = scipy.ndimage.distance_transform_edt(~(paper & here), return_distances=False, return_indices=True)
             found[:, here] = np.asarray(near)[:, here]
     return tuple(found)
 
@@ -124,5 +125,5 @@ def _terms(shape: tuple[int, ...]) -> np.ndarray:
 def parts_of(mask: np.ndarray) -> np.ndarray:
     """The connected parts of a mask (h, w), numbered from 1; corners connect."""
     labels = np.empty(mask.shape, np.int32)
-    ndimage.label(mask, np.ones((3, 3)), output=labels)
+    scipy.ndimage.label(mask, np.ones((3, 3)), output=labels)
     return labels

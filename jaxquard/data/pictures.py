@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import scipy
 from PIL import Image, ImageOps
-from scipy import ndimage
 
 from jaxquard.data import likeness
 from jaxquard.data.decoding import decode
@@ -155,7 +155,7 @@ def _ink(found: Found, channels: int, light: bool, framing: Framing) -> np.ndarr
     else:
         brightest = np.percentile(found.difference[found.mask], BRIGHTEST) if found.mask.any() else 1
         ink = found.difference[..., None] / (max(0.01, float(brightest)) if framing.full_contrast else 1)
-    near = ndimage.binary_dilation(found.mask, iterations=MARGIN)
+    near = scipy.ndimage.binary_dilation(found.mask, iterations=MARGIN)
     return np.where(near[..., None], ink, 0).clip(0, 1)
 
 

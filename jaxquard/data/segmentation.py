@@ -8,8 +8,8 @@ rises.
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from PIL import Image
-from scipy import ndimage
 
 from jaxquard.data.background import background, parts_of, spread
 
@@ -83,7 +83,7 @@ def find(picture: np.ndarray, is_light: bool | None = None) -> Found:
 def _separated(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The background of grey levels (h, w, c), and the object's mask (h, w)."""
     fine = 1 + 2 * min(FINE, min(picture.shape[:2]) // 48)
-    plain = ndimage.median_filter(picture, (fine, fine, 1)).astype(np.float32)
+    plain = scipy.ndimage.median_filter(picture, (fine, fine, 1)).astype(np.float32)
     paper, noise = background(plain)
     mask = stand_out(np.abs(plain - paper).max(axis=-1), noise)
     strength = np.abs(picture - paper).max(axis=-1)
@@ -113,9 +113,9 @@ def stand_out(strength: np.ndarray, noise: float) -> np.ndarray:
         core = without_dirt(hysteresis(strength, low, high), strength)
     if core is everything:
         return core
-    thick = ndimage.binary_opening(everything, np.ones((3, 3)))
+    thick = scipy.ndimage.binary_opening(everything, np.ones((3, 3)))
     whole = _holding(core | thick, core)
-    near = ndimage.binary_dilation(core, iterations=NEAR)
+    near = scipy.ndimage.binary_dilation(core, iterations=NEAR)
     return core | np.logical_and(thick, near) if _touches(whole) else whole
 
 
@@ -141,8 +141,8 @@ def without_dirt(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
     numbers = np.arange(1, labels.max() + 1)
     if not len(numbers):
         return mask
-    masses = ndimage.sum_labels(strength, labels, numbers)
-    for k, (rows, columns) in enumerate(ndimage.find_objects(labels)):
+    masses = scipy.ndimage.sum_labels(strength, labels, numbers)
+    for k, (rows, columns) in enumerate(scipy.ndimage.find_objects(labels)):
         touches = rows.start == 0 or columns.start == 0 or rows.stop == mask.shape[0] or columns.stop == mask.shape[1]
         box = (rows.stop - rows.start, columns.stop - columns.start)
         if touches and min(box) < 0.08 * min(mask.shape):

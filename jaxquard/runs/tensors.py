@@ -82,5 +82,5 @@ def _leaf(arrays: dict[str, np.ndarray], leaf_name: str, like: Any, name: str) -
     shape, dtype = ((*like.shape, 2), np.uint32) if key else (like.shape, like.dtype)
     if array.shape != shape or array.dtype != dtype:
         raise RunError(f"{name}: {leaf_name} is {array.dtype}{list(array.shape)}, should be {dtype}{list(shape)}")
-    # jnp.array copies: a leaf that shares the file's buffer cannot be donated
-    return jax.random.wrap_key_data(jax.numpy.array(array), impl=IMPLEMENTATION) if key else jax.numpy.array(array)
+    copy = jax.device_put(array, may_alias=False)  # a leaf that shares the file's buffer cannot be donated
+    return jax.random.wrap_key_data(copy, impl=IMPLEMENTATION) if key else copy

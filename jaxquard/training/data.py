@@ -3,7 +3,6 @@
 from typing import Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from jaxquard.config import Config
@@ -58,8 +57,11 @@ def prepare(config: Config, dataset: Dataset, data_on: Place | None = None) -> t
     )
     check_jax()
     data_on = data_on or ("device" if images.nbytes <= memory() / 2 else "host")
-    device = (np.asarray(images) if data_on == "host" else jnp.asarray(images), jnp.asarray(labels, jnp.int32))
-    weights = jnp.asarray(balanced(labels), jnp.float32) if config.class_weight == "balanced" else None
+    device = (
+        np.asarray(images) if data_on == "host" else jax.device_put(images),
+        jax.device_put(np.asarray(labels, np.int32)),
+    )
+    weights = jax.device_put(np.float32(balanced(labels))) if config.class_weight == "balanced" else None
     data = TrainingData(*device, val_images, np.asarray(val_labels), len(dataset.class_names), weights=weights)
     return config, data
 

@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
+import numpy as np
 
 from jaxquard.config import Config
 from jaxquard.nn.layers import grey_levels
@@ -164,8 +164,8 @@ def weight_shapes(spec: ModelSpec, networks: int) -> tuple[Params, State]:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((networks, *leaf.shape), leaf.dtype), shapes)
 
 
-def _beginning(task: Task, networks: list[Config]) -> tuple[jax.Array, Hyper]:
+def _beginning(task: Task, networks: list[Config]) -> tuple[np.ndarray, Hyper]:
     """The networks' seeds and scalars, stacked."""
     hypers = [make_hyper(task, network) for network in networks]
-    stacked = jax.tree.map(lambda *scalars: jnp.stack(scalars), *hypers)
-    return jnp.array([network.seed for network in networks], jnp.uint32), stacked
+    stacked = jax.tree.map(lambda *scalars: np.stack(scalars), *hypers)
+    return np.array([network.seed for network in networks], np.uint32), stacked

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from jaxquard.config import SCALARS, Config
 from jaxquard.errors import UsageError
@@ -19,7 +20,7 @@ from jaxquard.optim import schedules
 from jaxquard.optim.optimizers import optimizer
 from jaxquard.optim.transforms import GradientTransformation, is_matrix
 
-Hyper = dict[str, jax.Array]
+Hyper = dict[str, Any]  # scalars: arrays of JAX, or NumPy's before the training
 
 
 class ModelSpec(NamedTuple):
@@ -123,8 +124,8 @@ def check(spec: ModelSpec, config: Config) -> None:
 
 def make_hyper(task: Task, config: Config) -> Hyper:
     """One network's scalars as traced values, and the number of steps of its training, for the schedules."""
-    hyper = {name: jnp.float32(getattr(config, name)) for name in sorted(task.active)}
-    return hyper | {"total_steps": jnp.float32(config.epochs * task.steps_per_epoch)}
+    hyper = {name: np.float32(getattr(config, name)) for name in sorted(task.active)}
+    return hyper | {"total_steps": np.float32(config.epochs * task.steps_per_epoch)}
 
 
 def make_schedule(task: Task, hyper: Hyper) -> schedules.Schedule:

@@ -11,6 +11,7 @@ from jaxquard.data.catalogue import CATALOGUE
 from jaxquard.errors import DivergedError, RunError
 from jaxquard.runs import directory, evaluating, models, tensors, train
 from jaxquard.runs.directory import Run
+from jaxquard.training.evaluation import all_logits, average
 
 
 @pytest.fixture(scope="module")
@@ -32,6 +33,23 @@ def test_floats_and_bytes_of_the_same_levels_have_the_same_logits(trained, strip
     model = models.load_model("whole", trained.run.path.parent)
     floats = np.float32(stripes.test_images / 255)
     np.testing.assert_allclose(model.logits(floats), model.logits(stripes.test_images), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("changes", "networks"),
+    [({}, 1), ({"hidden": (), "seeds": 2}, 2), ({"activation": "tanh"}, 0), ({"model": "cnn"}, 0)],
+)
+def test_few_images_have_the_logits_of_the_compiled_program(changes, networks, small, stripes, tmp_path):
+    widths = {"widths": (2,)} if "model" in changes else {}
+    train.train(small.replace(epochs=1, **changes | widths), stripes, runs=tmp_path, name="one")
+    model, images = models.load_models("one@all", tmp_path)[0], stripes.test_images
+    assert len(model._few) == networks
+    for few in (images, np.float32(images / 255), images[:1], images[:0]):
+        expected = average(all_logits(model._apply, few))
+        np.testing.assert_allclose(model.logits(few), expected, rtol=1e-5, atol=1e-5)
+        assert model.logits(few).dtype == np.float64
+    many = np.concatenate([images] * (models.FEW // len(images) + 1))
+    np.testing.assert_array_equal(model.logits(many), average(all_logits(model._apply, many)))
 
 
 def test_own_validation_images_are_evaluated_as_validation(small, stripes, tmp_path):
