@@ -9,14 +9,17 @@ little against its gradient. See Michael Nielsen, "Neural Networks and Deep Lear
 """
 
 import functools
+import math
 import time
 from itertools import pairwise
 from pathlib import Path
 
+from jaxquard.cli.script import run_script  # before JAX, so that it can keep compiled programs for the next run
+
+# isort: split
 import jax
 import jax.numpy as jnp
 
-from jaxquard.cli.script import run_script
 from jaxquard.data import load
 from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DivergedError, UsageError
@@ -28,11 +31,17 @@ from jaxquard.nn.permutation import permutation
 from jaxquard.streams import say
 
 
-@functools.partial(jax.jit, static_argnames="sizes", compiler_options={"xla_backend_optimization_level": 0})  # run once
 def init_params(key, sizes):
     """For each pair of consecutive sizes: weights of mean 0 and standard deviation 1/√n_in, and biases of 0."""
     keys = jax.random.split(key, len(sizes) - 1)
     return [init_dense(k, n_in, n_out) for k, (n_in, n_out) in zip(keys, pairwise(sizes), strict=True)]
+
+
+@functools.partial(jax.jit, static_argnames="sizes", compiler_options={"xla_backend_optimization_level": 0})  # run once
+def start(seed, sizes):
+    """The random key of the first epoch, and the parameters before it."""
+    key, init_key = jax.random.split(jax.random.key(seed))
+    return key, init_params(init_key, sizes)
 
 
 def predict(params, x):
@@ -55,9 +64,10 @@ def train_step(params, x, y, learning_rate):
 
 @functools.partial(jax.jit, static_argnames=("n", "batch_size"))
 def create_batches(key, n, batch_size):
-    """A random permutation of 0 … n-1, cut into whole batches: (steps, batch_size)."""
+    """The key of the next epoch, and a random permutation of 0 … n-1, cut into whole batches: (steps, batch_size)."""
+    key, epoch_key = jax.random.split(key)
     steps = n // batch_size
-    return permutation(key, n)[: steps * batch_size].reshape(steps, batch_size)
+    return key, permutation(epoch_key, n)[: steps * batch_size].reshape(steps, batch_size)
 
 
 @functools.partial(jax.jit, donate_argnums=0)
@@ -81,7 +91,7 @@ def accuracy(params, images, labels, mean, std):
 
 def check_finite(value, what):
     """DivergedError, with advice, unless the value is finite."""
-    if not jnp.isfinite(value):
+    if not math.isfinite(value):
         raise DivergedError(f"{what}: try a smaller learning rate")
 
 
@@ -99,11 +109,10 @@ def main(
     data = load("fashion-mnist", data_dir=data_dir, offline=offline or None, report=say)
     if batch_size > len(data.train_images):
         raise UsageError(f"batch_size: {batch_size} is more than the {len(data.train_images)} training images")
-    images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
+    images, labels = jax.device_put((data.train_images, data.train_labels))
     mean, std = pixel_statistics(data.train_images)
     sizes = (data.train_images[0].size, *hidden, data.classes)
-    key, init_key = jax.random.split(jax.random.key(seed))
-    params, loss = init_params(init_key, sizes), jnp.inf
+    (key, params), loss = start(jnp.uint32(seed), sizes), math.inf
     print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
     print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
     print(f"network     {'-'.join(map(str, sizes))}, {count_parameters(params):,} parameters")
@@ -111,14 +120,13 @@ def main(
 
     for epoch in range(1, epochs + 1):
         began = time.perf_counter()
-        key, epoch_key = jax.random.split(key)
-        batches = create_batches(epoch_key, len(images), batch_size)
+        key, batches = create_batches(key, len(images), batch_size)
         params, loss = train_epoch(params, images, labels, batches, learning_rate, mean, std)
         check_finite(loss, f"the loss is not finite in epoch {epoch}")
         seconds = time.perf_counter() - began
         print(f"{epoch:5}  {loss:.4f}  {seconds:9.2f}{'  with compilation' if epoch == 1 else ''}", flush=True)
 
-    correct = accuracy(params, jnp.asarray(data.test_images), jnp.asarray(data.test_labels), mean, std)
+    correct = accuracy(params, data.test_images, data.test_labels, mean, std)
     check_finite(correct, "the parameters are not finite after the last update")
     print(f"\nfinal training loss   {loss:.4f}\ntest accuracy         {correct:.2%}\n")
     print("Next: jaxquard train --seeds 5    train five such networks, for error bars; saved in a run directory")

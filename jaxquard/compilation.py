@@ -24,15 +24,21 @@ def folder() -> Path:
     return cache_folder() / "programs" / f"jaxlib-{version('jaxlib')}-{fingerprint}"
 
 
+def hide_tuning_hints() -> None:
+    """XLA of JAX 0.10 reports its own tuning hints (+prefer-no-gather) as missing processor features when it loads a
+    program. Call this before JAX is imported. "1" is JAX's default, which a parent process may have set; any other
+    value is the user's choice.
+    """
+    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+
+
 def keep_compiled_programs() -> None:
     """Turn the cache on, unless the user has set one or turned it off. Call it before JAX is imported.
 
     If the folder cannot be written, there is no cache, and everything is compiled at each start.
     """
-    # XLA of JAX 0.10 reports its own tuning hints (+prefer-no-gather) as missing processor features when it loads a
-    # program. "1" is JAX's default, which a parent process may have set; any other value is the user's choice.
-    if os.environ.get("TF_CPP_MIN_LOG_LEVEL", "1") == "1":
-        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    hide_tuning_hints()
     import jax
 
     warnings.filterwarnings("ignore", message=".*persistent compilation cache", category=UserWarning)

@@ -5,7 +5,6 @@ import json
 import time
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -27,11 +26,12 @@ def main() -> None:
     gflop = gflop_an_epoch(options.images, options.batch_size, sizes)
     steps = options.images // options.batch_size
     timed = max(1, min(steps, int(steps * GFLOP_TIMED / gflop)))
-    params = script.init_params(jax.random.key(0), sizes)
+    key, params = script.start(jnp.uint32(0), sizes)
     seconds = []
-    for k in range(REPEATS + 1):
+    for _ in range(REPEATS + 1):
         start = time.perf_counter()
-        batches = script.create_batches(jax.random.key(k), options.images, options.batch_size).block_until_ready()
+        key, batches = script.create_batches(key, options.images, options.batch_size)
+        batches.block_until_ready()
         shuffled = time.perf_counter()
         params, loss = script.train_epoch(params, images, labels, batches[:timed], 0.001, 0.0, 1.0)
         loss.block_until_ready()

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+import jaxquard
 from benchmarks.peers import common
-from jaxquard.runs.models import load_model
 
 
 def main() -> None:
@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("--runs", type=Path, required=True)
     parser.add_argument("--picture", type=Path, required=True)
     options = parser.parse_args()
-    model = load_model(options.model, options.runs)
+    model = jaxquard.load_model(options.model, runs=options.runs)
     pixels = np.asarray(Image.open(options.picture).convert("L"), np.uint8).reshape(1, *model.image_shape)
     print(json.dumps(common.prediction_rates(model.logits, pixels)))
 

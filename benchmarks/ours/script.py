@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 
 import mlp_fashion_mnist as script
@@ -16,13 +15,11 @@ def prepare(folder: Path, batch_size: int) -> common.Peer:
     data = load(folder)
     images, labels = jnp.asarray(data.train_images), jnp.asarray(data.train_labels)
     mean, std = pixel_statistics(data.train_images)
-    key, init_key = jax.random.split(jax.random.key(common.SEED))
-    params = script.init_params(init_key, common.SIZES)
+    key, params = script.start(jnp.uint32(common.SEED), common.SIZES)
 
     def train_epoch() -> float:
         nonlocal key, params
-        key, epoch_key = jax.random.split(key)
-        batches = script.create_batches(epoch_key, len(images), batch_size)
+        key, batches = script.create_batches(key, len(images), batch_size)
         params, loss = script.train_epoch(params, images, labels, batches, common.LEARNING_RATE, mean, std)
         return float(loss)
 

@@ -14,6 +14,8 @@ from jaxquard.cli.options import from_text
 from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, UsageError
 
+compilation.hide_tuning_hints()
+
 
 def run_script(main: Callable[..., None]) -> NoReturn:
     """Call `main` with the options of this process and exit. Arguments named like settings are checked as settings."""
