@@ -4,6 +4,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +37,7 @@ from jaxquard.training.evaluation import (
     mean_loss,
     mean_over_views,
 )
-from jaxquard.training.fit import Event, fit, make_run
+from jaxquard.training.fit import Event, examples, fit, make_run
 from jaxquard.training.processes import ALONE, Processes
 from jaxquard.training.program import shapes, start
 from jaxquard.training.state import TrainState
@@ -95,9 +96,14 @@ def train(
     seconds.data += time.perf_counter() - began
     began = time.perf_counter()
     task, program = make_run(config, data)
-    ts = start(program, task, config.networks())
+    with ThreadPoolExecutor() as pool:  # while the initialiser is compiled
+        described = pool.submit(environment.describe, dataset)
+        like = shapes(program, task, config.networks())
+        for function, arguments in ((program.orders, (like.key, 0)), (program.diagnose, (like, *examples(data)))):
+            pool.submit(function.lower(*arguments).compile)  # pyright: ignore[reportFunctionMemberAccess]
+        ts = start(program, task, config.networks())
     check_locks(where)
-    facts = environment.describe(dataset) | taught_by | environment.used_devices(limits["groups"])
+    facts = described.result() | taught_by | environment.used_devices(limits["groups"])
     run = directory.create(where, name, config, facts, ts)
     seconds.compile += time.perf_counter() - began
     with locked(run.path), _there(run):

@@ -13,6 +13,8 @@ from jaxquard.optim.transforms import Tree, as_float
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import Task, make_model, make_optimizer, make_schedule
 
+DIAGNOSED = 256
+
 
 class Diagnosis(NamedTuple):
     """η of the last update; by layer name, the norm of the gradient, the norm of its update with that η, and the share
@@ -27,9 +29,9 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(task: Task, ts: TrainState, images: jax.Array, labels: jax.Array) -> Diagnosis:
-    """The Diagnosis of the network being trained (not its average) on one unaugmented batch."""
+    """The Diagnosis of the network being trained (not its average) on the first images, DIAGNOSED or fewer."""
     model, optimizer = make_model(task.model), make_optimizer(task, ts.hyper)
-    loss, images = LOSSES[task.config.loss], grey_levels(images)
+    loss, images, labels = LOSSES[task.config.loss], grey_levels(images[:DIAGNOSED]), labels[:DIAGNOSED]
 
     def loss_fn(params: Params) -> jax.Array:
         return jnp.mean(loss(model.apply(params, ts.state, images)[0], labels))

@@ -20,6 +20,7 @@ from jaxquard.errors import UsageError
 from jaxquard.strict_json import plain
 from jaxquard.training.data import TrainingData
 from jaxquard.training.device import Groups, on_devices
+from jaxquard.training.diagnosis import DIAGNOSED
 from jaxquard.training.evaluation import accuracy, all_logits, mean_loss
 from jaxquard.training.feeding import InParts, Whole
 from jaxquard.training.processes import ALONE, Processes
@@ -30,7 +31,6 @@ from jaxquard.training.task import Task, check, make_model, make_task, phases, t
 HEARTBEAT = 0.4  # most seconds between events, roughly
 LONG = 1.45  # the same for CNNs and several networks; with a checkpoint it must fit into `runs.interrupts.PATIENCE`
 AT_A_TURN = 8  # if one step of all networks takes too long, each makes this many at a turn, or what fits into LONG
-DIAGNOSED = 256  # training images for gradient norms and dead units
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,11 @@ def make_run(config: Config, data: TrainingData, groups: Groups = ()) -> tuple[T
     task = make_task(config, data.images.shape[1:], data.classes, len(data.images))
     check(task.model, config)
     return task, make_program(task, groups)
+
+
+def examples(data: TrainingData) -> tuple[Any, jax.Array]:
+    """The images and labels for `diagnose`, which takes the first of them. On the device that needs no program."""
+    return (data.images[:DIAGNOSED] if isinstance(data.images, np.ndarray) else data.images), data.labels
 
 
 def fit(
@@ -235,5 +240,5 @@ def _end_epoch(
             ts = program.end_epoch(ts, jnp.asarray(val_loss, jnp.float32), epoch + 1, config.patience)
             record["best_epoch"] = ts.stopping.best_epoch
     if diagnostics:
-        record |= program.diagnose(ts, data.images[:DIAGNOSED], data.labels[:DIAGNOSED])._asdict()
+        record |= program.diagnose(ts, *examples(data))._asdict()
     return plain(record), ts

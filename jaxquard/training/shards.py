@@ -50,8 +50,6 @@ def without_division(function: Function) -> Function:
 
 
 def _evaluate(jaxpr: Any, consts: list[Any], *arguments: Any) -> list[Any]:
-    from jax.extend.core import Literal  # takes 70 ms, and few trainings have shards
-
     values = dict(zip([*jaxpr.constvars, *jaxpr.invars], [*consts, *arguments], strict=True))
     for line in jaxpr.eqns:
         inputs = [each.val if hasattr(each, "val") else values[each] for each in line.invars]
