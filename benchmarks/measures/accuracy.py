@@ -18,7 +18,7 @@ class Target(NamedTuple):
     warm: float
 
 
-TARGETS = (Target(0.859, "quick", cold=3.5, warm=2.5), Target(0.8887, "quick-8887", cold=8.0, warm=8.0))
+TARGETS = (Target(0.859, "quick", cold=3.0, warm=2.5), Target(0.8887, "quick-8887", cold=8.0, warm=8.0))
 
 
 ONCE = ()

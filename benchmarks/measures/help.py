@@ -16,4 +16,4 @@ def contestants(arena: Arena) -> dict[str, Contestant]:
 def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
     """Process start to exit."""
     seconds = Spread.of(outcome.seconds for outcome in (*outcomes["first"], *outcomes["second"]))
-    return [Row("`jaxquard --help`", "s", seconds, bounds=(Bound("≤ 0.25 s", 0.25),))]
+    return [Row("`jaxquard --help`", "s", seconds, bounds=(Bound("≤ 0.2 s", 0.2),))]

@@ -6,7 +6,7 @@ from pathlib import Path
 from benchmarks.arena import FILES, Arena
 from benchmarks.peers.common import read_idx
 from benchmarks.process import Contestant, Outcome
-from benchmarks.rows import Row, Spread
+from benchmarks.rows import Bound, Row, Spread
 
 COMMAND = Path(sysconfig.get_path("scripts")) / "jaxquard"
 RATES = {"one by one": "one_by_one", "in batches of 256": "in_batches"}
@@ -20,31 +20,30 @@ def contestants(arena: Arena) -> dict[str, Contestant]:
     train = ("train", "--epochs", "1", "--name", "model", "--runs", runs, "--data-dir", arena.scratch / "home")
     arena.offer_raw_files(arena.scratch / "home")
     arena.run((COMMAND, *train, "--offline", "--quiet"))
-    torch = ("-m", "benchmarks.peers.torch_predict", "--weights", arena.scratch / "weights.pt", "--picture", picture)
+    by_torch = ("-m", "benchmarks.peers.torch_predict", "--weights", arena.scratch / "weights.pt", "--picture", picture)
     return {
         "first": arena.program(COMMAND, "predict", "model", picture, "--runs", runs),
-        "torch first": arena.program(*torch),
+        "torch first": arena.program(*by_torch),
         "rates": arena.program(
             "-m", "benchmarks.ours.predict", "--model", "model", "--runs", runs, "--picture", picture
         ),
-        "torch rates": arena.program(*torch, "--rates"),
+        "torch rates": arena.program(*by_torch, "--rates"),
     }
 
 
 def rows(outcomes: dict[str, list[Outcome]]) -> list[Row]:
     """Seconds to the first answer, and answers per second after it."""
     seconds = {name: Spread.of(outcome.seconds for outcome in outcomes[name]) for name in ("first", "torch first")}
-    start = Row("`predict` one picture, from process start", "s", seconds["first"], {"PyTorch": seconds["torch first"]})
-    rates = [
-        Row(
-            f"predictions {how}, after warm-up",
-            "images/s",
-            Spread.of(outcome.report[key] for outcome in outcomes["rates"]),
-            {"PyTorch": Spread.of(outcome.report[key] for outcome in outcomes["torch rates"])},
-            more_is_better=True,
+    measure, goal = "`predict` one picture, from process start", (Bound("≤ 0.9 s", 0.9),)
+    start = Row(measure, "s", seconds["first"], {"PyTorch": seconds["torch first"]}, goal)
+    rates = []
+    for how, key in RATES.items():
+        ours, torch = (
+            Spread.of(outcome.report[key] for outcome in outcomes[name]) for name in ("rates", "torch rates")
         )
-        for how, key in RATES.items()
-    ]
+        goal = (Bound("ahead of PyTorch", torch.median),)
+        measure = f"predictions {how}, after warm-up"
+        rates.append(Row(measure, "images/s", ours, {"PyTorch": torch}, goal, more_is_better=True))
     return [start, *rates]
 
 
