@@ -7,6 +7,7 @@ verifies a program that it reads, and compiles again if it cannot use it.
 import hashlib
 import os
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -52,3 +53,12 @@ def keep_compiled_programs() -> None:
         return
     jax.config.update("jax_compilation_cache_dir", str(place))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
+
+
+def compile_together(*calls: tuple[Any, ...]) -> None:
+    """Compile jitted functions, each for its arguments or their shapes, at the same time: XLA does not hold Python's
+    lock. The later calls then find their programs.
+    """
+    with ThreadPoolExecutor() as pool:
+        for done in [pool.submit(function.lower(*arguments).compile) for function, *arguments in calls]:
+            done.result()

@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "compilation": {"files", "systems"},
     "charts": {"files", "installed"},
     "training": {"nn", "optim", "data", "config", "systems"},
-    "runs": {"charts", "training", "nn", "data", "config", "files", "kept", "systems"},
+    "runs": {"charts", "compilation", "training", "nn", "data", "config", "files", "kept", "systems"},
     "recipes": {"config"},
     "sweeps": {"config"},
     "exporting": {"config", "data", "files", "installed", "nn", "recipes", "runs", "training"},

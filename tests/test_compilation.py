@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
 
 from jaxquard import compilation, systems
@@ -63,3 +65,14 @@ def test_the_users_settings_are_kept(tmp_path: Path) -> None:
     assert compiled(tmp_path, JAX_COMPILATION_CACHE_DIR=str(mine))[0] == str(mine)
     for no in ("false", "off", "0"):
         assert compiled(tmp_path, JAX_ENABLE_COMPILATION_CACHE=no)[0] == "none"
+
+
+def test_functions_compiled_together_are_not_compiled_again(caplog: pytest.LogCaptureFixture) -> None:
+    grow = jax.jit(lambda x, by: x + by, static_argnums=1)
+    compilation.compile_together((grow, jax.ShapeDtypeStruct((3,), "float32"), 1), (grow, np.float32([1, 2]), 2))
+    with jax.log_compiles():
+        assert grow(np.zeros(3, np.float32), 1).tolist() == [1, 1, 1]
+        assert grow(np.float32([1, 2]), 2).tolist() == [3, 4]
+        assert not caplog.records
+        grow(np.zeros(4, np.float32), 1)
+        assert "XLA compilation" in caplog.text

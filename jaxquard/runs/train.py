@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxquard.arguments import check, shown
+from jaxquard.compilation import compile_together
 from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import DataError, DivergedError, JaxquardError, RunError, UsageError
@@ -99,8 +100,8 @@ def train(
     with ThreadPoolExecutor() as pool:  # while the initialiser is compiled
         described = pool.submit(environment.describe, dataset)
         like = shapes(program, task, config.networks())
-        for function, arguments in ((program.orders, (like.key, 0)), (program.diagnose, (like, *examples(data)))):
-            pool.submit(function.lower(*arguments).compile)  # pyright: ignore[reportFunctionMemberAccess]
+        calls = (program.orders, like.key, 0), (program.diagnose, like, *examples(data))
+        pool.submit(compile_together, *calls)
         ts = start(program, task, config.networks())
     check_locks(where)
     facts = described.result() | taught_by | environment.used_devices(limits["groups"])
