@@ -164,7 +164,7 @@ def weight_shapes(spec: ModelSpec, networks: int) -> tuple[Params, State]:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((networks, *leaf.shape), leaf.dtype), shapes)
 
 
-def _beginning(task: Task, networks: list[Config]) -> tuple[np.ndarray, Hyper]:
+def _beginning(task: Task, networks: list[Config]) -> tuple[Any, Hyper]:
     """The networks' seeds and scalars, stacked."""
     hypers = [make_hyper(task, network) for network in networks]
     stacked = jax.tree.map(lambda *scalars: np.stack(scalars), *hypers)
