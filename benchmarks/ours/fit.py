@@ -11,16 +11,18 @@ from benchmarks.peers import common
 from jaxquard.config import Config
 from jaxquard.data import load
 from jaxquard.training.data import prepare
+from jaxquard.training.device import share
 from jaxquard.training.fit import fit
 
 
-def measure(config: Config, folder: Path, steps: int | None) -> dict[str, Any]:
+def measure(config: Config, folder: Path, steps: int | None, devices: int) -> dict[str, Any]:
     """Seconds and mean loss of each epoch, and images per second between two events, all without compilation; and the
     peak of the device's memory."""
     config, data = prepare(config, load(folder))
     seconds, epoch_seconds, train_loss, images_per_second = 0.0, [], [], []
     step = 0
-    for event in fit(config, data, diagnostics=False):
+    groups = share(devices, len(config.networks()), config.shards)
+    for event in fit(config, data, diagnostics=False, groups=groups):
         if event.kind in ("compiled", "turn"):
             continue
         images_per_second.append((event.step - step) * config.batch_size / event.seconds)
@@ -46,8 +48,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--config", type=json.loads, default={})
     parser.add_argument("--steps", type=int, help="stop after this many")
+    parser.add_argument("--devices", type=int, default=1, help="more than one: CPU devices, which share the cores")
     options = parser.parse_args()
-    print(json.dumps(measure(Config.from_dict(options.config), options.data, options.steps)))
+    if options.devices > 1:
+        jax.config.update("jax_num_cpu_devices", options.devices)
+    print(json.dumps(measure(Config.from_dict(options.config), options.data, options.steps, options.devices)))
 
 
 if __name__ == "__main__":

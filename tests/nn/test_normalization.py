@@ -49,16 +49,56 @@ def test_a_large_mean_costs_no_digits():
 
 
 @pytest.mark.parametrize("which", [0, 2], ids=["params", "x"])
-def test_gradients_are_finite_differences(which):
+@pytest.mark.parametrize("shape", [(7, 3), (2, 3, 2, 3)], ids=str)
+def test_gradients_are_finite_differences(shape, which):
     with jax.enable_x64(True):
-        arguments = [jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), a) for a in example((2, 3, 2, 3))]
+        arguments = [jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), a) for a in example(shape)]
 
         @jax.jit
         def loss(argument):
-            y, _ = batch_norm(*arguments[:which], argument, *arguments[which + 1 :], train=True)
-            return jnp.sum(jnp.sin(y))
+            y, new = batch_norm(*arguments[:which], argument, *arguments[which + 1 :], train=True)
+            return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.sin(new["mean"] + new["var"]))
 
         check_grads(loss, (arguments[which],), order=1, modes=["rev"], rtol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(5, 6, 7, 1), (3, 9, 4, 3), (300, 2, 1, 5)], ids=str)
+def test_gradients_are_autodiffs_of_the_formula_in_double_precision(shape):
+    """With a gradient of the mean and the variance, too; here a mean of 20 deviations costs no digits."""
+    keys = jax.random.split(jax.random.key(1), 4)
+    channels = shape[-1:]
+    params = {name: 1 + jax.random.normal(key, channels) for name, key in zip(("scale", "bias"), keys, strict=False)}
+    x, weights = 20 + jax.random.normal(keys[2], shape), jax.random.normal(keys[3], shape)
+    state = init_batch_norm(*channels)[1]
+
+    def formula(params, state, x, train):
+        mean, var = jnp.mean(x, (0, 1, 2)), jnp.var(x, (0, 1, 2))
+        n = x.size // x.shape[-1]
+        new = {"mean": 0.9 * state["mean"] + 0.1 * mean, "var": 0.9 * state["var"] + 0.1 * var * n / (n - 1)}
+        return params["scale"] * (x - mean) / jnp.sqrt(var + 1e-5) + params["bias"], new
+
+    def gradients(function, *arguments):
+        def loss(params, state, x, weights):
+            y, new = function(params, state, x, train=True)
+            return jnp.sum(weights * jnp.sin(y)) + jnp.sum(new["mean"] ** 2 + new["var"] ** 2)
+
+        return jax.jit(jax.grad(loss, argnums=(0, 2)))(*arguments)
+
+    ours = gradients(batch_norm, params, state, x, weights)
+    with jax.enable_x64(True):
+        exact = jax.tree.map(lambda a: jnp.asarray(np.asarray(a), jnp.float64), (params, state, x, weights))
+        for got, expected in zip(jax.tree.leaves(ours), jax.tree.leaves(gradients(formula, *exact)), strict=True):
+            np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+def test_images_are_added_one_by_one_on_a_cpu_alone():
+    params, state, x = example((4, 5, 6, 3))
+
+    def loops(platform):
+        step = jax.jit(jax.grad(lambda x: jnp.sum(jnp.sin(batch_norm(params, state, x, train=True)[0]))))
+        return step.trace(x).lower(lowering_platforms=(platform,)).as_text().count("stablehlo.while")
+
+    assert loops("cpu") > 0 == loops("cuda")
 
 
 def test_a_constant_batch_gives_the_bias():

@@ -28,9 +28,17 @@ def test_values_and_gradients_are_those_of_reduce_window(shape, window):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-6, atol=1e-6), *both(images(*shape)))
 
 
-def test_pixels_that_share_the_maximum_share_its_gradient():
-    gradient = jax.grad(lambda x: max_pool(x).sum())(jnp.ones((1, 2, 2, 1)))
-    np.testing.assert_array_equal(gradient, np.full((1, 2, 2, 1), 0.25))
+@pytest.mark.parametrize(("shape", "window"), [((2, 6, 6, 3), 2), ((2, 7, 9, 1), 2), ((3, 5, 8, 3), 3)], ids=str)
+def test_pixels_that_share_the_maximum_get_equal_shares_of_its_gradient(shape, window):
+    x = jnp.round(images(*shape))  # with many ties
+    y, backward = jax.vjp(lambda x: max_pool(x, window), x)
+    g = np.asarray(jax.random.normal(jax.random.key(1), y.shape), np.float64)
+    expected = np.zeros(shape)
+    for n, row, column, c in np.ndindex(y.shape):
+        block = np.s_[n, row * window : (row + 1) * window, column * window : (column + 1) * window, c]
+        largest = np.asarray(x[block] == x[block].max())
+        expected[block] = largest * g[n, row, column, c] / largest.sum()
+    np.testing.assert_allclose(backward(jnp.float32(g))[0], expected, rtol=1e-6)
 
 
 def test_a_nan_is_not_pooled_away():
