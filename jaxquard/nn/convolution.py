@@ -16,7 +16,7 @@ from jax import lax
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
-CHUNK = 32  # most images per partial sum of the weight gradient; their copies must fit into the cache
+PIXELS = 3200  # of g, at most, per partial sum of the weight gradient: their copies must fit into the cache
 
 
 def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, padding: Padding = "SAME") -> jax.Array:
@@ -84,7 +84,8 @@ def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads
         wide, deep = (a.reshape(halves, -1, a.shape[-1]) for a in (wide, deep))
         return total + jnp.einsum("npc,npo->nco", wide, deep), None
 
-    size = math.gcd(len(x), CHUNK)
+    most = max(2, PIXELS // math.prod(g.shape[1:3]))
+    size = math.gcd(len(x), 2 ** int(math.log2(most)))
     halves = math.gcd(size, 2)
     chunks = tuple(a.reshape(-1, size, *a.shape[1:]) for a in (x, g))
     total = lax.scan(partial_sum, jnp.zeros((halves, kw * n_in, kh * n_out), w.dtype), chunks)[0].sum(axis=0)

@@ -1,6 +1,7 @@
 """Pooling, which reduces the number of pixels. Images are (n, h, w, channels)."""
 
 from functools import partial, reduce
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +20,7 @@ def max_pool(x: jax.Array, window: int = 2) -> jax.Array:
 
 
 def _max_pool_forward(x: jax.Array, window: int) -> tuple[jax.Array, tuple[jax.Array, jax.Array]]:
-    y = max_pool(x, window)
+    y: Any = max_pool(x, window)
     return y, (x, y)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from jaxquard.nn.convolution import CHUNK, conv2d
+from jaxquard.nn.convolution import conv2d
 
 CASES = [  # ((n, h, w, in, out), kernel, stride, padding)
     ((3, 8, 8, 2, 4), 3, 1, "SAME"),
@@ -20,8 +20,9 @@ CASES = [  # ((n, h, w, in, out), kernel, stride, padding)
     ((2, 7, 6, 3, 2), 2, 3, "SAME"),  # a stride longer than the kernel
     ((2, 5, 6, 3, 2), 1, 1, "SAME"),
     ((2, 5, 6, 3, 2), 1, 2, "VALID"),
-    ((2 * CHUNK, 6, 7, 2, 3), 3, 1, "SAME"),  # more than one chunk
-    ((2 * CHUNK, 6, 7, 2, 3), 3, 2, "SAME"),
+    ((16, 28, 29, 1, 3), 3, 1, "SAME"),  # more than one chunk
+    ((12, 28, 29, 3, 1), 3, 2, "SAME"),
+    ((3, 57, 58, 2, 2), 3, 1, "VALID"),  # images larger than a chunk should be
 ]
 
 
@@ -79,7 +80,7 @@ def mapped(f, *arrays):
 
 @pytest.mark.parametrize("several", [vmapped, mapped])
 def test_several_networks_at_once_are_each_by_itself(several):
-    w, x = normal(0, 2, 3, 3, 2, 4), normal(1, 2, 2 * CHUNK, 5, 5, 2)
+    w, x = normal(0, 2, 3, 3, 2, 4), normal(1, 2, 32, 28, 28, 2)
     gradient = jax.jit(jax.grad(loss, argnums=(0, 1)))
     together = jax.jit(partial(several, gradient))(w, x)
     alone = [gradient(*each) for each in zip(w, x, strict=True)]
@@ -98,7 +99,7 @@ def test_gradients_are_the_same_inside_a_compiled_loop():
 
 def test_gradients_are_our_own_on_a_cpu_and_autodiffs_on_an_accelerator():
     def convolutions(f, platform):
-        w, x = normal(0, 3, 3, 2, 4), normal(1, 2 * CHUNK, 8, 8, 2)
+        w, x = normal(0, 3, 3, 2, 4), normal(1, 32, 28, 28, 2)
         lowered = jax.jit(jax.grad(f, argnums=(0, 1))).trace(w, x).lower(lowering_platforms=(platform,)).as_text()
         return ["loop"] * ("stablehlo.while" in lowered) + re.findall(r"dim_numbers = (.+?), window", lowered)
 
