@@ -16,7 +16,7 @@ from jax import lax
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
-PIXELS = 3200  # of g, at most, per partial sum of the weight gradient: their copies must fit into the cache
+PIXELS = 1600  # of g, at most, per partial sum of the weight gradient: their copies must fit into the cache
 
 
 def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, padding: Padding = "SAME") -> jax.Array:
