@@ -116,12 +116,8 @@ def main(
     seed, test, loss = jnp.uint32(seed), (data.test_images, data.test_labels), math.inf
     key, params = start.eval_shape(seed, sizes)  # the shapes alone
     _, batches = create_batches.eval_shape(key, len(images), batch_size)
-    compile_together(
-        (start, seed, sizes),
-        (create_batches, key, len(images), batch_size),
-        (train_epoch, params, images, labels, batches, learning_rate, mean, std),
-        (accuracy, params, *test, mean, std),
-    )
+    calls = [(start, seed, sizes), (create_batches, key, len(images), batch_size), (accuracy, params, *test, mean, std)]
+    compile_together(*calls, (train_epoch, params, images, labels, batches, learning_rate, mean, std))
     key, params = start(seed, sizes)
     print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
     print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
@@ -133,8 +129,7 @@ def main(
         key, batches = create_batches(key, len(images), batch_size)
         params, loss = train_epoch(params, images, labels, batches, learning_rate, mean, std)
         check_finite(loss, f"the loss is not finite in epoch {epoch}")
-        seconds = time.perf_counter() - began
-        print(f"{epoch:5}  {loss:.4f}  {seconds:9.2f}", flush=True)
+        print(f"{epoch:5}  {loss:.4f}  {time.perf_counter() - began:9.2f}", flush=True)
 
     correct = accuracy(params, *test, mean, std)
     check_finite(correct, "the parameters are not finite after the last update")
