@@ -106,6 +106,9 @@ class Run:
 
     def for_threads(self, *arguments: Any) -> Callable[..., Any]:
         """The same for arguments of these shapes. It is compiled here, because JAX's settings may be this thread's."""
+        settings: Any = jax.config
+        if settings.jax_disable_jit:
+            return self
         traced = self.jitted.trace(*self._on(arguments))
         if traced.jaxpr not in self.compiled:
             self.compiled[traced.jaxpr] = traced.lower().compile()

@@ -166,7 +166,7 @@ def test_an_error_in_a_thread_is_raised_once_after_all_threads_have_ended(watche
 
 @pytest.mark.posix
 def test_ctrl_c_waits_for_the_threads(watched: Callable):
-    ended, main = [], threading.main_thread().ident
+    ended, main = [], threading.get_ident()
     usual = signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def interrupts(number: int) -> None:
