@@ -172,7 +172,7 @@ More than a step can be compiled: the whole epoch, so that Python calls one prog
     method="""
 The same update of the original network is timed in four ways, with batches from 16 to 512: every operation by itself;
 the step compiled; the epoch compiled; and the epoch of {seeds} networks compiled, with the time divided by their
-number. (On a CPU, each core runs the program of one network at a time.) The four ways take turns, {seeds} times each.
+number. (On a CPU, each network runs in the program of one network.) The four ways take turns, {seeds} times each.
 The times include neither compiling nor making the initial weights and the order of the images. The claim holds if, with
 batches of 128, the ratio of the first two lies between 10 and 100.
 
