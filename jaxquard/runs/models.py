@@ -2,12 +2,11 @@
 
 import functools
 import json
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import numpy as np
@@ -19,25 +18,16 @@ from jaxquard.data.framing import Framing
 from jaxquard.errors import RunError, UsageError
 from jaxquard.files import expanded, write_atomically
 from jaxquard.naming import counted
-from jaxquard.nn.layers import grey_levels
-from jaxquard.nn.model import Layer, Params, State, named_arrays
+from jaxquard.nn.model import Params, State, named_arrays
 from jaxquard.runs import checkpoint, directory, environment, tensors
 from jaxquard.runs.directory import ALL, Run
+from jaxquard.runs.in_numpy import FEW, Dense, dense_layers, logits_in_numpy
 from jaxquard.training.evaluation import all_logits, average, log_probabilities
 from jaxquard.training.program import make_logits, make_program, shapes, weight_shapes
 from jaxquard.training.state import TrainState
 from jaxquard.training.task import ModelSpec, Task, make_model, make_spec, make_task
 
 FORMAT = "jaxquard-model-2"
-FEW = 256  # images for which NumPy takes less time than a compiled program: a third for one, three quarters for 256
-
-
-class Dense(NamedTuple):
-    """A dense layer for `logits_in_numpy`: weights (in, out), biases (out,), and whether ReLU follows."""
-
-    w: np.ndarray
-    b: np.ndarray
-    relu: bool = False
 
 
 @dataclass(frozen=True)
@@ -147,39 +137,6 @@ class TrainedModel:
     def predict(self, images: object) -> np.ndarray:
         """The names of the most probable classes, (n,): see `predict_proba`."""
         return np.array(self.class_names)[self.predict_proba(images).argmax(axis=1)]
-
-
-@np.errstate(all="ignore")  # of a network that diverged
-def dense_layers(layers: Sequence[Layer], arrays: dict[str, np.ndarray]) -> list[Dense]:
-    """A network of dense layers and ReLU; [] for any other. The first layer standardises the pixels, too."""
-    found, scale, shift = list[Dense](), 1.0, 0.0
-    for layer in layers:
-        match layer.kind, layer.attributes:
-            case "standardize", {"mean": mean, "std": std}:
-                scale, shift = 1 / (255 * std), mean / std
-            case "dense", _:
-                w, b = (np.float64(arrays[layer.arrays[name]]) for name in ("w", "b"))
-                found.append(Dense(np.float32(scale * w), np.float32(b - shift * w.sum(axis=0))))
-                scale, shift = 1.0, 0.0
-            case "activation", {"function": "relu"}:
-                found[-1] = found[-1]._replace(relu=True)
-            case "flatten" | "dropout", _:
-                pass
-            case _:
-                return []
-    return found
-
-
-@np.errstate(all="ignore")
-def logits_in_numpy(network: list[Dense], images: np.ndarray) -> np.ndarray:
-    """Logits (n, classes) of images (n, h, w, c), in place, because new arrays take longer than the sums."""
-    a = grey_levels(images).reshape(len(images), math.prod(images.shape[1:])).astype(np.float32)
-    for w, b, relu in network:
-        a = a @ w
-        a += b
-        if relu:
-            np.maximum(a, 0, out=a)
-    return a
 
 
 def spec_of(config: Config, dataset: dict[str, Any]) -> ModelSpec:

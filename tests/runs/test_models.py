@@ -11,6 +11,7 @@ from jaxquard.data.catalogue import CATALOGUE
 from jaxquard.errors import DivergedError, RunError
 from jaxquard.runs import directory, evaluating, models, tensors, train
 from jaxquard.runs.directory import Run
+from jaxquard.runs.in_numpy import FEW
 from jaxquard.training.evaluation import all_logits, average
 
 
@@ -48,7 +49,7 @@ def test_few_images_have_the_logits_of_the_compiled_program(changes, networks, s
         expected = average(all_logits(model._apply, few))
         np.testing.assert_allclose(model.logits(few), expected, rtol=1e-5, atol=1e-5)
         assert model.logits(few).dtype == np.float64
-    many = np.concatenate([images] * (models.FEW // len(images) + 1))
+    many = np.concatenate([images] * (FEW // len(images) + 1))
     np.testing.assert_array_equal(model.logits(many), average(all_logits(model._apply, many)))
 
 
