@@ -36,6 +36,7 @@ from jaxquard.optim.transforms import GradientTransformation, apply_updates, is_
 
 CLASSES, MEAN, STD = 10, 0.2860, 0.3530  # mean and standard deviation of all training pixels, 1 being white
 HELD_OUT = 5000
+FILES = [f"{part}-{kind}-ubyte" for part in ("train", "t10k") for kind in ("images-idx3", "labels-idx1")]
 RISE = 0.3  # the share of the steps in which the learning rate rises
 WHITE = 16  # channels of the whitening layer
 PARTS = 10  # the test images are classified in as many parts
@@ -265,6 +266,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder of the four IDX files")
     parser.add_argument("--held-out", action="store_true", help="judge by the last 5,000 training images, to choose")
     options = parser.parse_args()
+    if missing := [name for name in FILES if not (options.data / name).is_file()]:
+        parser.error(f"{options.data} has no file {missing[0]}")
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Python would not notice Ctrl-C before the end of an epoch
     jax.config.update("jax_enable_compilation_cache", False)
     accuracy = run(TRACKS[options.track], options.seed, read(options.data, options.held_out))

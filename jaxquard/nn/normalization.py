@@ -34,15 +34,17 @@ def batch_norm(
 
     Training: μ and σ² (divided by n) are those of this batch, over all axes but the last; the new state is
     momentum·state + (1 - momentum)·(μ, σ²·n/(n-1)). Otherwise μ and σ² are the state's, and the state does not change
-    (Ioffe & Szegedy, 2015, arXiv 1502.03167, algorithms 1 and 2).
+    (Ioffe & Szegedy, 2015, arXiv 1502.03167, algorithms 1 and 2). Reverse-mode gradients only (`custom_vjp`).
     """
+    x = x.astype(jnp.promote_types(x.dtype, params["scale"].dtype))
     mean, var, new_state = state["mean"], state["var"], state
     if train:
         mean, var = _moments(x)
         n = x.size // x.shape[-1]
         batch = {"mean": mean, "var": var * (n / max(n - 1, 1))}
         new_state = jax.tree.map(lambda old, new: momentum * old + (1 - momentum) * new, state, batch)
-    return _affine(x, mean, params["scale"] * lax.rsqrt(var + epsilon), params["bias"]), new_state
+    affine = (mean, params["scale"] * lax.rsqrt(var + epsilon), params["bias"])
+    return _affine(x, *(jnp.broadcast_to(each, x.shape[-1:]) for each in affine)), new_state
 
 
 @jax.custom_vjp
@@ -57,7 +59,7 @@ def _moments(x: jax.Array) -> tuple[jax.Array, jax.Array]:
 def _moments_backward(residuals: tuple[jax.Array, jax.Array], g: tuple[jax.Array, jax.Array]) -> tuple[jax.Array]:
     x, mean = residuals
     n = x.size // x.shape[-1]
-    return (g[0] / n + (2 / n) * g[1] * (x - mean),)
+    return (g[0] / n + (2 / max(n, 1)) * g[1] * (x - mean),)
 
 
 def _moments_forward(x: jax.Array) -> tuple[Any, tuple[jax.Array, jax.Array]]:
@@ -97,7 +99,7 @@ def _channel_sums(terms: Callable[..., Any], *arrays: jax.Array) -> Any:
         zero = jax.tree.map(jnp.zeros_like, terms(*(a[0] for a in groups)))
         return _sums(lax.scan(lambda total, some: (jax.tree.map(jnp.add, total, terms(*some)), None), zero, groups)[0])
 
-    if arrays[0].ndim < 4:
+    if arrays[0].ndim < 4 or not arrays[0].size:
         return at_once(*arrays)
     return lax.platform_dependent(*arrays, cpu=group_by_group, default=at_once)
 

@@ -15,25 +15,26 @@ FEW = 256  # images for which NumPy takes less time than a compiled program: a t
 
 
 class Dense(NamedTuple):
-    """A dense layer: weights (in, out), biases (out,), and whether ReLU follows."""
+    """A dense layer: weights (in, out), biases (out,), whether ReLU follows, and what is subtracted from its input."""
 
     w: np.ndarray
     b: np.ndarray
     relu: bool = False
+    less: float = 0.0
 
 
 @np.errstate(all="ignore")  # of a network that diverged
 def dense_layers(layers: Sequence[Layer], arrays: dict[str, np.ndarray]) -> list[Dense]:
     """A network of dense layers and ReLU; [] for any other. The first layer standardises the pixels, too."""
-    found, scale, shift = list[Dense](), 1.0, 0.0
+    found, scale, less = list[Dense](), 1.0, 0.0
     for layer in layers:
         match layer.kind, layer.attributes:
             case "standardize", {"mean": mean, "std": std}:
-                scale, shift = 1 / (255 * std), mean / std
+                scale, less = 1 / (255 * std), 255 * mean
             case "dense", _:
-                w, b = (np.asarray(arrays[layer.arrays[name]], np.float64) for name in ("w", "b"))
-                found.append(Dense((scale * w).astype(np.float32), (b - shift * w.sum(axis=0)).astype(np.float32)))
-                scale, shift = 1.0, 0.0
+                w, b = (np.asarray(arrays[layer.arrays[name]], np.float32) for name in ("w", "b"))
+                found.append(Dense(np.float32(scale) * w, b, less=less))
+                scale, less = 1.0, 0.0
             case "activation", {"function": "relu"}:
                 found[-1] = found[-1]._replace(relu=True)
             case "flatten" | "dropout", _:
@@ -48,7 +49,9 @@ def logits_in_numpy(network: list[Dense], images: np.ndarray) -> np.ndarray:
     """Logits (n, classes) of images (n, h, w, c), uint8 or float32. In place: new arrays take longer than the sums."""
     white = 1 if images.dtype == np.uint8 else 255  # floats have 1 for white
     a = (images.reshape(len(images), math.prod(images.shape[1:])) * np.float32(white)).astype(np.float32)
-    for w, b, relu in network:
+    for w, b, relu, less in network:
+        if less:
+            a -= np.float32(less)
         a = a @ w
         a += b
         if relu:

@@ -3,7 +3,7 @@
 import functools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -73,6 +73,10 @@ class TrainedModel:
         if self.networks > 1:
             raise RunError(f"{self.name}: an average of several networks; name one of them to look inside")
         return jax.tree.map(lambda leaf: leaf[0], self.weights)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What pickle keeps: compiled programs cannot be pickled."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @functools.cached_property
     def spec(self) -> ModelSpec:

@@ -58,8 +58,10 @@ def prepare(config: Config, dataset: Dataset, data_on: Place | None = None) -> t
     check_jax()
     data_on = data_on or ("device" if images.nbytes <= memory() / 2 else "host")
     device = (
-        np.asarray(images) if data_on == "host" else jax.device_put(images),
-        jax.device_put(np.asarray(labels, np.int32)),
+        np.asarray(images)
+        if data_on == "host"
+        else jax.device_put(images, may_alias=False),  # the caller may change them
+        jax.device_put(np.asarray(labels, np.int32), may_alias=False),
     )
     weights = jax.device_put(np.float32(balanced(labels))) if config.class_weight == "balanced" else None
     data = TrainingData(*device, val_images, np.asarray(val_labels), len(dataset.class_names), weights=weights)

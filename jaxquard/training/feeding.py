@@ -38,7 +38,7 @@ class Whole:
 
 
 class InParts:
-    """Data in main memory: `arrays` of NumPy or None, the images first. `place` puts a tree of arrays on the device."""
+    """Data in main memory: `arrays` of NumPy or None, the images first. `place` puts a tree on the devices."""
 
     def __init__(self, arrays: Any, orders: Callable[[int], jax.Array], task: Task, networks: int, place: Any) -> None:
         self.arrays, self.networks, self.place = arrays, networks, place
@@ -60,5 +60,7 @@ class InParts:
         rows = order.take(range(begin, begin + length), axis=1, mode="clip").ravel()  # the last part may be shorter
         positions = np.arange(order.shape[1]) - begin + length * np.arange(self.networks)[:, None]
         examples = jax.tree.map(lambda values: values[rows], self.arrays)
-        orders, arrays = self.place((positions.astype(np.int32), examples))
-        return Part(orders, arrays, min(first + self.size, self.steps))
+        # the orders go with the state of the networks, which is on the default device
+        return Part(
+            jax.device_put(positions.astype(np.int32)), self.place(examples), min(first + self.size, self.steps)
+        )

@@ -32,6 +32,16 @@ def test_training_normalizes_with_the_batch(shape):
     np.testing.assert_allclose(new["var"], 0.8 * np.asarray(state["var"]) + 0.2 * rows.var(0, ddof=1), rtol=1e-5)
 
 
+def test_gradients_have_the_shapes_and_types_of_the_arguments():
+    _, state, x = example((4, 5, 6, 3))
+    params = {"scale": jnp.ones(()), "bias": jnp.zeros((1,))}
+    for one in (x.astype(jnp.bfloat16), x[:0]):
+        loss = jax.grad(lambda *arguments: jnp.sum(batch_norm(*arguments, train=True)[0]), (0, 2))
+        of_params, of_x = loss(params, state, one)
+        assert (of_x.dtype, of_x.shape) == (one.dtype, one.shape)
+        assert {name: g.shape for name, g in of_params.items()} == {"scale": (), "bias": (1,)}
+
+
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_predicting_uses_the_state_and_leaves_it(shape):
     params, state, x = example(shape)

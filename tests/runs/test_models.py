@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import pickle
 import shutil
 
 import numpy as np
@@ -49,6 +50,7 @@ def test_few_images_have_the_logits_of_the_compiled_program(changes, networks, s
         expected = average(all_logits(model._apply, few))
         np.testing.assert_allclose(model.logits(few), expected, rtol=1e-5, atol=1e-5)
         assert model.logits(few).dtype == np.float64
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).logits(images), model.logits(images))
     many = np.concatenate([images] * (FEW // len(images) + 1))
     np.testing.assert_array_equal(model.logits(many), average(all_logits(model._apply, many)))
 
