@@ -31,7 +31,7 @@ def dense_layers(layers: Sequence[Layer], arrays: dict[str, np.ndarray]) -> list
         match layer.kind, layer.attributes:
             case "standardize", {"mean": mean, "std": std}:
                 scale, less = 1 / (255 * std), 255 * mean
-            case "dense", _:
+            case "dense", _ if "b" in layer.arrays:
                 w, b = (np.asarray(arrays[layer.arrays[name]], np.float32) for name in ("w", "b"))
                 found.append(Dense(np.float32(scale) * w, b, less=less))
                 scale, less = 1.0, 0.0

@@ -151,9 +151,10 @@ def test_as_many_networks_run_at_once_as_there_are_cores(watched: Callable):
 
 
 def test_an_error_in_a_thread_is_raised_once_after_all_threads_have_ended(watched: Callable):
-    ended, before = [], threading.active_count()
+    ended, before, both = [], threading.active_count(), threading.Barrier(2, timeout=60)
 
     def fails(number: int) -> None:
+        both.wait()
         time.sleep(0.2 * (number - 1))
         ended.append(number)
         raise MemoryError(f"network {number}")
