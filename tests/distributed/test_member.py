@@ -70,7 +70,7 @@ def test_two_processes_with_one_id_are_refused(start, rank):
 
 
 def test_different_settings_are_refused_by_every_rank(start):
-    line = "jaxquard: seed: rank 1 has 3, rank 0 has 0; all ranks need the same command and versions"
+    line = "jaxquard: --seed: rank 1 has 3, rank 0 has 0; all ranks need the same command and versions"
     assert ended(start(0), start(1, "--seed", "3")) == [(2, line), (2, line)]
 
 
