@@ -114,7 +114,7 @@ def main(
     mean, std = pixel_statistics(data.train_images)
     sizes = (data.train_images[0].size, *hidden, data.classes)
     seed, test, loss = jnp.uint32(seed), (data.test_images, data.test_labels), math.inf
-    key, params = start.eval_shape(seed, sizes)  # the shapes alone
+    key, params = start.eval_shape(seed, sizes)  # shapes alone: enough to compile all four functions at once
     _, batches = create_batches.eval_shape(key, len(images), batch_size)
     calls = [(start, seed, sizes), (create_batches, key, len(images), batch_size), (accuracy, params, *test, mean, std)]
     compile_together(*calls, (train_epoch, params, images, labels, batches, learning_rate, mean, std))
