@@ -4,7 +4,7 @@ import torch
 from torch import nn
 
 from benchmarks.peers import common
-from benchmarks.peers.torch_eager import accuracy, mlp
+from benchmarks.peers.torch_eager import accuracy, epoch, mlp
 
 
 def prepare(data: common.Data) -> common.Peer:
@@ -18,18 +18,7 @@ def prepare(data: common.Data) -> common.Peer:
     def loss_of(batch: torch.Tensor) -> torch.Tensor:
         return loss_fn(model(x[batch]), y[batch])
 
-    def train_epoch() -> float:
-        batches = torch.randperm(len(x)).split(common.BATCH)[: len(x) // common.BATCH]
-        total = torch.zeros(())
-        for batch in batches:
-            loss = loss_of(batch)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
-        return total.item() / len(batches)
-
-    return common.Peer(train_epoch, lambda: accuracy(model, data))
+    return common.Peer(lambda: epoch(len(x), common.BATCH, loss_of, optimizer), lambda: accuracy(model, data))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """PyTorch in eager mode, the whole data set one tensor and each batch an index into it."""
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -26,6 +27,21 @@ def accuracy(model: nn.Module, data: common.Data) -> float:
     return (logits.argmax(1) == torch.from_numpy(data.y_test)).float().mean().item()
 
 
+def epoch(
+    images: int, size: int, loss_of: Callable[[torch.Tensor], torch.Tensor], optimizer: torch.optim.Optimizer
+) -> float:
+    """An epoch of batches of `size` images, which `loss_of` gets as indices. Returns the mean loss."""
+    batches = torch.randperm(images).split(size)[: images // size]
+    total = torch.zeros(())
+    for batch in batches:
+        loss = loss_of(batch)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        total += loss.detach()
+    return total.item() / len(batches)
+
+
 def prepare(data: common.Data) -> common.Peer:
     """The training loop of PyTorch's tutorials, without its DataLoader."""
     torch.manual_seed(common.SEED)
@@ -33,18 +49,10 @@ def prepare(data: common.Data) -> common.Peer:
     model, loss_fn = mlp(), nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(model.parameters(), lr=common.LEARNING_RATE, fused=True)
 
-    def train_epoch() -> float:
-        batches = torch.randperm(len(x)).split(common.BATCH)[: len(x) // common.BATCH]
-        total = torch.zeros(())
-        for batch in batches:
-            loss = loss_fn(model(x[batch]), y[batch])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
-        return total.item() / len(batches)
+    def loss_of(batch: torch.Tensor) -> torch.Tensor:
+        return loss_fn(model(x[batch]), y[batch])
 
-    return common.Peer(train_epoch, lambda: accuracy(model, data))
+    return common.Peer(lambda: epoch(len(x), common.BATCH, loss_of, optimizer), lambda: accuracy(model, data))
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from benchmarks.peers import common
+from benchmarks.peers.torch_eager import accuracy, epoch
 
 
 def lenet() -> nn.Sequential:
@@ -12,7 +13,7 @@ def lenet() -> nn.Sequential:
     are in another order."""
     convolutions = [nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2)]
     units = [nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10)]
-    model = nn.Sequential(*convolutions, nn.Flatten(), *units)
+    model = nn.Sequential(nn.Unflatten(1, (1, 28, 28)), *convolutions, nn.Flatten(), *units)
     params = common.initial_params(np.random.default_rng(common.SEED), common.LENET_SHAPES)
     weights = [w.transpose(3, 2, 0, 1) if w.ndim == 4 else w.T for w, _ in params]
     weights[2] = weights[2].reshape(120, 4, 4, 16).transpose(0, 3, 1, 2).reshape(120, 256)
@@ -26,7 +27,7 @@ def lenet() -> nn.Sequential:
 def prepare(data: common.Data, compiled: bool) -> common.Peer:
     """The training loop of PyTorch's tutorials, without its DataLoader."""
     torch.manual_seed(common.SEED)
-    x, y = torch.from_numpy(data.x_train).view(-1, 1, 28, 28), torch.from_numpy(data.y_train)
+    x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
     model, loss_fn = lenet(), nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-4, fused=True)
 
@@ -35,23 +36,7 @@ def prepare(data: common.Data, compiled: bool) -> common.Peer:
 
     loss_of = torch.compile(loss_of) if compiled else loss_of
 
-    def train_epoch() -> float:
-        batches = torch.randperm(len(x)).split(common.LENET_BATCH)[: len(x) // common.LENET_BATCH]
-        total = torch.zeros(())
-        for batch in batches:
-            loss = loss_of(batch)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
-        return total.item() / len(batches)
-
-    def evaluate() -> float:
-        with torch.inference_mode():
-            logits = model(torch.from_numpy(data.x_test).view(-1, 1, 28, 28))
-        return (logits.argmax(1) == torch.from_numpy(data.y_test)).float().mean().item()
-
-    return common.Peer(train_epoch, evaluate)
+    return common.Peer(lambda: epoch(len(x), common.LENET_BATCH, loss_of, optimizer), lambda: accuracy(model, data))
 
 
 def main() -> None:
