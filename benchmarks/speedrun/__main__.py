@@ -51,7 +51,7 @@ def summary(track: Track, outcomes: Sequence[Outcome]) -> dict[str, Any]:
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:
-    """The mean, half the width of its 95 % interval by Student's t, and the values, of which there are two or more."""
+    """The mean of two or more values, half the width of its 95 % interval by Student's t, and the values."""
     error = statistics.stdev(values) / len(values) ** 0.5
     interval = t_quantile(CONFIDENCE, len(values) - 1) * error
     return {"mean": statistics.fmean(values), "interval": interval, "values": list(values)}

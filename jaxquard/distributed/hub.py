@@ -137,7 +137,7 @@ class Hub:
         return None
 
     def _welcome(self) -> None:
-        """Tell all ranks that they are complete. Whoever comes later is refused, and the training continues."""
+        """Tell all ranks that they are complete. A process that comes later is refused, and the training continues."""
         host, port = free_address(self.listener)
         hosts = [self.ranks[number].host for number in range(self.count)]
         self.tell(welcome=hosts, jax=f"[{host}]:{port}" if ":" in host else f"{host}:{port}")

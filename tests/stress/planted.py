@@ -101,7 +101,7 @@ def names_another_rank() -> None:
 def always_patient() -> None:
     from jaxquard.distributed.hub import Hub
 
-    setattr(Hub, "_limit", lambda hub, rank: hub.limits.compile)  # noqa: B010
+    Hub._limit = lambda hub, rank: hub.limits.compile
 
 
 def ends_no_process() -> None:
@@ -115,14 +115,14 @@ def ends_no_process() -> None:
             file.close()
         launch.hub.close()
 
-    setattr(_Launch, "_end", end)  # noqa: B010
+    _Launch._end = end
 
 
 def gathers_the_first_epoch() -> None:
     from jaxquard.training.feeding import InParts
 
     gather = InParts._gather
-    setattr(InParts, "_gather", lambda feed, epoch, first: gather(feed, 0, first))  # noqa: B010
+    InParts._gather = lambda feed, epoch, first: gather(feed, 0, first)
 
 
 def measured(name: str, *, short: bool = True) -> bool:
