@@ -46,9 +46,9 @@ def said(*words: str) -> str:
 
 def stopped(words: list[str], run: Path, stop) -> None:
     """Start a training, stop it after an epoch or more, and wait for its end."""
-    before = size(run)
+    before = epochs(run)
     with subprocess.Popen([*JAXQUARD, *words, "--quiet"], creationflags=NEW_GROUP) as process:
-        while size(run) <= before:
+        while epochs(run) <= before:
             assert process.poll() is None, process.returncode
             time.sleep(0.05)
         stop(process)
@@ -56,10 +56,10 @@ def stopped(words: list[str], run: Path, stop) -> None:
     assert not (run / "holder.json").exists()
 
 
-def size(run: Path) -> int:
-    """The size of the run's journal in bytes."""
+def epochs(run: Path) -> int:
+    """The number of epochs in the run's journal, which also has a line for each time the run was resumed."""
     journal = run / "journal.jsonl"
-    return journal.stat().st_size if journal.exists() else 0
+    return journal.read_bytes().count(b'"train_loss"') if journal.exists() else 0
 
 
 def recognised(picture: Path) -> None:
