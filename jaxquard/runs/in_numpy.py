@@ -47,11 +47,11 @@ def dense_layers(layers: Sequence[Layer], arrays: dict[str, np.ndarray]) -> list
 @np.errstate(all="ignore")
 def logits_in_numpy(network: list[Dense], images: np.ndarray) -> np.ndarray:
     """Logits (n, classes) of images (n, h, w, c), uint8 or float32. In place: new arrays take longer than the sums."""
-    white = 1 if images.dtype == np.uint8 else 255  # floats have 1 for white
-    a = (images.reshape(len(images), math.prod(images.shape[1:])) * np.float32(white)).astype(np.float32)
-    for w, b, relu, less in network:
-        if less:
-            a -= np.float32(less)
+    a = images.reshape(len(images), math.prod(images.shape[1:]))
+    if a.dtype != np.uint8:  # floats have 1 for white
+        a = a * np.float32(255)
+    a = np.subtract(a, np.float32(network[0].less), dtype=np.float32)
+    for w, b, relu, _ in network:
         a = a @ w
         a += b
         if relu:
