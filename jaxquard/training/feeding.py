@@ -17,8 +17,8 @@ PART = 32 << 20  # bytes of images in a part, unless a single step has more
 
 
 class Part(NamedTuple):
-    """`arrays` hold the examples of all steps before `end` (of the epoch) from this part's first on. `orders`
-    (networks, examples) has their positions in the arrays where an epoch's order has the numbers of the examples.
+    """`arrays`: the examples of this part's steps, which end before step `end` of the epoch. `orders` (networks,
+    examples): like the epoch's order, but with positions in `arrays`.
     """
 
     orders: Any
@@ -36,6 +36,9 @@ class Whole:
         """The part with this step of an epoch."""
         return Part(self.orders(epoch), self.arrays, 1 << 31)
 
+    def close(self) -> None:
+        """Nothing to let go of."""
+
 
 class InParts:
     """Data in main memory: `arrays` of NumPy or None, the images first. `place` puts a tree on the devices."""
@@ -44,19 +47,30 @@ class InParts:
         self.arrays, self.networks, self.place = arrays, networks, place
         self.batch, self.steps = task.config.batch_size, task.steps_per_epoch
         self.size = min(self.steps, max(1, PART // (networks * self.batch * arrays[0][0].nbytes)))
-        self.orders = functools.lru_cache(maxsize=2)(lambda epoch: np.asarray(orders(epoch)))
+        self.orders = functools.lru_cache(maxsize=2)(orders)
         self.thread, self.gathered = ThreadPoolExecutor(1, "feeding"), dict[tuple[int, int], Future[Part]]()
 
     def at(self, epoch: int, step: int) -> Part:
-        """The part with this step of an epoch. The thread then gathers the next part."""
+        """The part with this step of an epoch. The thread then gathers the next part.
+
+        The orders are made in the calling thread, because JAX's settings may be this thread's.
+        """
         first = step // self.size * self.size
         following = (epoch, first + self.size) if first + self.size < self.steps else (epoch + 1, 0)
         parts = ((epoch, first), following)
-        self.gathered = {part: self.gathered.get(part) or self.thread.submit(self._gather, *part) for part in parts}
+        self.gathered = {part: self.gathered.get(part) or self._start(*part) for part in parts}
         return self.gathered[epoch, first].result()
 
-    def _gather(self, epoch: int, first: int) -> Part:
-        order, begin, length = self.orders(epoch), first * self.batch, self.size * self.batch
+    def close(self) -> None:
+        """Let go of the thread and the parts."""
+        self.gathered = {}
+        self.thread.shutdown(cancel_futures=True)
+
+    def _start(self, epoch: int, first: int) -> Future[Part]:
+        return self.thread.submit(self._gather, self.orders(epoch), first)
+
+    def _gather(self, orders: jax.Array, first: int) -> Part:
+        order, begin, length = np.asarray(orders), first * self.batch, self.size * self.batch
         rows = order.take(range(begin, begin + length), axis=1, mode="clip").ravel()  # the last part may be shorter
         positions = np.arange(order.shape[1]) - begin + length * np.arange(self.networks)[:, None]
         examples = jax.tree.map(lambda values: values[rows], self.arrays)

@@ -4,6 +4,7 @@ It prints nothing and writes nothing, and its whole memory is the TrainState in 
 stops.
 """
 
+import contextlib
 import functools
 import itertools
 import time
@@ -59,7 +60,9 @@ def make_run(config: Config, data: TrainingData, groups: Groups = ()) -> tuple[T
 
 
 def examples(data: TrainingData) -> tuple[Any, jax.Array]:
-    """The images and labels for `diagnose`, which takes the first of them. On the device that needs no program."""
+    """The images and labels for `diagnose`, which takes the first of them. Images in main memory are cut here: only
+    these go to the device.
+    """
     return (data.images[:DIAGNOSED] if isinstance(data.images, np.ndarray) else data.images), data.labels
 
 
@@ -83,29 +86,30 @@ def fit(
     if config.teacher and data.teacher is None:
         raise UsageError("teacher: the data have no logits of the teacher; jaxquard.runs.teacher.ask adds them")
     stepper = _Stepper(config, data, checkpoint_every, groups, processes)
-    task, program = stepper.task, stepper.program
-    ts = start(program, task, config.networks()) if train_state is None else train_state
-    first_epoch = int(ts.step[0]) // task.steps_per_epoch
-    last_epoch = config.epochs if until is None else min(until, config.epochs)
-    processes.report("compiling", int(ts.step[0]))
-    ts, seconds = stepper.compile(ts, first_epoch, last_epoch)
-    yield Event("compiled", ts, first_epoch, int(ts.step[0]), seconds)
+    with contextlib.closing(stepper.feed):
+        task, program = stepper.task, stepper.program
+        ts = start(program, task, config.networks()) if train_state is None else train_state
+        first_epoch = int(ts.step[0]) // task.steps_per_epoch
+        last_epoch = config.epochs if until is None else min(until, config.epochs)
+        processes.report("compiling", int(ts.step[0]))
+        ts, seconds = stepper.compile(ts, first_epoch, last_epoch)
+        yield Event("compiled", ts, first_epoch, int(ts.step[0]), seconds)
 
-    for epoch in range(first_epoch, last_epoch):
-        if ts.stopped.all():
-            return
-        before = int(ts.step[0])
-        ts, seconds = yield from stepper.run(ts, epoch)
-        if ts.lost.all() and _newly_lost(ts, before):
-            return
-        record, ts = _end_epoch(config, program, data, ts, epoch, diagnostics)
-        step = int(ts.step[0])
-        yield Event("epoch", ts, epoch + 1, step, seconds, record)
-        if stepper.is_asked(step):
-            yield Event("checkpoint", ts, epoch + 1, step, 0.0)
-        if ts.stopped.all():
-            record = {"reason": "patience", "best_epoch": plain(ts.stopping.best_epoch)}
-            yield Event("stopped", ts, epoch + 1, step, 0.0, record)
+        for epoch in range(first_epoch, last_epoch):
+            if ts.stopped.all():
+                return
+            before = int(ts.step[0])
+            ts, seconds = yield from stepper.run(ts, epoch)
+            if ts.lost.all() and _newly_lost(ts, before):
+                return
+            record, ts = _end_epoch(config, program, data, ts, epoch, diagnostics)
+            step = int(ts.step[0])
+            yield Event("epoch", ts, epoch + 1, step, seconds, record)
+            if stepper.is_asked(step):
+                yield Event("checkpoint", ts, epoch + 1, step, 0.0)
+            if ts.stopped.all():
+                record = {"reason": "patience", "best_epoch": plain(ts.stopping.best_epoch)}
+                yield Event("stopped", ts, epoch + 1, step, 0.0, record)
 
 
 class _Stepper:
@@ -143,7 +147,9 @@ class _Stepper:
         return self.checkpoint_every is not None and step % self.checkpoint_every == 0
 
     def compile(self, ts: TrainState, epoch: int, last_epoch: int) -> tuple[TrainState, float]:
-        """Compile all programs of the epochs to come. Returns the same state, and the seconds."""
+        """Compile the steps of the epochs to come. Returns the state (at an epoch's start with totals of zero) and the
+        seconds.
+        """
         began, here, self.keys = time.perf_counter(), int(ts.step[0]) % self.task.steps_per_epoch, jnp.copy(ts.key)
         orders, (images, labels, *of_some), _ = self.feed.at(epoch, here)
         to_come = {self.program_of(at) for at in (epoch, *phases(self.config)) if epoch <= at < last_epoch}

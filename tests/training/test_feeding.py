@@ -1,5 +1,6 @@
 """Data in main memory give the same bits as data on the device."""
 
+import threading
 import tracemalloc
 from typing import Any
 
@@ -42,6 +43,18 @@ def test_the_bits_are_those_of_data_on_the_device(dataset, assert_same_bits, mon
     state, records = trained(config, data, state)  # from within a part
     assert_same_bits(state, expected[0])
     assert records == expected[1]
+
+
+@pytest.mark.parametrize("partitionable", [False, True])
+def test_settings_of_the_calling_thread_apply(dataset, assert_same_bits, partitionable: bool):
+    with jax.threefry_partitionable(partitionable):
+        runs = [trained(*prepare(BASE, dataset, place)) for place in ("device", "host")]
+    assert_same_bits(runs[0][0], runs[1][0])
+
+
+def test_the_thread_ends_with_the_training(dataset):
+    list(fit(*prepare(BASE, dataset, "host")))
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("feeding")]
 
 
 @pytest.mark.parametrize(("limit", "place"), [(2 * 253 * 64, "device"), (2 * 253 * 64 - 1, "host")])
