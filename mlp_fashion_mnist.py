@@ -14,7 +14,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from jaxquard.cli.script import run_script  # before JAX, so that it can keep compiled programs for the next run
+from jaxquard.cli.script import run_script  # before JAX, because it hides messages that JAX would print
 
 # isort: split
 import jax

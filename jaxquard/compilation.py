@@ -35,7 +35,7 @@ def hide_tuning_hints() -> None:
 
 
 def keep_compiled_programs() -> None:
-    """Turn the cache on, unless the user has set one or turned it off. Call it before JAX is imported.
+    """Turn the cache on, unless the user has set one or turned it off.
 
     If the folder cannot be written, there is no cache, and everything is compiled at each start.
     """

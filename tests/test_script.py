@@ -219,6 +219,14 @@ def test_a_closed_pipe_gives_no_traceback():
     assert "Error" not in done.stderr
 
 
+@pytest.mark.posix
+def test_a_full_disk_gives_one_line():
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [sys.executable, "-c", ON_MADE_UP_DATA, SCRIPT, "--epochs", "1", "--batch-size", "32"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "mlp_fashion_mnist: No space left on device\n")
+
+
 def test_it_is_short_and_imports_little():
     text = SCRIPT.read_text(encoding="utf-8")
     packages = set(re.findall(r"^from jaxquard\.(\w+)", text, flags=re.MULTILINE))

@@ -13,13 +13,17 @@ from jaxquard import compilation
 from jaxquard.cli.options import from_text
 from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, UsageError
+from jaxquard.streams import make_usable, say
 
 compilation.hide_tuning_hints()
 
 
 def run_script(main: Callable[..., None]) -> NoReturn:
     """Call `main` with the options of this process and exit. Arguments named like settings are checked as settings."""
+    make_usable()
     compilation.keep_compiled_programs()
+    from jax.errors import JaxRuntimeError
+
     from jaxquard.training.device import check_jax
 
     @functools.wraps(main)
@@ -33,9 +37,14 @@ def run_script(main: Callable[..., None]) -> NoReturn:
     app.default(checked)
     try:
         app(exit_on_error=False, print_error=False)
+        sys.stdout.flush()
     except (KeyboardInterrupt, BrokenPipeError):  # interrupted, or the reader of the output has gone
         os._exit(130)
     except (JaxquardError, cyclopts.CycloptsError) as error:
-        print(f"{Path(sys.argv[0]).stem}: {error}", file=sys.stderr)
+        say(f"{Path(sys.argv[0]).stem}: {error}")
         sys.exit(getattr(error, "exit_code", UsageError.exit_code))
+    except (OSError, MemoryError, JaxRuntimeError) as error:  # such as a full disk, or too little memory
+        said = getattr(error, "strerror", None) or str(error).partition("\n")[0] or "too little memory"
+        say(f"{Path(sys.argv[0]).stem}: {said}")
+        os._exit(1)  # at a usual exit Python would write what is left to the full disk again
     sys.exit(0)
