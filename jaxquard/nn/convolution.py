@@ -16,7 +16,9 @@ from jax import lax
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
-PIXELS = 1600  # of g, at most, per partial sum of the weight gradient: their copies must fit into the cache
+# Pixels of g, at most, per partial sum of the weight gradient, but two images at least: their copies must fit into
+# the cache.
+PIXELS = 1600
 
 
 def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, padding: Padding = "SAME") -> jax.Array:
@@ -68,7 +70,7 @@ def _weight_gradient(x: jax.Array, w: jax.Array, g: jax.Array, stride: int, pads
 
     The left matrix holds x shifted by each j, kw·in columns. The right one holds g shifted by each i, kh·out columns,
     which equals shifting x the other way. Each chunk is two products, one for each half of its images, because XLA
-    divides products between cores.
+    divides products between cores; if the batch is odd, a chunk is one image.
     """
     kh, kw, n_in, n_out = w.shape
     (top, _), sides = pads

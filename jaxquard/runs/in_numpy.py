@@ -37,7 +37,7 @@ def dense_layers(layers: Sequence[Layer], arrays: dict[str, np.ndarray]) -> list
                 scale, less = 1.0, 0.0
             case "activation", {"function": "relu"}:
                 found[-1] = found[-1]._replace(relu=True)
-            case "flatten" | "dropout", _:
+            case "flatten", _:
                 pass
             case _:
                 return []

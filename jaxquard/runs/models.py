@@ -89,7 +89,9 @@ class TrainedModel:
 
     @functools.cached_property
     def _few(self) -> list[list[Dense]]:
-        """The networks as NumPy computes them for a few images; none if their layers or the processor are others."""
+        """The networks as NumPy computes them for a few images; [] with other layers than dense and ReLU, or if JAX
+        uses an accelerator.
+        """
         layers = make_model(self.spec).layers if jax.default_backend() == "cpu" else ()
         stacked = {name: np.asarray(leaf) for name, leaf in named_arrays(*self.weights).items()}
         each = ({name: leaf[k] for name, leaf in stacked.items()} for k in range(self.networks))

@@ -159,7 +159,8 @@ def shapes(program: Program, task: Task, networks: list[Config]) -> TrainState:
 
 
 def weight_shapes(spec: ModelSpec, networks: int) -> tuple[Params, State]:
-    """The shapes and types of the stacked parameters and states of `networks` networks."""
+    """The shapes and types of the stacked parameters and states of `networks` networks. Errors as `check_jax`."""
+    check_jax()
     shapes = jax.eval_shape(make_model(spec).init, jax.random.key(0))
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct((networks, *leaf.shape), leaf.dtype), shapes)
 

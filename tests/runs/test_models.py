@@ -5,11 +5,12 @@ import json
 import pickle
 import shutil
 
+import jax
 import numpy as np
 import pytest
 
 from jaxquard.data.catalogue import CATALOGUE
-from jaxquard.errors import DivergedError, RunError
+from jaxquard.errors import DivergedError, RunError, UsageError
 from jaxquard.runs import directory, evaluating, models, tensors, train
 from jaxquard.runs.directory import Run
 from jaxquard.runs.in_numpy import FEW
@@ -39,7 +40,13 @@ def test_floats_and_bytes_of_the_same_levels_have_the_same_logits(trained, strip
 
 @pytest.mark.parametrize(
     ("changes", "networks"),
-    [({}, 1), ({"hidden": (), "seeds": 2}, 2), ({"activation": "tanh"}, 0), ({"model": "cnn"}, 0)],
+    [
+        ({}, 1),
+        ({"hidden": (), "seeds": 2}, 2),
+        ({"activation": "tanh"}, 0),
+        ({"batch_norm": True}, 0),
+        ({"model": "cnn"}, 0),
+    ],
 )
 def test_few_images_have_the_logits_of_the_compiled_program(changes, networks, small, stripes, tmp_path):
     widths = {"widths": (2,)} if "model" in changes else {}
@@ -53,6 +60,11 @@ def test_few_images_have_the_logits_of_the_compiled_program(changes, networks, s
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).logits(images), model.logits(images))
     many = np.concatenate([images] * (FEW // len(images) + 1))
     np.testing.assert_array_equal(model.logits(many), average(all_logits(model._apply, many)))
+
+
+def test_double_precision_is_refused(tmp_path):
+    with jax.enable_x64(True), pytest.raises(UsageError, match="single precision"):
+        models.load_model("mlp", tmp_path)
 
 
 def test_own_validation_images_are_evaluated_as_validation(small, stripes, tmp_path):
