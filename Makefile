@@ -76,7 +76,7 @@ $(VENV)/.dev: pyproject.toml
 bench: $(VENV)-bench/.installed $(if $(NEWEST),$(VENV)-newest/.dev)  ## side by side with eight peers, and on the newest Python: < 35 minutes; the machine must be quiet
 	$(VENV)-bench/bin/python -m benchmarks $(if $(NEWEST),--newest $(VENV)-newest/bin/python) $(ARGS)
 
-bench-accelerator: $(VENV)-cuda/.installed  ## on a GPU of NVIDIA, < 10 minutes; writes into docs/PERFORMANCE.md
+bench-accelerator: $(VENV)-cuda/.installed  ## on a GPU of NVIDIA, about 10 minutes; writes into docs/PERFORMANCE.md
 	$(VENV)-cuda/bin/python -m benchmarks.accelerator $(addprefix --pytorch ,$(wildcard $(VENV)-bench/bin/python)) $(ARGS)
 
 bench-full: bench  ## and the growth curves

@@ -69,7 +69,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         outcomes, failed = measure(ours(arena, sizes) | peers, sizes.rounds)
     where = machine(("jax", "jaxlib", "numpy")) | {"device": device["name"]}
     where["versions"] |= versions
-    publish([row.summary(where, datetime.date.today().isoformat()) for row in rows(outcomes, sizes)], options.results)
+    if found := [row.summary(where, datetime.date.today().isoformat()) for row in rows(outcomes, sizes)]:
+        publish(found, options.results)
     return 1 if failed else 0
 
 
@@ -111,7 +112,9 @@ def ours(arena: Arena, sizes: Sizes) -> dict[str, Contestant]:
 
 def of_all(networks: int) -> str:
     """The name of the row of so many networks."""
-    return f"One epoch of all of {networks:,} original MLPs, batch 128" if networks > 1 else "The same through `fit`"
+    if networks == 1:
+        return "One epoch of the original MLP through `fit`, batch 128"
+    return f"One epoch of all of {networks:,} original MLPs, batch 128"
 
 
 def pytorch(arena: Arena, python: str, sizes: Sizes) -> tuple[dict[str, Contestant], dict[str, str]]:
@@ -129,7 +132,7 @@ def pytorch(arena: Arena, python: str, sizes: Sizes) -> tuple[dict[str, Contesta
 
 
 def measure(contestants: dict[str, Contestant], rounds: int) -> tuple[dict[str, list[Outcome]], int]:
-    """Run all in turns, for at most ENOUGH seconds after the first round. One that fails takes no further part.
+    """Run all in turns, for about ENOUGH seconds, but one round at least. One that fails takes no further part.
 
     Returns the outcomes, and the number of failures.
     """

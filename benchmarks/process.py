@@ -54,8 +54,10 @@ def run(
         child = subprocess.Popen(argv, stdout=out, stderr=err, cwd=ROOT, env=environment(cache))
         stopper = threading.Timer(limit, child.kill)
         stopper.start()
-        _, status, usage = os.wait4(child.pid, 0)  # unlike Popen.wait, it returns the peak memory
-        stopper.cancel()
+        try:
+            _, status, usage = os.wait4(child.pid, 0)  # unlike Popen.wait, it returns the peak memory
+        finally:  # also after Ctrl-C
+            stopper.cancel()
         seconds = time.perf_counter() - began
         child.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)

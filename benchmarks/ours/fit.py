@@ -23,7 +23,7 @@ def measure(config: Config, folder: Path, steps: int | None, devices: int) -> di
     step = 0
     groups = share(devices, len(config.networks()), config.shards)
     for event in fit(config, data, diagnostics=False, groups=groups):
-        if event.kind in ("compiled", "turn"):
+        if event.kind in ("compiled", "turn") or not event.seconds:
             continue
         images_per_second.append((event.step - step) * config.batch_size / event.seconds)
         seconds, step = seconds + event.seconds, event.step

@@ -98,7 +98,7 @@ def main() -> None:
 
 
 def fashion_mnist() -> Path:
-    """The folder of its IDX files in the cache, where they are now if they were not."""
+    """The cache folder of its IDX files; `load` fetches them if they are missing."""
     load("fashion-mnist", report=print)
     return cache.home() / "fashion-mnist"
 

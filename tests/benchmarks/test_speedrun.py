@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -51,6 +52,19 @@ def write(folder: Path, name: str, images: np.ndarray, labels: np.ndarray) -> No
     folder.mkdir(exist_ok=True)
     for kind, values in (("images-idx3", images[..., 0]), ("labels-idx1", labels.astype(np.uint8))):
         (folder / f"{name}-{kind}-ubyte").write_bytes(header(values.shape) + values.tobytes())
+
+
+@pytest.mark.parametrize("track", record.TRACKS.values(), ids=list(record.TRACKS))
+def test_training_begins_as_the_package_would(track):
+    """Arrays as of `Model.init`, and zeros as an optimiser's first state."""
+
+    def forms(tree):
+        return jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), tree)
+
+    params, state = record.initialize(np.random.default_rng(0), track.network)
+    assert forms((params, state)) == forms(jax.eval_shape(track.network.init, jax.random.key(0)))
+    first = record.make_optimizer(track, 0.0).init(params)
+    assert not any(np.any(leaf) for leaf in jax.tree.leaves(first))
 
 
 def test_a_run_that_chooses_does_not_open_the_test_files(clothes, tmp_path, monkeypatch):
