@@ -12,7 +12,6 @@ import json
 import re
 import runpy
 import sys
-import sysconfig
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
@@ -25,6 +24,7 @@ import jaxquard
 from benchmarks import report
 from benchmarks.arena import machine
 from benchmarks.bench import warn_if_busy
+from benchmarks.measures.prediction import COMMAND
 from benchmarks.process import ROOT, run
 from benchmarks.rows import Spread
 from jaxquard.config import Config
@@ -34,7 +34,6 @@ from jaxquard.files import write_atomically
 from jaxquard.runs.directory import shipped
 
 RESULTS, PAGE = ROOT / "benchmarks" / "results" / "export.json", ROOT / "docs" / "EXPORT.md"
-COMMAND = Path(sysconfig.get_path("scripts")) / "jaxquard"
 RUN = "colour"
 LIBRARIES = ("jax", "onnx", "safetensors", "tensorboardX", "torch")
 

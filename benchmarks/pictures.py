@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from playwright.sync_api import sync_playwright
 
-from benchmarks import photographs, strokes
+from benchmarks import photographs, report, strokes
 from benchmarks.photographs import CLEAN, HEIGHT, KINDS, STRENGTHS, WIDTH, photograph
 from benchmarks.studio import CHROMIUM
 from jaxquard.data.framing import Framing
@@ -250,8 +250,7 @@ same answer. `make bench-pictures ARGS=--page` measures it alone.
 def _table(heads: Iterable[str], rows: Iterable[tuple[str, list[float | None]]]) -> str:
     """Shares as a Markdown table; a cell that was not measured is empty."""
     cells = [(name, *("" if share is None else f"{share:.1%}" for share in shares)) for name, shares in rows]
-    heads = ("", *heads)
-    return "\n".join(f"| {' | '.join(row)} |" for row in (heads, ("---", *["--:"] * (len(heads) - 1)), *cells))
+    return report.table(["", *heads], cells)
 
 
 def main() -> None:

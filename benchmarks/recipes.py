@@ -21,6 +21,7 @@ from typing import Annotated, Any
 import numpy as np
 from cyclopts import App, Parameter
 
+from benchmarks.process import ROOT
 from benchmarks.report import replace_section
 from jaxquard import recipes
 from jaxquard.charts import (
@@ -37,7 +38,6 @@ from jaxquard.data import Dataset, load
 from jaxquard.errors import RunError
 from jaxquard.recipes import Recipe
 
-ROOT = Path(__file__).parents[1]
 TRIAL_IMAGES = 2000
 SHIPPED = ("cnn-small", "mlp")
 DRAWN_FROM = 0.8  # least accuracy in the chart, so that its scale is not too coarse

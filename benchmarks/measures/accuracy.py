@@ -4,9 +4,10 @@ import statistics
 from typing import NamedTuple
 
 from benchmarks.arena import Arena
+from benchmarks.measures.original import wall_seconds
 from benchmarks.measures.prediction import COMMAND
 from benchmarks.process import Contestant, Outcome
-from benchmarks.rows import Bound, Row, Spread
+from benchmarks.rows import Bound, Row
 
 
 class Target(NamedTuple):
@@ -57,7 +58,7 @@ def rows_of(target: Target, outcomes: dict[str, list[Outcome]]) -> list[Row]:
         mean = statistics.mean(outcome.report["test_accuracy"] for outcome in trained)
         if mean < target.accuracy:
             raise NotReached(f"{target.recipe} reaches {mean:.2%} on average, not {target.accuracy:.2%}")
-        seconds = Spread.of(outcome.seconds for outcome in trained)
+        seconds = wall_seconds(trained)
         measure = f"Process start → {target.accuracy:.2%} on the test set, {state}"
         found.append(Row(measure, "s", seconds, bounds=(Bound(f"≤ {limit:g} s", limit),)))
     return found

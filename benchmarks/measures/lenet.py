@@ -8,12 +8,11 @@ same size as MNIST's. All use as many threads as there are cores.
 import statistics
 
 from benchmarks.arena import Arena
+from benchmarks.measures.cnn import ONCE as ONCE
+from benchmarks.measures.cnn import PEERS
 from benchmarks.measures.original import check_same_work, epoch_seconds
 from benchmarks.process import Contestant, Outcome
 from benchmarks.rows import Row, Spread, ahead_of_each
-
-PEERS = {"PyTorch eager": (), "torch.compile": ("--compile",)}
-ONCE = tuple(PEERS)
 
 
 def contestants(arena: Arena) -> dict[str, Contestant]:

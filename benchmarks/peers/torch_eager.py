@@ -42,8 +42,8 @@ def epoch(
     return total.item() / len(batches)
 
 
-def prepare(data: common.Data) -> common.Peer:
-    """The training loop of PyTorch's tutorials, without its DataLoader."""
+def prepare(data: common.Data, compiled: bool = False) -> common.Peer:
+    """The training loop of PyTorch's tutorials, without its DataLoader; with `compiled`, of a compiled loss."""
     torch.manual_seed(common.SEED)
     x, y = torch.from_numpy(data.x_train), torch.from_numpy(data.y_train)
     model, loss_fn = mlp(), nn.CrossEntropyLoss()
@@ -52,7 +52,8 @@ def prepare(data: common.Data) -> common.Peer:
     def loss_of(batch: torch.Tensor) -> torch.Tensor:
         return loss_fn(model(x[batch]), y[batch])
 
-    return common.Peer(lambda: epoch(len(x), common.BATCH, loss_of, optimizer), lambda: accuracy(model, data))
+    chosen = torch.compile(loss_of) if compiled else loss_of
+    return common.Peer(lambda: epoch(len(x), common.BATCH, chosen, optimizer), lambda: accuracy(model, data))
 
 
 if __name__ == "__main__":

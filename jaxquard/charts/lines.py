@@ -1,6 +1,7 @@
 """Lines with bands, each labelled at its end: the chart of learning curves and most lessons."""
 
 import math
+import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -121,16 +122,12 @@ def spread(positions: Sequence[float], gap: float, least: float = -math.inf) -> 
     pools: list[list[float]] = []
     for rank, i in enumerate(order):
         pools.append([positions[i] - rank * gap])
-        while len(pools) > 1 and _mean(pools[-2]) > _mean(pools[-1]):
+        while len(pools) > 1 and statistics.fmean(pools[-2]) > statistics.fmean(pools[-1]):
             last = pools.pop()
             pools[-1] += last
-    level = [max(_mean(pool), least) for pool in pools for _ in pool]
+    level = [max(statistics.fmean(pool), least) for pool in pools for _ in pool]
     placed = {i: level[rank] + rank * gap for rank, i in enumerate(order)}
     return [placed[i] for i in range(len(positions))]
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _look(channel: str, looks: Mapping[str, Style]) -> dict[str, Any]:

@@ -19,6 +19,11 @@ SHAPES = {"train_images": (12, 5, 4), "train_labels": (12,), "test_images": (6, 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 
 
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path_factory, monkeypatch):
+    monkeypatch.setenv("JAXQUARD_DATA", str(tmp_path_factory.mktemp("cache")))
+
+
 @dataclass
 class Tiny:
     """The entry, its arrays by role, and its files as bytes: decoded, and gzipped as a mirror serves them."""

@@ -14,6 +14,10 @@ BAD = (
 PAGE = b"<!DOCTYPE html><title>Please log in</title>"
 
 
+def ignore(*_: object) -> None:
+    """A report or progress that nobody reads."""
+
+
 class Server(ThreadingHTTPServer):
     """Serves `files` by name under /MANNER/NAME, and records the requested paths."""
 

@@ -15,11 +15,9 @@ from jaxquard.data import download as module
 from jaxquard.data.download import download, https_only, unreachable
 from jaxquard.errors import DataError
 
+from .mirror import ignore
+
 NAME = "train-images-idx3-ubyte.gz"
-
-
-def ignore(*_: object) -> None:
-    pass
 
 
 def test_the_body_arrives_and_progress_is_reported(tiny, server, opener, monkeypatch: pytest.MonkeyPatch) -> None:

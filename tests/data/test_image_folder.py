@@ -15,11 +15,6 @@ from jaxquard.errors import DataError
 RNG = np.random.default_rng(0)
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("JAXQUARD_DATA", str(tmp_path_factory.mktemp("cache")))
-
-
 def put(folder: Path, *names: str, side: int = 8) -> Path:
     """Pictures of these names, each of its own random pixels."""
     for name in names:

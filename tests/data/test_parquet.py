@@ -22,11 +22,6 @@ CELLS = [{"bytes": saved(one), "path": f"{k}.png"} for k, one in enumerate(PIXEL
 LABELS = (np.arange(24) % 3).tolist()
 
 
-@pytest.fixture(autouse=True)
-def _own_cache(tmp_path_factory, monkeypatch):
-    monkeypatch.setenv("JAXQUARD_DATA", str(tmp_path_factory.mktemp("cache")))
-
-
 def put(path: Path, cells=CELLS, labels=LABELS, *, image="image", label="label", names=None, **options) -> Path:
     table = pyarrow.table({image: pyarrow.array(cells), label: pyarrow.array(labels)})
     if names is not None:

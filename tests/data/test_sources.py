@@ -14,11 +14,7 @@ from jaxquard.data.catalogue import File
 from jaxquard.data.sources import Source, at_mirror, chain, gather, in_folder, verified
 from jaxquard.errors import DataError
 
-from .mirror import BAD
-
-
-def ignore(*_: object) -> None:
-    pass
+from .mirror import BAD, ignore
 
 
 @pytest.mark.parametrize("manner", BAD)

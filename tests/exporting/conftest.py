@@ -6,6 +6,12 @@ import jaxquard
 from jaxquard.config import Config
 
 
+@pytest.fixture(autouse=True)
+def _here(tmp_path, monkeypatch):
+    """Tests export into the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def root(npz, tmp_path_factory):
     """A folder of runs with `three`, a run of three networks. Tests that change it copy it first."""

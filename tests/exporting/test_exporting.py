@@ -33,11 +33,6 @@ PAGE = (Path(__file__).parents[2] / "docs" / "EXPORT.md").read_text(encoding="ut
 USING_ONNX, CLASSIFY, _ = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def contents(path: Path) -> dict[str, bytes]:
     """The bytes of a file, or of all files of a folder, by path."""
     files = [path] if path.is_file() else [file for file in sorted(path.rglob("*")) if file.is_file()]

@@ -65,8 +65,7 @@ def test_a_damaged_record_is_refused(root, monkeypatch, damage):
         recorded_evaluation(model)
 
 
-def test_a_model_of_the_package_has_the_recipes_figures_under_any_name(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_model_of_the_package_has_the_recipes_figures_under_any_name(tmp_path):
     jaxquard.export("mlp", to="safetensors", out="mine.safetensors")
     mine = load_model("mine.safetensors", tmp_path)
     assert shipped_as(mine) == "mlp"

@@ -33,11 +33,6 @@ HOSTILE = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def read(card: str) -> ModelCard:
     """The card as the Hub reads it. It must have no HTML and no links."""
     found = ModelCard(card)

@@ -14,11 +14,6 @@ from jaxquard.runs.directory import Run
 HPARAMS = ("_hparams_/session_start_info", "_hparams_/experiment")
 
 
-@pytest.fixture(autouse=True)
-def _here(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-
 def exported(run: Run, k: int) -> EventAccumulator:
     """What TensorBoard reads of network k."""
     folder = jaxquard.export(run.path, to="tensorboard", overwrite=True).file

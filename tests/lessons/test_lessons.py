@@ -57,8 +57,6 @@ def test_the_definition_depends_on_configs_and_scale_but_not_on_texts():
 
 
 def test_the_definition_is_not_changed_by_a_default_without_effect(monkeypatch):
-    from jaxquard.config import Config
-
     lesson = find("baselines")
     before, usual = definition(lesson, "full"), Config.to_dict
     monkeypatch.setattr(Config, "to_dict", lambda self: usual(self) | {"temperature": 2.0})

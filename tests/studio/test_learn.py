@@ -219,7 +219,7 @@ def test_a_teacher_may_be_a_run_that_was_copied_here_just_now(root):
     (root / "copy").mkdir()
     watch = Watch(root)
     assert not is_known("copy@1", watch)
-    shutil.copytree(root / "slow", root / "copy", dirs_exist_ok=True)
+    shutil.copytree(root / "slow", root / "copy", dirs_exist_ok=True)  # the folder of runs itself does not change
     assert is_known("copy@1", watch)
 
 

@@ -202,8 +202,7 @@ def test_a_killed_training_can_continue(trainer, order, wait_for, begin):
     wait_for("x", "finished")
 
 
-def test_a_run_of_arrays_continues_only_in_python(trainer, order, wait_for, begin, root):
-    order("pause")
+def test_a_run_of_arrays_continues_only_in_python(trainer, root):
     shutil.copytree(root / "part", root / "x")
     config = root / "x" / "config.toml"
     config.write_text(re.sub('dataset = ".*"', 'dataset = "arrays"', config.read_text()))

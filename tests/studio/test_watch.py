@@ -12,6 +12,8 @@ from jaxquard.runs.lock import is_training, locked
 from jaxquard.studio import watch
 from jaxquard.studio.watch import Watch, status_of
 
+from ..runs.test_lock import HOLD
+
 
 def hold(run):
     run.joinpath("holder.json").write_text("{}")
@@ -68,11 +70,9 @@ def test_looking_never_blocks_a_training(root):
 
 
 def test_a_killed_training_is_interrupted(root):
-    code = "import sys; from pathlib import Path; from jaxquard.runs.lock import is_training, locked\n"
-    code += "with locked(Path(sys.argv[1])): print('held', flush=True); sys.stdin.read()"
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     watcher = Watch(root)
-    with subprocess.Popen([sys.executable, "-c", code, root / "part"], **pipes) as process:
+    with subprocess.Popen([sys.executable, "-c", HOLD, root / "part"], **pipes) as process:
         assert process.stdout.readline().strip() == b"held"
         assert watcher.look()["part"].training
         process.kill()
@@ -87,14 +87,6 @@ def test_renamed_runs_are_seen(root, tmp_path):
     (root / "fast").rename(root / "quick")
     assert list(watcher.look()) == ["part", "quick", "slow"]
     assert Watch(tmp_path / "none").look() == {}
-
-
-def test_a_run_that_was_copied_slowly_is_found(root):
-    (root / "copy").mkdir()
-    seen = Watch(root)
-    assert seen.find("copy") is None
-    shutil.copytree(root / "slow", root / "copy", dirs_exist_ok=True)  # the folder of runs itself does not change
-    assert seen.find("copy") is not None
 
 
 def test_between_two_rounds_only_training_runs_are_looked_at(root, monkeypatch):

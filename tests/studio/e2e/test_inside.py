@@ -114,11 +114,6 @@ def test_the_test_set_needs_a_click_on_a_button_that_mentions_the_record(page, s
     expect(part).to_contain_text("100 held-out images")
 
 
-def test_an_address_opens_its_image(page):
-    page.goto("/#/inside/careful@0/7")
-    expect(page.get_by_role("heading", name=re.compile("^Held-out image 7:"))).to_be_visible()
-
-
 def test_a_cell_of_the_confusion_matrix_shows_its_images(page, shoot):
     page.goto("/#/mistakes/careful@0")
     cell = page.locator(".confusion button.wrong").first

@@ -225,7 +225,7 @@ function colour(value) {
 }
 
 /** The panel (`element`), and `show(layer, unit)`, which shows that neuron in it. */
-export async function neuronPanel(model, { http, open, announce }) {
+async function neuronPanel(model, { http, open, announce }) {
   const { layers } = await http.get(`${addressOf(model, "neurons")}${query(model)}`);
   const layer = select({ name: "layer" }, layers.map(({ name }, k) => [name, layerTitle(k, layers.length)]));
   const unit = h("input", { name: "unit", type: "number", min: 0, value: 0 });
