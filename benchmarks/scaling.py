@@ -120,6 +120,7 @@ def _devices() -> dict[str, Any]:
         "exchange": {"bytes of each device": one, "ms": interleaved({"8 devices": exchange})["8 devices"]},
         "projection, not a measurement": {
             "formula": "step/devices + (devices - 1)·(delay + bytes/link)",
+            "step, ms": round(1e3 * step, 3),
             "delay": DELAY,
             "link": LINK,
             **{f"{n} devices, ms": round(1e3 * (step / n + (n - 1) * (DELAY + one / LINK)), 3) for n in (8, 16)},
@@ -178,9 +179,10 @@ def section(found: dict[str, Any]) -> str:
             "A step of the original network on CPU devices that share this machine's cores. "
             "It shows what an exchange costs, not how fast 8 devices are:",
             report.table(["a step", *(n.replace("1 devices", "1 device") for n in spread["strong"])], scaling),
-            f"In each step, each device sends {exchange['bytes of each device']:,} bytes (gradient, loss and number "
-            f"of right answers); among 8 such devices that takes {exchange['ms']:.1f} ms.",
-            f"A projection, not a measurement, of the first row: {projection['formula']}, with a delay of "
+            f"In each step, each device sends {exchange['bytes of each device']:,} bytes (gradient, loss, "
+            f"number of right answers, weight); among 8 such devices that takes {exchange['ms']:.1f} ms.",
+            f"A projection, not a measurement, for batches of 1,024 images: {projection['formula']}, with the step of "
+            f"one shard on one device ({projection['step, ms']:.2f} ms), a delay of "
             f"{1e6 * projection['delay']:.0f} µs and a link of {projection['link'] / 1e9:.0f} GB/s, gives "
             f"{projection['8 devices, ms']:.2f} ms on 8 devices and {projection['16 devices, ms']:.2f} ms on 16 "
             "that are as fast as this machine.",

@@ -134,7 +134,7 @@ def watched(runs: Path, port: int, browser: Browser) -> list[Row]:
             bounds=(Bound("≤ 1.1", 1.1),),
         ),
         Row(
-            "an image's way through the network, asked for while another trains",
+            "one image in the view Inside, while another network trains",
             "ms",
             Spread.of(answers),
             bounds=(Bound("≤ 100 ms", 100),),
@@ -175,9 +175,8 @@ def memory(process: subprocess.Popen[bytes], port: int) -> Row:
         time.sleep(0.5)
     middle = (max(sizes) + min(sizes)) / 2
     off = Spread(max(sizes) - middle, 0.0, max(sizes) - middle, len(sizes))
-    return Row(
-        f"the server's memory over {MINUTES} minutes, of {middle:.0f} MB", "± MB", off, bounds=(Bound("± 20 MB", 20),)
-    )
+    measure = f"change of the server's memory ({middle:.0f} MB) in {MINUTES} minutes"
+    return Row(measure, "± MB", off, bounds=(Bound("± 20 MB", 20),))
 
 
 def get(connection: http.client.HTTPConnection, path: str) -> Any:

@@ -64,8 +64,8 @@ def train(
     dataset: the data of the run `resume`, if they were moved.
     runs: the folder of all runs (default: JAXQUARD_RUNS, else ./runs). name: of the new run (default: generated).
     until: stop after this epoch; resume the run to finish it. checkpoint_every: also save after this many steps.
-    devices: how many of the devices that JAX shows, or "all" (default: one CPU, or all accelerators of use). Several
-    networks are spread over them first; one network needs the setting `shards`.
+    devices: how many of the devices that JAX shows, or "all" (default: one CPU, or all accelerators that have
+    work). Several networks are spread over them first; one network needs the setting `shards`.
     data_on: where the images stay, "device" (the default, if they fit into half of its memory) or "host" (main memory).
     skip_damaged, data_dir, offline, report, progress: as for `load`. observer: called during the training; may stop it.
     processes: all processes of this training, for `jaxquard launch`; this one must be the first.

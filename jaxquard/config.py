@@ -84,7 +84,7 @@ class Config:
         "Pixels of the images made from pictures: one side, or height x width (default: the commonest, up to 64).",
         scope="run",
     )
-    color: Color = _data("auto", "Channels of the images made from pictures; auto: grey if all are.", scope="run")
+    color: Color = _data("auto", "Channels of images made from pictures; auto: grey if all pictures are.", scope="run")
     validation: float | Literal["auto"] | None = _data(
         None,
         f"Training images held out: a count, a share below 1, or auto ({DEFAULT_VALIDATION}, or a sixth if that is "
@@ -94,7 +94,7 @@ class Config:
         scope="run",
         first=True,
     )
-    pixel_mean: float | None = _data(None, "Mean of the pixels, white being 1 (default: of the training images).")
+    pixel_mean: float | None = _data(None, "Mean of the pixels, with 1 for white (default: of the training images).")
     pixel_std: float | None = _data(
         None, "Standard deviation of the pixels (default: of the training images).", above=0
     )

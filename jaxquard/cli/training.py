@@ -53,14 +53,14 @@ def train(
         Parameter(help="Continue this run; no setting can change, but --dataset gives the place of moved data."),
     ] = None,
     until: Annotated[int | None, Parameter(help="Stop after this epoch; resume later.")] = None,
-    checkpoint_every: Annotated[int | None, Parameter(help="Also save a checkpoint every so many steps.")] = None,
+    checkpoint_every: Annotated[int | None, Parameter(help="Also save a checkpoint every N steps.")] = None,
     devices: Annotated[
         int | Literal["all"] | None,
-        Parameter(help="Use this many devices, or all (default: one CPU, or all accelerators of use)."),
+        Parameter(help="Use this many devices, or all (default: one CPU, or all accelerators that have work)."),
     ] = None,
     data_on: Annotated[
         Literal["host", "device"] | None,
-        Parameter(help="Keep the images in main memory, or on the device (default: there, if half of it holds them)."),
+        Parameter(help="Keep images in main memory or on the device (default: device, if half its memory holds them)."),
     ] = None,
     skip_damaged: SkipDamaged = False,
     coordinator: Annotated[
@@ -114,9 +114,9 @@ def launch(
     *command: Annotated[str, Parameter(help="After --, a command that trains: train …", allow_leading_hyphen=True)],
     processes: Annotated[int, Parameter(help="How many processes train the run.")],
     devices_per_process: Annotated[
-        int | None, Parameter(help="Devices of each: threads of a CPU, or its own GPUs (default: as JAX chooses).")
+        int | None, Parameter(help="Devices of each process: CPU devices, or its own GPUs (default: as JAX chooses).")
     ] = None,
-    restarts: Annotated[int, Parameter(help="How often to resume if a process dies or is stuck.")] = 0,
+    restarts: Annotated[int, Parameter(help="Resume at most this often if a process dies or is stuck.")] = 0,
     common: Shared = COMMON,
 ) -> None:
     """Train a run by several processes on this machine; watch them, and end them together."""

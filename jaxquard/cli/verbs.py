@@ -246,9 +246,9 @@ def export(
         bool, Parameter(negative="", help="Replace it if it exists; a folder, only if it holds no other file.")
     ] = False,
     licence: Annotated[
-        str | None, Parameter(help="Of the training data, for huggingface, such as cc-by-4.0 (default: as known).")
+        str | None, Parameter(help="huggingface only: licence of the data, such as cc-by-4.0 (default: as known).")
     ] = None,
-    with_images: Annotated[bool, Parameter(negative="", help="Put images of the test set in, for html.")] = False,
+    with_images: Annotated[bool, Parameter(negative="", help="html only: include images of the test set.")] = False,
     source: Sourced = SOURCE,
     common: Shared = COMMON,
 ) -> None:
@@ -270,7 +270,7 @@ def export(
 
 def studio(
     *,
-    host: Annotated[str, Parameter(help="The address to listen at; any but this machine's own needs a token.")] = (
+    host: Annotated[str, Parameter(help="The address to listen at; any but a loopback address needs a token.")] = (
         "127.0.0.1"
     ),
     port: Annotated[int, Parameter(help="The port to listen at (0: any free one).")] = 8765,
@@ -294,7 +294,7 @@ def studio(
 
 
 def doctor(*, source: Sourced = SOURCE, common: Shared = COMMON) -> None:
-    """Check the installation, and say how to mend what is wrong."""
+    """Check the installation, and say how to repair it."""
     compilation.keep_compiled_programs()
 
     from jaxquard import doctor as checks

@@ -124,13 +124,13 @@ class Hub:
         if number in self.ranks:
             fault = f"two processes have the id {number}, on {self.ranks[number].host} and on {host}"
         elif count != self.count or not 0 <= number < count:
-            fault = f"process {number} on {host} is one of {count} processes, but process 0 of {self.count}"
+            fault = f"process {number} on {host} has --processes {count}, but process 0 has {self.count}"
         else:
             self.ranks[number] = rank = Rank(number, host, wire, now, now)
             if len(self.ranks) == self.count:
                 self._welcome()
             return rank
-        refusal = Verdict(UsageError.exit_code, f"{fault}; each needs its own id, and all the same count")
+        refusal = Verdict(UsageError.exit_code, f"{fault}; each needs its own id, and all need the same number")
         if len(self.ranks) < self.count:
             self.refused = refusal
         wire.send(end=refusal.code, line=refusal.line)
@@ -185,7 +185,7 @@ class Hub:
 
     def _absent(self, absent: list[int]) -> Verdict:
         which = f"rank{'s' * (len(absent) > 1)} {', '.join(map(str, absent))} of {self.count}"
-        return Verdict(1, f"{which}: never connected, within {self.limits.join:g} s (JAXQUARD_JOIN_SECONDS)")
+        return Verdict(1, f"{which}: never connected within {self.limits.join:g} s (JAXQUARD_JOIN_SECONDS)")
 
     def _silent(self, now: float) -> Verdict | None:
         """The rank without a sign of life for too long; else those that do one thing for too long."""

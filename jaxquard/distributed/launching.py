@@ -60,7 +60,7 @@ def launch(
         devices = checked_number("devices_per_process", int, devices, low=1, high=1 << 10)
     left = checked_number("restarts", int, restarts, low=0)
     if not command or command[0] != "train":
-        raise UsageError("launch: needs a command that trains: jaxquard launch --processes 2 -- train …")
+        raise UsageError("launch: needs a train command: jaxquard launch --processes 2 -- train …")
     resumed = ""
     while True:
         verdict, run = _Launch(command, count, devices, resumed).result()
@@ -71,7 +71,8 @@ def launch(
             again = f"; resume with: {_again(count, devices, resumed)}" if verdict.line and resumed else ""
             raise Ended(verdict._replace(line=verdict.line + again))
         left -= 1
-        say(f"jaxquard: {verdict.line}; starting again{f', resuming {resumed}' if resumed else ''} ({left} more times)")
+        again = f"starting again{f', resuming {resumed}' if resumed else ''} (restarts left: {left})"
+        say(f"jaxquard: {verdict.line}; {again}")
 
 
 def _again(count: int, devices: int | None, run: str) -> str:

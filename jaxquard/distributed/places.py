@@ -52,7 +52,8 @@ def place(coordinator: str | None, process_id: int | None, processes: int | None
         return None  # also in a cluster
     if missing := [name for name in NAMES if given[name] is None]:
         flags = " and ".join(f"--{name.replace('_', '-')}" for name in missing)
-        raise UsageError(f"several processes: also give {flags} (or JAXQUARD_{missing[0].upper()})")
+        variables = " and ".join(f"JAXQUARD_{name.upper()}" for name in missing)
+        raise UsageError(f"several processes: also give {flags} (or {variables})")
     host, _, port = str(given["coordinator"]).rpartition(":")
     if not host.strip("[]") or not port.isascii() or not port.isdigit():
         raise UsageError(f"coordinator: must be HOST:PORT, such as 10.0.0.1:4321, not {given['coordinator']!r}")

@@ -64,8 +64,8 @@ def share(asked: Asked, networks: int, shards: int) -> Groups:
     if not isinstance(asked, int) and mine < max(counts):
         raise UsageError(f"devices: some processes have {mine}, others {max(counts)}; give --devices {mine}")
     if isinstance(asked, int) and asked > mine:
-        here = f"devices: JAX shows {mine} here, not {asked}"
-        raise UsageError(f"{here} (JAX_NUM_CPU_DEVICES={asked} makes as many of a CPU)" if _is_cpu() else here)
+        here = f"devices: JAX has {mine} here, not {asked}"
+        raise UsageError(f"{here} (JAX_NUM_CPU_DEVICES={asked} makes {asked} of a CPU)" if _is_cpu() else here)
     most = asked if isinstance(asked, int) else 1 if asked is None and alone and _is_cpu() else mine
     for wanted in [most] if asked else range(most, 0, -1):
         for groups in range(min(networks, wanted) if alone else 1, 0, -1):

@@ -119,7 +119,8 @@ def check(spec: ModelSpec, config: Config) -> None:
         if phases(config)[0]:
             make_model(half_size(spec))
     except UsageError as error:
-        raise UsageError(f"half_size_share: images of half the size are too small ({error}, or set it to 0)") from None
+        why = f"images of half the size are too small ({error}, or set half_size_share to 0)"
+        raise UsageError(f"half_size_share: {why}") from None
 
 
 def make_hyper(task: Task, config: Config) -> Hyper:

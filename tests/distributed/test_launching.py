@@ -188,8 +188,8 @@ def test_the_launcher_waits_for_what_rank_0_says_of_an_error():
 @pytest.mark.parametrize(
     ("command", "options", "words"),
     [
-        ([], {"processes": 2}, "needs a command that trains"),
-        (["evaluate", "x"], {"processes": 2}, "needs a command that trains"),
+        ([], {"processes": 2}, "needs a train command"),
+        (["evaluate", "x"], {"processes": 2}, "needs a train command"),
         (["train"], {"processes": 0}, "processes: must be at least 1"),
         (["train"], {"processes": 2, "devices_per_process": 0}, "devices_per_process: must be at least 1"),
         (["train"], {"processes": 2, "restarts": -1}, "restarts: must be at least 0"),

@@ -1,5 +1,5 @@
-"""Networks of six kinds are trained by each number of processes and devices, and resumed within an epoch with the
-images in main memory, and compared with those of one device. SIGKILL, SIGSTOP or SIGTERM hits a random rank of two at a
+"""Six kinds of network are trained by each number of processes and devices, then resumed within an epoch with the
+images in main memory. All are compared with one device. SIGKILL, SIGSTOP or SIGTERM hits a random rank of two at a
 random moment, start-up included.
 
 A moment after the end of the training does not count. The run is resumed by one process on one device.
@@ -61,7 +61,8 @@ def matrix(short: bool) -> Row:
             total += 1
             same += everything(runs / f"{name}-{part}") == everything(root / "1x1" / f"{name}-whole")
     promise = "The number of processes and devices changes no bit of a run with the same shards, also if it is resumed"
-    figure = f"{same} of {total} trainings with {len(topologies) - 1} numbers, half of them resumed"
+    ways = f"in {len(topologies) - 1} combinations of processes and devices"
+    figure = f"{same} of {total} trainings, {ways}, half of them resumed"
     return Row(promise, figure, "all", same == total)
 
 

@@ -101,12 +101,12 @@ def test_networks_are_spread_first(monkeypatch, backend, here, asked, networks, 
 @pytest.mark.parametrize(
     ("here", "asked", "networks", "shards", "message"),
     [
-        (2, 4, 1, 4, "devices: JAX shows 2 here, not 4 (JAX_NUM_CPU_DEVICES=4 makes as many of a CPU)"),
+        (2, 4, 1, 4, "devices: JAX has 2 here, not 4 (JAX_NUM_CPU_DEVICES=4 makes 4 of a CPU)"),
         (8, 8, 1, 1, "devices: 8 cannot evenly share a batch of 1 shard; give --shards 8"),
         (8, "all", 1, 4, "devices: 8 cannot evenly share a batch of 4 shards; give --shards 8"),
         (8, 3, 1, 8, "devices: 3 cannot evenly share a batch of 8 shards; take a power of two, with as many --shards"),
         ([2, 1], "all", 1, 8, "devices: some processes have 1, others 2; give --devices 1"),
-        ([2, 1], 2, 1, 8, "devices: JAX shows 1 here, not 2 (JAX_NUM_CPU_DEVICES=2 makes as many of a CPU)"),
+        ([2, 1], 2, 1, 8, "devices: JAX has 1 here, not 2 (JAX_NUM_CPU_DEVICES=2 makes 2 of a CPU)"),
         (8, 8, 4, 1, "devices: 8 cannot evenly share 4 networks with batches of 1 shard; give --shards 8"),
     ],
 )
