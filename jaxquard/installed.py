@@ -2,7 +2,6 @@
 
 import contextlib
 import re
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
 # A requirement of jax: the plugin, its version, the extra of jax.
@@ -29,6 +28,8 @@ def how_to_renew_jax() -> str:
 
 def plugins() -> dict[str, tuple[str, str, str]]:
     """Each installed plugin of JAX: its version, the version that jax needs, and jax's extra for it."""
+    from importlib.metadata import PackageNotFoundError, version  # not at the top: it would slow --help down
+
     found: dict[str, tuple[str, str, str]] = {}
     for match in filter(None, map(PLUGIN.match, _requirements("jax", extras=True))):
         name, needed, extra = match.groups()
@@ -39,6 +40,8 @@ def plugins() -> dict[str, tuple[str, str, str]]:
 
 def _requirements(package: str, extras: bool = False) -> list[str]:
     """The requirements of an installed package; none if it runs from a folder."""
+    from importlib.metadata import PackageNotFoundError, requires
+
     try:
         return [each for each in requires(package) or () if extras or "extra ==" not in each]
     except PackageNotFoundError:

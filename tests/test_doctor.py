@@ -13,7 +13,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxquard import doctor, installed
+from jaxquard import doctor
 from jaxquard.cli.display import check_table
 from jaxquard.doctor import Check
 
@@ -100,8 +100,8 @@ def test_a_plugin_of_another_version_than_jax_needs(monkeypatch, plugin, release
     releases = {"jax": "0.12.0", "jaxlib": "0.12.0", plugin: release}
     packages = {"jax": ["numpy>=2.0", f'{needed}; extra == "{extra}"', 'xprof; extra == "xprof"'], "jaxquard": ["jax"]}
     monkeypatch.setattr(doctor, "version", releases.get)
-    monkeypatch.setattr(installed, "version", releases.get)
-    monkeypatch.setattr(installed, "requires", packages.get)
+    monkeypatch.setattr("importlib.metadata.version", releases.get)
+    monkeypatch.setattr("importlib.metadata.requires", packages.get)
     jax, check = doctor.check_jax()
     assert (jax.ok, check.ok) == (True, None)
     assert f"{plugin} {release}: jax 0.12.0 needs 0." in check.detail

@@ -18,7 +18,7 @@ def test_a_package_in_a_folder_is_named_by_its_path(monkeypatch):
     def absent(name):
         raise PackageNotFoundError(name)
 
-    monkeypatch.setattr(installed, "requires", absent)
+    monkeypatch.setattr("importlib.metadata.requires", absent)
     folder = Path(jaxquard.__file__).parents[1]
     assert installed.how_to_add("charts") == f'pip install "{folder}[charts]"'
     assert installed.how_to_renew_jax() == f'pip install --upgrade "{folder}"'
