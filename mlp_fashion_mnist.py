@@ -20,7 +20,6 @@ from jaxquard.cli.script import run_script  # before JAX, because it hides messa
 import jax
 import jax.numpy as jnp
 
-from jaxquard.compilation import compile_together
 from jaxquard.data import load
 from jaxquard.data.statistics import pixel_statistics
 from jaxquard.errors import DivergedError, UsageError
@@ -113,12 +112,8 @@ def main(
     images, labels = jax.device_put((data.train_images, data.train_labels))
     mean, std = pixel_statistics(data.train_images)
     sizes = (data.train_images[0].size, *hidden, data.classes)
-    seed, test, loss = jnp.uint32(seed), (data.test_images, data.test_labels), math.inf
-    key, params = start.eval_shape(seed, sizes)  # shapes alone: enough to compile all four functions at once
-    _, batches = create_batches.eval_shape(key, len(images), batch_size)
-    calls = [(start, seed, sizes), (create_batches, key, len(images), batch_size), (accuracy, params, *test, mean, std)]
-    compile_together(*calls, (train_epoch, params, images, labels, batches, learning_rate, mean, std))
-    key, params = start(seed, sizes)
+    key, params = start(jnp.uint32(seed), sizes)
+    loss = math.inf
     print(f"device      {jax.devices()[0].device_kind}, JAX {jax.__version__}")
     print(f"data        {len(images):,} training and {len(data.test_images):,} test images ({data.source})")
     print(f"network     {'-'.join(map(str, sizes))}, {count_parameters(params):,} parameters")
@@ -131,7 +126,7 @@ def main(
         check_finite(loss, f"the loss is not finite in epoch {epoch}")
         print(f"{epoch:5}  {loss:.4f}  {time.perf_counter() - began:9.2f}", flush=True)
 
-    correct = accuracy(params, *test, mean, std)
+    correct = accuracy(params, data.test_images, data.test_labels, mean, std)
     check_finite(correct, "the parameters are not finite after the last update")
     print(f"\nfinal training loss   {loss:.4f}\ntest accuracy         {correct:.2%}\n")
     print("Next: jaxquard train --seeds 5    train five such networks, for error bars; saved in a run directory")

@@ -67,9 +67,9 @@ def test_the_users_settings_are_kept(tmp_path: Path) -> None:
         assert compiled(tmp_path, JAX_ENABLE_COMPILATION_CACHE=no)[0] == "none"
 
 
-def test_functions_compiled_together_are_not_compiled_again(caplog: pytest.LogCaptureFixture) -> None:
+def test_functions_compiled_ahead_are_not_compiled_again(caplog: pytest.LogCaptureFixture) -> None:
     grow = jax.jit(lambda x, by: x + by, static_argnums=1)
-    compilation.compile_together((grow, jax.ShapeDtypeStruct((3,), "float32"), 1), (grow, np.ones(2, np.float32), 2))
+    compilation.compile_ahead((grow, jax.ShapeDtypeStruct((3,), "float32"), 1), (grow, np.ones(2, np.float32), 2))
     with jax.log_compiles():
         assert grow(np.zeros(3, np.float32), 1).tolist() == [1, 1, 1]
         assert grow(np.ones(2, np.float32), 2).tolist() == [3, 3]

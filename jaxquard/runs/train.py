@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from jaxquard.arguments import check, shown
-from jaxquard.compilation import compile_together
+from jaxquard.compilation import compile_ahead
 from jaxquard.config import Config
 from jaxquard.data import Dataset, catalogue
 from jaxquard.errors import DataError, DivergedError, JaxquardError, RunError, UsageError
@@ -101,7 +101,7 @@ def train(
         described = pool.submit(environment.describe, dataset)
         like = shapes(program, task, config.networks())
         calls = (program.orders, like.key, 0), (program.diagnose, like, *examples(data))
-        pool.submit(compile_together, *calls)
+        pool.submit(compile_ahead, *calls)
         ts = start(program, task, config.networks())
     check_locks(where)
     facts = described.result() | taught_by | environment.used_devices(limits["groups"])
