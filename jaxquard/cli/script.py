@@ -45,6 +45,7 @@ def run_script(main: Callable[..., None]) -> NoReturn:
         sys.exit(getattr(error, "exit_code", UsageError.exit_code))
     except (OSError, MemoryError, JaxRuntimeError) as error:  # such as a full disk, or too little memory
         said = getattr(error, "strerror", None) or str(error).partition("\n")[0] or "too little memory"
-        say(f"{Path(sys.argv[0]).stem}: {said}")
+        parts = (Path(sys.argv[0]).stem, getattr(error, "filename", None), said)
+        say(": ".join(str(part) for part in parts if part))
         os._exit(1)  # at a usual exit Python would write what is left to the full disk again
     sys.exit(0)

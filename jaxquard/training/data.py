@@ -57,10 +57,8 @@ def prepare(config: Config, dataset: Dataset, data_on: Place | None = None) -> t
     )
     check_jax()
     data_on = data_on or ("device" if images.nbytes <= memory() / 2 else "host")
-    device = (
-        np.asarray(images)
-        if data_on == "host"
-        else jax.device_put(images, may_alias=False),  # the caller may change them
+    device = (  # no aliases on the device: the caller may change the arrays
+        np.asarray(images) if data_on == "host" else jax.device_put(images, may_alias=False),
         jax.device_put(np.asarray(labels, np.int32), may_alias=False),
     )
     weights = jax.device_put(np.float32(balanced(labels))) if config.class_weight == "balanced" else None

@@ -74,7 +74,5 @@ class InParts:
         rows = order.take(range(begin, begin + length), axis=1, mode="clip").ravel()  # the last part may be shorter
         positions = np.arange(order.shape[1]) - begin + length * np.arange(self.networks)[:, None]
         examples = jax.tree.map(lambda values: values[rows], self.arrays)
-        # the orders go with the state of the networks, which is on the default device
-        return Part(
-            jax.device_put(positions.astype(np.int32)), self.place(examples), min(first + self.size, self.steps)
-        )
+        placed = jax.device_put(positions.astype(np.int32))  # like the networks' state, on the default device
+        return Part(placed, self.place(examples), min(first + self.size, self.steps))
