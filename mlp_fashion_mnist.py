@@ -14,7 +14,7 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from jaxquard.cli.script import run_script  # before JAX, because it hides messages that JAX would print
+from jaxquard.cli.script import run_script  # imports JAX, too, without messages that JAX would print
 
 # isort: split
 import jax

@@ -41,6 +41,18 @@ def test_a_second_process_uses_the_programs_of_the_first(tmp_path: Path) -> None
     assert {file: file.stat().st_mtime_ns for file in Path(where).rglob("*-cache")} == kept
 
 
+def test_objects_of_jax_are_left_out_of_garbage_collections() -> None:
+    code = """if True:
+        import gc
+        from jaxquard.compilation import import_jax
+        import_jax()
+        frozen = gc.get_freeze_count()
+        later = [[] for _ in range(1000)]
+        import_jax()
+        print(frozen > 100_000, gc.get_freeze_count() == frozen, gc.isenabled())"""
+    assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == ["True"] * 3
+
+
 def test_each_processor_and_jaxlib_has_its_own_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     def folder(processor: str, jaxlib: str = "1.2.3") -> Path:
         systems.processor.cache_clear()

@@ -15,7 +15,7 @@ from jaxquard.config import Config
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.streams import make_usable, say
 
-compilation.hide_tuning_hints()
+compilation.import_jax()
 
 
 def run_script(main: Callable[..., None]) -> NoReturn:
