@@ -277,7 +277,7 @@ class JaxquardClassifier(ClassifierMixin, BaseEstimator):
         given = np.atleast_1d(np.asarray(self.image_shape))
         is_shape = given.dtype.kind in "iu" and len(given) in (2, 3) and given.min() > 0
         if not is_shape or given.prod() != self.n_features_in_:
-            raise ValueError(f"image_shape: rows of {self.n_features_in_} numbers are no images of {self.image_shape}")
+            raise ValueError(f"image_shape: rows of {self.n_features_in_} numbers are not images of {self.image_shape}")
         return (*given.tolist(), 1)[:3]
 
     def _seed(self) -> int:

@@ -13,7 +13,7 @@ def loads(data: bytes) -> Any:
         read = {"parse_int": _whole, "parse_float": _finite, "parse_constant": _finite}
         return json.loads(data.decode(), object_pairs_hook=_object, **read)
     except (UnicodeDecodeError, json.JSONDecodeError):
-        raise ValueError("no JSON in UTF-8") from None
+        raise ValueError("not JSON in UTF-8") from None
     except RecursionError:
         raise ValueError("nested too deeply") from None
 

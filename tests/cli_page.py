@@ -10,7 +10,7 @@ from jaxquard.cli import app
 INTRODUCTION = """\
 # The command line
 
-This page has the output of `jaxquard --help` and `jaxquard VERB --help`. `make docs-cli` writes it, a test checks it.
+This page has the output of `jaxquard --help` and `jaxquard VERB --help`. `make docs-cli` writes it; a test checks it.
 
 Results go to stdout, everything else to stderr. `--json` makes stdout one JSON document on one line. Exit codes:
 0 success, 1 any other error, 2 wrong usage, 3 data or a picture missing or damaged, 4 the training diverged, 5 a run

@@ -108,7 +108,7 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
     data = Dataset.from_arrays(images * 255.0, np.arange(60) % 2 + 1)
     counted = jaxquard.train(config, data=data, runs=tmp_path, name="counted")
     for use, said in (
-        (lambda: jaxquard.evaluate(counted, data=(images * 255.0, np.arange(60) % 3)), "label '0' is no class"),
+        (lambda: jaxquard.evaluate(counted, data=(images * 255.0, np.arange(60) % 3)), "label '0' is not a class"),
         (lambda: jaxquard.evaluate(counted, data=(images, np.arange(60) % 2 + 1)), "trained on 0 to 255"),
         (lambda: jaxquard.predict(counted, images=images), "trained on 0 to 255"),
     ):
@@ -129,9 +129,9 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
         (["one", "three", "two"], ["two", "one", "three"], None),
         (["one", "three", "two"], ["two", "one"], None),
         (["one", "three", "two"], ["0", "1", "2"], None),
-        (["one", "three", "two"], ["one", "three", "four"], "'four' is no class of run; its classes are one, three"),
-        (["0", "1", "2"], ["one", "three", "two"], "'one' is no class"),
-        (["1", "2"], ["0", "1"], "'0' is no class"),
+        (["one", "three", "two"], ["one", "three", "four"], "'four' is not a class of run; its classes are one, three"),
+        (["0", "1", "2"], ["one", "three", "two"], "'one' is not a class"),
+        (["1", "2"], ["0", "1"], "'0' is not a class"),
     ],
 )
 def test_classes_are_matched_by_name(arrays, tmp_path, trained, names, said):
@@ -320,7 +320,7 @@ def test_the_average_of_a_run_works_like_any_model(root, tmp_path):
 
 @pytest.mark.parametrize(
     ("classes", "side", "fault"),
-    [(4, 6, "'3' is no class of one; its classes are 0, 1, 2"), (3, 5, "was trained on images of")],
+    [(4, 6, "'3' is not a class of one; its classes are 0, 1, 2"), (3, 5, "was trained on images of")],
 )
 def test_data_that_do_not_fit_the_network_are_refused(root, tmp_path, classes, side, fault):
     images, labels = np.zeros((24, side, side), np.uint8), np.arange(24) % classes

@@ -128,9 +128,9 @@ def test_early_stopping_keeps_the_best_epoch(capsys: pytest.CaptureFixture[str])
     ("settings", "weights", "message"),
     [
         ({"model": "cnn"}, None, "model: a cnn needs image_shape"),
-        ({"image_shape": (5, 5)}, None, "rows of 16 numbers are no images of"),
-        ({"image_shape": 16}, None, "rows of 16 numbers are no images of"),
-        ({"image_shape": "4x4"}, None, "rows of 16 numbers are no images of"),
+        ({"image_shape": (5, 5)}, None, "rows of 16 numbers are not images of"),
+        ({"image_shape": 16}, None, "rows of 16 numbers are not images of"),
+        ({"image_shape": "4x4"}, None, "rows of 16 numbers are not images of"),
         ({"model": "cnn", "image_shape": (2, 8)}, None, "widths: 3 stages"),
         ({"learning_rate": -1}, None, "learning_rate"),
         ({"hidden": "wide"}, None, "hidden"),
@@ -143,7 +143,7 @@ def test_early_stopping_keeps_the_best_epoch(capsys: pytest.CaptureFixture[str])
         ({"class_weight": [1]}, None, "class_weight: must be a dict"),
         ({"class_weight": {"one": -1}}, None, "class_weight: each weight"),
         ({"class_weight": {"one": np.nan}}, None, "class_weight: each weight"),
-        ({"image_shape": (-4, -4)}, None, "rows of 16 numbers are no images of"),
+        ({"image_shape": (-4, -4)}, None, "rows of 16 numbers are not images of"),
     ],
 )
 def test_bad_input_is_a_value_error(settings: dict[str, Any], weights: Any, message: str):

@@ -162,7 +162,7 @@ def surest_mistakes(
     class_names: Sequence[str],
     *,
     count: int = 10,
-    title: str = "Where it was surest, and wrong",
+    title: str = "The most confident mistakes",
 ) -> Chart:
     """The `count` most confident mistakes among images (n, height, width) with labels (n,) and probabilities
     (n, classes). UsageError if there are none, or if the numbers of images, labels and probabilities differ."""

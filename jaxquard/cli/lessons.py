@@ -36,7 +36,9 @@ def lesson(
     name: Annotated[str, Parameter(help="One of those that `jaxquard lessons` lists.")],
     /,
     *,
-    predict: Annotated[str | None, Parameter(help="Your prediction, a letter; a terminal asks for it.")] = None,
+    predict: Annotated[
+        str | None, Parameter(help="Your prediction, a letter (default: asked for in a terminal).")
+    ] = None,
     no_predict: Annotated[bool, Parameter(negative="", help="Do not ask for a prediction.")] = False,
     quick: Annotated[bool, Parameter(negative="", help="A few seconds, on part of the data.")] = False,
     full: Annotated[bool, Parameter(negative="", help="More images and seeds, as for the pages in the docs.")] = False,

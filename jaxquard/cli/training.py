@@ -116,7 +116,7 @@ def launch(
     devices_per_process: Annotated[
         int | None, Parameter(help="Devices of each process: CPU devices, or its own GPUs (default: as JAX chooses).")
     ] = None,
-    restarts: Annotated[int, Parameter(help="Resume at most this often if a process dies or is stuck.")] = 0,
+    restarts: Annotated[int, Parameter(help="Resume the run up to this many times if a process dies or is stuck.")] = 0,
     common: Shared = COMMON,
 ) -> None:
     """Train a run by several processes on this machine; watch them, and end them together."""

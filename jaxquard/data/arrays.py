@@ -267,7 +267,9 @@ def numbered(
     known = class_numbers([one for role in found for one in found[role]], names)
     for role, values in found.items():
         if unknown := [one for one in values if one not in known]:
-            raise DataError(f"{called[role]}: label {unknown[0][:60]!r} is no class; the classes are {_listed(names)}")
+            raise DataError(
+                f"{called[role]}: label {unknown[0][:60]!r} is not a class; the classes are {_listed(names)}"
+            )
     return {r: np.array([known[one] for one in found[r]], np.int32)[parted[r][1]] for r in labels}, names
 
 
@@ -292,7 +294,7 @@ def matched(dataset: Dataset, names: Sequence[str], owner: str) -> Dataset:
     used = {k: dataset.class_names[k] for k in np.unique(np.concatenate(list(labels.values()))).tolist()}
     known = class_numbers(used.values(), names)
     if unknown := [one for one in used.values() if one not in known]:
-        raise UsageError(f"{dataset.name}: {unknown[0]!r} is no class of {owner}; its classes are {_listed(names)}")
+        raise UsageError(f"{dataset.name}: {unknown[0]!r} is not a class of {owner}; its classes are {_listed(names)}")
     numbers = np.zeros(dataset.classes, np.int32)
     numbers[list(used)] = [known[one] for one in used.values()]
     changed = {role: numbers[values] for role, values in labels.items()}

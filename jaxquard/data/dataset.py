@@ -267,9 +267,7 @@ def _check_part(part: str, arrays: Mapping[str, np.ndarray], called: Mapping[str
         found, needed = counted(len(labels), "label"), counted(len(images), "image")
         raise DataError(f"{file}: {found}, but {needed} in {called[f'{part}_images']}")
     if len(labels) == 0:
-        raise DataError(
-            f"{file}: no examples; give an image or more for each part, and without a test part two or more"
-        )
+        raise DataError(f"{file}: no examples; each part needs an image, and data without a test part need two")
     if images.shape[1:] != (train := arrays["train_images"]).shape[1:]:
         raise DataError(f"{called[f'{part}_images']}: images of {_size(images)}, but of {_size(train)} for training")
     wrong = np.flatnonzero((labels < 0) | (labels >= classes))

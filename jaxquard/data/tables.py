@@ -123,7 +123,7 @@ def _lines(text: TextIO, file: Path) -> Iterator[tuple[int, str]]:
         blank = 0 if line.strip() else blank + 1
         if len(line) == MAX_LINE or left < 0 or blank > BLANK:
             advice = "; unpack the file first" if left < 0 and most < MAX_BYTES else ""
-            raise DataError(f"{file}: line {number}: too long for a row, or the file for a table{advice}")
+            raise DataError(f"{file}: line {number}: too long, or the file is too long{advice}")
         if not line:
             return
         if not blank:
@@ -212,10 +212,10 @@ def _images(pixels: np.ndarray, file: Path) -> np.ndarray:
     """Rows of pixels (n, d) as images (n, side, side, 1 or 3)."""
     d = pixels.shape[1]
     if not d:
-        raise DataError(f"{file}: one column, or none of pixels; {WANTED}, with a comma, semicolon or tab between")
+        raise DataError(f"{file}: no columns of pixels; {WANTED}, with a comma, semicolon or tab between")
     channels = next((c for c in (1, 3) if math.isqrt(d // c) ** 2 * c == d), None)
     if not channels:
-        raise DataError(f"{file}: {d} pixels in each row are no square image, grey or RGB; {WANTED}")
+        raise DataError(f"{file}: {d} pixels in each row do not make a square image, grey or RGB; {WANTED}")
     if len(pixels) and not 0 <= pixels.min() <= pixels.max() <= 255:
         raise DataError(f"{file}: pixels from {pixels.min():g} to {pixels.max():g}, expected 0 to 255, or 0 to 1")
     side = math.isqrt(d // channels)

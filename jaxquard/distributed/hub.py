@@ -50,7 +50,7 @@ class Rank:
 
 
 class Hub:
-    """`poll` does the work, `verdict` judges; the caller repeats both."""
+    """`poll` handles the messages, `verdict` says whether the training must end; the caller repeats both."""
 
     def __init__(self, listener: socket.socket, count: int, limits: Limits) -> None:
         self.listener, self.count, self.limits = listener, count, limits

@@ -47,11 +47,11 @@ class Ended(JaxquardError):
 def launch(
     command: Sequence[str], *, processes: int, devices_per_process: int | None = None, restarts: int = 0
 ) -> None:
-    """Train one run by several processes on this machine, which see each other only.
+    """Train one run by several processes on this machine, connected over the loopback interface.
 
-    command: a command line without its program, such as ["train", "--recipe", "quick"]. restarts: how often to
-    resume the run if a process dies or is stuck. devices_per_process: on a CPU, each process makes so many devices; of
-    GPUs, each uses its own so many (default: as JAX does).
+    command: a command line without its program, such as ["train", "--recipe", "quick"]. restarts: how many
+    times to resume the run if a process dies or is stuck. devices_per_process: CPU devices of each process, or GPUs of
+    its own (default: as JAX chooses).
     Raises UsageError for wrong arguments, and Ended, with the exit code of the command, if the training fails.
     """
     count = checked_number("processes", int, processes, low=1, high=1 << 10)

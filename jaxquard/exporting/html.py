@@ -111,7 +111,7 @@ def _lead(model: TrainedModel, tested: Recorded | None) -> str:
     data = f"{images}{' in colour' if channels == 3 else ''} ({facts.data_title(model)})"
     said = f"{facts.network(model)}, trained on {data} to tell {len(model.class_names)} classes apart."
     if tested:
-        said += f" It names {100 * tested.accuracy:.1f} % of {tested.n:,} test images correctly."
+        said += f" It classifies {100 * tested.accuracy:.1f} % of {tested.n:,} test images correctly."
     return said
 
 
@@ -177,8 +177,7 @@ def _curve_note(model: TrainedModel) -> str:
     mean, std = (100 * result["test_accuracy"][name] for name in ("mean", "std"))
     return (
         f"This network comes with Jaxquard, without the journal of its training. {result['command']} trains "
-        f"{result['n']} such networks; when we did so, they named {mean:.2f} ± {std:.2f} % of the test images "
-        "correctly."
+        f"{result['n']} such networks. Ours classified {mean:.2f} ± {std:.2f} % of the test images correctly."
     )
 
 

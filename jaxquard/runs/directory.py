@@ -189,8 +189,8 @@ class Run:
         if then != hashlib.sha256((self.path / "config.toml").read_bytes()).hexdigest():
             again = self.command("train", "--config", os.path.abspath(self.path / "config.toml"))
             raise RunError(
-                f"{self.path}: its config.toml was changed or cut, but this needs the original; "
-                f"to train with other settings, start a new run: {again}"
+                f"{self.path}: its config.toml was changed or cut; the run needs the original. "
+                f"To train with other settings, start a new run: {again}"
             )
 
     @property

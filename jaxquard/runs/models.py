@@ -278,7 +278,7 @@ def load_file(path: Path, name: str) -> TrainedModel:
     try:
         facts = tensors.metadata(data)
         if facts["format"] != FORMAT:
-            raise ValueError(f"its format is {facts['format'][:60]!r}, this program reads {FORMAT!r}")
+            raise ValueError(f"its format is {facts['format'][:60]!r}, but this program reads {FORMAT!r}")
         config = Config.from_dict(strict_json.loads(facts["config"].encode()))
         dataset = strict_json.loads(facts["dataset"].encode())
         environment.check_facts(dataset)

@@ -87,7 +87,7 @@ def _drawn(run: Run, lines: list[dict[str, Any]], mistakes: Mistakes | None) -> 
         images, labels, probabilities = mistakes
         names = run.environment["dataset"]["class_names"]
         captions = [charts.verdict(p, label, names) for p, label in zip(probabilities, labels, strict=True)]
-        title = "Where it was surest, and wrong"
+        title = "The most confident mistakes"
         pictures.append(charts.montage(images, labels=captions, columns=5, invert=True, size=84, title=title))
     try:
         return "".join(map(_image, pictures))

@@ -238,7 +238,7 @@ export function read(bytes) {
 
 function parsed(bytes) {
   const length = bytes.byteLength < 8 ? Infinity : Number(new DataView(bytes).getBigUint64(0, true));
-  check(8 + length <= bytes.byteLength, "it is no safetensors file, or its end is missing");
+  check(8 + length <= bytes.byteLength, "it is not a safetensors file, or its end is missing");
   const { __metadata__: facts = {}, ...places } = json(new TextDecoder().decode(bytes.slice(8, 8 + length)), "header");
   check(facts.format === FORMAT, `its format is not ${FORMAT}`);
   check(facts.layers, "it has no list of layers; write it with jaxquard export MODEL --to safetensors");
@@ -260,7 +260,7 @@ function json(text, name) {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Error(`its ${name} is no JSON`);
+    throw new Error(`its ${name} is not JSON`);
   }
 }
 

@@ -144,18 +144,18 @@ HEAD = "label,pixel0,pixel1,pixel2,pixel3\n0,1,2,3,4\n1,1,2,3,4\n"
         (HEAD + "2,1,1e400,3,4\n", "line 4, column 3: '1e400' is not a number"),
         (HEAD + "2,1,2,3,256\n", "pixels from 1 to 256, expected 0 to 255"),
         (HEAD + "2,1,2,3,-1\n", "pixels from -1 to 4"),
-        ("label,a,b\n0,1,2\n", "2 pixels in each row are no square image"),
-        ("label\n0\n", "one column, or none of pixels; expected rows"),
+        ("label,a,b\n0,1,2\n", "2 pixels in each row do not make a square image"),
+        ("label\n0\n", "no columns of pixels; expected rows"),
         ("kind,a,b,c,d\n0,1,2,3,4\n", "no labels; expected"),
         (HEAD + "2," + "1" * (1 << 22), "line 4: too long"),
         (HEAD + '2,1,2,3,"' + "4" * (1 << 18) + '"', "field larger than"),
-        ("<html>", "one column, or none of pixels"),
-        ("id\n1\n", "one column, or none of pixels"),
+        ("<html>", "no columns of pixels"),
+        ("id\n1\n", "no columns of pixels"),
         ("1 2 3 4 5\n", "with a comma, semicolon or tab between"),
         ("\0\1\2", "."),
         (HEAD.replace("\n0", "\n").replace("\n1", "\nnan"), "no labels; expected rows"),
         (HEAD + "1" * 5000 + ",1,2,3,4\n", "names a class; a name has 1 to 255"),
-        (HEAD + "\n" * (tables.BLANK + 2), "too long for a row, or the file for a table"),
+        (HEAD + "\n" * (tables.BLANK + 2), "too long, or the file is too long"),
         (HEAD + "x" * 256 + ",1,2,3,4\n", "names a class; a name has 1 to 255"),
         (HEAD + "\x01,1,2,3,4\n\\x01,1,2,3,4\n", r"two classes are called '\\\\x01'"),
         ("=cmd(),1\n", "no examples"),
@@ -182,7 +182,7 @@ def test_a_bomb_is_refused_early(tmp_path, monkeypatch):
     monkeypatch.setattr(tables, "FREE", 1 << 20)
     path = tmp_path / "bomb.csv.gz"
     path.write_bytes(gzip.compress((HEAD + "0,1,2,3,4\n" * (1 << 18)).encode()))
-    with pytest.raises(DataError, match=r"bomb\.csv\.gz: line .*: too long for .*unpack"):
+    with pytest.raises(DataError, match=r"bomb\.csv\.gz: line .*: too long, or .*unpack"):
         load(path)
 
 

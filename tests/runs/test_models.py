@@ -257,7 +257,7 @@ def test_a_file_of_another_format_says_which_is_read(file, tmp_path):
     arrays, facts = file
     path = tmp_path / "old.safetensors"
     path.write_bytes(tensors.safetensors.numpy.save(arrays, facts | {"format": "jaxquard-model-1"}))
-    with pytest.raises(RunError, match="its format is 'jaxquard-model-1', this program reads 'jaxquard-model-2'"):
+    with pytest.raises(RunError, match="its format is 'jaxquard-model-1', but this program reads 'jaxquard-model-2'"):
         models.load_file(path, "old")
 
 

@@ -100,11 +100,11 @@ def test_a_damaged_file_is_refused_in_one_sentence(ask):
 
     fine = arrays["0/0/w"]
     cases = [
-        (b"", "it is no safetensors file, or its end is missing"),
-        (b"\x89PNG\r\n\x1a\n" * 9, "it is no safetensors file, or its end is missing"),
-        (data[:90], "it is no safetensors file, or its end is missing"),
+        (b"", "it is not a safetensors file, or its end is missing"),
+        (b"\x89PNG\r\n\x1a\n" * 9, "it is not a safetensors file, or its end is missing"),
+        (data[:90], "it is not a safetensors file, or its end is missing"),
         (data[:-4], "its array 1/0/var is incomplete"),
-        ((99).to_bytes(8, "little") + b"{" * 99, "its header is no JSON"),
+        ((99).to_bytes(8, "little") + b"{" * 99, "its header is not JSON"),
         (save(arrays), "its format is not jaxquard-model-2"),
         (changed("format", ("-2", "-3")), "its format is not jaxquard-model-2"),
         (save(arrays, {name: text for name, text in facts.items() if name != "layers"}), "it has no list of layers; "),
@@ -115,7 +115,7 @@ def test_a_damaged_file_is_refused_in_one_sentence(ask):
         (changed("layers", ("0/0/w", "__proto__")), "no array is called __proto__"),
         (changed("layers", ('["flatten", {}, {}], ', "")), "the weights of a dense layer have another shape"),
         (changed("layers", ('"flatten"', '"max_pool"')), "the weights of a dense layer have another shape"),
-        (changed("layers", ("[", "")), "its layers is no JSON"),
+        (changed("layers", ("[", "")), "its layers is not JSON"),
         (changed("dataset", ('"image_shape": [13', '"image_shape": [14')), "the weights of a dense layer have another"),
         (changed("dataset", ('"image_shape": [13', '"image_shape": [1e9')), "its contents do not fit together"),
         (changed("dataset", ('"class_names"', '"names"')), "its contents do not fit together"),

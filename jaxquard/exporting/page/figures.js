@@ -60,7 +60,7 @@ function table(classes, matrix) {
   const row = (counts, i) =>
     h("tr", {}, h("th", { scope: "row", title: classes[i] }, classes[i]), counts.map((n, j) => cell(n, i, j)));
   return h("table", { class: "confusion" },
-    h("caption", {}, h("span", {}, "A row for each true class, a column for each answer. What it got right is bold.")),
+    h("caption", {}, h("span", {}, "A row for each true class, a column for each predicted class. Correct predictions are bold.")),
     h("thead", {}, h("tr", {}, h("td", { class: "none" }), classes.map(head))),
     h("tbody", {}, matrix.map(row)));
 }

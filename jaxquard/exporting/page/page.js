@@ -254,8 +254,8 @@ function samples(given, { classes, shape }, choose) {
   };
   const part = (title, list) => list.length > 0 && [h("h3", {}, title), h("ul", { class: "samples" }, list.map(one))];
   return h("div", { class: "shelf" },
-    part("Images of the test set, to click", given.filter(({ taken }) => taken === undefined)),
-    part("Where it was surest, and wrong", given.filter(({ taken }) => taken !== undefined)));
+    part("Images of the test set: click one", given.filter(({ taken }) => taken === undefined)),
+    part("Its most confident mistakes", given.filter(({ taken }) => taken !== undefined)));
 }
 
 // --- the whole page
@@ -267,7 +267,7 @@ function foot(bytes, { name, licence }) {
   const href = URL.createObjectURL(new Blob([bytes]));
   const link = h("a", { download: `${name}.safetensors`, href }, "Download its weights");
   section("foot",
-    h("p", {}, "A network has an answer to everything, even to a picture of something it never saw. ",
+    h("p", {}, "A network gives every picture one of its classes, even a picture of something else. ",
       "Do not use it for a decision that matters."),
     licence && h("p", {}, `This page has ${licence}.`),
     h("p", {}, "This page is a single file. It needs no network connection, and no picture leaves it. ",

@@ -53,7 +53,7 @@ class Page {
   list() {
     const wanted = this.runs.filter((run) => run.run.includes(this.filter.value.trim()));
     const held = this.table.contains(document.activeElement) && document.activeElement.id;
-    const none = h("p", { class: "muted" }, "No such run yet.");
+    const none = h("p", { class: "muted" }, "No runs to show.");
     clear(this.table, wanted.length ? runsTable(wanted, this.chosen, (run, on) => this.choose(run, on)) : none);
     if (held) document.getElementById(held)?.focus();
   }

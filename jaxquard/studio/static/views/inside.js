@@ -55,7 +55,7 @@ function imagesPanel(model, classes, part, { http, open, announce }) {
       part.say(answer.said);
       const { images } = answer;
       total = answer.total;
-      const shown = total ? `${offset + 1}–${offset + images.length} of ${count(total)} images` : "No such image.";
+      const shown = total ? `${offset + 1}–${offset + images.length} of ${count(total)} images` : "No image matches.";
       announce(shown);
       return [h("p", {}, shown), gallery(images, { words: verdict, open: ({ index }) => open(index) })];
     });

@@ -86,7 +86,7 @@ function robustness(model, chart, http) {
   });
   load(DISTURBANCES[0]);
   const kinds = h("fieldset", { class: "row" }, h("legend", {}, "Increasing"), choices);
-  return section("How well does it withstand disturbance?", kinds, place);
+  return section("Accuracy on disturbed images", kinds, place);
 }
 
 function section(title, ...parts) {
