@@ -23,9 +23,9 @@ print(search.best_params_, search.best_score_)
 ```
 
 `pip install "jaxquard[sklearn]"` installs scikit-learn, 1.6 or newer. `help(JaxquardClassifier)` describes the
-parameters; those of `jaxquard.Config` have the same names and meaning. Rows are standardised, each feature by itself,
-or all pixels together with `image_shape`. Rows are sorted by their content before the training, so the order in which
-they are given does not matter, and rows with the weight 2 are the same as rows given twice.
+parameters; those of `jaxquard.Config` have the same names and meaning. Rows are standardised: each feature by itself,
+or, with `image_shape`, all pixels together. Rows are sorted by their content before the training. So their order does
+not matter, and a row with the weight 2 has the same effect as two equal rows.
 
 These are the checks of `sklearn.utils.estimator_checks.check_estimator` in scikit-learn {version}, with their results.
 None is expected to fail. `make docs-sklearn` writes this page; `make check` runs the checks.
