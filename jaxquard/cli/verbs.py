@@ -192,7 +192,10 @@ def list_recipes(*, common: Shared = COMMON) -> None:
 
 
 def data(
-    dataset: Annotated[str | None, Parameter(help="Fetch and check this one; without a name, list them.")] = None,
+    dataset: Annotated[
+        str | None,
+        Parameter(help="Fetch this known data set, or read the one at this path, and describe it (default: list all)."),
+    ] = None,
     /,
     *,
     reading: Annotated[Reading, Parameter(name="*")] = READING,  # type: ignore[valid-type]  # a class made at run time
