@@ -109,7 +109,10 @@ def _unchanged(image: np.ndarray, framing: Framing, is_light: bool | None) -> Pi
         notes = [f"{'light' if is_light else 'dark'} background: inverted"]
     elif framing.stands_out and is_light is None and _differs(looks_light, framing):
         now, then = ("light", "dark") if looks_light else ("dark", "light")
-        warnings.append(f"the background seems {now}, but the network knows {then} ones; choose {now} to invert it")
+        warnings.append(
+            f"the background seems {now}, but that of the training images is {then}; "
+            f"set the background to {now} to invert the picture"
+        )
     image = image if white == framing.white else _scaled(image, framing)
     return Picture(image, (), inverted, tuple(notes), tuple(warnings))
 
@@ -190,5 +193,5 @@ def _doubts(found: Found, fitted: np.ndarray, framing: Framing) -> list[str]:
     if found.cut > CUT:
         return ["the object reaches the edge of the picture, so a part of it may be missing; leave a margin around it"]
     if framing.learned and likeness.is_unlike(fitted.mean(axis=-1), framing.learned):
-        return ["the object is unlike the network's training images, so the answer may mean nothing"]
+        return ["the object is unlike the network's training images, so the answer may be meaningless"]
     return []
