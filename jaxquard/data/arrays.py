@@ -11,7 +11,7 @@ import numpy as np
 from jaxquard.arguments import checked, checked_number, plain, shown
 from jaxquard.data.dataset import Dataset, build, hold_out_test
 from jaxquard.data.idx import sha256
-from jaxquard.data.oddities import MAX_CLASSES, shortened
+from jaxquard.data.oddities import MAX_CLASSES, shortened, whitened
 from jaxquard.errors import DataError, UsageError
 from jaxquard.naming import counted, natural, visible
 
@@ -165,9 +165,13 @@ def to_levels(
 
 
 def levels_for(images: Any, where: str, like: Mapping[str, Any]) -> np.ndarray:
-    """Images for a network whose training images had this `image_shape` and `value_range`. DataError for others."""
+    """Images for a network whose training images had this `image_shape` and `value_range`. DataError for others.
+
+    Of zeros and ones, 1 is white.
+    """
     array = as_images(images, where, like["image_shape"], [])
-    return to_levels({where: array}, {where: where}, _range_of(array, like["value_range"], where), [])[0][where]
+    levels = to_levels({where: array}, {where: where}, _range_of(array, like["value_range"], where), [])[0][where]
+    return whitened(levels, 1) if levels.dtype == np.uint8 and levels.max() == 1 else levels
 
 
 def _range_of(array: np.ndarray, value_range: Sequence[float] | None, where: str) -> Sequence[float] | None:

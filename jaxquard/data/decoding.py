@@ -64,8 +64,8 @@ _BRANDS = {  # of the container that HEIC and AVIF share
     "HEIC": {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"},
 }
 _ORIENTATION = ExifTags.Base.Orientation
-_BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT = 258, 262, 322, 323  # tags of TIFF
-_WHITE_IS_ZERO = 0
+_BITS, _PHOTOMETRIC, _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 258, 262, 322, 323, 339  # tags of TIFF
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
 _UPRIGHT = {  # EXIF orientation -> the operation that turns the stored picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -311,6 +311,8 @@ def _from_deep_grey(picture: ImageFile.ImageFile, kind: str) -> Image.Image:
     if values.dtype.kind == "u":
         small = (values >> (bits - 8)).astype(np.uint8)
     else:
+        if (values.dtype, bits, tags.get(_SAMPLE_FORMAT, (_UNSIGNED,))[0]) == (np.int32, 32, _UNSIGNED):
+            values = values.view(np.uint32)  # Pillow reads them as signed
         values = np.nan_to_num(values.astype(np.float32), posinf=0, neginf=0)
         small = np.rint((values - values.min()) * (255 / max(float(np.ptp(values)), 1e-30))).astype(np.uint8)
     grey = Image.fromarray(255 - small if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO else small)

@@ -63,7 +63,7 @@ def load_npz(path: Path) -> Dataset:
     names = arrays.pop("class_names", None)
     class_names = None if names is None else checked_names(names.ravel().astype(str).tolist(), called["class_names"])
     images, labels, value_range = in_memory.decoded(arrays, called, notes)
-    if labels["train_labels"].dtype.kind == "U":
+    if any(values.dtype.kind == "U" for values in labels.values()):
         labels, class_names = in_memory.numbered(labels, called, class_names)
     else:
         labels = {role: _counted(values, called[role]) for role, values in labels.items()}

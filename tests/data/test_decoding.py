@@ -123,6 +123,12 @@ def test_values_of_32_bits_are_stretched(values):
     assert not decode(saved(Image.fromarray(np.zeros_like(values)), "TIFF"))[0][..., :3].any()
 
 
+def test_unsigned_values_of_32_bits_are_not_read_as_signed():
+    values = Image.fromarray((PAGE.astype(np.uint32) << 24).view(np.int32))
+    signed, unsigned = (struct.pack("<HHII", 339, 3, 1, form) for form in (2, 1))
+    assert same(decode(saved(values, "TIFF").replace(signed, unsigned))[0])
+
+
 @pytest.mark.parametrize("form", EXACT)
 def test_small_images_come_through_bit_for_bit(form):
     options = {"lossless": True} if form == "WEBP" else {}

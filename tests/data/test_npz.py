@@ -125,6 +125,7 @@ def test_format_2_of_an_array(tmp_path: Path) -> None:
         ({"y_train": LABELS / 2}, "train_labels: holds fractions, huge numbers or NaN, the first at index 1: 0.5"),
         ({"x_train": IMAGES / 255}, "some.npz:train_images: values up to 0.278431, but up to 11 elsewhere; use one"),
         ({"y_train": np.array(["a", "b"] * 6)}, "some.npz:test_labels: label '0' is not a class; the classes are a, b"),
+        ({"y_test": np.array(["a", "b"])}, "some.npz:test_labels: label 'a' is not a class; the classes are 0, 1, 2"),
         (
             {"y_train": np.array([{}] * 12, object)},
             "y_train: holds objects; save images as numbers, labels as numbers or",

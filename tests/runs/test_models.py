@@ -38,6 +38,12 @@ def test_floats_and_bytes_of_the_same_levels_have_the_same_logits(trained, strip
     np.testing.assert_allclose(model.logits(floats), model.logits(stripes.test_images), rtol=1e-5, atol=1e-5)
 
 
+def test_of_zeros_and_ones_one_is_white(trained, stripes):
+    model, mask = models.load_model("whole", trained.run.path.parent), stripes.test_images > 127
+    for kind in (np.uint8, np.int64, np.float64):
+        np.testing.assert_array_equal(model.predict_proba(mask.astype(kind)), model.predict_proba(mask))
+
+
 @pytest.mark.parametrize(
     ("changes", "networks"),
     [
