@@ -29,6 +29,7 @@ from jaxquard.runs.interrupts import INTERRUPTED
 SCRIPT = Path(__file__).parents[1] / "distributed" / "matrix.py"
 TOPOLOGIES = [(1, 1), (1, 2), (1, 4), (1, 8), (2, 1), (2, 2), (2, 4), (4, 2)]  # processes, devices of each
 NAMES = [f"{kind}-{optimizer}" for kind in ("mlp", "dropout", "cnn") for optimizer in ("sgd", "muon")]
+FEW = (["dropout-muon", "cnn-sgd"], [(1, 1), (1, 8), (2, 1), (4, 2)])
 FAULT: list[str] = []  # an option for SCRIPT
 SETTINGS = "--hidden 7 --batch-size 40 --epochs 200 --learning-rate 0.01 --shards 8 --dropout 0.2 --validation 20"
 SAID = {
@@ -40,8 +41,8 @@ WITHIN = {signal.SIGKILL: 5, signal.SIGSTOP: 12, signal.SIGTERM: 3}  # seconds; 
 
 
 def measure(short: bool = False) -> list[Row]:
-    """Every kind and number, and 60 signals (short: two kinds, three numbers, 3 signals)."""
-    return [matrix(short), signals(3 if short else ALL)]
+    """Every kind and number, and 60 signals (short: two kinds, four numbers, 3 signals)."""
+    return [matrix(*FEW) if short else matrix(NAMES, TOPOLOGIES), signals(3 if short else ALL)]
 
 
 def everything(path: Path) -> dict:
@@ -49,10 +50,8 @@ def everything(path: Path) -> dict:
     return {key: value for key, value in kept(Run(path)).items() if key != "files"}
 
 
-def matrix(short: bool) -> Row:
-    """Train the whole matrix."""
-    names = ["dropout-muon", "cnn-sgd"] if short else NAMES
-    topologies = [(1, 1), (1, 8), (2, 2)] if short else TOPOLOGIES
+def matrix(names: list[str], topologies: list[tuple[int, int]]) -> Row:
+    """Train these by one device, the first of the topologies, and by the others."""
     root, same, total = HOME / "matrix", 0, 0
     for processes, devices in topologies:
         runs = root / f"{processes}x{devices}"
