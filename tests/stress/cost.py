@@ -18,11 +18,12 @@ from jaxquard.training.program import make_program, start
 from jaxquard.training.task import make_task
 
 IMAGES, SHAPE, CLASSES = 60_000, (28, 28, 1), 10
+TIMES = 20
 
 
 def measure(short: bool = False) -> list[Row]:
-    """20 checkpoints of each (short: 3 of the original recipe)."""
-    names, times = (["original"], 3) if short else (recipes.names(), 20)
+    """TIMES checkpoints of each (short: 3 of the original recipe)."""
+    names, times = (["original"], 3) if short else (recipes.names(), TIMES)
     shares = {}
     for name in names:
         config = recipes.find(name).config

@@ -19,12 +19,12 @@ REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 
 
 def measure(short: bool = False) -> list[Row]:
-    """24 limits on file size and 99 refused calls (short: 5 and 6)."""
+    """24 limits on file size and 99 refused calls (short: 3 and 4)."""
     truth, _ = never_stopped(HOME / "disk" / "truth")
     toml, data = HOME / "config.toml", made_up_data()
     toml.write_text(tomli_w.dumps(CONFIG.replace(dataset=str(data)).to_dict()))
-    limits = [int(1.6**k) for k in range(1, 25)][:: 5 if short else 1]
-    points, count = count_points(HOME / "disk" / "points")[ANY], 6 if short else 99
+    limits = [int(1.6**k) for k in range(1, 25)][:: 8 if short else 1]
+    points, count = count_points(HOME / "disk" / "points")[ANY], 4 if short else 99
     places = zip((1 + k * points // count for k in range(count)), itertools.cycle(REFUSALS))
     ways = [lambda n=n: resource.setrlimit(resource.RLIMIT_FSIZE, (n, n)) for n in limits]
     ways += [lambda at=at, number=number: arm(Points(at, lambda: refuse(number))) for at, number in places]

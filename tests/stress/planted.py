@@ -131,6 +131,7 @@ def measured(name: str, *, short: bool = True) -> bool:
 
 def cost_of_one() -> bool:
     put("jaxquard.recipes.names", lambda _: lambda: ["original"])()
+    importlib.import_module("cost").TIMES = 3
     return measured("cost", short=False)
 
 
@@ -190,7 +191,7 @@ CONTROLS = {
     "SIGINT and SIGTERM": Control(RESTORE, signals_of_one),
     "The number of processes": Control(
         lambda: importlib.import_module("ranks").FAULT.append("--fault"),
-        lambda: importlib.import_module("ranks").matrix(True).holds,
+        lambda: importlib.import_module("ranks").matrix(["dropout-muon"], [(1, 1), (1, 2)]).holds,
     ),
     "A rank that is killed": Control(
         names_another_rank, lambda: importlib.import_module("ranks").signals(2).holds
@@ -279,6 +280,12 @@ CONTROLS = {
         gathers_the_first_epoch, lambda: passes("tests/training/test_feeding.py::bits_are_those and steps")
     ),
 }  # fmt: skip
+
+
+SEVERAL = (  # start several processes
+    *("The number of processes", "A rank that is killed", "Of several processes", "Several processes end together"),
+    *("With `--restarts`", "Two processes with one id"),
+)
 
 
 def reads_eval(read: Any) -> Any:
