@@ -203,8 +203,8 @@ def test_the_shuffle_never_changes() -> None:
 
 
 def test_a_sixth_is_held_out_for_testing() -> None:
-    images, labels = np.arange(70000, dtype=np.uint32), np.arange(70000, dtype=np.uint32)
+    images, labels = np.arange(700, dtype=np.uint32), np.arange(700, dtype=np.uint32)
     parts = hold_out_test(images, labels)
-    assert len(parts["test_labels"]) == 11667
+    assert len(parts["test_labels"]) == 117
     np.testing.assert_array_equal(parts["train_images"], parts["train_labels"])
     assert len(hold_out_test(images[:3], labels[:3])["test_labels"]) == 1

@@ -57,9 +57,14 @@ def test_cutout_blackens_one_square_around_any_pixel(size):
     expect_uniform(outcomes(partial(cutout, size=size)), [cut(row, column) for row in range(2) for column in range(3)])
 
 
-def test_erasing_changes_one_rectangle_of_the_right_size_in_the_right_share_of_images():
-    white = jnp.full((MANY, 20, 30, 1), 300.0)  # a value that noise, 0…255, never takes
-    erased = np.asarray(jax.jit(random_erasing)(KEY, white))[..., 0] != 300
+@pytest.fixture(scope="module")
+def white():
+    """Images of 300, a value that noise, 0…255, never takes, after random erasing."""
+    return np.asarray(jax.jit(random_erasing)(KEY, jnp.full((MANY, 20, 30, 1), 300.0)))
+
+
+def test_erasing_changes_one_rectangle_of_the_right_size_in_the_right_share_of_images(white):
+    erased = white[..., 0] != 300
     changed = erased.any((1, 2))
     assert abs(changed.mean() - 0.5) <= 5 * (0.25 / MANY) ** 0.5
     heights, widths = erased.any(2).sum(1)[changed], erased.any(1).sum(1)[changed]
@@ -72,10 +77,8 @@ def test_erasing_changes_one_rectangle_of_the_right_size_in_the_right_share_of_i
     assert erased[:, :, [0, -1]].any(0).all()
 
 
-def test_erasing_fills_with_noise_of_every_value_alike():
-    white = jnp.full((MANY, 20, 30, 1), 300.0)
-    erased = np.asarray(jax.jit(random_erasing)(KEY, white))
-    values, counts = np.unique(erased[erased != 300], return_counts=True)
+def test_erasing_fills_with_noise_of_every_value_alike(white):
+    values, counts = np.unique(white[white != 300], return_counts=True)
     np.testing.assert_array_equal(values, np.arange(256))
     expected, n = counts.sum() / 256, counts.sum()
     assert np.abs(counts - expected).max() <= 5 * expected**0.5

@@ -12,8 +12,8 @@ IMAGES = np.random.default_rng(0).integers(0, 256, (16, *SHAPE), dtype=np.uint8)
 LABELS = np.random.default_rng(1).integers(0, 10, 16)
 
 
-def small(**settings):
-    model = cnn((4, 6), 1, image_shape=SHAPE, mean=0.5, std=0.29, **settings)
+def small(widths=(4,), blocks=1, **settings):
+    model = cnn(widths, blocks, image_shape=SHAPE, mean=0.5, std=0.29, **settings)
     return model, *jax.jit(model.init)(jax.random.key(0))
 
 
@@ -39,7 +39,7 @@ def test_an_image_too_small_for_so_many_stages_is_refused():
 
 def test_a_residual_block_with_scale_zero_lets_its_input_through():
     """σ(a + 0) = a where a = ReLU(…) ≥ 0: without its blocks the network is its first layers."""
-    model, params, state = small()
+    model, params, state = small((4, 6))
     silent = [layer | ({"scale": 0 * layer["scale"]} if n in (2, 5) else {}) for n, layer in enumerate(params)]
     zs = jax.jit(lambda params: pre_activations(model, params, state, IMAGES))(silent)
     np.testing.assert_array_equal(zs["2"], jnp.maximum(zs["0"], 0))
@@ -54,7 +54,7 @@ def test_every_layer_can_be_looked_at():
 
 
 def test_dropout_needs_a_key_and_changes_with_it():
-    model, params, state = small(dropout_rate=0.5)
+    model, params, state = small(blocks=0, dropout_rate=0.5)
     with pytest.raises(ValueError, match="needs a key"):
         jax.eval_shape(lambda: model.apply(params, state, IMAGES, train=True))
     train = jax.jit(lambda key: model.apply(params, state, IMAGES, key=key, train=True)[0])

@@ -28,7 +28,8 @@ KINDS = {
 }
 MORE_KINDS = {
     "nesterov": {"optimizer": "nesterov", "schedule": "step", "l2": 0.01},
-    "sweep": {"sweep": (("learning_rate", (0.1, 0.3)), ("weight_decay", (0.0, 0.1))), "validation": 20},
+    "sweep": {"sweep": (("learning_rate", (0.1, 0.3)), ("weight_decay", (0.0, 0.1))), "validation": 20}
+    | {"optimizer": "momentum", "clip_norm": 1.0, "warmup": 1.0},
     "augmented": {"flip": True, "shift": 1, "cutout": 2, "erasing": 0.3, "mixup": 0.2, "label_smoothing": 0.1}
     | {"unaugmented_share": 0.4},
     "cnn": {
