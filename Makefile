@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PYTEST := $(BIN)/python -m pytest
+IN_TWO := -n 2 --dist loadfile --no-loadscope-reorder  # the tests of a file share what is compiled
 
 .PHONY: run test lint check check-newest check-windows chromium picture-programs script bench bench-accelerator bench-full bench-studio bench-export bench-pictures bench-scaling speedrun results results-quick lessons stress golden docs-cli docs-sklearn clean
 
@@ -11,7 +12,7 @@ run: $(VENV)/.installed
 	$(BIN)/python mlp_fashion_mnist.py $(ARGS)
 
 test: lint  ## formatting, lint, types, tests with warnings as errors, and the script on the real data: < 10 minutes
-	$(PYTEST) -m "not check" -n 2
+	$(PYTEST) -m "not check" $(IN_TWO)
 	$(MAKE) script
 
 lint: $(VENV)/.dev
@@ -23,7 +24,7 @@ script: $(VENV)/.dev  ## the script, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
 check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 35 minutes
-	$(PYTEST) -m check -n 2 --dist loadfile --no-loadscope-reorder -k "not ($(ALONE))"
+	$(PYTEST) -m check $(IN_TWO) -k "not ($(ALONE))"
 	$(PYTEST) -m check -k "$(ALONE)"
 	$(MAKE) check-windows ARGS="$(WINDOWS_FIRST)"
 	$(MAKE) results-quick
@@ -31,7 +32,7 @@ check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks
 ALONE := distributed or solo  # they start several processes, and some of their waits are limited
 WINDOWS_FIRST := $(addprefix tests/,test_files.py test_systems.py cli/test_help.py $(addprefix runs/test_,checkpoint.py directory.py interrupts.py journal.py lock.py))
 check-windows: $(VENV)/.dev  ## the tests that need no Unix, on an imitation of Windows (tests/windows): < 10 minutes
-	JAXQUARD_TESTS_AS=windows $(PYTEST) -m "not check and not posix" -n 2 $(ARGS)
+	JAXQUARD_TESTS_AS=windows $(PYTEST) -m "not check and not posix" $(IN_TWO) $(ARGS)
 
 # The newest supported Python that is on this machine, if it is newer than the one of $(VENV).
 OWN := $(shell $(BIN)/python -V 2>/dev/null || $(PYTHON) -V)
@@ -47,7 +48,7 @@ $(VENV)-newest/.dev: pyproject.toml
 
 check-newest: $(if $(NEWEST),$(VENV)-newest/.dev)
 ifneq ($(NEWEST),)
-	$(VENV)-newest/bin/python -m pytest -m "not check" -n 2
+	$(VENV)-newest/bin/python -m pytest -m "not check" $(IN_TWO)
 else
 	@echo "check-newest: no newer Python on this machine than that of $(VENV)"
 endif
