@@ -1,8 +1,9 @@
 """Convolution with gradients that are fast inside a compiled loop.
 
-Both gradients of a convolution are convolutions. Inside `scan` or `fori_loop` on a CPU, XLA has no fast kernel for the
-layouts that autodiff gives them: they are up to 20× slower (jax-ml/jax#12868). On a CPU, this module writes the input's
-gradient in the layout that is fast, and the weights' as matrix products. Elsewhere it uses autodiff.
+A layer with few weights for each output, such as a first one, is one matrix product. Both gradients of a convolution
+are convolutions. Inside `scan` or `fori_loop` on a CPU, XLA has no fast kernel for the layouts that autodiff gives
+them: they are up to 20× slower (jax-ml/jax#12868). On a CPU, this module writes the input's gradient in the layout that
+is fast, and the weights' as matrix products. Elsewhere it uses autodiff.
 """
 
 import math
@@ -16,6 +17,9 @@ from jax import lax
 Padding = Literal["SAME", "VALID"]
 Pads = tuple[tuple[int, int], ...]  # zeros added before and after, for rows and for columns
 
+# With at most this many weights for each output, a convolution is computed as a matrix product.
+FEW = 32
+
 # Pixels of g, at most, per partial sum of the weight gradient, but two images at least: their copies must fit into
 # the cache.
 PIXELS = 1600
@@ -28,12 +32,20 @@ def conv2d(params: dict[str, jax.Array], x: jax.Array, *, stride: int = 1, paddi
     (`custom_vjp`).
     """
     w = params["w"]
-    if w.shape[:2] == (1, 1):  # no neighbours: a matrix product at every pixel
-        z = x[:, ::stride, ::stride] @ w[0, 0]
-    else:
-        pads = tuple(lax.padtype_to_pads(x.shape[1:3], w.shape[:2], (stride, stride), padding))
-        z = _convolve(x, w, stride, pads)
+    pads = tuple(lax.padtype_to_pads(x.shape[1:3], w.shape[:2], (stride, stride), padding))
+    few = w.shape[:2] == (1, 1) or math.prod(w.shape[:3]) <= FEW
+    z = _product(x, w, stride, pads) if few else _convolve(x, w, stride, pads)
     return z + params["b"] if "b" in params else z
+
+
+def _product(x: jax.Array, w: jax.Array, stride: int, pads: Pads) -> jax.Array:
+    """The convolution as one matrix product. Its left matrix has a row for each pixel of z: the x below the filter."""
+    kh, kw, n_in, n_out = w.shape
+    x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+    height, width = x.shape[1] - kh + 1, x.shape[2] - kw + 1
+    shifted = [x[:, i : i + height : stride, j : j + width : stride] for i in range(kh) for j in range(kw)]
+    rows = jnp.concatenate(shifted, axis=-1)
+    return (rows.reshape(-1, kh * kw * n_in) @ w.reshape(-1, n_out)).reshape(*rows.shape[:3], n_out)
 
 
 def _conv(x: jax.Array, w: jax.Array, pads: Sequence[tuple[int, int]], stride: int = 1, spread: int = 1) -> jax.Array:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from jax import lax
 
+from jaxquard.nn import convolution
 from jaxquard.nn.convolution import conv2d
 
 CASES = [  # ((n, h, w, in, out), kernel, stride, padding)
@@ -26,6 +27,12 @@ CASES = [  # ((n, h, w, in, out), kernel, stride, padding)
 ]
 
 
+@pytest.fixture(autouse=True)
+def _as_large_filters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compute these small filters as large ones are computed."""
+    monkeypatch.setattr(convolution, "FEW", 0)
+
+
 def reference(params, x, stride, padding):
     z = lax.conv_general_dilated(x, params["w"], (stride, stride), padding, dimension_numbers=("NHWC", "HWIO", "NHWC"))
     return z + params["b"]
@@ -41,8 +48,10 @@ def close(actual, expected):
     np.testing.assert_allclose(actual, expected, rtol=1e-5, atol=1e-5 * scale)
 
 
+@pytest.mark.parametrize("few", [0, convolution.FEW], ids=["large", "few"])
 @pytest.mark.parametrize(("shape", "kernel", "stride", "padding"), CASES, ids=str)
-def test_value_and_gradients_are_autodiffs(shape, kernel, stride, padding):
+def test_value_and_gradients_are_autodiffs(shape, kernel, stride, padding, few, monkeypatch):
+    monkeypatch.setattr(convolution, "FEW", few)
     n, h, w, n_in, n_out = shape
     x, g = normal(0, n, h, w, n_in), normal(1, n, h, w, n_out)
     params = {"w": normal(2, kernel, kernel, n_in, n_out), "b": normal(3, n_out)}
@@ -95,6 +104,17 @@ def test_gradients_are_the_same_inside_a_compiled_loop():
         return w - 0.01 * jax.grad(loss)(w, x)
 
     close(jax.jit(lambda w: lax.fori_loop(0, 3, descend, w))(w), descend(0, descend(0, descend(0, w))))
+
+
+def test_few_weights_for_each_output_need_no_convolution(monkeypatch: pytest.MonkeyPatch):
+    w, x = normal(0, 3, 3, 3, 4), normal(1, 2, 8, 8, 3)
+
+    def compiled() -> str:
+        return jax.jit(jax.grad(loss)).trace(w, x).lower().as_text()
+
+    assert "stablehlo.convolution" in compiled()
+    monkeypatch.setattr(convolution, "FEW", 27)
+    assert "stablehlo.convolution" not in compiled()
 
 
 def test_gradients_are_our_own_on_a_cpu_and_autodiffs_on_an_accelerator():
