@@ -109,8 +109,11 @@ def test_arrays_are_trained_on_resumed_evaluated_and_predicted(arrays, tmp_path)
     counted = jaxquard.train(config, data=data, runs=tmp_path, name="counted")
     for use, said in (
         (lambda: jaxquard.evaluate(counted, data=(images * 255.0, np.arange(60) % 3)), "label '0' is not a class"),
-        (lambda: jaxquard.evaluate(counted, data=(images, np.arange(60) % 2 + 1)), "trained on 0 to 255"),
-        (lambda: jaxquard.predict(counted, images=images), "trained on 0 to 255"),
+        (
+            lambda: jaxquard.evaluate(counted, data=(images, np.arange(60) % 2 + 1)),
+            ", but 0 is black and 255 is white",
+        ),
+        (lambda: jaxquard.predict(counted, images=images), ", but 0 is black and 255 is white"),
     ):
         with pytest.raises(DataError, match=said):
             use()
@@ -423,7 +426,7 @@ WRONG = {  # never a name, a path, a setting or a list of pictures
     "none": None,
     "an array": ARRAY,
     "a list of arrays": [ARRAY],
-    "a data set": Dataset("d", *2 * (ARRAY[..., None], ARRAY[:, 0, 0]), ("0",), {}, "made up"),
+    "a data set": Dataset("d", *2 * (ARRAY[..., None], 0 * ARRAY[:, 0, 0]), ("0",), {}, "made up"),
     "bytes": b"one",
     "a path of bytes": BytesPath(),
     "a zero byte": "a\0b",

@@ -18,6 +18,7 @@ from jaxquard.naming import counted, natural, visible
 Range = tuple[float, float]  # the values of black and white
 BYTES: Range = (0, 255)
 _CHUNK = 256
+MUCH = 10  # if white is more, floats up to 1 have another range
 PARTS = (("train", "X", "y"), ("test", "X_test", "y_test"), ("val", "X_val", "y_val"))
 
 
@@ -98,7 +99,7 @@ def evaluated_on(data: Any, like: Mapping[str, Any], is_known: Callable[[Dataset
     """
     if isinstance(data, tuple | list) and len(data) in (2, 4):
         images = {"X": data[0]} if len(data) == 2 else {"X": data[0], "X_test": data[2]}
-        found = [_range_of(_array(values, where), like["value_range"], where) for where, values in images.items()]
+        found = [_range_of(_array(values, where), like["value_range"]) for where, values in images.items()]
         like = {**like, "value_range": found[0]}
         if len(data) == 2:
             every = from_arrays(*data, *data, **like)
@@ -152,7 +153,7 @@ def to_levels(
         return {role: _bytes(values) for role, values in images.items()}, None
     black, white = _checked_range(value_range) if value_range is not None else _found_range(images, called, low, high)
     for role, values in images.items():
-        if values.min() < black or values.max() > white:
+        if values.min() < black or values.max() > white or _up_to_one(values, white):
             raise DataError(
                 f"{called[role]}: values from {values.min():g} to {values.max():g}, "
                 f"but {black:g} is black and {white:g} is white; scale them to this range"
@@ -170,19 +171,17 @@ def levels_for(images: Any, where: str, like: Mapping[str, Any]) -> np.ndarray:
     Of zeros and ones, 1 is white.
     """
     array = as_images(images, where, like["image_shape"], [])
-    levels = to_levels({where: array}, {where: where}, _range_of(array, like["value_range"], where), [])[0][where]
+    levels = to_levels({where: array}, {where: where}, _range_of(array, like["value_range"]), [])[0][where]
     return whitened(levels, 1) if levels.dtype == np.uint8 and levels.max() == 1 else levels
 
 
-def _range_of(array: np.ndarray, value_range: Sequence[float] | None, where: str) -> Sequence[float] | None:
-    """The range of images for a network trained with `value_range`: bytes are 0 to 255 where floats are 0 to 1.
+def _up_to_one(values: np.ndarray, white: float) -> bool:
+    """Whether floats are 0 to 1, although a much larger value is white."""
+    return values.dtype.kind == "f" and white > MUCH and bool(values.min() >= 0 and 0 < values.max() <= 1)
 
-    DataError for floats up to 1 where it was trained on floats up to 255.
-    """
-    if array.dtype.kind == "f" and tuple(value_range or ()) == BYTES and array.any() and array.max() <= 1:
-        raise DataError(
-            f"{where}: values up to {array.max():g}, but the network was trained on 0 to 255; use its range"
-        )
+
+def _range_of(array: np.ndarray, value_range: Sequence[float] | None) -> Sequence[float] | None:
+    """The range of images for a network trained with `value_range`: bytes are 0 to 255 where floats are 0 to 1."""
     is_bytes = array.dtype == np.uint8 and array.max(initial=0) > 1 and tuple(value_range or ()) == (0, 1)
     return None if is_bytes else value_range
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from jaxquard.arguments import shown
 from jaxquard.data import idx, oddities
 from jaxquard.errors import DataError, UsageError
 from jaxquard.naming import counted, visible
@@ -46,19 +47,27 @@ class Dataset:
     reading: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        """Escape what does not print in the names. UsageError if an array does not have the form above."""
+        """Escape what does not print in the names. UsageError if an array does not have the form above; DataError if
+        two of them, or a label and the names of the classes, do not fit together.
+        """
         for name in ("name", "source"):
             object.__setattr__(self, name, visible(getattr(self, name)))
         object.__setattr__(self, "class_names", tuple(visible(str(name)) for name in self.class_names))
+        if not 0 < len(set(self.class_names)) == self.classes:
+            raise UsageError(f"a Dataset has class_names that differ, not {shown(self.class_names)}")
         for part in ("train", "test", "val"):
             images, labels = getattr(self, f"{part}_images"), getattr(self, f"{part}_labels")
             oddities.check_images(images, np.shape(images)[1:], "a Dataset")
-            whole = np.asarray(labels).dtype.kind in "iu"
+            kind = getattr(labels, "dtype", type(labels).__name__)
+            whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
             if np.ndim(images) != 4 or np.shape(labels) != (len(images),) or not whole:
                 raise UsageError(
                     f"a Dataset has {part}_images (n, height, width, channels) and {part}_labels, whole numbers (n,), "
-                    f"not {np.shape(images)} and {np.shape(labels)} of {np.asarray(labels).dtype}"
+                    f"not {np.shape(images)} and {np.shape(labels)} of {kind}"
                 )
+            if len(labels):
+                names = {f"{part}_{what}": f"a Dataset: {part}_{what}" for what in ("images", "labels")}
+                _check_part(part, vars(self), names, self.classes)
 
     @staticmethod
     def from_arrays(

@@ -152,6 +152,8 @@ HOLED = np.where(IMAGES == 255, np.nan, IMAGES)
         ((IMAGES * 256.0, LABELS), {}, r"if 0 is black and 65280 white: images = \(images - 0\) / 65280"),
         ((IMAGES / 255, LABELS, IMAGES, LABELS), {}, "X: values up to 1, but up to 255 elsewhere; use one range"),
         ((IMAGES, LABELS), {"value_range": (0, 100)}, "X: values from 0 to 255, but 0 is black and 100 is white"),
+        ((IMAGES, LABELS, IMAGES / 255, LABELS), {"value_range": (0, 255)}, "X_test: values from 0 to 1, but"),
+        ((IMAGES / 255, LABELS), {"value_range": (0, 16)}, "X: values from 0 to 1, but 0 is black and 16 is white"),
         ((IMAGES, LABELS), {"value_range": (1, 0)}, "value_range: must be two numbers"),
         ((IMAGES, LABELS), {"value_range": (0, 10**400)}, "value_range: must be two numbers"),
     ],
