@@ -65,7 +65,8 @@ def _read(file: Path) -> tuple[list[bytes], list[int | str | None], list[str] | 
 
 def _rows(table: Any, file: Path) -> tuple[list[bytes], list[int | str | None], list[str] | None]:
     schema, size = table.schema_arrow, file.stat().st_size
-    picture = next((field.name for field in schema if _has_pictures(field.type)), None)
+    found = [field.name for field in schema if _has_pictures(field.type)]
+    picture = "image" if "image" in found else next(iter(found), None)
     label = next((name for name in LABELS if name in schema.names), None)
     if picture is None or label is None or any(schema.names.count(one) > 1 for one in (picture, label)):
         raise DataError(

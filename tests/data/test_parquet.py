@@ -71,7 +71,8 @@ def test_a_folder_with_files_for_each_part(tmp_path):
 
 
 def test_a_column_of_bytes_alone(tmp_path):
-    frame = pandas.DataFrame({"label": LABELS, "image": [cell["bytes"] for cell in CELLS]})
+    others = [b"a mask"] * len(CELLS)  # which comes before the pictures
+    frame = pandas.DataFrame({"label": LABELS, "mask": others, "image": [cell["bytes"] for cell in CELLS]})
     frame.to_parquet(tmp_path / "x.parquet")
     assert load(tmp_path / "x.parquet").image_shape == (6, 6, 1)
 
