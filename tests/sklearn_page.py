@@ -23,9 +23,13 @@ print(search.best_params_, search.best_score_)
 ```
 
 `pip install "jaxquard[sklearn]"` installs scikit-learn, 1.6 or newer. `help(JaxquardClassifier)` describes the
-parameters; those of `jaxquard.Config` have the same names and meaning. Rows are standardised: each feature by itself,
-or, with `image_shape`, all pixels together. Rows are sorted by their content before the training. So their order does
-not matter, and a row with the weight 2 has the same effect as two equal rows.
+parameters; those of `jaxquard.Config` have the same names and meaning. But the defaults of four differ:
+`optimizer="adam"`, `learning_rate=0.001`, `epochs=100` and `patience=10`. Rows are standardised: each feature by
+itself, or, with `image_shape`, all pixels together. Rows are sorted by their content before the training. So their
+order does not matter, and a row with the weight 2 has the same effect as two equal rows.
+
+To export a network, let `fit` save a run: after `JaxquardClassifier(runs="saved").fit(X, y)`,
+`jaxquard.export(jaxquard.list_runs(runs="saved")[0], to="onnx")` writes the newest. It takes standardised rows.
 
 These are the checks of `sklearn.utils.estimator_checks.check_estimator` in scikit-learn {version}, with their results.
 None is expected to fail. `make docs-sklearn` writes this page; `make check` runs the checks.

@@ -36,8 +36,8 @@ SHIPPED += ("Makefile", "pyproject.toml", "setup.py", "MANIFEST.in", "requiremen
 QUICK = "--epochs 1 --batch-size 50 --validation 100 --dataset 'made up.npz'"
 FORMS = (  # pattern of a command in the README -> its quick form, with the groups in {}; the first match is used
     (
-        r"jaxquard train --dataset pets(.*)",
-        "jaxquard train --dataset pets --epochs 1 --batch-size 5 --data-dir cache{}",
+        r"jaxquard train --dataset pets(.*) --batch-size 16 --epochs 30(.*)",
+        "jaxquard train --dataset pets{} --batch-size 5 --epochs 1{} --data-dir cache",
     ),
     (r"jaxquard train(.*?)(?: --epochs \d+)?(?: --validation \d+)?", f"jaxquard train{{}} {QUICK}"),
     (r"jaxquard evaluate RUN", "jaxquard evaluate RUN0"),
@@ -48,6 +48,7 @@ FORMS = (  # pattern of a command in the README -> its quick form, with the grou
     (r"jaxquard lesson (\S+)", "jaxquard lesson {} --quick --no-predict"),
     (r"jaxquard studio", "jaxquard studio --no-open --port 0 --json"),
     (r"jaxquard doctor", "jaxquard doctor"),
+    ("", ""),  # a comment alone
     (r"pip install -r requirements\.txt", ""),  # how the wheel was built
     (r"python mlp_fashion_mnist\.py", "python mlp_fashion_mnist.py --epochs 1"),
 )
@@ -65,7 +66,7 @@ def blocks(language: str) -> str:
 
 def quick_form(line: str) -> str:
     """The quick form of a line in the README."""
-    command = line.partition(" #")[0].strip()
+    command = f" {line}".partition(" #")[0].strip()
     for known, form in FORMS:
         if found := re.fullmatch(known, command):
             return form.format(*found.groups())
