@@ -6,13 +6,14 @@ The kinds of layers with their attributes follow. Images are (batch, height, wid
 - space_to_depth: block. Each block × block of pixels becomes one pixel with block²·channels channels.
 - flatten. (batch, …) -> (batch, units).
 - dense: shape (in, out). a·w + b.
-- conv2d: shape (rows, columns, in, out), stride, padding ("SAME" or "VALID"). a ∗ w + b.
-- batch_norm: epsilon. (a - mean)/√(var + epsilon)·scale + bias for each channel; the layer before has no b.
+- conv2d: shape (rows, columns, in, out), stride (default: 1), padding ("SAME", the default, or "VALID"). a ∗ w + b.
+- batch_norm: epsilon (default: 1e-5). (a - mean)/√(var + epsilon)·scale + bias for each channel. The layer before has
+  no b.
 - add: layer. a + the output of the layer at that position of the list (a residual connection).
 - activation: function, a name in `activations.ACTIVATIONS`.
 - max_pool: window. The largest of each window × window block; surplus rows and columns are cut off.
 - global_avg_pool. (batch, height, width, channels) -> (batch, channels).
-- dropout: stream, a number folded into the random key (None: the key as it is). Predictions have no dropout.
+- dropout: stream, a number folded into the random key (default: None, the key as it is). Predictions have no dropout.
 
 The z of a dense or conv2d layer is its output after the batch_norm and add layers that follow it directly.
 """
@@ -33,13 +34,27 @@ from jaxquard.nn.pooling import global_avg_pool, max_pool, space_to_depth
 
 Plan = list[tuple[str, dict[str, Any]]]  # kinds and attributes
 EPSILON = 1e-5
+KINDS: dict[str, dict[str, Any]] = {  # each with the attributes that a plan may leave out
+    "standardize": {},
+    "space_to_depth": {},
+    "flatten": {},
+    "dense": {},
+    "conv2d": {"stride": 1, "padding": "SAME"},
+    "batch_norm": {"epsilon": EPSILON},
+    "add": {},
+    "activation": {},
+    "max_pool": {},
+    "global_avg_pool": {},
+    "dropout": {"stream": None},
+}
 
 
 def sequential(plan: Plan, initializer: Initializer, dropout_rate: float | jax.Array | None = None) -> Model:
     """The model with the layers of `plan`. All dropout layers have the rate `dropout_rate`.
 
     `params` has a dict for each dense or conv2d layer: `{"w", "b"}` or, if a batch_norm follows, `{"w", "scale",
-    "bias"}`. `state` has the running `{"mean", "var"}` of each batch_norm ({} if there is none).
+    "bias"}`. `state` has the running `{"mean", "var"}` of each batch_norm ({} if there is none). ValueError for a kind
+    that is not in KINDS.
     """
     listed = list(_listed(plan))
     layers = tuple(layer for layer, _ in listed)
@@ -123,6 +138,8 @@ def _listed(plan: Plan) -> Iterator[tuple[Layer, str | None]]:
     """
     weighted, norms, waiting = -1, -1, False
     for (kind, attributes), following in zip(plan, [*(kind for kind, _ in plan[1:]), None], strict=True):
+        if kind not in KINDS:
+            raise ValueError(f"no kind of layer is called {kind}; the kinds are {', '.join(KINDS)}")
         arrays = {}
         if kind in ("dense", "conv2d"):
             weighted, waiting = weighted + 1, True
@@ -133,4 +150,4 @@ def _listed(plan: Plan) -> Iterator[tuple[Layer, str | None]]:
             arrays |= {name: f"1/{norms}/{name}" for name in ("mean", "var")}
         complete = waiting and following not in ("batch_norm", "add")
         waiting = waiting and not complete
-        yield Layer(kind, arrays, attributes), str(weighted) if complete else None
+        yield Layer(kind, arrays, attributes | KINDS[kind] | attributes), str(weighted) if complete else None

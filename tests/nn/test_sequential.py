@@ -100,11 +100,12 @@ OTHER = [
     ("conv2d", {"shape": (3, 2, 3, 4), "stride": 2, "padding": "SAME"}),
     ("batch_norm", {"epsilon": 0.1}),
     ("activation", {"function": "relu"}),
-    ("conv2d", {"shape": (2, 2, 4, 4), "stride": 1, "padding": "SAME"}),
+    ("conv2d", {"shape": (2, 2, 4, 4)}),
     ("add", {"layer": 1}),
     ("conv2d", {"shape": (1, 1, 4, 5), "stride": 2, "padding": "VALID"}),
-    ("batch_norm", {"epsilon": 1e-5}),
+    ("batch_norm", {}),
     ("activation", {"function": "tanh"}),
+    ("dropout", {}),
     ("max_pool", {"window": 3}),
     ("flatten", {}),
     ("dense", {"shape": (5, 6)}),
@@ -141,8 +142,10 @@ def assert_complete(model: Model, image_shape: tuple[int, ...]) -> None:
 
 
 def test_any_order_of_layers_is_run_and_listed():
-    model = sequential(OTHER, he_normal)
+    model = sequential(OTHER, he_normal, dropout_rate=0.5)
     assert_complete(model, (11, 13, 3))
+    params, state = weights(model)
+    model.apply(params, state, np.zeros((2, 11, 13, 3), np.uint8), key=jax.random.key(0), train=True)
     assert model.activations == ("relu", "identity", "tanh", "sigmoid", "identity")
 
 
@@ -151,9 +154,8 @@ def test_the_settings_know_every_architecture():
 
 
 def test_an_unknown_kind_is_named():
-    model = sequential([("dens", {})], he_normal)
-    with pytest.raises(ValueError, match="no kind of layer is called dens"):
-        model.apply([], {}, np.zeros((1, 1)))
+    with pytest.raises(ValueError, match=r"no kind of layer is called dens; the kinds are standardize, .*, dense, "):
+        sequential([("dens", {})], he_normal)
 
 
 def test_an_add_after_the_activation_is_no_part_of_z():
