@@ -23,7 +23,7 @@ R = TypeVar("R")
 
 
 def checked(function: Callable[P, R]) -> Callable[P, R]:
-    """`function` with a UsageError for an argument that does not fit its annotation.
+    """`function` with a UsageError for arguments that do not fit its signature or their annotations.
 
     Numbers are not checked: only the function knows their bounds.
     """
@@ -31,11 +31,27 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        for name, value in signature.bind(*args, **kwargs).arguments.items():
+        try:
+            given = signature.bind(*args, **kwargs).arguments
+        except TypeError as error:
+            name = function.__name__
+            raise UsageError(f"{name}: {error}; write {name}({_call(signature, hints)})") from None
+        for name, value in given.items():
             check(name, value, hints[name])
         return function(*args, **kwargs)
 
     return wrapper
+
+
+def _call(signature: inspect.Signature, hints: dict[str, Any]) -> str:
+    """The arguments that a call must have or may have by position, such as `model, [pictures], to=…`, then `…`."""
+    said = []
+    for name, parameter in signature.parameters.items():
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            said.append(f"[{name}]" if get_origin(hints[name]) is Sequence else name)
+        elif parameter.default is parameter.empty:
+            said.append(f"{name}=…")
+    return ", ".join([*said, "…"] if len(said) < len(signature.parameters) else said)
 
 
 def check(name: str, value: Any, kind: Any) -> None:

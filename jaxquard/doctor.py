@@ -230,7 +230,7 @@ def check_data(data_dir: Path | None = None) -> Iterator[Check]:
 
     for data_set in status(data_dir):
         name = f"data: {data_set.name}"
-        if data_set.state == "ready":
+        if data_set.state == "ready" and data_set.size:
             yield Check(name, True, f"{_size(data_set.size)} in {data_set.folder}, verified")
         elif data_set.state == "damaged":
             yield Check(name, False, data_set.detail, f"remove {data_set.folder}: it is fetched again when next needed")
@@ -300,10 +300,11 @@ def _entry(file: Path, name: str) -> int:
 
 def check_extras() -> Iterator[Check]:
     """The optional dependencies."""
-    for extra, modules in EXTRAS.items():
-        missing = [module for module in modules if importlib.util.find_spec(module) is None]
-        detail = f"not installed ({', '.join(missing)})" if missing else "installed"
-        yield Check(f"extra: {extra}", not missing or None, detail, f"if you want them: {how_to_add(extra)}")
+    there = {extra: all(map(importlib.util.find_spec, modules)) for extra, modules in EXTRAS.items()}
+    installed, missing = ([extra for extra in there if there[extra] is ok] for ok in (True, False))
+    parts = {"installed": installed, "not installed": missing}
+    detail = "; ".join(f"{state}: {', '.join(extras)}" for state, extras in parts.items() if extras)
+    yield Check("extras", not missing or None, detail, f"to install those you want: {how_to_add(','.join(missing))}")
 
 
 def _size(count: int) -> str:

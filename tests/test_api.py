@@ -245,6 +245,16 @@ def test_resume_accepts_no_config_and_no_name(root):
             api.train(resume="one", runs=root, **given)
 
 
+def test_a_call_that_does_not_fit_the_signature_shows_one_that_does(root):
+    for call, said in {
+        lambda: api.compare("one", "two", runs=root): "compare: too many .*; write compare\\(\\[names\\], …\\)",
+        lambda: api.export("one", runs=root): "export: missing .* 'to'; write export\\(model, to=…, …\\)",
+        lambda: api.evaluate("one", run=root): "evaluate: .* 'run'; write evaluate\\(model, …\\)",
+    }.items():
+        with pytest.raises(UsageError, match=said):
+            call()
+
+
 def test_wrong_arguments_are_refused_before_anything_is_written(root, npz, tmp_path):
     config = Config(dataset=str(npz), batch_size=20)
     with pytest.raises(UsageError, match="run name"):

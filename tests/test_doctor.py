@@ -30,7 +30,7 @@ def test_this_installation_is_healthy_and_every_check_reports(tmp_path):
     checks = doctor.run_checks(tmp_path, tmp_path / "runs")
     found = {check.name: check for check in checks}
     assert all(found[name].ok is not False for name in ("Python", "JAX", "devices", "arithmetic", "compiled programs"))
-    assert {"data: fashion-mnist", "data folder", "disk for data", "disk for runs", "extra: charts"} <= found.keys()
+    assert {"data: fashion-mnist", "data folder", "disk for data", "disk for runs", "extras"} <= found.keys()
     assert found["data: fashion-mnist"].ok is None
     assert all(check.remedy for check in checks if not check.ok)
     assert list(tmp_path.iterdir()) == []
@@ -68,7 +68,7 @@ def test_a_check_that_crashes_has_failed_and_the_others_continue(monkeypatch, tm
     crashed = only(check for check in checks if check.name == "devices")
     assert (crashed.ok, crashed.detail) == (False, f"could not be checked: {detail}")
     assert str(crashed.remedy).startswith(remedy)
-    assert checks[-1].name.startswith("extra")
+    assert checks[-1].name == "extras"
 
 
 @pytest.mark.parametrize("release", ["0.10.2", "0.11.0"])
@@ -267,11 +267,15 @@ def test_too_little_memory(monkeypatch):
         assert only(doctor.check_memory()).ok is ok
 
 
-def test_a_missing_extra_is_a_warning(monkeypatch):
-    monkeypatch.setattr(doctor, "EXTRAS", {"charts": ("jaxquard_has_no_such_module",), "core": ("numpy",)})
-    charts, core = doctor.check_extras()
-    assert (charts.ok, core.ok) == (None, True)
-    assert "[charts]" in str(charts.remedy)
+def test_missing_extras_are_one_warning(monkeypatch):
+    absent = ("numpy", "jaxquard_has_no_such_module")
+    monkeypatch.setattr(doctor, "EXTRAS", {"charts": absent, "core": ("numpy",), "studio": absent})
+    check = only(doctor.check_extras())
+    assert (check.ok, check.detail) == (None, "installed: core; not installed: charts, studio")
+    assert "[charts,studio]" in str(check.remedy)
+    monkeypatch.setattr(doctor, "EXTRAS", {"core": ("numpy",)})
+    check = only(doctor.check_extras())
+    assert (check.ok, check.detail) == (True, "installed: core")
 
 
 def test_where_compiled_programs_are_kept(tmp_path):

@@ -203,7 +203,7 @@ def training_table(result: "TrainResult", total_seconds: float, *, best: str = "
         figures.append((f"…{result.tta['name']}", figure(result.tta["accuracy"], percent=True)))
     rows = [
         *([] if run.config.sweep else figures),
-        ("seconds", f"{total_seconds:.1f} ({parts})"),
+        ("seconds", parts if result.already_finished else f"{total_seconds:.1f} ({parts})"),
         ("kept in", str(run.path)),
         ("next", following),
     ]
@@ -376,9 +376,8 @@ def recipe_table(found: Sequence["Recipe"]) -> None:
     for recipe in found:
         result = recipe.result or {}
         accuracy = figure(result["test_accuracy"]["values"] if result else None, percent=True)
-        rows.append(
-            (recipe.name, accuracy, str(result.get("n", "–")), str(result.get("parameters", "–")), recipe.purpose)
-        )
+        parameters = f"{result['parameters']:,}" if result else "–"
+        rows.append((recipe.name, accuracy, str(result.get("n", "–")), parameters, recipe.purpose))
     table(("recipe", "test accuracy", "n", "parameters", "purpose"), rows, words=("purpose",))
 
 

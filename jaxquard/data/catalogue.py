@@ -1,12 +1,11 @@
 """The data sets with a name: their files with SHA-256 hashes, their classes, and their download addresses."""
 
-import difflib
 import string
 from dataclasses import dataclass
 
 from jaxquard.data.dataset import NDIM
 from jaxquard.errors import UsageError
-from jaxquard.naming import letters
+from jaxquard.naming import letters, natural, suggestion
 
 
 @dataclass(frozen=True)
@@ -81,10 +80,9 @@ def find(name: str) -> Entry | None:
 
 
 def unknown(name: str) -> UsageError:
-    """The error for a name that is neither known nor a path. It lists the most similar names first."""
-    likeness = {known: difflib.SequenceMatcher(None, name.lower(), known).ratio() for known in CATALOGUE}
-    names = ", ".join(sorted(CATALOGUE, key=lambda known: -likeness[known]))
-    return UsageError(f"unknown data set {name[:80]!r}. Known: {names};\nor {PATHS}")
+    """The error for a name that is neither known nor a path."""
+    names = ", ".join(sorted(CATALOGUE, key=natural))
+    return UsageError(f"unknown data set {name[:80]!r}{suggestion(name, CATALOGUE) or '.'} Known: {names};\nor {PATHS}")
 
 
 def only_in_python() -> UsageError:

@@ -31,6 +31,8 @@ def load_image_folder(folder: Path, options: Options) -> Dataset:
     if all(map(part_named, parts["train"])):  # no classes, or only train/ and test/ with pictures of all classes
         raise DataError(_what_is_missing(folder, sum(map(len, parts["train"].values())) + left[OUTSIDE]))
     files = [(part, name, path) for part, classes in parts.items() for name in classes for path in classes[name]]
+    if len(files) == 1:
+        raise DataError(f"{folder}: only one picture, in {files[0][1]}; a classifier needs pictures of two classes")
     images, used, notes = read_pictures(str(folder), [(visible(str(path)), path) for _, _, path in files], options)
     if places["train"] != folder:
         beside = [path for path in _inside(folder, folder) if path not in places.values()]

@@ -19,6 +19,8 @@ from jaxquard.errors import DataError, JaxquardError
 from jaxquard.files import expanded
 from jaxquard.naming import visible
 
+NEEDS_SKLEARN = "needs scikit-learn: pip install scikit-learn"
+
 
 @checked
 def load(
@@ -81,12 +83,16 @@ class Status:
 
 
 def status(data_dir: Path | None = None) -> list[Status]:
-    """The state of each data set in the cache, with every SHA-256 verified. Downloads nothing."""
+    """The state of each data set, with every SHA-256 in the cache verified. Downloads nothing."""
     home = cache.home(data_dir)
-    return [_status(entry, home / entry.name) for entry in catalogue.CATALOGUE.values() if entry.files]
+    return [_status(entry, home / entry.name) for entry in catalogue.CATALOGUE.values()]
 
 
 def _status(entry: Entry, folder: Path) -> Status:
+    if not entry.files:  # it comes with a package
+        found = importlib.util.find_spec("sklearn")
+        state = "ready" if found else "absent"
+        return Status(entry.name, entry.title, state, folder, detail="scikit-learn" if found else NEEDS_SKLEARN)
     try:
         cached = cache.load(entry, folder)
         if cached is None:
@@ -178,7 +184,7 @@ def _load_path(dataset: str | Path, *options: Any) -> Dataset:
 def _load_digits(entry: Entry) -> Dataset:
     """scikit-learn's 1,797 images of 8×8 pixels. Their values from 0 to 16 become 0 to 255."""
     if importlib.util.find_spec("sklearn") is None:
-        raise JaxquardError("'digits' needs scikit-learn: pip install scikit-learn")
+        raise JaxquardError(f"'{entry.name}' {NEEDS_SKLEARN}")
     from sklearn.datasets import load_digits
 
     digits: Any = load_digits()  # its type annotation includes pandas

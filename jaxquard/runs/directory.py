@@ -342,7 +342,17 @@ def find(name: str, root: Path) -> Run:
             return Run(path)
     if name:
         refuse_part_of_run(name, root)
-    raise RunError(f"{name or repr(name)}: no such run in {root}{suggestion(name, [run.id for run in every(root)])}")
+    raise RunError(f"{name or repr(name)}: no such run in {root}{_meant(name, root)}")
+
+
+def _meant(name: str, root: Path) -> str:
+    """What was probably meant by the name of no run, or an empty text."""
+    for path in (root / name, Path(expanded(name))):
+        if os.path.isfile(path / "model.safetensors"):
+            return f"; this folder holds a network: {path / 'model.safetensors'}"
+    if os.path.isfile(expanded(name)):
+        return "; a model is a run or a .safetensors file, and data are given with --dataset"
+    return suggestion(name, [run.id for run in every(root)])
 
 
 def find_networks(name: str, root: Path) -> tuple[Run, Sequence[int]]:

@@ -48,7 +48,8 @@ def prepare(config: Config, dataset: Dataset, data_on: Place | None = None) -> t
         too_large = f"batch_size: {config.batch_size} is more than the {counted(len(images), 'training image')}"
         raise UsageError(f"{too_large}; give a smaller one")
     if (labels == labels[0]).all():
-        raise DataError(f"every training image has the label {labels[0]}: there is nothing to learn from")
+        only = dataset.class_names[labels[0]]
+        raise DataError(f"{dataset.name}: only one class in the training images, {only}; a classifier needs two")
     mean, std = pixel_statistics(images)
     config = config.replace(
         validation=len(val_labels) or config.validation,

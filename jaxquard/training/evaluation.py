@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import jax
@@ -113,12 +113,12 @@ class Evaluation:
     n: int
     accuracy: float
     loss: float
-    confusion: np.ndarray
-    precision: np.ndarray
-    recall: np.ndarray
+    confusion: np.ndarray = field(repr=False)
+    precision: np.ndarray = field(repr=False)
+    recall: np.ndarray = field(repr=False)
     calibration_error: float
-    probabilities: np.ndarray
-    mistakes: np.ndarray
+    probabilities: np.ndarray = field(repr=False)
+    mistakes: np.ndarray = field(repr=False)
 
     @property
     def balanced_accuracy(self) -> float:

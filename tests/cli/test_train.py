@@ -280,6 +280,7 @@ def test_resuming_a_finished_run_says_so(jaxquard, root):
     said = jaxquard("train", "--resume", "one", "--runs", root)
     assert said.out.startswith("one had already finished: nothing was trained; these are its results\n")
     assert "accuracy  " in said.out
+    assert re.search(r"^seconds +[0-9.]+ training, [0-9.]+ compiling, [0-9.]+ data$", said.out, re.M)
     assert jaxquard("train", "--resume", "one", "--runs", root, "--json").document["already_finished"] is True
 
 

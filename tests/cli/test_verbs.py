@@ -206,7 +206,7 @@ def test_ten_runs_side_by_side_fit_a_terminal(jaxquard, root, monkeypatch):
 
 
 def test_recipes(jaxquard):
-    assert re.search(r"^original ", jaxquard("recipes").out, re.MULTILINE)
+    assert re.search(r"^original .* 109,386 ", jaxquard("recipes").out, re.MULTILINE)
     found = {document["name"]: document for document in jaxquard("recipes", "--json").document}
     assert found["original"]["config"]["hidden"] == [128, 64]
     assert set(found["original"]) == {"name", "purpose", "config", "result"}

@@ -38,11 +38,16 @@ def test_a_path_is_not_a_name(path: str) -> None:
     assert catalogue.find(path) is None
 
 
-def test_an_unknown_name_suggests_the_likeliest_first() -> None:
+def test_an_unknown_name_suggests_the_likeliest() -> None:
     assert catalogue.find("fashion") is None
-    assert "Known: fashion-mnist, " in str(catalogue.unknown("fashion"))
-    assert "Known: kmnist, " in str(catalogue.unknown("kminst"))
-    assert all(name in str(catalogue.unknown("?")) for name in CATALOGUE)
+    for name, meant in {
+        "fashion": "; did you mean fashion-mnist?",
+        "kminst": "; did you mean kmnist?",
+        "?": ".",
+    }.items():
+        said = str(catalogue.unknown(name))
+        assert f"unknown data set {name!r}{meant} Known: cifar-10, cifar-100, digits, emnist-balanced, " in said
+        assert all(name in said for name in CATALOGUE)
 
 
 def test_emnist_has_the_classes_its_paper_counts() -> None:

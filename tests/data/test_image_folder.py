@@ -104,6 +104,7 @@ def test_mistakes_are_explained(tmp_path):
     parts = put(tmp_path / "parts", "train/1.png", "train/2.png", "test/1.png")
     (parts / "train.csv").write_text("id,label\n1,cat\n2,dog\n")
     assert "3 pictures, but no class folders" in refused(parts)
+    assert "only one picture, in cat; a classifier needs" in refused(put(tmp_path / "one", "cat/1.png"))
     put(flat, "cat/1.png", "cat/2.png", "dog/1.png", "dog/2.png")
     (flat / "cat" / "1\n.png").write_text("not a picture")
     assert r"1\n.png: not a picture" in refused(flat)

@@ -212,7 +212,8 @@ def test_status_looks_at_everything_and_fetches_nothing(tiny, no_network, tmp_pa
     tiny.put(tmp_path)
     load("tiny", data_dir=tmp_path)
     states = {state.name: state for state in status(tmp_path)}
-    assert set(states) == {"tiny", "other"}
+    assert set(states) == {"tiny", "other", "digits"}
+    assert (states["digits"].state, states["digits"].detail) == ("ready", "scikit-learn")
     assert (states["tiny"].state, states["tiny"].size) == ("ready", 12 * 21 + 6 * 21)
     assert states["tiny"].detail == str(tmp_path)
     assert (states["other"].state, states["other"].folder) == ("absent", tmp_path / "other")

@@ -109,12 +109,18 @@ def test_a_name_wanted_by_several_at_once_is_given_to_one(tmp_path, trained, sma
     assert [path.name for path in tmp_path.iterdir()] == ["wanted"]
 
 
-def test_found_by_id_by_path_from_inside_and_not_at_all(trained, monkeypatch):
+def test_found_by_id_by_path_from_inside_and_not_at_all(trained, tmp_path, monkeypatch):
     root = trained.run.path.parent
     assert directory.find("whole", root).path == trained.run.path
     assert directory.find(str(trained.run.path), root / "elsewhere").id == "whole"
     with pytest.raises(RunError, match=r"whale: no such run in .*; did you mean whole"):
         directory.find("whale", root)
+    (tmp_path / "whole.npz").touch()
+    (tmp_path / "exported").mkdir()
+    (tmp_path / "exported" / "model.safetensors").touch()
+    for name, hint in {"exported": "holds a network: .*model.safetensors", "whole.npz": "data .* --dataset"}.items():
+        with pytest.raises(RunError, match=f"no such run in .*; .*{hint}"):
+            directory.find(str(tmp_path / name), root)
     for name in ("", "x" * 300):
         with pytest.raises(RunError, match="no such run"):
             directory.find(name, root)

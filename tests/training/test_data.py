@@ -58,6 +58,12 @@ def test_blank_images_are_an_error(dataset: Dataset):
         prepare(CONFIG, blank)
 
 
+def test_a_single_class_is_an_error_that_names_it(dataset: Dataset):
+    alone = dataclasses.replace(dataset, train_labels=np.full_like(dataset.train_labels, 2))
+    with pytest.raises(DataError, match=f"only one class in the training images, {dataset.class_names[2]}; .* two"):
+        prepare(CONFIG, alone)
+
+
 AUGMENTED = CONFIG.replace(epochs=1, flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, validation=40)
 
 

@@ -111,6 +111,7 @@ def test_mistakes_are_the_wrong_ones_most_confident_first():
     assert set(found.mistakes) == {k for k in range(300) if np.argmax(logits[k]) != labels[k]}
     assert np.all(np.diff(confidence) <= 0)
     assert len(confidence) > 20
+    assert len(repr(found)) < 150  # no arrays
 
 
 def test_several_networks_at_once_are_each_alone():
