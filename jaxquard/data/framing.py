@@ -16,7 +16,7 @@ from jaxquard.data import likeness, oddities
 Background = Literal["light", "dark", "both"]
 Centre = Literal["box", "mass"]
 MEASURED = 2000  # images
-ENOUGH = 200  # images with an object, to learn how objects look
+ENOUGH = 200  # images with an object, to learn how objects look; or whole images
 DIFFERENT = 0.1  # of white: a pixel that differs from the background by more is object
 PLAIN = 0.6  # least share of an image's border that is background, if objects stand out
 FEW = 0.02  # share of images that may be exceptions
@@ -85,6 +85,13 @@ def measure(images: np.ndarray) -> Framing:
     fill, centre = _placed(mask[seen], difference[seen])
     learned = likeness.learn(difference[seen]) if seen.sum() >= ENOUGH else ()
     return Framing(background, fill, centre, full_contrast=full, white=white, learned=learned)
+
+
+def measure_whole(images: np.ndarray) -> Framing:
+    """The framing of images (n, h, w, c) that were pictures, resized as a whole; from at most MEASURED of them."""
+    images = images[:: -(-len(images) // MEASURED)]
+    learned = likeness.learn(likeness.contrast(images)) if len(images) >= ENOUGH else ()
+    return dataclasses.replace(AS_READ, learned=learned)
 
 
 def _placed(mask: np.ndarray, difference: np.ndarray) -> tuple[float, Centre]:

@@ -2,6 +2,7 @@
 
 The first is in three numbers: the amount of ink, its edges, and its share of grey. They separate strokes of a pen from
 areas of cloth. The second is in the amount of ink in each sixteenth of the frame. docs/LOG.md has what else was tried.
+Ink is the object's; in pictures that are resized as a whole, it is the contrast with the picture's median.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,9 @@ def learn(ink: np.ndarray) -> tuple[float, ...]:
     for values, slack in zip(_numbers(ink), SLACK, strict=True):
         mean = values.mean(axis=0)
         precision = np.linalg.inv(np.cov(values.T) + 1e-5 * np.eye(len(mean)))
-        limit = slack * np.percentile(_distances(values, mean, precision), USUAL)
+        distances = _distances(values, mean, precision)
+        distances /= 1 - distances / len(ink)  # as if each image were left out of the mean and the covariance
+        limit = slack * np.percentile(distances, USUAL)
         learned += [mean, precision.ravel(), np.array([limit])]
     return tuple(float(f"{number:.5g}") for number in np.concatenate(learned))
 
@@ -34,6 +37,12 @@ def is_unlike(ink: np.ndarray, learned: Sequence[float]) -> bool:
         if _distances(values, known[:n], known[n:-1].reshape(n, n))[0] > known[-1]:
             return True
     return False
+
+
+def contrast(images: np.ndarray) -> np.ndarray:
+    """How each pixel of images, uint8 (..., h, w, c), differs from its image's median level: [0, 1] (..., h, w)."""
+    grey = images.mean(axis=-1, dtype=np.float32) / 255
+    return np.abs(grey - np.median(grey, axis=(-2, -1), keepdims=True))
 
 
 def _distances(values: np.ndarray, mean: np.ndarray, precision: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from jaxquard.errors import UsageError
 MARGIN = 2  # pixels around the object, for its soft edge
 CUT = 0.1  # of the object's longer edge: an object with a longer contact with the border is cut off
 BRIGHTEST = 99  # percentile of the object's pixels that becomes white
+UNLIKE = "the {} is unlike the network's training images, so the answer may be meaningless"
 
 Size = tuple[int, int]
 
@@ -65,7 +66,9 @@ def read_picture(
         made = _unchanged(_in_channels(picture, channels), framing, None if as_is else is_light)
     elif as_is or not framing.stands_out:
         image = _in_channels(_resized(picture, size, whole=framing.stands_out), channels)
-        made = Picture(_scaled(image, framing), (), False, ("resized as a whole",), ())
+        strange = framing.as_read and _is_unlike(likeness.contrast(image), framing)
+        warnings = (UNLIKE.format("picture"),) if strange else ()
+        made = Picture(_scaled(image, framing), (), False, ("resized as a whole",), warnings)
     else:
         made = _framed(picture, size, channels, framing, is_light)
     steps = (("decoded", decoded), *made.steps, ("fitted", made.image.squeeze(2) if channels == 1 else made.image))
@@ -192,6 +195,9 @@ def _doubts(found: Found, fitted: np.ndarray, framing: Framing) -> list[str]:
         return ["nothing stands out from the background, so there is no object to recognise"]
     if found.cut > CUT:
         return ["the object reaches the edge of the picture, so a part of it may be missing; leave a margin around it"]
-    if framing.learned and likeness.is_unlike(fitted.mean(axis=-1), framing.learned):
-        return ["the object is unlike the network's training images, so the answer may be meaningless"]
-    return []
+    return [UNLIKE.format("object")] if _is_unlike(fitted.mean(axis=-1), framing) else []
+
+
+def _is_unlike(ink: np.ndarray, framing: Framing) -> bool:
+    """Whether ink, (h, w), is known to be unlike that of the training images."""
+    return len(framing.learned) > 0 and likeness.is_unlike(ink, framing.learned)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jaxquard import systems
 from jaxquard.config import Config
-from jaxquard.data.framing import AS_READ, Framing, measure
+from jaxquard.data.framing import Framing, measure, measure_whole
 from jaxquard.naming import visible
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def describe(dataset: "Dataset") -> dict[str, Any]:
             "image_shape": list(dataset.train_images.shape[1:]),
             "train": len(dataset.train_images),
             "test": len(dataset.test_images),
-            "framing": (AS_READ if dataset.reading else measure(dataset.train_images)).to_dict(),
+            "framing": (measure_whole if dataset.reading else measure)(dataset.train_images).to_dict(),
             "scaled_from": dataset.scaled_from,
             "notes": list(dataset.notes),
             "validation": len(dataset.val_images),

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from jaxquard.data.framing import Framing, measure
+from jaxquard.data.framing import AS_READ, ENOUGH, Framing, measure, measure_whole
 
 
 def blocks(*, edge: int = 20, by_mass: bool = False, contrast: int | None = 255, n: int = 60) -> np.ndarray:
@@ -46,6 +46,14 @@ def test_nothing_stands_out_from_photographs_nor_from_blank_images():
     photographs = np.random.default_rng(0).integers(0, 256, (50, 8, 8, 3), dtype=np.uint8)
     assert not measure(photographs).stands_out
     assert not measure(np.zeros((3, 28, 28, 1), np.uint8)).stands_out
+
+
+def test_whole_images_are_learned_from_if_there_are_enough():
+    images = np.random.default_rng(0).integers(0, 256, (ENOUGH, 8, 8, 3), dtype=np.uint8)
+    assert measure_whole(images[1:]) == AS_READ
+    framing = measure_whole(images)
+    assert framing.learned
+    assert framing == Framing("both", as_read=True, learned=framing.learned) == Framing.from_dict(framing.to_dict())
 
 
 def test_facts_are_checked():

@@ -23,3 +23,18 @@ def test_strokes_are_unlike_areas_and_the_same_kind_is_alike():
     learned = likeness.learn(areas[:250])
     softer = [ndimage.gaussian_filter(image, 0.35) for image in areas[250:]]  # like reduced pictures
     assert np.mean([likeness.is_unlike(image, learned) for image in softer]) < 0.1
+
+
+def test_few_images_give_no_false_alarms():
+    images = np.random.default_rng(0).normal(0.5, 0.1, (2100, 4, 4)).repeat(4, 1).repeat(4, 2).clip(0, 1)
+    learned = likeness.learn(images[:100])
+    assert np.mean([likeness.is_unlike(image, learned) for image in images[100:]]) < 0.03
+
+
+def test_contrast_is_the_difference_from_the_median_in_grey():
+    images = np.full((2, 3, 3, 3), [[[[255]]], [[[51]]]], np.uint8)
+    images[0, 1, 2] = (0, 0, 153)
+    expected = np.zeros((2, 3, 3))
+    expected[0, 1, 2] = 0.8
+    np.testing.assert_allclose(likeness.contrast(images), expected, atol=1e-6)
+    np.testing.assert_array_equal(likeness.contrast(images[0]), likeness.contrast(images)[0])

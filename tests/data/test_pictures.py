@@ -1,10 +1,12 @@
 """Pictures are drawn and saved in several formats, and must become images like the training images."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
 
-from jaxquard.data.framing import Framing
+from jaxquard.data.framing import Framing, measure_whole
 from jaxquard.data.pictures import read_picture
 from jaxquard.errors import UsageError
 
@@ -169,6 +171,27 @@ def test_photographs_and_pictures_taken_as_they_are_are_resized_and_that_is_all(
     np.testing.assert_array_equal(whole.image[[0, 5]], np.full((2, 6, 3), (10, 200, 90)))
     np.testing.assert_allclose(whole.image[2, [0, 5]].astype(int), np.full((2, 3), (10, 200, 90)), atol=30)
     assert whole.notes == middle.notes == ("resized as a whole",)
+
+
+def test_senseless_pictures_are_warned_of_if_training_images_were_whole_pictures():
+    rng = np.random.default_rng(0)
+    pages = rng.normal(220, 8, (240, 60, 80, 3)).clip(0, 255).astype(np.uint8)
+    blank, noise = pages[0].copy(), rng.integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    for page in pages:
+        top, left = rng.integers(5, 15, 2)
+        page[top : top + 40, left : left + rng.integers(30, 50)] = rng.integers(0, 120, 3)
+
+    def warnings(page: np.ndarray, **options: Any) -> tuple[str, ...]:
+        return read_picture(saved(page), image_shape=(30, 40, 3), **options).warnings
+
+    images = np.stack([read_picture(saved(page), image_shape=(30, 40, 3), as_is=True).image for page in pages])
+    framing = measure_whole(images[:220])
+    assert sum(bool(warnings(page, framing=framing)) for page in pages[220:]) <= 1
+    expected = ("the picture is unlike the network's training images, so the answer may be meaningless",)
+    for page in (blank, noise, np.full_like(blank, 255), np.zeros_like(blank)):
+        assert warnings(page, framing=framing) == expected
+        assert warnings(page[:30, :40], framing=framing) == ()  # of the network's size
+        assert warnings(page, framing=Framing(learned=framing.learned), as_is=True) == ()  # it is known of objects
 
 
 @pytest.mark.parametrize("paper", [(255, 255, 255), (235, 150, 160), (0, 0, 0)])

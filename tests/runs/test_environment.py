@@ -6,7 +6,7 @@ import dataclasses
 import jax
 import pytest
 
-from jaxquard.data.framing import measure
+from jaxquard.data.framing import AS_READ, measure
 from jaxquard.runs import environment
 
 
@@ -32,6 +32,13 @@ def test_describes_the_machine_and_the_data(stripes):
     for name in ("framing", "scaled_from", "notes", "validation", "by_class"):  # a model file may lack these
         del found["dataset"][name]
     environment.check_facts(found["dataset"])
+
+
+def test_pictures_are_framed_as_they_were_read(stripes):
+    reading = {"image_size": None, "color": "auto", "skip_damaged": False}
+    facts = environment.describe(dataclasses.replace(stripes, reading=reading))["dataset"]
+    assert facts["framing"] == AS_READ.to_dict()  # 120 images are too few to learn from
+    environment.check_facts(facts)
 
 
 def test_dim_images_that_were_not_scaled_are_other_data(stripes):
