@@ -4,9 +4,10 @@ import copy
 import dataclasses
 
 import jax
+import numpy as np
 import pytest
 
-from jaxquard.data.framing import AS_READ, measure
+from jaxquard.data.framing import measure, measure_whole
 from jaxquard.runs import environment
 
 
@@ -36,8 +37,11 @@ def test_describes_the_machine_and_the_data(stripes):
 
 def test_pictures_are_framed_as_they_were_read(stripes):
     reading = {"image_size": None, "color": "auto", "skip_damaged": False}
-    facts = environment.describe(dataclasses.replace(stripes, reading=reading))["dataset"]
-    assert facts["framing"] == AS_READ.to_dict()  # 120 images are too few to learn from
+    images, labels = np.tile(stripes.train_images, (2, 1, 1, 1)), np.tile(stripes.train_labels, 2)
+    pictures = dataclasses.replace(stripes, reading=reading, train_images=images, train_labels=labels)
+    facts = environment.describe(pictures)["dataset"]
+    assert facts["framing"] == measure_whole(images).to_dict()
+    assert facts["framing"]["learned"]
     environment.check_facts(facts)
 
 
