@@ -57,6 +57,11 @@ class Seen(NamedTuple):
     notes: list[str]
     warnings: list[str]
 
+    @property
+    def unlike(self) -> bool:
+        """Whether a warning of `read_picture` says that the object is unlike the training images."""
+        return any("unlike" in warning for warning in self.warnings)
+
 
 async def read_question(request: Request) -> Question:
     """The question in a request: a picture with ?model=M, or a JSON object."""
@@ -148,7 +153,7 @@ def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
     forms = [(one.model.image_shape, one.model.framing) for one in subjects]
     seen = {form: see(question, *form) for form in dict.fromkeys(forms)}
     asked = zip(subjects, forms, strict=True)
-    predictions = [line for one, form in asked for line in predictions_of(one, seen[form].images)]
+    predictions = [line for one, form in asked for line in predictions_of(one, seen[form])]
     first, strangers = seen[forms[0]], [line["model"] for line in predictions if line["unlike"]]
     return {
         "predictions": predictions,
@@ -158,11 +163,11 @@ def predict(shelf: Shelf, question: Question) -> dict[str, Any]:
     }
 
 
-def predictions_of(subject: Subject, images: np.ndarray) -> list[dict[str, Any]]:
-    """One model's answer to each image (n, h, w, c)."""
+def predictions_of(subject: Subject, seen: Seen) -> list[dict[str, Any]]:
+    """One model's answer to each image."""
     model = subject.model
-    probabilities = np.exp(log_probabilities(model.logits(images)))
-    answers = zip(probabilities, is_unlike(subject, images), strict=True)
+    probabilities = np.exp(log_probabilities(model.logits(seen.images)))
+    answers = zip(probabilities, is_unlike(subject, seen.images) | seen.unlike, strict=True)
     return [
         {"model": model.name, "picture": number, **answer(row, model.class_names), "unlike": bool(unlike)}
         for number, (row, unlike) in enumerate(answers)

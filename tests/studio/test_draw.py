@@ -7,11 +7,11 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw
 
 from jaxquard.errors import DataError, UsageError
 from jaxquard.runs.models import load_model
-from jaxquard.studio.draw import as_images, familiar, is_unlike, predictions_of, strangeness
+from jaxquard.studio.draw import Question, Seen, as_images, familiar, is_unlike, predictions_of, see, strangeness
 from jaxquard.studio.models import Subject
 from jaxquard.training.evaluation import log_probabilities
 
@@ -188,21 +188,33 @@ def test_a_warning_names_the_models(post):
     assert "unlike the training images of part and slow@0" in found["warnings"][-1]
 
 
+def missing(model):
+    raise DataError("nowhere")
+
+
 def test_without_the_data_there_is_an_answer_and_no_warning(subject):
     seen = subject(hidden=(4,))
 
-    def missing(model):
-        raise DataError("nowhere")
-
     alone = Subject(seen.model, missing, set())
-    (found,) = predictions_of(alone, np.full((1, 6, 6, 1), 255, np.uint8))
+    (found,) = predictions_of(alone, Seen(np.full((1, 6, 6, 1), 255, np.uint8), [], [], []))
     assert found["label"] in seen.model.class_names
     assert not found["unlike"]
+
+
+def test_a_warning_of_the_preparation_counts_too(root):
+    model = load_model("mlp", root)
+    ring = Image.new("L", (200, 200), 255)
+    ImageDraw.Draw(ring).ellipse((60, 40, 140, 160), width=6)
+    question = Question([], png_of(np.asarray(ring)[..., None]), None, {})
+    seen = see(question, model.image_shape, model.framing)
+    (found,) = predictions_of(Subject(model, missing, set()), seen)
+    assert "unlike the network's training images" in seen.warnings[0]
+    assert found["unlike"]
 
 
 def test_a_network_that_diverged_has_no_answer(subject, stripes):
     seen = subject(hidden=(4,))
     seen.model.weights[0][0]["w"] *= np.nan
-    (found,) = predictions_of(seen, stripes.test_images[:1])
+    (found,) = predictions_of(seen, Seen(stripes.test_images[:1], [], [], []))
     assert (found["label"], found["class_index"], found["probability"]) == (None, None, None)
     assert found["probabilities"] == {"0": None, "1": None, "2": None}
