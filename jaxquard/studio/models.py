@@ -18,6 +18,7 @@ from jaxquard import data
 from jaxquard.config import Config
 from jaxquard.data import Dataset, split
 from jaxquard.data.dataset import shuffled, split_rows
+from jaxquard.data.framing import Framing
 from jaxquard.errors import DataError, JaxquardError, UsageError
 from jaxquard.runs import checkpoint, directory
 from jaxquard.runs.directory import ALL, Run
@@ -218,6 +219,7 @@ def describe(
         "parameters": parameters(spec_of(config, facts)),
         "classes": facts["class_names"],
         "image": facts["image_shape"],
+        "as_read": Framing.from_dict(facts.get("framing", {})).as_read,
         "shipped": shipped,
     }
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from starlette.exceptions import HTTPException
 
+from jaxquard.data.framing import AS_READ
 from jaxquard.errors import DataError, RunError
 from jaxquard.nn.model import count_parameters
 from jaxquard.runs import models as trained
@@ -41,6 +42,13 @@ def test_every_network_is_listed_newest_run_first(root):
     assert [(line["classes"], line["image"], line["shipped"]) for line in found[:1]] == [
         (["0", "1", "2"], [6, 6, 1], False)
     ]
+
+
+def test_the_list_says_which_networks_take_pictures_as_a_whole(root):
+    run = Run(root / "part")
+    facts = run.environment["dataset"]
+    folder = facts | {"framing": AS_READ.to_dict()}
+    assert [models.describe("part", run.config, one)["as_read"] for one in (facts, folder)] == [False, True]
 
 
 def test_a_damaged_run_is_left_out(root, get):

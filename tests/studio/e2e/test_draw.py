@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 pytestmark = pytest.mark.check
 
@@ -113,6 +113,23 @@ def test_drop_a_picture_that_the_browser_cannot_show(own):
     with own.expect_request("**/api/predict**") as asked:
         own.get_by_label("Its background is").select_option("light")
     assert "as_is=true&background=light" in asked.value.url
+
+
+def test_only_networks_that_use_the_controls_of_the_preparation_show_them(own):
+    def answer(route: Route) -> None:
+        models = route.fetch().json()["models"]
+        folders = [line | {"as_read": line["model"].startswith("hasty")} for line in models]
+        route.fulfill(json={"models": folders})
+
+    own.route("**/api/models", answer)
+    own.goto("/#/draw/hasty@0")
+    whole = own.get_by_label("use it as it is")
+    expect(own.get_by_role("combobox", name="Model")).to_have_value("hasty@0")
+    expect(whole).to_be_hidden()
+    beside = own.get_by_role("combobox", name="Beside it")
+    for model, shown in (("careful@0", True), ("hasty@1", False)):
+        beside.select_option(model)
+        expect(whole).to_be_visible(visible=shown)
 
 
 def test_paste_a_picture(own):

@@ -31,15 +31,17 @@ export async function show(root, [name], { http, announce }) {
     ask.forget();
     return fill(said, nothing);
   };
+  const controls = ways((name, value) => (seeing.set(name, value), ask.again()));
+  const offer = () => (controls.hidden = models.every(({ model, as_read: whole }) => whole || !chosen.includes(model)));
+  offer();
   const choice = (which, options) => {
-    const choose = (model) => ((chosen[which] = model), ask.again());
+    const choose = (model) => ((chosen[which] = model), offer(), ask.again());
     return modelChoice(models, chosen[which], choose, options);
   };
   root.append(
     h("div", { class: "row" }, choice(0), choice(1, { label: "Beside it", none: "no other model" })),
     h("div", { class: "grid" },
-      h("section", { class: "card" }, h("h2", {}, "Draw a picture"), drawing(drawn).element, upload(ask),
-        ways((name, value) => (seeing.set(name, value), ask.again()))),
+      h("section", { class: "card" }, h("h2", {}, "Draw a picture"), drawing(drawn).element, upload(ask), controls),
       said),
   );
   const listeners = {
