@@ -2,9 +2,13 @@
 
 import json
 import re
+import shutil
 
 import pytest
 from playwright.sync_api import Route, expect
+
+import jaxquard
+from jaxquard.config import Config
 
 pytestmark = pytest.mark.check
 
@@ -58,9 +62,9 @@ def test_the_images_do_not_wait_for_the_neurons(page):
     page.route("**/neurons", lambda route: held.append(route))
     page.goto("/#/inside/careful@0")
     expect(page.locator(".gallery button").first).to_be_visible()
-    expect(page.get_by_role("region", name="One neuron")).to_be_hidden()
+    expect(page.get_by_role("combobox", name="Layer", exact=True)).to_be_hidden()
     held[0].continue_()
-    expect(page.get_by_role("region", name="One neuron")).to_be_visible()
+    expect(page.get_by_role("combobox", name="Layer", exact=True)).to_be_visible()
 
 
 def test_the_keyboard_turns_the_pages(page):
@@ -156,6 +160,50 @@ def test_compare_two_runs(page, shoot):
     expect(page.locator("#view").get_by_text(re.compile("^By validation accuracy, .* noise"))).to_be_visible()
     expect(page.locator(".comparison svg").first).to_be_visible()
     shoot("compare")
+
+
+def test_another_model_can_be_chosen_if_the_newest_has_no_data(page, server, stripes):
+    arrays = (stripes.train_images, stripes.train_labels)
+    run = jaxquard.train(
+        Config(hidden=(), epochs=1, batch_size=20), data=arrays, runs=server.runs, name="arrays"
+    ).run.path
+    model = page.get_by_role("combobox", name="Model")
+    for view, part in (("Inside", "One neuron"), ("Mistakes", "What if"), ("Draw", "Its background")):
+        page.goto("/#/lessons")
+        page.reload()  # forgets the chosen model
+        page.get_by_role("link", name=view).click()
+        expect(model).to_have_value("arrays")
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        model.select_option("careful@1")
+        expect(page.locator(".card").filter(has_text=part)).to_be_visible()
+    shutil.rmtree(run)
+
+
+def test_the_links_to_the_views_keep_the_chosen_model(page):
+    page.goto("/#/mistakes/hasty@1")
+    model = page.get_by_role("combobox", name="Model")
+    expect(model).to_have_value("hasty@1")
+    page.get_by_role("link", name="Lessons").click()
+    for view, before, chosen in (("Inside", "hasty@1", "careful@1"), ("Draw", "careful@1", "hasty@0")):
+        page.get_by_role("link", name=view).click()
+        expect(model).to_have_value(before)
+        model.select_option(chosen)
+    page.get_by_role("link", name="Mistakes").click()
+    expect(model).to_have_value("hasty@0")
+
+
+def test_the_table_of_runs_with_long_names_fits_into_the_window(page, shoot):
+    def answer(route: Route) -> None:
+        runs = route.fetch().json()["runs"]
+        wide = {"epoch": 100, "epochs": 100, "sweep": {"l2": [0, 1]}, "test_accuracy": [0.8213, 0.9134]}
+        long = {"run": "20261130-150203-fashion-mnist-cnn", "dataset": "fashion-mnist", "val_accuracy": [0.1, 0.9134]}
+        route.fulfill(json={"runs": [runs[0] | wide | long, *runs]})
+
+    page.route("**/api/runs", answer)
+    page.goto("/#/compare")
+    expect(page.get_by_label("Compare careful")).to_be_visible()
+    shoot("runs")
+    assert page.get_by_role("group", name="Runs").evaluate("(one) => one.scrollWidth <= one.clientWidth")
 
 
 @pytest.mark.parametrize("address", ["%", "look/50%", "toString", "__proto__"])

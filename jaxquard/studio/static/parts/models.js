@@ -2,14 +2,17 @@
 
 import { fault, field, h, select } from "./dom.js";
 
-/** Begins a view of models: adds its title; gives every model, newest first, and the one `asked` for or the newest. */
+let kept; // the model that the reader chose last, in any of these views
+
+/** Begins a view of models: adds its title; gives every model, newest first, and the one `asked` for, kept or newest. */
 export async function begin(root, title, asked, http) {
   const { models } = await http.get("/api/models");
   root.append(h("h1", {}, title));
   const train = h("a", { href: "#/learn" }, "Train one first");
   if (!models.length) root.append(h("p", { class: "card" }, "There is no trained network yet. ", train, "."));
-  const found = models.find(({ model }) => model === asked);
+  const found = models.find(({ model }) => model === (asked ?? kept));
   if (asked !== undefined && !found) root.append(fault(`${asked}: there is no model of this name.`));
+  kept = found?.model;
   return { models, found: found ?? models[0] };
 }
 
@@ -26,7 +29,10 @@ export function link(view, model, ...rest) {
 /** A labelled choice of a model; with `none`, an option of that name for no model. */
 export function modelChoice(models, chosen, onchoose, { label = "Model", none } = {}) {
   const options = models.map(({ model, title }) => [model, title]);
-  const onchange = ({ target }) => onchoose(target.value);
+  const onchange = ({ target }) => {
+    if (none === undefined) kept = target.value;
+    onchoose(target.value);
+  };
   return field(label, select({ onchange, value: chosen }, [...(none ? [["", none]] : []), ...options]), "field model");
 }
 

@@ -22,7 +22,7 @@ export async function show(root, [asked, index], { http, go, announce, again }) 
     again();
   });
   const way = h("section", { class: "card journey", tabindex: -1, "aria-label": "One image" });
-  const neuron = async (...unit) => (await panel).show(...unit);
+  const neuron = (...unit) => panel.then(({ show }) => show(...unit), () => {}); // `card` shows the error
   const open = async (image) => {
     const address = `${addressOf(name, "images", image)}${query(name)}`;
     await fill(way, async () => journey(await http.get(address), { open, neuron }));
@@ -30,16 +30,18 @@ export async function show(root, [asked, index], { http, go, announce, again }) 
     history.replaceState(null, "", link("inside", name, image)); // so that a copied address opens this image
     way.focus();
   };
-  const panel = neuronPanel(name, { http, open, announce });
+  const card = h("section", { class: "card", tabindex: -1, "aria-label": "One neuron" });
+  const panel = neuronPanel(card, name, { http, open, announce });
   root.append(
     choice,
     part.element,
     imagesPanel(name, classes, part, { http, open, announce }),
     way,
+    card,
   );
   if (index !== undefined) open(index);
   else way.append(h("p", { class: "muted" }, "Choose an image above to see what each layer makes of it."));
-  root.append((await panel).element);
+  await fill(card, async () => (await panel).content);
 }
 
 /** The images that match the form, a page at a time. */
@@ -224,8 +226,8 @@ function colour(value) {
   return `rgb(${channels.join(" ")})`;
 }
 
-/** The panel (`element`), and `show(layer, unit)`, which shows that neuron in it. */
-async function neuronPanel(model, { http, open, announce }) {
+/** The `content` of the panel `card`, and `show(layer, unit)`, which shows that neuron in it. */
+async function neuronPanel(card, model, { http, open, announce }) {
   const { layers } = await http.get(`${addressOf(model, "neurons")}${query(model)}`);
   const layer = select({ name: "layer" }, layers.map(({ name }, k) => [name, layerTitle(k, layers.length)]));
   const unit = h("input", { name: "unit", type: "number", min: 0, value: 0 });
@@ -239,9 +241,7 @@ async function neuronPanel(model, { http, open, announce }) {
       return neuron(found, open);
     });
   };
-  const element = h(
-    "section",
-    { class: "card", tabindex: -1, "aria-label": "One neuron" },
+  const content = [
     h("h2", {}, "One neuron"),
     h(
       "form",
@@ -249,14 +249,14 @@ async function neuronPanel(model, { http, open, announce }) {
       field("Layer", layer), field("Unit", unit),
     ),
     shown,
-  );
+  ];
   load();
   const show = async (name, i) => {
     [layer.value, unit.value] = [name, i];
     await load();
-    element.focus();
+    card.focus();
   };
-  return { element, show };
+  return { content, show };
 }
 
 function neuron({ weights, incoming, exciting, sentence }, open) {
