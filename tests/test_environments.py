@@ -32,7 +32,7 @@ everything = base.replace(
     flip=True, shift=1, cutout=2, erasing=0.5, mixup=0.2, label_smoothing=0.1, batch_norm=True, dropout=0.1,
 )
 convolutions = base.replace(
-    patience=0, model="cnn", widths=(2, 3), optimizer="muon", schedule="step", warmup=0.5, half_size_share=0.5,
+    patience=0, model="cnn", widths=(2,), optimizer="muon", schedule="step", warmup=0.5, half_size_share=0.5,
     tta="mirror",
 )
 try:

@@ -34,7 +34,7 @@ MORE_KINDS = {
     | {"unaugmented_share": 0.4},
     "cnn": {
         "model": "cnn",
-        "widths": (4, 4),
+        "widths": (4,),
         "half_size_share": 0.4,
         "optimizer": "adamw",
         "weight_decay": 0.1,

@@ -19,7 +19,7 @@ from jaxquard.training.state import TrainState
 
 from .configs import COSINE, EVERYTHING, MOMENTUM, PATIENT, PLAIN, SWEPT
 
-CNN = {"model": "cnn", "widths": (2, 3), "optimizer": "muon", "learning_rate": 0.01, "ema": 0.9}
+CNN = {"model": "cnn", "widths": (2,), "optimizer": "muon", "learning_rate": 0.01, "ema": 0.9}
 HALF_SIZE = CNN | {"half_size_share": 0.5}
 
 
@@ -141,16 +141,6 @@ def test_stopped_between_two_networks_turns_is_never_stopped(
         assert_same_bits(train(config, state).state, whole.state)
 
 
-def test_until_stops_early_without_touching_the_schedule(train: Callable, assert_same_bits: Callable):
-    some = train(COSINE, until=1)
-    assert some.events[-1].step == 5
-    rest = train(COSINE, some.state)
-    whole = train(COSINE)
-    assert some.records + rest.records == whole.records
-    assert_same_bits(rest.state, whole.state)
-    assert train(COSINE, until=9).records == whole.records
-
-
 def test_a_finished_training_has_nothing_left_to_do(train: Callable, assert_same_bits: Callable):
     whole = train(PLAIN)
     again = train(PLAIN, whole.state)
@@ -166,19 +156,23 @@ def test_it_prints_nothing_and_writes_nothing(train: Callable, capfd: pytest.Cap
 
 
 @pytest.mark.parametrize(
-    "config", [MOMENTUM.replace(seeds=3), SWEPT, PLAIN.replace(**CNN, seeds=3)], ids=["seeds", "sweep", "CNNs"]
+    "config",
+    [MOMENTUM.replace(seeds=3), SWEPT, PLAIN.replace(**CNN, seeds=3, epochs=1)],
+    ids=["seeds", "sweep", "CNNs"],
 )
 def test_networks_at_once_are_each_alone(train: Callable, config: Config):
-    together = train(config)
+    diagnostics = config.model == "mlp"  # to be quick
+    together = train(config, diagnostics=diagnostics)
     networks = together.config.networks()
     assert len(networks) == 3
     for number, network in enumerate(networks):
-        alone = train(network)
+        alone = train(network, diagnostics=diagnostics)
         both = (together.network(number).params, alone.network().params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), *both)
         for record, expected in zip(together.records, alone.records, strict=True):
             assert [record["train_loss"][number]] == pytest.approx(expected["train_loss"], rel=1e-5)
-            assert [record["grad_norm"]["0"][number]] == pytest.approx(expected["grad_norm"]["0"], rel=1e-4)
+            if diagnostics:
+                assert [record["grad_norm"]["0"][number]] == pytest.approx(expected["grad_norm"]["0"], rel=1e-4)
 
 
 def test_networks_of_a_sweep_are_paired_and_those_of_seeds_are_not(train: Callable):

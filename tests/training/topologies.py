@@ -19,8 +19,8 @@ from jaxquard.training.fit import fit
 
 BASE = Config(hidden=(12,), batch_size=64, epochs=2, validation=30, shards=8)
 CASES = {
-    "mlp": BASE.replace(dropout=0.2, class_weight="balanced", l2=1e-3, learning_rate=0.1),
-    "cnn": BASE.replace(model="cnn", widths=(4,), blocks=0, flip=True, shift=1, optimizer="muon", learning_rate=0.01),
+    "mlp": BASE.replace(dropout=0.2, class_weight="balanced", l2=1e-3, optimizer="muon", learning_rate=0.01),
+    "cnn": BASE.replace(model="cnn", widths=(4,), blocks=0, flip=True, shift=1, learning_rate=0.1),
     "networks": BASE.replace(optimizer="adam", mixup=0.2, seeds=2, shards=4),
     "alone": BASE.replace(optimizer="momentum", dropout=0.1, seeds=3, shards=1),
 }
