@@ -39,7 +39,8 @@ def reference(params, x, stride, padding):
 
 
 def normal(seed: int, *shape: int) -> jax.Array:
-    return jax.random.normal(jax.random.key(seed), shape)
+    """Made by NumPy: JAX would compile for each shape."""
+    return jnp.asarray(np.random.default_rng(seed).standard_normal(shape, np.float32))
 
 
 def close(actual, expected):
