@@ -30,7 +30,7 @@ def curves(
     for name, points in found.items():
         for at, values in points.items():
             mean, low, high = interval(values)
-            low = max(low, 0.0) if min(values) >= 0 else low  # a loss is never negative
+            low = max(low, 0.0) if "loss" in y else low  # no loss is negative
             rows.append({x: at, series: name, y: mean, "low": low, "high": high})
     subtitle = f"{note} Mean over {over}; band: 99 % interval of the mean.".strip()
     return lines(rows, x, y, series=series, band=("low", "high"), title=title, subtitle=subtitle, **options)

@@ -11,7 +11,7 @@ from jaxquard.charts import dot_plot
 from jaxquard.errors import DataError, JaxquardError
 from jaxquard.lessons import NAMES, book, find, page
 from jaxquard.lessons.experiment import arm_names, as_data, final, make_arms, scales
-from jaxquard.lessons.figures import filled, show, spread
+from jaxquard.lessons.figures import curves, filled, show, spread
 from jaxquard.lessons.lesson import Finding, Lesson
 from jaxquard.lessons.run import guess, read, shipped, to_json, with_verdict
 from jaxquard.lessons.verdict import above
@@ -135,6 +135,12 @@ def test_a_file_that_is_no_result_is_refused(tmp_path, content: str):
     file.write_text(content)
     with pytest.raises(DataError, match=r"first\.json: not the result of this lesson"):
         read(file, LESSON)
+
+
+@pytest.mark.parametrize(("y", "low"), [("training loss", 0), ("change", -31.3)])
+def test_the_band_of_a_loss_ends_at_0(y, low):
+    [row] = curves("T", {"": {1: [0.0, 1.0]}}, y=y).table
+    assert row["low"] == pytest.approx(low, abs=0.1)
 
 
 def test_the_book_has_its_pages_in_order_and_no_old_ones(tmp_path, monkeypatch):
