@@ -21,12 +21,13 @@ AUGMENTED = PLAIN.replace(flip=True, shift=1, cutout=2, erasing=0.3, mixup=0.4, 
 
 def test_the_first_epochs_are_of_images_of_half_the_size(dataset: Any):
     """If each pixel is replaced by four with the same mean, such an epoch equals one on the original images."""
-    tiny = dataclasses.replace(dataset, train_images=dataset.train_images[:, ::2, ::2].clip(30, 225))
+    train, test = dataset.train_images[:, ::2, ::2].clip(30, 225), dataset.test_images[:, ::2, ::2]
+    tiny = dataclasses.replace(dataset, train_images=train, test_images=test)
     pixels = tiny.train_images.repeat(2, axis=1).repeat(2, axis=2)
     pixels[:, ::2, ::2] += 30
     pixels[:, 1::2, ::2] -= 20
     pixels[:, ::2, 1::2] -= 10
-    large = dataclasses.replace(tiny, train_images=pixels)
+    large = dataclasses.replace(dataset, train_images=pixels)
     small = SMALL.replace(pixel_mean=0.4, pixel_std=0.3)
     (of_half, *_), (of_tiny,), (of_large,) = (
         [event.record for event in events if event.kind == "epoch"]
