@@ -23,7 +23,7 @@ lint: $(VENV)/.dev
 script: $(VENV)/.dev  ## the script, for a few epochs
 	$(BIN)/python mlp_fashion_mnist.py --epochs 3
 
-check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 35 minutes
+check: $(VENV)/.dev check-newest chromium picture-programs  ## the longer checks: < 30 minutes
 	$(PYTEST) -m check $(IN_TWO) -k "not ($(ALONE))"
 	$(PYTEST) -m check -k "$(ALONE)"
 	$(MAKE) check-windows ARGS="$(WINDOWS_FIRST)"
