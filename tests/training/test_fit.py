@@ -161,18 +161,16 @@ def test_it_prints_nothing_and_writes_nothing(train: Callable, capfd: pytest.Cap
     ids=["seeds", "sweep", "CNNs"],
 )
 def test_networks_at_once_are_each_alone(train: Callable, config: Config):
-    diagnostics = config.model == "mlp"  # to be quick
-    together = train(config, diagnostics=diagnostics)
+    together = train(config)
     networks = together.config.networks()
     assert len(networks) == 3
     for number, network in enumerate(networks):
-        alone = train(network, diagnostics=diagnostics)
+        alone = train(network)
         both = (together.network(number).params, alone.network().params)
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), *both)
         for record, expected in zip(together.records, alone.records, strict=True):
             assert [record["train_loss"][number]] == pytest.approx(expected["train_loss"], rel=1e-5)
-            if diagnostics:
-                assert [record["grad_norm"]["0"][number]] == pytest.approx(expected["grad_norm"]["0"], rel=1e-4)
+            assert [record["grad_norm"]["0"][number]] == pytest.approx(expected["grad_norm"]["0"], rel=1e-4)
 
 
 def test_networks_of_a_sweep_are_paired_and_those_of_seeds_are_not(train: Callable):
