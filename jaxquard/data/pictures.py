@@ -24,7 +24,10 @@ from jaxquard.errors import UsageError
 MARGIN = 2  # pixels around the object, for its soft edge
 CUT = 0.1  # of the object's longer edge: an object with a longer contact with the border is cut off
 BRIGHTEST = 99  # percentile of the object's pixels that becomes white
-UNLIKE = "the {} is unlike the network's training images, so the answer may be meaningless"
+UNLIKE = {  # warnings
+    kind: f"the {kind} is unlike the network's training images, so the answer may be meaningless"
+    for kind in ("object", "picture")
+}
 
 Size = tuple[int, int]
 
@@ -67,7 +70,7 @@ def read_picture(
     elif as_is or not framing.stands_out:
         image = _in_channels(_resized(picture, size, whole=framing.stands_out), channels)
         strange = framing.as_read and _is_unlike(likeness.contrast(image), framing)
-        warnings = (UNLIKE.format("picture"),) if strange else ()
+        warnings = (UNLIKE["picture"],) if strange else ()
         made = Picture(_scaled(image, framing), (), False, ("resized as a whole",), warnings)
     else:
         made = _framed(picture, size, channels, framing, is_light)
@@ -195,7 +198,7 @@ def _doubts(found: Found, fitted: np.ndarray, framing: Framing) -> list[str]:
         return ["nothing stands out from the background, so there is no object to recognise"]
     if found.cut > CUT:
         return ["the object reaches the edge of the picture, so a part of it may be missing; leave a margin around it"]
-    return [UNLIKE.format("object")] if _is_unlike(fitted.mean(axis=-1), framing) else []
+    return [UNLIKE["object"]] if _is_unlike(fitted.mean(axis=-1), framing) else []
 
 
 def _is_unlike(ink: np.ndarray, framing: Framing) -> bool:

@@ -150,4 +150,5 @@ def _listed(plan: Plan) -> Iterator[tuple[Layer, str | None]]:
             arrays |= {name: f"1/{norms}/{name}" for name in ("mean", "var")}
         complete = waiting and following not in ("batch_norm", "add")
         waiting = waiting and not complete
-        yield Layer(kind, arrays, attributes | KINDS[kind] | attributes), str(weighted) if complete else None
+        attributes = attributes | KINDS[kind] | attributes  # the plan's come first, and win
+        yield Layer(kind, arrays, attributes), str(weighted) if complete else None

@@ -25,7 +25,7 @@ from starlette.routing import Route
 from jaxquard.charts.pictures import data_uri
 from jaxquard.data.dataset import shuffled
 from jaxquard.data.framing import Framing
-from jaxquard.data.pictures import read_picture
+from jaxquard.data.pictures import UNLIKE, read_picture
 from jaxquard.errors import JaxquardError, UsageError
 from jaxquard.nn.layers import grey_levels
 from jaxquard.runs.predicting import answer
@@ -59,8 +59,8 @@ class Seen(NamedTuple):
 
     @property
     def unlike(self) -> bool:
-        """Whether a warning of `read_picture` says that the object is unlike the training images."""
-        return any("unlike" in warning for warning in self.warnings)
+        """Whether `read_picture` warns that the object or the picture is unlike the training images."""
+        return any(warning in UNLIKE.values() for warning in self.warnings)
 
 
 async def read_question(request: Request) -> Question:
