@@ -240,10 +240,9 @@ Share of pictures with a warning:
 ## Networks trained on pictures
 
 A network trained on a folder of pictures gets each picture whole, so take new pictures as the training pictures were
-taken. `predict` warns of a picture that is unlike the training images, if there are at least 200. With folders of
-clothes, digits, letters and drawn shapes, it warned of about 1% of held-out pictures, of all blank ones, and of all
-that showed only noise ([LOG.md](LOG.md) has the figures). It does not warn of a picture that already has the network's
-size, nor of noise if the training images are photographs.
+taken. If there are at least 200 training images, `predict` warns of a picture that is unlike them. It does not warn of
+a picture that already has the network's size, nor of noise if the training images are photographs. [LOG.md](LOG.md) has
+the measurements.
 
 ## The exported page
 
